@@ -1,0 +1,1 @@
+"""Doing it: adapters that observe and execute."""

@@ -1,0 +1,1 @@
+"""What may be done: action contracts, their inputs, their requests."""

@@ -1,0 +1,90 @@
+"""Canonical JSON (the bytes that every digest and signature is over), digests and commitments."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from contracts.errors import AilyusError
+
+MAX_INTEGER = 2**53 - 1
+_ASCII_KEY = re.compile(r"[\x20-\x7e]{1,256}")
+_MAX_DEPTH = 32
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, without I, L, O, U
+
+
+def check_canonical(value: object, pointer: str = "", depth: int = 0) -> None:
+    """Refuse whatever has no canonical form in our profile of RFC 8785: ASCII keys, |integers| < 2^53, no floats.
+
+    Raises `AilyusError` with code `not_canonical` and the JSON pointer (RFC 6901) of the first offender.
+    """
+    if depth > _MAX_DEPTH:
+        raise _refused(pointer, f"is nested deeper than {_MAX_DEPTH} levels")
+    if value is None or value is True or value is False:
+        return
+    if type(value) is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise _refused(pointer, "is an integer beyond 2^53 - 1")
+    elif type(value) is str:
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise _refused(pointer, "holds a lone surrogate")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if type(key) is not str or not _ASCII_KEY.fullmatch(key):
+                raise _refused(pointer, "has a key that is not plain ASCII")
+            check_canonical(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
+    elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        for index, item in enumerate(value):
+            check_canonical(item, f"{pointer}/{index}", depth + 1)
+    else:
+        raise _refused(pointer, "is neither text, integer, boolean, null, list nor object")
+
+
+def canonical(value: object) -> bytes:
+    """The canonical bytes of a value, for example `{"a":1,"b":["x",null]}`: sorted keys, no spaces, UTF-8.
+
+    Under the profile that `check_canonical` enforces this is byte-identical to RFC 8785 (JCS).
+    """
+    check_canonical(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=_as_plain)
+
+
+def digest(value: object) -> str:
+    """SHA-256 over `canonical(value)`, as 64 lower-case hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 of raw bytes, as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def commitment(salt: bytes, data: bytes) -> str:
+    """A hiding commitment to `data`: SHA-256(salt ‖ data) with a fresh 16-byte salt, as hex."""
+    return hashlib.sha256(salt + data).hexdigest()
+
+
+def pseudonym(key: bytes, kind: str, value: str) -> str:
+    """HMAC-SHA-256 of a personal value under its tenant's key: searchable exactly, gone with the key."""
+    return hmac.new(key, f"{kind}\x00{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def new_id(prefix: str) -> str:
+    """A fresh identifier of 128 random bits, for example `act_6T0Q3…` (26 symbols of Crockford's base 32)."""
+    number = secrets.randbits(128)
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def _as_plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError
+
+
+def _refused(pointer: str, sentence: str) -> AilyusError:
+    return AilyusError("not_canonical", f"the value at `{pointer or '/'}` {sentence}", field=pointer)

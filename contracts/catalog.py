@@ -1,0 +1,172 @@
+"""Load a folder of contracts: YAML with file and line for every complaint, compiled into programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from contracts.contract import Contract, System
+from contracts.errors import AilyusError
+from contracts.program import Program, compile_contract
+
+MAX_FILE = 256 * 1024
+"""Bytes that one contract file may have."""
+_SYSTEM_FILE = "_system.yaml"
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without anchors, aliases or duplicate keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # untyped in types-pyyaml
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"duplicate key `{key.value}`", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All programs by name, and what `contract check` warns of."""
+
+    programs: Mapping[str, Program]
+    warnings: tuple[str, ...] = ()
+
+
+def load_catalog(folder: Path) -> Catalog:
+    """Load every `*.yaml` below `folder`. Raises `Complaints` that names each fault with its file and line."""
+    faults: list[AilyusError] = []
+    programs: dict[str, Program] = {}
+    for path in sorted(folder.rglob("*.py")):
+        faults.append(AilyusError("bad_contract", "a folder of contracts holds no code", field=_place(path, folder, 1)))
+    systems = {path.parent: _load_system(path, folder, faults) for path in sorted(folder.rglob(_SYSTEM_FILE))}
+    for path in sorted(folder.rglob("*.yaml")):
+        if path.name == _SYSTEM_FILE:
+            continue
+        program = _load_contract(path, folder, systems.get(path.parent), faults)
+        if program is None:
+            continue
+        if program.name in programs:
+            fault = f"the contract `{program.name}` exists twice"
+            faults.append(AilyusError("bad_contract", fault, field=_place(path, folder, 1)))
+        programs[program.name] = program
+    faults.extend(_unknown_finders(programs))
+    if faults:
+        raise Complaints(faults)
+    return Catalog(programs, tuple(_warnings(programs)))
+
+
+class Complaints(AilyusError):
+    """Several faults at once, so that one look shows all of them."""
+
+    def __init__(self, faults: Sequence[AilyusError]) -> None:
+        super().__init__(faults[0].code, faults[0].sentence, hint=faults[0].hint, field=faults[0].field)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)
+
+
+def _load_system(path: Path, folder: Path, faults: list[AilyusError]) -> System | None:
+    loaded = _load(path, folder, System, faults)
+    return loaded[0] if loaded else None
+
+
+def _load_contract(path: Path, folder: Path, system: System | None, faults: list[AilyusError]) -> Program | None:
+    loaded = _load(path, folder, Contract, faults)
+    if loaded is None:
+        return None
+    contract, node = loaded
+    try:
+        return compile_contract(contract, system)
+    except AilyusError as error:
+        line = _line(node, (error.field or "").split("."))
+        faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
+        return None
+
+
+def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -> tuple[M, yaml.Node] | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if len(text) > MAX_FILE:
+            raise AilyusError("bad_contract", "the file is larger than 256 KiB", field=_place(path, folder, 1))
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        content = loader.construct_document(node) if node else None
+        if node is None or not isinstance(content, dict):
+            raise AilyusError("bad_contract", "the file holds no YAML object", field=_place(path, folder, 1))
+        return model.model_validate(content), node
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        faults.append(AilyusError("bad_contract", f"no YAML: {error.problem}", field=_place(path, folder, line)))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        faults.append(AilyusError("bad_contract", "the file is no UTF-8 YAML", field=_place(path, folder, 1)))
+    except ValidationError as error:
+        faults.extend(_explained(problem, path, folder, node) for problem in error.errors())
+    except AilyusError as error:
+        faults.append(error)
+    return None
+
+
+def _explained(problem: ErrorDetails, path: Path, folder: Path, node: yaml.Node | None) -> AilyusError:
+    where = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "is not a key that exists here"
+    code = "not_supported_yet" if message.endswith("is not supported yet") else "bad_contract"
+    sentence = f"`{where}`: {message[:1].lower()}{message[1:]}" if where else message
+    return AilyusError(code, sentence, field=_place(path, folder, _line(node, problem["loc"])))
+
+
+def _line(node: yaml.Node | None, path: Sequence[object]) -> int:
+    if node is None:
+        return 1
+    line = node.start_mark.line + 1
+    for part in path:
+        child = _child(node, str(part))
+        if child is None:
+            break
+        node = child
+        line = node.start_mark.line + 1
+    return line
+
+
+def _child(node: yaml.Node, part: str) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+        found: yaml.Node = node.value[int(part)]
+        return found
+    return None
+
+
+def _place(path: Path, folder: Path, line: int) -> str:
+    return f"{path.relative_to(folder.parent)}:{line}"
+
+
+def _unknown_finders(programs: Mapping[str, Program]) -> Iterator[AilyusError]:
+    for program in programs.values():
+        for name, finder in program.inputs.finders.items():
+            if finder not in programs or programs[finder].is_write:
+                yield AilyusError("bad_contract", f"`{program.name}`: `{name}` is from `{finder}`, which is no read")
+
+
+def _warnings(programs: Mapping[str, Program]) -> Iterator[str]:
+    for program in programs.values():
+        for name in program.contract.inputs:
+            if name.endswith("_id") and name not in program.inputs.finders:
+                yield f"`{program.name}`: no read supplies the id `{name}`; name one with `from:`"
+        if program.is_write and program.contract.detect == "none":
+            yield f"`{program.name}`: `detect: none`: after a lost answer it can only be escalated"

@@ -1,0 +1,96 @@
+"""The one error base, and the table of every code that a caller, an approver or an admin can be shown."""
+
+from types import MappingProxyType
+
+CODES = MappingProxyType(
+    {
+        # a call that cannot be read (status `invalid`): nothing was sent
+        "unknown_tool": "no such tool; list the tools and use one of their names",
+        "not_an_object": "the arguments must be one JSON object",
+        "missing_field": "add the field",
+        "unknown_field": "remove the field; only the fields of the input schema exist",
+        "reserved_key": "keys that start with `__` are reserved; remove it",
+        "wrong_type": "give the value the type that the input schema names",
+        "wrong_format": "the value must match the form in the input schema; find ids with the tool that it names",
+        "not_allowed_value": "use one of the values that the input schema lists",
+        "out_of_range": "keep the value within the bounds of the input schema",
+        "too_long": "shorten the value",
+        "too_short": "the value is too short",
+        "too_large": "send less: the arguments of one call may take 64 KiB",
+        "bad_text": "write the text in Unicode NFC, without control, invisible or direction-changing characters",
+        "bad_segment": "one plain path segment is expected: no `.`, `..`, `/`, `\\`, `?`, `#`, `%` or `;`",
+        "not_canonical": "use text, whole numbers below 2^53, booleans, lists and objects only",
+        # an approval that does not count
+        "params_changed": "the parameters are not the ones that were approved; ask for a new approval",
+        "resource_changed": "the resource is not the one that was approved; ask for a new approval",
+        "other_requester": "the approval was given for another agent or person",
+        "expired": "the approval or the action is past its time; call the tool again to ask anew",
+        "used": "an approval is used once; call the tool again to ask anew",
+        "self_approval": "somebody else must approve: not who asked, not whom it is for, not the agent's owner, "
+        "not the author of the release",
+        "wrong_role": "approve in a role that you hold and that is asked for",
+        "state_changed": "the record changed since it was shown; look at it again and approve what it is now",
+        "policy_changed": "the policies for this action changed since; look at it again and approve anew",
+        "target_changed": "the connection or its routes changed since; look at it again and approve anew",
+        "need_missing": "another number or role of approvers is needed now",
+        "unlinked_key": "the key is linked to no person; enrol it first",
+        "bad_signature": "the signature does not fit the approval; sign what is shown with the enrolled key",
+        "weak_key": "this risk needs a stronger key than a key file",
+        "not_waiting": "the action does not wait for an approval",
+        "unknown_approval": "list the open approvals with `ailyus approval list`",
+        # contracts, policies, settings
+        "bad_contract": "correct the contract, then run `ailyus contract check`",
+        "not_supported_yet": "leave it out for now",
+        "bad_expression": "correct the expression; names in scope are listed in contracts/README.md",
+        "bad_policy": "correct the policy, then run `ailyus policy check`",
+        "bad_settings": "correct ailyus.toml",
+        "no_workspace": "run `ailyus init w` and work in that folder, or name one with --workspace",
+        "no_owner": "start the gateway with `ailyus serve`",
+        "owner_elsewhere": "another process owns this store; use that one, or end it first",
+        "no_author": "say who releases this set of contracts and policies: `ailyus serve --as PERSON`",
+        "unknown_person": "name a person of ailyus.toml",
+        "unknown_agent": "list the agents with `ailyus agent list`",
+        "not_found": "there is no such record that you may see",
+        # the store
+        "store_rewound": "this store is older than its last witnessed head; restore the newest copy",
+        "store_corrupt": "run `ailyus audit`; restore the store from its newest good copy",
+        "store_unavailable": "the store cannot be written: free disk space or repair it, then restart; nothing was sent",
+        "clock_behind": "the clock runs behind the store's last time; correct the clock",
+        "overloaded": "too many actions at once; try again shortly",
+        "too_many_pending": "too many requests wait for a person already; wait until some are decided",
+        "release_changed": "contracts or policies were released anew in between; call again",
+        "halted": "actions are halted; a person must lift it",
+        "internal": "nothing more was sent; give the action id to the people who run the gateway",
+        # proofs
+        "not_authentic": "the proof does not hold; get it again from the gateway, and compare the trusted roots",
+        "bad_proof": "the file is not an ailyus proof; write one with `ailyus receipt proof ID`",
+        # doing
+        "bad_url": "correct the base URL or the path of the route; redirects and other origins are never followed",
+        "no_credential": "set the environment variable or file that the connection names",
+    }
+)
+
+
+class AilyusError(Exception):
+    """Something that a person or an agent can be told: a code of `CODES`, a lower-case sentence, a hint.
+
+    `field` is a JSON pointer (RFC 6901) into the input, or `file:line` for files, where there is one.
+    """
+
+    def __init__(self, code: str, sentence: str, *, hint: str | None = None, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.hint = hint if hint is not None else CODES[code]
+        self.field = field
+
+    def __str__(self) -> str:
+        where = f"{self.field}: " if self.field else ""
+        return f"{where}{self.sentence}\n  hint: {self.hint}"
+
+
+class NotDurable(AilyusError):
+    """The store could not say that a commit is durable: nothing may be sent on its strength."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("store_unavailable", sentence)

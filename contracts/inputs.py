@@ -1,0 +1,153 @@
+"""Closed input schemas (JSON Schema 2020-12) and what is wrong with arguments that do not fit them."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jsonschema_rs
+import orjson
+from pydantic import JsonValue
+
+from contracts.canonical import MAX_INTEGER
+from contracts.errors import AilyusError
+
+MAX_ARGUMENTS = 64 * 1024
+"""Bytes that the arguments of one call may take as JSON."""
+DEFAULT_MAX_LENGTH = 2000
+"""Characters of a text whose contract names no bound."""
+
+_CODES: Mapping[str, str] = {
+    "required": "missing_field",
+    "additionalProperties": "unknown_field",
+    "type": "wrong_type",
+    "pattern": "wrong_format",
+    "format": "wrong_format",
+    "enum": "not_allowed_value",
+    "const": "not_allowed_value",
+    "maxLength": "too_long",
+    "minLength": "too_short",
+    "maxItems": "too_long",
+    "minItems": "too_short",
+    "minimum": "out_of_range",
+    "maximum": "out_of_range",
+    "uniqueItems": "not_allowed_value",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputSchema:
+    """A closed JSON Schema with its compiled validator."""
+
+    schema: Mapping[str, JsonValue]
+    finders: Mapping[str, str]
+    _validator: jsonschema_rs.Draft202012Validator
+
+    @classmethod
+    def compile(cls, schema: Mapping[str, JsonValue], finders: Mapping[str, str]) -> "InputSchema":
+        """Compile offline, with formats checked, values masked and linear-time patterns."""
+        validator = jsonschema_rs.Draft202012Validator(
+            dict(schema),
+            offline=True,
+            validate_formats=True,
+            mask="***",
+            pattern_options=jsonschema_rs.RegexOptions(),
+        )
+        return cls(schema, finders, validator)
+
+    def parse(self, arguments: object) -> dict[str, JsonValue]:
+        """The arguments with declared defaults filled in, or `AilyusError` with code, JSON pointer and hint."""
+        if not isinstance(arguments, Mapping):
+            raise AilyusError("not_an_object", "the arguments are not an object", field="")
+        budget = [MAX_ARGUMENTS]
+        checked = {_key(key, ""): _checked(value, f"/{key}", budget) for key, value in arguments.items()}
+        properties = self.schema["properties"]
+        assert isinstance(properties, dict)  # noqa: S101 - InputSchema is only built from our own schemas
+        for name, field in properties.items():
+            if name not in checked and isinstance(field, dict) and "default" in field:
+                checked[name] = field["default"]
+        for error in self._validator.iter_errors(checked):
+            raise self._explained(error, properties)
+        return checked
+
+    def _explained(self, error: jsonschema_rs.ValidationError, properties: Mapping[str, JsonValue]) -> AilyusError:
+        keyword = str(error.schema_path[-1]) if error.schema_path else ""
+        path = [str(part) for part in error.instance_path]
+        if keyword == "required":
+            path.append(error.kind.property)  # type: ignore[attr-defined]  # this kind has it
+        elif keyword == "additionalProperties":
+            path.append(error.kind.unexpected[0])  # type: ignore[attr-defined]  # this kind has it
+        field = "".join(f"/{part}" for part in path)
+        code = _CODES.get(keyword, "wrong_format")
+        name = path[0] if path else ""
+        hint = None if code == "unknown_field" else _hint(properties.get(name), self.finders.get(name))
+        return AilyusError(code, _sentence(code, field), hint=hint, field=field)
+
+
+def _key(key: object, pointer: str) -> str:
+    if not isinstance(key, str) or key.startswith("__"):
+        raise AilyusError("reserved_key", "a key is reserved", field=pointer)
+    if not key.isascii() or len(key) > 256:
+        raise AilyusError("unknown_field", "a field is not known", field=pointer)
+    return key
+
+
+def _checked(value: object, pointer: str, budget: list[int], depth: int = 0) -> JsonValue:
+    budget[0] -= 8
+    if isinstance(value, str):
+        budget[0] -= len(value)
+        if budget[0] >= 0:
+            _check_text(value, pointer)
+    elif isinstance(value, float):
+        raise AilyusError("wrong_type", f"`{pointer}` is not a whole number", field=pointer)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise AilyusError("out_of_range", f"`{pointer}` is beyond 2^53 - 1", field=pointer)
+    elif isinstance(value, Mapping):
+        if depth < 16 and budget[0] >= 0:
+            return {_key(k, pointer): _checked(v, f"{pointer}/{k}", budget, depth + 1) for k, v in value.items()}
+        budget[0] = -1
+    elif isinstance(value, list):
+        if depth < 16 and budget[0] >= 0:
+            return [_checked(item, f"{pointer}/{i}", budget, depth + 1) for i, item in enumerate(value)]
+        budget[0] = -1
+    elif value is not None and not isinstance(value, bool):
+        raise AilyusError("wrong_type", f"`{pointer}` is no JSON value", field=pointer)
+    if budget[0] < 0:
+        raise AilyusError("too_large", "the arguments are larger than 64 KiB", field=pointer[:256])
+    return value  # type: ignore[return-value]  # every JSON type was matched above
+
+
+def _check_text(value: str, pointer: str) -> None:
+    if value.isascii() and value.isprintable():
+        return
+    for char in value:
+        category = unicodedata.category(char)
+        if category in ("Cf", "Cs", "Co", "Cn", "Zl", "Zp") or (category == "Cc" and char not in "\n\t"):
+            raise AilyusError("bad_text", f"`{pointer}` holds the character U+{ord(char):04X}", field=pointer)
+    if not unicodedata.is_normalized("NFC", value):
+        raise AilyusError("bad_text", f"`{pointer}` is not in Unicode NFC", field=pointer)
+
+
+def _sentence(code: str, field: str) -> str:
+    return {
+        "missing_field": f"`{field}` is missing",
+        "unknown_field": f"`{field}` is not a field of this tool",
+        "wrong_type": f"`{field}` has the wrong type",
+        "wrong_format": f"`{field}` does not have the expected form",
+        "not_allowed_value": f"`{field}` is not one of the allowed values",
+        "out_of_range": f"`{field}` is out of range",
+        "too_long": f"`{field}` is too long",
+        "too_short": f"`{field}` is too short",
+    }[code]
+
+
+def _hint(declared: JsonValue, finder: str | None) -> str | None:
+    if not isinstance(declared, dict):
+        return None
+    facts = [f"expected: {declared.get('type')}"]
+    for keyword in ("pattern", "enum", "format", "minLength", "maxLength", "minimum", "maximum"):
+        if keyword in declared:
+            facts.append(f"{keyword} {orjson.dumps(declared[keyword]).decode()}")
+    if finder:
+        facts.append(f"find it with {finder}")
+    return ", ".join(facts)

@@ -1,0 +1,78 @@
+"""What was seen at a target (`Observation`) and what was sent to it (`Execution`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "in_doubt"]
+"""How a send ended, as far as the sender can tell.
+
+`not_sent`: not one byte of the request was written. `answered`: a complete answer that the contract calls ok.
+`refused`: 401 or 403, the target's own refusal. `declined` and `no_effect`: the application said so, by the contract's
+signature. Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received."""
+
+    name: str
+    status: int
+    value: JsonValue
+    raw: bytes
+    at_ms: int
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All reads of one look at the source of truth, or the fault that made it no observation at all."""
+
+    readings: Mapping[str, Reading]
+    at_ms: int
+    channel: Literal["same_channel", "separate_credential", "separate_system"]
+    fault: str | None = None
+    missing: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True when every declared read was answered."""
+        return self.fault is None and not self.missing
+
+    def scope(self, phase: Literal["before", "after"]) -> dict[str, JsonValue]:
+        """Values by qualified name for expressions, for example `before.user`."""
+        return {f"{phase}.{name}": reading.value for name, reading in self.readings.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer to a write: status, lower-cased headers and the decoded body as expressions see them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: JsonValue
+    raw: bytes
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One attempt by one route. Times are integer milliseconds since the epoch."""
+
+    route: int
+    attempt: int
+    delivery: Delivery
+    started_ms: int
+    ended_ms: int
+    method: str
+    url: str
+    request_digest: str
+    response: Response | None = None
+    fault: str | None = None
+    retry_after_ms: int | None = None
+    idempotency_key: str | None = None
+    identity: str = ""
+    keyed: bool = field(default=False)

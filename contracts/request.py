@@ -1,0 +1,97 @@
+"""The untrusted call, and the request that it is under its contract: one exact action with one digest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from contracts.canonical import canonical, digest, sha256
+from contracts.contract import Kind, Risk
+
+
+class ToolCall(BaseModel):
+    """What an agent sent: a tool name, arguments nobody has looked at yet, and an optional caller key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    arguments: Mapping[str, object]
+    caller_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose credential made the call: an agent, the person it acts for, and who owns the agent.
+
+    `roles` and `person_roles` are already intersected with the declared roles. `observe_only` agents change nothing.
+    """
+
+    agent: str
+    tenant: str
+    person: str
+    owner: str
+    roles: frozenset[str]
+    person_roles: frozenset[str]
+    observe_only: bool = False
+    boundary: str = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """One exact action: contract, target instance, parameters, agent and person. Built by `Release.parse` only."""
+
+    contract: str
+    version: int
+    contract_digest: str
+    kind: Kind
+    risk: Risk
+    tenant: str
+    agent: str
+    person: str
+    owner: str
+    connection: str
+    target_digest: str
+    params: Mapping[str, JsonValue]
+    reason: str | None
+    caller_key: str | None
+    boundary: str = "network"
+
+    @property
+    def params_digest(self) -> str:
+        """Digest of the exact parameters (the reason is not one)."""
+        return digest(self.params)
+
+    @property
+    def action_digest(self) -> str:
+        """Digest of the action: what an approval is bound to and an intent names."""
+        return digest(
+            {
+                "purpose": "ailyus-action-v1",
+                "contract": self.contract,
+                "version": self.version,
+                "contractDigest": self.contract_digest,
+                "tenant": self.tenant,
+                "agent": self.agent,
+                "person": self.person,
+                "connection": self.connection,
+                "target": self.target_digest,
+                "params": self.params,
+            }
+        )
+
+    @property
+    def call_key(self) -> str:
+        """Identity of the call: the same key is the same action while it is open or held (contracts/README.md)."""
+        return sha256(
+            canonical(
+                [
+                    self.tenant,
+                    self.agent,
+                    self.person,
+                    self.contract,
+                    self.connection,
+                    dict(self.params),
+                    self.caller_key,
+                ]
+            )
+        )

@@ -1,0 +1,1 @@
+"""Proving it: journal, log, reconciliation, receipts."""

@@ -1,0 +1,1 @@
+"""Carrying an action through: the pipeline, MCP, the command line."""
