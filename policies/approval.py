@@ -1,0 +1,199 @@
+"""Approvals: what exactly a person signs, and when that signature counts.
+
+The signed bytes are `ailyus-approval-v1\\n` followed by the 64 hex digits of the binding's digest, Ed25519 (RFC 8032).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from contracts.canonical import digest
+from contracts.contract import RISKS, Risk
+from policies.principal import Key
+
+PURPOSE = "ailyus-approval-v1"
+CLOCK_SKEW_MS = 2_000
+PRODUCTION = frozenset({"prod", "production"})
+
+
+class Subject(BaseModel):
+    """What is asked to be approved: one exact action on one exact target instance in one exact state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    origin: str
+    tenant: str
+    action_id: str
+    action_digest: str
+    contract: str
+    version: int
+    contract_digest: str
+    target_digest: str
+    routes: tuple[str, ...]
+    resource_type: str
+    resource_id: str
+    params: dict[str, JsonValue]
+    agent: str
+    person: str
+    slice_digest: str
+    schema_digest: str
+    needs: tuple[tuple[tuple[str, int], ...], ...]
+    pinned: dict[str, str]
+    display_digest: str
+
+
+class Binding(BaseModel):
+    """A subject, who decides it, in which role, how, and for how long. Times are integer milliseconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: Literal["ailyus-approval-v1"]
+    subject: Subject
+    approver: str
+    role: str
+    verdict: Literal["approve", "refuse"]
+    comment: str
+    not_before_ms: int
+    expires_ms: int
+    nonce: str
+
+    @property
+    def digest(self) -> str:
+        """Digest over the canonical form of every field."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def message(self) -> bytes:
+        """The bytes that are signed."""
+        return f"{PURPOSE}\n{self.digest}".encode()
+
+
+class SignedApproval(BaseModel):
+    """A binding, the key and its signature (hex, 64 bytes). `id` is the binding's digest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    binding: Binding
+    keyid: str
+    signature: str
+
+    @property
+    def id(self) -> str:
+        """Identity of the approval."""
+        return self.binding.digest
+
+
+def sign_binding(binding: Binding, key: Ed25519PrivateKey, keyid: str) -> SignedApproval:
+    """Sign with a person's private key; the key never leaves the signer's process."""
+    return SignedApproval(binding=binding, keyid=keyid, signature=key.sign(binding.message).hex())
+
+
+@dataclass(frozen=True, slots=True)
+class Bystanders:
+    """Who may never approve: by code, not by policy."""
+
+    person: str
+    owner: str
+    author: str | None
+
+    def excludes(self, approver: str) -> bool:
+        """The person acted for, the agent's owner, and the author of the release."""
+        return approver in (self.person, self.owner, self.author)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Facts about the workspace and the action that decide how strong a key must be."""
+
+    development: bool
+    environment: str
+    risk: Risk
+
+
+def refusal(
+    approval: SignedApproval,
+    now_subject: Subject,
+    keys: Mapping[str, Key],
+    bystanders: Bystanders,
+    rules: Rules,
+    now_ms: int,
+    used: bool,
+) -> str | None:
+    """The code (see contracts/errors.py) why this approval does not count now, or None when it does.
+
+    Cedar's own word about `approve:<contract>`, and the need, are asked apart: see `Decider.may_approve`, `decide`.
+    """
+    binding = approval.binding
+    key = keys.get(approval.keyid)
+    if key is None or key.revoked or key.person != binding.approver:
+        return "unlinked_key"
+    if not signature_holds(approval, key.public):
+        return "bad_signature"
+    # INVARIANT: an approval is used at most once.
+    if used:
+        return "used"
+    if now_ms > binding.expires_ms or now_ms + CLOCK_SKEW_MS < binding.not_before_ms:
+        return "expired"
+    changed = subject_change(binding.subject, now_subject)
+    if changed:
+        return changed
+    if bystanders.excludes(binding.approver):
+        return "self_approval"
+    return _key_weakness(key, rules)
+
+
+def signature_holds(approval: SignedApproval, public: bytes) -> bool:
+    """Does the signature over the binding verify under this raw public key?"""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(approval.signature), approval.binding.message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+_CHANGES: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("other_requester", ("tenant", "agent", "person")),
+    ("params_changed", ("params",)),
+    ("resource_changed", ("resource_type", "resource_id")),
+    ("target_changed", ("origin", "target_digest", "routes")),
+    ("policy_changed", ("contract", "version", "contract_digest", "slice_digest", "schema_digest")),
+    ("state_changed", ("pinned",)),
+    ("params_changed", ("action_id", "action_digest")),
+    ("need_missing", ("needs",)),
+    ("state_changed", ("display_digest",)),
+)
+
+
+def subject_change(signed: Subject, now: Subject) -> str | None:
+    """Which part of the subject is no longer what was signed, as a code, or None."""
+    for code, fields in _CHANGES:
+        if any(getattr(signed, field) != getattr(now, field) for field in fields):
+            return code
+    return None
+
+
+def _key_weakness(key: Key, rules: Rules) -> str | None:
+    if rules.development or key.kind == "passkey":
+        return None
+    if key.kind == "development":
+        return "weak_key"
+    high = RISKS.index(rules.risk) >= RISKS.index("high")
+    return "weak_key" if high and rules.environment in PRODUCTION else None
+
+
+def count(approvals: Sequence[SignedApproval], now_ms: int) -> tuple[dict[str, int], int]:
+    """Approvals by role, each person once and for one role, and the age of the oldest in whole seconds."""
+    seen: set[str] = set()
+    counts: dict[str, int] = {}
+    oldest = now_ms
+    for approval in sorted(approvals, key=lambda a: a.binding.not_before_ms):
+        if approval.binding.approver in seen or approval.binding.verdict != "approve":
+            continue
+        seen.add(approval.binding.approver)
+        counts[approval.binding.role] = counts.get(approval.binding.role, 0) + 1
+        oldest = min(oldest, approval.binding.not_before_ms)
+    return counts, max(0, (now_ms - oldest) // 1000) if counts else 0

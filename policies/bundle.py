@@ -1,0 +1,277 @@
+"""A validated set of Cedar policies, sliced per action. Nothing else ever decides."""
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import cedarpy
+import orjson
+from cedarpy import pst
+
+from contracts.canonical import digest, sha256
+from contracts.errors import AilyusError
+from contracts.program import Program
+from policies.impossible import is_impossible
+from policies.schema import RESERVED_ROLE, SENTINEL, generate_schema, membership
+
+ENGINE = "cedarpy " + importlib.metadata.version("cedarpy")
+MAX_VECTORS = 256
+"""Vectors of approvals that one action's policies may span."""
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+_COMPARE = {"greater_eq": 0, "greater": 1, "eq": 0, "less_eq": 1, "less": 0, "not_eq": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The policies that can say anything about one action, parsed once, with their stable ids."""
+
+    policies: cedarpy.PolicySet
+    nodes: Mapping[str, pst.Template]
+    digest: str
+    guarded: bool
+    vectors: tuple[tuple[tuple[str, int], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Policies, schema and slices as one immutable object."""
+
+    schema_text: str
+    schema: cedarpy.Schema
+    schema_digest: str
+    base: cedarpy.Entities
+    slices: Mapping[str, Slice]
+    texts: Mapping[str, str]
+    roles: frozenset[str]
+    digest: str
+
+    def entities(self, delta: list[dict[str, object]]) -> cedarpy.Entities:
+        """The entities of one decision. The one place that builds them, always checked against the schema.
+
+        INVARIANT: a handle built without the schema loses the action groups, and a group forbid never matches.
+        """
+        return self.base.with_added_json_str(orjson.dumps(delta).decode(), self.schema)
+
+
+def load_bundle(
+    texts: Mapping[str, str], programs: Mapping[str, Program], roles: Iterable[str], environments: Iterable[str]
+) -> Bundle:
+    """Parse and validate policy files (name → text). Raises `AilyusError` `bad_policy` naming file and `@id`."""
+    roles = frozenset(roles)
+    schema_text = generate_schema(programs.values(), roles, environments)
+    try:
+        schema = cedarpy.Schema.from_str(schema_text)
+    except ValueError as error:
+        raise AilyusError("bad_policy", f"the generated schema is not valid: {error}") from None
+    nodes: dict[str, pst.Template] = {}
+    sources: dict[str, str] = {}
+    for file, text in sorted(texts.items()):
+        for name, node, source in _policies(file, text, schema):
+            if name in nodes:
+                raise AilyusError("bad_policy", f"the id `{name}` is used twice", field=file)
+            _check(name, node, file, roles, programs)
+            nodes[name], sources[name] = node, source
+    groups = _membership(programs)
+    slices = {action: _slice(action, nodes, sources, groups[action], roles) for action in groups}
+    content = {"schema": sha256(schema_text.encode()), "policies": {n: sha256(s.encode()) for n, s in sources.items()}}
+    base = cedarpy.Entities.from_json_str("[]", schema)
+    bundle = Bundle(
+        schema_text, schema, sha256(schema_text.encode()), base, slices, dict(texts), roles, digest(content)
+    )
+    canary(bundle)
+    return bundle
+
+
+def canary(bundle: Bundle) -> None:
+    """Prove, with the handles that decisions use, that a forbid on a group denies a member of the group."""
+    policies = cedarpy.PolicySet.from_str(
+        "permit (principal, action, resource);"
+        'forbid (principal, action in Action::"risk_at_least_low", resource);'
+    )
+    person: dict[str, object] = {"uid": {"type": "Person", "id": "canary"}, "attrs": {"tenant": "canary"}, "parents": []}
+    entities = bundle.entities([person])
+    request = {
+        "principal": {"type": "Person", "id": "canary"},
+        "action": {"type": "Action", "id": SENTINEL},
+        "resource": {"type": "Sentinel", "id": "canary"},
+        "context": {},
+    }
+    if cedarpy.is_authorized(request, policies, entities).decision is not cedarpy.Decision.Deny:
+        raise AilyusError("bad_policy", "a forbid on an action group does not deny: the entities lost their groups")
+
+
+def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[str, pst.Template, str]]:
+    try:
+        parsed = cedarpy.policies_to_pst(text)
+        sources = orjson.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
+    except ValueError as error:
+        raise AilyusError("bad_policy", f"the file does not parse: {_lower(str(error))}", field=file) from None
+    if parsed.templates:
+        raise AilyusError("bad_policy", "templates with slots are not used here; write policies", field=file)
+    result = cedarpy.validate_policies(text, schema)
+    for fault in result.errors:
+        name = result.id_annotations_by_policy_id.get(fault.policy_id, "")
+        raise AilyusError("bad_policy", _lower(re.sub(r"policy `?policy\d+`?", f"`{name}`", fault.error)), field=file)
+    for position, node in parsed.static_policies.items():
+        name = node.annotations.get("id", "")
+        # INVARIANT: an id by position shifts when the file is edited; only the written @id is ever recorded.
+        if not _ID.fullmatch(name):
+            hint = 'put a line such as @id("prod-needs-lead") before the policy'
+            raise AilyusError("bad_policy", f"a policy has no plain `@id` (`{name}`)", hint=hint, field=file)
+        yield name, replace(node, id=name), digest(sources[position])
+
+
+def _check(
+    name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]
+) -> None:
+    bodies = [clause.expr for clause in node.clauses]
+    if sum(_count_approvals(b) for b in bodies) != sum(1 for b in bodies for _ in _literals(b, roles)):
+        hint = "compare each role with a number: `context.approvals.SecurityLead >= 1`"
+        raise AilyusError("bad_policy", f"`{name}` uses approvals in another form", hint=hint, field=file)
+    editable = {a.name for p in programs.values() for a in p.attributes if a.user_editable}
+    if node.effect == "forbid" and editable & {a for b in bodies for a in _resource_attributes(b)}:
+        raise AilyusError("bad_policy", f"`{name}` forbids by an attribute that the target's user can edit", field=file)
+    if is_impossible(node, programs):
+        hint = "no request can ever meet its conditions; mend or remove it"
+        raise AilyusError("bad_policy", f"`{name}` can never apply", hint=hint, field=file)
+
+
+def _membership(programs: Mapping[str, Program]) -> dict[str, frozenset[str]]:
+    members: dict[str, frozenset[str]] = {}
+    for program in programs.values():
+        members[program.name] = membership(program) | {program.name}
+        members[f"approve:{program.name}"] = frozenset({f"approve:{program.name}", "approve"})
+    return members
+
+
+def matches(constraint: pst.ActionConstraint, member_of: frozenset[str]) -> bool:
+    """Does a policy's action scope cover an action that is in these groups (itself included)?"""
+    if isinstance(constraint, pst.ActionEq):
+        return constraint.entity.id in member_of
+    if isinstance(constraint, pst.ActionIn):
+        return any(entity.id in member_of for entity in constraint.entities)
+    return True
+
+
+def _slice(
+    action: str,
+    nodes: Mapping[str, pst.Template],
+    sources: Mapping[str, str],
+    member_of: frozenset[str],
+    roles: frozenset[str],
+) -> Slice:
+    own = {n: node for n, node in nodes.items() if matches(node.action, member_of)}
+    needs: dict[str, int] = {}
+    guarded = False
+    for node in own.values():
+        for clause in node.clauses:
+            for role, count in _literals(clause.expr, roles):
+                guarded = guarded or node.effect == "forbid"
+                if role != RESERVED_ROLE:
+                    needs[role] = max(needs.get(role, 0), count)
+    policies = cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=own, template_links=()))
+    return Slice(policies, own, digest({n: sources[n] for n in own}), guarded, _vectors(action, needs))
+
+
+def _vectors(action: str, needs: Mapping[str, int]) -> tuple[tuple[tuple[str, int], ...], ...]:
+    total = 1
+    for count in needs.values():
+        total *= count + 1
+        if not 0 <= count <= 10 or total > MAX_VECTORS:
+            raise AilyusError("bad_policy", f"the approvals asked for by `{action}` span more than {MAX_VECTORS} ways")
+    vectors: list[tuple[tuple[str, int], ...]] = [()]
+    for role in sorted(needs):
+        vectors = [(*v, (role, n)) for v in vectors for n in range(needs[role] + 1)]
+    return tuple(sorted(vectors, key=lambda v: (sum(n for _, n in v), v)))
+
+
+def _literals(expr: pst.Expr, roles: frozenset[str]) -> Iterator[tuple[str, int]]:
+    for node in walk(expr):
+        if not isinstance(node, pst.BinaryOp) or node.op not in _COMPARE:
+            continue
+        left, right = node.left, node.right
+        if isinstance(left, pst.GetAttr) and _is_approvals(left.base) and isinstance(right, pst.LongLit):
+            if left.attr in roles or left.attr == RESERVED_ROLE:
+                yield left.attr, right.value + _COMPARE[node.op]
+
+
+def _is_approvals(expr: pst.Expr) -> bool:
+    return isinstance(expr, pst.GetAttr) and expr.attr == "approvals" and expr.base == pst.Var("context")
+
+
+def _count_approvals(expr: pst.Expr) -> int:
+    found = 0
+    for node in walk(expr):
+        found += isinstance(node, pst.GetAttr) and _is_approvals(node)
+        found += isinstance(node, pst.HasAttr) and "approvals" in node.attrs
+        # the whole context in a comparison, a set or a record would carry the approvals with it
+        found += isinstance(node, (pst.BinaryOp, pst.Set, pst.Record)) and pst.Var("context") in _children(node)
+    return found
+
+
+def _resource_attributes(expr: pst.Expr) -> Iterator[str]:
+    for node in walk(expr):
+        if isinstance(node, pst.GetAttr) and node.base == pst.Var("resource"):
+            yield node.attr
+
+
+def walk(expr: pst.Expr) -> Iterator[pst.Expr]:
+    """Every expression at or below `expr`."""
+    stack: list[pst.Expr] = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(_children(node))
+
+
+def _children(node: pst.Expr) -> list[pst.Expr]:
+    match node:
+        case pst.UnaryOp():
+            return [node.arg]
+        case pst.BinaryOp():
+            return [node.left, node.right]
+        case pst.GetAttr() | pst.HasAttr() | pst.Like():
+            return [node.base]
+        case pst.Is():
+            return [node.base, *([node.in_expr] if node.in_expr else [])]
+        case pst.IfThenElse():
+            return [node.cond, node.then_expr, node.else_expr]
+        case pst.Set():
+            return list(node.elements)
+        case pst.Record():
+            return list(node.fields.values())
+        case _:
+            return []
+
+
+def bind_resource(nodes: Mapping[str, pst.Template], tenant: str, environment: str) -> cedarpy.PolicySet:
+    """The slice with what a connection fixes about every resource filled in, for the early decision."""
+    known: dict[str, pst.Expr] = {
+        "tenant": pst.StringLit(tenant),
+        "environment": pst.EntityLit(pst.EntityUid(pst.EntityType("Environment"), environment)),
+    }
+
+    def bound(expr: pst.Expr) -> pst.Expr:
+        match expr:
+            case pst.GetAttr(base=pst.Var(name="resource"), attr=attr) if attr in known:
+                return known[attr]
+            case pst.UnaryOp():
+                return replace(expr, arg=bound(expr.arg))
+            case pst.BinaryOp():
+                return replace(expr, left=bound(expr.left), right=bound(expr.right))
+            case pst.IfThenElse():
+                return pst.IfThenElse(bound(expr.cond), bound(expr.then_expr), bound(expr.else_expr))
+            case _:
+                return expr
+
+    policies = {
+        name: replace(node, clauses=tuple(replace(c, expr=bound(c.expr)) for c in node.clauses))
+        for name, node in nodes.items()
+    }
+    return cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=policies, template_links=()))
+
+
+def _lower(sentence: str) -> str:
+    first = sentence.split("\n")[0].strip()
+    return first[:1].lower() + first[1:]

@@ -1,0 +1,382 @@
+"""Decide one request with Cedar, for the agent and for the person it acts for: both must be permitted."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+
+import cedarpy
+import orjson
+from pydantic import JsonValue
+
+from contracts.canonical import digest, sha256
+from contracts.contract import RISKS
+from contracts.dispatch import MayObserve
+from contracts.expressions import Fault
+from contracts.observation import Observation
+from contracts.program import CedarAttribute, Program
+from contracts.request import ActionRequest, Caller
+from contracts.target import Target
+from policies.bundle import ENGINE, Bundle, Slice, bind_resource
+from policies.schema import RESERVED_ROLE, enum_type
+
+Need = tuple[tuple[str, int], ...]
+"""A vector of approvals: how many from which role, for example `(("SecurityLead", 1),)`; zero counts left out."""
+NO_APPROVALS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Live facts about one resource, as Cedar sees them. Built only from an answered observation."""
+
+    resource_type: str
+    resource_id: str
+    label: str | None
+    attributes: Mapping[str, JsonValue]
+    asked: Mapping[str, bool] | None
+    tenant: str
+    environment: str
+    origin_trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was decided, so that a stranger can run it again: ids, digests, the normalised request, the engine.
+
+    `policies` are the deciding `@id`s for the agent and for the person apart.
+    """
+
+    policies: Mapping[str, tuple[str, ...]]
+    errors: tuple[str, ...]
+    slice_digest: str
+    schema_digest: str
+    entities: bytes
+    requests: bytes
+    engine: str = ENGINE
+
+    @property
+    def entities_digest(self) -> str:
+        """SHA-256 of the entities document."""
+        return sha256(self.entities)
+
+    @property
+    def requests_digest(self) -> str:
+        """SHA-256 of the two normalised Cedar requests."""
+        return sha256(self.requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """Cedar permits it now, with these verified approvals."""
+
+    facts: Facts
+    record: Record
+    need: Need = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequired:
+    """Denied now, but these minimal vectors of approvals would permit it."""
+
+    facts: Facts
+    record: Record
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Not permitted. `reason` is for receipts and people, never for the agent."""
+
+    reason: str
+    record: Record | None = None
+
+
+Decision = Permitted | ApprovalRequired | Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision depends on beside the request: time, change freeze, repeats."""
+
+    now_ms: int
+    change_freeze: bool = False
+    repeat: int = 0
+
+
+def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
+    """Facts from an observation. Whatever cannot be established denies: absent, null, erroring or ill-typed."""
+    if not before.ok:
+        return Denied(before.fault or "the record does not exist")
+    scope = {**program.scope(request.params, target.tenant, target.environment), **before.scope("before")}
+    resource_id = program.resource_id.text(scope)
+    if isinstance(resource_id, Fault) or not resource_id:
+        return Denied("cannot establish the resource's id")
+    attributes: dict[str, JsonValue] = {}
+    for attribute in program.attributes:
+        value = _cedar_value(attribute, attribute.value.filled(scope))
+        if isinstance(value, Fault):
+            return Denied(f"cannot establish `{attribute.name}`")
+        attributes[attribute.name] = value
+    label = program.resource_label.text(scope) if program.resource_label else None
+    asked = None
+    if program.asked:
+        verified, subject = program.asked
+        asked = {"verified": verified.holds(scope), "requesterIsSubject": subject.holds(scope)}
+    return Facts(
+        resource_type=program.resource_type,
+        resource_id=resource_id,
+        label=None if isinstance(label, Fault) else label,
+        attributes=attributes,
+        asked=asked,
+        tenant=target.tenant,
+        environment=target.environment,
+        origin_trusted=target.origin_trusted,
+    )
+
+
+def _cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValue | Fault:
+    # INVARIANT: an absent attribute makes a guard vanish, so there is none: a strict default, or no decision.
+    if isinstance(value, Fault) or value is None:
+        value = attribute.default
+    wrong = Fault(f"`{attribute.name}` is not a {attribute.type}")
+    match attribute.type:
+        case "Bool":
+            return value if isinstance(value, bool) else wrong
+        case "Long":
+            fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+            return value if fits else wrong
+        case "String":
+            return value if isinstance(value, str) and value else wrong
+        case "Decimal":
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 9e14:
+                return wrong
+            return {"__extn": {"fn": "decimal", "arg": f"{value:.4f}"}}
+        case _:
+            return value if isinstance(value, list) and all(isinstance(v, str) for v in value) else wrong
+
+
+class Decider:
+    """Decisions of one release. Holds parsed handles only; about 0.3 ms per decision."""
+
+    def __init__(self, bundle: Bundle, programs: Mapping[str, Program]) -> None:
+        self.bundle = bundle
+        self._programs = programs
+        self._early = lru_cache(maxsize=4096)(self._early_decision)
+
+    def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
+        """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
+        if target is None:
+            return Denied("no such connection in the agent's tenant")
+        denied = self.denied_early(request.contract, caller, target)
+        if denied:
+            return denied
+        return MayObserve(request, time.monotonic() + 15.0)
+
+    def denied_early(self, contract: str, caller: Caller, target: Target) -> Denied | None:
+        """Denied for every resource of this connection? Cached per release, caller and connection."""
+        return self._early(contract, caller, target.tenant, target.environment)
+
+    def _early_decision(self, contract: str, caller: Caller, tenant: str, environment: str) -> Denied | None:
+        sliced = self.bundle.slices[contract]
+        bound = bind_resource(sliced.nodes, tenant, environment)
+        entities = self.bundle.entities(self._principals(caller))
+        for kind, name in (("Agent", caller.agent), ("Person", caller.person)):
+            request = {"principal": f"{kind}::{_quoted(name)}", "action": f"Action::{_quoted(contract)}"}
+            result = cedarpy.is_authorized_partial(request, bound, entities)
+            if result.decision is cedarpy.Decision.Deny or result.diagnostics.errors:
+                return Denied(f"denied early for the {kind.lower()}", None)
+        return None
+
+    def decide(
+        self,
+        request: ActionRequest,
+        caller: Caller,
+        facts: Facts,
+        circumstances: Circumstances,
+        approvals: Mapping[str, int] = NO_APPROVALS,
+        oldest_seconds: int = 0,
+    ) -> Decision:
+        """Permitted iff Cedar permits agent and person, without an error, with exactly these verified approvals."""
+        sliced = self.bundle.slices[request.contract]
+        entities, document = self._entities(request, caller, facts)
+        if isinstance(entities, Denied):
+            return entities
+        held = {role: count for role, count in approvals.items() if role in self.bundle.roles}
+        allowed, record = self._evaluate(
+            sliced, entities, document, [self._requests(request, caller, facts, circumstances, held, oldest_seconds)]
+        )
+        if allowed[0]:
+            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)))
+        vectors = [v for v in sliced.vectors if any(n for _, n in v)]
+        if not vectors:
+            return Denied("not permitted", record)
+        batches = [self._requests(request, caller, facts, circumstances, dict(v), 0) for v in vectors]
+        permitted, _ = self._evaluate(sliced, entities, document, batches)
+        needs = _minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
+        return ApprovalRequired(facts, record, needs) if needs else Denied("not permitted", record)
+
+    def may_approve(
+        self, request: ActionRequest, caller: Caller, facts: Facts, circumstances: Circumstances, person: Caller, role: str
+    ) -> bool:
+        """Does Cedar now permit `approve:<contract>` for this person in this role?"""
+        if role not in person.person_roles or role not in self.bundle.roles:
+            return False
+        sliced = self.bundle.slices[f"approve:{request.contract}"]
+        delta = [
+            *self._principals(caller),
+            self._resource(facts),
+        ]
+        if person.person != caller.person:
+            delta.append(_principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
+        try:
+            entities = self.bundle.entities(delta)
+        except ValueError:
+            return False
+        query = {
+            "principal": {"type": "Person", "id": person.person},
+            "action": {"type": "Action", "id": f"approve:{request.contract}"},
+            "resource": {"type": facts.resource_type, "id": facts.resource_id},
+            "context": {
+                "role": _entity("Role", role),
+                "params": self._params(request),
+                "requester": _entity("Person", caller.person),
+                "agent": _entity("Agent", caller.agent),
+                "env": _env(circumstances),
+            },
+        }
+        result = cedarpy.is_authorized(query, sliced.policies, entities, self.bundle.schema)
+        return result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
+
+    def _entities(
+        self, request: ActionRequest, caller: Caller, facts: Facts
+    ) -> tuple[cedarpy.Entities | Denied, bytes]:
+        delta = [*self._principals(caller), self._resource(facts)]
+        document = orjson.dumps(delta, option=orjson.OPT_SORT_KEYS)
+        try:
+            return self.bundle.entities(delta), document
+        except ValueError:
+            return Denied("the live attributes do not fit the schema"), document
+
+    def _principals(self, caller: Caller) -> list[dict[str, object]]:
+        # INVARIANT: an undeclared role among the parents would fail the build; only declared ones count.
+        return [
+            _principal("Agent", caller.agent, caller.tenant, caller.roles & self.bundle.roles),
+            _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles),
+        ]
+
+    def _resource(self, facts: Facts) -> dict[str, object]:
+        attributes: dict[str, object] = dict(facts.attributes)
+        attributes["tenant"] = facts.tenant
+        attributes["environment"] = _entity("Environment", facts.environment)
+        return {"uid": {"type": facts.resource_type, "id": facts.resource_id}, "attrs": attributes, "parents": []}
+
+    def _requests(
+        self,
+        request: ActionRequest,
+        caller: Caller,
+        facts: Facts,
+        circumstances: Circumstances,
+        approvals: Mapping[str, int],
+        oldest_seconds: int,
+    ) -> list[dict[str, object]]:
+        counts = {role: approvals.get(role, 0) for role in self.bundle.roles}
+        counts[RESERVED_ROLE] = oldest_seconds
+        context: dict[str, object] = {
+            "params": self._params(request),
+            "person": _entity("Person", caller.person),
+            "env": _env(circumstances),
+            "origin": {"trusted": facts.origin_trusted},
+            "approvals": counts,
+            "guarded": self.bundle.slices[request.contract].guarded,
+            "repeat": circumstances.repeat,
+        }
+        if facts.asked is not None:
+            context["request"] = dict(facts.asked)
+        action = {"type": "Action", "id": request.contract}
+        resource = {"type": facts.resource_type, "id": facts.resource_id}
+        return [
+            {"principal": {"type": kind, "id": name}, "action": action, "resource": resource, "context": context}
+            for kind, name in (("Agent", caller.agent), ("Person", caller.person))
+        ]
+
+    def _params(self, request: ActionRequest) -> dict[str, object]:
+        program = self._programs[request.contract]
+        out: dict[str, object] = {}
+        for name, value in request.params.items():
+            enum = program.contract.inputs[name].enum
+            out[name] = _entity(enum_type(request.contract, name), str(value)) if enum else value
+        return out
+
+    def _evaluate(
+        self,
+        sliced: Slice,
+        entities: cedarpy.Entities,
+        document: bytes,
+        batches: list[list[dict[str, object]]],
+    ) -> tuple[list[bool], Record]:
+        requests = [query for batch in batches for query in batch]
+        texts = [{**query, "context": orjson.dumps(query["context"]).decode()} for query in requests]
+        # INVARIANT: always with the schema; without it a parameter could become a real entity.
+        results = cedarpy.is_authorized_batch(texts, sliced.policies, entities, self.bundle.schema)
+        # INVARIANT: a forbid whose evaluation errors is skipped by Cedar, so an error is never a permit.
+        allowed = [
+            all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in results[i : i + 2])
+            for i in range(0, len(results), 2)
+        ]
+        names = ("agent", "person")
+        record = Record(
+            policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(names, results[:2], strict=True)},
+            errors=tuple(e for r in results[:2] for e in r.diagnostics.errors),
+            slice_digest=sliced.digest,
+            schema_digest=self.bundle.schema_digest,
+            entities=document,
+            requests=orjson.dumps(requests[:2], option=orjson.OPT_SORT_KEYS),
+        )
+        return allowed, record
+
+
+def _minimal(vectors: list[Need]) -> tuple[Need, ...]:
+    found: list[dict[str, int]] = []
+    for vector in vectors:  # in order of their sums, so a smaller one comes first
+        counts = dict(vector)
+        if not any(all(counts.get(role, 0) >= n for role, n in small.items()) for small in found):
+            found.append(counts)
+    return tuple(tuple(sorted((r, n) for r, n in counts.items() if n)) for counts in found)
+
+
+def _principal(kind: str, name: str, tenant: str, roles: frozenset[str]) -> dict[str, object]:
+    parents = [{"type": "Role", "id": role} for role in sorted(roles)]
+    return {"uid": {"type": kind, "id": name}, "attrs": {"tenant": tenant}, "parents": parents}
+
+
+def _entity(kind: str, name: str) -> dict[str, object]:
+    return {"__entity": {"type": kind, "id": name}}
+
+
+def _env(circumstances: Circumstances) -> dict[str, object]:
+    now = datetime.fromtimestamp(circumstances.now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"now": {"__extn": {"fn": "datetime", "arg": now}}, "changeFreeze": circumstances.change_freeze}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def decision_digest(record: Record) -> str:
+    """One digest over everything a decision rests on."""
+    return digest(
+        {
+            "slice": record.slice_digest,
+            "schema": record.schema_digest,
+            "entities": record.entities_digest,
+            "requests": record.requests_digest,
+            "engine": record.engine,
+        }
+    )
+
+
+def is_high(program: Program) -> bool:
+    """Risk high and above."""
+    return RISKS.index(program.contract.risk) >= RISKS.index("high")

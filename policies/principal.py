@@ -1,0 +1,49 @@
+"""People and their keys: who may ask, who may approve, and with what they sign."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+KeyKind = Literal["passkey", "file", "development"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A registered Ed25519 public key (32 raw bytes) and the person it is linked to.
+
+    `keyid` is the first 16 bytes of SHA-256 over the raw public key, as hex.
+    """
+
+    keyid: str
+    public: bytes
+    person: str
+    kind: KeyKind
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One human, by (issuer, subject). Roles and tenant are facts of the release, never of a token."""
+
+    name: str
+    issuer: str
+    subject: str
+    tenant: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody who is declared."""
+
+    by_name: Mapping[str, Person] = field(default_factory=dict)
+
+    def get(self, name: str) -> Person | None:
+        """The person of that name, if declared."""
+        return self.by_name.get(name)
+
+
+def keyid_of(public: bytes) -> str:
+    """The stable id of a raw Ed25519 public key."""
+    return hashlib.sha256(public).hexdigest()[:32]
