@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from contracts.http_request import HttpRequest
 from contracts.request import ActionRequest
 
 
@@ -22,7 +23,7 @@ class Dispatch:
     """The one-use order to act: minted where an intent was committed, one per attempt or route.
 
     INVARIANT: names exactly the committed request (`action_digest`), its target instance, fence and deadline.
-    `pinned` holds the values of `before.*` that the request is built from: what is sent is built from signed facts.
+    `http` is the rendered request whose digest the signed intent holds: nothing else can be sent with this order.
     `deadline_ms` is wall-clock (milliseconds since the epoch), `deadline_monotonic` the same moment in seconds of
     this process's monotonic clock.
     """
@@ -39,7 +40,8 @@ class Dispatch:
     deadline_ms: int
     deadline_monotonic: float
     idempotency_key: str
-    before: tuple[tuple[str, bytes], ...]
+    settle_ms: int
+    http: HttpRequest
 
 
 class Gate(Protocol):

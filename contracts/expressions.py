@@ -160,6 +160,11 @@ class Template:
         """The expressions of all holes, in order."""
         return tuple(part.expression for part in self.parts if isinstance(part, _Hole))
 
+    @property
+    def source_slashes(self) -> int:
+        """How many `/` the literal text has: the segments of a path template."""
+        return sum(part.count("/") for part in self.parts if isinstance(part, str))
+
     def filled(self, scope: Scope) -> JsonValue | Fault:
         """A whole-value template (`${x}` alone) keeps its type; mixed text is joined from strings and integers."""
         if len(self.parts) == 1 and isinstance(self.parts[0], _Hole) and self.parts[0].function is None:

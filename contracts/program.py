@@ -280,9 +280,7 @@ class _Compiler:
                     raise AilyusError("bad_contract", "a list needs `items`", field=f"inputs.{name}")
                 schema.setdefault("maxItems", 100)
             properties[name] = schema
-        required: list[JsonValue] = [
-            n for n, f in self.contract.inputs.items() if not f.optional and f.default is None
-        ]
+        required: list[JsonValue] = [n for n, f in self.contract.inputs.items() if not f.optional and f.default is None]
         closed: dict[str, JsonValue] = {
             "type": "object",
             "properties": properties,

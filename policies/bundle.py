@@ -86,10 +86,13 @@ def load_bundle(
 def canary(bundle: Bundle) -> None:
     """Prove, with the handles that decisions use, that a forbid on a group denies a member of the group."""
     policies = cedarpy.PolicySet.from_str(
-        "permit (principal, action, resource);"
-        'forbid (principal, action in Action::"risk_at_least_low", resource);'
+        'permit (principal, action, resource);forbid (principal, action in Action::"risk_at_least_low", resource);'
     )
-    person: dict[str, object] = {"uid": {"type": "Person", "id": "canary"}, "attrs": {"tenant": "canary"}, "parents": []}
+    person: dict[str, object] = {
+        "uid": {"type": "Person", "id": "canary"},
+        "attrs": {"tenant": "canary"},
+        "parents": [],
+    }
     entities = bundle.entities([person])
     request = {
         "principal": {"type": "Person", "id": "canary"},
@@ -122,9 +125,7 @@ def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[st
         yield name, replace(node, id=name), digest(sources[position])
 
 
-def _check(
-    name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]
-) -> None:
+def _check(name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]) -> None:
     bodies = [clause.expr for clause in node.clauses]
     if sum(_count_approvals(b) for b in bodies) != sum(1 for b in bodies for _ in _literals(b, roles)):
         hint = "compare each role with a number: `context.approvals.SecurityLead >= 1`"

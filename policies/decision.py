@@ -218,7 +218,13 @@ class Decider:
         return ApprovalRequired(facts, record, needs) if needs else Denied("not permitted", record)
 
     def may_approve(
-        self, request: ActionRequest, caller: Caller, facts: Facts, circumstances: Circumstances, person: Caller, role: str
+        self,
+        request: ActionRequest,
+        caller: Caller,
+        facts: Facts,
+        circumstances: Circumstances,
+        person: Caller,
+        role: str,
     ) -> bool:
         """Does Cedar now permit `approve:<contract>` for this person in this role?"""
         if role not in person.person_roles or role not in self.bundle.roles:

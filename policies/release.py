@@ -43,6 +43,7 @@ class Release:
         targets: Mapping[str, Target],
         people: People,
         roles: Iterable[str],
+        environments: Iterable[str] = (),
         *,
         origin: str,
         author: str | None = None,
@@ -51,7 +52,7 @@ class Release:
         change_freeze: bool = False,
     ) -> "Release":
         """Validate and freeze; raises `AilyusError` for whatever does not hold together. Run it off the loop."""
-        environments = {t.environment for t in targets.values()} | {"prod"}
+        environments = {t.environment for t in targets.values()} | {"prod", *environments}
         bundle = load_bundle(policies, catalog.programs, roles, environments)
         if author is not None and people.get(author) is None:
             raise AilyusError("unknown_person", f"`{author}` releases this set and is no declared person")

@@ -27,7 +27,11 @@ def enum_type(contract: str, field: str) -> str:
 
 def groups_of(program: Program) -> list[str]:
     """The action groups of a contract: its nested risk group, its kind, its tags."""
-    return [f"risk_at_least_{program.contract.risk}", program.contract.kind, *(f"tag_{t}" for t in program.contract.tags)]
+    return [
+        f"risk_at_least_{program.contract.risk}",
+        program.contract.kind,
+        *(f"tag_{t}" for t in program.contract.tags),
+    ]
 
 
 def membership(program: Program) -> frozenset[str]:
@@ -60,7 +64,9 @@ def generate_schema(programs: Iterable[Program], roles: Iterable[str], environme
         "type Asked = { verified: Bool, requesterIsSubject: Bool };",
         *_groups(groups),
         'action "approve";',
-        _action(SENTINEL, [g for g in groups if not g.startswith("risk_")] + ["risk_at_least_critical"], "Sentinel", ""),
+        _action(
+            SENTINEL, [g for g in groups if not g.startswith("risk_")] + ["risk_at_least_critical"], "Sentinel", ""
+        ),
         _approve(SENTINEL, "Sentinel", ""),
     ]
     for program in programs:

@@ -1,0 +1,22 @@
+"""The port of every adapter: look, and act once. Nothing else."""
+
+from typing import Protocol
+
+from contracts.dispatch import Dispatch, MayObserve
+from contracts.observation import Execution, Observation
+
+
+class Adapter(Protocol):
+    """A way to reach target systems."""
+
+    async def observe(self, look: MayObserve) -> Observation:
+        """Read the source of truth with the read-only credential. Faults are values."""
+        ...
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Send exactly what the order names, once, before its deadline. Faults are values."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...

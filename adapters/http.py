@@ -1,0 +1,234 @@
+"""HTTP on httpx2: pooled, a total deadline, bounded answers, no redirects, and honest about what was sent."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import httpx2
+import orjson
+from pydantic import JsonValue
+
+from adapters.secrets import Credentials
+from contracts.dispatch import Dispatch, Gate, MayObserve
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.http_request import HttpRequest, render_read, same_place
+from contracts.observation import Delivery, Execution, Observation, Reading, Response
+from contracts.program import HttpProgram, Program, Read
+from contracts.target import Target
+from policies.release import Release
+
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of one answer, counted after decompression."""
+MAX_RETRY_AFTER_MS = 30_000
+_REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_READ_TRIES = 2
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class HttpAdapter:
+    """Observes and executes over HTTP for one release."""
+
+    def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int]) -> None:
+        self._release = release
+        self._gate = gate
+        self._credentials = Credentials(root)
+        self._now_ms = now_ms
+        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=50)
+        self._client = httpx2.AsyncClient(follow_redirects=False, limits=limits, trust_env=False, timeout=30.0)
+
+    async def close(self) -> None:
+        """Close pooled connections."""
+        await self._client.aclose()
+
+    async def observe(self, look: MayObserve) -> Observation:
+        """Every declared read, side by side. One that is not answered makes it no observation."""
+        release, request = self._release, look.request
+        program = release.catalog.programs[request.contract]
+        target = release.target(request)
+        started = self._now_ms()
+        if target is None:
+            return Observation({}, started, "same_channel", fault="no such connection")
+        scope = program.scope(request.params, target.tenant, target.environment)
+        reads = [self._read(read, target, scope, look.deadline_monotonic) for read in program.reads]
+        results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
+        readings: dict[str, Reading] = {}
+        for result in results:
+            if isinstance(result, Fault):
+                return Observation(readings, self._now_ms(), _channel(target), fault=result.sentence)
+            readings[result.name] = result
+        missing = any(
+            r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
+        )
+        return Observation(readings, self._now_ms(), _channel(target), missing=missing)
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Send exactly the order's request, once. Whatever is not certain is `in_doubt`."""
+        release, request = self._release, dispatch.request
+        program = release.catalog.programs[request.contract]
+        route = program.routes[dispatch.route]
+        target = release.target(request)
+        started = self._now_ms()
+        http = dispatch.http
+        if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
+            return self._unsent(dispatch, started, "the target instance is not the one that the order names")
+        headers = dict(http.headers)
+        try:
+            headers |= self._credential(target, target.write)
+        except AilyusError as error:
+            return self._unsent(dispatch, started, error.sentence)
+        if route.idempotency_header:
+            headers[route.idempotency_header.lower()] = dispatch.idempotency_key
+        # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
+        if reason := self._gate.enter(dispatch):
+            return self._unsent(dispatch, started, reason)
+        fault, response, retry_after = None, None, None
+        try:
+            async with asyncio.timeout(dispatch.deadline_monotonic - time.monotonic()):
+                status, answer_headers, raw = await self._send(http, headers)
+            response = _response(status, answer_headers, raw)
+            retry_after = _retry_after(answer_headers)
+            delivery = self._delivery(program, route, target, dispatch, response)
+        except _NOT_SENT as error:
+            delivery, fault = "not_sent", _fault(error)
+        except (httpx2.HTTPError, TimeoutError, _TooLarge, OSError) as error:
+            delivery, fault = "in_doubt", _fault(error)
+        return Execution(
+            route=dispatch.route,
+            attempt=dispatch.attempt,
+            delivery=delivery,
+            started_ms=started,
+            ended_ms=self._now_ms(),
+            method=http.method,
+            url=http.url,
+            request_digest=http.digest,
+            response=response,
+            fault=fault,
+            retry_after_ms=retry_after,
+            idempotency_key=dispatch.idempotency_key if route.idempotency_header else None,
+            identity=target.principal,
+            keyed=route.idempotency_header is not None,
+        )
+
+    def _delivery(
+        self, program: Program, route: HttpProgram, target: Target, dispatch: Dispatch, response: Response
+    ) -> Delivery:
+        scope = program.scope(dispatch.request.params, target.tenant, target.environment)
+        scope |= {
+            "response.status": response.status,
+            "response.headers": dict(response.headers),
+            "response.body": response.body,
+        }
+        if route.ok.holds(scope):
+            return "answered"
+        if route.declined and route.declined.holds(scope):
+            return "declined"
+        if route.no_effect and target.direct and _has_body(response) and route.no_effect.holds(scope):
+            return "no_effect"
+        # INVARIANT: 401 and 403 are the target's refusal: never another route.
+        return "refused" if response.status in (401, 403) else "in_doubt"
+
+    async def _read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
+        beside = self._release.beside(target, read.target)
+        if beside is None:
+            return Fault(f"no connection of kind `{read.target}` stands beside `{target.name}`")
+        http = render_read(read, beside.base_url, scope)
+        if isinstance(http, Fault):
+            return http
+        if not same_place(http.url, beside.base_url):
+            return Fault("the path does not stay below the connection's base URL")
+        try:
+            headers = dict(http.headers) | self._credential(beside, beside.read)
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                status, answer_headers, raw = await self._get(http, headers)
+        except AilyusError as error:
+            return Fault(error.sentence)
+        except (httpx2.HTTPError, TimeoutError, _TooLarge, OSError) as error:
+            return Fault(f"`{read.name}` could not be read: {_fault(error)}")
+        return _reading(read, status, answer_headers, raw, self._now_ms())
+
+    async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        for attempt in range(_READ_TRIES):
+            try:
+                return await self._send(http, headers)
+            except httpx2.TransportError:
+                if attempt == _READ_TRIES - 1:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    async def _send(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        async with self._client.stream(http.method, http.url, headers=headers, content=http.body or None) as answer:
+            chunks, size = [], 0
+            async for chunk in answer.aiter_bytes():
+                size += len(chunk)
+                if size > MAX_ANSWER:
+                    raise _TooLarge
+                chunks.append(chunk)
+            return answer.status_code, answer.headers, b"".join(chunks)
+
+    def _credential(self, target: Target, reference: str) -> dict[str, str]:
+        secret = self._credentials.value(reference)
+        return {} if secret is None else {target.header.lower(): f"{target.scheme} {secret}".strip()}
+
+    def _unsent(self, dispatch: Dispatch, started_ms: int, fault: str) -> Execution:
+        http = dispatch.http
+        return Execution(
+            dispatch.route,
+            dispatch.attempt,
+            "not_sent",
+            started_ms,
+            self._now_ms(),
+            http.method,
+            http.url,
+            http.digest,
+            fault=fault,
+        )
+
+
+def _channel(target: Target) -> Literal["same_channel", "separate_credential"]:
+    return "separate_credential" if target.separate_reader else "same_channel"
+
+
+def _reading(read: Read, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int) -> Reading | Fault:
+    if status == 404:
+        return Reading(read.name, status, None, raw, at_ms, _request_id(headers))
+    if not 200 <= status < 300:
+        return Fault(f"`{read.name}` could not be read: the target answered {status}")
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return Fault(f"`{read.name}` could not be read: the answer is no JSON")
+    return Reading(read.name, status, value, raw, at_ms, _request_id(headers))
+
+
+def _response(status: int, headers: Mapping[str, str], raw: bytes) -> Response:
+    body: JsonValue = None
+    try:
+        body = orjson.loads(raw) if raw else None
+    except orjson.JSONDecodeError:
+        body = None
+    return Response(status, {k.lower(): v for k, v in headers.items()}, body, raw, _request_id(headers))
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name][:200] for name in _REQUEST_IDS if name in headers), None)
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    value = headers.get("retry-after", "")
+    return min(int(value) * 1000, MAX_RETRY_AFTER_MS) if value.isdigit() and len(value) < 7 else None
+
+
+def _has_body(response: Response) -> bool:
+    return isinstance(response.body, dict) and bool(response.body)
+
+
+def _fault(error: Exception) -> str:
+    # never the exception's text: it can hold URLs, headers and bodies
+    return type(error).__name__.lower().removeprefix("_")

@@ -1,0 +1,129 @@
+"""A twin of Okta's Users and Factors APIs v1: real paths, real shapes, real error codes."""
+
+import re
+
+from adapters.sandbox.system import Answer, Json, Request, Router
+
+router = Router()
+_SEARCH = re.compile(r'profile\.(email|login) eq "((?:[^"\\]|\\.)*)"')
+
+
+def _error(status: int, code: str, summary: str) -> Answer:
+    return Answer(status, {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorCauses": []})
+
+
+def unauthorized() -> Answer:
+    """No or a wrong token."""
+    return _error(401, "E0000011", "Invalid token provided")
+
+
+def forbidden() -> Answer:
+    """A read-only token that tries to write."""
+    return _error(403, "E0000006", "You do not have permission to perform the requested action")
+
+
+def _missing(user: str) -> Answer:
+    return _error(404, "E0000007", f"Not found: Resource not found: {user} (User)")
+
+
+def seed() -> Json:
+    """Three people of one org."""
+    return {
+        "users": {
+            "00u1maria0001": _user("00u1maria0001", "Maria", "Silva", "maria@example.com", "ACTIVE"),
+            "00u2leo000001": _user("00u2leo000001", "Leo", "Brandt", "leo@example.com", "LOCKED_OUT"),
+            "00u3ceo000001": _user("00u3ceo000001", "Ada", "Okafor", "ada@example.com", "ACTIVE", "vip"),
+            "00u4none00001": _user("00u4none00001", "Nils", "Berg", "nils@example.com", "ACTIVE"),
+        },
+        "factors": {
+            "00u1maria0001": [_factor("opf1mariapush", "push"), _factor("ost1mariatotp", "token:software:totp")],
+            "00u2leo000001": [_factor("opf2leopush01", "push")],
+            "00u3ceo000001": [_factor("fwf3ceokey001", "webauthn")],
+            "00u4none00001": [],
+        },
+    }
+
+
+def _user(uid: str, first: str, last: str, email: str, status: str, kind: str = "employee") -> Json:
+    profile = {"firstName": first, "lastName": last, "email": email, "login": email, "userType": kind}
+    return {"id": uid, "status": status, "created": "2026-01-05T09:00:00.000Z", "profile": profile}
+
+
+def _factor(fid: str, kind: str) -> Json:
+    return {"id": fid, "factorType": kind, "provider": "OKTA", "status": "ACTIVE"}
+
+
+@router.on("GET", "/api/v1/users")
+def list_users(state: Json, request: Request) -> Answer:
+    """List users, by `search=profile.email eq "…"`."""
+    search = _SEARCH.fullmatch(request.query.get("search", ""))
+    users = list(state["users"].values())
+    if search:
+        value = re.sub(r"\\(.)", r"\1", search[2])
+        users = [u for u in users if u["profile"][search[1]] == value]
+    elif "search" in request.query:
+        return _error(400, "E0000031", "Invalid search criteria.")
+    return Answer(200, users[:200])
+
+
+@router.on("GET", "/api/v1/users/{user}")
+def get_user(state: Json, request: Request, user: str) -> Answer:
+    """Get a user."""
+    return Answer(200, state["users"][user]) if user in state["users"] else _missing(user)
+
+
+@router.on("GET", "/api/v1/users/{user}/factors")
+def list_factors(state: Json, request: Request, user: str) -> Answer:
+    """List enrolled factors."""
+    return Answer(200, state["factors"][user]) if user in state["users"] else _missing(user)
+
+
+@router.on("POST", "/api/v1/users/{user}/factors")
+def enroll_factor(state: Json, request: Request, user: str) -> Answer:
+    """Enrol a factor."""
+    if user not in state["users"]:
+        return _missing(user)
+    factor = _factor(request.body.get("id", f"opf{len(state['factors'][user])}new"), request.body["factorType"])
+    state["factors"][user].append(factor)
+    return Answer(200, factor)
+
+
+@router.on("DELETE", "/api/v1/users/{user}/factors/{factor}")
+def unenroll_factor(state: Json, request: Request, user: str, factor: str) -> Answer:
+    """Remove one factor."""
+    factors = state["factors"].get(user, [])
+    if not any(f["id"] == factor for f in factors):
+        return _error(404, "E0000007", f"Not found: Resource not found: {factor} (UserFactor)")
+    state["factors"][user] = [f for f in factors if f["id"] != factor]
+    return Answer(204)
+
+
+@router.on("POST", "/api/v1/users/{user}/lifecycle/reset_factors")
+def reset_factors(state: Json, request: Request, user: str) -> Answer:
+    """Remove every factor."""
+    if user not in state["users"]:
+        return _missing(user)
+    state["factors"][user] = []
+    return Answer(200, {})
+
+
+@router.on("POST", "/api/v1/users/{user}/lifecycle/unlock")
+def unlock(state: Json, request: Request, user: str) -> Answer:
+    """Unlock a locked-out user."""
+    if user not in state["users"]:
+        return _missing(user)
+    if state["users"][user]["status"] != "LOCKED_OUT":
+        return _error(403, "E0000032", "Unlock is not allowed for this user.")
+    state["users"][user]["status"] = "ACTIVE"
+    return Answer(200, {})
+
+
+@router.on("POST", "/api/v1/users/{user}/lifecycle/suspend")
+def suspend(state: Json, request: Request, user: str) -> Answer:
+    """Suspend an active user."""
+    if user not in state["users"]:
+        return _missing(user)
+    if state["users"][user]["status"] != "ACTIVE":
+        return _error(400, "E0000001", "Api validation failed: suspendUser")
+    state["users"][user]["status"] = "SUSPENDED"
+    return Answer(200, {})

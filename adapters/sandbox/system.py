@@ -1,0 +1,58 @@
+"""What every twin shares: a request, an answer, and a router by method and path."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+"""The twins play vendors' JSON, whose shape is the vendor's: this is the one place without types for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a twin, body already decoded; `writer` tells which credential came with it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Json
+    writer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON body (None for no body) and extra headers."""
+
+    status: int
+    body: Json = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[..., Answer]
+
+
+class Router:
+    """Routes such as `("POST", "/api/v1/users/{user}/lifecycle/unlock")` to methods of a twin."""
+
+    def __init__(self) -> None:
+        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+
+    def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        """Register a handler."""
+        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+        def register(handler: Handler) -> Handler:
+            self._routes.append((method, pattern, handler))
+            return handler
+
+        return register
+
+    def find(self, method: str, path: str) -> tuple[Handler, Mapping[str, str]] | None:
+        """The handler and its path parameters."""
+        for known, pattern, handler in self._routes:
+            match = pattern.fullmatch(path)
+            if match and known == method:
+                return handler, match.groupdict()
+        return None

@@ -1,0 +1,110 @@
+"""One rendered HTTP request: built before the intent, named by it, and sent exactly so."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+from contracts.canonical import digest, sha256
+from contracts.errors import AilyusError
+from contracts.expressions import Fault, Scope, Template
+from contracts.program import HttpProgram, Read
+
+MAX_BODY = 1024 * 1024
+"""Bytes that a rendered body may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """Method, full URL, headers without credentials, body bytes. `digest` is what the intent names."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def digest(self) -> str:
+        """Digest over method, URL, headers and the body's SHA-256."""
+        headers = [[name, value] for name, value in self.headers]
+        return digest([self.method, self.url, headers, sha256(self.body)])
+
+
+def render_read(read: Read, base_url: str, scope: Scope) -> HttpRequest | Fault:
+    """The GET of one observation."""
+    url = _url(base_url, read.path, read.query, scope)
+    return url if isinstance(url, Fault) else HttpRequest("GET", url, (("accept", "application/json"),), b"")
+
+
+def render_route(route: HttpProgram, base_url: str, scope: Scope, absent: frozenset[str]) -> HttpRequest | Fault:
+    """The request of one route, or the fault of the first template that has no safe value."""
+    url = _url(base_url, route.path, route.query, scope)
+    if isinstance(url, Fault):
+        return url
+    headers = {"accept": "application/json"}
+    body = b""
+    if route.body is not None:
+        tree = route.body.filled(scope, absent)
+        if isinstance(tree, Fault):
+            return tree
+        body = orjson.dumps(tree)
+        headers["content-type"] = "application/json"
+    elif route.form is not None:
+        pairs = _texts(route.form, scope)
+        if isinstance(pairs, Fault):
+            return pairs
+        body = urlencode(pairs).encode()
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    extra = [*route.headers, *([("if-match", route.if_match)] if route.if_match else [])]
+    for name, template in extra:
+        value = template.text(scope)
+        if isinstance(value, Fault):
+            return value
+        if not value.isascii() or not value.isprintable() or len(value) > 2000:
+            return Fault(f"the header `{name}` has no safe value")
+        headers[name.lower()] = value
+    if len(body) > MAX_BODY:
+        return Fault("the body is larger than 1 MiB")
+    return HttpRequest(route.method, url, tuple(sorted(headers.items())), body)
+
+
+def _url(base_url: str, path: Template, query: tuple[tuple[str, Template], ...], scope: Scope) -> str | Fault:
+    filled = path.path(scope)
+    if isinstance(filled, Fault):
+        return filled
+    pairs = _texts(query, scope)
+    if isinstance(pairs, Fault):
+        return pairs
+    url = base_url.rstrip("/") + filled + (f"?{urlencode(pairs)}" if pairs else "")
+    # INVARIANT: the final path has exactly the segments of the contract's own literal path, below the base URL.
+    if urlsplit(url).path.count("/") != urlsplit(base_url.rstrip("/")).path.count("/") + path.source_slashes:
+        return Fault("the path does not stay below the connection's base URL")
+    return url
+
+
+def _texts(pairs: tuple[tuple[str, Template], ...], scope: Scope) -> list[tuple[str, str]] | Fault:
+    out = []
+    for key, template in pairs:
+        value = template.text(scope)
+        if isinstance(value, Fault):
+            return value
+        out.append((key, value))
+    return out
+
+
+def check_base_url(url: str) -> None:
+    """A base URL is http(s), has a host and no user, query or fragment; plain http only to this machine."""
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise AilyusError("bad_url", f"`{url}` is no base URL")
+    if parts.scheme == "http" and not local:
+        raise AilyusError("bad_url", f"`{url}` would send credentials in clear", hint="use https")
+
+
+def same_place(url: str, base_url: str) -> bool:
+    """Is this URL on the base URL's origin and below its path?"""
+    here, base = urlsplit(url), urlsplit(base_url)
+    prefix = base.path.rstrip("/") + "/"
+    origin = (here.scheme, here.hostname, here.port) == (base.scheme, base.hostname, base.port)
+    return origin and not here.username and here.path.startswith(prefix)

@@ -1,0 +1,102 @@
+"""One action as the journal keeps it: plain JSON in a row, tied to no code version."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.observation import Observation, Reading
+from contracts.request import ActionRequest, Caller
+
+State = Literal["new", "waiting", "ready", "running", "ended"]
+Status = Literal[
+    "confirmed",
+    "approval_required",
+    "running",
+    "not_applied",
+    "diverged",
+    "unknown",
+    "compensated",
+    "partial",
+    "denied",
+    "refused",
+    "expired",
+    "cancelled",
+    "invalid",
+    "previewed",
+]
+"""The one public vocabulary, everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A request on its way. `result` is the last answer that its agent was given or would be given."""
+
+    id: str
+    request: ActionRequest
+    caller: Caller
+    state: State = "new"
+    status: Status = "running"
+    fence: int = 0
+    release: str = ""
+    asked: bytes | None = None
+    result: Mapping[str, JsonValue] | None = None
+    created_ms: int = 0
+    expires_ms: int = 0
+    held_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A committed intent whose outcome is not known yet."""
+
+    action_id: str
+    step: int
+    attempt: int
+    route: int
+    fence: int
+    deadline_ms: int
+    settle_ms: int
+    action_digest: str
+    target_digest: str
+    before: Observation
+    receipt_id: str
+
+
+def pack_request(request: ActionRequest) -> bytes:
+    """The request as JSON."""
+    return orjson.dumps(asdict(request))
+
+
+def unpack_request(data: bytes) -> ActionRequest:
+    """The request from its JSON."""
+    return ActionRequest(**orjson.loads(data))
+
+
+def pack_caller(caller: Caller) -> bytes:
+    """The caller as JSON."""
+    return orjson.dumps({**asdict(caller), "roles": sorted(caller.roles), "person_roles": sorted(caller.person_roles)})
+
+
+def unpack_caller(data: bytes) -> Caller:
+    """The caller from its JSON."""
+    fields = orjson.loads(data)
+    fields["roles"], fields["person_roles"] = frozenset(fields["roles"]), frozenset(fields["person_roles"])
+    return Caller(**fields)
+
+
+def pack_observation(observation: Observation) -> bytes:
+    """What a probe after a crash needs of the state before: values by name."""
+    readings = {n: [r.status, r.at_ms, r.value] for n, r in observation.readings.items()}
+    return orjson.dumps({"at_ms": observation.at_ms, "channel": observation.channel, "readings": readings})
+
+
+def unpack_observation(data: bytes) -> Observation:
+    """The state before, from the journal."""
+    fields = orjson.loads(data)
+    readings = {
+        name: Reading(name, status, value, b"", at_ms) for name, (status, at_ms, value) in fields["readings"].items()
+    }
+    return Observation(readings, fields["at_ms"], fields["channel"])

@@ -1,0 +1,172 @@
+"""Ed25519 keys (RFC 8032): the log's key on disk, DSSE envelopes and C2SP signed notes."""
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from contracts.errors import AilyusError
+from policies.principal import keyid_of
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_ED25519_NOTE = b"\x01"
+
+
+def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """DSSE's pre-authentication encoding (https://github.com/secure-systems-lab/dsse/blob/master/protocol.md).
+
+    `DSSEv1 SP len(type) SP type SP len(body) SP body`, lengths as ASCII decimal.
+    """
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A DSSE envelope with exactly one signature.
+
+    `{"payload":"<base64>","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"…","sig":"<base64>"}]}`
+    """
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+
+    def encoded(self) -> bytes:
+        """The envelope as JSON bytes, keys sorted."""
+        return orjson.dumps(
+            {
+                "payload": base64.b64encode(self.payload).decode(),
+                "payloadType": PAYLOAD_TYPE,
+                "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Envelope":
+        """Parse an envelope; anything but the one canonical form is refused."""
+        try:
+            outer = orjson.loads(data)
+            (signature,) = outer["signatures"]
+            envelope = cls(
+                base64.b64decode(outer["payload"], validate=True),
+                str(signature["keyid"]),
+                base64.b64decode(signature["sig"], validate=True),
+            )
+        except (ValueError, KeyError, TypeError, binascii.Error):
+            raise AilyusError("bad_proof", "this is no DSSE envelope with one signature") from None
+        if envelope.encoded() != data:
+            raise AilyusError("bad_proof", "the envelope is not in its canonical form")
+        return envelope
+
+    def leaf(self) -> bytes:
+        """The log's leaf: `{"keyid":"…","payload":"<sha256 hex>","sig":"<base64>"}`; holds no data, so erasure is safe."""
+        return orjson.dumps(
+            {
+                "keyid": self.keyid,
+                "payload": hashlib.sha256(self.payload).hexdigest(),
+                "sig": base64.b64encode(self.signature).decode(),
+            }
+        )
+
+    def holds(self, keys: Mapping[str, bytes]) -> bool:
+        """Does the signature verify under the trusted key (raw 32 bytes) of its key id?"""
+        public = keys.get(self.keyid)
+        return public is not None and verifies(public, self.signature, pae(self.payload))
+
+
+def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Ed25519 verification as a boolean."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+class Signer:
+    """One private key: signs envelopes and checkpoints."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = key.public_key().public_bytes_raw()
+        self.keyid = keyid_of(self.public)
+
+    def envelope(self, payload: bytes) -> Envelope:
+        """Sign a payload."""
+        return Envelope(payload, self.keyid, self._key.sign(pae(payload)))
+
+    def note(self, name: str, body: str) -> str:
+        """A signed note (https://c2sp.org/signed-note): text, blank line, `— name base64(key hash ‖ signature)`."""
+        signature = self._key.sign(body.encode())
+        blob = base64.b64encode(note_key_hash(name, self.public) + signature).decode()
+        return f"{body}\n— {name} {blob}\n"
+
+
+def note_key_hash(name: str, public: bytes) -> bytes:
+    """The first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)."""
+    return hashlib.sha256(name.encode() + b"\n" + _ED25519_NOTE + public).digest()[:4]
+
+
+def open_note(note: str, name: str, public: bytes) -> str:
+    """The text of a note signed by this key under this name; raises `not_authentic`."""
+    body, separator, signatures = note.rpartition("\n\n")
+    body += "\n"
+    for line in signatures.split("\n"):
+        parts = line.split(" ")
+        if separator and len(parts) == 3 and parts[0] == "—" and parts[1] == name:
+            try:
+                blob = base64.b64decode(parts[2], validate=True)
+            except (binascii.Error, ValueError):
+                continue
+            if blob[:4] == note_key_hash(name, public) and verifies(public, blob[4:], body.encode()):
+                return body
+    raise AilyusError("not_authentic", "no trusted signature on the checkpoint")
+
+
+def create_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+    """Make a key file (PKCS #8 PEM, mode 0600), encrypted when a passphrase is given. Never overwrites."""
+    key = Ed25519PrivateKey.generate()
+    protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+    """Read a key file. Raises `AilyusError` when it is missing, open to others, or the passphrase does not fit."""
+    try:
+        if path.stat().st_mode & 0o077:
+            hint = f"run `chmod 600 {path}`"
+            raise AilyusError("bad_settings", f"the key file `{path.name}` can be read by others", hint=hint)
+        key = load_pem_private_key(path.read_bytes(), passphrase)
+    except FileNotFoundError:
+        raise AilyusError("bad_settings", f"there is no key file `{path}`", hint="run `ailyus init`") from None
+    except (ValueError, TypeError):
+        raise AilyusError("bad_settings", "the key does not open", hint="check the passphrase") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise AilyusError("bad_settings", "the key is not an Ed25519 key", hint="make one with `ailyus init`")
+    return key
+
+
+def is_encrypted(path: Path) -> bool:
+    """True when the key file asks for a passphrase."""
+    return b"ENCRYPTED" in path.read_bytes()[:64]

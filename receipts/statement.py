@@ -1,0 +1,193 @@
+"""Signed statements: in-toto Statement v1 payloads in DSSE envelopes, with salted commitments instead of data.
+
+The payload is canonical JSON, for example
+`{"_type":"https://in-toto.io/Statement/v1","predicate":{…},"predicateType":"https://ailyus.dev/intent/v1",
+"subject":[{"digest":{"sha256":"<action digest>"},"name":"act_…"}]}`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+from contracts.canonical import canonical, commitment, pseudonym
+from contracts.request import ActionRequest
+from policies.decision import Record
+from receipts.signing import Envelope, Signer
+from receipts.sqlite import Index, Txn
+
+Kind = Literal["intent", "outcome", "decision", "key", "release", "agent", "state"]
+TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://ailyus.dev/{kind}/v1"
+LIMITS: tuple[JsonValue, ...] = (
+    "the gateway's word is taken for what it observed",
+    "the gap between the last check and the first byte is not covered",
+    "without a witness the log is attested by its own operator",
+)
+"""What a receipt does not claim; every outcome says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A signed statement with its index row and the evidence that its commitments open to."""
+
+    index: Index
+    envelope: Envelope
+    evidence: tuple[tuple[str, bytes, bytes], ...]
+
+    def insert(self, txn: Txn) -> int:
+        """Write statement, leaf and evidence inside one entry."""
+        for label, salt, data in self.evidence:
+            txn.write("INSERT INTO evidence VALUES (?, ?, ?, ?)", self.index.id, label, salt, data)
+        return txn.append(self.index, self.envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a statement is about, beside its own facts."""
+
+    request: ActionRequest
+    action_id: str
+    release: str
+    governed: bool
+    resource_type: str = ""
+    resource_id: str = ""
+    label: str | None = None
+    indexed: Mapping[str, str] = field(default_factory=dict)
+
+
+class Notary:
+    """Seals statements with the log's key; personal values leave it only as commitments and tenant pseudonyms."""
+
+    def __init__(self, signer: Signer, origin: str, tenant_key: Callable[[str], bytes]) -> None:
+        self._signer = signer
+        self._origin = origin
+        self._tenant_key = tenant_key
+
+    def seal(
+        self,
+        kind: Kind,
+        receipt_id: str,
+        about: About,
+        *,
+        status: str,
+        changed: bool | None,
+        at_ms: int,
+        facts: Mapping[str, JsonValue],
+        evidence: Mapping[str, bytes],
+    ) -> Sealed:
+        """Sign a statement about an action."""
+        request = about.request
+        key = self._tenant_key(request.tenant)
+        rows, commitments = _commit({"params": canonical(dict(request.params)), **evidence})
+        search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
+        resource: JsonValue = None
+        if about.resource_id:
+            resource = {"type": about.resource_type, "id": pseudonym(key, "resource", about.resource_id)}
+            search.append(pseudonym(key, "resource", about.resource_id))
+        if about.label:
+            search.append(pseudonym(key, "label", about.label))
+        person = pseudonym(key, "person", request.person)
+        search.append(person)
+        predicate: dict[str, JsonValue] = {
+            "receipt": receipt_id,
+            "kind": kind,
+            "status": status,
+            "changed": changed,
+            "atMs": at_ms,
+            "origin": self._origin,
+            "tenant": request.tenant,
+            "agent": request.agent,
+            "person": person,
+            "contract": {"id": request.contract, "version": request.version, "digest": request.contract_digest},
+            "connection": request.connection,
+            "target": request.target_digest,
+            "resource": resource,
+            "action": about.action_id,
+            "release": about.release,
+            "governed": about.governed,
+            "boundary": request.boundary,
+            "search": list(dict.fromkeys(search)),
+            "commitments": commitments,
+            **facts,
+        }
+        subject: list[JsonValue] = [{"name": about.action_id, "digest": {"sha256": request.action_digest}}]
+        envelope = self._signer.envelope(_payload(kind, subject, predicate))
+        index = Index(
+            receipt_id,
+            kind,
+            about.action_id,
+            request.tenant,
+            request.agent,
+            request.contract,
+            status,
+            changed,
+            at_ms,
+            tuple(dict.fromkeys(search)),
+        )
+        return Sealed(index, envelope, rows)
+
+    def seal_plain(
+        self,
+        kind: Kind,
+        receipt_id: str,
+        tenant: str,
+        subject: Mapping[str, str],
+        at_ms: int,
+        facts: Mapping[str, JsonValue],
+    ) -> Sealed:
+        """Sign a statement about the gateway itself (a release, a key, an agent); subject is name → SHA-256 hex."""
+        predicate: dict[str, JsonValue] = {
+            "receipt": receipt_id,
+            "kind": kind,
+            "status": "",
+            "changed": None,
+            "atMs": at_ms,
+            "origin": self._origin,
+            "tenant": tenant,
+            "agent": "",
+            "contract": {"id": ""},
+            "action": None,
+            "search": [],
+            **facts,
+        }
+        subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
+        envelope = self._signer.envelope(_payload(kind, subjects, predicate))
+        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms), envelope, ())
+
+    def pseudonym(self, tenant: str, kind: str, value: str) -> str:
+        """The search value of a personal value under its tenant's key."""
+        return pseudonym(self._tenant_key(tenant), kind, value)
+
+
+def decision_facts(record: Record | None) -> JsonValue:
+    """The Cedar decision as it stands in a statement."""
+    if record is None:
+        return None
+    return {
+        "policies": {who: list(ids) for who, ids in record.policies.items()},
+        "errors": len(record.errors),
+        "slice": record.slice_digest,
+        "schema": record.schema_digest,
+        "entities": record.entities_digest,
+        "requests": record.requests_digest,
+        "engine": record.engine,
+    }
+
+
+def decision_evidence(record: Record | None) -> dict[str, bytes]:
+    """The documents that let a stranger run the decision again."""
+    return {} if record is None else {"cedar/entities": record.entities, "cedar/requests": record.requests}
+
+
+def _commit(evidence: Mapping[str, bytes]) -> tuple[tuple[tuple[str, bytes, bytes], ...], dict[str, JsonValue]]:
+    rows = tuple((label, os.urandom(16), data) for label, data in evidence.items())
+    return rows, {label: commitment(salt, data) for label, salt, data in rows}
+
+
+def _payload(kind: str, subject: list[JsonValue], predicate: Mapping[str, JsonValue]) -> bytes:
+    return canonical(
+        {"_type": TYPE, "subject": subject, "predicateType": PREDICATE.format(kind=kind), "predicate": dict(predicate)}
+    )

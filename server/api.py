@@ -1,0 +1,174 @@
+"""The owner's local door: a Unix socket (mode 0600) for the command line. Nothing here is served over the network."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+
+import orjson
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from policies.approval import SignedApproval
+from policies.principal import Key, KeyKind, keyid_of
+from server.identity import Agents
+from server.inbox import Inbox
+from server.pipeline import Pipeline
+from server.requests import Asked
+
+
+class NewAgent(BaseModel):
+    """What `agent add` sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    tenant: str
+    owner: str
+    person: str | None = None
+    roles: tuple[str, ...] = ()
+    observe: bool = False
+
+
+class NewKey(BaseModel):
+    """What `approval enrol` sends: a public key (hex, 32 bytes), never a private one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    public: str
+    person: str
+    kind: KeyKind
+
+
+Handler = Callable[[Request], Awaitable[object]]
+
+
+class Api:
+    """Routes of the local door."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], inbox: Inbox, agents: Agents) -> None:
+        self._pipeline = pipeline
+        self._inbox = inbox
+        self._agents = agents
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            ("GET", "/status", self.status),
+            ("GET", "/approvals", self.approvals),
+            ("GET", "/approvals/{action}", self.binding),
+            ("POST", "/approvals", self.decide),
+            ("DELETE", "/actions/{action}", self.cancel),
+            ("GET", "/agents", self.agents),
+            ("POST", "/agents", self.add_agent),
+            ("PATCH", "/agents/{agent}", self.change_agent),
+            ("POST", "/keys", self.add_key),
+        ]
+        return Starlette(routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes])
+
+    async def status(self, request: Request) -> object:
+        """What is live."""
+        pipeline = self._pipeline()
+        release = pipeline.release
+        return {
+            "release": release.digest,
+            "governed": release.governed,
+            "author": release.author,
+            "contracts": len(release.catalog.programs),
+            "active": len(pipeline.journal.active()),
+            "checkpoint": pipeline.journal.store.head(),
+        }
+
+    async def approvals(self, request: Request) -> object:
+        """Every request that waits for people."""
+        return [
+            {
+                "action": action.id,
+                "contract": action.request.contract,
+                "risk": action.request.risk,
+                "agent": action.request.agent,
+                "person": action.request.person,
+                "expiresMs": action.expires_ms,
+                "needs": Asked.model_validate_json(action.asked or b"").subject.needs,
+            }
+            for action in self._inbox.waiting()
+        ]
+
+    async def binding(self, request: Request) -> object:
+        """What a person would sign now."""
+        query = request.query_params
+        binding, asked = await self._inbox.binding(
+            request.path_params["action"],
+            query.get("person", ""),
+            query.get("role"),
+            query.get("verdict", "approve"),
+            query.get("comment", ""),
+        )
+        return {"binding": binding.model_dump(mode="json"), "asked": asked.model_dump(mode="json")}
+
+    async def decide(self, request: Request) -> object:
+        """Take a signed decision."""
+        signed = SignedApproval.model_validate_json(await request.body())
+        return {"state": await self._inbox.decide(signed)}
+
+    async def cancel(self, request: Request) -> object:
+        """End a request that waits."""
+        await self._inbox.cancel(request.path_params["action"])
+        return {"state": "ended"}
+
+    async def agents(self, request: Request) -> object:
+        """Every agent."""
+        return [{**asdict(agent), "roles": sorted(agent.roles)} for agent in self._agents.list()]
+
+    async def add_agent(self, request: Request) -> object:
+        """Register an agent; its token is answered once."""
+        new = NewAgent.model_validate_json(await request.body())
+        roles = frozenset(new.roles)
+        token = await self._agents.add(new.name, new.tenant, new.owner, new.person, roles, new.observe)
+        return {"token": token}
+
+    async def change_agent(self, request: Request) -> object:
+        """Revoke or promote an agent."""
+        await self._agents.change(request.path_params["agent"], revoke=orjson.loads(await request.body())["revoke"] is True)
+        return {}
+
+    async def add_key(self, request: Request) -> object:
+        """Link a public key to a declared person."""
+        new = NewKey.model_validate_json(await request.body())
+        await link_key(self._pipeline(), new)
+        return {"keyid": keyid_of(bytes.fromhex(new.public))}
+
+
+async def link_key(pipeline: Pipeline, new: NewKey) -> None:
+    """Log the link of a key to a person. Development keys are linked only in workspaces marked so."""
+    release = pipeline.release
+    person = release.people.get(new.person)
+    if person is None:
+        raise AilyusError("unknown_person", f"`{new.person}` is no declared person")
+    if new.kind == "development" and not release.development:
+        raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
+    public = bytes.fromhex(new.public)
+    key = Key(keyid_of(public), public, new.person, new.kind)
+    if key.keyid in pipeline.journal.keys():
+        raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
+    notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
+    who = notary.pseudonym(person.tenant, "person", person.name)
+    facts: dict[str, JsonValue] = {"event": "linked", "keyid": key.keyid, "public": new.public, "keyKind": new.kind, "holder": who}
+    sealed = notary.seal_plain("key", new_id("rcp"), person.tenant, {key.keyid: key.keyid * 2}, at, {"about": facts})
+    await pipeline.journal.link_key(key, sealed)
+
+
+def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            body, status = await handler(request), 200
+        except AilyusError as error:
+            body, status = {"code": error.code, "sentence": error.sentence, "hint": error.hint}, 409
+        except (ValidationError, ValueError, KeyError):
+            body, status = {"code": "not_an_object", "sentence": "the request is malformed", "hint": ""}, 400
+        return Response(orjson.dumps(body), status, media_type="application/json")
+
+    return endpoint

@@ -1,0 +1,214 @@
+"""The composition root: opens the store, releases what the files say, serves agents and the command line."""
+
+import asyncio
+import importlib.metadata
+import os
+import secrets
+import socket
+import subprocess  # noqa: S404 - starts our own sandbox, with a fixed argument list
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import orjson
+import uvicorn
+from pydantic import JsonValue
+from starlette.types import ASGIApp
+
+from adapters.http import HttpAdapter
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from policies.release import Release
+from receipts.journal import Journal
+from receipts.signing import Signer, create_key, load_key
+from receipts.sqlite import Store
+from server.api import Api, NewKey, link_key
+from server.drive import Driver
+from server.identity import Agents
+from server.inbox import Inbox
+from server.mcp import Gateway
+from server.pipeline import Pipeline
+from server.settings import Workspace
+
+VERSION = importlib.metadata.version("ailyus")
+
+
+class App:
+    """One running gateway over one workspace."""
+
+    def __init__(self, workspace: Workspace, release: Release) -> None:
+        key_path = workspace.private / "log.pem"
+        key = load_key(key_path) if key_path.exists() else create_key(key_path)
+        self.workspace = workspace
+        self.signer = Signer(key)
+        self.store = Store(workspace.store, self.signer, workspace.settings.origin)
+        self.journal = Journal(self.store, self.signer)
+        self.pipeline = self._pipeline_for(release)
+        self.agents = Agents(self.journal, lambda: self.pipeline.release)
+        self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
+        self.driver = Driver(lambda: self.pipeline, self.inbox.expire)
+        self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
+        self.api = Api(lambda: self.pipeline, self.inbox, self.agents)
+
+    def _pipeline_for(self, release: Release) -> Pipeline:
+        adapter = HttpAdapter(release, self.journal, self.workspace.root, self.store.now_ms)
+        return Pipeline(self.journal, release, adapter)
+
+    async def start(self) -> None:
+        """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
+        await self._activate(self.pipeline.release)
+        await self._link_seeded_keys()
+        self._write_roots()
+        await self.driver.start()
+
+    async def replace(self, release: Release) -> None:
+        """Swap the live release as a whole (`--dev`); the old adapter serves what is on its way."""
+        if release.digest == self.pipeline.release.digest:
+            return
+        await self._activate(release)
+        self.pipeline = self._pipeline_for(release)
+
+    async def stop(self) -> None:
+        """Let the journal finish, then give everything up."""
+        await self.driver.stop()
+        await self.pipeline.adapter.close()
+        await asyncio.to_thread(self.store.close)
+
+    async def _activate(self, release: Release) -> None:
+        notary, at = self.journal.notary, self.store.now_ms()
+        tenants = sorted({t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()})
+        programs = release.catalog.programs.values()
+        facts: dict[str, JsonValue] = {
+            "release": release.digest,
+            "author": release.author,
+            "governed": release.governed,
+            "contracts": {p.name: self._label(p.name, p.contract.version, p.digest) for p in programs},
+            "policies": release.decider.bundle.digest,
+            "schema": release.decider.bundle.schema_digest,
+        }
+        sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, {"about": facts})
+        versions = [(p.name, p.contract.version, p.digest) for p in programs]
+        await self.journal.activate(release.digest, tenants, versions, sealed)
+
+    def _label(self, name: str, version: int, digest: str) -> str:
+        return f"{version}{self.journal.suffix(name, version, digest)}"
+
+    async def _link_seeded_keys(self) -> None:
+        """Keys that `init` made are linked once; in other workspaces people enrol theirs."""
+        known = self.journal.keys()
+        for path in sorted((self.workspace.private / "keys").glob("*.pub")):
+            seeded = NewKey.model_validate_json(path.read_bytes())
+            public = bytes.fromhex(seeded.public)
+            if self.workspace.settings.development and not any(k.public == public for k in known.values()):
+                await link_key(self.pipeline, seeded)
+
+    def _write_roots(self) -> None:
+        """What a verifier needs to trust, to be handed over by another way than the receipts."""
+        roots = {"origin": self.store.origin, "keys": {self.signer.keyid: self.signer.public.hex()}}
+        (self.workspace.root / "roots.json").write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@asynccontextmanager
+async def running(app: App, port: int) -> AsyncIterator[str]:
+    """Serve the gateway on 127.0.0.1 and the local door on a Unix socket; yields the MCP address."""
+    host = app.workspace.settings.server.host
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    await app.start()
+    servers = [_Server(app.gateway.app(host, port, []))]
+    door, path = _door()
+    servers.append(_Server(app.api.app()))
+    url = f"http://{host}:{port}/mcp"
+    tasks = [
+        asyncio.create_task(servers[0].serve([listener])),
+        asyncio.create_task(servers[1].serve([door])),
+    ]
+    try:
+        while not all(server.started for server in servers):
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.005)
+        _announce(app.workspace, url, path)
+        yield url
+    finally:
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+        await app.stop()
+        app.workspace.owner_file.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the command line has them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None are captured here."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((host, port), backlog=512)
+    except OSError:
+        hint = "end what uses it, or set `port` under [server] in ailyus.toml"
+        raise AilyusError("bad_settings", f"the port {port} is in use", hint=hint) from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _door() -> tuple[socket.socket, Path]:
+    # a socket's path is short by the system's rule, so it does not live in the workspace
+    path = Path(tempfile.mkdtemp(prefix="ailyus-")) / f"{secrets.token_hex(4)}.sock"
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(path))
+    os.chmod(path, 0o600)
+    return door, path
+
+
+def _announce(workspace: Workspace, url: str, door: Path) -> None:
+    content = orjson.dumps({"pid": os.getpid(), "url": url, "door": str(door)})
+    temporary = workspace.owner_file.with_suffix(".new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    os.replace(temporary, workspace.owner_file)
+
+
+def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
+    """Start the local twins as a process that ends when this one does."""
+    command = [sys.executable, "-c", "from server.cli.main import main; main()", "sandbox", "--port", str(port)]
+    command += ["--state", str(state)] if state else []
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    line = process.stdout.readline() if process.stdout else ""
+    if not line.startswith("sandbox "):
+        process.kill()
+        raise AilyusError("bad_settings", f"the sandbox does not start on port {port}", hint="end what uses the port")
+    return process
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for_file(path: Path, seconds: float) -> bool:
+    """Wait until a file appears."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists():
+            return True
+        time.sleep(0.05)
+    return False

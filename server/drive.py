@@ -1,0 +1,115 @@
+"""Durable progress: carry approved actions on, finish what a dead process began, expire what nobody decided.
+
+Level-triggered and idempotent: whoever may call `wake` may call it at any time. Correctness lives in the journal.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+
+from contracts.errors import AilyusError
+from contracts.observation import Execution
+from receipts.action import Action, Intent
+from receipts.journal import LEASE_MARGIN_MS
+from receipts.signing import Envelope
+from receipts.sqlite import Conflict
+from server.answers import Answer
+from server.pipeline import Pipeline, Sent
+
+SWEEP_SECONDS = 0.5
+log = structlog.get_logger()
+
+
+class Driver:
+    """Makes progress on every action that is not somebody's turn."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], expire: Callable[[Action], Awaitable[None]]) -> None:
+        self._pipeline = pipeline
+        self._expire = expire
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take over from a dead owner, then sweep for ever."""
+        await self._pipeline().journal.end_leases()
+        self.sweep()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop sweeping; actions on their way finish by themselves."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def wake(self, action_id: str) -> None:
+        """Carry one action on, if it is its turn."""
+        action = self._pipeline().journal.get(action_id)
+        if action is not None:
+            self._drive(action)
+
+    def sweep(self) -> list[asyncio.Task[Answer]]:
+        """Look at every action that has not ended."""
+        return [task for action in self._pipeline().journal.active() if (task := self._drive(action))]
+
+    def _drive(self, action: Action) -> asyncio.Task[Answer] | None:
+        pipeline = self._pipeline()
+        key = action.request.call_key if action.request.kind == "write" else action.id
+        if pipeline.is_carrying(key):
+            return None
+        if action.state == "ready":
+            return pipeline.carry(key, action, pipeline.perform(action))
+        if action.state == "running" and pipeline.journal.lease_ended(action.id):
+            return pipeline.carry(key, action, self._recover(action))
+        return None
+
+    async def _recover(self, action: Action) -> Answer:
+        """Finish an action whose process died: in doubt is a state, and the three-way probe settles it."""
+        pipeline = self._pipeline()
+        intent = pipeline.journal.open_intent(action.id)
+        if intent is None:
+            raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
+        self._verify(intent)
+        wait_ms = max(0, intent.deadline_ms - pipeline.journal.store.now_ms()) + intent.settle_ms
+        fence = await pipeline.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS)
+        return await pipeline.finish(self._in_doubt(action, intent, fence))
+
+    def _in_doubt(self, action: Action, intent: Intent, fence: int) -> Sent:
+        taken = replace(intent, fence=fence)
+        fault = "the process that sent it died"
+        execution = Execution(
+            intent.route, intent.attempt, "in_doubt", intent.deadline_ms, intent.deadline_ms, "", "", "", fault=fault
+        )
+        return Sent(replace(action, fence=fence), taken, intent.before, execution, (execution,))
+
+    def _verify(self, intent: Intent) -> None:
+        """What goes on is built from the signed intent: its signature and its action digest are checked again."""
+        store = self._pipeline().journal.store
+        rows = store.read("SELECT envelope FROM statements WHERE id = ?", intent.receipt_id)
+        envelope = Envelope.decode(bytes(rows[0][0])) if rows else None  # type: ignore[arg-type]  # a BLOB column
+        named = f'"actionDigest":"{intent.action_digest}"'.encode()
+        if (
+            envelope is None
+            or not envelope.holds({store.signer.keyid: store.signer.public})
+            or named not in envelope.payload
+        ):
+            raise AilyusError("store_corrupt", f"the signed intent of `{intent.action_id}` does not hold")
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self.sweep()
+                await self._expire_waiting()
+            except Conflict:
+                continue  # somebody decided in between
+            except AilyusError as error:
+                log.warning("sweep", code=error.code)
+
+    async def _expire_waiting(self) -> None:
+        journal = self._pipeline().journal
+        for action in journal.active():
+            if action.state == "waiting" and action.expires_ms <= journal.store.now_ms():
+                await self._expire(action)

@@ -1,0 +1,152 @@
+"""Agents and their tokens: who calls, and for whom. Tokens are stored as hashes only."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcp.server.auth.provider import AccessToken
+from pydantic import JsonValue
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from contracts.request import Caller
+from policies.release import Release
+from receipts.journal import Journal
+from receipts.sqlite import Txn
+
+PREFIX = "ailyus_"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One registered agent: it acts for `person`, else for its owner, never for nobody."""
+
+    name: str
+    tenant: str
+    owner: str
+    person: str
+    roles: frozenset[str]
+    observe_only: bool
+    revoked: bool
+
+
+class Agents:
+    """Registered agents, and the verifier of their tokens (the MCP SDK's `TokenVerifier`)."""
+
+    def __init__(self, journal: Journal, release: Callable[[], Release]) -> None:
+        self._journal = journal
+        self._release = release
+        self._callers: dict[str, tuple[str, Caller]] = {}
+
+    async def add(
+        self, name: str, tenant: str, owner: str, person: str | None, roles: frozenset[str], observe_only: bool
+    ) -> str:
+        """Register an agent and return its token, which is shown once. Raises for undeclared people or roles."""
+        release = self._release()
+        for who in (owner, person or owner):
+            found = release.people.get(who)
+            if found is None or found.tenant != tenant:
+                raise AilyusError("unknown_person", f"`{who}` is no declared person of the tenant `{tenant}`")
+        unknown = roles - release.decider.bundle.roles
+        if unknown:
+            raise AilyusError("bad_settings", f"the role `{sorted(unknown)[0]}` is not declared")
+        if not name.isidentifier() and not name.replace("-", "_").isidentifier():
+            raise AilyusError("bad_settings", f"`{name}` is no name for an agent", hint="letters, digits, `-` and `_`")
+        token = PREFIX + secrets.token_urlsafe(32)
+        hashed = _hashed(token)
+        at = self._journal.store.now_ms()
+        facts: dict[str, JsonValue] = {"event": "added", "agent": name, "observeOnly": observe_only}
+        sealed = self._journal.notary.seal_plain(
+            "agent", new_id("rcp"), tenant, {name: sha256(name.encode())}, at, {"about": facts}
+        )
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "INSERT INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET tenant = excluded.tenant,"
+                " owner = excluded.owner, person = excluded.person, roles = excluded.roles,"
+                " observe_only = excluded.observe_only, token_hash = excluded.token_hash, revoked = 0",
+                name,
+                tenant,
+                owner,
+                person or owner,
+                " ".join(sorted(roles)),
+                int(observe_only),
+                hashed,
+            )
+            sealed.insert(txn)
+
+        await self._journal.store.write(work)
+        self._callers.clear()
+        return token
+
+    async def change(self, name: str, *, revoke: bool) -> None:
+        """Revoke an agent's token, or promote an observing agent."""
+        agent = next((a for a in self.list() if a.name == name), None)
+        if agent is None:
+            raise AilyusError("unknown_agent", f"there is no agent `{name}`")
+        at = self._journal.store.now_ms()
+        event = "revoked" if revoke else "promoted"
+        sealed = self._journal.notary.seal_plain(
+            "agent", new_id("rcp"), agent.tenant, {name: sha256(name.encode())}, at, {"about": {"event": event, "agent": name}}
+        )
+
+        def work(txn: Txn) -> None:
+            column = "revoked = 1" if revoke else "observe_only = 0"
+            txn.write(f"UPDATE agents SET {column} WHERE name = ?", name)  # noqa: S608 - one of two literals
+            sealed.insert(txn)
+
+        await self._journal.store.write(work)
+        self._callers.clear()
+
+    def list(self) -> list[Agent]:
+        """Every registered agent, by name."""
+        rows = self._journal.store.read(
+            "SELECT name, tenant, owner, person, roles, observe_only, revoked FROM agents ORDER BY name"
+        )
+        return [
+            Agent(str(r[0]), str(r[1]), str(r[2]), str(r[3]), frozenset(str(r[4]).split()), bool(r[5]), bool(r[6]))
+            for r in rows
+        ]
+
+    def caller(self, token: str, boundary: str = "network") -> Caller | None:
+        """Whose token is this? None for an unknown, revoked or ill-formed one."""
+        if not token.startswith(PREFIX) or len(token) > 100:
+            return None
+        release, key = self._release(), _hashed(token)
+        known = self._callers.get(key + boundary)
+        if known is not None and known[0] == release.digest:
+            return known[1]
+        rows = self._journal.store.read(
+            "SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE token_hash = ? AND revoked = 0", key
+        )
+        if not rows:
+            return None
+        name, tenant, owner, person, roles, observe_only = rows[0]
+        human = release.people.get(str(person))
+        if human is None or human.tenant != tenant:
+            return None
+        caller = Caller(
+            str(name),
+            str(tenant),
+            human.name,
+            str(owner),
+            frozenset(str(roles).split()),
+            human.roles,
+            bool(observe_only),
+            boundary,
+        )
+        self._callers[key + boundary] = (release.digest, caller)
+        return caller
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The SDK's hook: an access token whose subject is the person and whose client is the agent."""
+        caller = self.caller(token)
+        if caller is None:
+            return None
+        return AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
+
+
+def _hashed(token: str) -> str:
+    # 256 random bits need no salt; the look-up by hash leaks nothing about the token
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,205 @@
+"""The inbox of approvers: list what waits, prepare what is to be signed, take signed decisions."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from contracts.observation import Observation
+from contracts.program import Program
+from contracts.target import Target
+from policies.approval import Binding, Bystanders, Rules, SignedApproval, count, refusal
+from policies.decision import ApprovalRequired, Circumstances, Denied, Permitted, establish
+from receipts.action import Action, Status
+from receipts.sqlite import Conflict
+from receipts.statement import About
+from server import answers
+from server.pipeline import Pipeline
+from server.requests import Asked, asked_now, holds_role
+
+VALID_MS = 900_000
+"""How long a signed decision may wait to be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """An open request and everything it is compared with, looked at afresh."""
+
+    action: Action
+    program: Program
+    target: Target
+    before: Observation
+    required: ApprovalRequired
+    asked: Asked
+
+
+class Inbox:
+    """What people decide. `wake` is told which action to carry on."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], wake: Callable[[str], None]) -> None:
+        self._pipeline = pipeline
+        self._wake = wake
+
+    def waiting(self) -> list[Action]:
+        """Every action that waits for people."""
+        return [a for a in self._pipeline().journal.active() if a.state == "waiting"]
+
+    async def binding(
+        self, action_id: str, approver: str, role: str | None, verdict: str, comment: str
+    ) -> tuple[Binding, Asked]:
+        """What this person would sign now; they recompute every digest from what they are shown."""
+        now = await self._look(action_id)
+        person = self._pipeline().release.people.get(approver)
+        if person is None:
+            raise AilyusError("unknown_person", f"`{approver}` is no declared person")
+        wanted = {r for need in now.asked.subject.needs for r, _ in need}
+        roles = sorted(wanted & person.roles) if role is None else [role]
+        if not roles:
+            raise AilyusError("wrong_role", f"`{approver}` holds none of the roles that are asked for")
+        at = self._pipeline().journal.store.now_ms()
+        binding = Binding(
+            purpose="ailyus-approval-v1",
+            subject=now.asked.subject,
+            approver=approver,
+            role=roles[0],
+            verdict="refuse" if verdict == "refuse" else "approve",
+            comment=comment[:500],
+            not_before_ms=at,
+            expires_ms=min(at + VALID_MS, now.action.expires_ms),
+            nonce=secrets.token_hex(16),
+        )
+        return binding, now.asked
+
+    async def decide(self, signed: SignedApproval) -> str:
+        """Take a signed decision; returns the action's new state, or raises with the code of the refusal."""
+        journal, release = self._pipeline().journal, self._pipeline().release
+        if journal.used_by(signed.id):
+            raise AilyusError("used", "this approval was used already")
+        now = await self._look(signed.binding.subject.action_id)
+        action, facts = now.action, now.required.facts
+        circumstances = Circumstances(journal.store.now_ms(), release.change_freeze)
+        bystanders = Bystanders(action.request.person, action.request.owner, release.author)
+        rules = Rules(release.development, facts.environment, action.request.risk)
+        code = refusal(signed, now.asked.subject, journal.keys(), bystanders, rules, circumstances.now_ms, False)
+        wanted = {role for need in now.asked.subject.needs for role, _ in need}
+        if code is None and (
+            signed.binding.role not in wanted or not holds_role(release, action, facts, circumstances, signed)
+        ):
+            code = "wrong_role"
+        if code:
+            raise AilyusError(code, f"the approval does not count: {code.replace('_', ' ')}")
+        if signed.binding.verdict == "refuse":
+            return await self._refuse(now, signed)
+        given = [*journal.approvals(action.id), signed]
+        roles, oldest = count(given, circumstances.now_ms)
+        again = release.decider.decide(action.request, action.caller, facts, circumstances, roles, oldest)
+        ready = isinstance(again, Permitted)
+        await self._record(now, signed, ready)
+        if ready:
+            self._wake(action.id)
+        return "ready" if ready else "waiting"
+
+    async def cancel(self, action_id: str) -> None:
+        """End a request that waits."""
+        action = self._waiting(action_id)
+        await self._close(action, "cancelled", "")
+
+    async def expire(self, action: Action) -> None:
+        """End a request that nobody decided in time."""
+        await self._close(action, "expired", "")
+
+    async def _refuse(self, now: Now, signed: SignedApproval) -> str:
+        await self._close(now.action, "refused", signed.binding.comment, signed)
+        return "refused"
+
+    async def _close(self, action: Action, status: Status, cause: str, signed: SignedApproval | None = None) -> None:
+        pipeline = self._pipeline()
+        journal, receipt = pipeline.journal, new_id("rcp")
+        evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
+        facts = {"approver": self._approver(action, signed)} if signed else {}
+        about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
+        sealed = journal.notary.seal(
+            "decision",
+            receipt,
+            about,
+            status=status,
+            changed=False,
+            at_ms=journal.store.now_ms(),
+            facts=facts,
+            evidence=evidence,
+        )
+        answer = answers.closed(action, receipt, status, cause)
+        program = pipeline.release.catalog.programs.get(action.request.contract)
+        held = program.contract.refused_hold if program and status == "refused" else 0
+        await journal.end(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
+
+    async def _record(self, now: Now, signed: SignedApproval, ready: bool) -> None:
+        pipeline, action = self._pipeline(), now.action
+        facts = now.required.facts
+        about = About(
+            action.request,
+            action.id,
+            pipeline.release.digest,
+            pipeline.release.governed,
+            facts.resource_type,
+            facts.resource_id,
+            facts.label,
+        )
+        journal = pipeline.journal
+        sealed = journal.notary.seal(
+            "decision",
+            new_id("rcp"),
+            about,
+            status="approved",
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            facts={
+                "approval": signed.id,
+                "role": signed.binding.role,
+                "keyid": signed.keyid,
+                "approver": self._approver(action, signed),
+            },
+            evidence={"approval": signed.model_dump_json().encode()},
+        )
+        try:
+            await journal.approve(action, signed, sealed, ready)
+        except Conflict:
+            raise AilyusError("used", "this person has decided already, or the request moved on") from None
+
+    def _approver(self, action: Action, signed: SignedApproval | None) -> str:
+        approver = signed.binding.approver if signed else ""
+        return self._pipeline().journal.notary.pseudonym(action.request.tenant, "person", approver)
+
+    def _waiting(self, action_id: str) -> Action:
+        action = self._pipeline().journal.get(action_id)
+        if action is None:
+            raise AilyusError("unknown_approval", "there is no such action")
+        if action.state != "waiting":
+            raise AilyusError("not_waiting", f"the action is `{action.status}` and waits for nobody")
+        return action
+
+    async def _look(self, action_id: str) -> Now:
+        """Observe and decide afresh, so that whatever changed since the request is seen before anybody signs."""
+        pipeline = self._pipeline()
+        release, action = pipeline.release, self._waiting(action_id)
+        if pipeline.journal.store.now_ms() > action.expires_ms:
+            raise AilyusError("expired", "the request is past its time")
+        program, target = release.catalog.programs.get(action.request.contract), release.target(action.request)
+        if program is None or target is None or target.digest != action.request.target_digest:
+            raise AilyusError("target_changed", "the connection is not the one that was asked about")
+        if program.digest != action.request.contract_digest:
+            raise AilyusError("policy_changed", "the contract is not the one that was asked about")
+        look = release.decider.may_observe(action.request, action.caller, target)
+        if isinstance(look, Denied):
+            raise AilyusError("policy_changed", "the policies no longer allow it")
+        before = await pipeline.adapter.observe(look)
+        facts = establish(program, action.request, target, before)
+        if isinstance(facts, Denied):
+            raise AilyusError("state_changed", "the record cannot be read as it was")
+        circumstances = Circumstances(pipeline.journal.store.now_ms(), release.change_freeze)
+        decision = release.decider.decide(action.request, action.caller, facts, circumstances)
+        if not isinstance(decision, ApprovalRequired):
+            raise AilyusError("policy_changed", "the policies no longer ask for this approval")
+        asked = asked_now(release, action, program, target, before, decision)
+        return Now(action, program, target, before, decision, asked)

@@ -1,0 +1,176 @@
+"""The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mcp_types as types
+import structlog
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.server import Server
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl, JsonValue
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from contracts.errors import AilyusError
+from contracts.inputs import InputSchema
+from contracts.request import Caller, ToolCall
+from receipts.query import Query, find
+from server import answers
+from server.answers import Answer
+from server.identity import Agents
+from server.pipeline import Pipeline
+from server.tools import FIND_RECEIPTS, GET_ACTION, tools_for
+
+CALLER_KEY = "dev.ailyus/caller-key"
+"""The key in `_meta` by which a caller tells two equal calls apart on purpose."""
+MAX_BODY = 256 * 1024
+Context = ServerRequestContext[Any, Any]
+log = structlog.get_logger()
+
+_GET_ACTION = InputSchema.compile(GET_ACTION.input_schema, {})
+_FIND_RECEIPTS = InputSchema.compile(FIND_RECEIPTS.input_schema, {})
+
+
+class Gateway:
+    """Handlers of one MCP server over the live pipeline."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], agents: Agents, version: str) -> None:
+        self._pipeline = pipeline
+        self._agents = agents
+        self.server: Server[dict[str, Any]] = Server(
+            "ailyus",
+            version=version,
+            title="Ailyus",
+            instructions=answers.INSTRUCTIONS,
+            on_list_tools=self.list_tools,
+            on_call_tool=self.call_tool,
+            get_tool_input_schema=self._input_schema,
+        )
+        self.server.middleware.clear()
+
+    def app(self, host: str, port: int, routes: list[Route]) -> Starlette:
+        """The ASGI application: `/mcp` for agents with a token, and whatever else is served beside it."""
+        return self.server.streamable_http_app(
+            json_response=True,
+            stateless_http=True,
+            max_request_body_size=MAX_BODY,
+            transport_security=TransportSecuritySettings(
+                enable_dns_rebinding_protection=True,
+                allowed_hosts=[f"{name}:{port}" for name in (host, "127.0.0.1", "localhost")],
+                allowed_origins=[f"http://{name}:{port}" for name in (host, "127.0.0.1", "localhost")],
+            ),
+            host=host,
+            auth=AuthSettings(
+                issuer_url=AnyHttpUrl(f"http://{host}:{port}"),
+                resource_server_url=None,
+                validate_token_resource=False,
+            ),
+            token_verifier=self._agents,
+            custom_starlette_routes=routes,
+        )
+
+    async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        """The tools of this caller; the list depends on who asks."""
+        caller = self._caller(ctx)
+        tools = tools_for(self._pipeline().release, caller) if caller else []
+        return types.ListToolsResult(tools=tools, cache_scope="private")
+
+    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        """Every call comes through here. Nothing of an unexpected fault reaches the client."""
+        try:
+            answer = await self._answer(ctx, params)
+        except AilyusError as error:
+            answer = answers.invalid(error, params.name)
+        except Exception:  # the text of an exception would leak to the client otherwise
+            log.exception("tool_fault", tool=params.name[:64])
+            answer = answers.invalid(AilyusError("internal", "the gateway met a fault of its own"), "the tool")
+        return result_of(answer)
+
+    async def _answer(self, ctx: Context, params: types.CallToolRequestParams) -> Answer:
+        caller = self._caller(ctx)
+        if caller is None:
+            raise AilyusError("not_found", "the token is not known any more")
+        arguments: Mapping[str, object] = params.arguments or {}
+        if params.name == GET_ACTION.name:
+            return await self._get_action(caller, _GET_ACTION.parse(arguments))
+        if params.name == FIND_RECEIPTS.name:
+            return self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
+        key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
+        call = ToolCall(
+            name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None
+        )
+        return await self._pipeline().call(call, caller)
+
+    async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
+        journal = self._pipeline().journal
+        action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
+        deadline = journal.store.now_ms() + (wait if isinstance(wait, int) else 0) * 1000
+        while True:
+            action = journal.get(action_id)
+            # INVARIANT: nobody reads another principal's action; a foreign id is not found.
+            mine = action is not None and (action.request.tenant, action.request.agent, action.request.person) == (
+                caller.tenant,
+                caller.agent,
+                caller.person,
+            )
+            if action is None or not mine:
+                raise AilyusError("not_found", "there is no such action that you may see", field="/action_id")
+            left = (deadline - journal.store.now_ms()) / 1000
+            if action.state == "ended" or left <= 0:
+                if action.state in ("ready", "running"):
+                    receipt = (action.result or {}).get("receipt_id")
+                    return answers.running(action.id, receipt if isinstance(receipt, str) else None)
+                return dict(action.result or {})
+            await journal.changed(action_id, min(left, 5.0))
+
+    def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
+        limit = arguments["limit"]
+        query = Query(
+            tenant=caller.tenant,
+            agent=caller.agent,
+            person=self._pipeline().journal.notary.pseudonym(caller.tenant, "person", caller.person),
+            contract=_text(arguments.get("contract")),
+            status=_text(arguments.get("status")),
+            limit=limit if isinstance(limit, int) else 10,
+        )
+        rows = find(self._pipeline().journal.store.read, query)
+        found: list[JsonValue] = [
+            {"receipt_id": r.receipt_id, "action_id": r.action_id, "tool": r.contract, "status": r.status, "at": answers.iso(r.at_ms)}
+            for r in rows
+        ]
+        return {
+            "status": "confirmed",
+            "summary": f"{len(found)} receipts were found; nothing changed.",
+            "next": "Give the receipt_id to whoever asked.",
+            "action_id": None,
+            "receipt_id": None,
+            "changed": False,
+            "data": {"receipts": found},
+        }
+
+    def _caller(self, ctx: Context) -> Caller | None:
+        token = get_access_token()
+        if token is None:
+            return None
+        bridged = ctx.request is not None and ctx.request.headers.get("x-ailyus-boundary") == "same_user"
+        return self._agents.caller(token.token, "same_user" if bridged else "network")
+
+    def _input_schema(self, name: str) -> Mapping[str, Any] | None:
+        program = self._pipeline().release.catalog.programs.get(name)
+        return program.inputs.schema if program else None
+
+
+def result_of(answer: Answer) -> types.CallToolResult:
+    """One envelope on both channels."""
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=answers.text_of(answer))],
+        structured_content=answer,
+        is_error=answer["status"] not in answers.NOT_ERRORS,
+    )
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None

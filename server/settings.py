@@ -1,0 +1,192 @@
+"""The workspace and its settings: `ailyus.toml`, overridden by `AILYUS_…` environment variables."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from contracts.catalog import load_catalog
+from contracts.contract import Duration
+from contracts.errors import AilyusError
+from contracts.http_request import check_base_url
+from contracts.target import Target
+from policies.principal import People, Person
+from policies.release import Release
+
+FILE = "ailyus.toml"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerPart(_Part):
+    """Where the gateway listens. Only loopback addresses are bound."""
+
+    host: Literal["127.0.0.1"] = "127.0.0.1"
+    port: int = Field(8420, ge=1, le=65535)
+
+
+class SandboxPart(_Part):
+    """The local twins, started with the gateway."""
+
+    port: int = Field(ge=1, le=65535)
+
+
+class PersonPart(_Part):
+    """One person: (issuer, subject) and what they may be asked for."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")
+    tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
+    issuer: str = "local"
+    subject: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+class ConnectionPart(_Part):
+    """One connection to one system. `read` and `write` are references: `env:NAME`, `file:PATH` or `none`."""
+
+    kind: str
+    base_url: str
+    tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
+    environment: str
+    read: str
+    write: str
+    principal: str = "ailyus"
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    direct: bool = False
+    origin_trusted: bool = False
+    max_timeout: Duration = 60_000
+    max_settle: Duration = 600_000
+
+
+class Settings(BaseSettings):
+    """Everything that `ailyus.toml` may say."""
+
+    model_config = SettingsConfigDict(env_prefix="AILYUS_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    origin: str = Field(pattern=r"^[A-Za-z0-9./-]{1,100}$")
+    development: bool = False
+    change_freeze: bool = False
+    roles: tuple[str, ...]
+    environments: tuple[str, ...] = ("prod",)
+    server: ServerPart = ServerPart()
+    sandbox: SandboxPart | None = None
+    people: tuple[PersonPart, ...] = ()
+    connections: dict[str, ConnectionPart] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with `ailyus.toml`, `contracts/`, `policies/`, and what the gateway keeps in `.ailyus/`."""
+
+    root: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, folder: Path) -> "Workspace":
+        """Read the settings; raises `AilyusError` with what to change."""
+        path = folder / FILE
+        if not path.exists():
+            raise AilyusError("no_workspace", f"there is no `{FILE}` in `{folder}`")
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            settings = Settings(**content)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise AilyusError("bad_settings", f"the file is no TOML: {error}", field=FILE) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise AilyusError("bad_settings", f"`{where}`: {first['msg'].lower()}", field=FILE) from None
+        for name, connection in settings.connections.items():
+            try:
+                check_base_url(connection.base_url)
+            except AilyusError as error:
+                raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}") from None
+        return cls(folder, settings)
+
+    @property
+    def private(self) -> Path:
+        """What only the owner process reads: store, keys, tokens."""
+        return self.root / ".ailyus"
+
+    @property
+    def store(self) -> Path:
+        """The store file."""
+        return self.private / "store.db"
+
+    @property
+    def owner_file(self) -> Path:
+        """Where the running gateway says how to reach it."""
+        return self.private / "owner.json"
+
+    def key_file(self, person: str) -> Path:
+        """A person's key file."""
+        return self.private / "keys" / f"{person}.pem"
+
+    def token_file(self, agent: str) -> Path:
+        """An agent's token, for the stdio bridge."""
+        return self.private / "agents" / f"{agent}.token"
+
+    def targets(self) -> dict[str, Target]:
+        """The connections as targets."""
+        return {
+            name: Target(
+                name=name,
+                kind=c.kind,
+                base_url=c.base_url,
+                tenant=c.tenant,
+                environment=c.environment,
+                read=c.read,
+                write=c.write,
+                principal=c.principal,
+                header=c.header,
+                scheme=c.scheme,
+                direct=c.direct,
+                origin_trusted=c.origin_trusted,
+                max_timeout_ms=c.max_timeout,
+                max_settle_ms=c.max_settle,
+            )
+            for name, c in self.settings.connections.items()
+        }
+
+    def policies(self) -> dict[str, str]:
+        """Policy files by name."""
+        folder = self.root / "policies"
+        return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.cedar"))}
+
+    def release(self, author: str | None = None, *, dev: bool = False) -> Release:
+        """Build what the files say now as a release. Off the loop: it parses, validates and compiles everything."""
+        settings = self.settings
+        people = {
+            p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles)) for p in settings.people
+        }
+        return Release.build(
+            load_catalog(self.root / "contracts"),
+            self.policies(),
+            self.targets(),
+            People(people),
+            settings.roles,
+            settings.environments,
+            origin=settings.origin,
+            author=author,
+            development=settings.development,
+            governed=author is not None and not dev,
+            change_freeze=settings.change_freeze,
+        )

@@ -1,0 +1,110 @@
+"""Tool entries: what an agent reads before it calls, generated from contracts in a fixed order."""
+
+import mcp_types as types
+from pydantic import JsonValue
+
+from contracts.program import Program
+from contracts.request import Caller
+from policies.release import Release
+from server.answers import OUTPUT_SCHEMA
+
+MAX_DESCRIPTION = 800
+READ_WAIT = 45
+
+GET_ACTION = types.Tool(
+    name="get_action",
+    title="Get an action",
+    description=(
+        "Read what became of an action that you asked for: the same envelope as the action itself, as soon as it ends. "
+        "Use when: a result was approval_required or running. Not for: asking for anything to be done. "
+        "Needs: the action_id of that result. Risk: none; it only reads."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "action_id": {"type": "string", "pattern": "^act_[0-9A-Z]{26}$", "description": "From the result."},
+            "wait_seconds": {"type": "integer", "minimum": 0, "maximum": 45, "default": 0, "description": "How long to wait."},
+        },
+        "required": ["action_id"],
+        "additionalProperties": False,
+    },
+    output_schema=dict(OUTPUT_SCHEMA),
+    annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+)
+FIND_RECEIPTS = types.Tool(
+    name="find_receipts",
+    title="Find receipts",
+    description=(
+        "List the receipts of what you did, newest first: was it done? "
+        "Use when: somebody asks what was done, or for a receipt. Not for: waiting (get_action). "
+        "Needs: nothing; contract and status narrow it. Risk: none; it only reads."
+    ),
+    input_schema={
+        "type": "object",
+        "properties": {
+            "contract": {"type": "string", "maxLength": 64, "description": "Only receipts of this tool."},
+            "status": {"type": "string", "maxLength": 20, "description": "Only receipts with this status."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10, "description": "How many."},
+        },
+        "required": [],
+        "additionalProperties": False,
+    },
+    output_schema=dict(OUTPUT_SCHEMA),
+    annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+)
+
+
+def tool_of(release: Release, program: Program, tenant: str) -> types.Tool:
+    """The entry of one contract for one tenant."""
+    contract = program.contract
+    schema: dict[str, JsonValue] = dict(release.published(program, tenant).schema)
+    write = program.is_write
+    return types.Tool(
+        name=contract.contract,
+        title=contract.title,
+        description=_description(program, release),
+        input_schema=schema,
+        output_schema=dict(OUTPUT_SCHEMA),
+        annotations=types.ToolAnnotations(
+            title=contract.title,
+            read_only_hint=not write,
+            destructive_hint=write and contract.risk != "low",
+            idempotent_hint=True,
+            open_world_hint=True,
+        ),
+        _meta={
+            "dev.ailyus/contract": f"{contract.contract}@{contract.version}",
+            "dev.ailyus/digest": program.digest,
+            "dev.ailyus/risk": contract.risk,
+        },
+    )
+
+
+def tools_for(release: Release, caller: Caller) -> list[types.Tool]:
+    """The tools that this caller may call at all: what is denied for every resource is not listed."""
+    listed = []
+    for name in sorted(release.catalog.programs):
+        program = release.catalog.programs[name]
+        targets = release.candidates(program, caller.tenant)
+        if any(release.decider.denied_early(name, caller, target) is None for target in targets):
+            listed.append(tool_of(release, program, caller.tenant))
+    return [*listed, GET_ACTION, FIND_RECEIPTS]
+
+
+def _description(program: Program, release: Release) -> str:
+    contract = program.contract
+    parts = [contract.summary.rstrip(".") + ".", f"Use when: {contract.use_when.rstrip('.')}."]
+    if contract.not_for:
+        parts.append(f"Not for: {contract.not_for.rstrip('.')}.")
+    if program.inputs.finders:
+        needs = ", ".join(f"{name} from {finder}" for name, finder in program.inputs.finders.items())
+        parts.append(f"Needs: {needs}.")
+    sliced = release.decider.bundle.slices[program.name]
+    roles = sorted({role for vector in sliced.vectors for role, count in vector if count})
+    people = f"; may need the approval of {' or '.join(roles)}" if roles and program.is_write else ""
+    parts.append(f"Risk: {contract.risk}{people}.")
+    if program.is_write:
+        ruled_out = "; ".join(check.sentence for check in program.expect)
+        parts.append(f"Confirmed when read back without: {ruled_out}. Undo: none.")
+    text = " ".join(parts)
+    return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"
