@@ -8,6 +8,7 @@ The payload is canonical JSON, for example
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import JsonValue
@@ -136,9 +137,11 @@ class Notary:
         tenant: str,
         subject: Mapping[str, str],
         at_ms: int,
-        facts: Mapping[str, JsonValue],
+        about: Mapping[str, JsonValue],
+        evidence: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Sealed:
         """Sign a statement about the gateway itself (a release, a key, an agent); subject is name → SHA-256 hex."""
+        rows, commitments = _commit(evidence)
         predicate: dict[str, JsonValue] = {
             "receipt": receipt_id,
             "kind": kind,
@@ -151,11 +154,12 @@ class Notary:
             "contract": {"id": ""},
             "action": None,
             "search": [],
-            **facts,
+            "commitments": commitments,
+            "about": dict(about),
         }
         subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
         envelope = self._signer.envelope(_payload(kind, subjects, predicate))
-        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms), envelope, ())
+        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms), envelope, rows)
 
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""

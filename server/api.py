@@ -67,7 +67,9 @@ class Api:
             ("PATCH", "/agents/{agent}", self.change_agent),
             ("POST", "/keys", self.add_key),
         ]
-        return Starlette(routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes])
+        return Starlette(
+            routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
+        )
 
     async def status(self, request: Request) -> object:
         """What is live."""
@@ -132,7 +134,9 @@ class Api:
 
     async def change_agent(self, request: Request) -> object:
         """Revoke or promote an agent."""
-        await self._agents.change(request.path_params["agent"], revoke=orjson.loads(await request.body())["revoke"] is True)
+        await self._agents.change(
+            request.path_params["agent"], revoke=orjson.loads(await request.body())["revoke"] is True
+        )
         return {}
 
     async def add_key(self, request: Request) -> object:
@@ -156,8 +160,14 @@ async def link_key(pipeline: Pipeline, new: NewKey) -> None:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
     notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
     who = notary.pseudonym(person.tenant, "person", person.name)
-    facts: dict[str, JsonValue] = {"event": "linked", "keyid": key.keyid, "public": new.public, "keyKind": new.kind, "holder": who}
-    sealed = notary.seal_plain("key", new_id("rcp"), person.tenant, {key.keyid: key.keyid * 2}, at, {"about": facts})
+    facts: dict[str, JsonValue] = {
+        "event": "linked",
+        "keyid": key.keyid,
+        "public": new.public,
+        "keyKind": new.kind,
+        "holder": who,
+    }
+    sealed = notary.seal_plain("key", new_id("rcp"), person.tenant, {key.keyid: key.keyid * 2}, at, facts)
     await pipeline.journal.link_key(key, sealed)
 
 

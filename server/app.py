@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from starlette.types import ASGIApp
 
 from adapters.http import HttpAdapter
-from contracts.canonical import new_id
+from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.journal import Journal
@@ -79,7 +79,9 @@ class App:
 
     async def _activate(self, release: Release) -> None:
         notary, at = self.journal.notary, self.store.now_ms()
-        tenants = sorted({t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()})
+        tenants = sorted(
+            {t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()}
+        )
         programs = release.catalog.programs.values()
         facts: dict[str, JsonValue] = {
             "release": release.digest,
@@ -89,7 +91,12 @@ class App:
             "policies": release.decider.bundle.digest,
             "schema": release.decider.bundle.schema_digest,
         }
-        sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, {"about": facts})
+        evidence = {
+            f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs
+        }
+        evidence |= {f"policy/{name}": text.encode() for name, text in release.decider.bundle.texts.items()}
+        evidence["schema"] = release.decider.bundle.schema_text.encode()
+        sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, facts, evidence)
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
         await self.journal.activate(release.digest, tenants, versions, sealed)
 
@@ -187,7 +194,7 @@ def _announce(workspace: Workspace, url: str, door: Path) -> None:
 
 def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
     """Start the local twins as a process that ends when this one does."""
-    command = [sys.executable, "-c", "from server.cli.main import main; main()", "sandbox", "--port", str(port)]
+    command = [sys.executable, "-P", "-c", "from server.cli.main import main; main()", "sandbox", "--port", str(port)]
     command += ["--state", str(state)] if state else []
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
     line = process.stdout.readline() if process.stdout else ""

@@ -58,7 +58,7 @@ class Agents:
         at = self._journal.store.now_ms()
         facts: dict[str, JsonValue] = {"event": "added", "agent": name, "observeOnly": observe_only}
         sealed = self._journal.notary.seal_plain(
-            "agent", new_id("rcp"), tenant, {name: sha256(name.encode())}, at, {"about": facts}
+            "agent", new_id("rcp"), tenant, {name: sha256(name.encode())}, at, facts
         )
 
         def work(txn: Txn) -> None:
@@ -88,7 +88,7 @@ class Agents:
         at = self._journal.store.now_ms()
         event = "revoked" if revoke else "promoted"
         sealed = self._journal.notary.seal_plain(
-            "agent", new_id("rcp"), agent.tenant, {name: sha256(name.encode())}, at, {"about": {"event": event, "agent": name}}
+            "agent", new_id("rcp"), agent.tenant, {name: sha256(name.encode())}, at, {"event": event, "agent": name}
         )
 
         def work(txn: Txn) -> None:
@@ -118,7 +118,8 @@ class Agents:
         if known is not None and known[0] == release.digest:
             return known[1]
         rows = self._journal.store.read(
-            "SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE token_hash = ? AND revoked = 0", key
+            "SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE token_hash = ? AND revoked = 0",
+            key,
         )
         if not rows:
             return None

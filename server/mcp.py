@@ -99,9 +99,7 @@ class Gateway:
         if params.name == FIND_RECEIPTS.name:
             return self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
         key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
-        call = ToolCall(
-            name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None
-        )
+        call = ToolCall(name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None)
         return await self._pipeline().call(call, caller)
 
     async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
@@ -138,7 +136,13 @@ class Gateway:
         )
         rows = find(self._pipeline().journal.store.read, query)
         found: list[JsonValue] = [
-            {"receipt_id": r.receipt_id, "action_id": r.action_id, "tool": r.contract, "status": r.status, "at": answers.iso(r.at_ms)}
+            {
+                "receipt_id": r.receipt_id,
+                "action_id": r.action_id,
+                "tool": r.contract,
+                "status": r.status,
+                "at": answers.iso(r.at_ms),
+            }
             for r in rows
         ]
         return {

@@ -79,7 +79,7 @@ class Pipeline:
             known = self.journal.same_call(key) if request.kind == "write" else None
             if known is not None and known.result is not None:
                 return dict(known.result)
-            self._start(key, Action(new_id("act"), request, caller))
+            self._start(key, Action(new_id("act"), request, caller, created_ms=self._now()))
         return await self._patiently(key)
 
     def _start(self, key: str, action: Action) -> None:
@@ -175,7 +175,12 @@ class Pipeline:
         base = self._base(program, request, target)
         about, receipt = self._about(action, decision.facts), new_id("rcp")
         evidence = _readings("before", before) | decision_evidence(decision.record)
-        facts: dict[str, JsonValue] = {"decision": decision_facts(decision.record), "attempts": []}
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(decision.record),
+            "attempts": [],
+            "before": _seen(before),
+            "calledMs": action.created_ms,
+        }
         status: Status = "confirmed"
         kind: Kind = "outcome"
         if checks := already_so(program, base, before):
@@ -231,6 +236,8 @@ class Pipeline:
             "decision": decision_facts(required.record),
             "needs": _needs(required.needs),
             "display": asked.display.digest,
+            "before": _seen(before),
+            "calledMs": action.created_ms,
             "expiresMs": action.expires_ms,
         }
         evidence = _readings("before", before) | decision_evidence(required.record)
@@ -264,6 +271,8 @@ class Pipeline:
         facts: dict[str, JsonValue] = {
             "decision": decision_facts(permitted.record),
             "approvals": [a.id for a in approvals],
+            "before": _seen(before),
+            "calledMs": action.created_ms,
             "attempt": attempt,
             "route": route,
             "deadlineMs": now + timeout,
@@ -380,7 +389,11 @@ class Pipeline:
 
     async def _denied(self, action: Action, denied: Denied, code: str | None = None) -> Answer:
         receipt = new_id("rcp")
-        facts: dict[str, JsonValue] = {"decision": decision_facts(denied.record), "code": code}
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(denied.record),
+            "code": code,
+            "calledMs": action.created_ms,
+        }
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self._seal("decision", receipt, self._about(action), "denied", False, facts, evidence)
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
@@ -399,7 +412,12 @@ class Pipeline:
             return await self._denied(action, Denied(outputs.sentence, permitted.record))
         receipt = new_id("rcp")
         answer = answers.read(action, receipt, outputs, before.at_ms)
-        facts: dict[str, JsonValue] = {"decision": decision_facts(permitted.record), "observer": before.channel}
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(permitted.record),
+            "observer": before.channel,
+            "before": _seen(before),
+            "calledMs": action.created_ms,
+        }
         evidence = _readings("before", before) | decision_evidence(permitted.record)
         about = self._about(action, permitted.facts)
         sealed = self._seal("outcome", receipt, about, "confirmed", False, facts, evidence)
@@ -424,6 +442,7 @@ class Pipeline:
             "intent": sent.intent.receipt_id,
             "attempts": [_attempt(e) for e in sent.attempts],
             "checks": [{"that": c.that, "met": c.met} for c in outcome.checks],
+            "after": _seen(after) if sent.execution.delivery != "not_sent" else {},
             "attribution": outcome.attribution,
             "observer": after.channel,
             "reason": outcome.reason,
@@ -487,6 +506,12 @@ class Pipeline:
         program = self.release.catalog.programs.get(call.name)
         name = (error.field or "").split("/")[1:2]
         return program.inputs.finders.get(name[0]) if program and name else None
+
+
+def _seen(observation: Observation) -> JsonValue:
+    return {
+        n: {"status": r.status, "atMs": r.at_ms, "requestId": r.request_id} for n, r in observation.readings.items()
+    }
 
 
 def _readings(phase: str, observation: Observation) -> dict[str, bytes]:

@@ -118,7 +118,9 @@ class Workspace:
             try:
                 check_base_url(connection.base_url)
             except AilyusError as error:
-                raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}") from None
+                raise AilyusError(
+                    error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}"
+                ) from None
         return cls(folder, settings)
 
     @property

@@ -124,7 +124,9 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
     """Write a workspace on an Okta of one's own; `read` and `write` are names of environment variables."""
     for name in (read, write):
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            raise AilyusError("bad_settings", f"`{name}` is no name of an environment variable", hint="such as OKTA_TOKEN")
+            raise AilyusError(
+                "bad_settings", f"`{name}` is no name of an environment variable", hint="such as OKTA_TOKEN"
+            )
     _begin(folder)
     text = _OKTA.format(name=_name(folder), port=free_port(), base_url=base_url, read=read, write=write)
     _library(folder, ["okta"], ["base", "support", "approvals"])

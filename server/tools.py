@@ -23,13 +23,21 @@ GET_ACTION = types.Tool(
         "type": "object",
         "properties": {
             "action_id": {"type": "string", "pattern": "^act_[0-9A-Z]{26}$", "description": "From the result."},
-            "wait_seconds": {"type": "integer", "minimum": 0, "maximum": 45, "default": 0, "description": "How long to wait."},
+            "wait_seconds": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 45,
+                "default": 0,
+                "description": "How long to wait.",
+            },
         },
         "required": ["action_id"],
         "additionalProperties": False,
     },
     output_schema=dict(OUTPUT_SCHEMA),
-    annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+    annotations=types.ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    ),
 )
 FIND_RECEIPTS = types.Tool(
     name="find_receipts",
@@ -50,7 +58,9 @@ FIND_RECEIPTS = types.Tool(
         "additionalProperties": False,
     },
     output_schema=dict(OUTPUT_SCHEMA),
-    annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+    annotations=types.ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    ),
 )
 
 

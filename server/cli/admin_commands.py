@@ -1,0 +1,279 @@
+"""Commands for authors and admins: contract, policy, agent."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import AilyusError
+from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.owner import ask_owner
+
+if TYPE_CHECKING:
+    from contracts.program import Program
+    from policies.decision import Decider
+    from policies.release import Release
+
+contract = typer.Typer(help="Action contracts: what may be done.", no_args_is_help=True)
+policy = typer.Typer(help="Cedar policies: whether it may be done.", no_args_is_help=True)
+agent = typer.Typer(help="Agents and their tokens.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for group, commands in (
+        (
+            contract,
+            (("list", contracts), ("show", show_contract), ("check", check_contracts), ("schema", contract_schema)),
+        ),
+        (
+            policy,
+            (
+                ("check", check_policies),
+                ("test", test_policies),
+                ("explain", explain_policy),
+                ("schema", policy_schema),
+                ("new", new_policy),
+            ),
+        ),
+        (agent, (("list", agents), ("add", add_agent), ("promote", promote_agent), ("revoke", revoke_agent))),
+    ):
+        for name, command in commands:
+            group.command(name)(told(command))
+    app.add_typer(contract, name="contract")
+    app.add_typer(policy, name="policy")
+    app.add_typer(agent, name="agent")
+
+
+def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+    """List what actions are allowed at all."""
+    from contracts.catalog import load_catalog
+
+    programs = load_catalog(_folder(workspace) / "contracts").programs.values()
+    rows: list[dict[str, object]] = [
+        {
+            "contract": f"{p.name}@{p.contract.version}",
+            "kind": p.contract.kind,
+            "risk": p.contract.risk,
+            "title": p.contract.title,
+        }
+        for p in sorted(programs, key=lambda p: (p.contract.target, p.name))
+    ]
+    show(format, rows, table(rows, ("contract", "kind", "risk", "title")))
+
+
+def show_contract(
+    name: NameArgument,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,  # noqa: A002 - option
+) -> None:
+    """Show one contract: valid parameters, what is expected, what happens otherwise, what evidence is kept."""
+    import orjson
+
+    from contracts.catalog import load_catalog
+
+    program = load_catalog(_folder(workspace) / "contracts").programs.get(name)
+    if program is None:
+        raise AilyusError("not_found", f"there is no contract `{name}`", hint="`ailyus contract list`")
+    c = program.contract
+    lines = [f"{c.contract}@{c.version}: {c.summary}", f"risk {c.risk}, {c.kind}, target {c.target}", "parameters:"]
+    lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in dict(program.inputs.schema["properties"]).items()]  # type: ignore[arg-type]  # a closed schema of ours
+    lines += [f"required before: {check.sentence}" for check in program.require]
+    lines += [f"sent by: {r.method} {r.path.source}" for r in program.routes]
+    lines += [f"confirmed only if read back, and not: {check.sentence}" for check in program.expect]
+    if program.is_write:
+        lines.append(
+            f"in doubt: probed after the deadline + {c.settle / 1000:g} s ({c.detect}); else escalated to {c.escalate}"
+        )
+        lines.append(f"evidence kept: {', '.join(c.evidence['http'])}")
+    show(format, c.model_dump(mode="json", by_alias=True, exclude_none=True), lines)
+
+
+def check_contracts(folder: Annotated[Path, typer.Argument(help="A folder of contracts.")] = Path("contracts")) -> None:
+    """Refuse anything unknown, unreachable or untyped, with file and line."""
+    from contracts.catalog import load_catalog
+
+    if not folder.is_dir():
+        raise AilyusError("bad_contract", f"there is no folder `{folder}`")
+    for warning in load_catalog(folder.resolve()).warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def contract_schema() -> None:
+    """Print the JSON Schema of contracts, for editors."""
+    import orjson
+
+    from contracts.contract import Contract
+
+    typer.echo(orjson.dumps(Contract.model_json_schema(by_alias=True), option=orjson.OPT_INDENT_2).decode())
+
+
+def check_policies(workspace: WorkspaceOption = ".") -> None:
+    """Validate the policies against the schema, and close what Cedar's own validation leaves open."""
+    _release(workspace)
+
+
+def test_policies(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+    """Run every `*.test.yaml`; without a workspace, those of the bundled policies."""
+    from policies.testing import load_tests, run_tests, uncovered
+
+    decider, programs, folder = _decider(workspace)
+    results = run_tests(decider, programs, [case for _, case in load_tests(folder)])
+    failed = [r for r in results if r.failure]
+    bare = uncovered(decider, results)
+    lines = [f"FAILED {r.case.name}: {r.failure}" for r in failed]
+    lines.append(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    if bare:
+        lines.append(f"{len(bare)} policies are covered by no test: {', '.join(bare)}")
+    show(
+        format,
+        {"passed": len(results) - len(failed), "failed": [r.case.name for r in failed], "uncovered": bare},
+        lines,
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def explain_policy(
+    name: NameArgument,
+    agent_role: Annotated[list[str] | None, typer.Option(help="A role of the agent.")] = None,
+    person_role: Annotated[list[str] | None, typer.Option(help="A role of the person it acts for.")] = None,
+    tenant: Annotated[str, typer.Option(help="The resource's tenant; both principals are of `acme`.")] = "acme",
+    environment: Annotated[str, typer.Option()] = "prod",
+    attribute: Annotated[list[str] | None, typer.Option(help="name=value, for example vip=true")] = None,
+    approval: Annotated[list[str] | None, typer.Option(help="role=count")] = None,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,  # noqa: A002 - option
+) -> None:
+    """When is approval required, and why? The deciding ids for the agent and for the person apart."""
+    import yaml
+
+    from policies.testing import Case, What, Who, evaluate, explain
+
+    decider, programs, _ = _decider(workspace)
+    attributes = {k: yaml.safe_load(v) for k, _, v in (a.partition("=") for a in attribute or [])}
+    counts = {k: int(v) for k, _, v in (a.partition("=") for a in approval or []) if v.isdigit()}
+    case = Case(
+        name="explain",
+        action=name,
+        agent=Who(roles=tuple(agent_role or ["Support"])),
+        person=Who(roles=tuple(person_role or ["Support"])),
+        resource=What(tenant=tenant, environment=environment, attributes=attributes),
+        approvals=counts,
+        expect="permitted",
+    )
+    lines = explain(evaluate(decider, programs, case))
+    show(format, {"action": name, "explanation": lines}, lines)
+
+
+def policy_schema(workspace: WorkspaceOption = ".") -> None:
+    """Write the generated schema beside the policies, so that editors complete."""
+    release = _release(workspace)
+    (_folder(workspace) / "policies" / "schema.cedarschema").write_text(release.decider.bundle.schema_text)
+
+
+def new_policy(
+    template: Annotated[str, typer.Argument(help="require-approval, tenant-wall, change-freeze, read-only-agent")],
+    action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
+    role: Annotated[str, typer.Option()] = "SecurityLead",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Write a policy and its test from a template."""
+    from policies.templates import write_template
+
+    release = _release(workspace)
+    if action not in release.catalog.programs:
+        raise AilyusError("bad_policy", f"there is no contract `{action}`", hint="name one with --action")
+    if role not in release.decider.bundle.roles:
+        raise AilyusError("bad_policy", f"the role `{role}` is not declared", hint="see `roles` in ailyus.toml")
+    text, test = write_template(template, action, role)
+    folder = _folder(workspace) / "policies"
+    name = f"{action.replace('_', '-')}-{template}"
+    if (folder / f"{name}.cedar").exists():
+        raise AilyusError("bad_policy", f"`{name}.cedar` exists already", hint="edit it")
+    (folder / f"{name}.cedar").write_text(text)
+    (folder / f"{name}.test.yaml").write_text(test)
+    typer.echo(f"wrote policies/{name}.cedar and policies/{name}.test.yaml; run `ailyus policy test`")
+
+
+def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+    """List the agents."""
+    from server.settings import Workspace
+
+    found = ask_owner(Workspace.open(_folder(workspace)), "GET", "/agents")
+    rows = [dict(row) for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    show(format, rows, table(rows, ("name", "tenant", "owner", "person", "roles", "observe_only", "revoked")))
+
+
+def add_agent(
+    name: Annotated[str, typer.Argument()],
+    owner: Annotated[
+        str, typer.Option(help="The person who owns it; it acts for them unless --person is given.")
+    ] = "requester",
+    person: Annotated[str | None, typer.Option(help="The person it acts for.")] = None,
+    tenant: Annotated[str, typer.Option()] = "acme",
+    role: Annotated[list[str] | None, typer.Option()] = None,
+    observe: Annotated[
+        bool, typer.Option(help="Reads run; writes are decided, previewed and receipted, never sent.")
+    ] = False,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Register an agent; its token goes to its own file (0600) and is shown nowhere."""
+    from server.settings import Workspace
+
+    space = Workspace.open(_folder(workspace))
+    body = {"name": name, "tenant": tenant, "owner": owner, "person": person, "roles": role or [], "observe": observe}
+    answer = ask_owner(space, "POST", "/agents", body)
+    token = answer.get("token") if isinstance(answer, dict) else None
+    path = space.token_file(name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(f"{token}\n")
+    typer.echo(f"added {name}; its token is in {path}")
+
+
+def promote_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+    """Let an observing agent act."""
+    from server.settings import Workspace
+
+    ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": False})
+
+
+def revoke_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+    """Revoke an agent's token."""
+    from server.settings import Workspace
+
+    ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": True})
+
+
+def _folder(workspace: str) -> Path:
+    return Path(workspace).resolve()
+
+
+def _release(workspace: str) -> "Release":
+    from server.settings import Workspace
+
+    return Workspace.open(_folder(workspace)).release()
+
+
+def _decider(workspace: str) -> "tuple[Decider, Mapping[str, Program], Path]":
+    """The decider, programs and policy folder of a workspace, or of the bundled library where there is none."""
+    from server.settings import FILE
+
+    if (_folder(workspace) / FILE).exists():
+        release = _release(workspace)
+        return release.decider, release.catalog.programs, _folder(workspace) / "policies"
+    from importlib.resources import files
+
+    from contracts.catalog import load_catalog
+    from policies.bundle import load_bundle
+    from policies.decision import Decider
+
+    folder = Path(str(files("policies").joinpath("library")))
+    programs = load_catalog(Path(str(files("contracts").joinpath("library")))).programs
+    texts = {p.name: p.read_text() for p in folder.glob("*.cedar")}
+    bundle = load_bundle(texts, programs, ("Support", "SecurityLead"), ("prod", "staging"))
+    return Decider(bundle, programs), programs, folder

@@ -1,0 +1,141 @@
+"""`ailyus stdio`: a thin bridge from standard input and output to the workspace's gateway. It never owns the store.
+
+Each JSON-RPC message is one POST. A gateway that died is started again and the message sent once more: the same call
+is the same action, so nothing happens twice.
+"""
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+
+import httpx2
+import orjson
+from pydantic import JsonValue
+
+from contracts.errors import AilyusError
+from server.cli.owner import ensure_owner
+from server.settings import Workspace
+
+MAX_LINE = 1024 * 1024
+_VERSION = "io.modelcontextprotocol/protocolVersion"
+_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_TRIES = 3
+Message = dict[str, JsonValue]
+
+
+class Bridge:
+    """Relays messages for one agent."""
+
+    def __init__(self, workspace: Workspace, token: str) -> None:
+        self._workspace = workspace
+        self._headers = {
+            "authorization": f"Bearer {token}",
+            "accept": "application/json, text/event-stream",
+            "content-type": "application/json",
+            "x-ailyus-boundary": "same_user",
+        }
+        self._version: str | None = None
+        self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False)
+        self._write_lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Relay until standard input ends; requests run side by side."""
+        lines: asyncio.Queue[bytes | None] = asyncio.Queue(64)
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
+        pending: set[asyncio.Task[None]] = set()
+        while (line := await lines.get()) is not None:
+            message = _parse(line)
+            if message is None:
+                continue
+            task = asyncio.create_task(self._relay(message))
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+            if message.get("method") == "initialize":
+                await task  # its answer settles the version that later messages carry
+        if pending:
+            await asyncio.wait(pending)
+        await self._client.aclose()
+
+    async def _relay(self, message: Message) -> None:
+        try:
+            answer = await self._post(message)
+        except AilyusError as error:
+            answer = _error(message, f"{error.sentence}; {error.hint}")
+        if answer is not None and "id" in message:
+            async with self._write_lock:
+                sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+                sys.stdout.buffer.flush()
+
+    async def _post(self, message: Message) -> Message | None:
+        for attempt in range(_TRIES):
+            owner = await asyncio.to_thread(ensure_owner, self._workspace)
+            try:
+                answer = await self._client.post(
+                    owner.url, content=orjson.dumps(message), headers={**self._headers, **self._routing(message)}
+                )
+            except httpx2.TransportError:
+                await asyncio.sleep(0.1 * 2**attempt)
+                continue
+            return self._answered(message, answer)
+        raise AilyusError("no_owner", "the gateway does not answer")
+
+    def _answered(self, message: Message, answer: httpx2.Response) -> Message | None:
+        if answer.status_code == 202 or not answer.content:
+            return None
+        try:
+            result = orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
+            return _error(message, f"the gateway answered {answer.status_code}; is the agent's token still valid?")
+        if not isinstance(result, dict) or "jsonrpc" not in result:
+            return _error(message, f"the gateway answered {answer.status_code}; is the agent's token still valid?")
+        if message.get("method") == "initialize" and isinstance(result.get("result"), dict):
+            self._version = str(result["result"].get("protocolVersion", "")) or None
+        if result.get("id") is None:
+            result["id"] = message.get("id")
+        return result
+
+    def _routing(self, message: Message) -> dict[str, str]:
+        """The headers that the HTTP transport of the message's protocol era asks for."""
+        method, params = str(message.get("method", "")), message.get("params")
+        params = params if isinstance(params, dict) else {}
+        meta = params.get("_meta")
+        modern = meta.get(_VERSION) if isinstance(meta, dict) else None
+        if not isinstance(modern, str):
+            return {"mcp-protocol-version": self._version} if self._version and method != "initialize" else {}
+        headers = {"mcp-protocol-version": modern, "mcp-method": method}
+        name = params.get(_NAMED.get(method, ""))
+        if isinstance(name, str):
+            headers["mcp-name"] = name
+        return headers
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[bytes | None]") -> None:
+    for line in iter(lambda: sys.stdin.buffer.readline(MAX_LINE), b""):
+        asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+    asyncio.run_coroutine_threadsafe(lines.put(None), loop)
+
+
+def _parse(line: bytes) -> Message | None:
+    try:
+        message = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _error(message: Message, sentence: str) -> Message:
+    return {"jsonrpc": "2.0", "id": message.get("id"), "error": {"code": -32603, "message": sentence}}
+
+
+def token_for(workspace: Workspace, agent: str) -> str:
+    """The agent's token from its own file (mode 0600), never from a free environment variable."""
+    path: Path = workspace.token_file(agent)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise AilyusError("bad_settings", f"the token file of `{agent}` can be read by others", hint="chmod 600 it")
+        return path.read_text().strip()
+    except FileNotFoundError:
+        hint = f"run `ailyus agent add {agent}`"
+        raise AilyusError("unknown_agent", f"there is no token for the agent `{agent}`", hint=hint) from None

@@ -1,0 +1,31 @@
+"""The command line. Heavy imports live in the commands that need them, so that the first line comes at once."""
+
+import typer
+
+app = typer.Typer(
+    name="ailyus",
+    help="Agent action control plane: let AI agents act, under policy, and prove what happened.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _register() -> None:
+    from server.cli import action_commands, admin_commands, run_commands
+
+    run_commands.register(app)
+    admin_commands.register(app)
+    action_commands.register(app)
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    import sys
+
+    if sys.argv[1:2] == ["demo"] and not {"--help", "--format", "--format=json"} & set(sys.argv):
+        # said before anything is imported: whoever tries the product should not look at nothing
+        sys.stdout.write("ailyus demo: starting the sandbox, the gateway and a real MCP client on 127.0.0.1\n")
+        sys.stdout.flush()
+    _register()
+    app()

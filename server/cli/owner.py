@@ -1,0 +1,86 @@
+"""Talk to the running gateway through its local door; start it when a bridge needs it."""
+
+import os
+import subprocess  # noqa: S404 - starts our own gateway, with a fixed argument list
+import sys
+import time
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from contracts.errors import AilyusError
+from server.settings import Workspace
+
+
+class Owner(BaseModel):
+    """Where the running gateway is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pid: int
+    url: str
+    door: str
+
+
+def find_owner(workspace: Workspace) -> Owner | None:
+    """The running gateway of a workspace, if its process lives."""
+    try:
+        owner = Owner.model_validate_json(workspace.owner_file.read_bytes())
+        os.kill(owner.pid, 0)
+    except (OSError, ValueError):
+        return None
+    return owner if Path(owner.door).exists() else None
+
+
+def ask_owner(workspace: Workspace, method: str, path: str, body: object = None, **query: str) -> JsonValue:
+    """One request through the local door; raises what the gateway answered."""
+    import httpx2
+
+    owner = find_owner(workspace)
+    if owner is None:
+        raise AilyusError("no_owner", "no gateway runs for this workspace")
+    content = orjson.dumps(body) if body is not None else None
+    try:
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=owner.door), timeout=30.0) as client:
+            answer = client.request(method, f"http://owner{path}", params=query, content=content)
+    except httpx2.HTTPError:
+        raise AilyusError("no_owner", "the gateway does not answer") from None
+    result: JsonValue = orjson.loads(answer.content)
+    if answer.status_code != 200:
+        facts = result if isinstance(result, dict) else {}
+        raise AilyusError(
+            str(facts.get("code", "internal")), str(facts.get("sentence", "")), hint=str(facts.get("hint", ""))
+        )
+    return result
+
+
+def ensure_owner(workspace: Workspace, seconds: float = 15.0) -> Owner:
+    """The running gateway; a detached one is started when there is none. A bridge never owns the store itself."""
+    owner = find_owner(workspace)
+    if owner is not None:
+        return owner
+    log = workspace.private / "serve.log"
+    with log.open("ab") as output:
+        subprocess.Popen(  # noqa: S603 - ours
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                "from server.cli.main import main; main()",
+                "serve",
+                "-w",
+                str(workspace.root),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        owner = find_owner(workspace)
+        if owner is not None:
+            return owner
+        time.sleep(0.05)
+    raise AilyusError("no_owner", "the gateway did not start", hint=f"see `{log}`")

@@ -1,0 +1,190 @@
+"""Commands that run something: demo, init, serve, stdio, connect, doctor."""
+
+import asyncio
+import contextlib
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (demo, init, serve, stdio, connect, doctor):
+        app.command()(told(command))
+    app.command(hidden=True)(sandbox)
+
+
+def demo(
+    interactive: Annotated[bool, typer.Option(help="Leave the approvals to you.")] = False,
+    format: FormatOption = Format.text,  # noqa: A002 - the option's name
+) -> None:
+    """Play the locked-out user on local twins: no account, no network, no question."""
+    from server.cli.demo import play
+
+    raise typer.Exit(asyncio.run(play(format, interactive)))
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The new workspace's folder.")],
+    target: Annotated[Literal["sandbox", "okta"], typer.Option(help="What it connects to.")] = "sandbox",
+    base_url: Annotated[str, typer.Option(help="With --target okta: https://YOUR.okta.com")] = "",
+    read_env: Annotated[str, typer.Option(help="Variable that holds the read-only token.")] = "OKTA_READ_TOKEN",
+    write_env: Annotated[str, typer.Option(help="Variable that holds the writing token.")] = "OKTA_WRITE_TOKEN",
+) -> None:
+    """Write a workspace: settings, contracts, policies with tests, and two people to play."""
+    from server.template import init_okta, init_sandbox
+
+    if target == "okta":
+        base_url = base_url or typer.prompt("base URL")
+        init_okta(folder, base_url, read_env, write_env)
+    else:
+        init_sandbox(folder)
+    typer.echo(f"wrote {folder}: ailyus.toml, contracts/, policies/\nnext: cd {folder} && ailyus serve")
+
+
+def serve(
+    workspace: WorkspaceOption = ".",
+    as_: Annotated[str | None, typer.Option("--as", help="The person who releases what it starts with.")] = None,
+    dev: Annotated[bool, typer.Option(help="Reload on save; receipts say `governed: false`.")] = False,
+    port: Annotated[int | None, typer.Option(help="Listen on another port (0 picks a free one).")] = None,
+) -> None:
+    """Run the gateway of a workspace until it is ended."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(Path(workspace), as_, dev, port))
+
+
+async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) -> None:
+    import uvloop
+
+    from contracts.errors import AilyusError
+    from server.app import App, running, start_sandbox
+    from server.seed import seed_agent
+    from server.settings import Workspace
+
+    del uvloop  # imported to fail early where it is missing
+    workspace = Workspace.open(folder.resolve())
+    settings = workspace.settings
+    if author is None and not settings.development:
+        raise AilyusError("no_author", "nobody releases this set of contracts and policies")
+    release = await asyncio.to_thread(partial(workspace.release, author, dev=dev))
+    app = App(workspace, release)
+    twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json") if settings.sandbox else None
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with running(app, settings.server.port if port is None else port) as url:
+            await seed_agent(app)
+            governed = "" if release.governed else ", receipts say `governed: false`"
+            typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
+            watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
+            await stop.wait()
+            if watch:
+                watch.cancel()
+    finally:
+        if twin:
+            twin.terminate()
+            twin.wait()
+
+
+async def _reload(app: object, workspace: object, author: str | None) -> None:
+    from contracts.errors import AilyusError
+    from server.app import App
+    from server.settings import Workspace
+
+    assert isinstance(app, App)  # noqa: S101 - narrow what lazy imports hide
+    assert isinstance(workspace, Workspace)  # noqa: S101 - same
+    seen = 0.0
+    while True:
+        await asyncio.sleep(0.5)
+        files = [p for part in ("contracts", "policies", "ailyus.toml") for p in (workspace.root / part).rglob("*")]
+        files.append(workspace.root / "ailyus.toml")
+        newest = max(p.stat().st_mtime for p in files)
+        if newest <= seen:
+            continue
+        first, seen = seen == 0.0, newest
+        if first:
+            continue
+        try:
+            fresh = Workspace.open(workspace.root)
+            await app.replace(await asyncio.to_thread(partial(fresh.release, author, dev=True)))
+            typer.echo("reloaded")
+        except AilyusError as error:
+            typer.echo(f"not reloaded, the last good set stays live\n{error}", err=True)
+
+
+def stdio(
+    agent: Annotated[str, typer.Option(help="The agent whose token file is used.")] = "support-bot",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Bridge an MCP client on standard input and output to the workspace's gateway."""
+    from server.cli.bridge import Bridge, token_for
+    from server.cli.owner import ensure_owner
+    from server.settings import Workspace
+
+    space = Workspace.open(Path(workspace).resolve())
+    ensure_owner(space)
+
+    async def run() -> None:
+        await Bridge(space, token_for(space, agent)).run()
+
+    asyncio.run(run())
+
+
+def connect(
+    client: Annotated[Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"], typer.Argument()],
+    agent: Annotated[str, typer.Option(help="The agent that the client is.")] = "support-bot",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Print the configuration with which an MCP client reaches this workspace."""
+    import orjson
+
+    from server.settings import Workspace
+
+    space = Workspace.open(Path(workspace).resolve())
+    arguments = ["stdio", "--agent", agent, "--workspace", str(space.root)]
+    if client == "claude-code":
+        typer.echo(f"claude mcp add ailyus -- ailyus {' '.join(arguments)}")
+        return
+    key = "servers" if client == "vscode" else "mcpServers"
+    config = {key: {"ailyus": {"command": "ailyus", "args": arguments}}}
+    typer.echo(orjson.dumps(config, option=orjson.OPT_INDENT_2).decode())
+
+
+def doctor(
+    workspace: WorkspaceOption = ".",
+    fix: Annotated[
+        bool, typer.Option(help="Install what is missing (the browser comes with the browser route).")
+    ] = False,
+    format: FormatOption = Format.text,  # noqa: A002 - the option's name
+) -> None:
+    """One line per layer; on failure, the exact next command."""
+    from server.doctor import examine
+
+    del fix  # nothing that can be installed is needed yet
+    findings = examine(Path(workspace).resolve())
+    show(
+        format,
+        [{"layer": f.layer, "ok": f.ok, "says": f.says, "next": f.next} for f in findings],
+        [
+            f"{'OK  ' if f.ok else 'FAIL'} {f.layer}: {f.says}" + (f"\n     next: {f.next}" if f.next else "")
+            for f in findings
+        ],
+    )
+    if not all(f.ok for f in findings):
+        raise typer.Exit(1)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option()] = 0,
+    state: Annotated[Path | None, typer.Option()] = None,
+) -> None:
+    """Run the local twins until standard input ends."""
+    from adapters.sandbox.app import serve as serve_sandbox
+
+    serve_sandbox(port, state, watch_stdin=True)

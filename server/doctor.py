@@ -1,0 +1,70 @@
+"""Health, one finding per layer, each failure with the exact next command."""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.errors import AilyusError
+from receipts.sqlite import connect
+from server.cli.owner import find_owner
+from server.settings import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One layer: whether it is well, what is seen, and what to do next."""
+
+    layer: str
+    ok: bool
+    says: str
+    next: str = ""
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Look at every layer of a workspace without changing anything."""
+    try:
+        workspace = Workspace.open(folder)
+    except AilyusError as error:
+        return [Finding("workspace", False, error.sentence, error.hint)]
+    findings = [Finding("workspace", True, str(folder))]
+    try:
+        release = workspace.release()
+    except AilyusError as error:
+        return [
+            *findings,
+            Finding("release", False, str(error).split("\n")[0], "ailyus contract check; ailyus policy check"),
+        ]
+    count, policies = len(release.catalog.programs), len(release.decider.bundle.texts)
+    findings.append(
+        Finding("release", True, f"{count} contracts, {policies} policy files, digest {release.digest[:12]}")
+    )
+    owner = find_owner(workspace)
+    says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
+    findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
+    findings.extend(_store(workspace, sorted(release.catalog.programs)))
+    if workspace.settings.development:
+        findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
+    findings.append(Finding("witness", True, "none: the log is attested by its own operator"))
+    return findings
+
+
+def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
+    if not workspace.store.exists():
+        return [Finding("store", True, "none yet; it is made by the first `ailyus serve`")]
+    try:
+        connection = connect(workspace.store, readonly=True)
+        started = time.perf_counter()
+        (size,) = connection.execute("SELECT count(*) FROM statements").fetchone()
+        (waiting,) = connection.execute("SELECT count(*) FROM actions WHERE state = 'waiting'").fetchone()
+        (intents,) = connection.execute("SELECT count(*) FROM open_intents").fetchone()
+        used = {name for (name,) in connection.execute("SELECT DISTINCT contract FROM statements")}
+        connection.close()
+    except sqlite3.Error:
+        return [Finding("store", False, "the store cannot be read", "ailyus audit")]
+    took = (time.perf_counter() - started) * 1000
+    never = [name for name in contracts if name not in used]
+    findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
+    if never:
+        findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
+    return findings

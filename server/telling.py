@@ -1,0 +1,52 @@
+"""Read a receipt aloud: what happened, asked by whom, decided by what, sent how, seen where, and what is not claimed."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from server.answers import iso
+
+
+def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
+    """Six plain sentences about one statement; values stand in backticks."""
+    contract, decision = _object(predicate.get("contract")), _object(predicate.get("decision"))
+    at = predicate.get("atMs")
+    when = iso(at) if isinstance(at, int) else "an unknown time"
+    if predicate.get("action") is None:
+        about = _object(predicate.get("about"))
+        return [f"This is a `{predicate.get('kind')}` statement of {when}.", *(f"{k}: `{v}`" for k, v in about.items())]
+    changed = {True: "something changed", False: "nothing changed", None: "it is not known whether something changed"}
+    state = predicate.get("changed")
+    lines = [
+        f"At {when} the action `{predicate.get('action')}` was `{predicate.get('status')}`: "
+        f"{changed[state if isinstance(state, bool) else None]}.",
+        f"It was `{contract.get('id')}` version {contract.get('version')} on the connection `{predicate.get('connection')}`, "
+        f"asked for by the agent `{predicate.get('agent')}` for a person of `{predicate.get('tenant')}`.",
+    ]
+    policies = _object(decision.get("policies"))
+    if policies:
+        who = "; ".join(
+            f"for the {k} by {', '.join(f'`{i}`' for i in _list(v)) or 'no policy'}" for k, v in policies.items()
+        )
+        lines.append(f"Cedar decided {who}.")
+    for attempt in map(_object, _list(predicate.get("attempts"))):
+        status = attempt.get("status")
+        came = f"answered {status}" if status else f"gave no answer (`{attempt.get('fault')}`)"
+        lines.append(f"Attempt {attempt.get('attempt')} was a {attempt.get('method') or 'request'}; the target {came}.")
+    checks = [_object(c) for c in _list(predicate.get("checks"))]
+    if checks:
+        met = sum(c.get("met") is True for c in checks)
+        lines.append(
+            f"Read back through `{predicate.get('observer', 'the record')}`, {met} of {len(checks)} checks were met."
+        )
+    governed = "a released set" if predicate.get("governed") else "a development set (`governed: false`)"
+    lines.append(f"It was decided under {governed}.")
+    return lines
+
+
+def _object(value: JsonValue) -> dict[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
