@@ -195,7 +195,9 @@ def _steps(predicate: Predicate) -> list[tuple[int, str]]:
         return [(at, f"approved as {predicate.get('role')}, bound to this exact action ({receipt}…)")]
     attempt = predicate.get("attempt", 0)
     again = attempt != 0 or predicate.get("intent") is not None
-    steps = [] if again else [(_number(predicate["calledMs"]), f"{tool} called by {predicate['agent']}: arguments parsed")]
+    steps = (
+        [] if again else [(_number(predicate["calledMs"]), f"{tool} called by {predicate['agent']}: arguments parsed")]
+    )
     for name, seen in _object(predicate.get("before")).items():
         steps.append((_number(_object(seen)["atMs"]), f"looked at `{name}` with the read-only credential"))
     for who, ids in _object(_object(predicate.get("decision")).get("policies")).items():
@@ -210,7 +212,11 @@ def _steps(predicate: Predicate) -> list[tuple[int, str]]:
     checks = [_object(c) for c in _list(predicate.get("checks"))]
     if checks:
         steps.append((at, f"reconciled: {sum(c['met'] is True for c in checks)} of {len(checks)} checks met"))
-    end = f"intent {attempt} signed and logged before anything is sent" if kind == "intent" else f"{status}, signed and logged"
+    end = (
+        f"intent {attempt} signed and logged before anything is sent"
+        if kind == "intent"
+        else f"{status}, signed and logged"
+    )
     return [*steps, (at, f"{end} ({receipt}…)")]
 
 
@@ -224,176 +230,6 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 def _number(value: JsonValue) -> int:
     return value if isinstance(value, int) else 0
-
-
-async def play(self) -> None:
-        """The scenes, in order."""
-        await self.call("find the user by e-mail", "find_user", {"email": "maria@example.com"}, "confirmed")
-        foreign = {**MARIA, "connection": "okta-globex"}
-        await self.call("the same reset in another tenant", "reset_user_mfa", foreign, "denied")
-        waiting = await self.call("reset the MFA in production", "reset_user_mfa", MARIA, "approval_required")
-        action = str(waiting["action_id"])
-        await self.self_approval(action)
-        await self.approve(action)
-        done = await self.wait("a second person approved: reset and read back", action, "confirmed")
-        self.offline(str(done["receipt_id"]))
-        again = await self.call("the same call again is the same action", "reset_user_mfa", MARIA, "confirmed")
-        self.expect("one effect, one action id", str(again["action_id"]) == action)
-        await self.fault("lying_200")
-        await self.approved("a lying 200: the target says yes and does nothing", LEO, "not_applied")
-        await self.fault("lost_reply")
-        await self.approved("a lost reply: done, but the answer never comes", LEO, "confirmed")
-        effects = [e for e in (await self.control.get("/log")).json() if e["effect"] and "reset_factors" in e["path"]]
-        self.expect("two users were reset, each exactly once", len(effects) == 2)
-
-    async def call(
-        self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str
-    ) -> dict[str, JsonValue]:
-        """One tool call through the client."""
-        result = await self.client.call_tool(tool, dict(arguments))
-        return self.tell(title, dict(result.structured_content or {}), expected)
-
-    async def wait(self, title: str, action: str, expected: str) -> dict[str, JsonValue]:
-        """Wait for an action to end, as an agent would."""
-        result = await self.client.call_tool("get_action", {"action_id": action, "wait_seconds": 45})
-        return self.tell(title, dict(result.structured_content or {}), expected)
-
-    async def approved(self, title: str, arguments: Mapping[str, JsonValue], expected: str) -> None:
-        """A call, its approval, and its end."""
-        result = await self.client.call_tool("reset_user_mfa", dict(arguments))
-        action = str((result.structured_content or {})["action_id"])
-        await self.approve(action, quiet=True)
-        await self.wait(title, action, expected)
-
-    async def self_approval(self, action: str) -> None:
-        """The requester tries to approve their own request."""
-        try:
-            await self.sign(action, "requester")
-            code = "accepted"
-        except AilyusError as error:
-            code = error.code
-        self.expect(f"the requester may not approve it: {code}", code == "self_approval")
-
-    async def approve(self, action: str, quiet: bool = False) -> None:
-        """Another person approves what they are shown."""
-        if self.interactive:
-            self.say(f"  your turn: ailyus approval approve {action} --as lead --workspace {self.app.workspace.root}")
-            while self.app.journal.get(action) and self.app.journal.get(action).state == "waiting":  # type: ignore[union-attr]  # just looked
-                await asyncio.sleep(0.2)
-            return
-        shown = await self.sign(action, "lead")
-        if not quiet:
-            self.say("  what the approver sees and signs:")
-            self.say("\n".join(f"    {line}" for line in shown.split("\n")))
-
-    async def sign(self, action: str, person: str) -> str:
-        """Sign with a person's key, as the command line does."""
-        binding, asked = await self.app.inbox.binding(action, person, "SecurityLead", "approve", "")
-        key = load_key(self.app.workspace.key_file(person))
-        await self.app.inbox.decide(sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw())))
-        return render(asked.display)
-
-    async def fault(self, kind: str) -> None:
-        """Set one fault at the twin of Okta."""
-        await self.control.post("/faults", json={"system": "okta", "match": "reset_factors", "fault": kind})
-
-    def offline(self, receipt: str) -> None:
-        """Write the proof file, verify it offline with the roots, then with one bit changed."""
-        workspace = self.app.workspace
-        connection = connect(workspace.store, readonly=True)
-        data = write_proof(connection, receipt, None, disclose=True).encoded()
-        connection.close()
-        (workspace.root / "proof.json").write_bytes(data)
-        roots = read_roots(workspace.root / "roots.json")
-        verified = verify(data, roots)
-        self.expect(
-            f"the receipt verifies offline: {len(verified.statements)} statements, log of {verified.checkpoint.size}",
-            True,
-        )
-        middle = len(data) // 2
-        tampered = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-        try:
-            verify(tampered, roots)
-            refused = False
-        except (AilyusError, ValueError):
-            refused = True
-        self.expect("a receipt with one bit changed is refused", refused)
-
-    def tell(self, title: str, answer: dict[str, JsonValue], expected: str) -> dict[str, JsonValue]:
-        """Print one scene and its timeline, which is read from the signed receipts."""
-        scene = Scene(title, str(answer["status"]), expected, self.timeline(answer), answer)
-        self.scenes.append(scene)
-        mark = "ok" if scene.status == expected else f"EXPECTED {expected}"
-        self.say(f"\n{title}: {scene.status} [{mark}]")
-        for step in scene.steps:
-            self.say(f"  {step['ms']:>6} ms  {visible(str(step['what']))}")
-        self.say(f"          → {answer['summary']}")
-        return answer
-
-    def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
-        """The steps of an action from its receipts, in milliseconds since it was first heard of."""
-        rows = self.app.store.read(
-            "SELECT envelope FROM statements WHERE action_id = ? ORDER BY leaf_index", str(answer["action_id"])
-        )
-        predicates = [orjson.loads(Envelope.decode(bytes(r[0])).payload)["predicate"] for r in rows]  # type: ignore[arg-type]  # a BLOB column
-        if not predicates:
-            return []
-        action = self.app.journal.get(str(answer["action_id"]))
-        start = min([p["atMs"] for p in predicates] + ([action.created_ms] if action else []))
-        steps: list[tuple[int, str]] = []
-        for predicate in predicates:
-            steps.extend(_steps(predicate))
-        return [{"ms": at - start, "what": what} for at, what in sorted(steps, key=lambda s: s[0])]
-
-    def expect(self, what: str, holds: bool) -> None:
-        """One claim of the story."""
-        self.scenes.append(Scene(what, "confirmed" if holds else "unknown", "confirmed"))
-        self.say(f"\n{what} [{'ok' if holds else 'NOT SO'}]")
-
-    def say(self, line: str) -> None:
-        """Print while it works; JSON is printed whole at the end."""
-        if self.format is Format.text:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-
-
-def _steps(predicate: Predicate) -> list[tuple[int, str]]:
-    at, kind, status = int(str(predicate["atMs"])), predicate["kind"], predicate["status"]
-    receipt = str(predicate["receipt"])[:12]
-    contract = predicate["contract"]
-    name = contract["id"] if isinstance(contract, dict) else ""
-    decision = predicate.get("decision")
-    policies = decision.get("policies") if isinstance(decision, dict) else None
-    by = ", ".join(sorted({str(i) for ids in policies.values() for i in ids})) if isinstance(policies, dict) else ""
-    if kind == "intent":
-        return [
-            (at, f"decided for agent and person: permitted ({by})"),
-            (at, f"intent {predicate['attempt']} signed and logged before anything is sent ({receipt}…)"),
-        ]
-    if status == "approved":
-        return [(at, f"approved as {predicate.get('role')}, bound to this exact action ({receipt}…)")]
-    if kind == "decision":
-        why = f" by {by}" if by else " before anything was looked at"
-        return [
-            (at, f"{name} called by {predicate['agent']}"),
-            (at, f"decided: {status}{why}"),
-            (at, f"decision signed and logged ({receipt}…)"),
-        ]
-    steps = []
-    attempts = predicate.get("attempts")
-    for attempt in attempts if isinstance(attempts, list) else []:
-        if isinstance(attempt, dict):
-            came = f"answered {attempt['status']}" if attempt["status"] else f"no answer ({attempt['fault']}): in doubt"
-            steps.append((int(str(attempt["startedMs"])), f"{attempt['method']} sent as {attempt['identity']}"))
-            steps.append((int(str(attempt["endedMs"])), came))
-    checks = predicate.get("checks")
-    if isinstance(checks, list) and checks:
-        met = sum(isinstance(c, dict) and c["met"] is True for c in checks)
-        steps.append((at, f"read back with the read-only credential: {met} of {len(checks)} checks met"))
-    else:
-        steps.append((at, f"{name} called by {predicate['agent']}; read, and permitted by {by}"))
-    steps.append((at, f"outcome {status} signed, logged and proven in one commit ({receipt}…)"))
-    return steps
 
 
 async def play(format_: Format, interactive: bool) -> int:
