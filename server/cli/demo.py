@@ -67,8 +67,9 @@ class Demo:
         await self.approve(action)
         done = await self.wait("a second person approved: reset and read back", action, "confirmed")
         self.offline(str(done["receipt_id"]))
-        again = await self.call("the same call again is the same action", "reset_user_mfa", MARIA, "confirmed")
-        self.expect("one effect, one action id", str(again["action_id"]) == action)
+        again = await self.client.call_tool("reset_user_mfa", dict(MARIA))
+        same = (again.structured_content or {})["action_id"] == action
+        self.expect(f"the same call again is the same action: {action[:12]}…, nothing is sent", same)
         await self.fault("lying_200")
         await self.approved("a lying 200: the target says yes and does nothing", LEO, "not_applied")
         await self.fault("lost_reply")
@@ -166,14 +167,8 @@ class Demo:
             "SELECT envelope FROM statements WHERE action_id = ? ORDER BY leaf_index", str(answer["action_id"])
         )
         predicates = [orjson.loads(Envelope.decode(bytes(r[0])).payload)["predicate"] for r in rows]  # type: ignore[arg-type]  # a BLOB column
-        if not predicates:
-            return []
-        action = self.app.journal.get(str(answer["action_id"]))
-        start = min([p["atMs"] for p in predicates] + ([action.created_ms] if action else []))
-        steps: list[tuple[int, str]] = []
-        for predicate in predicates:
-            steps.extend(_steps(predicate))
-        return [{"ms": at - start, "what": what} for at, what in sorted(steps, key=lambda s: s[0])]
+        steps = sorted((step for p in predicates for step in _steps(p)), key=lambda step: step[0])
+        return [{"ms": at - steps[0][0], "what": what} for at, what in steps]
 
     def expect(self, what: str, holds: bool) -> None:
         """One claim of the story."""
@@ -194,30 +189,31 @@ def _steps(predicate: Predicate) -> list[tuple[int, str]]:
     if status == "approved":
         return [(at, f"approved as {predicate.get('role')}, bound to this exact action ({receipt}…)")]
     attempt = predicate.get("attempt", 0)
-    again = attempt != 0 or predicate.get("intent") is not None
-    steps = (
-        [] if again else [(_number(predicate["calledMs"]), f"{tool} called by {predicate['agent']}: arguments parsed")]
-    )
-    for name, seen in _object(predicate.get("before")).items():
-        steps.append((_number(_object(seen)["atMs"]), f"looked at `{name}` with the read-only credential"))
-    for who, ids in _object(_object(predicate.get("decision")).get("policies")).items():
-        by = ", ".join(map(str, ids)) if isinstance(ids, list) and ids else "no policy"
-        steps.append((at, f"Cedar for the {who}: {by}"))
+    steps: list[tuple[int, str]] = []
+    if "calledMs" in predicate and kind != "intent":
+        steps.append((_number(predicate["calledMs"]), f"{tool} called by {predicate['agent']}: arguments parsed"))
+    steps += _looks(predicate, "before", "looked at")
     for sent in map(_object, _list(predicate.get("attempts"))):
         came = f"answered {sent['status']}" if sent["status"] else f"no answer ({sent['fault']}): in doubt"
         steps.append((_number(sent["startedMs"]), f"{sent['method']} sent as {sent['identity']}"))
         steps.append((_number(sent["endedMs"]), came))
-    for name, seen in _object(predicate.get("after")).items():
-        steps.append((_number(_object(seen)["atMs"]), f"read `{name}` back"))
+    steps += _looks(predicate, "after", "read back")
+    policies = _object(_object(predicate.get("decision")).get("policies"))
+    by = " for agent and person by " + ", ".join(sorted({str(i) for ids in policies.values() for i in _list(ids)}))
     checks = [_object(c) for c in _list(predicate.get("checks"))]
-    if checks:
-        steps.append((at, f"reconciled: {sum(c['met'] is True for c in checks)} of {len(checks)} checks met"))
-    end = (
-        f"intent {attempt} signed and logged before anything is sent"
-        if kind == "intent"
-        else f"{status}, signed and logged"
-    )
+    if kind == "intent":
+        end = f"permitted{by}; intent {attempt} signed and logged before anything is sent"
+    elif checks:
+        end = f"{sum(c['met'] is True for c in checks)} of {len(checks)} checks met: {status}, signed and logged"
+    else:
+        end = f"{status}{by if policies else ' before anything was looked at'}; signed and logged"
     return [*steps, (at, f"{end} ({receipt}…)")]
+
+
+def _looks(predicate: Predicate, phase: str, verb: str) -> list[tuple[int, str]]:
+    seen = _object(predicate.get(phase))
+    times = [_number(_object(reading)["atMs"]) for reading in seen.values()]
+    return [(max(times), f"{verb} {', '.join(sorted(seen))} with the read-only credential")] if times else []
 
 
 def _object(value: JsonValue) -> dict[str, JsonValue]:
