@@ -1,7 +1,7 @@
 """Closed input schemas (JSON Schema 2020-12) and what is wrong with arguments that do not fit them."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -59,7 +59,7 @@ class InputSchema:
         if not isinstance(arguments, Mapping):
             raise AilyusError("not_an_object", "the arguments are not an object", field="")
         budget = [MAX_ARGUMENTS]
-        checked = {_key(key, ""): _checked(value, f"/{key}", budget) for key, value in arguments.items()}
+        checked = {name: _checked(value, f"/{name}", budget) for name, value in _items(arguments, "")}
         properties = self.schema["properties"]
         assert isinstance(properties, dict)  # noqa: S101 - InputSchema is only built from our own schemas
         for name, field in properties.items():
@@ -83,12 +83,20 @@ class InputSchema:
         return AilyusError(code, _sentence(code, field), hint=hint, field=field)
 
 
+def _items(mapping: Mapping[object, object], pointer: str) -> Iterator[tuple[str, object]]:
+    for key, value in mapping.items():
+        yield _key(key, pointer), value
+
+
 def _key(key: object, pointer: str) -> str:
-    if not isinstance(key, str) or key.startswith("__"):
-        raise AilyusError("reserved_key", "a key is reserved", field=pointer)
-    if not key.isascii() or len(key) > 256:
-        raise AilyusError("unknown_field", "a field is not known", field=pointer)
-    return key
+    """The key, if it may be one; the error's pointer is escaped as RFC 6901 says and bounded."""
+    name = key if isinstance(key, str) else ""
+    where = pointer + "/" + name.replace("~", "~0").replace("/", "~1")[:100].encode("ascii", "replace").decode()
+    if name.startswith("__"):
+        raise AilyusError("reserved_key", f"`{where}` is a reserved key", field=where)
+    if not name.isascii() or len(name) > 100:
+        raise AilyusError("unknown_field", f"`{where}` is not a field of this tool", field=where)
+    return name
 
 
 def _checked(value: object, pointer: str, budget: list[int], depth: int = 0) -> JsonValue:
@@ -104,7 +112,7 @@ def _checked(value: object, pointer: str, budget: list[int], depth: int = 0) -> 
             raise AilyusError("out_of_range", f"`{pointer}` is beyond 2^53 - 1", field=pointer)
     elif isinstance(value, Mapping):
         if depth < 16 and budget[0] >= 0:
-            return {_key(k, pointer): _checked(v, f"{pointer}/{k}", budget, depth + 1) for k, v in value.items()}
+            return {k: _checked(v, f"{pointer}/{k}", budget, depth + 1) for k, v in _items(value, pointer)}
         budget[0] = -1
     elif isinstance(value, list):
         if depth < 16 and budget[0] >= 0:

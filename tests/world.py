@@ -1,0 +1,245 @@
+"""A real world in small: the sandbox as a process of its own, a workspace, a gateway, MCP clients over HTTP."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from policies.approval import SignedApproval, sign_binding
+from policies.principal import keyid_of
+from receipts.signing import load_key
+from server.app import App, free_port, running
+from server.seed import SEEDED, seed_agent
+from server.settings import FILE, Workspace
+from server.template import init_sandbox
+
+MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "the phone was stolen, see the ticket"}
+LEO = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "a new phone, see the ticket"}
+NOBODY_ENROLLED = {"user_id": "00u4none00001", "ticket": "4715", "reason": "a new phone, see the ticket"}
+COMMAND = [sys.executable, "-P", "-c", "from server.cli.main import main; main()"]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Sandbox:
+    """The twins, as a process on a free port, ended by its own process id."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process = subprocess.Popen(
+            [*COMMAND, "sandbox", "--port", str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().startswith("sandbox ")
+        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}/_sandbox", trust_env=False)
+        self._pristine = self.state()
+
+    def reset(self) -> None:
+        self._client.put("/state", json=self._pristine)
+        self._client.delete("/faults")
+        self._client.delete("/log")
+
+    def state(self) -> Any:
+        return self._client.get("/state").json()
+
+    def put(self, state: Any) -> None:
+        self._client.put("/state", json=state)
+
+    def fault(self, kind: str, match: str = "reset_factors", system: str = "okta", **more: Any) -> None:
+        answer = self._client.post("/faults", json={"system": system, "match": match, "fault": kind, **more})
+        assert answer.status_code == 201, answer.text
+
+    def log(self, match: str = "") -> list[dict[str, Any]]:
+        return [entry for entry in self._client.get("/log").json() if match in entry["path"]]
+
+    def effects(self, match: str = "") -> int:
+        return sum(entry["effect"] for entry in self.log(match))
+
+    def writes(self, match: str = "") -> int:
+        return sum(entry["method"] != "GET" for entry in self.log(match))
+
+    def factors(self, user: str = MARIA["user_id"]) -> list[str]:
+        return [f["id"] for f in self.state()["acme"]["okta"]["factors"][user]]
+
+    def close(self) -> None:
+        self._client.close()
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                stream.close()
+
+
+def make_workspace(
+    folder: Path, sandbox: Sandbox, *, timeout: str = "1s", settle: str = "500ms", extra: str = ""
+) -> Workspace:
+    """A workspace like `ailyus init` writes it, on this sandbox, with short times."""
+    init_sandbox(folder)
+    path = folder / FILE
+    text = path.read_text()
+    own = Workspace.open(folder).settings.sandbox
+    assert own is not None
+    text = text.replace(str(own.port), str(sandbox.port)).replace(f"[sandbox]\nport = {sandbox.port}\n", "")
+    short = f'principal = "ailyus-writer"\nmax_timeout = "{timeout}"\nmax_settle = "{settle}"'
+    path.write_text(text.replace('principal = "ailyus-writer"', short) + extra)
+    return Workspace.open(folder)
+
+
+@dataclass
+class World:
+    """One running gateway and what tests do with it."""
+
+    app: App
+    sandbox: Sandbox
+    url: str
+    token: str
+    _clients: list[httpx2.AsyncClient] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.app.workspace
+
+    @asynccontextmanager
+    async def client(self, mode: str = "auto", token: str | None = None) -> AsyncIterator[Client]:
+        headers = {"authorization": f"Bearer {token or self.token}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+            Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
+        ):
+            yield client
+
+    async def call(self, tool: str, arguments: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
+        async with self.client(token=token) as client:
+            result = await client.call_tool(tool, dict(arguments))
+            return dict(result.structured_content or {})
+
+    async def get(self, action: str, wait: int = 30) -> dict[str, Any]:
+        return await self.call("get_action", {"action_id": action, "wait_seconds": wait})
+
+    async def sign(
+        self, action: str, person: str = "lead", verdict: str = "approve", role: str = "SecurityLead"
+    ) -> SignedApproval:
+        binding, asked = await self.app.inbox.binding(action, person, role, verdict, "")
+        assert asked.display.digest == binding.subject.display_digest
+        key = load_key(self.workspace.key_file(person))
+        return sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw()))
+
+    async def approve(self, action: str, person: str = "lead") -> str:
+        return await self.app.inbox.decide(await self.sign(action, person))
+
+    async def reset(self, arguments: Mapping[str, Any] = MARIA) -> dict[str, Any]:
+        """Ask, approve, and wait for the end."""
+        answer = await self.call("reset_user_mfa", arguments)
+        assert answer["status"] == "approval_required", answer
+        await self.approve(answer["action_id"])
+        return await self.get(answer["action_id"])
+
+    def rows(self, sql: str, *params: Any) -> list[Any]:
+        return self.app.store.read(sql, *params)
+
+
+@asynccontextmanager
+async def gateway(workspace: Workspace, sandbox: Sandbox) -> AsyncIterator[World]:
+    """A gateway in this process, served over real HTTP on a free port."""
+    app = App(workspace, workspace.release())
+    async with running(app, 0) as url:
+        await seed_agent(app)
+        token = ""
+        with contextlib.suppress(FileNotFoundError):
+            token = workspace.token_file(SEEDED).read_text().strip()
+        yield World(app, sandbox, url, token)
+
+
+class Served:
+    """`ailyus serve` as a process of its own, so that it can be killed."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        log = (self.workspace.private / "serve.log").open("ab")
+        command = [*COMMAND, "serve", "-w", str(self.workspace.root)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
+        log.close()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            owner = self.owner()
+            if owner and owner["pid"] == self.process.pid:
+                return str(owner["url"])
+            assert self.process.poll() is None, (self.workspace.private / "serve.log").read_text()
+            time.sleep(0.02)
+        raise AssertionError("the gateway did not start")
+
+    def owner(self) -> dict[str, Any] | None:
+        import orjson
+
+        try:
+            found: dict[str, Any] = orjson.loads(self.workspace.owner_file.read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        return found
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+
+
+def cli(*arguments: str, cwd: Path | None = None, ok: bool = True) -> str:
+    """One run of the command line."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, cwd=cwd, env=env, timeout=60, check=False
+    )
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+async def until(condition: Any, seconds: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not become so in time"
+        await asyncio.sleep(0.02)
+
+
+RECORDS = """
+[connections.records]
+kind = "records"
+base_url = "http://127.0.0.1:{port}/acme/records"
+tenant = "acme"
+environment = "staging"
+read = "file:.ailyus/secrets/records-read"
+write = "file:.ailyus/secrets/records-write"
+direct = true
+max_timeout = "1s"
+max_settle = "300ms"
+"""
+
+
+def add_records(folder: Path, sandbox: Sandbox) -> Workspace:
+    """A workspace with the contracts of tests/vectors/records beside the usual ones."""
+    workspace = make_workspace(folder, sandbox, extra=RECORDS.format(port=sandbox.port))
+    shutil.copytree(ROOT / "tests" / "vectors" / "records", folder / "contracts" / "records")
+    policy = '@id("support-may-use-records")\npermit (principal in Role::"Support", action in Action::"tag_records", resource);\n'
+    (folder / "policies" / "records.cedar").write_text(policy)
+    for use in ("read", "write"):
+        (folder / ".ailyus" / "secrets" / f"records-{use}").write_text(f"records-{use}-acme\n")
+    return workspace
