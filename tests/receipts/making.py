@@ -1,0 +1,84 @@
+"""Makes requests, journals and sealed statements for tests of the journal."""
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.dispatch import Dispatch
+from contracts.http_request import HttpRequest
+from contracts.observation import Observation
+from contracts.request import ActionRequest, Caller
+from policies.approval import Binding, SignedApproval, Subject, sign_binding
+from policies.decision import Facts, Permitted, Record
+from receipts.action import Action, Status
+from receipts.journal import Journal
+from receipts.signing import Signer
+from receipts.sqlite import Store
+from receipts.statement import About, Kind, Sealed
+
+KEY = Ed25519PrivateKey.generate()
+SIGNER = Signer(KEY)
+CALLER = Caller("bot", "acme", "ann", "ann", frozenset(), frozenset())
+HTTP = HttpRequest("POST", "http://127.0.0.1:1/x", (), b"")
+BEFORE = Observation({}, 1, "separate_credential")
+RECORD = Record({"agent": (), "person": ()}, (), "s", "c", b"[]", b"[]")
+PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RECORD)
+
+
+async def journal_at(path: Path, clock: Any = None) -> Journal:
+    journal = Journal(Store(path, SIGNER, "ailyus.test", clock), SIGNER)
+    sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
+    await journal.activate("release-1", ["acme"], [], sealed)
+    await journal.end_leases()
+    return journal
+
+
+def request(name: str = "r1", **more: Any) -> ActionRequest:
+    fields: dict[str, Any] = {
+        "contract": "reset", "version": 1, "contract_digest": "d", "kind": "write", "risk": "high", "tenant": "acme",
+        "agent": "bot", "person": "ann", "owner": "ann", "connection": "okta", "target_digest": "t",
+        "params": {"id": name}, "reason": None, "caller_key": None,
+    }  # fmt: skip
+    return ActionRequest(**{**fields, **more})
+
+
+def action(name: str = "r1") -> Action:
+    return Action(new_id("act"), request(name), CALLER, created_ms=1)
+
+
+def seal(journal: Journal, of: Action, kind: Kind, status: str) -> Sealed:
+    about = About(of.request, of.id, "release-1", True)
+    return journal.notary.seal(
+        kind, new_id("rcp"), about, status=status, changed=None, at_ms=journal.store.now_ms(), facts={}, evidence={}
+    )
+
+
+async def intend(
+    journal: Journal, of: Action, *, attempt: int = 1, approvals: Any = (), timeout_ms: int = 1000
+) -> Dispatch:
+    return await journal.intend(
+        of, PERMITTED, BEFORE, seal(journal, of, "intent", "running"), HTTP, approvals,
+        route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
+        deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"},
+    )  # fmt: skip
+
+
+async def conclude(journal: Journal, of: Action, fence: int, status: Status = "confirmed") -> None:
+    result: dict[str, JsonValue] = {"status": status}
+    await journal.conclude(fence, of.id, seal(journal, of, "outcome", status), status, result, 0)
+
+
+def approval(of: Action, person: str = "lead", nonce: str = "n") -> SignedApproval:
+    subject = Subject(
+        origin="o", tenant="acme", action_id=of.id, action_digest=of.request.action_digest, contract="reset", version=1,
+        contract_digest="d", target_digest="t", routes=(), resource_type="T", resource_id="r", params={}, agent="bot",
+        person="ann", slice_digest="s", schema_digest="c", needs=(), pinned={}, display_digest="x",
+    )  # fmt: skip
+    binding = Binding(
+        purpose="ailyus-approval-v1", subject=subject, approver=person, role="SecurityLead", verdict="approve",
+        comment="", not_before_ms=0, expires_ms=2**50, nonce=nonce,
+    )  # fmt: skip
+    return sign_binding(binding, KEY, SIGNER.keyid)
