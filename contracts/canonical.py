@@ -48,8 +48,26 @@ def canonical(value: object) -> bytes:
 
     Under the profile that `check_canonical` enforces this is byte-identical to RFC 8785 (JCS).
     """
-    check_canonical(value)
+    if not _is_canonical(value, 0):
+        check_canonical(value)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=_as_plain)
+
+
+def _is_canonical(value: object, depth: int) -> bool:
+    """The common case without building pointers; whatever it does not know is left to `check_canonical`."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii()  # type: ignore[attr-defined, no-any-return]  # `kind` is str
+    if kind is dict and depth < _MAX_DEPTH:
+        return all(
+            type(k) is str and 0 < len(k) <= 256 and k.isascii() and k.isprintable() and _is_canonical(v, depth + 1)
+            for k, v in value.items()  # type: ignore[attr-defined]  # `kind` is dict
+        )
+    if kind is list and depth < _MAX_DEPTH:
+        return all(_is_canonical(item, depth + 1) for item in value)  # type: ignore[attr-defined]  # `kind` is list
+    if kind is int:
+        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]  # `kind` is int
+    return value is None or kind is bool
 
 
 def digest(value: object) -> str:
@@ -69,7 +87,7 @@ def commitment(salt: bytes, data: bytes) -> str:
 
 def pseudonym(key: bytes, kind: str, value: str) -> str:
     """HMAC-SHA-256 of a personal value under its tenant's key: searchable exactly, gone with the key."""
-    return hmac.new(key, f"{kind}\x00{value}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, f"{kind}\x00{value}".encode(), "sha256").hex()[:32]
 
 
 def new_id(prefix: str) -> str:

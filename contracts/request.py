@@ -1,11 +1,11 @@
 """The untrusted call, and the request that it is under its contract: one exact action with one digest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from contracts.canonical import canonical, digest, sha256
+from contracts.canonical import digest
 from contracts.contract import Kind, Risk
 
 
@@ -38,7 +38,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """One exact action: contract, target instance, parameters, agent and person. Built by `Release.parse` only."""
+    """One exact action: contract, target instance, parameters, agent and person. Built by `Release.parse` only.
+
+    `action_digest` is what an approval is bound to and an intent names. `call_key` is the identity of the call: the
+    same key is the same action while it is open or held (contracts/README.md); the reason is part of neither.
+    """
 
     contract: str
     version: int
@@ -55,43 +59,30 @@ class ActionRequest:
     reason: str | None
     caller_key: str | None
     boundary: str = "network"
+    action_digest: str = field(init=False)
+    call_key: str = field(init=False)
 
-    @property
-    def params_digest(self) -> str:
-        """Digest of the exact parameters (the reason is not one)."""
-        return digest(self.params)
-
-    @property
-    def action_digest(self) -> str:
-        """Digest of the action: what an approval is bound to and an intent names."""
-        return digest(
-            {
-                "purpose": "ailyus-action-v1",
-                "contract": self.contract,
-                "version": self.version,
-                "contractDigest": self.contract_digest,
-                "tenant": self.tenant,
-                "agent": self.agent,
-                "person": self.person,
-                "connection": self.connection,
-                "target": self.target_digest,
-                "params": self.params,
-            }
-        )
-
-    @property
-    def call_key(self) -> str:
-        """Identity of the call: the same key is the same action while it is open or held (contracts/README.md)."""
-        return sha256(
-            canonical(
-                [
-                    self.tenant,
-                    self.agent,
-                    self.person,
-                    self.contract,
-                    self.connection,
-                    dict(self.params),
-                    self.caller_key,
-                ]
-            )
-        )
+    def __post_init__(self) -> None:
+        action = {
+            "purpose": "ailyus-action-v1",
+            "contract": self.contract,
+            "version": self.version,
+            "contractDigest": self.contract_digest,
+            "tenant": self.tenant,
+            "agent": self.agent,
+            "person": self.person,
+            "connection": self.connection,
+            "target": self.target_digest,
+            "params": dict(self.params),
+        }
+        call = [
+            self.tenant,
+            self.agent,
+            self.person,
+            self.contract,
+            self.connection,
+            dict(self.params),
+            self.caller_key,
+        ]
+        object.__setattr__(self, "action_digest", digest(action))
+        object.__setattr__(self, "call_key", digest(call))

@@ -46,12 +46,12 @@ class Bundle:
     roles: frozenset[str]
     digest: str
 
-    def entities(self, delta: list[dict[str, object]]) -> cedarpy.Entities:
-        """The entities of one decision. The one place that builds them, always checked against the schema.
+    def entities(self, delta: list[dict[str, object]], base: cedarpy.Entities | None = None) -> cedarpy.Entities:
+        """More entities on top of a checked base. The one place that builds them, always against the schema.
 
         INVARIANT: a handle built without the schema loses the action groups, and a group forbid never matches.
         """
-        return self.base.with_added_json_str(orjson.dumps(delta).decode(), self.schema)
+        return (base or self.base).with_added_json_str(orjson.dumps(delta).decode(), self.schema)
 
 
 def load_bundle(

@@ -164,6 +164,7 @@ class Decider:
         self.bundle = bundle
         self._programs = programs
         self._early = lru_cache(maxsize=4096)(self._early_decision)
+        self._base = lru_cache(maxsize=4096)(self._base_of)
 
     def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
         """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
@@ -258,12 +259,16 @@ class Decider:
     def _entities(
         self, request: ActionRequest, caller: Caller, facts: Facts
     ) -> tuple[cedarpy.Entities | Denied, bytes]:
-        delta = [*self._principals(caller), self._resource(facts)]
-        document = orjson.dumps(delta, option=orjson.OPT_SORT_KEYS)
+        resource = self._resource(facts)
+        document = orjson.dumps([*self._principals(caller), resource], option=orjson.OPT_SORT_KEYS)
         try:
-            return self.bundle.entities(delta), document
+            return self.bundle.entities([resource], self._base(caller)), document
         except ValueError:
             return Denied("the live attributes do not fit the schema"), document
+
+    def _base_of(self, caller: Caller) -> cedarpy.Entities:
+        """Both principals, checked once per release and caller."""
+        return self.bundle.entities(self._principals(caller))
 
     def _principals(self, caller: Caller) -> list[dict[str, object]]:
         # INVARIANT: an undeclared role among the parents would fail the build; only declared ones count.
@@ -300,10 +305,11 @@ class Decider:
         }
         if facts.asked is not None:
             context["request"] = dict(facts.asked)
+        text = orjson.dumps(context, option=orjson.OPT_SORT_KEYS).decode()
         action = {"type": "Action", "id": request.contract}
         resource = {"type": facts.resource_type, "id": facts.resource_id}
         return [
-            {"principal": {"type": kind, "id": name}, "action": action, "resource": resource, "context": context}
+            {"principal": {"type": kind, "id": name}, "action": action, "resource": resource, "context": text}
             for kind, name in (("Agent", caller.agent), ("Person", caller.person))
         ]
 
@@ -323,9 +329,8 @@ class Decider:
         batches: list[list[dict[str, object]]],
     ) -> tuple[list[bool], Record]:
         requests = [query for batch in batches for query in batch]
-        texts = [{**query, "context": orjson.dumps(query["context"]).decode()} for query in requests]
         # INVARIANT: always with the schema; without it a parameter could become a real entity.
-        results = cedarpy.is_authorized_batch(texts, sliced.policies, entities, self.bundle.schema)
+        results = cedarpy.is_authorized_batch(requests, sliced.policies, entities, self.bundle.schema)
         # INVARIANT: a forbid whose evaluation errors is skipped by Cedar, so an error is never a permit.
         allowed = [
             all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in results[i : i + 2])
@@ -338,7 +343,10 @@ class Decider:
             slice_digest=sliced.digest,
             schema_digest=self.bundle.schema_digest,
             entities=document,
-            requests=orjson.dumps(requests[:2], option=orjson.OPT_SORT_KEYS),
+            requests=orjson.dumps(
+                [{**query, "context": orjson.Fragment(str(query["context"]))} for query in requests[:2]],
+                option=orjson.OPT_SORT_KEYS,
+            ),
         )
         return allowed, record
 
@@ -362,8 +370,13 @@ def _entity(kind: str, name: str) -> dict[str, object]:
 
 
 def _env(circumstances: Circumstances) -> dict[str, object]:
-    now = datetime.fromtimestamp(circumstances.now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"now": {"__extn": {"fn": "datetime", "arg": now}}, "changeFreeze": circumstances.change_freeze}
+    return {"now": _instant(circumstances.now_ms // 1000), "changeFreeze": circumstances.change_freeze}
+
+
+@lru_cache(maxsize=8)
+def _instant(seconds: int) -> dict[str, object]:
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"__extn": {"fn": "datetime", "arg": text}}
 
 
 def _quoted(name: str) -> str:

@@ -93,7 +93,10 @@ class Release:
 
     def published(self, program: Program, tenant: str) -> InputSchema:
         """The closed schema that a tenant's agents see: inputs, `reason` where asked, `connection` where several."""
-        return self._schemas.setdefault((program.name, tenant), self._schema(program, tenant))
+        key = (program.name, tenant)
+        if key not in self._schemas:
+            self._schemas[key] = self._schema(program, tenant)
+        return self._schemas[key]
 
     @cached_property
     def _schemas(self) -> dict[tuple[str, str], InputSchema]:

@@ -1,7 +1,7 @@
 """One action as the journal keeps it: plain JSON in a row, tied to no code version."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import orjson
@@ -67,17 +67,19 @@ class Intent:
 
 def pack_request(request: ActionRequest) -> bytes:
     """The request as JSON."""
-    return orjson.dumps(asdict(request))
+    return orjson.dumps(request)
 
 
 def unpack_request(data: bytes) -> ActionRequest:
-    """The request from its JSON."""
-    return ActionRequest(**orjson.loads(data))
+    """The request from its JSON; its digests are computed anew."""
+    fields = orjson.loads(data)
+    del fields["action_digest"], fields["call_key"]
+    return ActionRequest(**fields)
 
 
 def pack_caller(caller: Caller) -> bytes:
     """The caller as JSON."""
-    return orjson.dumps({**asdict(caller), "roles": sorted(caller.roles), "person_roles": sorted(caller.person_roles)})
+    return orjson.dumps(caller, default=sorted)
 
 
 def unpack_caller(data: bytes) -> Caller:

@@ -69,7 +69,7 @@ def _columns(connection: sqlite3.Connection, row: tuple[object, ...], envelope: 
     if search != set(predicate["search"]):
         yield f"the search values of `{row[1]}` are not what was signed"
     for label, salt, data in connection.execute(
-        "SELECT label, salt, data FROM evidence WHERE receipt_id = ?", (row[1],)
+        "SELECT label, salt, data FROM evidence WHERE leaf_index = ?", (row[0],)
     ):
         if predicate.get("commitments", {}).get(label) != commitment(salt, data):
             yield f"the evidence `{label}` of `{row[1]}` is not what was committed to"

@@ -85,10 +85,11 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
             Proven(envelope=bytes(envelope).decode(), proof=proof_from(connection, index).text())
             for _, index, envelope in rows
         )
-        ids = [r[0] for r in rows]
+        ids = [r[1] for r in rows]
         marks = ", ".join("?" for _ in ids)
         found = connection.execute(
-            f"SELECT receipt_id, label, salt, data FROM evidence WHERE receipt_id IN ({marks})",
+            f"SELECT s.id, e.label, e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
+            f" WHERE leaf_index IN ({marks})",
             ids,  # noqa: S608 - marks only
         ).fetchall()
         disclosures = tuple(

@@ -84,11 +84,11 @@ CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at_ms IN
 
 -- What the commitments in the signed bodies open to. Erasing a row breaks no proof.
 CREATE TABLE evidence (
-  receipt_id TEXT NOT NULL,
+  leaf_index INTEGER NOT NULL, -- in the order of the log, so that it only ever grows at its end
   label TEXT NOT NULL,
   salt BLOB NOT NULL,
   data BLOB NOT NULL,
-  PRIMARY KEY (receipt_id, label)
+  PRIMARY KEY (leaf_index, label)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tenant_keys (tenant TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT;

@@ -5,6 +5,7 @@ MUST leave no row and no leaf. A COMMIT that fails is unknown: the head MUST be 
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import queue
@@ -72,6 +73,11 @@ class Txn:
             raise Conflict
         return count
 
+    def insert(self, sql: str, rows: Sequence[Row]) -> None:
+        """Several rows of one table."""
+        if rows:
+            self._connection.executemany(sql, rows)
+
     def query(self, sql: str, *params: Value) -> list[Row]:
         """Rows as this transaction sees them."""
         return self._connection.execute(sql, params).fetchall()
@@ -96,8 +102,7 @@ class Txn:
                 envelope.encoded(),
             ),
         )
-        if index.search:
-            self._connection.executemany("INSERT INTO search VALUES (?, ?)", [(s, position) for s in index.search])
+        self.insert("INSERT INTO search VALUES (?, ?)", [(value, position) for value in index.search])
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
 
@@ -112,10 +117,22 @@ Work = Callable[[Txn], T]
 
 @dataclass(slots=True)
 class _Entry(Generic[T]):
+    """One unit of work and who waits for it; `loop` is set when a coroutine of that loop does."""
+
     work: Work[T]
-    future: "Future[T]"
+    waiter: "Future[T] | asyncio.Future[T]"
+    loop: asyncio.AbstractEventLoop | None = None
     result: T | None = None
     fault: BaseException | None = None
+
+    def answer(self) -> None:
+        """Tell the waiter, if it still waits."""
+        if self.waiter.cancelled():
+            return
+        if self.fault is not None:
+            self.waiter.set_exception(self.fault)
+        else:
+            self.waiter.set_result(cast(T, self.result))
 
 
 class Store:
@@ -157,17 +174,23 @@ class Store:
 
         Cancelling the waiter never cancels the entry.
         """
-        return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._put(_Entry(work, waiter, loop))
+        return await waiter
 
     def submit(self, work: Work[T]) -> "Future[T]":
-        """Queue one entry; the future is answered after the COMMIT and the head file."""
+        """Queue one entry from any thread; the future is answered after the COMMIT and the head file."""
+        future: Future[T] = Future()
+        self._put(_Entry(work, future))
+        return future
+
+    def _put(self, entry: "_Entry[T]") -> None:
         if self._failed:
             raise NotDurable(self._failed)
         if self._queue.qsize() >= MAX_QUEUED:
             raise AilyusError("overloaded", "the journal's queue is full")
-        future: Future[T] = Future()
-        self._queue.put(cast("_Entry[object]", _Entry(work, future)))
-        return future
+        self._queue.put(cast("_Entry[object]", entry))
 
     def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""
@@ -258,11 +281,7 @@ class Store:
             self._failed = f"the head file cannot be written: {error.strerror}"
             return _answer_all(group, NotDurable(self._failed))
         self._frontier, self._high_water_ms = frontier, now_ms
-        for entry in group:
-            if entry.fault is not None:
-                entry.future.set_exception(entry.fault)
-            else:
-                entry.future.set_result(entry.result)
+        _answer(group)
         return None
 
     def _recover(self, group: Sequence[_Entry[object]], attempted: Frontier, error: Exception) -> None:
@@ -378,7 +397,26 @@ def _node(connection: sqlite3.Connection, level: int, index: int) -> bytes:
 
 def _answer_all(group: Sequence[_Entry[object]], fault: Exception) -> None:
     for entry in group:
-        entry.future.set_exception(fault)
+        entry.fault = fault
+    _answer(group)
+
+
+def _answer(group: Sequence[_Entry[object]]) -> None:
+    """One wake-up for each loop, however many of its coroutines wait."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Entry[object]]] = {}
+    for entry in group:
+        if entry.loop is None:
+            entry.answer()
+        else:
+            by_loop.setdefault(entry.loop, []).append(entry)
+    for loop, entries in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_answer_here, entries)
+
+
+def _answer_here(entries: Sequence[_Entry[object]]) -> None:
+    for entry in entries:
+        entry.answer()
 
 
 def _own(path: Path) -> int:

@@ -40,9 +40,9 @@ class Sealed:
 
     def insert(self, txn: Txn) -> int:
         """Write statement, leaf and evidence inside one entry."""
-        for label, salt, data in self.evidence:
-            txn.write("INSERT INTO evidence VALUES (?, ?, ?, ?)", self.index.id, label, salt, data)
-        return txn.append(self.index, self.envelope)
+        position = txn.append(self.index, self.envelope)
+        txn.insert("INSERT INTO evidence VALUES (?, ?, ?, ?)", [(position, *row) for row in self.evidence])
+        return position
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ def demo(
     """Play the locked-out user on local twins: no account, no network, no question."""
     from server.cli.demo import play
 
-    raise typer.Exit(asyncio.run(play(format, interactive)))
+    import uvloop
+
+    raise typer.Exit(uvloop.run(play(format, interactive)))
 
 
 def init(
@@ -54,19 +56,18 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Listen on another port (0 picks a free one).")] = None,
 ) -> None:
     """Run the gateway of a workspace until it is ended."""
+    import uvloop
+
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(Path(workspace), as_, dev, port))
+        uvloop.run(_serve(Path(workspace), as_, dev, port))
 
 
 async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) -> None:
-    import uvloop
-
     from contracts.errors import AilyusError
     from server.app import App, running, start_sandbox
     from server.seed import seed_agent
     from server.settings import Workspace
 
-    del uvloop  # imported to fail early where it is missing
     workspace = Workspace.open(folder.resolve())
     settings = workspace.settings
     if author is None and not settings.development:

@@ -185,8 +185,6 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(make: Make) -> None:
     pages = store.read("PRAGMA page_count")[0][0]
     store.submit(lambda txn: txn.query(f"PRAGMA max_page_count = {pages}")).result()
     with pytest.raises(AilyusError):
-        store.submit(
-            lambda txn: txn.write("INSERT INTO evidence VALUES ('r', 'l', x'00', ?)", b"x" * 1_000_000)
-        ).result()
+        store.submit(lambda txn: txn.write("INSERT INTO evidence VALUES (1, 'l', x'00', ?)", b"x" * 1_000_000)).result()
     assert store.read("SELECT count(*) FROM evidence") == [(0,)]
     assert "\n1\n" in store.head()
