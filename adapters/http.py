@@ -1,12 +1,16 @@
-"""HTTP on httpx2: pooled, a total deadline, bounded answers, no redirects, and honest about what was sent."""
+"""HTTP on httpx2's engine: pooled, a total deadline, bounded answers, and honest about what was sent.
+
+The engine (httpcore2) knows no redirects, cookies, proxies or retries, so there are none to switch off.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-import httpx2
+import httpcore2
 import orjson
 from pydantic import JsonValue
 
@@ -24,14 +28,21 @@ MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer, counted after decompression."""
 MAX_RETRY_AFTER_MS = 30_000
 _REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_NOT_SENT = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpcore2.PoolTimeout,
+    httpcore2.ConnectionNotAvailable,
+    httpcore2.UnsupportedProtocol,
+)
+_FAULTS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError, OSError)
 _READ_TRIES = 2
-_TIMEOUT = {"timeout": httpx2.Timeout(30.0).as_dict()}
-"""Per phase; the deadline of the order or of the look is the real bound."""
+_TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)}
+"""Seconds per phase; the deadline of the order or of the look is the real bound."""
 
 
 class _TooLarge(Exception):
-    pass
+    """The answer is larger than we read, or packed in a way that we do not unpack."""
 
 
 class HttpAdapter:
@@ -42,13 +53,11 @@ class HttpAdapter:
         self._gate = gate
         self._credentials = Credentials(root)
         self._now_ms = now_ms
-        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=50)
-        # the transport itself: no redirects, no cookies, no proxies from the environment, and half the CPU of a client
-        self._transport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._pool = httpcore2.AsyncConnectionPool(max_connections=100, keepalive_expiry=30.0)
 
     async def close(self) -> None:
         """Close pooled connections."""
-        await self._transport.aclose()
+        await self._pool.aclose()
 
     async def observe(self, look: MayObserve) -> Observation:
         """Every declared read, side by side. One that is not answered makes it no observation."""
@@ -100,7 +109,7 @@ class HttpAdapter:
             delivery = self._delivery(program, route, target, dispatch, response)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
-        except (httpx2.HTTPError, TimeoutError, _TooLarge, OSError) as error:
+        except (*_FAULTS, _TooLarge) as error:
             delivery, fault = "in_doubt", _fault(error)
         return Execution(
             route=dispatch.route,
@@ -152,7 +161,7 @@ class HttpAdapter:
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
             return Fault(error.sentence)
-        except (httpx2.HTTPError, TimeoutError, _TooLarge, OSError) as error:
+        except (*_FAULTS, _TooLarge) as error:
             return Fault(f"`{read.name}` could not be read: {_fault(error)}")
         return _reading(read, status, answer_headers, raw, self._now_ms())
 
@@ -160,24 +169,35 @@ class HttpAdapter:
         for attempt in range(_READ_TRIES):
             try:
                 return await self._send(http, headers)
-            except httpx2.TransportError:
+            except (*_NOT_SENT, httpcore2.NetworkError, httpcore2.RemoteProtocolError):
                 if attempt == _READ_TRIES - 1:
                     raise
         raise AssertionError  # the loop returns or raises
 
     async def _send(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        request = httpx2.Request(http.method, http.url, headers=headers, content=http.body or None, extensions=_TIMEOUT)
-        answer = await self._transport.handle_async_request(request)
+        url = httpcore2.URL(http.url)
+        fields = {"host": _host(url), "accept-encoding": "gzip", **headers}
+        if http.body or http.method != "GET":
+            fields["content-length"] = str(len(http.body))
+        request = httpcore2.Request(
+            http.method,
+            url,
+            headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
+            content=http.body,
+            extensions=_TIMEOUT,
+        )
+        answer = await self._pool.handle_async_request(request)
         try:
             chunks, size = [], 0
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_stream():
                 size += len(chunk)
                 if size > MAX_ANSWER:
                     raise _TooLarge
                 chunks.append(chunk)
-            return answer.status_code, answer.headers, b"".join(chunks)
         finally:
             await answer.aclose()
+        found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        return answer.status, found, _unpacked(found.get("content-encoding", ""), chunks)
 
     def _credential(self, target: Target, reference: str) -> dict[str, str]:
         secret = self._credentials.value(reference)
@@ -202,6 +222,28 @@ def _channel(target: Target) -> Literal["same_channel", "separate_credential"]:
     return "separate_credential" if target.separate_reader else "same_channel"
 
 
+def _host(url: httpcore2.URL) -> str:
+    host, port = url.host.decode("ascii"), url.port
+    return host if port is None else f"{host}:{port}"
+
+
+def _unpacked(encoding: str, chunks: Iterable[bytes]) -> bytes:
+    """The body, bounded also after decompression."""
+    raw = b"".join(chunks)
+    if encoding in ("", "identity"):
+        return raw
+    if encoding != "gzip":
+        raise _TooLarge
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(raw, MAX_ANSWER)
+    except zlib.error:
+        raise _TooLarge from None
+    if unpacker.unconsumed_tail:
+        raise _TooLarge
+    return body
+
+
 def _reading(read: Read, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int) -> Reading | Fault:
     if status == 404:
         return Reading(read.name, status, None, raw, at_ms, _request_id(headers))
@@ -220,7 +262,7 @@ def _response(status: int, headers: Mapping[str, str], raw: bytes) -> Response:
         body = orjson.loads(raw) if raw else None
     except orjson.JSONDecodeError:
         body = None
-    return Response(status, {k.lower(): v for k, v in headers.items()}, body, raw, _request_id(headers))
+    return Response(status, headers, body, raw, _request_id(headers))
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
