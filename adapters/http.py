@@ -250,19 +250,27 @@ def _reading(read: Read, status: int, headers: Mapping[str, str], raw: bytes, at
     if not 200 <= status < 300:
         return Fault(f"`{read.name}` could not be read: the target answered {status}")
     try:
-        value = orjson.loads(raw)
+        value = _decoded(raw)
     except orjson.JSONDecodeError:
-        return Fault(f"`{read.name}` could not be read: the answer is no JSON")
+        return Fault(f"`{read.name}` could not be read: the answer is no JSON without NUL characters")
     return Reading(read.name, status, value, raw, at_ms, _request_id(headers))
 
 
 def _response(status: int, headers: Mapping[str, str], raw: bytes) -> Response:
     body: JsonValue = None
     try:
-        body = orjson.loads(raw) if raw else None
+        body = _decoded(raw) if raw else None
     except orjson.JSONDecodeError:
         body = None
     return Response(status, headers, body, raw, _request_id(headers))
+
+
+def _decoded(raw: bytes) -> JsonValue:
+    # INVARIANT: CEL cuts a string at NUL, so that `admin\\0x` would equal `admin`: such an answer is none
+    if b"\\u0000" in raw:
+        raise orjson.JSONDecodeError("a NUL character", "", 0)
+    value: JsonValue = orjson.loads(raw)
+    return value
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

@@ -74,7 +74,7 @@ def load_bundle(
             nodes[name], sources[name] = node, source
     groups = _membership(programs)
     slices = {action: _slice(action, nodes, sources, groups[action], roles) for action in groups}
-    content = {"schema": sha256(schema_text.encode()), "policies": {n: sha256(s.encode()) for n, s in sources.items()}}
+    content = {"schema": sha256(schema_text.encode()), "policies": sources}
     base = cedarpy.Entities.from_json_str("[]", schema)
     bundle = Bundle(
         schema_text, schema, sha256(schema_text.encode()), base, slices, dict(texts), roles, digest(content)
@@ -122,7 +122,7 @@ def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[st
         if not _ID.fullmatch(name):
             hint = 'put a line such as @id("prod-needs-lead") before the policy'
             raise AilyusError("bad_policy", f"a policy has no plain `@id` (`{name}`)", hint=hint, field=file)
-        yield name, replace(node, id=name), digest(sources[position])
+        yield name, replace(node, id=name), sha256(orjson.dumps(sources[position], option=orjson.OPT_SORT_KEYS))
 
 
 def _check(name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]) -> None:

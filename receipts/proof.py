@@ -90,7 +90,7 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         found = connection.execute(
             f"SELECT s.id, e.label, e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
             f" WHERE leaf_index IN ({marks})",
-            ids,  # noqa: S608 - marks only
+            ids,
         ).fetchall()
         disclosures = tuple(
             Disclosure(receipt=r[0], label=r[1], salt=_encode(r[2]), data=_encode(r[3]))

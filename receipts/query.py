@@ -65,7 +65,7 @@ def find(read: Read, query: Query) -> list[Found]:
     # only our own literals are joined into the text; every value is a parameter
     sql = (
         "SELECT s.id, s.leaf_index, s.kind, s.action_id, s.tenant, s.agent, s.contract, s.status, s.changed, s.at_ms"
-        f" FROM statements AS s WHERE {' AND '.join(where)} ORDER BY s.leaf_index DESC LIMIT ?"  # noqa: S608
+        f" FROM statements AS s WHERE {' AND '.join(where)} ORDER BY s.leaf_index DESC LIMIT ?"
     )
     rows = read(sql, *values, query.limit)
     return [

@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import secrets
 import socket
-import subprocess  # noqa: S404 - starts our own sandbox, with a fixed argument list
+import subprocess
 import sys
 import tempfile
 import time

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 # -- approvals ----------------------------------------------------------------------------------------------------------
 
 
-def approvals(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+def approvals(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List every request that waits for people."""
     rows = _waiting(workspace)
     columns = ("action", "contract", "risk", "agent", "person")
@@ -56,7 +56,7 @@ def show_approval(
     action_id: ActionArgument = None,
     as_: AsOption = "lead",
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Show what would be approved, exactly as it would be signed."""
     from policies.display import render
@@ -75,7 +75,7 @@ def approve(
     role: Annotated[str | None, typer.Option(help="The role in which you decide.")] = None,
     comment: Annotated[str, typer.Option(help="A comment, signed with the decision.")] = "",
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Approve one exact action, by signing what is shown with your key."""
     _decide(workspace, action_id, as_, role, "approve", comment, format)
@@ -87,7 +87,7 @@ def refuse(
     role: Annotated[str | None, typer.Option(help="The role in which you decide.")] = None,
     comment: Annotated[str, typer.Option(help="The reason; the agent is told.")] = "",
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Refuse one exact action."""
     _decide(workspace, action_id, as_, role, "refuse", comment, format)
@@ -190,7 +190,7 @@ def _binding(
 # -- actions ------------------------------------------------------------------------------------------------------------
 
 
-def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the newest actions."""
     with _reading(workspace) as connection:
         found = connection.execute(
@@ -204,7 +204,7 @@ def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 def show_action(
     action_id: Annotated[str, typer.Argument()],
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Show what an agent was told about an action, and every receipt of it."""
     import orjson
@@ -248,7 +248,7 @@ def find_receipts(
     since: Annotated[str | None, typer.Option(help="For example 12h or 30m.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Find receipts, newest first."""
     import time
@@ -304,7 +304,7 @@ def _search_values(connection: sqlite3.Connection, value: str) -> list[str]:
 def show_receipt(
     receipt_id: Annotated[str, typer.Argument()],
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Read a receipt: six sentences before any hash."""
     import orjson
@@ -356,7 +356,7 @@ def verify_file(
         "roots.json"
     ),
     since: Annotated[Path | None, typer.Option(help="An older checkpoint that the log must continue.")] = None,
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Verify a proof file offline; the exit code carries the verdict."""
     from receipts.verify import read_roots, verify
@@ -392,7 +392,7 @@ def audit(
         Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Also write the newest checkpoint to this file.")] = None,
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Recompute the log's root and compare every body, index column, approval and intent."""
     from receipts.audit import audit as run_audit

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(agent, name="agent")
 
 
-def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what actions are allowed at all."""
     from contracts.catalog import load_catalog
 
@@ -68,7 +68,7 @@ def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
 def show_contract(
     name: NameArgument,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """Show one contract: valid parameters, what is expected, what happens otherwise, what evidence is kept."""
     import orjson
@@ -116,7 +116,7 @@ def check_policies(workspace: WorkspaceOption = ".") -> None:
     _release(workspace)
 
 
-def test_policies(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+def test_policies(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """Run every `*.test.yaml`; without a workspace, those of the bundled policies."""
     from policies.testing import load_tests, run_tests, uncovered
 
@@ -146,7 +146,7 @@ def explain_policy(
     attribute: Annotated[list[str] | None, typer.Option(help="name=value, for example vip=true")] = None,
     approval: Annotated[list[str] | None, typer.Option(help="role=count")] = None,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,  # noqa: A002 - option
+    format: FormatOption = Format.text,
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
     import yaml
@@ -199,7 +199,7 @@ def new_policy(
     typer.echo(f"wrote policies/{name}.cedar and policies/{name}.test.yaml; run `ailyus policy test`")
 
 
-def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:  # noqa: A002 - option
+def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the agents."""
     from server.settings import Workspace
 

@@ -1,7 +1,7 @@
 """Talk to the running gateway through its local door; start it when a bridge needs it."""
 
 import os
-import subprocess  # noqa: S404 - starts our own gateway, with a fixed argument list
+import subprocess
 import sys
 import time
 from pathlib import Path

@@ -21,12 +21,12 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     interactive: Annotated[bool, typer.Option(help="Leave the approvals to you.")] = False,
-    format: FormatOption = Format.text,  # noqa: A002 - the option's name
+    format: FormatOption = Format.text,
 ) -> None:
     """Play the locked-out user on local twins: no account, no network, no question."""
-    from server.cli.demo import play
-
     import uvloop
+
+    from server.cli.demo import play
 
     raise typer.Exit(uvloop.run(play(format, interactive)))
 
@@ -162,7 +162,7 @@ def doctor(
     fix: Annotated[
         bool, typer.Option(help="Install what is missing (the browser comes with the browser route).")
     ] = False,
-    format: FormatOption = Format.text,  # noqa: A002 - the option's name
+    format: FormatOption = Format.text,
 ) -> None:
     """One line per layer; on failure, the exact next command."""
     from server.doctor import examine

@@ -12,8 +12,8 @@ import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.world import Sandbox, Served, Workspace, add_records
 from server.seed import SEEDED
+from tests.world import Sandbox, Served, Workspace, add_records
 
 KILLS = 25
 

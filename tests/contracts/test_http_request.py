@@ -1,0 +1,45 @@
+"""What is rendered stays where the contract put it."""
+
+import pytest
+
+from contracts.catalog import load_catalog
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.http_request import check_base_url, render_route, same_place
+from tests.world import ROOT
+
+PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
+BASE = "http://127.0.0.1:1/acme/okta"
+
+
+def test_the_request_is_the_contracts() -> None:
+    http = render_route(PROGRAM.routes[0], BASE, {"inputs.user_id": "00u1"}, frozenset())
+    assert not isinstance(http, Fault)
+    assert (http.method, http.url) == ("POST", f"{BASE}/api/v1/users/00u1/lifecycle/reset_factors")
+    assert len(http.digest) == 64
+
+
+@pytest.mark.parametrize("value", ["..", ".", "a/../b", "%2e%2e", "", "a\\..", "x?y"])
+def test_a_value_never_leaves_its_segment(value: str) -> None:
+    assert isinstance(render_route(PROGRAM.routes[0], BASE, {"inputs.user_id": value}, frozenset()), Fault)
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        (f"{BASE}/api", True),
+        ("http://127.0.0.1:2/acme/okta/api", False),
+        ("https://127.0.0.1:1/acme/okta/api", False),
+        ("http://127.0.0.1:1/acme/oktax/api", False),
+        ("http://user@127.0.0.1:1/acme/okta/api", False),
+        ("http://evil/acme/okta/api", False),
+    ],
+)
+def test_the_place_of_a_credential(url: str, same: bool) -> None:
+    assert same_place(url, BASE) is same
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://example.com", "https://u:p@x", "https://x?a=b", "https://", "x"])
+def test_what_is_no_base_url(url: str) -> None:
+    with pytest.raises(AilyusError):
+        check_base_url(url)
