@@ -1,0 +1,103 @@
+"""Golden results: one file per status, byte for byte, and each channel alone is enough.
+
+Write them anew after a deliberate change with `uv run python -m tests.server.test_answers`.
+"""
+
+from typing import Any
+
+import pytest
+
+from contracts.catalog import load_catalog
+from contracts.errors import AilyusError
+from contracts.request import ActionRequest, Caller
+from receipts.action import Action, Status
+from receipts.reconciliation import Checked, Reconciliation
+from server import answers
+from server.mcp import result_of
+from tests.world import ROOT
+
+FOLDER = ROOT / "tests" / "vectors" / "results"
+PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
+CALLER = Caller("support-bot", "acme", "requester", "requester", frozenset(), frozenset())
+REQUEST = ActionRequest(
+    "reset_user_mfa", 1, "d", "write", "high", "acme", "support-bot", "requester", "requester", "okta", "t",
+    {"user_id": "00u1maria0001", "ticket": "4711"}, None, None,
+)  # fmt: skip
+ACTION = Action("act_" + "0" * 26, REQUEST, CALLER)
+RECEIPT = "rcp_" + "0" * 26
+MET, NOT_MET = (
+    Checked("a factor seen before is still enrolled", True),
+    Checked("a factor seen before is still enrolled", False),
+)
+
+
+def ended(
+    status: Status, *checks: Checked, changed: bool | None, reason: str = "", answered: int | None = 200, **outputs: Any
+) -> answers.Answer:
+    outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
+    return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, answered=answered, attempts=1, settle_ms=5000)
+
+
+RESULTS: dict[str, answers.Answer] = {
+    "confirmed": ended("confirmed", MET, changed=True, factors_removed=2),
+    "confirmed_already": answers.already(ACTION, RECEIPT, [MET]),
+    "confirmed_read": answers.read(ACTION, RECEIPT, {"users": [{"user_id": "00u1"}]}, 1_767_000_000_000),
+    "approval_required": answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_767_000_000_000),
+    "running": answers.running(ACTION.id, RECEIPT),
+    "not_applied": ended("not_applied", NOT_MET, changed=False),
+    "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason="the target refused", answered=403),
+    "not_applied_require": answers.unmet(ACTION, RECEIPT, "the user is not active"),
+    "diverged": ended("diverged", MET, changed=True),
+    "unknown": ended("unknown", NOT_MET, changed=None, answered=None),
+    "denied": answers.denied(ACTION, RECEIPT),
+    "denied_drift": answers.denied(ACTION, RECEIPT, "state_changed"),
+    "refused": answers.closed(ACTION, RECEIPT, "refused", "not without a call back"),
+    "expired": answers.closed(ACTION, RECEIPT, "expired"),
+    "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
+    "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)]),
+    "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
+}  # fmt: skip
+
+
+def encoded(answer: answers.Answer) -> bytes:
+    return result_of(answer).model_dump_json(by_alias=True, indent=1, exclude_none=True).encode() + b"\n"
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_byte_for_byte(name: str) -> None:
+    assert encoded(RESULTS[name]) == (FOLDER / f"{name}.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_each_channel_alone_is_enough(name: str) -> None:
+    answer = RESULTS[name]
+    text = answers.text_of(answer)
+    assert len(text) <= answers.MAX_TEXT
+    assert text.startswith(str(answer["status"]).upper() + ": ")
+    assert str(answer["next"]) in text
+    assert answer["next"]
+    for key in ("action_id", "receipt_id"):
+        assert key in answer
+        assert answer[key] is None or str(answer[key]) in text
+    assert set(answers.OUTPUT_SCHEMA["required"]) <= set(answer)  # type: ignore[arg-type]
+    first = str(answer["summary"]).lower()
+    for bare in ("failed", "success", "processed", "error"):
+        assert bare not in first
+
+
+def test_a_long_result_keeps_its_ids_and_next() -> None:
+    answer = answers.read(ACTION, RECEIPT, {"users": ["x" * 100] * 100}, 1)
+    text = answers.text_of(answer)
+    assert len(text) <= answers.MAX_TEXT
+    assert RECEIPT in text
+    assert str(answer["next"]) in text
+
+
+def test_instructions_are_short() -> None:
+    assert len(answers.INSTRUCTIONS) <= 2000
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for result, content in RESULTS.items():
+        (FOLDER / f"{result}.json").write_bytes(encoded(content))

@@ -1,0 +1,52 @@
+"""`perform` reads like the table of the architecture, and nothing goes around it."""
+
+import ast
+import inspect
+from pathlib import Path
+
+from server.pipeline import Pipeline
+from tests.world import ROOT
+
+ORDER = ["may_observe", "observe", "_decide", "_approved", "_send"]
+THEN = ["_settled", "reconcile", "_further", "_conclude"]
+SENDING = ["intend", "execute"]
+
+
+def calls(function: object) -> list[str]:
+    tree = ast.parse(inspect.getsource(function).lstrip())  # type: ignore[arg-type]
+    found = [
+        (
+            node.lineno,
+            node.col_offset,
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""),
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    ]
+    return [name for _, _, name in sorted(found)]
+
+
+def in_order(function: object, names: list[str]) -> bool:
+    seen = [name for name in calls(function) if name in names]
+    return list(dict.fromkeys(seen)) == names
+
+
+def test_the_order_of_the_path() -> None:
+    assert in_order(Pipeline.perform, ORDER)
+    assert in_order(Pipeline._send, SENDING)
+    assert in_order(Pipeline.finish, THEN)
+    for function in (Pipeline.perform, Pipeline.finish):
+        assert len(inspect.getsource(function).splitlines()) <= 60
+
+
+def test_orders_are_minted_only_where_they_may_be() -> None:
+    allowed = {"Dispatch": {"receipts/journal.py"}, "MayObserve": {"receipts/journal.py", "policies/decision.py"}}
+    for package in ("contracts", "policies", "adapters", "receipts", "server"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in allowed:
+                    assert _relative(path) in allowed[node.func.id], f"{path}:{node.lineno}"
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
