@@ -260,6 +260,7 @@ class Journal:
         http: HttpRequest,
         approvals: Sequence[SignedApproval],
         *,
+        decided_under: tuple[str, int],
         route: int,
         attempt: int,
         timeout_ms: int,
@@ -267,7 +268,10 @@ class Journal:
         deadline_ms: int,
         result: Mapping[str, JsonValue],
     ) -> Dispatch:
-        """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on."""
+        """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on.
+
+        `decided_under` is the release digest and the control epoch under which Cedar said yes: both must still be live.
+        """
         del permitted  # its type is the promise that Cedar said yes
         monotonic = time.monotonic()
         request = action.request
@@ -276,7 +280,7 @@ class Journal:
             txn.require_clock()
             if deadline_ms - timeout_ms - txn.now_ms > 60_000 or txn.now_ms >= deadline_ms:
                 raise Conflict
-            fence = self._claim(txn, action, result, deadline_ms)
+            fence = self._claim(txn, action, result, deadline_ms, decided_under)
             for approval in approvals:
                 txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, action.id, fence)
             txn.write(
@@ -291,7 +295,7 @@ class Journal:
                 attempt,
                 route,
                 fence,
-                self.epoch,
+                decided_under[1],
                 deadline_ms,
                 settle_ms,
                 request.action_digest,
@@ -314,7 +318,7 @@ class Journal:
             attempt=attempt,
             route=route,
             fence=fence,
-            epoch=self.epoch,
+            epoch=decided_under[1],
             deadline_ms=deadline_ms,
             deadline_monotonic=monotonic + (deadline_ms - self.store.now_ms()) / 1000,
             idempotency_key=f"{action.id}-1",
@@ -322,9 +326,17 @@ class Journal:
             http=http,
         )
 
-    def _claim(self, txn: Txn, action: Action, result: Mapping[str, JsonValue], deadline_ms: int) -> int:
+    def _claim(
+        self,
+        txn: Txn,
+        action: Action,
+        result: Mapping[str, JsonValue],
+        deadline_ms: int,
+        decided_under: tuple[str, int],
+    ) -> int:
         """One guarded statement over id, state, fence, live release and control epoch; returns the new fence."""
-        live: tuple[str, str] = (self.release, str(self.epoch))
+        # INVARIANT: the release that decided, not whichever is live by now
+        live = (decided_under[0], str(decided_under[1]))
         if action.state == "new":
             self._insert(txn, action, "running", "running", result, fence=1, lease_ms=deadline_ms + LEASE_MARGIN_MS)
             if not txn.query(f"SELECT 1 WHERE {_LIVE}", *live):

@@ -47,19 +47,21 @@ class App:
         self.store = Store(workspace.store, self.signer, workspace.settings.origin)
         self.journal = Journal(self.store, self.signer)
         self.pipeline = self._pipeline_for(release)
+        self._retiring: set[asyncio.Task[None]] = set()
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
         self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
         self.driver = Driver(lambda: self.pipeline, self.inbox.expire)
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
         self.api = Api(lambda: self.pipeline, self.inbox, self.agents)
 
-    def _pipeline_for(self, release: Release) -> Pipeline:
+    def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
         adapter = HttpAdapter(release, self.journal, self.workspace.root, self.store.now_ms)
-        return Pipeline(self.journal, release, adapter)
+        return Pipeline(self.journal, release, adapter, former)
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self._activate(self.pipeline.release)
+        self.pipeline.epoch = self.journal.epoch
         await self._link_seeded_keys()
         self._write_roots()
         await self.driver.start()
@@ -69,12 +71,16 @@ class App:
         if release.digest == self.pipeline.release.digest:
             return
         await self._activate(release)
-        self.pipeline = self._pipeline_for(release)
+        former = self.pipeline
+        self.pipeline = self._pipeline_for(release, former)
+        task = asyncio.create_task(former.retire())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def stop(self) -> None:
-        """Let the journal finish, then give everything up."""
+        """Let actions and journal finish, then give everything up."""
         await self.driver.stop()
-        await self.pipeline.adapter.close()
+        await asyncio.gather(*self._retiring, self.pipeline.retire())
         await asyncio.to_thread(self.store.close)
 
     async def _activate(self, release: Release) -> None:

@@ -59,11 +59,19 @@ class Sent:
 class Pipeline:
     """Carries actions through for one live release."""
 
-    def __init__(self, journal: Journal, release: Release, adapter: Adapter) -> None:
+    def __init__(self, journal: Journal, release: Release, adapter: Adapter, former: "Pipeline | None" = None) -> None:
         self.journal = journal
         self.release = release
         self.adapter = adapter
-        self._running: dict[str, tuple[str, asyncio.Task[Answer]]] = {}
+        self.epoch = journal.epoch
+        self._running: dict[str, tuple[str, asyncio.Task[Answer]]] = former._running if former else {}
+
+    async def retire(self) -> None:
+        """Let what is on its way under this release finish, then give its connections back."""
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.adapter.close()
 
     # -- the way in -------------------------------------------------------------------------------------------------
 
@@ -279,7 +287,7 @@ class Pipeline:
             "settleMs": settle,
             "requestDigest": http.digest,
             "actionDigest": action.request.action_digest,
-            "epoch": self.journal.epoch,
+            "epoch": self.epoch,
             "fence": action.fence + 1,
         }
         evidence = _readings("before", before) | decision_evidence(permitted.record) | _request_evidence(http)
@@ -297,6 +305,7 @@ class Pipeline:
             sealed,
             http,
             approvals,
+            decided_under=(self.release.digest, self.epoch),
             route=route,
             attempt=attempt,
             timeout_ms=timeout,

@@ -61,7 +61,7 @@ async def intend(
 ) -> Dispatch:
     return await journal.intend(
         of, PERMITTED, BEFORE, seal(journal, of, "intent", "running"), HTTP, approvals,
-        route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
+        decided_under=("release-1", journal.epoch), route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"},
     )  # fmt: skip
 

@@ -82,7 +82,9 @@ async def test_a_used_approval_leaves_no_intent(journal: Journal) -> None:
 
 
 async def test_only_the_live_release_intends(journal: Journal) -> None:
-    journal.release = "another"
+    """Decided under the first release, while another was made live in between."""
+    sealed = journal.notary.seal_plain("release", "rcp_2", "", {"r": "1" * 64}, 1, {})
+    await journal.activate("release-2", ["acme"], [], sealed)
     with pytest.raises(Conflict):
         await intend(journal, action())
     assert journal.store.read("SELECT count(*) FROM actions") == [(0,)]
