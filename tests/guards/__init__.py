@@ -1,0 +1,102 @@
+"""Guards: take one out at a time, and its tests must fail. `uv run python -m tests.guards [NAME …]`"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TRAPS = "tests/policies/test_traps.py::test_trap_"
+JOURNAL = "tests/receipts/test_journal.py::test_"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is taken out where, and the tests that then fail."""
+
+    name: str
+    file: str
+    guard: str
+    without: str
+    tests: str
+
+
+GUARDS = [
+    Guard("entities with schema", "policies/bundle.py", 'from_json_str("[]", schema)', 'from_json_str("[]")', TRAPS + "1"),
+    Guard("an error is no permit", "policies/decision.py", "all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in", "all(r.decision is cedarpy.Decision.Allow for r in", TRAPS + "2"),
+    Guard("requests with schema", "policies/decision.py", "is_authorized_batch(requests, sliced.policies, entities, self.bundle.schema)", "is_authorized_batch(requests, sliced.policies, entities)", TRAPS + "3_a"),
+    Guard("reserved keys", "contracts/inputs.py", 'if name.startswith("__"):', "if False:", TRAPS + "3_reserved"),
+    Guard("nested risk groups", "policies/schema.py", 'f\' in [Action::"{parents[group]}"]\' if group in parents else ""', '""', TRAPS + "4"),
+    Guard("absent attributes deny", "policies/decision.py", "        value = attribute.default\n", "        value = attribute.default or False\n", TRAPS + "5_an_attribute_that_cannot"),
+    Guard("user-editable attributes", "policies/bundle.py", 'if node.effect == "forbid" and editable &', "if False and editable &", TRAPS + "5_an_attribute_that_its"),
+    Guard("declared roles only", "policies/decision.py", 'caller.roles & self.bundle.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles)', 'caller.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles)', TRAPS + "6"),
+    Guard("attributes with schema", "policies/bundle.py", "orjson.dumps(delta).decode(), self.schema)", "orjson.dumps(delta).decode())", TRAPS + "7"),
+    Guard("stable ids", "policies/bundle.py", "if not _ID.fullmatch(name):", "if False:", TRAPS + "8_every"),
+    Guard("impossible policies", "policies/bundle.py", "if is_impossible(node, programs):", "if False:", TRAPS + "9"),
+    Guard("form of approvals", "policies/bundle.py", "if sum(_count_approvals(b) for b in bodies) !=", "if False and sum(_count_approvals(b) for b in bodies) !=", TRAPS + "10"),
+    Guard("forgotten guard", "policies/library/base.cedar", "unless { context.guarded };", "when { resource.tenant == \"nowhere\" };", TRAPS + "11"),
+    Guard("no self-approval", "policies/approval.py", "if bystanders.excludes(binding.approver):", "if False:", "tests/policies/test_approval.py::test_circumstances"),
+    Guard("bound to the exact subject", "policies/approval.py", "    if changed:\n        return changed\n", "", "tests/policies/test_approval.py::test_no_field_of_the_subject_is_forgotten"),
+    Guard("SAVEPOINT", "receipts/sqlite.py", 'self._connection.execute("ROLLBACK TO entry")', "pass", "tests/receipts/test_store.py::test_one_poisoned_entry_among_sixty_four"),
+    Guard("rewound stores", "receipts/sqlite.py", "            self._refuse_rewound()\n", "", "tests/receipts/test_store.py::test_an_older_copy_does_not_start"),
+    Guard("one owner", "receipts/sqlite.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "tests/receipts/test_store.py::test_one_owner"),
+    Guard("clock", "receipts/sqlite.py", "if not self._clock_ok:", "if False:", "tests/receipts/test_store.py::test_a_clock_that_runs_behind"),
+    Guard("fence", "receipts/journal.py", " AND fence = ?", " AND ? IS NOT NULL", JOURNAL + "an_old_fence_neither_acts_nor_writes"),
+    Guard("lease", "receipts/journal.py", "lease_until_ms <= ?", "? IS NOT NULL", JOURNAL + "what_is_under_lease_is_left_alone"),
+    Guard("deadline", "receipts/journal.py", "if time.monotonic() >= dispatch.deadline_monotonic:", "if False:", JOURNAL + "an_order_past_its_deadline_does_not_act"),
+    Guard("single use of an order", "receipts/journal.py", "if (dispatch.step, dispatch.attempt) in entered:", "if False:", JOURNAL + "an_order_is_used_once"),
+    Guard("single use of an approval", "receipts/schema.sql", "approval_id TEXT PRIMARY KEY, action_id", "approval_id TEXT, action_id", JOURNAL + "a_used_approval_leaves_no_intent"),
+    Guard("live release", "receipts/journal.py", "(SELECT value FROM meta WHERE key = 'release') = ?", "? IS NOT NULL", "tests/invariants/test_invariants.py::test_invariant_8"),
+    Guard("control epoch", "receipts/journal.py", "if dispatch.epoch != self.epoch:", "if False:", JOURNAL + "an_order_under_an_older_epoch_does_not_act"),
+    Guard("one open action", "receipts/schema.sql", "CREATE UNIQUE INDEX actions_open", "CREATE INDEX actions_open", JOURNAL + "the_same_call_is_one_open_action"),
+    Guard("path check", "contracts/expressions.py", "            fault = segment_fault(value)\n", "            fault = None\n", "tests/contracts/test_expressions.py::test_what_may_not_stand_in_a_path"),
+    Guard("place of a credential", "adapters/http.py", "or not same_place(http.url, target.base_url):", "or False:", "tests/adapters/test_http.py::test_another_target_instance_sends_nothing"),
+    Guard("three-way probe", "receipts/reconciliation.py", 'if steady and (detect == "state" or execution.keyed):', 'if detect == "state" or execution.keyed:', "tests/receipts/test_reconciliation.py::test_verdicts"),
+    Guard("evidence", "receipts/reconciliation.py", "if not after.ok or not before.ok:", "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
+    Guard("no effect is never confirmed", "receipts/reconciliation.py", 'if execution.delivery in ("refused", "declined", "no_effect"):', "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
+    Guard("missing outputs", "receipts/reconciliation.py", "    if isinstance(outputs, Fault):\n        return Recon", "    if isinstance(outputs, Fault):\n        outputs = {}\n    if False:\n        return Recon", "tests/receipts/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),
+    Guard("closed schema", "contracts/program.py", '"additionalProperties": False', '"additionalProperties": True', "tests/contracts/test_inputs.py::test_what_is_wrong_and_where"),
+    Guard("errors never pass", "contracts/expressions.py", "if result.type() == cel.Type.ERROR:", "if False:", "tests/contracts/test_expressions.py::test_an_error_is_a_value_that_never_passes"),
+    Guard("NUL", "adapters/http.py", 'if b"\\\\u0000" in raw:', "if False:", "tests/adapters/test_http.py::test_a_look_that_is_no_look"),
+]  # fmt: skip
+
+
+def survives(guard: Guard) -> str:
+    """'' when the guard's tests fail without it; else what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="ailyus-guard-") as folder:
+        copy = Path(folder) / "tree"
+        ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "w")
+        shutil.copytree(ROOT, copy, ignore=ignored)
+        path = copy / guard.file
+        text = path.read_text()
+        if guard.guard not in text:
+            return f"`{guard.file}` no longer holds the guard"
+        path.write_text(text.replace(guard.guard, guard.without))
+        env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *_tests(guard)]
+        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode == 1:
+            return ""
+        return f"its tests end with {done.returncode}\n{done.stdout[-800:]}{done.stderr[-400:]}"
+
+
+def _tests(guard: Guard) -> list[str]:
+    file, _, name = guard.tests.partition("::")
+    return [file, "-k", name]
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named guards, or all."""
+    chosen = [g for g in GUARDS if not names or g.name in names]
+    start, alive = time.monotonic(), 0
+    for guard in chosen:
+        why = survives(guard)
+        alive += bool(why)
+        print(f"{'SURVIVES' if why else 'ok':8} {guard.name}{': ' + why if why else ''}", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} guards are held by their tests, {time.monotonic() - start:.0f} s")
+    return 1 if alive or not chosen else 0
