@@ -54,7 +54,7 @@ CODES = MappingProxyType(
         # the store
         "store_rewound": "this store is older than its last witnessed head; restore the newest copy",
         "store_corrupt": "run `ailyus audit`; restore the store from its newest good copy",
-        "store_unavailable": "the store cannot be written: free disk space or repair it, then restart; nothing was sent",
+        "store_unavailable": "the store cannot be written: free disk space or repair it; nothing was sent",
         "clock_behind": "the clock runs behind the store's last time; correct the clock",
         "overloaded": "too many actions at once; try again shortly",
         "too_many_pending": "too many requests wait for a person already; wait until some are decided",

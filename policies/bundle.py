@@ -191,10 +191,10 @@ def _literals(expr: pst.Expr, roles: frozenset[str]) -> Iterator[tuple[str, int]
     for node in walk(expr):
         if not isinstance(node, pst.BinaryOp) or node.op not in _COMPARE:
             continue
-        left, right = node.left, node.right
-        if isinstance(left, pst.GetAttr) and _is_approvals(left.base) and isinstance(right, pst.LongLit):
-            if left.attr in roles or left.attr == RESERVED_ROLE:
-                yield left.attr, right.value + _COMPARE[node.op]
+        match node.left, node.right:
+            case pst.GetAttr(base=base, attr=role), pst.LongLit(value=count) if _is_approvals(base):
+                if role in roles or role == RESERVED_ROLE:
+                    yield role, count + _COMPARE[node.op]
 
 
 def _is_approvals(expr: pst.Expr) -> bool:

@@ -139,8 +139,8 @@ class Journal:
     def open_intent(self, action_id: str) -> Intent | None:
         """The intent of an action whose outcome is not known yet."""
         rows = self.store.read(
-            "SELECT action_id, step, attempt, route, fence, deadline_ms, settle_ms, action_digest, target_digest, before,"
-            " receipt_id FROM intents WHERE action_id = ? AND state = 'intent'",
+            "SELECT action_id, step, attempt, route, fence, deadline_ms, settle_ms, action_digest, target_digest,"
+            " before, receipt_id FROM intents WHERE action_id = ? AND state = 'intent'",
             action_id,
         )
         if not rows:
@@ -343,8 +343,8 @@ class Journal:
                 raise Conflict
             return 1
         txn.write(
-            "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?, result = ?,"
-            " release = ?, updated_ms = ?"
+            "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"
+            " result = ?, release = ?, updated_ms = ?"
             " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"
             # INVARIANT: what another owner has under lease is left alone
             f" AND (lease_until_ms <= ? OR ?) AND {_LIVE}",

@@ -74,7 +74,7 @@ class Envelope:
         return envelope
 
     def leaf(self) -> bytes:
-        """The log's leaf: `{"keyid":"…","payload":"<sha256 hex>","sig":"<base64>"}`; holds no data, so erasure is safe."""
+        """The log's leaf: `{"keyid":"…","payload":"<sha256 hex>","sig":"<base64>"}`; no data, so erasure is safe."""
         return orjson.dumps(
             {
                 "keyid": self.keyid,

@@ -31,8 +31,8 @@ MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
 _STATEMENT = (
-    "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms, envelope)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
+    " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

@@ -64,7 +64,7 @@ OUTPUT_SCHEMA: dict[str, JsonValue] = {
     "required": ["status", "summary", "next", "action_id", "receipt_id"],
 }
 
-INSTRUCTIONS = """These tools change production systems, under policy. Each tool is one bounded action, declared by a contract.
+INSTRUCTIONS = """These tools change production systems, under policy. Each is one bounded action with a contract.
 Every result has a `status`, and nothing else means that something happened:
 - confirmed: read back from the system and as expected (`changed: false`: it already was so). Tell the requester.
 - approval_required: nothing has been done; a person decides. Call get_action with the action_id and wait_seconds 45.

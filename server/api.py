@@ -155,8 +155,8 @@ async def link_key(pipeline: Pipeline, new: NewKey) -> None:
     if new.kind == "development" and not release.development:
         raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
     public = bytes.fromhex(new.public)
-    key = Key(keyid_of(public), public, new.person, new.kind)
-    if key.keyid in pipeline.journal.keys():
+    key, known = Key(keyid_of(public), public, new.person, new.kind), pipeline.journal.keys()
+    if key.keyid in known:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
     notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
     who = notary.pseudonym(person.tenant, "person", person.name)

@@ -1,4 +1,4 @@
-"""Read a receipt aloud: what happened, asked by whom, decided by what, sent how, seen where, and what is not claimed."""
+"""Read a receipt aloud: what happened, asked by whom, decided by what, sent how, seen where."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,8 @@ def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
     lines = [
         f"At {when} the action `{predicate.get('action')}` was `{predicate.get('status')}`: "
         f"{changed[state if isinstance(state, bool) else None]}.",
-        f"It was `{contract.get('id')}` version {contract.get('version')} on the connection `{predicate.get('connection')}`, "
+        f"It was `{contract.get('id')}` version {contract.get('version')}"
+        f" on the connection `{predicate.get('connection')}`, "
         f"asked for by the agent `{predicate.get('agent')}` for a person of `{predicate.get('tenant')}`.",
     ]
     policies = _object(decision.get("policies"))

@@ -75,7 +75,7 @@ _OKTA = """\
 origin = "ailyus.local/{name}"
 development = false
 roles = ["Support", "SecurityLead"]
-environments = ["prod"]
+environments = ["prod", "staging"]
 
 [server]
 port = {port}
@@ -134,6 +134,8 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
     (folder / "contracts" / "okta" / "reset_user_mfa.yaml").unlink()
     _without(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
     (folder / "policies" / "support.test.yaml").unlink()
+    tests = folder / "policies" / "approvals.test.yaml"
+    tests.write_text(tests.read_text().replace("reset_user_mfa", "suspend_user"))
     (folder / FILE).write_text(text)
 
 

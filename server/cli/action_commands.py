@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command()(told(audit))
 
 
-# -- approvals ----------------------------------------------------------------------------------------------------------
+# -- approvals -----------------------------------------------------------------------------------------------------
 
 
 def approvals(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
@@ -187,7 +187,7 @@ def _binding(
     return Binding.model_validate(body["binding"]), Asked.model_validate(body["asked"])
 
 
-# -- actions ------------------------------------------------------------------------------------------------------------
+# -- actions -------------------------------------------------------------------------------------------------------
 
 
 def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
@@ -234,7 +234,7 @@ def cancel(action_id: Annotated[str, typer.Argument()], workspace: WorkspaceOpti
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/actions/{action_id}")
 
 
-# -- receipts -----------------------------------------------------------------------------------------------------------
+# -- receipts ------------------------------------------------------------------------------------------------------
 
 
 def find_receipts(
@@ -293,7 +293,7 @@ def _search_values(connection: sqlite3.Connection, value: str) -> list[str]:
     inputs = {
         name[6:]
         for (name,) in connection.execute(
-            "SELECT 'input.' || key FROM (SELECT DISTINCT j.key AS key FROM actions, json_each(CAST(request AS TEXT), '$.params') AS j)"
+            "SELECT DISTINCT 'input.' || j.key FROM actions, json_each(CAST(request AS TEXT), '$.params') AS j"
         )
     }
     kinds = ["resource", "label", "person", *(f"input.{name}" for name in sorted(inputs))]

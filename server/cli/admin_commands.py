@@ -52,7 +52,7 @@ def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
     """List what actions are allowed at all."""
     from contracts.catalog import load_catalog
 
-    programs = load_catalog(_folder(workspace) / "contracts").programs.values()
+    programs = load_catalog(_contracts(workspace)).programs.values()
     rows: list[dict[str, object]] = [
         {
             "contract": f"{p.name}@{p.contract.version}",
@@ -75,7 +75,7 @@ def show_contract(
 
     from contracts.catalog import load_catalog
 
-    program = load_catalog(_folder(workspace) / "contracts").programs.get(name)
+    program = load_catalog(_contracts(workspace)).programs.get(name)
     if program is None:
         raise AilyusError("not_found", f"there is no contract `{name}`", hint="`ailyus contract list`")
     c = program.contract
@@ -247,6 +247,12 @@ def revoke_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOpt
     from server.settings import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": True})
+
+
+def _contracts(workspace: str) -> Path:
+    from server.settings import Workspace
+
+    return Workspace.open(_folder(workspace)).root / "contracts"
 
 
 def _folder(workspace: str) -> Path:

@@ -109,8 +109,7 @@ class Demo:
         """Another person approves what they are shown."""
         if self.interactive:
             self.say(f"  your turn: ailyus approval approve {action} --as lead --workspace {self.app.workspace.root}")
-            while self.app.journal.get(action) and self.app.journal.get(action).state == "waiting":  # type: ignore[union-attr]  # just looked
-                await asyncio.sleep(0.2)
+            await self.app.journal.changed(action, 3600.0)
             return
         shown = await self.sign(action, "lead")
         if not quiet:

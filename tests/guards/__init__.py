@@ -27,17 +27,17 @@ class Guard:
 
 
 GUARDS = [
-    Guard("entities with schema", "policies/bundle.py", 'from_json_str("[]", schema)', 'from_json_str("[]")', TRAPS + "1"),
-    Guard("an error is no permit", "policies/decision.py", "all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in", "all(r.decision is cedarpy.Decision.Allow for r in", TRAPS + "2"),
+    Guard("entities with schema", "policies/bundle.py", '    base = cedarpy.Entities.from_json_str("[]", schema)\n', '    base = cedarpy.Entities.from_json_str("[]")\n    Bundle.entities = lambda self, delta, base=None: (base or self.base).with_added_json_str(orjson.dumps(delta).decode())\n', TRAPS + "1_"),
+    Guard("an error is no permit", "policies/decision.py", "all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in", "all(r.decision is cedarpy.Decision.Allow for r in", TRAPS + "2_"),
     Guard("requests with schema", "policies/decision.py", "is_authorized_batch(requests, sliced.policies, entities, self.bundle.schema)", "is_authorized_batch(requests, sliced.policies, entities)", TRAPS + "3_a"),
     Guard("reserved keys", "contracts/inputs.py", 'if name.startswith("__"):', "if False:", TRAPS + "3_reserved"),
-    Guard("nested risk groups", "policies/schema.py", 'f\' in [Action::"{parents[group]}"]\' if group in parents else ""', '""', TRAPS + "4"),
+    Guard("nested risk groups", "policies/schema.py", 'f\' in [Action::"{parents[group]}"]\' if group in parents else ""', '""', TRAPS + "4_"),
     Guard("absent attributes deny", "policies/decision.py", "        value = attribute.default\n", "        value = attribute.default or False\n", TRAPS + "5_an_attribute_that_cannot"),
     Guard("user-editable attributes", "policies/bundle.py", 'if node.effect == "forbid" and editable &', "if False and editable &", TRAPS + "5_an_attribute_that_its"),
-    Guard("declared roles only", "policies/decision.py", 'caller.roles & self.bundle.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles)', 'caller.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles)', TRAPS + "6"),
-    Guard("attributes with schema", "policies/bundle.py", "orjson.dumps(delta).decode(), self.schema)", "orjson.dumps(delta).decode())", TRAPS + "7"),
+    Guard("declared roles only", "policies/decision.py", 'caller.roles & self.bundle.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles)', 'caller.roles),\n            _principal("Person", caller.person, caller.tenant, caller.person_roles)', TRAPS + "6_"),
+    Guard("attributes with schema", "policies/bundle.py", "orjson.dumps(delta).decode(), self.schema)", "orjson.dumps(delta).decode())", TRAPS + "7_"),
     Guard("stable ids", "policies/bundle.py", "if not _ID.fullmatch(name):", "if False:", TRAPS + "8_every"),
-    Guard("impossible policies", "policies/bundle.py", "if is_impossible(node, programs):", "if False:", TRAPS + "9"),
+    Guard("impossible policies", "policies/bundle.py", "if is_impossible(node, programs):", "if False:", TRAPS + "9_"),
     Guard("form of approvals", "policies/bundle.py", "if sum(_count_approvals(b) for b in bodies) !=", "if False and sum(_count_approvals(b) for b in bodies) !=", TRAPS + "10"),
     Guard("forgotten guard", "policies/library/base.cedar", "unless { context.guarded };", "when { resource.tenant == \"nowhere\" };", TRAPS + "11"),
     Guard("no self-approval", "policies/approval.py", "if bystanders.excludes(binding.approver):", "if False:", "tests/policies/test_approval.py::test_circumstances"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import random
 import tempfile
 from dataclasses import replace
@@ -240,7 +241,7 @@ def test_invariant_10_the_log_never_forks_or_shrinks(groups: list[tuple[int, boo
             def node(level: int, index: int) -> bytes:
                 return bytes(store.read("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)[0][0])  # type: ignore[arg-type]
 
-            for old, new in zip(points, points[1:], strict=False):
+            for old, new in itertools.pairwise(points):
                 proof = consistency_proof(old.size, new.size, node)
                 assert consistent(old.size, old.root, new.size, new.root, proof)
             assert points[-1].size == 1 + sum(count for count, _ in groups)
