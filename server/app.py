@@ -33,6 +33,7 @@ from server.mcp import Gateway
 from server.pipeline import Pipeline
 from server.settings import Workspace
 
+_SANDBOX_TRIES = 5
 VERSION = importlib.metadata.version("ailyus")
 
 
@@ -210,12 +211,17 @@ def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
     """Start the local twins as a process that ends when this one does."""
     command = [sys.executable, "-P", "-c", "from server.cli.main import main; main()", "sandbox", "--port", str(port)]
     command += ["--state", str(state)] if state else []
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
-    line = process.stdout.readline() if process.stdout else ""
-    if not line.startswith("sandbox "):
+    for _ in range(_SANDBOX_TRIES):  # the sandbox of a gateway that was killed may still be on its way out
+        process = subprocess.Popen(  # noqa: S603 - ours
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        line = process.stdout.readline() if process.stdout else ""
+        if line.startswith("sandbox "):
+            return process
         process.kill()
-        raise AilyusError("bad_settings", f"the sandbox does not start on port {port}", hint="end what uses the port")
-    return process
+        process.wait()
+        time.sleep(0.3)
+    raise AilyusError("bad_settings", f"the sandbox does not start on port {port}", hint="end what uses the port")
 
 
 def free_port() -> int:
@@ -223,13 +229,3 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
-
-
-def wait_for_file(path: Path, seconds: float) -> bool:
-    """Wait until a file appears."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists():
-            return True
-        time.sleep(0.05)
-    return False

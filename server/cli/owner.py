@@ -1,10 +1,9 @@
 """Talk to the running gateway through its local door; start it when a bridge needs it."""
 
-import os
+import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -24,13 +23,14 @@ class Owner(BaseModel):
 
 
 def find_owner(workspace: Workspace) -> Owner | None:
-    """The running gateway of a workspace, if its process lives."""
+    """The running gateway of a workspace, if it listens."""
     try:
         owner = Owner.model_validate_json(workspace.owner_file.read_bytes())
-        os.kill(owner.pid, 0)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(owner.door)  # only a living process listens; a process id may be a zombie's, or another's
     except (OSError, ValueError):
         return None
-    return owner if Path(owner.door).exists() else None
+    return owner
 
 
 def ask_owner(workspace: Workspace, method: str, path: str, body: object = None, **query: str) -> JsonValue:
