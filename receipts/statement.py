@@ -5,7 +5,6 @@ The payload is canonical JSON, for example
 "subject":[{"digest":{"sha256":"<action digest>"},"name":"act_…"}]}`.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from contracts.canonical import canonical, commitment, pseudonym
+from contracts.canonical import canonical, commitment, new_salt, pseudonym
 from contracts.request import ActionRequest
 from policies.decision import Record
 from receipts.signing import Envelope, Signer
@@ -187,7 +186,7 @@ def decision_evidence(record: Record | None) -> dict[str, bytes]:
 
 
 def _commit(evidence: Mapping[str, bytes]) -> tuple[tuple[tuple[str, bytes, bytes], ...], dict[str, JsonValue]]:
-    rows = tuple((label, os.urandom(16), data) for label, data in evidence.items())
+    rows = tuple((label, new_salt(), data) for label, data in evidence.items())
     return rows, {label: commitment(salt, data) for label, salt, data in rows}
 
 
