@@ -93,7 +93,7 @@ def pseudonym(key: bytes, kind: str, value: str) -> str:
 
 
 class _Entropy:
-    """The operating system's randomness, fetched 4 KiB at a time: a system call for each salt costs more than its use."""
+    """The operating system's randomness, fetched 4 KiB at a time: a system call for each salt costs too much."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -112,6 +112,7 @@ class Rules:
     development: bool
     environment: str
     risk: Risk
+    boundary: str = "network"
 
 
 def refusal(
@@ -181,6 +182,8 @@ def _key_weakness(key: Key, rules: Rules) -> str | None:
         return None
     if key.kind == "development":
         return "weak_key"
+    if rules.boundary == "same_user":
+        return "weak_key"  # an agent of the same operating-system user could read the key file
     high = RISKS.index(rules.risk) >= RISKS.index("high")
     return "weak_key" if high and rules.environment in PRODUCTION else None
 

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import orjson
+import structlog
 import uvicorn
 from pydantic import JsonValue
 from starlette.types import ASGIApp
@@ -33,6 +34,7 @@ from server.mcp import Gateway
 from server.pipeline import Pipeline
 from server.settings import Workspace
 
+log = structlog.get_logger()
 _SANDBOX_TRIES = 5
 VERSION = importlib.metadata.version("ailyus")
 
@@ -108,7 +110,10 @@ class App:
         await self.journal.activate(release.digest, tenants, versions, sealed)
 
     def _label(self, name: str, version: int, digest: str) -> str:
-        return f"{version}{self.journal.suffix(name, version, digest)}"
+        suffix = self.journal.suffix(name, version, digest)
+        if suffix:
+            log.warning("contract_changed", contract=name, version=version, hint="give changed content a new version")
+        return f"{version}{suffix}"
 
     async def _link_seeded_keys(self) -> None:
         """Keys that `init` made are linked once; in other workspaces people enrol theirs."""

@@ -5,11 +5,15 @@ Level-triggered and idempotent: whoever may call `wake` may call it at any time.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import orjson
 import structlog
+from pydantic import JsonValue
 
+from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.observation import Execution
 from receipts.action import Action, Intent
@@ -20,6 +24,8 @@ from server.answers import Answer
 from server.pipeline import Pipeline, Sent
 
 SWEEP_SECONDS = 0.5
+STATE_SECONDS = 300.0
+"""How often the open intents are signed and logged, so that silence is visible."""
 log = structlog.get_logger()
 
 
@@ -98,15 +104,32 @@ class Driver:
             raise AilyusError("store_corrupt", f"the signed intent of `{intent.action_id}` does not hold")
 
     async def _run(self) -> None:
+        said = time.monotonic()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 self.sweep()
                 await self._expire_waiting()
+                if time.monotonic() - said >= STATE_SECONDS:
+                    said = time.monotonic()
+                    await self.say_state()
             except Conflict:
                 continue  # somebody decided in between
             except AilyusError as error:
                 log.warning("sweep", code=error.code)
+
+    async def say_state(self) -> None:
+        """Sign and log what is open now: a `state` statement."""
+        journal = self._pipeline().journal
+        open_now = [[a.id, a.state] for a in journal.active()]
+        subject = {"open": sha256(orjson.dumps(open_now))}
+        facts: dict[str, JsonValue] = {
+            "running": sum(state == "running" for _, state in open_now),
+            "waiting": sum(state == "waiting" for _, state in open_now),
+            "actions": [action for action, _ in open_now[:1000]],
+        }
+        sealed = journal.notary.seal_plain("state", new_id("rcp"), "", subject, journal.store.now_ms(), facts)
+        await journal.store.write(sealed.insert)
 
     async def _expire_waiting(self) -> None:
         journal = self._pipeline().journal

@@ -80,7 +80,7 @@ class Inbox:
         action, facts = now.action, now.required.facts
         circumstances = Circumstances(journal.store.now_ms(), release.change_freeze)
         bystanders = Bystanders(action.request.person, action.request.owner, release.author)
-        rules = Rules(release.development, facts.environment, action.request.risk)
+        rules = Rules(release.development, facts.environment, action.request.risk, action.request.boundary)
         code = refusal(signed, now.asked.subject, journal.keys(), bystanders, rules, circumstances.now_ms, False)
         wanted = {role for need in now.asked.subject.needs for role, _ in need}
         if code is None and (

@@ -88,7 +88,7 @@ def counted(
     keys = journal.keys()
     good: list[SignedApproval] = []
     bystanders = Bystanders(action.request.person, action.request.owner, release.author)
-    rules = Rules(release.development, required_facts.environment, action.request.risk)
+    rules = Rules(release.development, required_facts.environment, action.request.risk, action.request.boundary)
     for approval in journal.approvals(action.id):
         used = journal.used_by(approval.id)
         spent = used is not None and not (mine and used == action.id)

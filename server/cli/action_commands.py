@@ -32,7 +32,16 @@ def register(app: typer.Typer) -> None:
             (("list", approvals), ("show", show_approval), ("approve", approve), ("refuse", refuse), ("enrol", enrol)),
         ),
         (action, (("list", actions), ("show", show_action), ("cancel", cancel))),
-        (receipt, (("find", find_receipts), ("show", show_receipt), ("proof", proof), ("verify", verify_file))),
+        (
+            receipt,
+            (
+                ("find", find_receipts),
+                ("show", show_receipt),
+                ("proof", proof),
+                ("verify", verify_file),
+                ("export", export),
+            ),
+        ),
     ):
         for name, command in commands:
             group.command(name)(told(command))
@@ -377,6 +386,21 @@ def verify_file(
     lines += sentences(verified.receipt)
     lines += [f"not shown: {what}" for what in verified.not_shown]
     show(format, body, lines)
+
+
+def export(
+    after: Annotated[int, typer.Option(help="The cursor: the last leaf index that you have.")] = -1,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000)] = 100_000,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
+    with _reading(workspace) as connection:
+        rows = connection.execute(
+            "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?",
+            (after, limit),
+        )
+        for index, envelope in rows:
+            typer.echo(f'{{"leaf_index":{index},"envelope":{bytes(envelope).decode()}}}')
 
 
 def _note(path: Path) -> str:

@@ -38,7 +38,9 @@ def check(
 ) -> str | None:
     key = Key(KEYID, PUBLIC, "lead", kind, more.get("revoked", False))  # type: ignore[arg-type]
     by = Bystanders(more.get("person", "ann"), more.get("owner", "ann"), more.get("author"))
-    rules = Rules(more.get("development", False), more.get("environment", "prod"), risk)  # type: ignore[arg-type]
+    rules = Rules(
+        more.get("development", False), more.get("environment", "prod"), risk, more.get("boundary", "network")
+    )  # type: ignore[arg-type]
     return refusal(approval, now, {KEYID: key}, by, rules, more.get("at", NOW), used)
 
 
@@ -99,6 +101,8 @@ def test_no_field_of_the_subject_is_forgotten() -> None:
         ({"risk": "high"}, "weak_key"),
         ({"risk": "high", "environment": "staging"}, None),
         ({"risk": "high", "kind": "passkey"}, None),
+        ({"boundary": "same_user"}, "weak_key"),
+        ({"boundary": "same_user", "development": True}, None),
         ({"risk": "critical", "kind": "development", "development": True}, None),
     ],
 )

@@ -99,6 +99,8 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
         (root / "bad.json").write_text(text.replace('"label": "params"', '"label": "response"', 1))
         assert "error:" in cli("receipt", "verify", "bad.json", cwd=root, ok=False)
         assert "ok:" in cli("audit", cwd=root)
+        lines = [orjson.loads(line) for line in cli("receipt", "export", "--after", "1", cwd=root).splitlines()]
+        assert [line["leaf_index"] for line in lines] == list(range(2, 2 + len(lines)))
         cli("agent", "add", "watcher", "--observe", "--role", "Support", cwd=root)
         assert "watcher" in cli("agent", "list", cwd=root)
         cli("agent", "promote", "watcher", cwd=root)

@@ -1,0 +1,72 @@
+"""Releases: which connection, one digest, and what does not hold together."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.catalog import load_catalog
+from contracts.errors import AilyusError
+from contracts.request import Caller, ToolCall
+from contracts.target import Target
+from policies.principal import People, Person
+from policies.release import Release
+from tests.world import ROOT
+
+LIBRARY = load_catalog(ROOT / "contracts" / "library")
+ONE = Target("okta", "okta", "http://127.0.0.1:1", "acme", "prod", "none", "none", "p")
+TWO = replace(ONE, name="okta-staging", environment="staging")
+GLOBEX = replace(ONE, name="okta-globex", tenant="globex")
+CALLER = Caller("bot", "acme", "ann", "ann", frozenset(), frozenset())
+PEOPLE = People({"ann": Person("ann", "local", "ann", "acme", frozenset())})
+
+
+def release(*targets: Target, **more: Any) -> Release:
+    fields: dict[str, Any] = {"origin": "o", **more}
+    return Release.build(LIBRARY, {}, {t.name: t for t in targets}, PEOPLE, ("Support",), **fields)
+
+
+def connection(made: Release, **arguments: str) -> tuple[str, bool]:
+    request = made.parse(ToolCall(name="get_user", arguments={"user_id": "00u1maria0001", **arguments}), CALLER)
+    return request.connection, made.target(request) is not None
+
+
+def test_one_connection_is_taken_by_itself() -> None:
+    assert connection(release(ONE, GLOBEX)) == ("okta", True)
+    assert connection(release(ONE, GLOBEX), connection="okta") == ("okta", True)
+
+
+def test_several_must_be_named() -> None:
+    made = release(ONE, TWO, GLOBEX)
+    schema = made.published(LIBRARY.programs["get_user"], "acme").schema
+    assert schema["properties"]["connection"]["enum"] == ["okta", "okta-staging"]  # type: ignore[index,call-overload]
+    assert connection(made, connection="okta-staging") == ("okta-staging", True)
+    with pytest.raises(AilyusError) as caught:
+        connection(made)
+    assert caught.value.code == "missing_field"
+
+
+@pytest.mark.parametrize("targets", [(ONE, GLOBEX), (ONE, TWO, GLOBEX)])
+def test_any_other_name_leads_nowhere(targets: tuple[Target, ...]) -> None:
+    assert connection(release(*targets), connection="okta-globex") == ("okta-globex", False)
+    assert connection(release(*targets), connection="nothing") == ("nothing", False)
+
+
+def test_everything_that_decides_is_in_the_digest() -> None:
+    base = release(ONE)
+    others = [
+        release(ONE, TWO),
+        release(replace(ONE, base_url="http://127.0.0.1:2")),
+        release(ONE, change_freeze=True),
+        release(ONE, development=True),
+        release(ONE, origin="other"),
+    ]
+    assert len({base.digest, *(o.digest for o in others)}) == 6
+    assert base.digest == release(ONE).digest
+
+
+def test_an_author_is_a_declared_person() -> None:
+    assert release(ONE, author="ann").author == "ann"
+    with pytest.raises(AilyusError) as caught:
+        release(ONE, author="nobody")
+    assert caught.value.code == "unknown_person"
