@@ -57,19 +57,18 @@ def canonical(value: object) -> bytes:
 
 def _is_canonical(value: object, depth: int) -> bool:
     """The common case without building pointers; whatever it does not know is left to `check_canonical`."""
-    kind = type(value)
-    if kind is str:
-        return value.isascii()  # type: ignore[attr-defined, no-any-return]  # `kind` is str
-    if kind is dict and depth < _MAX_DEPTH:
+    if isinstance(value, str):
+        return value.isascii()
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
         return all(
-            type(k) is str and 0 < len(k) <= 256 and k.isascii() and k.isprintable() and _is_canonical(v, depth + 1)
-            for k, v in value.items()  # type: ignore[attr-defined]  # `kind` is dict
+            isinstance(k, str) and 0 < len(k) <= 256 and k.isascii() and k.isprintable() and _is_canonical(v, depth + 1)
+            for k, v in value.items()
         )
-    if kind is list and depth < _MAX_DEPTH:
-        return all(_is_canonical(item, depth + 1) for item in value)  # type: ignore[attr-defined]  # `kind` is list
-    if kind is int:
-        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]  # `kind` is int
-    return value is None or kind is bool
+    if isinstance(value, list) and depth < _MAX_DEPTH:
+        return all(_is_canonical(item, depth + 1) for item in value)
+    if isinstance(value, int):
+        return -MAX_INTEGER <= value <= MAX_INTEGER
+    return value is None
 
 
 def digest(value: object) -> str:
@@ -99,6 +98,11 @@ class _Entropy:
         self._lock = threading.Lock()
         self._pool = b""
 
+    def forget(self) -> None:
+        """Start anew in a child process."""
+        self._lock = threading.Lock()
+        self._pool = b""
+
     def take(self, count: int) -> bytes:
         """Fresh bytes, each given out once."""
         with self._lock:
@@ -109,7 +113,7 @@ class _Entropy:
 
 
 _ENTROPY = _Entropy()
-os.register_at_fork(after_in_child=_ENTROPY.__init__)  # type: ignore[misc]  # a child never repeats its parent's bytes
+os.register_at_fork(after_in_child=_ENTROPY.forget)  # a child never repeats its parent's bytes
 
 
 def new_salt() -> bytes:

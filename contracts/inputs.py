@@ -39,6 +39,7 @@ class InputSchema:
     """A closed JSON Schema with its compiled validator."""
 
     schema: Mapping[str, JsonValue]
+    fields: Mapping[str, JsonValue]
     finders: Mapping[str, str]
     _validator: jsonschema_rs.Draft202012Validator
 
@@ -52,7 +53,8 @@ class InputSchema:
             mask="***",
             pattern_options=jsonschema_rs.RegexOptions(),
         )
-        return cls(schema, finders, validator)
+        fields = schema["properties"]
+        return cls(schema, fields if isinstance(fields, dict) else {}, finders, validator)
 
     def parse(self, arguments: object) -> dict[str, JsonValue]:
         """The arguments with declared defaults filled in, or `AilyusError` with code, JSON pointer and hint."""
@@ -60,16 +62,14 @@ class InputSchema:
             raise AilyusError("not_an_object", "the arguments are not an object", field="")
         budget = [MAX_ARGUMENTS]
         checked = {name: _checked(value, f"/{name}", budget) for name, value in _items(arguments, "")}
-        properties = self.schema["properties"]
-        assert isinstance(properties, dict)  # noqa: S101 - InputSchema is only built from our own schemas
-        for name, field in properties.items():
+        for name, field in self.fields.items():
             if name not in checked and isinstance(field, dict) and "default" in field:
                 checked[name] = field["default"]
         for error in self._validator.iter_errors(checked):
-            raise self._explained(error, properties)
+            raise self._explained(error)
         return checked
 
-    def _explained(self, error: jsonschema_rs.ValidationError, properties: Mapping[str, JsonValue]) -> AilyusError:
+    def _explained(self, error: jsonschema_rs.ValidationError) -> AilyusError:
         keyword = str(error.schema_path[-1]) if error.schema_path else ""
         path = [str(part) for part in error.instance_path]
         if keyword == "required":
@@ -79,7 +79,7 @@ class InputSchema:
         field = "".join(f"/{part}" for part in path)
         code = _CODES.get(keyword, "wrong_format")
         name = path[0] if path else ""
-        hint = None if code == "unknown_field" else _hint(properties.get(name), self.finders.get(name))
+        hint = None if code == "unknown_field" else _hint(self.fields.get(name), self.finders.get(name))
         return AilyusError(code, _sentence(code, field), hint=hint, field=field)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from contracts.canonical import digest
-from contracts.contract import Asked, Condition, Contract, HttpRoute, Observe, Resource, Route, System
+from contracts.contract import Asked, Condition, Contract, Observe, Resource, Route, System
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope, Template
 from contracts.inputs import DEFAULT_MAX_LENGTH, InputSchema
@@ -304,9 +304,10 @@ class _Compiler:
         )
 
     def _route(self, index: int, route: Route) -> HttpProgram:
-        http = route.http
         where = f"execute.{index}"
-        assert isinstance(http, HttpRoute)  # noqa: S101 - the model requires it
+        if route.http is None:
+            raise AilyusError("bad_contract", "a route needs `http`", field=where)
+        http = route.http
         headers = http.headers
         for name in headers:
             if name.lower() in ("authorization", "host", "content-length", "cookie", "transfer-encoding"):

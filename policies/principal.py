@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 KeyKind = Literal["passkey", "file", "development"]
+_KEY_KIND: TypeAdapter[KeyKind] = TypeAdapter(KeyKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class People:
     def get(self, name: str) -> Person | None:
         """The person of that name, if declared."""
         return self.by_name.get(name)
+
+
+def key_kind(value: object) -> KeyKind:
+    """A stored kind of key; anything else raises."""
+    return _KEY_KIND.validate_python(value)
 
 
 def keyid_of(public: bytes) -> str:

@@ -104,10 +104,8 @@ class Release:
 
     def _schema(self, program: Program, tenant: str) -> InputSchema:
         schema = dict(program.inputs.schema)
-        properties, required = schema["properties"], schema["required"]
-        if not isinstance(properties, dict) or not isinstance(required, list):
-            raise AilyusError("internal", "the input schema is not closed")
-        properties, required = dict(properties), list(required)
+        properties, required = dict(program.inputs.fields), schema["required"]
+        required = list(required) if isinstance(required, list) else []
         names = [t.name for t in self.candidates(program, tenant)]
         if len(names) > 1:
             properties["connection"] = {"type": "string", "enum": list(names), "description": "Which system to use."}

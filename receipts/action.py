@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import orjson
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from contracts.observation import Observation, Reading
 from contracts.request import ActionRequest, Caller
@@ -28,6 +28,8 @@ Status = Literal[
     "previewed",
 ]
 """The one public vocabulary, everywhere."""
+_STATE: TypeAdapter[State] = TypeAdapter(State)
+_STATUS: TypeAdapter[Status] = TypeAdapter(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,16 @@ class Intent:
     target_digest: str
     before: Observation
     receipt_id: str
+
+
+def state_of(value: object) -> State:
+    """A stored state; anything else means that the store was tampered with."""
+    return _STATE.validate_python(value)
+
+
+def status_of(value: object) -> Status:
+    """A stored status; anything else means that the store was tampered with."""
+    return _STATUS.validate_python(value)
 
 
 def pack_request(request: ActionRequest) -> bytes:

@@ -19,7 +19,7 @@ from contracts.http_request import HttpRequest
 from contracts.observation import Observation
 from policies.approval import SignedApproval
 from policies.decision import Permitted
-from policies.principal import Key
+from policies.principal import Key, key_kind
 from receipts.action import (
     Action,
     Intent,
@@ -27,12 +27,14 @@ from receipts.action import (
     pack_caller,
     pack_observation,
     pack_request,
+    state_of,
+    status_of,
     unpack_caller,
     unpack_observation,
     unpack_request,
 )
 from receipts.signing import Signer
-from receipts.sqlite import Conflict, Row, Store, Txn, Work
+from receipts.sqlite import Conflict, Row, Store, Txn, Work, blob, integer
 from receipts.statement import Notary, Sealed
 
 T = TypeVar("T")
@@ -52,8 +54,7 @@ class Journal:
     def __init__(self, store: Store, signer: Signer) -> None:
         self.store = store
         self._tenant_keys: dict[str, bytes] = {
-            str(tenant): bytes(key)  # type: ignore[arg-type]  # a BLOB column
-            for tenant, key in store.read("SELECT tenant, key FROM tenant_keys")
+            str(tenant): blob(key) for tenant, key in store.read("SELECT tenant, key FROM tenant_keys")
         }
         self.notary = Notary(signer, store.origin, self._tenant_key)
         self.release = ""
@@ -105,7 +106,7 @@ class Journal:
     def keys(self) -> dict[str, Key]:
         """Every linked key."""
         rows = self.store.read("SELECT keyid, public, person, kind, revoked FROM keys")
-        return {str(r[0]): Key(str(r[0]), bytes(r[1]), str(r[2]), r[3], bool(r[4])) for r in rows}  # type: ignore[arg-type]  # CHECK holds the kind
+        return {str(r[0]): Key(str(r[0]), blob(r[1]), str(r[2]), key_kind(r[3]), bool(r[4])) for r in rows}
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class Journal:
     def lease_ended(self, action_id: str) -> bool:
         """May a running action be taken over?"""
         rows = self.store.read("SELECT lease_until_ms FROM actions WHERE id = ?", action_id)
-        return bool(rows) and _int(rows[0][0]) <= self.store.now_ms()
+        return bool(rows) and integer(rows[0][0]) <= self.store.now_ms()
 
     def open_intent(self, action_id: str) -> Intent | None:
         """The intent of an action whose outcome is not known yet."""
@@ -148,22 +149,22 @@ class Journal:
         r = rows[0]
         return Intent(
             str(r[0]),
-            _int(r[1]),
-            _int(r[2]),
-            _int(r[3]),
-            _int(r[4]),
-            _int(r[5]),
-            _int(r[6]),
+            integer(r[1]),
+            integer(r[2]),
+            integer(r[3]),
+            integer(r[4]),
+            integer(r[5]),
+            integer(r[6]),
             str(r[7]),
             str(r[8]),
-            unpack_observation(_bytes(r[9])),
+            unpack_observation(blob(r[9])),
             str(r[10]),
         )
 
     def approvals(self, action_id: str) -> list[SignedApproval]:
         """The signed approvals given for an action."""
         rows = self.store.read("SELECT signed FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id)
-        return [SignedApproval.model_validate_json(_bytes(row[0])) for row in rows]
+        return [SignedApproval.model_validate_json(blob(row[0])) for row in rows]
 
     def used_by(self, approval_id: str) -> str | None:
         """The action that used an approval up, if one did."""
@@ -194,7 +195,7 @@ class Journal:
             ((tenant,),) = txn.query(
                 "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", request.tenant
             )
-            if _int(pair) >= MAX_PENDING_PER_PAIR or _int(tenant) >= MAX_PENDING_PER_TENANT:
+            if integer(pair) >= MAX_PENDING_PER_PAIR or integer(tenant) >= MAX_PENDING_PER_TENANT:
                 raise AilyusError("too_many_pending", "too many requests wait for a person")
             self._insert(txn, action, "waiting", "approval_required", result, asked=asked, expires_ms=expires_ms)
             sealed.insert(txn)
@@ -521,27 +522,15 @@ def _epoch(txn: Txn) -> int:
 def _action(row: Row) -> Action:
     return Action(
         id=str(row[0]),
-        request=unpack_request(_bytes(row[1])),
-        caller=unpack_caller(_bytes(row[2])),
-        state=row[3],  # type: ignore[arg-type]  # CHECK holds it
-        status=row[4],  # type: ignore[arg-type]  # only `Status` is ever written
-        fence=_int(row[5]),
+        request=unpack_request(blob(row[1])),
+        caller=unpack_caller(blob(row[2])),
+        state=state_of(row[3]),
+        status=status_of(row[4]),
+        fence=integer(row[5]),
         release=str(row[6]),
-        asked=_bytes(row[7]) if row[7] is not None else None,
-        result=orjson.loads(_bytes(row[8])),
-        created_ms=_int(row[9]),
-        expires_ms=_int(row[10]),
-        held_until_ms=_int(row[11]),
+        asked=blob(row[7]) if row[7] is not None else None,
+        result=orjson.loads(blob(row[8])),
+        created_ms=integer(row[9]),
+        expires_ms=integer(row[10]),
+        held_until_ms=integer(row[11]),
     )
-
-
-def _int(value: object) -> int:
-    if not isinstance(value, int):
-        raise AilyusError("store_corrupt", "a column that holds a number holds something else")
-    return value
-
-
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise AilyusError("store_corrupt", "a column that holds bytes holds something else")
-    return value

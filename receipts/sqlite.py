@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -34,6 +35,20 @@ _STATEMENT = (
     "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
     " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+def blob(value: object) -> bytes:
+    """A BLOB column's value; anything else means that the store was tampered with."""
+    if not isinstance(value, bytes):
+        raise AilyusError("store_corrupt", "a column that holds bytes holds something else")
+    return value
+
+
+def integer(value: object) -> int:
+    """An INTEGER column's value; anything else means that the store was tampered with."""
+    if not isinstance(value, int):
+        raise AilyusError("store_corrupt", "a column that holds a number holds something else")
+    return value
 
 
 class Conflict(Exception):
@@ -322,7 +337,7 @@ class Store:
         if row is None:
             return Frontier(0, []), 0
         size, note, at_ms = row
-        frontier = Frontier.of(size, lambda level, index: _node(self._connection, level, index))
+        frontier = Frontier.of(size, partial(_node, self._connection))
         if Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").root != frontier.root():
             raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
         return frontier, int(at_ms)
@@ -335,7 +350,7 @@ class Store:
         if len(text) != 2 or not text[0].isdigit():
             raise AilyusError("store_corrupt", f"the head file `{self.head_path.name}` is damaged")
         size, root = int(text[0]), text[1]
-        node = lambda level, index: _node(self._connection, level, index)  # noqa: E731 - one expression, used once
+        node = partial(_node, self._connection)
         if size > self._frontier.size or (size and range_hash(0, size, node).hex() != root):
             raise AilyusError("store_rewound", f"the log ends at {self._frontier.size}, its last known head is {size}")
         return None
@@ -373,13 +388,13 @@ def proof_from(connection: sqlite3.Connection, leaf_index: int) -> LogProof:
     """The inclusion proof of a leaf, read from any connection to the store."""
     note = newest_note(connection)
     size = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
-    hashes = inclusion_proof(leaf_index, size, lambda level, index: _node(connection, level, index))
+    hashes = inclusion_proof(leaf_index, size, partial(_node, connection))
     return LogProof(leaf_index, tuple(hashes), note)
 
 
 def consistency_from(connection: sqlite3.Connection, old: int, size: int) -> list[bytes]:
     """The consistency proof between two sizes of the log, read from any connection to the store."""
-    return consistency_proof(old, size, lambda level, index: _node(connection, level, index))
+    return consistency_proof(old, size, partial(_node, connection))
 
 
 def newest_note(connection: sqlite3.Connection) -> str:

@@ -6,6 +6,7 @@ World first, cause second. Nothing that a target or an agent wrote stands in `su
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import get_args
 
 import orjson
 from pydantic import JsonValue
@@ -25,22 +26,7 @@ OUTPUT_SCHEMA: dict[str, JsonValue] = {
     "properties": {
         "status": {
             "type": "string",
-            "enum": [
-                "confirmed",
-                "approval_required",
-                "running",
-                "not_applied",
-                "diverged",
-                "unknown",
-                "compensated",
-                "partial",
-                "denied",
-                "refused",
-                "expired",
-                "cancelled",
-                "invalid",
-                "previewed",
-            ],
+            "enum": list(get_args(Status)),
         },
         "summary": {"type": "string"},
         "next": {"type": "string"},

@@ -19,7 +19,7 @@ from contracts.observation import Execution
 from receipts.action import Action, Intent
 from receipts.journal import LEASE_MARGIN_MS
 from receipts.signing import Envelope
-from receipts.sqlite import Conflict
+from receipts.sqlite import Conflict, blob
 from server.answers import Answer
 from server.pipeline import Pipeline, Sent
 
@@ -94,7 +94,7 @@ class Driver:
         """What goes on is built from the signed intent: its signature and its action digest are checked again."""
         store = self._pipeline().journal.store
         rows = store.read("SELECT envelope FROM statements WHERE id = ?", intent.receipt_id)
-        envelope = Envelope.decode(bytes(rows[0][0])) if rows else None  # type: ignore[arg-type]  # a BLOB column
+        envelope = Envelope.decode(blob(rows[0][0])) if rows else None
         named = f'"actionDigest":"{intent.action_digest}"'.encode()
         if (
             envelope is None

@@ -80,7 +80,7 @@ def show_contract(
         raise AilyusError("not_found", f"there is no contract `{name}`", hint="`ailyus contract list`")
     c = program.contract
     lines = [f"{c.contract}@{c.version}: {c.summary}", f"risk {c.risk}, {c.kind}, target {c.target}", "parameters:"]
-    lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in dict(program.inputs.schema["properties"]).items()]  # type: ignore[arg-type]  # a closed schema of ours
+    lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in program.inputs.fields.items()]
     lines += [f"required before: {check.sentence}" for check in program.require]
     lines += [f"sent by: {r.method} {r.path.source}" for r in program.routes]
     lines += [f"confirmed only if read back, and not: {check.sentence}" for check in program.expect]

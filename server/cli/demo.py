@@ -19,7 +19,7 @@ from policies.display import render, visible
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
-from receipts.sqlite import connect
+from receipts.sqlite import blob, connect
 from receipts.verify import read_roots, verify
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
@@ -165,7 +165,7 @@ class Demo:
         rows = self.app.store.read(
             "SELECT envelope FROM statements WHERE action_id = ? ORDER BY leaf_index", str(answer["action_id"])
         )
-        predicates = [orjson.loads(Envelope.decode(bytes(r[0])).payload)["predicate"] for r in rows]  # type: ignore[arg-type]  # a BLOB column
+        predicates = [orjson.loads(Envelope.decode(blob(r[0])).payload)["predicate"] for r in rows]
         steps = sorted((step for p in predicates for step in _steps(p)), key=lambda step: step[0])
         return [{"ms": at - steps[0][0], "what": what} for at, what in steps]
 

@@ -5,11 +5,15 @@ import contextlib
 import signal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+
+if TYPE_CHECKING:
+    from server.app import App
+    from server.settings import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -93,13 +97,10 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
             twin.wait()
 
 
-async def _reload(app: object, workspace: object, author: str | None) -> None:
+async def _reload(app: "App", workspace: "Workspace", author: str | None) -> None:
     from contracts.errors import AilyusError
-    from server.app import App
     from server.settings import Workspace
 
-    assert isinstance(app, App)  # noqa: S101 - narrow what lazy imports hide
-    assert isinstance(workspace, Workspace)  # noqa: S101 - same
     seen = 0.0
     while True:
         await asyncio.sleep(0.5)
