@@ -477,7 +477,7 @@ class Journal:
         txn.write(
             "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             action.id,
-            request.call_key if request.kind == "write" else action.id,
+            request.call_key if request.kind == "write" else None,
             request.tenant,
             request.agent,
             request.person,

@@ -5,7 +5,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 -- What is to be done, and how far it is. `call_key` is the identity of the call (contracts/README.md).
 CREATE TABLE actions (
   id TEXT PRIMARY KEY,
-  call_key TEXT NOT NULL,
+  call_key TEXT, -- null for reads, which are never the same call twice
   tenant TEXT NOT NULL,
   agent TEXT NOT NULL,
   person TEXT NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE actions (
 ) STRICT;
 -- INVARIANT: the same call, while it is open, is the same action.
 CREATE UNIQUE INDEX actions_open ON actions (call_key) WHERE state <> 'ended';
-CREATE INDEX actions_call ON actions (call_key, created_ms);
+CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NOT NULL;
 CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
 
 -- One row per send. Nothing leaves before its row is durable.

@@ -5,6 +5,7 @@ World first, cause second. Nothing that a target or an agent wrote stands in `su
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import get_args
 
@@ -302,7 +303,12 @@ def concluded(
 
 def iso(at_ms: int) -> str:
     """An instant in UTC, to the second."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(at_ms // 1000)
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _checks(checks: Sequence[Checked]) -> list[JsonValue]:

@@ -161,10 +161,13 @@ def main() -> None:
                 line += f"   {p50 / hand[0]:5.2f}x hand-written"
             print(line, flush=True)
     url, token = servers["gateway"].first
-    before = int(servers["gateway"].ask()) if short else None
-    del before
+    for name, tool, arguments in (("read", "get_value", read), ("write", "set_value", write)):
+        before = int(servers["gateway"].ask())
+        measure(url, token, tool, arguments, 1, 20)
+        commits = int(servers["gateway"].ask()) - before
+        print(f"\ndurable commits per governed {name}, counted at 1 caller: {commits / 20:g}", end="")
     rate = receipts_per_second(64, 640 if short else 20_000)
-    print(f"\ndurable signed receipts at 64 callers in process: {rate:.0f}/s")
+    print(f"\n\ndurable signed receipts at 64 callers in process: {rate:.0f}/s")
     for process in (*servers.values(), target):
         process.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import shutil
 import sqlite3
 import sys
@@ -124,10 +125,11 @@ async def gateway(target: str, folder: Path) -> None:
     app = App(workspace, workspace.release())
     async with running(app, 0) as url:
         await seed_agent(app)
+        gc.collect()
+        gc.freeze()  # as `ailyus serve` does
         print(url, workspace.token_file("support-bot").read_text().strip(), flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        print(app.store.commits, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+            print(app.store.commits, flush=True)
 
 
 async def plain(app: Any) -> None:
