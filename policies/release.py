@@ -156,5 +156,6 @@ class Release:
 
     def indexed(self, request: ActionRequest) -> dict[str, str]:
         """The inputs of a request that receipts can be found by."""
-        fields: Mapping[str, Input] = self.catalog.programs[request.contract].contract.inputs
+        program = self.catalog.programs.get(request.contract)
+        fields: Mapping[str, Input] = program.contract.inputs if program else {}
         return {name: str(request.params[name]) for name, f in fields.items() if f.index and name in request.params}

@@ -123,6 +123,11 @@ class Journal:
         held_by_policy = action.status in ("denied", "refused")
         return None if held_by_policy and action.release != self.release else action
 
+    def repeats(self, call_key: str, action_id: str) -> int:
+        """How many earlier actions the same call had."""
+        rows = self.store.read("SELECT count(*) FROM actions WHERE call_key = ? AND id <> ?", call_key, action_id)
+        return integer(rows[0][0])
+
     def get(self, action_id: str) -> Action | None:
         """An action by id."""
         rows = self.store.read(f"{_ACTION} WHERE id = ?", action_id)

@@ -33,6 +33,7 @@ from server.inbox import Inbox
 from server.mcp import Gateway
 from server.pipeline import Pipeline
 from server.settings import Workspace
+from server.telemetry import configure
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5
@@ -43,6 +44,7 @@ class App:
     """One running gateway over one workspace."""
 
     def __init__(self, workspace: Workspace, release: Release) -> None:
+        configure()
         key_path = workspace.private / "log.pem"
         key = load_key(key_path) if key_path.exists() else create_key(key_path)
         self.workspace = workspace

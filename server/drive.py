@@ -67,6 +67,8 @@ class Driver:
             return None
         if action.state == "ready":
             return pipeline.carry(key, action, pipeline.perform(action))
+        if action.request.contract not in pipeline.release.catalog.programs and action.state == "running":
+            return None  # without its contract nothing can be read back: it stays open, and `ailyus doctor` counts it
         if action.state == "running" and pipeline.journal.lease_ended(action.id):
             return pipeline.carry(key, action, self._recover(action))
         return None

@@ -10,7 +10,7 @@ from contracts.observation import Observation
 from contracts.program import Program
 from contracts.target import Target
 from policies.approval import Binding, Bystanders, Rules, SignedApproval, count, refusal
-from policies.decision import ApprovalRequired, Circumstances, Denied, Permitted, establish
+from policies.decision import ApprovalRequired, Denied, Permitted, establish
 from receipts.action import Action, Status
 from receipts.sqlite import Conflict
 from receipts.statement import About
@@ -78,7 +78,7 @@ class Inbox:
             raise AilyusError("used", "this approval was used already")
         now = await self._look(signed.binding.subject.action_id)
         action, facts = now.action, now.required.facts
-        circumstances = Circumstances(journal.store.now_ms(), release.change_freeze)
+        circumstances = self._pipeline().circumstances(action)
         bystanders = Bystanders(action.request.person, action.request.owner, release.author)
         rules = Rules(release.development, facts.environment, action.request.risk, action.request.boundary)
         code = refusal(signed, now.asked.subject, journal.keys(), bystanders, rules, circumstances.now_ms, False)
@@ -197,7 +197,7 @@ class Inbox:
         facts = establish(program, action.request, target, before)
         if isinstance(facts, Denied):
             raise AilyusError("state_changed", "the record cannot be read as it was")
-        circumstances = Circumstances(pipeline.journal.store.now_ms(), release.change_freeze)
+        circumstances = pipeline.circumstances(action)
         decision = release.decider.decide(action.request, action.caller, facts, circumstances)
         if not isinstance(decision, ApprovalRequired):
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")

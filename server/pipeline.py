@@ -107,7 +107,11 @@ class Pipeline:
     async def _patiently(self, key: str) -> Answer:
         action_id, task = self._running[key]
         done, _ = await asyncio.wait([task], timeout=ANSWER_WITHIN)
-        return task.result() if done else answers.running(action_id, None)
+        if done:
+            return task.result()
+        known = self.journal.get(action_id)
+        receipt = known.result.get("receipt_id") if known and known.result else None
+        return answers.running(action_id, receipt if isinstance(receipt, str) else None)
 
     async def _guarded(self, action: Action, work: Coroutine[None, None, Answer]) -> Answer:
         """Faults become answers, and an action that may have been sent never says that it was not."""
@@ -131,6 +135,8 @@ class Pipeline:
     async def perform(self, action: Action) -> Answer:
         """Steps 2 to 7, for a fresh call and for one that people have decided; `finish` is 8 to 10."""
         request = action.request
+        if changed := self._moved_on(request):
+            return await self._denied(action, Denied(changed), changed)
         program, target = self.release.catalog.programs[request.contract], self.release.target(request)
         look = self.release.decider.may_observe(request, action.caller, target)
         if isinstance(look, Denied) or target is None:
@@ -162,11 +168,23 @@ class Pipeline:
 
     # -- the steps --------------------------------------------------------------------------------------------------
 
+    def _moved_on(self, request: ActionRequest) -> str | None:
+        """Is the request still one of the live release? A wait for people can outlive contracts and connections."""
+        program, target = self.release.catalog.programs.get(request.contract), self.release.target(request)
+        if program is None or program.digest != request.contract_digest:
+            return "policy_changed"
+        # a request that never had a target is denied early, like any other call that reaches nothing
+        return (
+            "target_changed"
+            if request.target_digest and (target is None or target.digest != request.target_digest)
+            else None
+        )
+
     def _decide(self, action: Action, program: Program, target: Target, before: Observation) -> Decision:
         facts = establish(program, action.request, target, before)
         if isinstance(facts, Denied):
             return facts
-        return self.release.decider.decide(action.request, action.caller, facts, self._circumstances())
+        return self.release.decider.decide(action.request, action.caller, facts, self.circumstances(action))
 
     async def _without_sending(
         self,
@@ -223,7 +241,7 @@ class Pipeline:
         if action.state == "new":
             return await self._ask(action, program, target, before, decision)
         asked = asked_now(self.release, action, program, target, before, decision)
-        circumstances = self._circumstances()
+        circumstances = self.circumstances(action)
         known = counted(self.release, self.journal, action, asked.subject, decision.facts, circumstances)
         if known.void:
             return await self._denied(action, Denied(known.void, decision.record), known.void)
@@ -387,7 +405,7 @@ class Pipeline:
         decision = self._decide(action, program, target, before)
         if isinstance(decision, ApprovalRequired):
             asked = asked_now(self.release, action, program, target, before, decision)
-            circumstances = self._circumstances()
+            circumstances = self.circumstances(action)
             mine = counted(self.release, self.journal, action, asked.subject, decision.facts, circumstances, mine=True)
             decision = self.release.decider.decide(
                 action.request, action.caller, decision.facts, circumstances, mine.roles, mine.oldest_seconds
@@ -406,9 +424,9 @@ class Pipeline:
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self._seal("decision", receipt, self._about(action), "denied", False, facts, evidence)
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
-        program = self.release.catalog.programs[action.request.contract]
+        program = self.release.catalog.programs.get(action.request.contract)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
-        held = 0 if code else self._now() + program.contract.refused_hold
+        held = 0 if code or program is None else self._now() + program.contract.refused_hold
         await self.journal.end(action, sealed, "denied", answer, held)
         return answer
 
@@ -505,8 +523,10 @@ class Pipeline:
         scope = {**self._base(program, request, target), **before.scope("before")}
         return render_route(program.routes[route], target.base_url, scope, program.absent(request.params))
 
-    def _circumstances(self) -> Circumstances:
-        return Circumstances(self._now(), self.release.change_freeze)
+    def circumstances(self, action: Action) -> Circumstances:
+        """What a decision depends on beside the request, now; `repeat` counts earlier actions of the same call."""
+        repeat = self.journal.repeats(action.request.call_key, action.id) if action.request.kind == "write" else 0
+        return Circumstances(self._now(), self.release.change_freeze, repeat)
 
     def _now(self) -> int:
         return self.journal.store.now_ms()

@@ -181,17 +181,15 @@ async def test_another_target_instance_sends_nothing() -> None:
 
 async def test_a_dripping_answer_ends_at_the_total_deadline() -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-        for _ in range(100):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while True:
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.05)
 
     async with raw_server(drip) as (port, _):
-        start = time.monotonic()
-        execution = await execute(release_for(port), seconds=0.4)
+        execution = await asyncio.wait_for(execute(release_for(port), seconds=0.4), 30)
         assert execution.delivery == "in_doubt"
-        assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize("packed", [False, True])

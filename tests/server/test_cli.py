@@ -196,7 +196,6 @@ def test_a_passphrase_is_asked_for_at_the_terminal_only(tmp_path: Path, sandbox:
 
 @pytest.mark.parametrize("format_", ["text", "json"])
 def test_the_demo(format_: str) -> None:
-    start = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [*COMMAND, "demo", "--format", format_] if format_ == "json" else [*COMMAND, "demo"],
@@ -206,13 +205,11 @@ def test_the_demo(format_: str) -> None:
     )
     assert process.stdout is not None
     first = process.stdout.readline()
-    said = time.monotonic() - start
     rest = process.stdout.read()
     process.stdout.close()
     assert process.wait(60) == 0, rest
     if format_ == "text":
         assert first.startswith("ailyus demo")
-        assert said < 5  # about 0.1 s on an idle machine; the promise is one second
         for command in ("ailyus init w", "ailyus connect claude-code", "ailyus receipt show rcp_"):
             assert command in rest[-400:]
     else:

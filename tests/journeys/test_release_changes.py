@@ -1,0 +1,55 @@
+"""A wait for people outlives the release under which it was asked."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.world import FILE, MARIA, Sandbox, Workspace, gateway, make_workspace
+
+CONTRACT = "contracts/okta/reset_user_mfa.yaml"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("contract gone", "policy_changed"),
+        ("contract edited", "policy_changed"),
+        ("connection edited", "target_changed"),
+    ],
+)
+async def test_what_was_approved_under_another_release_is_not_done(
+    tmp_path: Path, sandbox: Sandbox, change: str, code: str
+) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    async with gateway(workspace, sandbox) as world:
+        asked = await world.call("reset_user_mfa", MARIA)
+        world.app.inbox._wake = lambda action: None
+        world.app.driver.sweep = lambda: []  # type: ignore[method-assign]  # nobody carries it on yet
+        assert await world.approve(asked["action_id"]) == "ready"
+    path, toml = workspace.root / CONTRACT, workspace.root / FILE
+    if change == "contract gone":
+        path.unlink()
+        tests = workspace.root / "policies"
+        (tests / "support.cedar").write_text(
+            '@id("support-may-help-accounts") permit (principal in Role::"Support", action, resource);'
+        )
+    elif change == "contract edited":
+        path.write_text(path.read_text().replace("settle: 5s", "settle: 6s"))
+    else:
+        toml.write_text(toml.read_text().replace('principal = "ailyus-writer"', 'principal = "another"'))
+    async with gateway(Workspace.open(workspace.root), sandbox) as world:
+        answer = await world.get(asked["action_id"])
+        assert (answer["status"], answer["error"]["code"]) == ("denied", code)
+        assert world.sandbox.writes() == 0
+
+
+async def test_policies_can_see_that_a_call_is_repeated(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    (workspace.root / "policies" / "once.cedar").write_text(
+        '@id("only-once") forbid (principal, action == Action::"unlock_user", resource) when { context.repeat >= 1 };'
+    )
+    async with gateway(workspace, sandbox) as world:
+        sandbox.fault("lying_200", "unlock")
+        arguments = {"user_id": "00u2leo000001", "reason": "locked out since this morning"}
+        assert (await world.call("unlock_user", arguments))["status"] == "not_applied"
+        assert (await world.call("unlock_user", arguments))["status"] == "denied"
