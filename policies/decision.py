@@ -165,6 +165,7 @@ class Decider:
         self._programs = programs
         self._early = lru_cache(maxsize=4096)(self._early_decision)
         self._base = lru_cache(maxsize=4096)(self._base_of)
+        self._checked = lru_cache(maxsize=256)(self._checked_of)
 
     def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
         """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
@@ -262,9 +263,13 @@ class Decider:
         resource = self._resource(facts)
         document = orjson.dumps([*self._principals(caller), resource], option=orjson.OPT_SORT_KEYS)
         try:
-            return self.bundle.entities([resource], self._base(caller)), document
+            return self._checked(caller, orjson.dumps(resource)), document
         except ValueError:
             return Denied("the live attributes do not fit the schema"), document
+
+    def _checked_of(self, caller: Caller, resource: bytes) -> cedarpy.Entities:
+        """The entities of one decision; asking, approving and doing decide on the same ones again."""
+        return self.bundle.entities([orjson.loads(resource)], self._base(caller))
 
     def _base_of(self, caller: Caller) -> cedarpy.Entities:
         """Both principals, checked once per release and caller."""
