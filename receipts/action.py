@@ -34,7 +34,10 @@ _STATUS: TypeAdapter[Status] = TypeAdapter(Status)
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A request on its way. `result` is the last answer that its agent was given or would be given."""
+    """A request on its way. `result` is the last answer that its agent was given or would be given.
+
+    `first` is true while this process knows that the call had no earlier action; a stored action does not say.
+    """
 
     id: str
     request: ActionRequest
@@ -48,6 +51,7 @@ class Action:
     created_ms: int = 0
     expires_ms: int = 0
     held_until_ms: int = 0
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

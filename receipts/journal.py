@@ -110,13 +110,14 @@ class Journal:
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
-    def same_call(self, call_key: str) -> Action | None:
-        """The action that this call already is: open, held after a no, or ended within its repeat window."""
+    def latest(self, call_key: str) -> Action | None:
+        """The newest action of a call, whatever became of it."""
         rows = self.store.read(f"{_ACTION} WHERE call_key = ? ORDER BY created_ms DESC, rowid DESC LIMIT 1", call_key)
-        if not rows:
-            return None
-        action = _action(rows[0])
-        if action.state != "ended":
+        return _action(rows[0]) if rows else None
+
+    def same_call(self, action: Action | None) -> Action | None:
+        """The newest action of a call, if the call still is it: open, held after a no, or within its repeat window."""
+        if action is None or action.state != "ended":
             return action
         if action.held_until_ms <= self.store.now_ms():
             return None

@@ -81,7 +81,9 @@ class Notary:
         """Sign a statement about an action."""
         request = about.request
         key = self._tenant_key(request.tenant)
-        rows, commitments = _commit({"params": canonical(dict(request.params)), **evidence})
+        # what an outcome's intent already holds is not stored twice
+        known = {} if "intent" in facts else {"params": canonical(dict(request.params))}
+        rows, commitments = _commit({**known, **evidence})
         search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
         resource: JsonValue = None
         if about.resource_id:

@@ -1,6 +1,7 @@
 """The composition root: opens the store, releases what the files say, serves agents and the command line."""
 
 import asyncio
+import gc
 import importlib.metadata
 import os
 import secrets
@@ -229,6 +230,13 @@ def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
         process.wait()
         time.sleep(0.3)
     raise AilyusError("bad_settings", f"the sandbox does not start on port {port}", hint="end what uses the port")
+
+
+def settle_collector() -> None:
+    """For a process that only serves: what is loaded stays for life, and garbage in cycles is rare."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def free_port() -> int:

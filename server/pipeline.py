@@ -84,10 +84,11 @@ class Pipeline:
         key = request.call_key if request.kind == "write" else new_id("read")
         # INVARIANT: the same call, while it is open or held, is the same action.
         if key not in self._running:
-            known = self.journal.same_call(key) if request.kind == "write" else None
+            latest = self.journal.latest(key) if request.kind == "write" else None
+            known = self.journal.same_call(latest)
             if known is not None and known.result is not None:
                 return dict(known.result)
-            self._start(key, Action(new_id("act"), request, caller, created_ms=self._now()))
+            self._start(key, Action(new_id("act"), request, caller, created_ms=self._now(), first=latest is None))
         return await self._patiently(key)
 
     def _start(self, key: str, action: Action) -> None:
@@ -125,7 +126,7 @@ class Pipeline:
         except Exception:  # the last line of defence: nothing of an exception reaches an agent
             log.exception("action_fault", action=action.id)
             fault = AilyusError("internal", "the gateway met a fault of its own")
-        known = self.journal.same_call(action.request.call_key) or self.journal.get(action.id)
+        known = self.journal.same_call(self.journal.latest(action.request.call_key)) or self.journal.get(action.id)
         if known is not None and known.result is not None:
             return dict(known.result)
         return answers.invalid(fault, action.request.contract)
@@ -525,7 +526,8 @@ class Pipeline:
 
     def circumstances(self, action: Action) -> Circumstances:
         """What a decision depends on beside the request, now; `repeat` counts earlier actions of the same call."""
-        repeat = self.journal.repeats(action.request.call_key, action.id) if action.request.kind == "write" else 0
+        first = action.first or action.request.kind == "read"
+        repeat = 0 if first else self.journal.repeats(action.request.call_key, action.id)
         return Circumstances(self._now(), self.release.change_freeze, repeat)
 
     def _now(self) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 from functools import partial
 from pathlib import Path
@@ -69,7 +68,7 @@ def serve(
 
 async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) -> None:
     from contracts.errors import AilyusError
-    from server.app import App, running, start_sandbox
+    from server.app import App, running, settle_collector, start_sandbox
     from server.seed import seed_agent
     from server.settings import Workspace
 
@@ -87,8 +86,7 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
         async with running(app, settings.server.port if port is None else port) as url:
             await seed_agent(app)
             governed = "" if release.governed else ", receipts say `governed: false`"
-            gc.collect()
-            gc.freeze()  # what is loaded by now stays for life: the collector need not walk it again and again
+            settle_collector()
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
             watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
             await stop.wait()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import shutil
 import sqlite3
 import sys
@@ -16,7 +15,7 @@ import mcp_types as types
 import uvicorn
 from mcp.server.lowlevel.server import Server
 
-from server.app import App, running
+from server.app import App, running, settle_collector
 from server.settings import FILE, Workspace
 from server.template import init_sandbox
 
@@ -125,8 +124,7 @@ async def gateway(target: str, folder: Path) -> None:
     app = App(workspace, workspace.release())
     async with running(app, 0) as url:
         await seed_agent(app)
-        gc.collect()
-        gc.freeze()  # as `ailyus serve` does
+        settle_collector()  # as `ailyus serve` does
         print(url, workspace.token_file("support-bot").read_text().strip(), flush=True)
         while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
             print(app.store.commits, flush=True)
