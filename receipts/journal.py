@@ -103,6 +103,15 @@ class Journal:
 
         await self.store.write(work)
 
+    async def revoke_key(self, keyid: str, sealed: Sealed) -> None:
+        """Revoke a key, by a logged `key` statement; raises `Conflict` when it is not linked."""
+
+        def work(txn: Txn) -> None:
+            txn.write("UPDATE keys SET revoked = 1 WHERE keyid = ? AND revoked = 0", keyid)
+            sealed.insert(txn)
+
+        await self.store.write(work)
+
     def keys(self) -> dict[str, Key]:
         """Every linked key."""
         rows = self.store.read("SELECT keyid, public, person, kind, revoked FROM keys")

@@ -21,6 +21,7 @@ class Query:
     kind: str | None = None
     action: str | None = None
     since_ms: int = 0
+    ends_only: bool = False
     limit: int = 50
 
 
@@ -58,6 +59,8 @@ def find(read: Read, query: Query) -> list[Found]:
     if query.person is not None:
         where.append("EXISTS (SELECT 1 FROM search WHERE value = ? AND leaf_index = s.leaf_index)")
         values.append(query.person)
+    if query.ends_only:
+        where.append("s.kind IN ('outcome', 'decision') AND s.status <> 'approved'")
     if query.matches:
         marks = ", ".join("?" for _ in query.matches)
         where.append(f"EXISTS (SELECT 1 FROM search WHERE value IN ({marks}) AND leaf_index = s.leaf_index)")

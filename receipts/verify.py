@@ -141,7 +141,7 @@ def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: lis
     keys: dict[str, bytes] = {}
     for predicate in predicates:
         about = predicate.get("about")
-        if predicate.get("kind") == "key" and isinstance(about, dict):
+        if predicate.get("kind") == "key" and isinstance(about, dict) and about.get("event") == "linked":
             keys[str(about.get("keyid"))] = bytes.fromhex(str(about.get("public")))
     for (receipt, label), data in disclosed.items():
         if not label.startswith("approval"):

@@ -14,6 +14,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.principal import Key, KeyKind, keyid_of
+from receipts.sqlite import Conflict
 from server.identity import Agents
 from server.inbox import Inbox
 from server.pipeline import Pipeline
@@ -65,7 +66,9 @@ class Api:
             ("GET", "/agents", self.agents),
             ("POST", "/agents", self.add_agent),
             ("PATCH", "/agents/{agent}", self.change_agent),
+            ("GET", "/keys", self.keys),
             ("POST", "/keys", self.add_key),
+            ("DELETE", "/keys/{keyid}", self.revoke_key),
         ]
         return Starlette(
             routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
@@ -144,6 +147,23 @@ class Api:
         new = NewKey.model_validate_json(await request.body())
         await link_key(self._pipeline(), new)
         return {"keyid": keyid_of(bytes.fromhex(new.public))}
+
+    async def keys(self, request: Request) -> object:
+        """Every key and whose it is."""
+        keys = self._pipeline().journal.keys().values()
+        return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
+
+    async def revoke_key(self, request: Request) -> object:
+        """Revoke a key: from now on it approves nothing. The statement names the last good size of the log."""
+        journal, keyid = self._pipeline().journal, request.path_params["keyid"]
+        head = journal.store.head().split("\n")
+        facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}
+        sealed = journal.notary.seal_plain("key", new_id("rcp"), "", {keyid: keyid * 2}, journal.store.now_ms(), facts)
+        try:
+            await journal.revoke_key(keyid, sealed)
+        except Conflict:
+            raise AilyusError("not_found", f"no key `{keyid}` is linked", hint="`ailyus approval keys`") from None
+        return {}
 
 
 async def link_key(pipeline: Pipeline, new: NewKey) -> None:

@@ -62,7 +62,7 @@ class App:
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
         adapter = HttpAdapter(release, self.journal, self.workspace.root, self.store.now_ms)
-        return Pipeline(self.journal, release, adapter, former)
+        return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from mcp.server.auth.provider import AccessToken
 from pydantic import JsonValue
@@ -118,9 +119,22 @@ class Agents:
         known = self._callers.get(key + boundary)
         if known is not None and known[0] == release.digest:
             return known[1]
+        caller = self._registered("token_hash", key, boundary)
+        if caller is not None:
+            self._callers[key + boundary] = (release.digest, caller)
+        return caller
+
+    def current(self, caller: Caller) -> Caller | None:
+        """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
+        now = self._registered("name", caller.agent, caller.boundary)
+        same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
+        return now if same else None
+
+    def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
+        release = self._release()
         rows = self._journal.store.read(
-            "SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE token_hash = ? AND revoked = 0",
-            key,
+            f"SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE {column} = ? AND revoked = 0",
+            value,
         )
         if not rows:
             return None
@@ -128,7 +142,7 @@ class Agents:
         human = release.people.get(str(person))
         if human is None or human.tenant != tenant:
             return None
-        caller = Caller(
+        return Caller(
             str(name),
             str(tenant),
             human.name,
@@ -138,8 +152,6 @@ class Agents:
             bool(observe_only),
             boundary,
         )
-        self._callers[key + boundary] = (release.digest, caller)
-        return caller
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The SDK's hook: an access token whose subject is the person and whose client is the agent."""

@@ -132,6 +132,7 @@ class Gateway:
             person=self._pipeline().journal.notary.pseudonym(caller.tenant, "person", caller.person),
             contract=_text(arguments.get("contract")),
             status=_text(arguments.get("status")),
+            ends_only=True,
             limit=limit if isinstance(limit, int) else 10,
         )
         rows = find(self._pipeline().journal.store.read, query)

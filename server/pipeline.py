@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -59,11 +59,19 @@ class Sent:
 class Pipeline:
     """Carries actions through for one live release."""
 
-    def __init__(self, journal: Journal, release: Release, adapter: Adapter, former: "Pipeline | None" = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        release: Release,
+        adapter: Adapter,
+        current: Callable[[Caller], Caller | None],
+        former: "Pipeline | None" = None,
+    ) -> None:
         self.journal = journal
         self.release = release
         self.adapter = adapter
         self.epoch = journal.epoch
+        self._current = current
         self._running: dict[str, tuple[str, asyncio.Task[Answer]]] = former._running if former else {}
 
     async def retire(self) -> None:
@@ -138,6 +146,11 @@ class Pipeline:
         request = action.request
         if changed := self._moved_on(request):
             return await self._denied(action, Denied(changed), changed)
+        # a fresh call's token was verified just now; whoever waited for people is looked up again
+        caller = action.caller if action.state == "new" else self._current(action.caller)
+        if caller is None:
+            return await self._denied(action, Denied("the agent is not registered for this person any more"))
+        action = replace(action, caller=caller)
         program, target = self.release.catalog.programs[request.contract], self.release.target(request)
         look = self.release.decider.may_observe(request, action.caller, target)
         if isinstance(look, Denied) or target is None:
@@ -383,18 +396,22 @@ class Pipeline:
         if sent.intent.attempt >= MAX_ATTEMPTS:
             return None
         await asyncio.sleep((sent.execution.retry_after_ms or 100 * 2**sent.intent.attempt) / 1000)
-        look = self.release.decider.may_observe(sent.action.request, sent.action.caller, target)
+        caller = self._current(sent.action.caller)
+        if caller is None:
+            return None
+        action = replace(sent.action, caller=caller)
+        look = self.release.decider.may_observe(action.request, caller, target)
         if isinstance(look, Denied):
             return None
         before = await self.adapter.observe(look)
         if not before.ok or not same(program.probed, sent.before, before):
             return None
-        permitted = self._still_permitted(sent.action, program, target, before)
+        permitted = self._still_permitted(action, program, target, before)
         if permitted is None:
             return None
         with contextlib.suppress(Conflict):
             further = await self._send(
-                sent.action, program, target, before, permitted, (), attempts=sent.attempts, route=route
+                action, program, target, before, permitted, (), attempts=sent.attempts, route=route
             )
             return further if isinstance(further, Sent) else None
         return None

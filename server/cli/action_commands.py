@@ -29,7 +29,15 @@ def register(app: typer.Typer) -> None:
     for group, commands in (
         (
             approval,
-            (("list", approvals), ("show", show_approval), ("approve", approve), ("refuse", refuse), ("enrol", enrol)),
+            (
+                ("list", approvals),
+                ("show", show_approval),
+                ("approve", approve),
+                ("refuse", refuse),
+                ("enrol", enrol),
+                ("keys", list_keys),
+                ("revoke", revoke_key),
+            ),
         ),
         (action, (("list", actions), ("show", show_action), ("cancel", cancel))),
         (
@@ -122,6 +130,22 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
         path.unlink()
         raise
     typer.echo(f"linked a key to {as_}: {path}")
+
+
+def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+    """List the linked keys."""
+    from server.settings import Workspace
+
+    found = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", "/keys")
+    rows = [dict(row) for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
+
+
+def revoke_key(keyid: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+    """Revoke a key: it approves nothing any more, also not what it approved and was not done yet."""
+    from server.settings import Workspace
+
+    ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/keys/{keyid}")
 
 
 def _decide(
