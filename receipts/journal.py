@@ -299,12 +299,12 @@ class Journal:
             fence = self._claim(txn, action, result, deadline_ms, decided_under)
             for approval in approvals:
                 txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, action.id, fence)
-            txn.write(
-                "UPDATE intents SET state = 'failed' WHERE action_id = ? AND state = 'intent' AND fence = ?",
-                action.id,
-                action.fence,
-                rows=0 if attempt == 1 else 1,
-            )
+            if attempt > 1:
+                txn.write(
+                    "UPDATE intents SET state = 'failed' WHERE action_id = ? AND state = 'intent' AND fence = ?",
+                    action.id,
+                    action.fence,
+                )
             txn.write(
                 "INSERT INTO intents VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?)",
                 action.id,
