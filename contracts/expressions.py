@@ -173,32 +173,26 @@ class Template:
 
     def text(self, scope: Scope) -> str | Fault:
         """The joined text; a hole must give a string, an integer or a boolean."""
+        return self._joined(scope, lambda value: value)
+
+    def path(self, scope: Scope) -> str | Fault:
+        """A URL path: each hole is one checked, percent-encoded segment (RFC 3986 section 3.3)."""
+        return self._joined(scope, _segment)
+
+    def _joined(self, scope: Scope, put: Callable[[str], str | Fault]) -> str | Fault:
         joined = []
         for part in self.parts:
-            if isinstance(part, str):
-                joined.append(part)
-                continue
-            value = _hole_text(part, scope)
+            value = part if isinstance(part, str) else _hole_text(part, scope)
+            if isinstance(part, _Hole) and isinstance(value, str):
+                value = put(value)
             if isinstance(value, Fault):
                 return value
             joined.append(value)
         return "".join(joined)
 
-    def path(self, scope: Scope) -> str | Fault:
-        """A URL path: each hole is one checked, percent-encoded segment (RFC 3986 section 3.3)."""
-        joined = []
-        for part in self.parts:
-            if isinstance(part, str):
-                joined.append(part)
-                continue
-            value = _hole_text(part, scope)
-            if isinstance(value, Fault):
-                return value
-            fault = segment_fault(value)
-            if fault:
-                return fault
-            joined.append(quote(value, safe="@:+,=!$&'()*~"))
-        return "".join(joined)
+
+def _segment(value: str) -> str | Fault:
+    return segment_fault(value) or quote(value, safe="@:+,=!$&'()*~")
 
 
 def segment_fault(value: str) -> Fault | None:

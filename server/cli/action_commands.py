@@ -11,9 +11,11 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner
+from server.cli.owner import ask_owner, list_owner
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from policies.approval import Binding
     from server.requests import Asked
 
@@ -136,8 +138,7 @@ def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
     """List the linked keys."""
     from server.settings import Workspace
 
-    found = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", "/keys")
-    rows = [dict(row) for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/keys")
     show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
 
 
@@ -193,11 +194,10 @@ def _passphrase(prompt: str) -> str:
         ) from None
 
 
-def _waiting(workspace: str) -> list[dict[str, object]]:
+def _waiting(workspace: str) -> "list[dict[str, JsonValue]]":
     from server.settings import Workspace
 
-    rows = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", "/approvals")
-    return [dict(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return list_owner(Workspace.open(Path(workspace).resolve()), "/approvals")
 
 
 def _binding(

@@ -9,7 +9,7 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner
+from server.cli.owner import ask_owner, list_owner
 
 if TYPE_CHECKING:
     from contracts.program import Program
@@ -203,8 +203,7 @@ def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text)
     """List the agents."""
     from server.settings import Workspace
 
-    found = ask_owner(Workspace.open(_folder(workspace)), "GET", "/agents")
-    rows = [dict(row) for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    rows = list_owner(Workspace.open(_folder(workspace)), "/agents")
     show(format, rows, table(rows, ("name", "tenant", "owner", "person", "roles", "observe_only", "revoked")))
 
 

@@ -55,6 +55,12 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
     return result
 
 
+def list_owner(workspace: Workspace, path: str) -> list[dict[str, JsonValue]]:
+    """The rows that the gateway answers a listing with."""
+    rows = ask_owner(workspace, "GET", path)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def ensure_owner(workspace: Workspace, seconds: float = 15.0) -> Owner:
     """The running gateway; a detached one is started when there is none. A bridge never owns the store itself."""
     owner = find_owner(workspace)

@@ -54,7 +54,7 @@ GUARDS = [
     Guard("live release", "receipts/journal.py", "(SELECT value FROM meta WHERE key = 'release') = ?", "? IS NOT NULL", "tests/invariants/test_invariants.py::test_invariant_8"),
     Guard("control epoch", "receipts/journal.py", "if dispatch.epoch != self.epoch:", "if False:", JOURNAL + "an_order_under_an_older_epoch_does_not_act"),
     Guard("one open action", "receipts/schema.sql", "CREATE UNIQUE INDEX actions_open", "CREATE INDEX actions_open", JOURNAL + "the_same_call_is_one_open_action"),
-    Guard("path check", "contracts/expressions.py", "            fault = segment_fault(value)\n", "            fault = None\n", "tests/contracts/test_expressions.py::test_what_may_not_stand_in_a_path"),
+    Guard("path check", "contracts/expressions.py", "return segment_fault(value) or quote(", "return quote(", "tests/contracts/test_expressions.py::test_what_may_not_stand_in_a_path"),
     Guard("place of a credential", "adapters/http.py", "or not same_place(http.url, target.base_url):", "or False:", "tests/adapters/test_http.py::test_another_target_instance_sends_nothing"),
     Guard("three-way probe", "receipts/reconciliation.py", 'if steady and (detect == "state" or execution.keyed):', 'if detect == "state" or execution.keyed:', "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("evidence", "receipts/reconciliation.py", "if not after.ok or not before.ok:", "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
