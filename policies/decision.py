@@ -227,10 +227,10 @@ class Decider:
         circumstances: Circumstances,
         person: Caller,
         role: str,
-    ) -> bool:
-        """Does Cedar now permit `approve:<contract>` for this person in this role?"""
+    ) -> frozenset[str] | None:
+        """The policies by which Cedar now permits `approve:<contract>` for this person in this role; None when not."""
         if role not in person.person_roles or role not in self.bundle.roles:
-            return False
+            return None
         sliced = self.bundle.slices[f"approve:{request.contract}"]
         delta = [
             *self._principals(caller),
@@ -241,7 +241,7 @@ class Decider:
         try:
             entities = self.bundle.entities(delta)
         except ValueError:
-            return False
+            return None
         query = {
             "principal": {"type": "Person", "id": person.person},
             "action": {"type": "Action", "id": f"approve:{request.contract}"},
@@ -255,7 +255,8 @@ class Decider:
             },
         }
         result = cedarpy.is_authorized(query, sliced.policies, entities, self.bundle.schema)
-        return result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
+        allowed = result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
+        return frozenset(result.diagnostics.reasons) if allowed else None
 
     def _entities(
         self, request: ActionRequest, caller: Caller, facts: Facts

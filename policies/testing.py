@@ -37,7 +37,10 @@ class What(_Strict):
 
 
 class Case(_Strict):
-    """One case: `expect` is the outcome, `need` the approvals asked for, `because` ids that must have decided."""
+    """One case: `expect` is the outcome, `need` the approvals asked for, `because` ids that must have decided.
+
+    With `approver` and `role` it asks whether that person may approve the action in that role.
+    """
 
     name: str
     action: str
@@ -49,7 +52,9 @@ class Case(_Strict):
     approvals: dict[str, int] = Field(default_factory=dict)
     oldest_seconds: int = 0
     change_freeze: bool = False
-    expect: Literal["permitted", "approval_required", "denied"]
+    approver: Who | None = None
+    role: str | None = None
+    expect: Literal["permitted", "approval_required", "denied", "may_approve", "may_not_approve"]
     need: dict[str, int] | None = None
     because: tuple[str, ...] = ()
 
@@ -96,6 +101,12 @@ def uncovered(decider: Decider, results: Iterable[Result]) -> list[str]:
 
 def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> Decision:
     """Decide one case."""
+    request, caller, facts = _situation(programs, case)
+    circumstances = Circumstances(NOW_MS, case.change_freeze)
+    return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
+
+
+def _situation(programs: Mapping[str, Program], case: Case) -> tuple[ActionRequest, Caller, Facts]:
     program = programs.get(case.action)
     if program is None:
         raise AilyusError("bad_policy", f"there is no contract `{case.action}`", hint="`ailyus contract list`")
@@ -133,11 +144,25 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
         None,
         None,
     )
+    return request, caller, facts
+
+
+def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case, approver: Who) -> Result:
+    request, caller, facts = _situation(programs, case)
+    person = Caller("", approver.tenant, "approver", "approver", frozenset(), frozenset(approver.roles))
     circumstances = Circumstances(NOW_MS, case.change_freeze)
-    return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
+    permits = decider.may_approve(request, caller, facts, circumstances, person, case.role or "")
+    got = "may_not_approve" if permits is None else "may_approve"
+    decided = permits or frozenset()
+    failure = "" if got == case.expect else f"expected {case.expect}, got {got}"
+    if not failure and not set(case.because) <= decided:
+        failure = f"expected {', '.join(case.because)} to decide, got {', '.join(sorted(decided)) or 'no policy'}"
+    return Result(case, failure, decided)
 
 
 def _run(decider: Decider, programs: Mapping[str, Program], case: Case) -> Result:
+    if case.approver is not None:
+        return _run_approval(decider, programs, case, case.approver)
     decision = evaluate(decider, programs, case)
     decided: frozenset[str] = frozenset()
     if decision.record is not None:

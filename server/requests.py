@@ -110,9 +110,10 @@ def holds_role(
     if person is None:
         return False
     approver = caller_of(person.name, person.tenant, person.roles)
-    return release.decider.may_approve(
+    permits = release.decider.may_approve(
         action.request, action.caller, facts, circumstances, approver, approval.binding.role
     )
+    return permits is not None
 
 
 def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:

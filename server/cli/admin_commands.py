@@ -127,7 +127,8 @@ def test_policies(workspace: WorkspaceOption = ".", format: FormatOption = Forma
     lines = [f"FAILED {r.case.name}: {r.failure}" for r in failed]
     lines.append(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     if bare:
-        lines.append(f"{len(bare)} policies are covered by no test: {', '.join(bare)}")
+        verb = "policy is" if len(bare) == 1 else "policies are"
+        lines.append(f"{len(bare)} {verb} covered by no test: {', '.join(bare)}")
     show(
         format,
         {"passed": len(results) - len(failed), "failed": [r.case.name for r in failed], "uncovered": bare},
