@@ -96,11 +96,9 @@ class Pipeline:
             known = self.journal.same_call(latest)
             if known is not None and known.result is not None:
                 return dict(known.result)
-            self._start(key, Action(new_id("act"), request, caller, created_ms=self._now(), first=latest is None))
+            action = Action(new_id("act"), request, caller, created_ms=self._now(), first=latest is None)
+            self.carry(key, action, self.perform(action))
         return await self._patiently(key)
-
-    def _start(self, key: str, action: Action) -> None:
-        self.carry(key, action, self.perform(action))
 
     def carry(self, key: str, action: Action, work: Coroutine[None, None, Answer]) -> asyncio.Task[Answer]:
         """Run one action's work in a task of its own, at most one per call key."""
@@ -281,12 +279,12 @@ class Pipeline:
             "expiresMs": action.expires_ms,
         }
         evidence = _readings("before", before) | decision_evidence(required.record)
-        evidence["asked"] = asked.model_dump_json().encode()
+        evidence["asked"] = document = asked.model_dump_json().encode()
         sealed = self._seal(
             "decision", receipt, self._about(action, required.facts), "approval_required", False, facts, evidence
         )
         answer = answers.waiting(action, receipt, required.needs, action.expires_ms)
-        await self.journal.ask(action, sealed, asked.model_dump_json().encode(), answer, action.expires_ms)
+        await self.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 
     async def _send(
@@ -307,7 +305,8 @@ class Pipeline:
             return await self._denied(action, Denied(f"the request cannot be built: {http.sentence}", permitted.record))
         timeout = min(program.routes[route].timeout_ms, target.max_timeout_ms)
         settle = min(program.contract.settle, target.max_settle_ms)
-        now, receipt, attempt = self._now(), new_id("rcp"), len(attempts) + 1
+        now, receipt = self._now(), new_id("rcp")
+        attempt = attempts[-1].attempt + 1 if attempts else 1  # after a crash only the last one is known
         facts: dict[str, JsonValue] = {
             "decision": decision_facts(permitted.record),
             "approvals": [a.id for a in approvals],

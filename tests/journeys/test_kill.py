@@ -94,3 +94,29 @@ def _rows(workspace: Workspace, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+async def test_a_later_attempt_that_died_is_followed_by_the_next_one(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Two requests are lost before any effect, and the process dies while it waits for the second to settle."""
+    workspace = add_records(tmp_path / "w", sandbox)
+    served = Served(workspace)
+    try:
+        url = await asyncio.to_thread(served.start)
+        token = await _token(workspace)
+        sandbox.fault("lost_request", "events", "records", times=2)
+        call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": "paid"}))
+        while sandbox.writes() < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(served.kill)
+        with contextlib.suppress(BaseException):
+            await asyncio.wait_for(call, 5)
+        url = await asyncio.to_thread(served.start)
+        assert (await _ended(url, token, "paid"))["status"] == "confirmed"
+        assert _rows(workspace, "SELECT attempt, state FROM intents ORDER BY attempt") == [
+            (1, "failed"),
+            (2, "failed"),
+            (3, "done"),
+        ]
+        assert sandbox.effects() == 1
+    finally:
+        served.stop()
