@@ -11,8 +11,7 @@ import cedarpy
 import orjson
 from pydantic import JsonValue
 
-from contracts.canonical import digest, sha256
-from contracts.contract import RISKS
+from contracts.canonical import sha256
 from contracts.dispatch import MayObserve
 from contracts.expressions import Fault
 from contracts.observation import Observation
@@ -387,21 +386,3 @@ def _instant(seconds: int) -> dict[str, object]:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def decision_digest(record: Record) -> str:
-    """One digest over everything a decision rests on."""
-    return digest(
-        {
-            "slice": record.slice_digest,
-            "schema": record.schema_digest,
-            "entities": record.entities_digest,
-            "requests": record.requests_digest,
-            "engine": record.engine,
-        }
-    )
-
-
-def is_high(program: Program) -> bool:
-    """Risk high and above."""
-    return RISKS.index(program.contract.risk) >= RISKS.index("high")

@@ -182,6 +182,11 @@ class Checkpoint:
             raise AilyusError("bad_proof", "the checkpoint is malformed")
         return cls(lines[0], int(lines[1]), decode(lines[2]))
 
+    @classmethod
+    def of_note(cls, note: str) -> "Checkpoint":
+        """The tree head that a signed note holds; whether its signature holds is asked apart (`open_note`)."""
+        return cls.parse(note.rpartition("\n\n")[0] + "\n")
+
 
 @dataclass(frozen=True, slots=True)
 class LogProof:

@@ -110,7 +110,7 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
 
 
 def _consistency(connection: sqlite3.Connection, old: int) -> Consistency:
-    size = Checkpoint.parse(newest_note(connection).rpartition("\n\n")[0] + "\n").size
+    size = Checkpoint.of_note(newest_note(connection)).size
     if old > size:
         raise AilyusError("not_authentic", f"the older checkpoint has {old} leaves, the log only {size}")
     return Consistency(old=old, hashes=tuple(_encode(h) for h in consistency_from(connection, old, size)))

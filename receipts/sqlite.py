@@ -338,7 +338,7 @@ class Store:
             return Frontier(0, []), 0
         size, note, at_ms = row
         frontier = Frontier.of(size, partial(_node, self._connection))
-        if Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").root != frontier.root():
+        if Checkpoint.of_note(note).root != frontier.root():
             raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
         return frontier, int(at_ms)
 
@@ -387,7 +387,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
 def proof_from(connection: sqlite3.Connection, leaf_index: int) -> LogProof:
     """The inclusion proof of a leaf, read from any connection to the store."""
     note = newest_note(connection)
-    size = Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
+    size = Checkpoint.of_note(note).size
     hashes = inclusion_proof(leaf_index, size, partial(_node, connection))
     return LogProof(leaf_index, tuple(hashes), note)
 

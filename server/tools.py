@@ -9,7 +9,6 @@ from policies.release import Release
 from server.answers import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800
-READ_WAIT = 45
 
 GET_ACTION = types.Tool(
     name="get_action",

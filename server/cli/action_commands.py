@@ -374,7 +374,7 @@ def proof(
 
     old = None
     if since is not None:
-        old = Checkpoint.parse(_note(since).rpartition("\n\n")[0] + "\n").size
+        old = Checkpoint.of_note(_note(since)).size
     with _reading(workspace) as connection:
         data = write_proof(connection, receipt_id, old, disclose).encoded()
     if out is None:

@@ -22,7 +22,7 @@ from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 class Proven:
     def __init__(self, world: World, receipt: str, since: str | None = None) -> None:
         connection = connect(world.workspace.store, readonly=True)
-        old = Checkpoint.parse(since.rpartition("\n\n")[0] + "\n").size if since else None
+        old = Checkpoint.of_note(since).size if since else None
         self.data = write_proof(connection, receipt, old, True).encoded()
         connection.close()
         self.roots = read_roots(world.workspace.root / "roots.json")
@@ -101,7 +101,7 @@ async def test_a_log_cut_by_one_leaf_or_grown_from_another_history(tmp_path: Pat
     with pytest.raises(AilyusError):
         verify(shorter, cut.roots, newest)
     with pytest.raises(AilyusError):
-        write_proof(connection, first["receipt_id"], Checkpoint.parse(newest.rpartition("\n\n")[0] + "\n").size, True)
+        write_proof(connection, first["receipt_id"], Checkpoint.of_note(newest).size, True)
     connection.close()
     # the same key, the same origin, another history
     other = make_workspace(tmp_path / "other" / "w", sandbox)
