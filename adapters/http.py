@@ -7,14 +7,16 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import httpcore2
-import orjson
 from pydantic import JsonValue
 
-from adapters.secrets import Credentials
+from adapters.decoding import Undecodable, decode
+from adapters.secrets import Credentials, echoes, placed
+from adapters.sigv4 import AccessKey, signed
 from contracts.dispatch import Dispatch, Gate, MayObserve
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
@@ -62,7 +64,7 @@ class HttpAdapter:
     async def observe(self, look: MayObserve) -> Observation:
         """Every declared read, side by side. One that is not answered makes it no observation."""
         release, request = self._release, look.request
-        program = release.catalog.programs[request.contract]
+        program = release.readable(request.contract)
         target = release.target(request)
         started = self._now_ms()
         if target is None:
@@ -90,21 +92,21 @@ class HttpAdapter:
         http = dispatch.http
         if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
             return self._unsent(dispatch, started, "the target instance is not the one that the order names")
-        headers = dict(http.headers)
+        extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
         try:
-            headers |= self._credential(target, target.write)
+            secrets = self._revealed(dispatch)
+            headers, body = placed(dict(http.headers) | extra, http.body, secrets)
+            headers |= self._credential(target, target.write, http, headers, body)
         except AilyusError as error:
             return self._unsent(dispatch, started, error.sentence)
-        if route.idempotency_header:
-            headers[route.idempotency_header.lower()] = dispatch.idempotency_key
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
         if reason := self._gate.enter(dispatch):
             return self._unsent(dispatch, started, reason)
         fault, response, retry_after = None, None, None
         try:
             async with asyncio.timeout(dispatch.deadline_monotonic - time.monotonic()):
-                status, answer_headers, raw = await self._send(http, headers)
-            response = _response(status, answer_headers, raw)
+                status, answer_headers, raw = await self._send(http, headers, body)
+            response = _response(route, status, answer_headers, raw, secrets.values())
             retry_after = _retry_after(answer_headers)
             delivery = self._delivery(program, route, target, dispatch, response)
         except _NOT_SENT as error:
@@ -127,6 +129,16 @@ class HttpAdapter:
             identity=target.principal,
             keyed=route.idempotency_header is not None,
         )
+
+    def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
+        """The secrets of an order by their handles. They live in this process's memory only while it is sent."""
+        found: dict[str, str] = {}
+        for handle, destination in dispatch.http.handles:
+            secret = self._gate.reveal(dispatch, handle, destination)
+            if secret is None:
+                raise AilyusError("bad_handle", "the handle gives no secret any more")
+            found[handle] = secret
+        return found
 
     def _delivery(
         self, program: Program, route: HttpProgram, target: Target, dispatch: Dispatch, response: Response
@@ -156,7 +168,8 @@ class HttpAdapter:
         if not same_place(http.url, beside.base_url):
             return Fault("the path does not stay below the connection's base URL")
         try:
-            headers = dict(http.headers) | self._credential(beside, beside.read)
+            headers = dict(http.headers)
+            headers |= self._credential(beside, beside.read, http, headers, http.body)
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
@@ -168,22 +181,24 @@ class HttpAdapter:
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
             try:
-                return await self._send(http, headers)
+                return await self._send(http, headers, http.body)
             except (*_NOT_SENT, httpcore2.NetworkError, httpcore2.RemoteProtocolError):
                 if attempt == _READ_TRIES - 1:
                     raise
         raise AssertionError  # the loop returns or raises
 
-    async def _send(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(
+        self, http: HttpRequest, headers: dict[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
         url = httpcore2.URL(http.url)
         fields = {"host": _host(url), "accept-encoding": "gzip", **headers}
-        if http.body or http.method != "GET":
-            fields["content-length"] = str(len(http.body))
+        if body or http.method != "GET":
+            fields["content-length"] = str(len(body))
         request = httpcore2.Request(
             http.method,
             url,
             headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
-            content=http.body,
+            content=body,
             extensions=_TIMEOUT,
         )
         answer = await self._pool.handle_async_request(request)
@@ -199,9 +214,16 @@ class HttpAdapter:
         found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
         return answer.status, found, _unpacked(found.get("content-encoding", ""), chunks)
 
-    def _credential(self, target: Target, reference: str) -> dict[str, str]:
+    def _credential(
+        self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
         secret = self._credentials.value(reference)
-        return {} if secret is None else {target.header.lower(): f"{target.scheme} {secret}".strip()}
+        if secret is None:
+            return {}
+        if target.auth == "sigv4":
+            scope, now = (target.region, target.service), datetime.fromtimestamp(self._now_ms() / 1000, UTC)
+            return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
+        return {target.header.lower(): f"{target.scheme} {secret}".strip()}
 
     def _unsent(self, dispatch: Dispatch, started_ms: int, fault: str) -> Execution:
         http = dispatch.http
@@ -250,27 +272,24 @@ def _reading(read: Read, status: int, headers: Mapping[str, str], raw: bytes, at
     if not 200 <= status < 300:
         return Fault(f"`{read.name}` could not be read: the target answered {status}")
     try:
-        value = _decoded(raw)
-    except orjson.JSONDecodeError:
-        return Fault(f"`{read.name}` could not be read: the answer is no JSON without NUL characters")
+        value = decode(raw, read.decode, read.lists)
+    except Undecodable:
+        return Fault(f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters")
     return Reading(read.name, status, value, raw, at_ms, _request_id(headers))
 
 
-def _response(status: int, headers: Mapping[str, str], raw: bytes) -> Response:
+def _response(
+    route: HttpProgram, status: int, headers: Mapping[str, str], raw: bytes, secrets: Iterable[str]
+) -> Response:
     body: JsonValue = None
     try:
-        body = _decoded(raw) if raw else None
-    except orjson.JSONDecodeError:
+        body = decode(raw, route.decode, route.lists) if raw else None
+    except Undecodable:
         body = None
-    return Response(status, headers, body, raw, _request_id(headers))
-
-
-def _decoded(raw: bytes) -> JsonValue:
-    # INVARIANT: CEL cuts a string at NUL, so that `admin\\0x` would equal `admin`: such an answer is none
-    if b"\\u0000" in raw:
-        raise orjson.JSONDecodeError("a NUL character", "", 0)
-    value: JsonValue = orjson.loads(raw)
-    return value
+    request_id = _request_id(headers)
+    if request_id and any(echoes(secret, request_id.encode()) for secret in secrets):
+        request_id = None
+    return Response(status, headers, body, raw, request_id)
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

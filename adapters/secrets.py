@@ -1,7 +1,12 @@
 """Credentials by reference: `env:NAME`, `file:PATH` or `none`. Values never leave this module but as a header."""
 
+import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import orjson
 
 from contracts.errors import AilyusError
 
@@ -38,3 +43,25 @@ class Credentials:
         if not value or len(value) > MAX_SECRET or not value.isascii() or not value.isprintable():
             raise AilyusError("no_credential", f"there is no usable credential at `{reference}`")
         return value
+
+
+def placed(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    """Headers and body with each secret in its handle's place: a whole header, JSON value or form value."""
+    filled = {name: secrets.get(value, value) for name, value in headers.items()}
+    json = "json" in headers.get("content-type", "")
+    for handle, secret in secrets.items():
+        name = orjson.dumps(handle) if json else handle.encode()
+        body = body.replace(name, orjson.dumps(secret) if json else quote_plus(secret).encode())
+    return filled, body
+
+
+def echoes(secret: str, data: bytes) -> bool:
+    """Does `data` hold the secret, in plain, base64, URL- or JSON-escaped?"""
+    raw = secret.encode()
+    forms = {raw, quote(secret, safe="").encode(), quote_plus(secret).encode(), orjson.dumps(secret)[1:-1]}
+    forms |= {secret.replace("/", "\\/").encode()}
+    for skip in range(3):  # base64 of a text that holds it somewhere: three alignments
+        inner = base64.b64encode(b"\0" * skip + raw)
+        start, end = (skip * 8 + 5) // 6, (len(raw) + skip) * 8 // 6
+        forms |= {inner[start:end], base64.urlsafe_b64encode(b"\0" * skip + raw)[start:end]}
+    return any(form in data for form in forms if len(form) >= 4)

@@ -1,7 +1,7 @@
 """Load a folder of contracts: YAML with file and line for every complaint, compiled into programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,9 +9,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from contracts.compile import compile_contract
 from contracts.contract import Contract, System
 from contracts.errors import AilyusError
-from contracts.program import Program, compile_contract
+from contracts.plan import Plan, PlanProgram, compile_plan
+from contracts.program import Program
 
 MAX_FILE = 256 * 1024
 """Bytes that one contract file may have."""
@@ -39,10 +41,11 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All programs by name, and what `contract check` warns of."""
+    """All programs and plans by name, and what `contract check` warns of."""
 
     programs: Mapping[str, Program]
     warnings: tuple[str, ...] = ()
+    plans: Mapping[str, PlanProgram] = field(default_factory=dict)
 
 
 def load_catalog(folder: Path) -> Catalog:
@@ -52,8 +55,9 @@ def load_catalog(folder: Path) -> Catalog:
     for path in sorted(folder.rglob("*.py")):
         faults.append(AilyusError("bad_contract", "a folder of contracts holds no code", field=_place(path, folder, 1)))
     systems = {path.parent: _load_system(path, folder, faults) for path in sorted(folder.rglob(_SYSTEM_FILE))}
-    for path in sorted(folder.rglob("*.yaml")):
-        if path.name == _SYSTEM_FILE:
+    files = [path for path in sorted(folder.rglob("*.yaml")) if path.name != _SYSTEM_FILE]
+    for path in files:
+        if _is_plan(path):
             continue
         program = _load_contract(path, folder, systems.get(path.parent), faults)
         if program is None:
@@ -62,10 +66,19 @@ def load_catalog(folder: Path) -> Catalog:
             fault = f"the contract `{program.name}` exists twice"
             faults.append(AilyusError("bad_contract", fault, field=_place(path, folder, 1)))
         programs[program.name] = program
+    plans: dict[str, PlanProgram] = {}
+    for path in filter(_is_plan, files):
+        plan = _load_plan(path, folder, programs, faults)
+        if plan is not None and (plan.name in programs or plan.name in plans):
+            fault = f"the tool `{plan.name}` exists twice"
+            faults.append(AilyusError("bad_plan", fault, field=_place(path, folder, 1)))
+        elif plan is not None:
+            plans[plan.name] = plan
     faults.extend(_unknown_finders(programs))
+    faults.extend(_bad_undos(programs))
     if faults:
         raise Complaints(faults)
-    return Catalog(programs, tuple(_warnings(programs)))
+    return Catalog(programs, (*_warnings(programs), *_plan_warnings(programs, plans)), plans)
 
 
 class Complaints(AilyusError):
@@ -91,6 +104,30 @@ def _load_contract(path: Path, folder: Path, system: System | None, faults: list
     contract, node = loaded
     try:
         return compile_contract(contract, system)
+    except AilyusError as error:
+        line = _line(node, (error.field or "").split("."))
+        faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
+        return None
+
+
+def _is_plan(path: Path) -> bool:
+    """A plan's file begins with the key `plan`, a contract's with `contract`."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return next((line for line in file if line.strip() and line[0] not in "#-"), "").startswith("plan:")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _load_plan(
+    path: Path, folder: Path, programs: Mapping[str, Program], faults: list[AilyusError]
+) -> PlanProgram | None:
+    loaded = _load(path, folder, Plan, faults)
+    if loaded is None:
+        return None
+    plan, node = loaded
+    try:
+        return compile_plan(plan, programs)
     except AilyusError as error:
         line = _line(node, (error.field or "").split("."))
         faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
@@ -161,6 +198,32 @@ def _unknown_finders(programs: Mapping[str, Program]) -> Iterator[AilyusError]:
         for name, finder in program.inputs.finders.items():
             if finder not in programs or programs[finder].is_write:
                 yield AilyusError("bad_contract", f"`{program.name}`: `{name}` is from `{finder}`, which is no read")
+
+
+def _bad_undos(programs: Mapping[str, Program]) -> Iterator[AilyusError]:
+    for program in programs.values():
+        if program.undo is None:
+            continue
+        undo = programs.get(program.undo.contract)
+        if undo is None or not undo.is_write:
+            sentence = f"`{program.name}`: the undo `{program.undo.contract}` is no action of this catalog"
+            yield AilyusError("bad_contract", sentence)
+            continue
+        tree = program.undo.arguments.tree
+        for name in tree if isinstance(tree, dict) else ():
+            field = undo.contract.inputs.get(name)
+            if field is None:
+                yield AilyusError("bad_contract", f"`{program.name}`: the undo `{undo.name}` has no input `{name}`")
+            elif name in program.undo.late and field.late is None:
+                yield AilyusError("bad_contract", f"`{program.name}`: `{name}` of the undo `{undo.name}` is not `late`")
+
+
+def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProgram]) -> Iterator[str]:
+    for plan in plans.values():
+        steps = [step for block in plan.blocks for step in block.steps]
+        for step in steps[:-1]:
+            if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].undo is None:
+                yield f"`{plan.name}`: the step `{step.id}` cannot be undone and is not the last"
 
 
 def _warnings(programs: Mapping[str, Program]) -> Iterator[str]:

@@ -1,9 +1,18 @@
 """The YAML model of an action contract: everything that may happen when an agent calls the tool."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Risk = Literal["low", "medium", "high", "critical"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high", "critical")
@@ -37,9 +46,24 @@ def _unsupported(what: str) -> BeforeValidator:
 
 
 class Strict(BaseModel):
-    """Closed, frozen wire models."""
+    """Closed, frozen wire models.
+
+    `later` names the keys that a newer version of the format brought. At their default they are not written, so that
+    the digest of a contract, and every approval bound to it, outlives a new version of this code.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_defaults_of_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        fields: dict[str, JsonValue] = handler(self)
+        for name in self.later:
+            info = type(self).model_fields[name]
+            if getattr(self, name) == info.get_default(call_default_factory=True):
+                fields.pop(info.alias or name, None)
+                fields.pop(name, None)
+        return fields
 
 
 class Items(Strict):
@@ -51,10 +75,39 @@ class Items(Strict):
     max_length: int | None = Field(None, alias="maxLength")
 
 
-class Input(Strict):
-    """One input: a JSON Schema 2020-12 fragment whose keywords are all known here, and four words of ours."""
+class Late(Strict):
+    """What a value must be that arrives from an earlier step of a plan, after the plan was approved."""
 
-    type: Literal["string", "integer", "boolean", "array"]
+    later = frozenset({"pattern", "enum", "max"})
+
+    pattern: str | None = None
+    enum: tuple[str, ...] | None = None
+    max: int | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Late":
+        if self.pattern is None and self.enum is None and self.max is None:
+            raise ValueError("a late input needs `pattern`, `enum` or `max`")
+        return self
+
+    def fits(self, value: object) -> bool:
+        """Is the value within the declared bounds?"""
+        if self.pattern is not None and not (isinstance(value, str) and re.fullmatch(self.pattern, value)):
+            return False
+        if self.enum is not None and value not in self.enum:
+            return False
+        return self.max is None or (isinstance(value, int) and not isinstance(value, bool) and value <= self.max)
+
+
+class Input(Strict):
+    """One input: a JSON Schema 2020-12 fragment whose keywords are all known here, and words of ours.
+
+    The type `secret` takes only a handle that an earlier action gave; the value never passes through an agent.
+    """
+
+    later = frozenset({"late"})
+
+    type: Literal["string", "integer", "boolean", "array", "secret"]
     description: Sentence
     pattern: str | None = None
     format: Literal["email", "date", "date-time", "uuid"] | None = None
@@ -71,17 +124,35 @@ class Input(Strict):
     from_: Name | None = Field(None, alias="from", description="the read contract that supplies this id")
     index: bool = Field(False, description="receipts can be found by this value")
     optional: bool = Field(False, description="may be left out; it is then absent everywhere")
-    secret: Annotated[JsonValue, _unsupported("a secret input")] = None
+    late: Late | None = Field(None, description="a step of a plan may fill it with an earlier step's output")
+    secret: Annotated[JsonValue, _unsupported("`secret` beside a type (write `type: secret`)")] = None
 
 
 class Observe(Strict):
-    """One read of the source of truth."""
+    """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
-    get: str = Field(pattern=r"^/")
+    later = frozenset({"post", "json_body", "form", "headers", "lists"})
+
+    get: str | None = Field(None, pattern=r"^/")
+    post: str | None = Field(None, pattern=r"^/")
+    json_body: JsonValue = Field(None, alias="json")
+    form: dict[str, str] | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
     target: str | None = None
     query: dict[str, str] = Field(default_factory=dict)
     may_be_absent: bool = Field(False, description="404 is an answer, and its value is null")
-    decode: Literal["json"] | Annotated[str, _unsupported("decoding other than json")] = "json"
+    decode: Literal["json", "xml"] = "json"
+    lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
+
+    @model_validator(mode="after")
+    def _one_method(self) -> "Observe":
+        if (self.get is None) is (self.post is None):
+            raise ValueError("name exactly one of get, post")
+        if self.get is not None and (self.json_body is not None or self.form is not None):
+            raise ValueError("a GET has no body")
+        if self.json_body is not None and self.form is not None:
+            raise ValueError("a body is json or form, not both")
+        return self
 
 
 class Attribute(Strict):
@@ -155,6 +226,8 @@ class HttpRoute(Strict):
 class Route(Strict):
     """One way to do it, and how to read the answer. No answer alone ever decides the outcome."""
 
+    later = frozenset({"decode", "lists"})
+
     http: HttpRoute | None = None
     browser: Annotated[JsonValue, _unsupported("the browser route")] = None
     mcp: Annotated[JsonValue, _unsupported("an mcp adapter")] = None
@@ -162,6 +235,8 @@ class Route(Strict):
     ok: Cel | None = None
     declined: Cel | None = Field(None, description="the application says no: final, no other route")
     no_effect: Cel | None = Field(None, description="the application proves that nothing happened: the next may run")
+    decode: Literal["json", "xml"] = "json"
+    lists: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> "Route":
@@ -170,8 +245,48 @@ class Route(Strict):
         return self
 
 
+class SecretTo(Strict):
+    """Where a secret output may go: `contract.input`, nowhere else, once each."""
+
+    to: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")], ...] = ()
+
+
+class Output(Strict):
+    """An output with a form. A contract that carries secrets has no other outputs than these, or numbers and yes/no."""
+
+    later = frozenset({"pattern", "enum", "secret"})
+
+    value: str
+    pattern: str | None = None
+    enum: tuple[str, ...] | None = None
+    secret: SecretTo | None = None
+
+
+class Undo(Strict):
+    """The contract that takes this action back. In scope: inputs, before, outputs."""
+
+    contract: Name
+    inputs: dict[Name, JsonValue] = Field(default_factory=dict)
+
+
+class NewObject(Strict):
+    """How to find what this action made, when the target names it: the difference of two lists.
+
+    `in` is the path of the list below the observations, `id` the field that names an object. `ours` is CEL over `it`
+    (an object), inputs and window.{start, end} (RFC 3339, the time of our send): only such an object is ours.
+    `outputs` are the outputs that can be read from the object later; a secret that was shown once is not among them.
+    """
+
+    in_: str = Field(alias="in")
+    id: str
+    ours: Cel
+    outputs: dict[Name, str] = Field(default_factory=dict)
+
+
 class Contract(Strict):
     """One action contract, as written. `contracts/README.md` explains every key."""
+
+    later = frozenset({"new_object", "ours", "widens", "recheck", "spends"})
 
     contract: Name
     version: int = Field(ge=1, le=1_000_000)
@@ -201,9 +316,14 @@ class Contract(Strict):
     unchanged: tuple[str, ...] = ()
     evidence: dict[Literal["http"], tuple[Literal["before", "after", "response"], ...]] = Field(default_factory=dict)
     disclose: tuple[str, ...] = ()
-    outputs: dict[Name, str] = Field(default_factory=dict)
+    outputs: dict[Name, str | Output] = Field(default_factory=dict)
     escalate: str | None = None
-    undo: Annotated[str | None, _unsupported("an undo other than `none`")] = None
+    undo: Literal["none"] | Undo | None = None
+    new_object: NewObject | None = None
+    ours: Cel | None = Field(None, description="true when the answer ties the change that was read back to our request")
+    widens: Cel | None = Field(None, description="true when it gives a right that nobody has now: no undo does that")
+    recheck: tuple[Duration, ...] = Field((), max_length=5, description="observe and expect again after these times")
+    spends: Cel | None = Field(None, description="what it takes from a budget, a whole number of smallest units")
     repeat_window: Duration = Field(600_000, ge=0, le=86_400_000)
     refused_hold: Duration = Field(3_600_000, ge=0, le=86_400_000)
     approval_valid: Duration = Field(3_600_000, ge=1000, le=86_400_000)
@@ -216,7 +336,11 @@ class Contract(Strict):
                 raise ValueError(f"a read has no `{wrong[0]}`")
             if not self.outputs:
                 raise ValueError("a read needs `outputs`: what the agent is given")
+            if any(isinstance(o, Output) and o.secret for o in self.outputs.values()):
+                raise ValueError("a read gives no secrets")
             return self
+        if self.detect == "new_object" and self.new_object is None:
+            raise ValueError("`detect: new_object` needs `new_object`: how to find what was made")
         missing = [k for k in ("execute", "expect", "says", "evidence") if not getattr(self, k)]
         if missing:
             raise ValueError(f"a write needs `{missing[0]}`")

@@ -50,3 +50,7 @@ class Gate(Protocol):
     def enter(self, dispatch: Dispatch) -> str | None:
         """Use the order up; None lets it pass, else the reason why it does not (used, fence, epoch, deadline)."""
         ...
+
+    def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
+        """The secret behind a handle that the order's committed intent used up for this destination."""
+        ...

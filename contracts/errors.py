@@ -59,7 +59,10 @@ CODES = MappingProxyType(
         "overloaded": "too many actions at once; try again shortly",
         "too_many_pending": "too many requests wait for a person already; wait until some are decided",
         "release_changed": "contracts or policies were released anew in between; call again",
-        "halted": "actions are halted; a person must lift it",
+        "halted": "a person halted it, or the breaker; wait until it is lifted (`ailyus unhalt`)",
+        "bad_handle": "create the secret anew and pass its handle on at once, to the field that its tool names",
+        "bad_plan": "correct the plan; contracts/README.md has its format",
+        "budget_moved": "other actions took from the same rate or budget meanwhile; call again",
         "internal": "nothing more was sent; give the action id to the people who run the gateway",
         # proofs
         "not_authentic": "the proof does not hold; get it again from the gateway, and compare the trusted roots",

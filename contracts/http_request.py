@@ -8,20 +8,26 @@ import orjson
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from contracts.expressions import Fault, Scope, Template
-from contracts.program import HttpProgram, Read
+from contracts.program import Body, HttpProgram, Read
 
+Pairs = tuple[tuple[str, Template], ...]
 MAX_BODY = 1024 * 1024
 """Bytes that a rendered body may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """Method, full URL, headers without credentials, body bytes. `digest` is what the intent names."""
+    """Method, full URL, headers without credentials, body bytes. `digest` is what the intent names.
+
+    Where a secret belongs stands its handle; `handles` are those with their destinations (`contract.input`). The value
+    takes the handle's place only on the wire.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    handles: tuple[tuple[str, str], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -31,31 +37,46 @@ class HttpRequest:
 
 
 def render_read(read: Read, base_url: str, scope: Scope) -> HttpRequest | Fault:
-    """The GET of one observation."""
-    url = _url(base_url, read.path, read.query, scope)
-    return url if isinstance(url, Fault) else HttpRequest("GET", url, (("accept", "application/json"),), b"")
+    """The request of one observation."""
+    return _rendered(read.method, base_url, (read.path, read.query), (read.headers, read.body, read.form), scope)
 
 
-def render_route(route: HttpProgram, base_url: str, scope: Scope, absent: frozenset[str]) -> HttpRequest | Fault:
+def render_route(
+    route: HttpProgram, base_url: str, scope: Scope, absent: frozenset[str], handles: tuple[tuple[str, str], ...] = ()
+) -> HttpRequest | Fault:
     """The request of one route, or the fault of the first template that has no safe value."""
-    url = _url(base_url, route.path, route.query, scope)
+    extra = (*route.headers, *((("if-match", route.if_match),) if route.if_match else ()))
+    content = (extra, route.body, route.form)
+    return _rendered(route.method, base_url, (route.path, route.query), content, scope, absent, handles)
+
+
+def _rendered(
+    method: str,
+    base_url: str,
+    place: tuple[Template, Pairs],
+    content: tuple[Pairs, Body | None, Pairs | None],
+    scope: Scope,
+    absent: frozenset[str] = frozenset(),
+    handles: tuple[tuple[str, str], ...] = (),
+) -> HttpRequest | Fault:
+    url = _url(base_url, *place, scope)
     if isinstance(url, Fault):
         return url
+    extra, tree, form = content
     headers = {"accept": "application/json"}
     body = b""
-    if route.body is not None:
-        tree = route.body.filled(scope, absent)
-        if isinstance(tree, Fault):
-            return tree
-        body = orjson.dumps(tree)
+    if tree is not None:
+        filled = tree.filled(scope, absent)
+        if isinstance(filled, Fault):
+            return filled
+        body = orjson.dumps(filled)
         headers["content-type"] = "application/json"
-    elif route.form is not None:
-        pairs = _texts(route.form, scope)
+    elif form is not None:
+        pairs = _texts(form, scope)
         if isinstance(pairs, Fault):
             return pairs
         body = urlencode(pairs).encode()
         headers["content-type"] = "application/x-www-form-urlencoded"
-    extra = [*route.headers, *([("if-match", route.if_match)] if route.if_match else [])]
     for name, template in extra:
         value = template.text(scope)
         if isinstance(value, Fault):
@@ -65,7 +86,7 @@ def render_route(route: HttpProgram, base_url: str, scope: Scope, absent: frozen
         headers[name.lower()] = value
     if len(body) > MAX_BODY:
         return Fault("the body is larger than 1 MiB")
-    return HttpRequest(route.method, url, tuple(sorted(headers.items())), body)
+    return HttpRequest(method, url, tuple(sorted(headers.items())), body, handles)
 
 
 def _url(base_url: str, path: Template, query: tuple[tuple[str, Template], ...], scope: Scope) -> str | Fault:

@@ -56,11 +56,11 @@ class InputSchema:
         fields = schema["properties"]
         return cls(schema, fields if isinstance(fields, dict) else {}, finders, validator)
 
-    def parse(self, arguments: object) -> dict[str, JsonValue]:
+    def parse(self, arguments: object, limit: int = MAX_ARGUMENTS) -> dict[str, JsonValue]:
         """The arguments with declared defaults filled in, or `AilyusError` with code, JSON pointer and hint."""
         if not isinstance(arguments, Mapping):
             raise AilyusError("not_an_object", "the arguments are not an object", field="")
-        budget = [MAX_ARGUMENTS]
+        budget = [limit]
         checked = {name: _checked(value, f"/{name}", budget) for name, value in _items(arguments, "")}
         for name, field in self.fields.items():
             if name not in checked and isinstance(field, dict) and "default" in field:
@@ -121,7 +121,7 @@ def _checked(value: object, pointer: str, budget: list[int], depth: int = 0) -> 
     elif value is not None and not isinstance(value, bool):
         raise AilyusError("wrong_type", f"`{pointer}` is no JSON value", field=pointer)
     if budget[0] < 0:
-        raise AilyusError("too_large", "the arguments are larger than 64 KiB", field=pointer[:256])
+        raise AilyusError("too_large", "the arguments are too large, or nested too deep", field=pointer[:256])
     return value  # type: ignore[return-value]  # every JSON type was matched above
 
 

@@ -41,7 +41,8 @@ class ActionRequest:
     """One exact action: contract, target instance, parameters, agent and person. Built by `Release.parse` only.
 
     `action_digest` is what an approval is bound to and an intent names. `call_key` is the identity of the call: the
-    same key is the same action while it is open or held (contracts/README.md); the reason is part of neither.
+    same key is the same action while it is open or held (contracts/README.md); the reason is part of neither. `late`
+    names inputs of a plan's step that an earlier step will fill.
     """
 
     contract: str
@@ -59,6 +60,7 @@ class ActionRequest:
     reason: str | None
     caller_key: str | None
     boundary: str = "network"
+    late: tuple[str, ...] = ()
     action_digest: str = field(init=False)
     call_key: str = field(init=False)
 
@@ -75,6 +77,8 @@ class ActionRequest:
             "target": self.target_digest,
             "params": dict(self.params),
         }
+        if self.late:
+            action["late"] = list(self.late)
         call = [
             self.tenant,
             self.agent,

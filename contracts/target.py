@@ -1,6 +1,7 @@
 """The target of an action: one connection to one system, without its secrets."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from contracts.canonical import digest
 
@@ -10,7 +11,8 @@ class Target:
     """A named connection. Tenant and environment come from here, never from a record.
 
     `read` and `write` are *references* to credentials (`env:NAME`, `file:PATH`, `none`); `principal` is the API
-    principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen.
+    principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen;
+    `max_in_flight` and `per_minute` bound the sends, 0 is no bound. `auth: sigv4` signs for an AWS region and service.
     """
 
     name: str
@@ -27,10 +29,15 @@ class Target:
     origin_trusted: bool = False
     max_timeout_ms: int = 60_000
     max_settle_ms: int = 600_000
+    auth: Literal["header", "sigv4"] = "header"
+    region: str = ""
+    service: str = ""
+    max_in_flight: int = 0
+    per_minute: int = 0
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        facts = {
+        facts: dict[str, object] = {
             "name": self.name,
             "kind": self.kind,
             "baseUrl": self.base_url,
@@ -43,6 +50,8 @@ class Target:
             "scheme": self.scheme,
             "direct": self.direct,
         }
+        if self.auth != "header":
+            facts |= {"auth": self.auth, "region": self.region, "service": self.service}
         object.__setattr__(self, "digest", digest(facts))
 
     @property

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.canonical import digest
-from contracts.contract import RISKS, Risk
+from contracts.contract import RISKS, Risk, Strict
 from policies.principal import Key
 
 PURPOSE = "ailyus-approval-v1"
@@ -20,10 +20,13 @@ CLOCK_SKEW_MS = 2_000
 PRODUCTION = frozenset({"prod", "production"})
 
 
-class Subject(BaseModel):
-    """What is asked to be approved: one exact action on one exact target instance in one exact state."""
+class Subject(Strict):
+    """What is asked to be approved: one exact action on one exact target instance in one exact state.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `plan_digest` is over every step of a plan with its undo.
+    """
+
+    later = frozenset({"plan_digest"})
 
     origin: str
     tenant: str
@@ -44,6 +47,7 @@ class Subject(BaseModel):
     needs: tuple[tuple[tuple[str, int], ...], ...]
     pinned: dict[str, str]
     display_digest: str
+    plan_digest: str | None = None
 
 
 class Binding(BaseModel):
@@ -163,7 +167,7 @@ _CHANGES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("target_changed", ("origin", "target_digest", "routes")),
     ("policy_changed", ("contract", "version", "contract_digest", "slice_digest", "schema_digest")),
     ("state_changed", ("pinned",)),
-    ("params_changed", ("action_id", "action_digest")),
+    ("params_changed", ("action_id", "action_digest", "plan_digest")),
     ("need_missing", ("needs",)),
     ("state_changed", ("display_digest",)),
 )

@@ -13,7 +13,7 @@ from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from contracts.program import Program
 from policies.impossible import is_impossible
-from policies.schema import RESERVED_ROLE, SENTINEL, generate_schema, membership
+from policies.schema import RESERVED_ROLE, SENTINEL, generate_schema, meaning, membership
 
 ENGINE = "cedarpy " + importlib.metadata.version("cedarpy")
 MAX_VECTORS = 256
@@ -24,13 +24,18 @@ _COMPARE = {"greater_eq": 0, "greater": 1, "eq": 0, "less_eq": 1, "less": 0, "no
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The policies that can say anything about one action, parsed once, with their stable ids."""
+    """The policies that can say anything about one action, parsed once, with their stable ids.
+
+    `reads` are the keys of the context that they read, `params` the parameters (`*`: all of them).
+    """
 
     policies: cedarpy.PolicySet
     nodes: Mapping[str, pst.Template]
     digest: str
     guarded: bool
     vectors: tuple[tuple[tuple[str, int], ...], ...]
+    reads: frozenset[str] = frozenset()
+    params: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,10 @@ def load_bundle(
             nodes[name], sources[name] = node, source
     groups = _membership(programs)
     slices = {action: _slice(action, nodes, sources, groups[action], roles) for action in groups}
-    content = {"schema": sha256(schema_text.encode()), "policies": sources}
+    schema_digest = sha256(meaning(schema_text))
+    content = {"schema": schema_digest, "policies": sources}
     base = cedarpy.Entities.from_json_str("[]", schema)
-    bundle = Bundle(
-        schema_text, schema, sha256(schema_text.encode()), base, slices, dict(texts), roles, digest(content)
-    )
+    bundle = Bundle(schema_text, schema, schema_digest, base, slices, dict(texts), roles, digest(content))
     canary(bundle)
     return bundle
 
@@ -172,7 +176,35 @@ def _slice(
                 if role != RESERVED_ROLE:
                     needs[role] = max(needs.get(role, 0), count)
     policies = cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=own, template_links=()))
-    return Slice(policies, own, digest({n: sources[n] for n in own}), guarded, _vectors(action, needs))
+    bodies = [clause.expr for node in own.values() for clause in node.clauses]
+    reads = frozenset(key for body in bodies for key in _context_keys(body))
+    params = frozenset(key for body in bodies for key in _param_keys(body))
+    digested = digest({n: sources[n] for n in own})
+    return Slice(policies, own, digested, guarded, _vectors(action, needs), reads, params)
+
+
+def _context_keys(expr: pst.Expr) -> Iterator[str]:
+    for node in walk(expr):
+        if isinstance(node, pst.GetAttr) and node.base == pst.Var("context"):
+            yield node.attr
+        elif isinstance(node, pst.HasAttr) and node.base == pst.Var("context"):
+            yield from node.attrs[:1]
+
+
+def _param_keys(expr: pst.Expr) -> Iterator[str]:
+    """The parameters that a policy reads; the whole record used in any other way counts as all of them."""
+    params = pst.GetAttr(base=pst.Var("context"), attr="params")
+    for node in walk(expr):
+        match node:
+            case pst.GetAttr(base=base, attr=name) if base == params:
+                yield name
+            case pst.HasAttr(base=base, attrs=names) if base == params:
+                yield names[0]
+            case pst.HasAttr(base=pst.Var(name="context"), attrs=("params", *_)):
+                yield "*"
+            case _ if params in _children(node) or pst.Var("context") in _children(node):
+                if not isinstance(node, (pst.GetAttr, pst.HasAttr)):
+                    yield "*"
 
 
 def _vectors(action: str, needs: Mapping[str, int]) -> tuple[tuple[tuple[str, int], ...], ...]:

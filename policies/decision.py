@@ -15,7 +15,7 @@ from contracts.canonical import sha256
 from contracts.dispatch import MayObserve
 from contracts.expressions import Fault
 from contracts.observation import Observation
-from contracts.program import CedarAttribute, Program
+from contracts.program import CedarAttribute, Program, placeholder
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.bundle import ENGINE, Bundle, Slice, bind_resource
@@ -73,6 +73,7 @@ class Permitted:
     facts: Facts
     record: Record
     need: Need = ()
+    circumstances: "Circumstances | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,29 @@ Decision = Permitted | ApprovalRequired | Denied
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How often an agent used a contract, and for how much; what is in flight or in doubt is part of it."""
+
+    last_hour: int = 0
+    last_day: int = 0
+    spent_last_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a decision depends on beside the request: time, change freeze, repeats."""
+    """What a decision depends on beside the request: time, change freeze, repeats, rate, plan, open incidents.
+
+    `spends` is what the request itself would take from its budget.
+    """
 
     now_ms: int
     change_freeze: bool = False
     repeat: int = 0
+    rate: Rate = Rate()
+    spends: int = 0
+    plan_size: int = 0
+    wave: int = 0
+    open_incident: bool = False
 
 
 def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
@@ -209,7 +227,7 @@ class Decider:
             sliced, entities, document, [self._requests(request, caller, facts, circumstances, held, oldest_seconds)]
         )
         if allowed[0]:
-            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)))
+            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
         if not vectors:
             return Denied("not permitted", record)
@@ -307,6 +325,14 @@ class Decider:
             "approvals": counts,
             "guarded": self.bundle.slices[request.contract].guarded,
             "repeat": circumstances.repeat,
+            "rate": {
+                "lastHour": circumstances.rate.last_hour,
+                "lastDay": circumstances.rate.last_day,
+                "spentLastDay": circumstances.rate.spent_last_day,
+                "spends": circumstances.spends,
+            },
+            "plan": {"size": circumstances.plan_size, "wave": circumstances.wave},
+            "resourceOpenIncident": circumstances.open_incident,
         }
         if facts.asked is not None:
             context["request"] = dict(facts.asked)
@@ -324,6 +350,10 @@ class Decider:
         for name, value in request.params.items():
             enum = program.contract.inputs[name].enum
             out[name] = _entity(enum_type(request.contract, name), str(value)) if enum else value
+        for name in request.late:  # no policy of the slice reads it: `Release.parse_step` refuses it otherwise
+            field = program.contract.inputs[name]
+            value = placeholder(field)
+            out[name] = _entity(enum_type(request.contract, name), str(value)) if field.enum else value
         return out
 
     def _evaluate(

@@ -1,20 +1,90 @@
 """A release: contracts, policies, schema, connections and people as one immutable object with one digest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+from pydantic import JsonValue, ValidationError
 
 from contracts.canonical import digest
 from contracts.catalog import Catalog
 from contracts.contract import Input
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
-from contracts.program import REASON, Program
+from contracts.plan import MAX_ITEMS, MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Unit, compile_plan
+from contracts.program import PREVIEW, REASON, Program
 from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
 from policies.bundle import load_bundle
 from policies.decision import Decider
 from policies.principal import People
+
+RUN_PLAN = "run_plan"
+_STEP: dict[str, JsonValue] = {
+    "id": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$", "description": "A name for the step."},
+    "contract": {"type": "string", "maxLength": 64, "description": "The tool that the step calls."},
+    "connection": {"type": "string", "maxLength": 64, "description": "Which system, where the tool asks for it."},
+    "inputs": {
+        "type": "object",
+        "description": "The tool's arguments, without reason. `${item}` or `${item.field}` in a list; "
+        "`${steps.ID.outputs.NAME}` passes an earlier output on, to inputs that allow it.",
+    },
+}
+_STEPS: dict[str, JsonValue] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_STEPS,
+    "items": {
+        "type": "object",
+        "properties": {
+            **_STEP,
+            "for_each": {"type": "array", "maxItems": MAX_ITEMS, "description": "The items to go through."},
+            "waves": {"type": "array", "maxItems": 10, "description": 'How many at a time, such as [1, 10, "rest"].'},
+            "skip_missing": {"type": "boolean", "description": "Leave out items that do not exist."},
+            "steps": {
+                "type": "array",
+                "maxItems": MAX_STEPS,
+                "items": {
+                    "type": "object",
+                    "properties": _STEP,
+                    "required": ["id", "contract"],
+                    "additionalProperties": False,
+                },
+                "description": "With for_each: what each item goes through.",
+            },
+        },
+        "required": ["id"],
+        "additionalProperties": False,
+    },
+}
+RUN_PLAN_SCHEMA: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "minLength": 1, "maxLength": 80, "description": "What the plan is for."},
+        "steps": _STEPS,
+        "on_failure": {
+            "type": "string",
+            "enum": ["undo", "undo_wave", "stop", "escalate"],
+            "default": "undo",
+            "description": "When a step is not confirmed.",
+        },
+        "reason": dict(REASON),
+        "preview": dict(PREVIEW),
+    },
+    "required": ["steps", "reason"],
+    "additionalProperties": False,
+}
+_RUN_PLAN = InputSchema.compile(RUN_PLAN_SCHEMA, {})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """A plan as one request, with its units and the request of each; inputs that arrive late are open in those."""
+
+    request: ActionRequest
+    program: PlanProgram
+    units: tuple[Unit, ...]
+    steps: tuple[ActionRequest, ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +126,7 @@ class Release:
         bundle = load_bundle(policies, catalog.programs, roles, environments)
         if author is not None and people.get(author) is None:
             raise AilyusError("unknown_person", f"`{author}` releases this set and is no declared person")
-        content = {
+        content: dict[str, object] = {
             "contracts": {name: program.digest for name, program in catalog.programs.items()},
             "bundle": bundle.digest,
             "targets": {name: target.digest for name, target in targets.items()},
@@ -65,6 +135,8 @@ class Release:
             "development": development,
             "changeFreeze": change_freeze,
         }
+        if catalog.plans:
+            content["plans"] = {name: plan.digest for name, plan in catalog.plans.items()}
         decider = Decider(bundle, catalog.programs)
         return cls(
             catalog, decider, targets, people, digest(content), origin, author, governed, development, change_freeze
@@ -113,6 +185,8 @@ class Release:
         if program.needs_reason:
             properties["reason"] = dict(REASON)
             required.append("reason")
+        if program.is_write:
+            properties["preview"] = dict(PREVIEW)
         return InputSchema.compile({**schema, "properties": properties, "required": required}, program.inputs.finders)
 
     def parse(self, call: ToolCall, caller: Caller) -> ActionRequest:
@@ -134,8 +208,25 @@ class Release:
         parsed = self.published(program, caller.tenant).parse(arguments)
         connection = str(named) if foreign else str(parsed.pop("connection", names[0] if names else ""))
         parsed.pop("connection", None)
+        parsed.pop("preview", None)
         reason = parsed.pop("reason", None)
-        target = None if foreign else self.targets.get(connection)
+        return self._request(
+            program, caller, parsed, reason, None if foreign else connection, call.caller_key, named=connection
+        )
+
+    def _request(
+        self,
+        program: Program,
+        caller: Caller,
+        params: Mapping[str, JsonValue],
+        reason: JsonValue,
+        connection: str | None,
+        caller_key: str | None,
+        *,
+        named: str,
+        late: tuple[str, ...] = (),
+    ) -> ActionRequest:
+        target = self.targets.get(connection) if connection is not None else None
         return ActionRequest(
             contract=program.name,
             version=program.contract.version,
@@ -146,13 +237,168 @@ class Release:
             agent=caller.agent,
             person=caller.person,
             owner=caller.owner,
-            connection=connection,
+            connection=named,
             target_digest=target.digest if target else "",
-            params=parsed,
+            params=params,
             reason=reason if isinstance(reason, str) else None,
+            caller_key=caller_key,
+            boundary=caller.boundary,
+            late=late,
+        )
+
+    def parse_step(self, unit: Unit, caller: Caller, reason: str | None, caller_key: str) -> ActionRequest:
+        """One unit of a plan as an action; what arrives late is left open. Raises `AilyusError` naming the step."""
+        program = self.catalog.programs[unit.contract]
+        late = tuple(sorted(unit.late))
+        try:
+            unread = {n for n in late if {n, "*"} & self.decider.bundle.slices[program.name].params}
+            if unread:
+                sentence = f"a policy reads `{sorted(unread)[0]}`, so no earlier step may fill it"
+                raise AilyusError("bad_plan", sentence, hint="give the value in the plan")
+            call = ToolCall(name=program.name, arguments=self._arguments(unit, program, caller, reason))
+            if not late:
+                return self.parse(call.model_copy(update={"caller_key": caller_key}), caller)
+            parsed = self._without(program, caller.tenant, frozenset(late)).parse(call.arguments)
+        except AilyusError as error:
+            where = f"/steps/{unit.key}{error.field or ''}"
+            sentence = f"in the step `{unit.key}`: {error.sentence}"
+            raise AilyusError(error.code, sentence, hint=error.hint, field=where) from None
+        names = [t.name for t in self.candidates(program, caller.tenant)]
+        connection = str(parsed.pop("connection", names[0] if names else ""))
+        why = parsed.pop("reason", None)
+        return self._request(program, caller, parsed, why, connection, caller_key, named=connection, late=late)
+
+    def _arguments(self, unit: Unit, program: Program, caller: Caller, reason: str | None) -> dict[str, JsonValue]:
+        arguments = dict(unit.arguments)
+        if unit.connection is not None:
+            arguments["connection"] = unit.connection
+        if program.needs_reason:
+            arguments["reason"] = reason or f"a step of a plan: {unit.key}"
+        return arguments
+
+    def _without(self, program: Program, tenant: str, late: frozenset[str]) -> InputSchema:
+        """The published schema without the inputs that arrive late."""
+        schema = dict(self.published(program, tenant).schema)
+        properties, required = schema["properties"], schema["required"]
+        if isinstance(properties, dict) and isinstance(required, list):
+            schema["properties"] = {n: v for n, v in properties.items() if n not in late}
+            schema["required"] = [n for n in required if n not in late]
+        return InputSchema.compile(schema, program.inputs.finders)
+
+    def filled(self, request: ActionRequest, values: Mapping[str, JsonValue], caller: Caller) -> ActionRequest:
+        """The action of a step with what arrived late, checked as everything else and against its declared bounds."""
+        program = self.catalog.programs[request.contract]
+        for name, value in values.items():
+            late = program.contract.inputs[name].late
+            if late is not None and not late.fits(value):
+                raise AilyusError("wrong_format", f"`{name}` is not what may arrive late", field=f"/{name}")
+        arguments = {**request.params, **values}
+        if len(self.candidates(program, caller.tenant)) > 1:
+            arguments["connection"] = request.connection
+        if program.needs_reason and request.reason is not None:
+            arguments["reason"] = request.reason
+        return self.parse(ToolCall(name=request.contract, arguments=arguments, caller_key=request.caller_key), caller)
+
+    def parse_plan(self, call: ToolCall, caller: Caller) -> "PlanRequest":
+        """A call of a plan, or of `run_plan`, as one request and its units; raises `AilyusError`: nothing was sent."""
+        if call.name == RUN_PLAN:
+            arguments = _RUN_PLAN.parse(call.arguments, MAX_PLAN)
+            reason = arguments.pop("reason", None)
+            arguments.pop("preview", None)
+            params: dict[str, JsonValue] = {"plan": arguments}
+            program = self.plan_of_agent(arguments)
+        else:
+            program = self.catalog.plans[call.name]
+            params = self.published_plan(program).parse(call.arguments, MAX_PLAN)
+            reason = params.pop("reason", None)
+            params.pop("preview", None)
+        units = program.unfold({} if call.name == RUN_PLAN else params, caller.tenant)
+        why = reason if isinstance(reason, str) else None
+        steps = tuple(self.parse_step(unit, caller, why, unit.key) for unit in units)
+        return PlanRequest(self._plan_request(program, call, caller, params, why, units, steps), program, units, steps)
+
+    def _plan_request(
+        self,
+        program: PlanProgram,
+        call: ToolCall,
+        caller: Caller,
+        params: Mapping[str, JsonValue],
+        reason: str | None,
+        units: Sequence[Unit],
+        steps: Sequence[ActionRequest],
+    ) -> ActionRequest:
+        content = [[u.key, s.action_digest, sorted(u.late.items())] for u, s in zip(units, steps, strict=True)]
+        return ActionRequest(
+            contract=call.name,
+            version=program.plan.version,
+            contract_digest=program.digest,
+            kind="write",
+            risk=program.risk,
+            tenant=caller.tenant,
+            agent=caller.agent,
+            person=caller.person,
+            owner=caller.owner,
+            connection=steps[0].connection,
+            target_digest=digest(content),
+            params=params,
+            reason=reason,
             caller_key=call.caller_key,
             boundary=caller.boundary,
         )
+
+    def plan_again(self, request: ActionRequest, caller: Caller) -> "PlanRequest":
+        """A stored request of a plan, unfolded under this release; raises when it is none of its plans any more."""
+        arguments = request.params.get("plan") if request.contract == RUN_PLAN else dict(request.params)
+        if not isinstance(arguments, dict):
+            raise AilyusError("store_corrupt", "a stored plan is not readable")
+        if request.contract != RUN_PLAN and request.contract not in self.catalog.plans:
+            raise AilyusError("policy_changed", "the plan is not part of the release any more")
+        if request.reason is not None:
+            arguments = {**arguments, "reason": request.reason}
+        call = ToolCall(name=request.contract, arguments=arguments, caller_key=request.caller_key)
+        return self.parse_plan(call, caller)
+
+    def plan_of_agent(self, arguments: Mapping[str, JsonValue]) -> PlanProgram:
+        """A plan that an agent handed in, compiled with its texts as data."""
+        content = {
+            "plan": "run_plan",
+            "title": "A plan of the agent",
+            "summary": "steps that the agent put together",
+            "use_when": "an agent asked for it",
+            **arguments,
+        }
+        try:
+            plan = Plan.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = "/" + "/".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise AilyusError("bad_plan", f"`{where}`: {message[:1].lower()}{message[1:]}", field=where) from None
+        return compile_plan(plan, self.catalog.programs, of_agent=True)
+
+    def published_plan(self, program: PlanProgram) -> InputSchema:
+        """The closed schema of a plan's tool."""
+        key = (program.name, "")
+        if key not in self._schemas:
+            schema = dict(program.inputs.schema)
+            required = schema["required"]
+            properties = {**program.inputs.fields, "preview": dict(PREVIEW)}
+            names = list(required) if isinstance(required, list) else []
+            if program.needs_reason:
+                properties["reason"] = dict(REASON)
+                names.append("reason")
+            self._schemas[key] = InputSchema.compile(
+                {**schema, "properties": properties, "required": names}, program.inputs.finders
+            )
+        return self._schemas[key]
+
+    def readable(self, contract: str) -> Program | PlanProgram:
+        """What declares the reads of a contract or a plan."""
+        return self.catalog.plans[contract] if contract in self.catalog.plans else self.catalog.programs[contract]
+
+    def is_plan(self, name: str) -> bool:
+        """Is this tool a plan?"""
+        return name == RUN_PLAN or name in self.catalog.plans
 
     def indexed(self, request: ActionRequest) -> dict[str, str]:
         """The inputs of a request that receipts can be found by."""

@@ -11,6 +11,12 @@ SENTINEL = "__sentinel"
 """An action in every group: strict validation rejects a policy whose group has no member."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 RESERVED_ROLE = "oldestSeconds"
+LATER_TYPES = (
+    "type Rate = { lastHour: Long, lastDay: Long, spentLastDay: Long, spends: Long };\n"
+    "type Plan = { size: Long, wave: Long };\n"
+)
+LATER_CONTEXT = ", rate: Rate, plan: Plan, resourceOpenIncident: Bool"
+"""What a newer version of the code says about every action. It is no admin's choice: see `meaning`."""
 _ATTRIBUTE = {
     "Bool": "Bool",
     "Long": "Long",
@@ -61,6 +67,7 @@ def generate_schema(programs: Iterable[Program], roles: Iterable[str], environme
         f"type Approvals = {{ {', '.join(f'{r}: Long' for r in [*roles, RESERVED_ROLE])} }};",
         "type Env = { now: datetime, changeFreeze: Bool };",
         "type Origin = { trusted: Bool };",
+        LATER_TYPES.rstrip("\n"),
         "type Asked = { verified: Bool, requesterIsSubject: Bool };",
         *_groups(groups),
         'action "approve";',
@@ -77,6 +84,11 @@ def generate_schema(programs: Iterable[Program], roles: Iterable[str], environme
     return "\n".join(lines) + "\n"
 
 
+def meaning(schema: str) -> bytes:
+    """The schema without what newer code added, so that an approval outlives a new version of the code."""
+    return schema.replace(LATER_TYPES, "").replace(LATER_CONTEXT, "").encode()
+
+
 def _groups(groups: Iterable[str]) -> Iterable[str]:
     # INVARIANT: risk groups nest, so that a forbid on `risk_at_least_high` also covers every critical action.
     parents = {f"risk_at_least_{RISKS[i]}": f"risk_at_least_{RISKS[i - 1]}" for i in range(1, len(RISKS))}
@@ -90,7 +102,7 @@ def _action(name: str, groups: Iterable[str], resource: str, params: str, extra:
     return (
         f'action "{name}" in [{members}] appliesTo {{ principal: [Agent, Person], resource: [{resource}], context: '
         f"{{ params: {{ {params} }}, person: Person, env: Env, origin: Origin, approvals: Approvals, "
-        f"guarded: Bool, repeat: Long{extra} }} }};"
+        f"guarded: Bool, repeat: Long{LATER_CONTEXT}{extra} }} }};"
     )
 
 
@@ -137,7 +149,7 @@ def _param_type(contract: str, name: str, field: Input) -> str:
         return "Set<Long>" if field.items and field.items.type == "integer" else "Set<String>"
     if field.enum:
         return enum_type(contract, name)
-    return {"string": "String", "integer": "Long", "boolean": "Bool"}[field.type]
+    return {"string": "String", "secret": "String", "integer": "Long", "boolean": "Bool"}[field.type]
 
 
 def _strings(values: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from contracts.contract import Input
 from contracts.errors import AilyusError
 from contracts.program import Program
 from contracts.request import ActionRequest, Caller
-from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted
+from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
 
 NOW_MS = 1_767_000_000_000
 
@@ -36,6 +36,15 @@ class What(_Strict):
     attributes: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class Used(_Strict):
+    """What the agent used of the contract so far."""
+
+    last_hour: int = 0
+    last_day: int = 0
+    spent_last_day: int = 0
+    spends: int = 0
+
+
 class Case(_Strict):
     """One case: `expect` is the outcome, `need` the approvals asked for, `because` ids that must have decided.
 
@@ -52,6 +61,8 @@ class Case(_Strict):
     approvals: dict[str, int] = Field(default_factory=dict)
     oldest_seconds: int = 0
     change_freeze: bool = False
+    open_incident: bool = False
+    rate: Used = Used()
     approver: Who | None = None
     role: str | None = None
     expect: Literal["permitted", "approval_required", "denied", "may_approve", "may_not_approve"]
@@ -102,7 +113,10 @@ def uncovered(decider: Decider, results: Iterable[Result]) -> list[str]:
 def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> Decision:
     """Decide one case."""
     request, caller, facts = _situation(programs, case)
-    circumstances = Circumstances(NOW_MS, case.change_freeze)
+    rate = Rate(case.rate.last_hour, case.rate.last_day, case.rate.spent_last_day)
+    circumstances = Circumstances(
+        NOW_MS, case.change_freeze, rate=rate, spends=case.rate.spends, open_incident=case.open_incident
+    )
     return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
 
 
@@ -216,5 +230,5 @@ def _default(kind: str) -> JsonValue:
 def _param(field: Input) -> JsonValue:
     if field.enum:
         return field.enum[0]
-    values: dict[str, JsonValue] = {"string": "text", "integer": 1, "boolean": False, "array": []}
+    values: dict[str, JsonValue] = {"string": "text", "secret": "text", "integer": 1, "boolean": False, "array": []}
     return values[field.type]

@@ -33,10 +33,27 @@ _STATUS: TypeAdapter[Status] = TypeAdapter(Status)
 
 
 @dataclass(frozen=True, slots=True)
+class PlanStep:
+    """Which step of which plan an action is.
+
+    `fence` is the plan's own: once somebody took the plan over, it commits no more steps.
+    """
+
+    id: str
+    fence: int
+    position: int
+    size: int
+    key: str
+    wave: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """A request on its way. `result` is the last answer that its agent was given or would be given.
 
     `first` is true while this process knows that the call had no earlier action; a stored action does not say.
+    `preview`: decide and look, change nothing. `plan` is how far a plan is; `step` is set for an action that is a step
+    of one; `undoes` names the action that this one takes back. `sent_ms` is when its first intent was committed.
     """
 
     id: str
@@ -52,6 +69,16 @@ class Action:
     expires_ms: int = 0
     held_until_ms: int = 0
     first: bool = False
+    preview: bool = False
+    plan: bytes | None = None
+    step: PlanStep | None = None
+    undoes: str | None = None
+    sent_ms: int = 0
+
+    @property
+    def watched(self) -> str:
+        """The id that an agent waits for: the plan's, for a step."""
+        return self.step.id if self.step else self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,7 @@ def unpack_request(data: bytes) -> ActionRequest:
     """The request from its JSON; its digests are computed anew."""
     fields = orjson.loads(data)
     del fields["action_digest"], fields["call_key"]
+    fields["late"] = tuple(fields.get("late", ()))
     return ActionRequest(**fields)
 
 

@@ -4,10 +4,10 @@ Correctness lives in these transitions, never in who called them. receipts/READM
 """
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import orjson
@@ -15,14 +15,14 @@ from pydantic import JsonValue
 
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
-from contracts.http_request import HttpRequest
 from contracts.observation import Observation
+from contracts.request import ActionRequest
 from policies.approval import SignedApproval
-from policies.decision import Permitted
-from policies.principal import Key, key_kind
+from policies.decision import Rate
 from receipts.action import (
     Action,
     Intent,
+    PlanStep,
     Status,
     pack_caller,
     pack_observation,
@@ -33,6 +33,11 @@ from receipts.action import (
     unpack_observation,
     unpack_request,
 )
+from receipts.conclusion import Conclusion, beside
+from receipts.controls import Controls
+from receipts.handles import Handles, use
+from receipts.intention import Intention, rate_of, require_room
+from receipts.registry import Registry
 from receipts.signing import Signer
 from receipts.sqlite import Conflict, Row, Store, Txn, Work, blob, integer
 from receipts.statement import Notary, Sealed
@@ -42,8 +47,8 @@ LEASE_MARGIN_MS = 1_000
 MAX_PENDING_PER_PAIR = 5
 MAX_PENDING_PER_TENANT = 50
 _ACTION = (
-    "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms"
-    " FROM actions"
+    "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
+    " plan_id, position, undoes, plan, sent_ms FROM actions"
 )
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
 
@@ -51,71 +56,25 @@ _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FR
 class Journal:
     """Every transition of every action. The store's owner has exactly one."""
 
-    def __init__(self, store: Store, signer: Signer) -> None:
+    def __init__(self, store: Store, signer: Signer, secret_key: Path | None = None) -> None:
         self.store = store
-        self._tenant_keys: dict[str, bytes] = {
-            str(tenant): blob(key) for tenant, key in store.read("SELECT tenant, key FROM tenant_keys")
-        }
-        self.notary = Notary(signer, store.origin, self._tenant_key)
-        self.release = ""
-        self.epoch = 0
+        self.controls = Controls(store)
+        self.registry = Registry(store, self.controls)
+        self.notary = Notary(signer, store.origin, self.registry.tenant_key)
+        self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}
         self._watchers: dict[str, set[asyncio.Future[None]]] = {}
 
-    # -- what lives beside the actions ------------------------------------------------------------------------------
+    @property
+    def release(self) -> str:
+        """The digest of the live release."""
+        return self.registry.release
 
-    async def activate(
-        self, release: str, tenants: Sequence[str], versions: Sequence[tuple[str, int, str]], sealed: Sealed
-    ) -> None:
-        """Make a release the live one: from now on only it can commit an intent."""
-        missing = {t: os.urandom(32) for t in tenants if t not in self._tenant_keys}
-
-        def work(txn: Txn) -> int:
-            for tenant, key in missing.items():
-                txn.write("INSERT INTO tenant_keys VALUES (?, ?)", tenant, key)
-            for name, version, digest in versions:
-                txn.write("INSERT OR IGNORE INTO contract_versions VALUES (?, ?, ?)", name, version, digest, rows=None)
-            if txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
-                sealed.insert(txn)  # a restart with the same release needs no second statement
-            epoch = _epoch(txn) + 1
-            txn.write("INSERT OR REPLACE INTO meta VALUES ('release', ?)", release)
-            txn.write("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", str(epoch))
-            return epoch
-
-        self.epoch = await self.store.write(work)
-        self._tenant_keys.update(missing)
-        self.release = release
-
-    def suffix(self, name: str, version: int, digest: str) -> str:
-        """`` or `+` and 8 hex digits: other content was released before under this name and version."""
-        rows = self.store.read(
-            "SELECT digest FROM contract_versions WHERE name = ? AND version = ? ORDER BY rowid", name, version
-        )
-        return f"+{digest[:8]}" if rows and rows[0][0] != digest else ""
-
-    async def link_key(self, key: Key, sealed: Sealed) -> None:
-        """Link a public key to a person, by a logged `key` statement."""
-
-        def work(txn: Txn) -> None:
-            txn.write("INSERT INTO keys VALUES (?, ?, ?, ?, 0)", key.keyid, key.public, key.person, key.kind)
-            sealed.insert(txn)
-
-        await self.store.write(work)
-
-    async def revoke_key(self, keyid: str, sealed: Sealed) -> None:
-        """Revoke a key, by a logged `key` statement; raises `Conflict` when it is not linked."""
-
-        def work(txn: Txn) -> None:
-            txn.write("UPDATE keys SET revoked = 1 WHERE keyid = ? AND revoked = 0", keyid)
-            sealed.insert(txn)
-
-        await self.store.write(work)
-
-    def keys(self) -> dict[str, Key]:
-        """Every linked key."""
-        rows = self.store.read("SELECT keyid, public, person, kind, revoked FROM keys")
-        return {str(r[0]): Key(str(r[0]), blob(r[1]), str(r[2]), key_kind(r[3]), bool(r[4])) for r in rows}
+    @property
+    def epoch(self) -> int:
+        """The live control epoch."""
+        return self.controls.epoch
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -144,8 +103,39 @@ class Journal:
         return _action(rows[0]) if rows else None
 
     def active(self) -> list[Action]:
-        """Every action that has not ended."""
-        return [_action(row) for row in self.store.read(f"{_ACTION} WHERE state <> 'ended' ORDER BY created_ms")]
+        """Every action that has not ended; the steps of a plan are their plan's business."""
+        return [
+            _action(row)
+            for row in self.store.read(f"{_ACTION} WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms")
+        ]
+
+    def steps(self, plan_id: str) -> list[Action]:
+        """The actions that a plan has made so far, in order."""
+        return [_action(r) for r in self.store.read(f"{_ACTION} WHERE plan_id = ? ORDER BY rowid", plan_id)]
+
+    def left(self, action_id: str) -> Observation | None:
+        """The state that a confirmed action left behind."""
+        rows = self.store.read(
+            "SELECT after FROM intents WHERE action_id = ? AND after IS NOT NULL ORDER BY attempt DESC", action_id
+        )
+        return unpack_observation(blob(rows[0][0])) if rows else None
+
+    def being_undone(self, action_id: str) -> bool:
+        """Is an undo of this action under way? It settles first."""
+        return bool(self.store.read("SELECT 1 FROM actions WHERE undoes = ? AND state <> 'ended'", action_id))
+
+    def is_ours(self, action_id: str) -> bool:
+        """Is the change of a confirmed action tied to our own request?"""
+        return bool(self.store.read("SELECT 1 FROM intents WHERE action_id = ? AND ours = 1", action_id))
+
+    def before(self, action_id: str) -> Observation | None:
+        """The state before an action's last attempt."""
+        rows = self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
+        return unpack_observation(blob(rows[0][0])) if rows else None
+
+    def rate(self, tenant: str, agent: str, contract: str) -> Rate:
+        """How often and for how much, with what is in flight or in doubt."""
+        return rate_of(self.store.read, tenant, agent, contract, self.store.now_ms())
 
     def lease_ended(self, action_id: str) -> bool:
         """May a running action be taken over?"""
@@ -192,6 +182,10 @@ class Journal:
             raise AilyusError("internal", "the journal's request is not the one that its intent names")
         return MayObserve(action.request, time.monotonic() + seconds)
 
+    def may_check(self, plan: ActionRequest, seconds: float) -> MayObserve:
+        """Leave to look at a plan's health, with the reads that its author declared."""
+        return MayObserve(plan, time.monotonic() + seconds)
+
     # -- transitions ------------------------------------------------------------------------------------------------
 
     async def ask(
@@ -212,19 +206,27 @@ class Journal:
             )
             if integer(pair) >= MAX_PENDING_PER_PAIR or integer(tenant) >= MAX_PENDING_PER_TENANT:
                 raise AilyusError("too_many_pending", "too many requests wait for a person")
-            self._insert(txn, action, "waiting", "approval_required", result, asked=asked, expires_ms=expires_ms)
+            self.insert(txn, action, "waiting", "approval_required", result, asked=asked, expires_ms=expires_ms)
             sealed.insert(txn)
 
-        await self._write(action.id, work)
+        await self.write((action.id,), work)
 
     async def end(
         self, action: Action, sealed: Sealed, status: Status, result: Mapping[str, JsonValue], held_until_ms: int
     ) -> None:
         """new, waiting or ready → ended, with nothing sent."""
+        await self.write((action.id, action.watched), self.ending(action, sealed, status, result, held_until_ms))
+
+    def ending(
+        self, action: Action, sealed: Sealed, status: Status, result: Mapping[str, JsonValue], held_until_ms: int
+    ) -> Work[None]:
+        """The same, as work for a commit that a plan shares with its next step."""
 
         def work(txn: Txn) -> None:
+            if action.step:
+                self.hold_plan(txn, action.step, txn.now_ms)
             if action.state == "new":
-                self._insert(txn, action, "ended", status, result, held_until_ms=held_until_ms)
+                self.insert(txn, action, "ended", status, result, held_until_ms=held_until_ms)
             else:
                 txn.write(
                     "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
@@ -239,7 +241,7 @@ class Journal:
                 )
             sealed.insert(txn)
 
-        await self._write(action.id, work)
+        return work
 
     async def approve(self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool) -> None:
         """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing."""
@@ -265,81 +267,94 @@ class Journal:
             )
             sealed.insert(txn)
 
-        await self._write(action.id, work)
+        await self.write((action.id,), work)
 
-    async def intend(
-        self,
-        action: Action,
-        permitted: Permitted,
-        before: Observation,
-        sealed: Sealed,
-        http: HttpRequest,
-        approvals: Sequence[SignedApproval],
-        *,
-        decided_under: tuple[str, int],
-        route: int,
-        attempt: int,
-        timeout_ms: int,
-        settle_ms: int,
-        deadline_ms: int,
-        result: Mapping[str, JsonValue],
-    ) -> Dispatch:
+    async def intend(self, intention: Intention, earlier: Sequence[Work[None]] = ()) -> Dispatch:
         """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on.
 
-        `decided_under` is the release digest and the control epoch under which Cedar said yes: both must still be live.
+        `earlier` is committed with it: what a plan's steps before this one ended with.
         """
-        del permitted  # its type is the promise that Cedar said yes
         monotonic = time.monotonic()
-        request = action.request
+        action, request = intention.action, intention.action.request
 
         def work(txn: Txn) -> int:
-            txn.require_clock()
-            if deadline_ms - timeout_ms - txn.now_ms > 60_000 or txn.now_ms >= deadline_ms:
-                raise Conflict
-            fence = self._claim(txn, action, result, deadline_ms, decided_under)
-            for approval in approvals:
-                txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, action.id, fence)
-            if attempt > 1:
-                txn.write(
-                    "UPDATE intents SET state = 'failed' WHERE action_id = ? AND state = 'intent' AND fence = ?",
-                    action.id,
-                    action.fence,
-                )
-            txn.write(
-                "INSERT INTO intents VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?)",
-                action.id,
-                attempt,
-                route,
-                fence,
-                decided_under[1],
-                deadline_ms,
-                settle_ms,
-                request.action_digest,
-                request.target_digest,
-                http.digest,
-                pack_observation(before),
-                sealed.index.id,
-            )
-            sealed.insert(txn)
-            return fence
+            for before in earlier:
+                before(txn)
+            return self._intend(txn, intention)
 
-        fence = await self._write(action.id, work)
+        fence = await self.write((action.id, action.watched), work)
         self._fences[action.id] = fence
+        if earlier:
+            self.controls.refresh_if_newer(self.controls.epoch)
         return Dispatch(
             action_id=action.id,
             request=request,
             action_digest=request.action_digest,
             target_digest=request.target_digest,
             step=1,
-            attempt=attempt,
-            route=route,
+            attempt=intention.attempt,
+            route=intention.route,
             fence=fence,
-            epoch=decided_under[1],
-            deadline_ms=deadline_ms,
-            deadline_monotonic=monotonic + (deadline_ms - self.store.now_ms()) / 1000,
+            epoch=intention.decided_under[1],
+            deadline_ms=intention.deadline_ms,
+            deadline_monotonic=monotonic + (intention.deadline_ms - self.store.now_ms()) / 1000,
             idempotency_key=f"{action.id}-1",
-            settle_ms=settle_ms,
-            http=http,
+            settle_ms=intention.settle_ms,
+            http=intention.http,
+        )
+
+    def _intend(self, txn: Txn, wanted: Intention) -> int:
+        txn.require_clock()
+        action, request = wanted.action, wanted.action.request
+        if wanted.deadline_ms - wanted.timeout_ms - txn.now_ms > 60_000 or txn.now_ms >= wanted.deadline_ms:
+            raise Conflict
+        if wanted.attempt > 1:
+            txn.write(
+                "UPDATE intents SET state = 'failed' WHERE action_id = ? AND state = 'intent' AND fence = ?",
+                action.id,
+                action.fence,
+            )
+        if action.step:
+            self.hold_plan(txn, action.step, wanted.deadline_ms)
+        require_room(txn, wanted)
+        fence = self._claim(txn, action, wanted.result, wanted.deadline_ms, wanted.decided_under, wanted.spent)
+        user = action.step.id if action.step else action.id
+        for approval in wanted.approvals:
+            txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
+        use(txn, request, action.step.id if action.step else None, action.id, wanted.http.handles)
+        txn.write(
+            "INSERT INTO intents (action_id, step, attempt, route, fence, epoch, state, deadline_ms, settle_ms,"
+            " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms)"
+            " VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            action.id,
+            wanted.attempt,
+            wanted.route,
+            fence,
+            wanted.decided_under[1],
+            wanted.deadline_ms,
+            wanted.settle_ms,
+            request.action_digest,
+            request.target_digest,
+            wanted.http.digest,
+            pack_observation(wanted.before),
+            wanted.sealed.index.id,
+            request.connection,
+            wanted.lock,
+            txn.now_ms,
+        )
+        wanted.sealed.insert(txn)
+        return fence
+
+    def hold_plan(self, txn: Txn, step: PlanStep, deadline_ms: int) -> None:
+        """Inside a step's commit: its plan still is whose it was, and stays so until the step's deadline."""
+        # INVARIANT: the steps of a plan that was taken over match no row
+        txn.write(
+            "UPDATE actions SET lease_until_ms = max(lease_until_ms, ?), updated_ms = ?"
+            " WHERE id = ? AND fence = ? AND state = 'running'",
+            deadline_ms + LEASE_MARGIN_MS,
+            txn.now_ms,
+            step.id,
+            step.fence,
         )
 
     def _claim(
@@ -349,24 +364,31 @@ class Journal:
         result: Mapping[str, JsonValue],
         deadline_ms: int,
         decided_under: tuple[str, int],
+        spent: int = 0,
     ) -> int:
         """One guarded statement over id, state, fence, live release and control epoch; returns the new fence."""
         # INVARIANT: the release that decided, not whichever is live by now
         live = (decided_under[0], str(decided_under[1]))
         if action.state == "new":
-            self._insert(txn, action, "running", "running", result, fence=1, lease_ms=deadline_ms + LEASE_MARGIN_MS)
+            lease_ms = deadline_ms + LEASE_MARGIN_MS
+            self.insert(
+                txn, action, "running", "running", result, fence=1, lease_ms=lease_ms, sent_ms=txn.now_ms, spent=spent
+            )
             if not txn.query(f"SELECT 1 WHERE {_LIVE}", *live):
                 raise Conflict
             return 1
         txn.write(
             "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"
-            " result = ?, release = ?, updated_ms = ?"
+            " result = ?, release = ?, updated_ms = ?, spent = ?,"
+            " sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
             " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"
             # INVARIANT: what another owner has under lease is left alone
             f" AND (lease_until_ms <= ? OR ?) AND {_LIVE}",
             deadline_ms + LEASE_MARGIN_MS,
             orjson.dumps(result),
             self.release,
+            txn.now_ms,
+            spent,
             txn.now_ms,
             action.id,
             action.fence,
@@ -404,41 +426,60 @@ class Journal:
             )
             return action.fence + 1
 
-        fence = await self._write(action.id, work)
+        fence = await self.write((action.id,), work)
         self._fences[action.id] = fence
         return fence
 
-    async def conclude(
-        self,
-        dispatch_fence: int,
-        action_id: str,
-        sealed: Sealed,
-        status: Status,
-        result: Mapping[str, JsonValue],
-        held_until_ms: int,
-    ) -> None:
+    async def conclude(self, conclusion: Conclusion) -> None:
         """running → ended: outcome, receipt and its proof in one commit. An old owner's write matches no row."""
+        await self.commit(conclusion.action, [self.concluding(conclusion)])
+
+    def concluding(self, end: Conclusion) -> Work[None]:
+        """The same, as work for a commit that a plan shares with its next step."""
 
         def work(txn: Txn) -> None:
+            action = end.action
             txn.write(
-                "UPDATE intents SET state = ? WHERE action_id = ? AND fence = ? AND state = 'intent'",
-                "escalated" if status == "unknown" else "done",
-                action_id,
-                dispatch_fence,
+                "UPDATE intents SET state = ?, after = ?, ours = ?"
+                " WHERE action_id = ? AND fence = ? AND state = 'intent'",
+                "escalated" if end.status == "unknown" else "done",
+                pack_observation(end.after) if end.after else None,
+                int(end.ours),
+                action.id,
+                action.fence,
             )
             txn.write(
-                "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
-                " WHERE id = ? AND fence = ? AND state = 'running'",
-                status,
-                orjson.dumps(result),
-                held_until_ms,
+                "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
+                " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",
+                end.status,
+                orjson.dumps(end.result),
+                end.held_until_ms,
                 txn.now_ms,
-                action_id,
-                dispatch_fence,
+                int(end.strike),
+                action.id,
+                action.fence,
             )
-            sealed.insert(txn)
+            if action.step:
+                self.hold_plan(txn, action.step, txn.now_ms)
+            end.sealed.insert(txn)
+            beside(txn, end)
 
-        await self._write(action_id, work)
+        return work
+
+    async def commit(self, action: Action, works: Sequence[Work[None]]) -> None:
+        """Several transitions of one action, or of one plan and its steps, in one commit."""
+
+        def work(txn: Txn) -> None:
+            for one in works:
+                one(txn)
+
+        epoch = self.controls.epoch
+        await self.write((action.id, action.watched), work)
+        self.forget(action.id)
+        self.controls.refresh_if_newer(epoch)
+
+    def forget(self, action_id: str) -> None:
+        """Nothing of this action is sent any more: its orders are void."""
         self._fences.pop(action_id, None)
         self._entered.pop(action_id, None)
 
@@ -459,6 +500,10 @@ class Journal:
         entered.add((dispatch.step, dispatch.attempt))
         return None
 
+    def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
+        """The value behind a handle, for an order whose committed intent used it up."""
+        return self.handles.open(handle, destination, dispatch.action_id)
+
     # -- waiting for a change ----------------------------------------------------------------------------------------
 
     async def changed(self, action_id: str, seconds: float) -> None:
@@ -474,7 +519,7 @@ class Journal:
                 if not waiters:
                     del self._watchers[action_id]
 
-    def _insert(
+    def insert(
         self,
         txn: Txn,
         action: Action,
@@ -487,12 +532,19 @@ class Journal:
         asked: bytes | None = None,
         expires_ms: int = 0,
         held_until_ms: int = 0,
+        sent_ms: int = 0,
+        spent: int = 0,
     ) -> None:
-        request = action.request
+        """Inside a commit: the row of an action that is new."""
+        request, step = action.request, action.step
+        named = request.kind == "write" and step is None and not action.preview and not action.undoes
         txn.write(
-            "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
+            " release, request, caller, asked, result, created_ms, updated_ms, expires_ms, held_until_ms, plan_id,"
+            " position, undoes, plan, connection, sent_ms, spent)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             action.id,
-            request.call_key if request.kind == "write" else None,
+            request.call_key if named else None,
             request.tenant,
             request.agent,
             request.person,
@@ -510,28 +562,26 @@ class Journal:
             txn.now_ms,
             expires_ms,
             held_until_ms,
+            step.id if step else None,
+            step.position if step else None,
+            action.undoes,
+            action.plan,
+            request.connection,
+            sent_ms,
+            spent,
         )
 
-    async def _write(self, action_id: str, work: Work[T]) -> T:
+    async def write(self, ids: Sequence[str], work: Work[T]) -> T:
+        """One commit; whoever waits for one of these actions is woken. A row that exists already is a `Conflict`."""
         try:
             result = await self.store.write(work)
         except sqlite3.IntegrityError as error:
             raise Conflict(str(error)) from None
-        for waiter in self._watchers.pop(action_id, ()):
-            if not waiter.done():
-                waiter.set_result(None)
+        for action_id in ids:
+            for waiter in self._watchers.pop(action_id, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
         return result
-
-    def _tenant_key(self, tenant: str) -> bytes:
-        try:
-            return self._tenant_keys[tenant]
-        except KeyError:
-            raise AilyusError("not_found", f"the tenant `{tenant}` is not part of the release") from None
-
-
-def _epoch(txn: Txn) -> int:
-    rows = txn.query("SELECT value FROM meta WHERE key = 'epoch'")
-    return int(str(rows[0][0])) if rows else 0
 
 
 def _action(row: Row) -> Action:
@@ -548,4 +598,8 @@ def _action(row: Row) -> Action:
         created_ms=integer(row[9]),
         expires_ms=integer(row[10]),
         held_until_ms=integer(row[11]),
+        plan=blob(row[15]) if row[15] is not None else None,
+        step=None if row[12] is None else PlanStep(str(row[12]), 0, integer(row[13]), 0, ""),
+        undoes=str(row[14]) if row[14] is not None else None,
+        sent_ms=integer(row[16]),
     )

@@ -1,16 +1,20 @@
 """Compare what was expected with what the source of truth says afterwards. Pure: the verdict and nothing else."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import JsonValue
 
-from contracts.expressions import Fault
+from adapters.secrets import MAX_SECRET
+from contracts.contract import Output
+from contracts.expressions import Fault, Template
 from contracts.observation import Execution, Observation
-from contracts.program import ABSENT, Program, lookup
+from contracts.program import ABSENT, Made, Program, lookup
 
-Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route"]
+Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
 
 
@@ -24,7 +28,10 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What became of one attempt. `changed` is None when it cannot be known."""
+    """What became of one attempt. `changed` is None when it cannot be known.
+
+    `orphan`: an object that we made and whose outputs are lost, as the outputs that can still be read from it.
+    """
 
     verdict: Verdict
     changed: bool | None
@@ -32,6 +39,7 @@ class Reconciliation:
     checks: tuple[Checked, ...]
     outputs: Mapping[str, JsonValue]
     reason: str
+    orphan: Mapping[str, JsonValue] | None = None
 
 
 def scope_of(
@@ -84,11 +92,15 @@ def reconcile(
     if execution.delivery in ("refused", "declined", "no_effect"):
         return _proven_without_effect(execution, checks, met)
     if execution.delivery == "in_doubt":
+        if program.made:
+            return _made(program, program.made, scope, checks, (before, after))
         return _probed(program, scope, execution, checks, met, steady, drifted(program, before, after))
     if met and drifted(program, before, after):
         return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
     if met:
-        return _confirmed(program, scope, execution, checks)
+        confirmed = _confirmed(program, scope, execution, checks)
+        lost = confirmed.verdict != "confirmed" and program.made is not None
+        return _made(program, program.made, scope, checks, (before, after)) if lost and program.made else confirmed
     if steady:
         return Reconciliation("not_applied", False, None, checks, {}, "the record is as it was")
     return Reconciliation("diverged", True, None, checks, {}, "the record changed, but not as expected")
@@ -127,26 +139,85 @@ def _probed(
     return Reconciliation("contended", None, None, checks, {}, "the record is neither as before nor as expected")
 
 
+def _made(
+    program: Program,
+    made: Made,
+    scope: Mapping[str, object],
+    checks: tuple[Checked, ...],
+    seen: tuple[Observation, Observation],
+) -> Reconciliation:
+    """The probe of an action whose target names what it makes: the difference of two lists.
+
+    Exactly one new object that is ours is found; with its outputs lost it is an orphan, never `confirmed`.
+    """
+    before, after = made.objects("before", scope), made.objects("after", scope)
+    if before is None or after is None:
+        return Reconciliation("contended", None, None, checks, {}, "the list of objects could not be read")
+    known = {str(o[made.id]) for o in before}
+    new = [o for o in after if str(o[made.id]) not in known]
+    if not new:
+        gone = known - {str(o[made.id]) for o in after}
+        if gone:
+            return Reconciliation("contended", None, None, checks, {}, "somebody else changed the record meanwhile")
+        return Reconciliation("again", False, None, checks, {}, "nothing new is there")
+    start, end = seen[0].at_ms // 1000 - 2, seen[1].at_ms // 1000 + 2
+    named = {"it": dict(new[0]), "window.start": _rfc3339(start), "window.end": _rfc3339(end)}
+    own = {k: v for k, v in scope.items() if k.startswith(("inputs.", "connection."))} | named
+    if len(new) > 1 or not made.ours.holds(own):
+        return Reconciliation("contended", None, "other", checks, {}, "something new is there that may not be ours")
+    found = _filled(made.outputs, own)
+    if isinstance(found, Fault):
+        return Reconciliation("contended", True, "ours", checks, {}, found.sentence)
+    if all(name in found for name, _ in program.outputs):
+        if all(c.met for c in checks):
+            return Reconciliation("confirmed", True, "ours", checks, found, "found by what it made")
+        return Reconciliation("contended", True, "ours", checks, {}, "what was made is not as expected")
+    return Reconciliation("orphan", True, "ours", checks, {}, "it was made, but its outputs are lost", found)
+
+
+def _rfc3339(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _confirmed(
     program: Program, scope: Mapping[str, object], execution: Execution, checks: tuple[Checked, ...]
 ) -> Reconciliation:
     outputs = outputs_of(program, scope)
     if isinstance(outputs, Fault):
         return Reconciliation("contended", True, None, checks, {}, outputs.sentence)
-    ours = execution.response is not None and (execution.response.request_id is not None or execution.keyed)
+    tied = program.ours is not None and program.ours.holds(scope)
+    ours = execution.response is not None and (execution.response.request_id is not None or execution.keyed or tied)
     sentence = "met when read back"
     return Reconciliation("confirmed", True, "ours" if ours else "state_only", checks, outputs, sentence)
 
 
 def outputs_of(program: Program, scope: Mapping[str, object]) -> dict[str, JsonValue] | Fault:
-    """All declared outputs, or the fault of the first that is missing: then nothing is `confirmed`."""
+    """All declared outputs, or the fault of the first that is missing or ill-formed: then nothing is `confirmed`."""
+    outputs = _filled(program.outputs, scope)
+    if isinstance(outputs, Fault):
+        return outputs
+    for name, declared in program.contract.outputs.items():
+        if isinstance(declared, Output) and not _formed(declared, outputs[name]):
+            return Fault(f"the output `{name}` is missing")
+    return outputs
+
+
+def _filled(templates: Sequence[tuple[str, Template]], scope: Mapping[str, object]) -> dict[str, JsonValue] | Fault:
     outputs: dict[str, JsonValue] = {}
-    for name, template in program.outputs:
+    for name, template in templates:
         value = template.filled(scope)
         if isinstance(value, Fault):
             return Fault(f"the output `{name}` is missing")
         outputs[name] = value
     return outputs
+
+
+def _formed(declared: Output, value: JsonValue) -> bool:
+    if declared.secret is not None:
+        return isinstance(value, str) and 0 < len(value) <= MAX_SECRET
+    if declared.pattern is not None:
+        return isinstance(value, str) and re.fullmatch(declared.pattern, value) is not None
+    return declared.enum is None or value in declared.enum
 
 
 def _unknown(program: Program) -> tuple[Checked, ...]:

@@ -22,12 +22,23 @@ CREATE TABLE actions (
   created_ms INTEGER NOT NULL,
   updated_ms INTEGER NOT NULL,
   expires_ms INTEGER NOT NULL DEFAULT 0,
-  held_until_ms INTEGER NOT NULL DEFAULT 0
+  held_until_ms INTEGER NOT NULL DEFAULT 0,
+  plan_id TEXT, -- the plan that this is a step of
+  position INTEGER, -- which unit of the plan
+  undoes TEXT, -- the action that this one takes back
+  plan BLOB, -- of a plan: its units and how far it is
+  connection TEXT NOT NULL DEFAULT '',
+  sent_ms INTEGER NOT NULL DEFAULT 0, -- when its first intent was committed
+  spent INTEGER NOT NULL DEFAULT 0, -- what it takes from a budget
+  strike INTEGER NOT NULL DEFAULT 0 -- 1: the target lied, or it ended diverged or unknown
 ) STRICT;
 -- INVARIANT: the same call, while it is open, is the same action.
 CREATE UNIQUE INDEX actions_open ON actions (call_key) WHERE state <> 'ended';
 CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NOT NULL;
 CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
+CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
+CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
+CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (
@@ -45,9 +56,17 @@ CREATE TABLE intents (
   request_digest TEXT NOT NULL,
   before BLOB NOT NULL,
   receipt_id TEXT NOT NULL,
+  connection TEXT NOT NULL DEFAULT '',
+  lock TEXT, -- the resource that nothing else may make objects on meanwhile
+  at_ms INTEGER NOT NULL DEFAULT 0,
+  after BLOB, -- the state that it left, which an undo must find unchanged
+  ours INTEGER NOT NULL DEFAULT 0, -- 1: the change is tied to our request
   PRIMARY KEY (action_id, step, attempt)
 ) STRICT;
 CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
+CREATE INDEX intents_connection ON intents (connection, at_ms);
+-- INVARIANT: what names the objects it makes is in flight at most once per resource.
+CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
 
 CREATE TABLE approvals (
   id TEXT PRIMARY KEY,
@@ -111,6 +130,53 @@ CREATE TABLE agents (
 ) STRICT;
 -- What was released under each name and version, so that other content under the same version is never silent.
 CREATE TABLE contract_versions (name TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (name, version, digest)) STRICT;
+
+-- What a person or the breaker stopped. A lifted row stays, so that a streak counts only from there.
+CREATE TABLE halts (
+  id TEXT PRIMARY KEY,
+  scope TEXT NOT NULL CHECK (scope IN ('all', 'connection', 'contract', 'agent')),
+  name TEXT NOT NULL,
+  allow_undo INTEGER NOT NULL,
+  by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  lifted_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX halts_live ON halts (scope, name) WHERE lifted_ms IS NULL;
+
+-- An unresolved diverged or unknown outcome on a resource (a pseudonym).
+CREATE TABLE incidents (action_id TEXT PRIMARY KEY, resource TEXT NOT NULL, at_ms INTEGER NOT NULL, resolved_ms INTEGER) STRICT;
+
+-- Who was told, when, and whether somebody took it on.
+CREATE TABLE escalations (
+  id TEXT PRIMARY KEY,
+  action_id TEXT NOT NULL,
+  route TEXT NOT NULL,
+  tried INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL,
+  next_ms INTEGER NOT NULL,
+  delivered_ms INTEGER,
+  acknowledged_ms INTEGER,
+  acknowledged_by TEXT
+) STRICT;
+CREATE INDEX escalations_open ON escalations (next_ms) WHERE acknowledged_ms IS NULL;
+
+-- Secrets on their way, sealed (AES-256-GCM). `sealed` is null once the value is gone.
+CREATE TABLE handles (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  person TEXT NOT NULL,
+  plan_id TEXT,
+  made_by TEXT NOT NULL,
+  destinations TEXT NOT NULL,
+  sealed BLOB,
+  expires_ms INTEGER NOT NULL
+) STRICT;
+-- INVARIANT: a handle is used once per destination.
+CREATE TABLE handle_uses (handle TEXT NOT NULL, destination TEXT NOT NULL, action_id TEXT NOT NULL, PRIMARY KEY (handle, destination)) STRICT, WITHOUT ROWID;
+
+-- When to look again at what was confirmed.
+CREATE TABLE rechecks (action_id TEXT NOT NULL, due_ms INTEGER NOT NULL, done_ms INTEGER, PRIMARY KEY (action_id, due_ms)) STRICT;
 
 -- Stable, documented views (receipts/README.md).
 CREATE VIEW receipts AS

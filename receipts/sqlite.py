@@ -27,7 +27,7 @@ from receipts.signing import Envelope, Signer
 T = TypeVar("T")
 Value = str | int | bytes | None
 Row = tuple[Value, ...]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
@@ -324,8 +324,11 @@ class Store:
                 schema = files("receipts").joinpath("schema.sql").read_text()
                 connection.executescript(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
                 os.chmod(self.path, 0o600)
-            elif version != SCHEMA_VERSION:
+            elif not 1 <= version <= SCHEMA_VERSION:
                 raise AilyusError("store_corrupt", f"the store has version {version}, not {SCHEMA_VERSION}")
+            for step in range(version + 1, SCHEMA_VERSION + 1) if version else ():
+                change = files("receipts").joinpath("migrations", f"{step}.sql").read_text()
+                connection.executescript(f"BEGIN IMMEDIATE;{change};PRAGMA user_version = {step};COMMIT;")
         except sqlite3.DatabaseError as error:
             raise AilyusError("store_corrupt", f"the store does not open: {str(error).lower()}") from None
         return connection

@@ -18,7 +18,9 @@ from policies.decision import Record
 from receipts.signing import Envelope, Signer
 from receipts.sqlite import Index, Txn
 
-Kind = Literal["intent", "outcome", "decision", "key", "release", "agent", "state"]
+Kind = Literal[
+    "intent", "outcome", "decision", "key", "release", "agent", "state", "halt", "escalation", "resolution", "recheck"
+]
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
 LIMITS: tuple[JsonValue, ...] = (

@@ -150,7 +150,7 @@ class Api:
 
     async def keys(self, request: Request) -> object:
         """Every key and whose it is."""
-        keys = self._pipeline().journal.keys().values()
+        keys = self._pipeline().journal.registry.keys().values()
         return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
 
     async def revoke_key(self, request: Request) -> object:
@@ -160,7 +160,7 @@ class Api:
         facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}
         sealed = journal.notary.seal_plain("key", new_id("rcp"), "", {keyid: keyid * 2}, journal.store.now_ms(), facts)
         try:
-            await journal.revoke_key(keyid, sealed)
+            await journal.registry.revoke_key(keyid, sealed)
         except Conflict:
             raise AilyusError("not_found", f"no key `{keyid}` is linked", hint="`ailyus approval keys`") from None
         return {}
@@ -175,7 +175,7 @@ async def link_key(pipeline: Pipeline, new: NewKey) -> None:
     if new.kind == "development" and not release.development:
         raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
     public = bytes.fromhex(new.public)
-    key, known = Key(keyid_of(public), public, new.person, new.kind), pipeline.journal.keys()
+    key, known = Key(keyid_of(public), public, new.person, new.kind), pipeline.journal.registry.keys()
     if key.keyid in known:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
     notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
@@ -188,7 +188,7 @@ async def link_key(pipeline: Pipeline, new: NewKey) -> None:
         "holder": who,
     }
     sealed = notary.seal_plain("key", new_id("rcp"), person.tenant, {key.keyid: key.keyid * 2}, at, facts)
-    await pipeline.journal.link_key(key, sealed)
+    await pipeline.journal.registry.link_key(key, sealed)
 
 
 def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

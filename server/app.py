@@ -67,7 +67,6 @@ class App:
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self._activate(self.pipeline.release)
-        self.pipeline.epoch = self.journal.epoch
         await self._link_seeded_keys()
         self._write_roots()
         await self.driver.start()
@@ -110,17 +109,17 @@ class App:
         evidence["schema"] = release.decider.bundle.schema_text.encode()
         sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, facts, evidence)
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
-        await self.journal.activate(release.digest, tenants, versions, sealed)
+        await self.journal.registry.activate(release.digest, tenants, versions, sealed)
 
     def _label(self, name: str, version: int, digest: str) -> str:
-        suffix = self.journal.suffix(name, version, digest)
+        suffix = self.journal.registry.suffix(name, version, digest)
         if suffix:
             log.warning("contract_changed", contract=name, version=version, hint="give changed content a new version")
         return f"{version}{suffix}"
 
     async def _link_seeded_keys(self) -> None:
         """Keys that `init` made are linked once; in other workspaces people enrol theirs."""
-        known = self.journal.keys()
+        known = self.journal.registry.keys()
         for path in sorted((self.workspace.private / "keys").glob("*.pub")):
             seeded = NewKey.model_validate_json(path.read_bytes())
             public = bytes.fromhex(seeded.public)

@@ -15,13 +15,12 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from contracts.observation import Execution
-from receipts.action import Action, Intent
+from receipts.action import Action
 from receipts.journal import LEASE_MARGIN_MS
-from receipts.signing import Envelope
-from receipts.sqlite import Conflict, blob
+from receipts.sqlite import Conflict
 from server.answers import Answer
-from server.pipeline import Pipeline, Sent
+from server.pipeline import Pipeline
+from server.steps import died, verify_intent
 
 SWEEP_SECONDS = 0.5
 STATE_SECONDS = 300.0
@@ -65,12 +64,24 @@ class Driver:
         key = action.request.call_key if action.request.kind == "write" else action.id
         if pipeline.is_carrying(key):
             return None
+        journal, release = pipeline.journal, pipeline.release
+        if action.plan is not None:
+            return self._drive_plan(pipeline, key, action)
         if action.state == "ready":
-            return pipeline.carry(key, action, pipeline.perform(action))
-        if action.request.contract not in pipeline.release.catalog.programs and action.state == "running":
+            halted = journal.controls.halted(action.request)
+            return None if halted else pipeline.carry(key, action, pipeline.act(action))
+        if action.request.contract not in release.catalog.programs and action.state == "running":
             return None  # without its contract nothing can be read back: it stays open, and `ailyus doctor` counts it
-        if action.state == "running" and pipeline.journal.lease_ended(action.id):
+        if action.state == "running" and journal.lease_ended(action.id) and not journal.being_undone(action.id):
             return pipeline.carry(key, action, self._recover(action))
+        return None
+
+    def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[Answer] | None:
+        plans = pipeline.plans
+        if action.state == "ready" and not plans.is_halted(action):
+            return pipeline.carry(key, action, plans.perform(action))
+        if action.state == "running" and pipeline.journal.lease_ended(action.id) and plans.is_known(action):
+            return pipeline.carry(key, action, plans.recover(action))
         return None
 
     async def _recover(self, action: Action) -> Answer:
@@ -79,31 +90,11 @@ class Driver:
         intent = pipeline.journal.open_intent(action.id)
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
-        self._verify(intent)
+        verify_intent(pipeline.steps, intent.receipt_id, intent.action_digest)
         wait_ms = max(0, intent.deadline_ms - pipeline.journal.store.now_ms()) + intent.settle_ms
         fence = await pipeline.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS)
-        return await pipeline.finish(self._in_doubt(action, intent, fence))
-
-    def _in_doubt(self, action: Action, intent: Intent, fence: int) -> Sent:
-        taken = replace(intent, fence=fence)
-        fault = "the process that sent it died"
-        execution = Execution(
-            intent.route, intent.attempt, "in_doubt", intent.deadline_ms, intent.deadline_ms, "", "", "", fault=fault
-        )
-        return Sent(replace(action, fence=fence), taken, intent.before, execution, (execution,))
-
-    def _verify(self, intent: Intent) -> None:
-        """What goes on is built from the signed intent: its signature and its action digest are checked again."""
-        store = self._pipeline().journal.store
-        rows = store.read("SELECT envelope FROM statements WHERE id = ?", intent.receipt_id)
-        envelope = Envelope.decode(blob(rows[0][0])) if rows else None
-        named = f'"actionDigest":"{intent.action_digest}"'.encode()
-        if (
-            envelope is None
-            or not envelope.holds({store.signer.keyid: store.signer.public})
-            or named not in envelope.payload
-        ):
-            raise AilyusError("store_corrupt", f"the signed intent of `{intent.action_id}` does not hold")
+        taken = replace(action, fence=fence)
+        return await pipeline.finish(pipeline.sent_before(taken, replace(intent, fence=fence), died(intent)))
 
     async def _run(self) -> None:
         said = time.monotonic()
@@ -112,6 +103,7 @@ class Driver:
             try:
                 self.sweep()
                 await self._expire_waiting()
+                await self._pipeline().journal.handles.forget_expired()
                 if time.monotonic() - said >= STATE_SECONDS:
                     said = time.monotonic()
                     await self.say_state()

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from contracts.observation import Observation
-from contracts.program import Program
-from contracts.target import Target
-from policies.approval import Binding, Bystanders, Rules, SignedApproval, count, refusal
-from policies.decision import ApprovalRequired, Denied, Permitted, establish
+from policies.approval import Binding, SignedApproval, count
+from policies.decision import ApprovalRequired, Denied, establish
 from receipts.action import Action, Status
+from receipts.plan_rows import PlanRows
 from receipts.sqlite import Conflict
 from receipts.statement import About
 from server import answers
 from server.pipeline import Pipeline
-from server.requests import Asked, asked_now, holds_role
+from server.requests import Asked, Weighed, fault_of
 
 VALID_MS = 900_000
 """How long a signed decision may wait to be used."""
@@ -27,11 +25,12 @@ class Now:
     """An open request and everything it is compared with, looked at afresh."""
 
     action: Action
-    program: Program
-    target: Target
-    before: Observation
-    required: ApprovalRequired
-    asked: Asked
+    weighed: Weighed
+
+    @property
+    def asked(self) -> Asked:
+        """What would be asked now."""
+        return self.weighed.asked
 
 
 class Inbox:
@@ -77,31 +76,30 @@ class Inbox:
         if journal.used_by(signed.id):
             raise AilyusError("used", "this approval was used already")
         now = await self._look(signed.binding.subject.action_id)
-        action, facts = now.action, now.required.facts
-        circumstances = self._pipeline().circumstances(action)
-        bystanders = Bystanders(action.request.person, action.request.owner, release.author)
-        rules = Rules(release.development, facts.environment, action.request.risk, action.request.boundary)
-        code = refusal(signed, now.asked.subject, journal.keys(), bystanders, rules, circumstances.now_ms, False)
+        action, at = now.action, journal.store.now_ms()
+        code = fault_of(release, action, now.weighed, signed, journal.registry.keys(), at, False)
         wanted = {role for need in now.asked.subject.needs for role, _ in need}
-        if code is None and (
-            signed.binding.role not in wanted or not holds_role(release, action, facts, circumstances, signed)
-        ):
+        if code is None and signed.binding.role not in wanted:
             code = "wrong_role"
         if code:
             raise AilyusError(code, f"the approval does not count: {code.replace('_', ' ')}")
         if signed.binding.verdict == "refuse":
             return await self._refuse(now, signed)
         given = [*journal.approvals(action.id), signed]
-        roles, oldest = count(given, circumstances.now_ms)
-        again = release.decider.decide(action.request, action.caller, facts, circumstances, roles, oldest)
-        ready = isinstance(again, Permitted)
+        roles, oldest = count(given, at)
+        ready = now.weighed.permits(release, action.caller, roles, oldest)
         await self._record(now, signed, ready)
         if ready:
             self._wake(action.id)
         return "ready" if ready else "waiting"
 
     async def cancel(self, action_id: str) -> None:
-        """End a request that waits."""
+        """End a request that waits, or a running plan at its next step's border."""
+        known = self._pipeline().journal.get(action_id)
+        if known is not None and known.plan is not None and known.state in ("running", "ready"):
+            await PlanRows(self._pipeline().journal).wish_end(action_id)
+            self._wake(action_id)
+            return
         action = self._waiting(action_id)
         await self._close(action, "cancelled", "")
 
@@ -130,22 +128,13 @@ class Inbox:
             evidence=evidence,
         )
         answer = answers.closed(action, receipt, status, cause)
-        program = pipeline.release.catalog.programs.get(action.request.contract)
-        held = program.contract.refused_hold if program and status == "refused" else 0
+        held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
         await journal.end(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
 
     async def _record(self, now: Now, signed: SignedApproval, ready: bool) -> None:
         pipeline, action = self._pipeline(), now.action
-        facts = now.required.facts
-        about = About(
-            action.request,
-            action.id,
-            pipeline.release.digest,
-            pipeline.release.governed,
-            facts.resource_type,
-            facts.resource_id,
-            facts.label,
-        )
+        single = now.weighed.parts[0].facts if action.plan is None else None
+        about = pipeline.steps.about(action, single)
         journal = pipeline.journal
         sealed = journal.notary.seal(
             "decision",
@@ -185,6 +174,8 @@ class Inbox:
         release, action = pipeline.release, self._waiting(action_id)
         if pipeline.journal.store.now_ms() > action.expires_ms:
             raise AilyusError("expired", "the request is past its time")
+        if action.plan is not None:
+            return Now(action, await pipeline.plans.looked_again(action))
         program, target = release.catalog.programs.get(action.request.contract), release.target(action.request)
         if program is None or target is None or target.digest != action.request.target_digest:
             raise AilyusError("target_changed", "the connection is not the one that was asked about")
@@ -194,12 +185,9 @@ class Inbox:
         if isinstance(look, Denied):
             raise AilyusError("policy_changed", "the policies no longer allow it")
         before = await pipeline.adapter.observe(look)
-        facts = establish(program, action.request, target, before)
-        if isinstance(facts, Denied):
+        if isinstance(establish(program, action.request, target, before), Denied):
             raise AilyusError("state_changed", "the record cannot be read as it was")
-        circumstances = pipeline.circumstances(action)
-        decision = release.decider.decide(action.request, action.caller, facts, circumstances)
+        decision = pipeline.steps.decide(action, program, target, before)
         if not isinstance(decision, ApprovalRequired):
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")
-        asked = asked_now(release, action, program, target, before, decision)
-        return Now(action, program, target, before, decision, asked)
+        return Now(action, pipeline.weighed(action, program, target, before, decision))

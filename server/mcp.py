@@ -107,7 +107,7 @@ class Gateway:
         action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
         deadline = journal.store.now_ms() + (wait if isinstance(wait, int) else 0) * 1000
         while True:
-            action = journal.get(action_id)
+            action = journal.get(action_id) or self._pipeline().carried(action_id)
             # INVARIANT: nobody reads another principal's action; a foreign id is not found.
             mine = action is not None and (action.request.tenant, action.request.agent, action.request.person) == (
                 caller.tenant,
@@ -118,7 +118,9 @@ class Gateway:
                 raise AilyusError("not_found", "there is no such action that you may see", field="/action_id")
             left = (deadline - journal.store.now_ms()) / 1000
             if action.state == "ended" or left <= 0:
-                if action.state in ("ready", "running"):
+                if action.plan is not None and action.state in ("ready", "running"):
+                    return self._pipeline().plans.progress(action)
+                if action.state in ("new", "ready", "running"):
                     receipt = (action.result or {}).get("receipt_id")
                     return answers.running(action.id, receipt if isinstance(receipt, str) else None)
                 return dict(action.result or {})
@@ -164,8 +166,9 @@ class Gateway:
         return self._agents.caller(token.token, "same_user" if bridged else "network")
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
-        program = self._pipeline().release.catalog.programs.get(name)
-        return program.inputs.schema if program else None
+        release = self._pipeline().release
+        program, plan = release.catalog.programs.get(name), release.catalog.plans.get(name)
+        return program.inputs.schema if program else plan.inputs.schema if plan else None
 
 
 def result_of(answer: Answer) -> types.CallToolResult:

@@ -1,6 +1,6 @@
 """Requests to people: what is asked, what is shown, what is signed, and when a signature counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -11,11 +11,12 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.observation import Observation
 from contracts.program import ABSENT, Program, lookup
-from contracts.request import Caller
+from contracts.request import ActionRequest, Caller
 from contracts.target import Target
-from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
-from policies.decision import ApprovalRequired, Circumstances, Facts, Need
+from policies.approval import PRODUCTION, Bystanders, Rules, SignedApproval, Subject, count, refusal
+from policies.decision import ApprovalRequired, Circumstances, Facts, Need, Permitted
 from policies.display import Display, Line
+from policies.principal import Key
 from policies.release import Release
 from receipts.action import Action
 from receipts.journal import Journal
@@ -41,14 +42,53 @@ class Counted:
     void: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request that people's word is for: an action, or one step of a plan."""
+
+    request: ActionRequest
+    facts: Facts
+    circumstances: Circumstances
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What would be asked now, and every request that an approval of it would let go."""
+
+    asked: Asked
+    parts: tuple[Part, ...]
+
+    @property
+    def environment(self) -> str:
+        """The environment that decides how strong a key must be: production, if any part is."""
+        environments = [part.facts.environment for part in self.parts]
+        return next((e for e in environments if e in PRODUCTION), environments[0])
+
+    def permits(self, release: Release, caller: Caller, roles: Mapping[str, int], oldest_seconds: int) -> bool:
+        """Does Cedar permit every part with these approvals?"""
+        return all(
+            isinstance(
+                release.decider.decide(p.request, caller, p.facts, p.circumstances, roles, oldest_seconds), Permitted
+            )
+            for p in self.parts
+        )
+
+
 def asked_now(
-    release: Release, action: Action, program: Program, target: Target, before: Observation, required: ApprovalRequired
+    release: Release,
+    action: Action,
+    program: Program,
+    target: Target,
+    before: Observation,
+    required: ApprovalRequired,
+    undo: str,
 ) -> Asked:
     """What would be asked now: built anew each time, so that any change shows."""
     request = action.request
     base = program.scope(request.params, target.tenant, target.environment)
     scope = {**base, **before.scope("before")}
-    display = _display(release, action, program, target, required.facts, scope, required.needs)
+    display = _display(action, program, target, required, scope, undo)
     if not display.fits:
         raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
     subject = Subject(
@@ -69,51 +109,57 @@ def asked_now(
         slice_digest=required.record.slice_digest,
         schema_digest=required.record.schema_digest,
         needs=required.needs,
-        pinned=_pinned(program, required.facts, scope),
+        pinned=pinned(program, required.facts, scope),
         display_digest=display.digest,
     )
     return Asked(subject=subject, display=display, expires_ms=action.expires_ms)
 
 
-def counted(
-    release: Release,
-    journal: Journal,
-    action: Action,
-    now: Subject,
-    required_facts: Facts,
-    circumstances: Circumstances,
-    mine: bool = False,
-) -> Counted:
+def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:
     """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
-    keys = journal.keys()
+    keys, now_ms = journal.registry.keys(), journal.store.now_ms()
     good: list[SignedApproval] = []
-    bystanders = Bystanders(action.request.person, action.request.owner, release.author)
-    rules = Rules(release.development, required_facts.environment, action.request.risk, action.request.boundary)
     for approval in journal.approvals(action.id):
         used = journal.used_by(approval.id)
         spent = used is not None and not (mine and used == action.id)
-        code = refusal(approval, now, keys, bystanders, rules, circumstances.now_ms, spent)
-        if code is None and not holds_role(release, action, required_facts, circumstances, approval):
-            code = "wrong_role"
+        code = fault_of(release, action, weighed, approval, keys, now_ms, spent)
         if code:
             return Counted((), {}, 0, code)
         good.append(approval)
-    roles, oldest = count(good, circumstances.now_ms)
+    roles, oldest = count(good, now_ms)
     return Counted(tuple(good), roles, oldest)
 
 
-def holds_role(
-    release: Release, action: Action, facts: Facts, circumstances: Circumstances, approval: SignedApproval
-) -> bool:
-    """Does Cedar now permit `approve:<contract>` for this approver in this role?"""
-    person = release.people.get(approval.binding.approver)
-    if person is None:
+def fault_of(
+    release: Release,
+    action: Action,
+    weighed: Weighed,
+    approval: SignedApproval,
+    keys: Mapping[str, Key],
+    now_ms: int,
+    spent: bool,
+) -> str | None:
+    """The code why a signed decision does not count now, or None."""
+    request = action.request
+    bystanders = Bystanders(request.person, request.owner, release.author)
+    rules = Rules(release.development, weighed.environment, request.risk, request.boundary)
+    code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
+    if code is None and not _holds_role(release, action, weighed, approval):
+        code = "wrong_role"
+    return code
+
+
+def _holds_role(release: Release, action: Action, weighed: Weighed, approval: SignedApproval) -> bool:
+    """Does Cedar now permit `approve:<contract>` for this approver in this role, for every part that asks for it?"""
+    person, role = release.people.get(approval.binding.approver), approval.binding.role
+    asking = [p for p in weighed.parts if any(r == role for need in p.needs for r, _ in need)]
+    if person is None or not asking:
         return False
     approver = caller_of(person.name, person.tenant, person.roles)
-    permits = release.decider.may_approve(
-        action.request, action.caller, facts, circumstances, approver, approval.binding.role
+    return all(
+        release.decider.may_approve(p.request, action.caller, p.facts, p.circumstances, approver, role) is not None
+        for p in asking
     )
-    return permits is not None
 
 
 def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:
@@ -121,28 +167,29 @@ def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:
     return Caller("", tenant, name, name, frozenset(), roles)
 
 
-def _pinned(program: Program, facts: Facts, scope: Mapping[str, object]) -> dict[str, str]:
-    pinned = {path: _value_digest(lookup(path, scope)) for path in program.pinned}
-    pinned |= {f"resource.{name}": _value_digest(value) for name, value in facts.attributes.items()}
+def pinned(program: Program, facts: Facts, scope: Mapping[str, object]) -> dict[str, str]:
+    """Digests of everything about the state that an approval is bound to, by path."""
+    found = {path: value_digest(lookup(path, scope)) for path in program.pinned}
+    found |= {f"resource.{name}": value_digest(value) for name, value in facts.attributes.items()}
     for name, value in (facts.asked or {}).items():
-        pinned[f"request.{name}"] = _value_digest(value)
-    return pinned
+        found[f"request.{name}"] = value_digest(value)
+    return found
 
 
-def _value_digest(value: object) -> str:
+def value_digest(value: object) -> str:
+    """A value as pins know it."""
     return "absent" if value is ABSENT else sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
 def _display(
-    release: Release,
     action: Action,
     program: Program,
     target: Target,
-    facts: Facts,
+    required: ApprovalRequired,
     scope: Mapping[str, object],
-    needs: Sequence[Need],
+    undo: str,
 ) -> Display:
-    request = action.request
+    request, facts, needs = action.request, required.facts, required.needs
     says = program.says.text(scope) if program.says else program.contract.title
     if isinstance(says, Fault):
         raise AilyusError("internal", "what will change cannot be said")
@@ -161,15 +208,16 @@ def _display(
         lines.append(Line(label="reason", value=request.reason, origin="agent"))
     wanted = " or ".join(" and ".join(f"{n} {role}" for role, n in need) for need in needs)
     lines.append(Line(label="why you", value=f"the policies ask for {wanted}", origin="policy"))
-    lines.append(Line(label="if wrong", value="it cannot be undone by ailyus", origin="contract"))
+    lines.append(Line(label="if wrong", value=undo, origin="contract"))
     for name, value in request.params.items():
-        lines.append(Line(label=f"input {name}", value=_shown(value), origin="caller"))
+        lines.append(Line(label=f"input {name}", value=shown(value), origin="caller"))
     for path in program.contract.shows:
-        lines.append(Line(label=path, value=_shown(lookup(path, scope)), origin="source_of_truth"))
+        lines.append(Line(label=path, value=shown(lookup(path, scope)), origin="source_of_truth"))
     return Display(lines=tuple(lines))
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as text."""
     if value is ABSENT:
         return "(absent)"
     return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -62,6 +62,19 @@ class ConnectionPart(_Part):
     origin_trusted: bool = False
     max_timeout: Duration = 60_000
     max_settle: Duration = 600_000
+    auth: Literal["header", "sigv4"] = "header"
+    region: str = ""
+    service: str = ""
+    max_in_flight: int = Field(0, ge=0, le=1000)
+    per_minute: int = Field(0, ge=0, le=100_000)
+
+
+class EscalationPart(_Part):
+    """Where somebody is told; unacknowledged after `after`, the next route is used."""
+
+    webhook: str
+    next: str | None = None
+    after: Duration = 900_000
 
 
 class Settings(BaseSettings):
@@ -78,6 +91,7 @@ class Settings(BaseSettings):
     sandbox: SandboxPart | None = None
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
+    escalations: dict[str, EscalationPart] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -164,6 +178,11 @@ class Workspace:
                 origin_trusted=c.origin_trusted,
                 max_timeout_ms=c.max_timeout,
                 max_settle_ms=c.max_settle,
+                auth=c.auth,
+                region=c.region,
+                service=c.service,
+                max_in_flight=c.max_in_flight,
+                per_minute=c.per_minute,
             )
             for name, c in self.settings.connections.items()
         }

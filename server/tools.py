@@ -3,9 +3,10 @@
 import mcp_types as types
 from pydantic import JsonValue
 
+from contracts.plan import PlanProgram
 from contracts.program import Program
 from contracts.request import Caller
-from policies.release import Release
+from policies.release import RUN_PLAN, RUN_PLAN_SCHEMA, Release
 from server.answers import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800
@@ -62,6 +63,22 @@ FIND_RECEIPTS = types.Tool(
     ),
 )
 
+RUN_PLAN_TOOL = types.Tool(
+    name=RUN_PLAN,
+    title="Run several steps as one",
+    description=(
+        "Run several tools as one plan: decided whole before the first step, approved once, carried out in order, "
+        "undone in reverse when a step is not confirmed. Use when: several actions belong together, or one goes over "
+        "many items (for_each, in waves). Not for: a single action. Needs: the ids that each step's tool needs. "
+        "Risk: that of its riskiest step, and who approves is decided by the steps. Confirmed when: every step is."
+    ),
+    input_schema=dict(RUN_PLAN_SCHEMA),
+    output_schema=dict(OUTPUT_SCHEMA),
+    annotations=types.ToolAnnotations(
+        read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+    ),
+)
+
 
 def tool_of(release: Release, program: Program, tenant: str) -> types.Tool:
     """The entry of one contract for one tenant."""
@@ -97,7 +114,44 @@ def tools_for(release: Release, caller: Caller) -> list[types.Tool]:
         targets = release.candidates(program, caller.tenant)
         if any(release.decider.denied_early(name, caller, target) is None for target in targets):
             listed.append(tool_of(release, program, caller.tenant))
-    return [*listed, GET_ACTION, FIND_RECEIPTS]
+    known = {tool.name for tool in listed}
+    for plan in release.catalog.plans.values():
+        if {step.contract for block in plan.blocks for step in block.steps} <= known:
+            listed.append(plan_tool(release, plan))
+    writes = any(release.catalog.programs[name].is_write for name in known & set(release.catalog.programs))
+    return [*listed, *([RUN_PLAN_TOOL] if writes else []), GET_ACTION, FIND_RECEIPTS]
+
+
+def plan_tool(release: Release, program: PlanProgram) -> types.Tool:
+    """The entry of one plan."""
+    plan = program.plan
+    names = ", ".join(dict.fromkeys(step.contract for block in program.blocks for step in block.steps))
+    parts = [plan.summary.rstrip(".") + ".", f"Use when: {plan.use_when.rstrip('.')}."]
+    if plan.not_for:
+        parts.append(f"Not for: {plan.not_for.rstrip('.')}.")
+    if program.inputs.finders:
+        needs = ", ".join(f"{name} from {finder}" for name, finder in program.inputs.finders.items())
+        parts.append(f"Needs: {needs}.")
+    parts.append(f"Risk: {program.risk}. Steps: {names}, approved once.")
+    if program.expect:
+        parts.append(f"Confirmed when read back without: {'; '.join(c.sentence for c in program.expect)}.")
+    parts.append(f"On failure: {plan.on_failure}.")
+    text = " ".join(parts)
+    return types.Tool(
+        name=plan.plan,
+        title=plan.title,
+        description=text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…",
+        input_schema=dict(release.published_plan(program).schema),
+        output_schema=dict(OUTPUT_SCHEMA),
+        annotations=types.ToolAnnotations(
+            title=plan.title, read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+        ),
+        _meta={
+            "dev.ailyus/plan": f"{plan.plan}@{plan.version}",
+            "dev.ailyus/digest": program.digest,
+            "dev.ailyus/risk": program.risk,
+        },
+    )
 
 
 def _description(program: Program, release: Release) -> str:
@@ -114,6 +168,7 @@ def _description(program: Program, release: Release) -> str:
     parts.append(f"Risk: {contract.risk}{people}.")
     if program.is_write:
         ruled_out = "; ".join(check.sentence for check in program.expect)
-        parts.append(f"Confirmed when read back without: {ruled_out}. Undo: none.")
+        undo = program.undo.contract if program.undo else "none"
+        parts.append(f"Confirmed when read back without: {ruled_out}. Undo: {undo}.")
     text = " ".join(parts)
     return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"

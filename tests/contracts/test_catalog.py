@@ -23,7 +23,8 @@ BAD = {
     "unknown_keyword": (GOOD.replace("pattern:", "patern:"), "bad_contract", "patern"),
     "no_finder": (GOOD.replace("from: find_user", "from: find_nobody"), "bad_contract", "no read"),
     "browser": (GOOD.replace("  - http:", "  - browser: {flow: x}\n    http:"), "not_supported_yet", "browser"),
-    "undo": (GOOD.replace("undo: none", "undo: lock_user"), "not_supported_yet", "undo"),
+    "undo": (GOOD.replace("undo: none", "undo: {contract: lock_user}"), "bad_contract", "no action of this catalog"),
+    "undo_word": (GOOD.replace("undo: none", "undo: lock_user"), "bad_contract", "undo"),
     "secret": (GOOD.replace("description: \"Okta user id.\"", "description: x, secret: true"), "not_supported_yet", "secret"),
     "two_methods": (GOOD.replace("timeout: 10s", "timeout: 10s, put: /x"), "bad_contract", "exactly one"),
     "bad_duration": (GOOD.replace("settle: 5s", "settle: soon"), "bad_contract", "duration"),
@@ -61,7 +62,7 @@ def test_a_bad_contract_is_refused_with_file_and_line(tmp_path: Path, name: str)
     assert fault.code == code, str(fault)
     assert words in str(fault)
     assert fault.hint
-    if name != "no_finder":
+    if name not in ("no_finder", "undo"):  # seen only when every file is loaded
         assert (fault.field or "").startswith("contracts/okta/unlock_user.yaml:")
 
 

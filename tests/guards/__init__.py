@@ -60,9 +60,9 @@ GUARDS = [
     Guard("evidence", "receipts/reconciliation.py", "if not after.ok or not before.ok:", "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("no effect is never confirmed", "receipts/reconciliation.py", 'if execution.delivery in ("refused", "declined", "no_effect"):', "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("missing outputs", "receipts/reconciliation.py", "    if isinstance(outputs, Fault):\n        return Recon", "    if isinstance(outputs, Fault):\n        outputs = {}\n    if False:\n        return Recon", "tests/receipts/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),
-    Guard("closed schema", "contracts/program.py", '"additionalProperties": False', '"additionalProperties": True', "tests/contracts/test_inputs.py::test_what_is_wrong_and_where"),
+    Guard("closed schema", "contracts/compile.py", '"additionalProperties": False', '"additionalProperties": True', "tests/contracts/test_inputs.py::test_what_is_wrong_and_where"),
     Guard("errors never pass", "contracts/expressions.py", "if result.type() == cel.Type.ERROR:", "if False:", "tests/contracts/test_expressions.py::test_an_error_is_a_value_that_never_passes"),
-    Guard("NUL", "adapters/http.py", 'if b"\\\\u0000" in raw:', "if False:", "tests/adapters/test_http.py::test_a_look_that_is_no_look"),
+    Guard("NUL", "adapters/decoding.py", 'if b"\\\\u0000" in raw:', "if False:", "tests/adapters/test_http.py::test_a_look_that_is_no_look"),
 ]  # fmt: skip
 
 

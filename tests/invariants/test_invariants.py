@@ -180,8 +180,8 @@ def test_invariant_6_confirmed_only_after_a_read_that_meets_every_expectation(
         assert "factors_removed" in outcome.outputs
 
 
-def test_invariant_7_an_undo_is_refused_until_it_can_keep_its_promise(tmp_path: Path) -> None:
-    with pytest.raises(Complaints, match="not supported yet"):
+def test_invariant_7_an_undo_names_an_action_that_exists(tmp_path: Path) -> None:
+    with pytest.raises(Complaints, match="no action of this catalog"):
         load_catalog(folder(tmp_path, BAD["undo"][0]))
 
 

@@ -149,4 +149,4 @@ async def test_keys_are_strong_enough_or_do_not_count(tmp_path: Path, sandbox: S
     async with gateway(Workspace.open(workspace.root), sandbox) as world:
         with pytest.raises(FileNotFoundError):
             workspace.token_file("nobody").read_text()
-        assert world.app.journal.keys() == {}
+        assert world.app.journal.registry.keys() == {}

@@ -53,9 +53,9 @@ async def test_what_a_revoked_agent_asked_for_or_a_revoked_key_approved_is_not_d
     if what == "agent":
         await world.app.agents.change("support-bot", revoke=True)
     else:
-        keyid = next(k.keyid for k in world.app.journal.keys().values() if k.person == "lead")
+        keyid = next(k.keyid for k in world.app.journal.registry.keys().values() if k.person == "lead")
         sealed = world.app.journal.notary.seal_plain("key", "rcp_x", "", {keyid: "0" * 64}, 1, {"event": "revoked"})
-        await world.app.journal.revoke_key(keyid, sealed)
+        await world.app.journal.registry.revoke_key(keyid, sealed)
     wake(asked["action_id"])
     await until(lambda: world.rows("SELECT state FROM actions WHERE id = ?", asked["action_id"]) == [("ended",)])
     assert world.rows("SELECT status FROM actions WHERE id = ?", asked["action_id"]) == [("denied",)]

@@ -1,5 +1,6 @@
 """Makes requests, journals and sealed statements for tests of the journal."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from contracts.request import ActionRequest, Caller
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import Facts, Permitted, Record
 from receipts.action import Action, Status
+from receipts.conclusion import Conclusion
+from receipts.intention import Intention
 from receipts.journal import Journal
 from receipts.signing import Signer
 from receipts.sqlite import Store
@@ -31,7 +34,7 @@ PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RE
 async def journal_at(path: Path, clock: Any = None) -> Journal:
     journal = Journal(Store(path, SIGNER, "ailyus.test", clock), SIGNER)
     sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
-    await journal.activate("release-1", ["acme"], [], sealed)
+    await journal.registry.activate("release-1", ["acme"], [], sealed)
     await journal.end_leases()
     return journal
 
@@ -57,18 +60,21 @@ def seal(journal: Journal, of: Action, kind: Kind, status: str) -> Sealed:
 
 
 async def intend(
-    journal: Journal, of: Action, *, attempt: int = 1, approvals: Any = (), timeout_ms: int = 1000
+    journal: Journal, of: Action, *, attempt: int = 1, approvals: Any = (), timeout_ms: int = 1000, **more: Any
 ) -> Dispatch:
-    return await journal.intend(
-        of, PERMITTED, BEFORE, seal(journal, of, "intent", "running"), HTTP, approvals,
-        decided_under=("release-1", journal.epoch), route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
-        deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"},
+    intention = Intention(
+        of, PERMITTED, BEFORE, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
+        route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
+        deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"}, **more,
     )  # fmt: skip
+    return await journal.intend(intention)
 
 
 async def conclude(journal: Journal, of: Action, fence: int, status: Status = "confirmed") -> None:
     result: dict[str, JsonValue] = {"status": status}
-    await journal.conclude(fence, of.id, seal(journal, of, "outcome", status), status, result, 0)
+    await journal.conclude(
+        Conclusion(replace(of, fence=fence), seal(journal, of, "outcome", status), status, result, 0)
+    )
 
 
 def approval(of: Action, person: str = "lead", nonce: str = "n") -> SignedApproval:

@@ -5,10 +5,11 @@ import inspect
 from pathlib import Path
 
 from server.pipeline import Pipeline
+from server.steps import Steps
 from tests.world import ROOT
 
-ORDER = ["may_observe", "observe", "_decide", "_approved", "_send"]
-THEN = ["_settled", "reconcile", "_further", "_conclude"]
+ORDER = ["may_observe", "observe", "decide", "_approved", "_in_turn"]
+THEN = ["_settled", "reconcile", "_further", "_outcome"]
 SENDING = ["intend", "execute"]
 
 
@@ -33,9 +34,9 @@ def in_order(function: object, names: list[str]) -> bool:
 
 def test_the_order_of_the_path() -> None:
     assert in_order(Pipeline.perform, ORDER)
-    assert in_order(Pipeline._send, SENDING)
-    assert in_order(Pipeline.finish, THEN)
-    for function in (Pipeline.perform, Pipeline.finish):
+    assert in_order(Steps.send, SENDING)
+    assert in_order(Steps.finish, THEN)
+    for function in (Pipeline.perform, Steps.finish):
         assert len(inspect.getsource(function).splitlines()) <= 60
 
 

@@ -1,0 +1,67 @@
+"""Bodies as values: JSON, and XML with declared lists. Whatever is not plainly one of them is no answer."""
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.program import Decode
+
+MAX_DEPTH = 32
+
+
+class Undecodable(Exception):
+    """The body is not what the contract declares."""
+
+
+def decode(raw: bytes, form: Decode, lists: Iterable[str] = ()) -> JsonValue:
+    """The value of a body; raises `Undecodable`."""
+    return _json(raw) if form == "json" else _xml(raw, frozenset(lists))
+
+
+def _json(raw: bytes) -> JsonValue:
+    # INVARIANT: CEL cuts a string at NUL, so that `admin\\0x` would equal `admin`: such an answer is none
+    if b"\\u0000" in raw:
+        raise Undecodable
+    try:
+        value: JsonValue = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Undecodable from None
+    return value
+
+
+def _xml(raw: bytes, lists: frozenset[str]) -> JsonValue:
+    """`<A><B>x</B></A>` is `{"A": {"B": "x"}}`; namespaces and attributes are left out.
+
+    An element named in `lists` is the list of its children, also when it is empty. Any other element with children is
+    an object; without children it is its text.
+    """
+    if b"<!" in raw.replace(b"<!--", b""):  # no DOCTYPE, so no entities
+        raise Undecodable
+    try:
+        root = ElementTree.fromstring(raw)  # noqa: S314 - entities are refused above
+    except (ElementTree.ParseError, expat.ExpatError, ValueError):
+        raise Undecodable from None
+    return {_name(root): _element(root, lists, 0)}
+
+
+def _element(element: ElementTree.Element, lists: frozenset[str], depth: int) -> JsonValue:
+    if depth > MAX_DEPTH:
+        raise Undecodable
+    children = list(element)
+    if _name(element) in lists:
+        return [_element(child, lists, depth + 1) for child in children]
+    if not children:
+        return element.text or ""
+    value: dict[str, JsonValue] = {}
+    for child in children:
+        if _name(child) in value:
+            raise Undecodable  # a list that nobody declared
+        value[_name(child)] = _element(child, lists, depth + 1)
+    return value
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]

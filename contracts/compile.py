@@ -1,0 +1,391 @@
+"""Compile contracts: every expression checked against declared names, every template parsed, every path known."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import JsonValue
+
+from contracts.canonical import digest
+from contracts.contract import (
+    Asked,
+    Condition,
+    Contract,
+    Input,
+    NewObject,
+    Observe,
+    Output,
+    Resource,
+    Route,
+    System,
+    Undo,
+)
+from contracts.errors import AilyusError
+from contracts.expressions import CelType, Expression, Names, Template
+from contracts.inputs import DEFAULT_MAX_LENGTH, InputSchema
+from contracts.program import (
+    HANDLE_PATTERN,
+    RESERVED,
+    Body,
+    CedarAttribute,
+    Check,
+    HttpProgram,
+    Made,
+    Program,
+    Read,
+    UndoProgram,
+)
+
+_CEL_TYPES: Mapping[str, CelType] = {
+    "string": "string",
+    "integer": "int",
+    "boolean": "bool",
+    "array": "list",
+    "secret": "string",
+}
+_NO_BODY_HEADERS = ("authorization", "host", "content-length", "cookie", "transfer-encoding")
+
+
+def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
+    """The closed schema of declared inputs; raises `AilyusError` with the field that is wrong."""
+    properties: dict[str, JsonValue] = {}
+    for name, field in fields.items():
+        if name in RESERVED:
+            raise AilyusError("bad_contract", f"the input name `{name}` is reserved", field=f"inputs.{name}")
+        schema = field.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            exclude_defaults=True,
+            exclude={"from_", "index", "optional", "secret", "late"},
+        )
+        if field.type == "secret":
+            schema |= {"type": "string", "pattern": HANDLE_PATTERN}
+        if field.from_:
+            schema["description"] = f"{field.description.rstrip('.')} (from {field.from_})"
+        if field.type == "string" and not field.enum:
+            schema.setdefault("maxLength", DEFAULT_MAX_LENGTH)
+        if field.type == "array":
+            if field.items is None:
+                raise AilyusError("bad_contract", "a list needs `items`", field=f"inputs.{name}")
+            schema.setdefault("maxItems", 100)
+        properties[name] = schema
+    required: list[JsonValue] = [n for n, f in fields.items() if not f.optional and f.default is None]
+    closed: dict[str, JsonValue] = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+    finders = {n: f.from_ for n, f in fields.items() if f.from_}
+    try:
+        return InputSchema.compile(closed, finders)
+    except ValueError as error:
+        raise AilyusError("bad_contract", f"the inputs are no JSON Schema: {error}", field="inputs") from None
+
+
+def input_names(fields: Mapping[str, Input]) -> dict[str, CelType]:
+    """The inputs as names of expressions."""
+    return {f"inputs.{name}": _CEL_TYPES[field.type] for name, field in fields.items()}
+
+
+def compile_contract(contract: Contract, system: System | None) -> Program:
+    """Compile, or raise `AilyusError` whose `field` is the path of the offending key, for example `expect.0.that`."""
+    return _Compiler(contract, system).program()
+
+
+class Texts:
+    """Compiles the texts of contracts and plans; every fault names the key that it stands at."""
+
+    def read(self, name: str, observe: Observe, target: str, names: Names) -> Read:
+        """One read of the source of truth."""
+        where = f"observe.{name}"
+        self.check_headers(where, observe.headers)
+        return Read(
+            name,
+            observe.target or target,
+            self.path(f"{where}.get", observe.get or observe.post or "", names),
+            self.pairs(f"{where}.query", observe.query, names),
+            observe.may_be_absent,
+            "GET" if observe.get else "POST",
+            self.pairs(f"{where}.headers", observe.headers, names),
+            self.body(f"{where}.json", observe.json_body, names) if observe.json_body is not None else None,
+            self.pairs(f"{where}.form", observe.form, names) if observe.form is not None else None,
+            observe.decode,
+            observe.lists,
+        )
+
+    def check_headers(self, where: str, headers: Mapping[str, str]) -> None:
+        """Refuse headers that are not for contracts."""
+        for name in headers:
+            if name.lower() in _NO_BODY_HEADERS:
+                raise AilyusError("bad_contract", f"the header `{name}` is not for contracts", field=where)
+
+    def body(self, where: str, tree: JsonValue, names: Names) -> Body:
+        """A JSON body with its templates."""
+        templates: dict[str, Template] = {}
+        stack = [tree]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, str):
+                templates[node] = self.template(where, node, names)
+            elif isinstance(node, list):
+                stack.extend(node)
+            elif isinstance(node, dict):
+                stack.extend(node.values())
+        return Body(tree, templates)
+
+    def checks(self, where: str, conditions: Iterable[Condition], names: Names) -> tuple[Check, ...]:
+        """Conditions with their sentences."""
+        return tuple(
+            Check(self.expression(f"{where}.{i}.that", c.that, names), c.otherwise) for i, c in enumerate(conditions)
+        )
+
+    def pairs(self, where: str, pairs: Mapping[str, str], names: Names) -> tuple[tuple[str, Template], ...]:
+        """Query, header or form values; text of another grammar only through a typed function."""
+        out = []
+        for key, source in pairs.items():
+            template = self.template(f"{where}.{key}", source, names)
+            mixed = len(template.parts) > 1
+            if mixed and any(not isinstance(p, str) and p.function is None for p in template.parts):
+                raise AilyusError(
+                    "bad_expression",
+                    f"`{source}` puts a bare value into a string of another grammar",
+                    hint="use a typed function, for example ${scim.string(inputs.name)}",
+                    field=f"{where}.{key}",
+                )
+            out.append((key, template))
+        return tuple(out)
+
+    def path(self, where: str, source: str, names: Names) -> Template:
+        """A path in which every `${…}` is one whole segment."""
+        template = self.template(where, source, names)
+        literal = "".join(p if isinstance(p, str) else "\x00" for p in template.parts)
+        segments = literal.split("/")
+        if any(("\x00" in s and s != "\x00") or s in (".", "..") for s in segments) or set(literal) & set("?#%\\;"):
+            raise AilyusError("bad_contract", "in a path every `${…}` is one whole segment", field=where)
+        return template
+
+    def template(self, where: str, source: str, names: Names) -> Template:
+        """One template."""
+        try:
+            return Template.compile(source, names)
+        except AilyusError as error:
+            raise AilyusError(error.code, error.sentence, field=where) from None
+
+    def expression(self, where: str, text: str, names: Names) -> Expression:
+        """One expression."""
+        try:
+            return Expression.compile(text, names)
+        except AilyusError as error:
+            raise AilyusError(error.code, error.sentence, field=where) from None
+
+
+class _Compiler(Texts):
+    def __init__(self, contract: Contract, system: System | None) -> None:
+        self.contract = contract
+        self.system = system
+        observe = {name: self._observe(name, item) for name, item in contract.observe.items()}
+        inputs = input_names(contract.inputs)
+        outputs: dict[str, CelType] = {f"outputs.{name}": "dyn" for name in contract.outputs}
+        window: dict[str, CelType] = {"it": "dyn", "window.start": "string", "window.end": "string"}
+        connection: dict[str, CelType] = {"connection.tenant": "string", "connection.environment": "string"}
+        before: dict[str, CelType] = {f"before.{name}": "dyn" for name in observe}
+        after: dict[str, CelType] = {f"after.{name}": "dyn" for name in observe}
+        response: dict[str, CelType] = {"response.status": "int", "response.headers": "dyn", "response.body": "dyn"}
+        self.observe = observe
+        self.early = Names.of({**inputs, **connection})
+        self.before = Names.of({**inputs, **connection, **before})
+        self.answer = Names.of({**inputs, **connection, **before, **response})
+        self.after = Names.of({**inputs, **connection, **before, **after, **response})
+        self.undoing = Names.of({**inputs, **connection, **before, **outputs})
+        self.object = Names.of({**inputs, **connection, **window})
+
+    def program(self) -> Program:
+        c = self.contract
+        resource = self._resource()
+        require = self.checks("require", c.require, self.before)
+        expect = self.checks("expect", c.expect, self.after)
+        routes = tuple(self._route(i, r) for i, r in enumerate(c.execute))
+        attributes = tuple(
+            CedarAttribute(
+                name,
+                a.type,
+                self.template(f"resource.attributes.{name}", a.value, self.before),
+                a.default,
+                a.authority == "target_user",
+            )
+            for name, a in resource.attributes.items()
+        )
+        for key, paths in (("shows", c.shows), ("unchanged", c.unchanged), ("disclose", c.disclose)):
+            self._check_paths(key, paths)
+        used = {p for check in require for p in check.expression.paths()}
+        used |= {p for route in routes for e in _route_expressions(route) for p in e.paths()}
+        pinned = {p for p in used | set(c.shows) if p.startswith("before.")}
+        proof = {p for check in expect for p in check.expression.paths()}
+        probed = pinned | {"before." + p.split(".", 1)[1] for p in proof} | {f"before.{p}" for p in c.unchanged}
+        content = {
+            "contract": c.model_dump(mode="json", by_alias=True),
+            "system": self.system.model_dump(mode="json", by_alias=True) if self.system else None,
+        }
+        made = self._made(c.new_object) if c.new_object else None
+        if made:
+            probed |= {f"before.{made.path}"}
+        program = Program(
+            contract=c,
+            digest=digest(content),
+            inputs=compile_inputs(c.inputs),
+            reads=tuple(self.read(name, o, c.target, self.early) for name, o in self.observe.items()),
+            resource_type=resource.type,
+            resource_id=self.template("resource.id", resource.id, self.before),
+            resource_label=self.template("resource.label", resource.label, self.before) if resource.label else None,
+            attributes=attributes,
+            asked=self._asked(c.request) if c.request else None,
+            require=require,
+            says=self.template("says", c.says, self.before) if c.says else None,
+            routes=routes,
+            expect=expect,
+            foreign=self.expression("foreign", c.foreign, self.after) if c.foreign else None,
+            outputs=tuple(
+                (n, self.template(f"outputs.{n}", _source(t), self.before if c.kind == "read" else self.after))
+                for n, t in c.outputs.items()
+            ),
+            pinned=tuple(sorted(pinned)),
+            probed=tuple(sorted(probed)),
+            undo=self._undo(c.undo) if isinstance(c.undo, Undo) else None,
+            made=made,
+            ours=self.expression("ours", c.ours, self.after) if c.ours else None,
+            widens=self.expression("widens", c.widens, self.before) if c.widens else None,
+            spends=self.expression("spends", c.spends, self.early) if c.spends else None,
+        )
+        self._check_secrets(program)
+        self._check_late(resource)
+        return program
+
+    def _undo(self, undo: Undo) -> UndoProgram:
+        body = self.body("undo.inputs", dict(undo.inputs), self.undoing)
+        late = {n for n, v in undo.inputs.items() if isinstance(v, str) and re.search(r"\boutputs\.", v)}
+        return UndoProgram(undo.contract, body, frozenset(late))
+
+    def _made(self, made: NewObject) -> Made:
+        self._check_paths("new_object.in", [made.in_])
+        outputs = tuple((n, self.template(f"new_object.outputs.{n}", t, self.object)) for n, t in made.outputs.items())
+        return Made(made.in_, made.id, self.expression("new_object.ours", made.ours, self.object), outputs)
+
+    def _check_secrets(self, program: Program) -> None:
+        """A secret stands in a whole header or a whole JSON or form value of `execute`, and nowhere else."""
+        for name in program.secret_inputs:
+            pattern = re.compile(rf"\binputs\.{name}\b")
+            whole = f"${{inputs.{name}}}"
+            for where, source in _sources(program):
+                if pattern.search(source) and not (where == "execute" and source == whole):
+                    hint = f"write `{whole}` alone, as a header, a JSON value or a form value of `execute`"
+                    raise AilyusError(
+                        "bad_contract", f"the secret `{name}` stands in `{source}`", hint=hint, field=where
+                    )
+        if not program.secretive:
+            return
+        if any(route.idempotency_header for route in program.routes) and program.secret_outputs:
+            raise AilyusError("bad_contract", "an idempotency key would give the secret out again", field="execute.0")
+        for name, output in self.contract.outputs.items():
+            formed = isinstance(output, Output) and (output.secret or output.pattern or output.enum)
+            if not formed:
+                hint = "give it `pattern` or `enum`, or `secret: {to: [...]}`"
+                raise AilyusError(
+                    "bad_contract", f"the output `{name}` could carry a secret out", hint=hint, field=f"outputs.{name}"
+                )
+
+    def _check_late(self, resource: Resource) -> None:
+        """What arrives late may not choose the resource or what is read."""
+        texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
+        for observe in self.observe.values():
+            texts += [observe.get or observe.post or "", *observe.query.values(), *(observe.form or {}).values()]
+            texts += [str(observe.json_body), *observe.headers.values()]
+        for name, field in self.contract.inputs.items():
+            if (field.late or field.type == "secret") and any(re.search(rf"\binputs\.{name}\b", t) for t in texts):
+                raise AilyusError(
+                    "bad_contract", "a late or secret input chooses the resource or a read", field=f"inputs.{name}"
+                )
+            if field.type == "secret" and (field.index or field.default is not None or field.enum):
+                raise AilyusError("bad_contract", "a secret has no index, default or enum", field=f"inputs.{name}")
+
+    def _observe(self, name: str, item: Observe | str) -> Observe:
+        if isinstance(item, Observe):
+            return item
+        if self.system is None or name not in self.system.observe:
+            raise AilyusError("bad_contract", f"`_system.yaml` observes no `{name}`", field=f"observe.{name}")
+        return self.system.observe[name]
+
+    def _resource(self) -> Resource:
+        resource = self.contract.resource
+        if isinstance(resource, Resource):
+            return resource
+        if self.system is None or self.system.resource is None:
+            raise AilyusError("bad_contract", "`_system.yaml` declares no `resource`", field="resource")
+        return self.system.resource
+
+    def _route(self, index: int, route: Route) -> HttpProgram:
+        where = f"execute.{index}"
+        if route.http is None:
+            raise AilyusError("bad_contract", "a route needs `http`", field=where)
+        http = route.http
+        headers = http.headers
+        self.check_headers(where, headers)
+        return HttpProgram(
+            index=index,
+            method=http.method,
+            path=self.path(f"{where}.http", http.path, self.before),
+            query=self.pairs(f"{where}.http.query", http.query, self.before),
+            headers=self.pairs(f"{where}.http.headers", headers, self.before),
+            body=self.body(f"{where}.http.json", http.json_body, self.before) if http.json_body is not None else None,
+            form=self.pairs(f"{where}.http.form", http.form, self.before) if http.form is not None else None,
+            timeout_ms=http.timeout,
+            idempotency_header=http.idempotency_key,
+            if_match=self.template(f"{where}.http.if_match", http.if_match, self.before) if http.if_match else None,
+            ok=self.expression(f"{where}.ok", route.ok or "", self.answer),
+            declined=self.expression(f"{where}.declined", route.declined, self.answer) if route.declined else None,
+            no_effect=self.expression(f"{where}.no_effect", route.no_effect, self.answer) if route.no_effect else None,
+            decode=route.decode,
+            lists=route.lists,
+        )
+
+    def _asked(self, asked: Asked) -> tuple[Expression, Expression]:
+        return (
+            self.expression("request.verified", asked.verified, self.before),
+            self.expression("request.requester_is_subject", asked.requester_is_subject, self.before),
+        )
+
+    def _check_paths(self, key: str, paths: Iterable[str]) -> None:
+        for index, path in enumerate(paths):
+            name = path.removeprefix("before.").removeprefix("after.").split(".")[0]
+            if name not in self.observe:
+                raise AilyusError("bad_contract", f"`{path}` is observed nowhere", field=f"{key}.{index}")
+
+
+def _source(output: str | Output) -> str:
+    return output.value if isinstance(output, Output) else output
+
+
+def _sources(program: Program) -> Iterable[tuple[str, str]]:
+    """Every text of a contract that is evaluated, and where it stands; `execute` may hold secrets as whole values."""
+    for index, route in enumerate(program.routes):
+        yield from ((f"execute.{index}", t.source) for t in (route.path, *(t for _, t in route.query)))
+        yield from (("execute", t.source) for _, t in (*route.headers, *(route.form or ())))
+        yield from (("execute", t) for t in (route.body.templates if route.body else ()))
+        tests = (route.ok, route.declined, route.no_effect)
+        yield from ((f"execute.{index}", e.text) for e in tests if e)
+        yield from ((f"execute.{index}", route.if_match.source) for _ in [0] if route.if_match)
+    for where, checks in (("require", program.require), ("expect", program.expect)):
+        yield from ((where, check.expression.text) for check in checks)
+    yield from (("outputs", t.source) for _, t in program.outputs)
+    yield from (("says", t.source) for t in (program.says, program.resource_id, program.resource_label) if t)
+    yield from (("resource", a.value.source) for a in program.attributes)
+    yield from (("undo", t) for t in (program.undo.arguments.templates if program.undo else ()))
+    yield from (("foreign", e.text) for e in (program.foreign, program.ours, program.widens, program.spends) if e)
+
+
+def _route_expressions(route: HttpProgram) -> Iterable[Expression]:
+    templates = [route.path, *(t for _, t in (*route.query, *route.headers, *(route.form or ())))]
+    templates += [route.if_match] if route.if_match else []
+    templates += route.body.templates.values() if route.body else []
+    for template in templates:
+        yield from template.expressions

@@ -1,0 +1,70 @@
+"""The end of an action that was sent, and everything that is committed with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from contracts.observation import Observation
+from receipts.action import Action, Status
+from receipts.controls import Trip, trip
+from receipts.handles import Minted, forget_used
+from receipts.sqlite import Txn
+from receipts.statement import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Somebody is to be told: by which route, from when on."""
+
+    id: str
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The end of an action that was sent, and everything that is committed with it."""
+
+    action: Action
+    sealed: Sealed
+    status: Status
+    result: Mapping[str, JsonValue]
+    held_until_ms: int
+    after: Observation | None = None
+    ours: bool = False
+    strike: bool = False
+    trips: tuple[Trip, ...] = ()
+    incident: str | None = None
+    escalation: Escalation | None = None
+    minted: Minted | None = None
+    rechecks: tuple[int, ...] = ()
+
+
+def beside(txn: Txn, end: Conclusion) -> None:
+    """What an outcome brings with it: handles, incidents, people to tell, later looks, the breaker."""
+    action = end.action
+    if end.minted:
+        end.minted.insert(txn)
+    if end.status in ("confirmed", "diverged"):
+        forget_used(txn, action.id)
+    if end.incident:
+        txn.write(
+            "INSERT OR IGNORE INTO incidents VALUES (?, ?, ?, NULL)", action.id, end.incident, txn.now_ms, rows=None
+        )
+    if end.escalation:
+        escalate(txn, end.escalation, action.id)
+    txn.insert("INSERT OR IGNORE INTO rechecks VALUES (?, ?, NULL)", [(action.id, due) for due in end.rechecks])
+    if end.strike:
+        trip(txn, end.trips)
+
+
+def escalate(txn: Txn, escalation: Escalation, action_id: str) -> None:
+    """Have somebody told about an action, from now on."""
+    txn.write(
+        "INSERT INTO escalations (id, action_id, route, created_ms, next_ms) VALUES (?, ?, ?, ?, ?)",
+        escalation.id,
+        action_id,
+        escalation.route,
+        txn.now_ms,
+        txn.now_ms,
+    )

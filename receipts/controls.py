@@ -1,0 +1,199 @@
+"""Halts, the breaker and open incidents: what stops an action although policies permit it.
+
+One control epoch covers releases, revocations and halts. Every intent is compared with it in its own transaction, and
+every order again before its first byte.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue, TypeAdapter
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from contracts.request import ActionRequest
+from receipts.sqlite import Conflict, Store, Txn, integer
+from receipts.statement import Notary, Sealed
+
+Scope = Literal["all", "connection", "contract", "agent"]
+STREAK = 3
+"""Strikes in a row, on one contract or connection, that trip the breaker."""
+BREAKER = "breaker"
+_SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """One stop: of everything, a connection, a contract or an agent. `by` is a person, or the breaker."""
+
+    id: str
+    scope: Scope
+    name: str
+    allow_undo: bool
+    by: str
+    reason: str
+    at_ms: int
+
+    def covers(self, request: ActionRequest, undo: bool) -> bool:
+        """Does it stop this request?"""
+        if undo and self.allow_undo:
+            return False
+        named = {"connection": request.connection, "contract": request.contract, "agent": request.agent}
+        return self.scope == "all" or named[self.scope] == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A halt that the breaker would make if this outcome is the third strike in a row, and its signed statement."""
+
+    halt: Halt
+    sealed: Sealed
+
+
+class Controls:
+    """The live halts, the epoch and the open incidents, as last committed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        rows = store.read("SELECT value FROM meta WHERE key = 'epoch'")
+        self.epoch = int(str(rows[0][0])) if rows else 0
+        self._halts: tuple[Halt, ...] = ()
+        self._incidents: set[str] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again what is committed."""
+        self._halts = tuple(
+            Halt(str(r[0]), _SCOPE.validate_python(r[1]), str(r[2]), bool(r[3]), str(r[4]), str(r[5]), integer(r[6]))
+            for r in self._store.read(
+                "SELECT id, scope, name, allow_undo, by, reason, at_ms FROM halts"
+                " WHERE lifted_ms IS NULL ORDER BY at_ms"
+            )
+        )
+        rows = self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
+        self._incidents = {str(r[0]) for r in rows}
+        self.epoch = max(
+            self.epoch, *(int(str(r[0])) for r in self._store.read("SELECT value FROM meta WHERE key = 'epoch'")), 0
+        )
+
+    def refresh_if_newer(self, epoch: int) -> None:
+        """After a commit that may have tripped the breaker or opened an incident."""
+        rows = self._store.read(
+            "SELECT (SELECT value FROM meta WHERE key = 'epoch'),"
+            " (SELECT count(*) FROM incidents WHERE resolved_ms IS NULL)"
+        )
+        if int(str(rows[0][0] or 0)) > epoch or integer(rows[0][1]) != len(self._incidents):
+            self.refresh()
+
+    @property
+    def halts(self) -> tuple[Halt, ...]:
+        """Every live halt, oldest first."""
+        return self._halts
+
+    def halted(self, request: ActionRequest, undo: bool = False) -> Halt | None:
+        """The halt that stops a request, if there is one."""
+        return next((h for h in self._halts if h.covers(request, undo)), None)
+
+    def has_incident(self, resource: str) -> bool:
+        """Is an unknown or diverged outcome on this resource (a pseudonym) unresolved?"""
+        return resource in self._incidents
+
+    async def halt(self, halt: Halt, sealed: Sealed) -> None:
+        """Stop from now on; raises when the same is halted already."""
+
+        def work(txn: Txn) -> int:
+            if txn.query(
+                "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
+            ):
+                raise AilyusError("bad_settings", f"`{halt.scope} {halt.name}` is halted already", hint="nothing to do")
+            _insert(txn, halt)
+            sealed.insert(txn)
+            return bump(txn)
+
+        # INVARIANT: nobody decides under the old epoch while the halt is being written
+        self.epoch = await self._store.write(work)
+        self.refresh()
+
+    async def unhalt(self, scope: Scope, name: str, sealed: Sealed) -> None:
+        """Lift a halt; raises `not_found` when there is none."""
+
+        def work(txn: Txn) -> int:
+            try:
+                txn.write(
+                    "UPDATE halts SET lifted_ms = ? WHERE scope = ? AND name = ? AND lifted_ms IS NULL",
+                    txn.now_ms,
+                    scope,
+                    name,
+                )
+            except Conflict:
+                raise AilyusError("not_found", f"`{scope} {name}` is not halted", hint="`ailyus halts`") from None
+            sealed.insert(txn)
+            return bump(txn)
+
+        self.epoch = await self._store.write(work)
+        self.refresh()
+
+
+def bump(txn: Txn) -> int:
+    """The next control epoch, committed with whatever made it necessary."""
+    rows = txn.query("SELECT value FROM meta WHERE key = 'epoch'")
+    epoch = int(str(rows[0][0])) + 1 if rows else 1
+    txn.write("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", str(epoch))
+    return epoch
+
+
+def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
+    """Inside the commit of a strike: halt what has now the third in a row since it was last lifted."""
+    tripped = False
+    for candidate in trips:
+        halt = candidate.halt
+        column = "contract" if halt.scope == "contract" else "connection"
+        rows = txn.query(
+            f"SELECT strike FROM actions WHERE {column} = ?1 AND sent_ms > 0 AND state = 'ended' AND plan IS NULL"
+            " AND updated_ms > coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = ?2 AND name = ?1), 0)"
+            " ORDER BY updated_ms DESC, rowid DESC LIMIT ?3",
+            halt.name,
+            halt.scope,
+            STREAK,
+        )
+        live = txn.query(
+            "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
+        )
+        if len(rows) == STREAK and all(r[0] for r in rows) and not live:
+            _insert(txn, halt)
+            candidate.sealed.insert(txn)
+            bump(txn)
+            tripped = True
+    return tripped
+
+
+def new_halt(scope: Scope, name: str, allow_undo: bool, by: str, reason: str, at_ms: int) -> Halt:
+    """A halt that is not committed yet."""
+    return Halt(new_id("hlt"), scope, name, allow_undo, by, reason, at_ms)
+
+
+def halt_statement(notary: Notary, halt: Halt, event: Literal["halted", "lifted"], by: str = "") -> Sealed:
+    """The signed statement of a halt."""
+    subject = {f"{halt.scope}/{halt.name}": sha256(f"{halt.scope}/{halt.name}".encode())}
+    facts: dict[str, JsonValue] = {
+        "event": event,
+        "scope": halt.scope,
+        "name": halt.name,
+        "allowUndo": halt.allow_undo,
+        "by": by or halt.by,
+    }
+    return notary.seal_plain("halt", new_id("rcp"), "", subject, halt.at_ms, facts, {"reason": halt.reason.encode()})
+
+
+def _insert(txn: Txn, halt: Halt) -> None:
+    txn.write(
+        "INSERT INTO halts VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+        halt.id,
+        halt.scope,
+        halt.name,
+        int(halt.allow_undo),
+        halt.by,
+        halt.reason,
+        halt.at_ms,
+    )

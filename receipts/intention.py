@@ -1,0 +1,97 @@
+"""What one intent commits, and what must hold in the transaction that commits it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from contracts.http_request import HttpRequest
+from contracts.observation import Observation
+from policies.approval import SignedApproval
+from policies.decision import Permitted, Rate
+from receipts.action import Action
+from receipts.sqlite import Conflict, Row, Txn, integer
+from receipts.statement import Sealed
+
+
+class Busy(Conflict):
+    """The connection's limit, or the resource's lock, is taken: nothing was written, and it may be tried again."""
+
+
+class Spent(Conflict):
+    """Somebody else took from the rate or budget that the decision counted on: decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a connection takes at most: sends in flight, and per minute; 0 is no limit."""
+
+    in_flight: int = 0
+    per_minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """Everything that one intent commits. `permitted` is the promise that Cedar said yes.
+
+    `decided_under` is the release digest and the control epoch under which it did: both must still be live. `rate` is
+    what the decision counted on, None when no policy reads it. `lock` names the resource that nothing else may make
+    objects on meanwhile.
+    """
+
+    action: Action
+    permitted: Permitted
+    before: Observation
+    sealed: Sealed
+    http: HttpRequest
+    approvals: Sequence[SignedApproval]
+    decided_under: tuple[str, int]
+    route: int
+    attempt: int
+    timeout_ms: int
+    settle_ms: int
+    deadline_ms: int
+    result: Mapping[str, JsonValue]
+    rate: Rate | None = None
+    spent: int = 0
+    limits: Limits = Limits()
+    lock: str | None = None
+
+
+def require_room(txn: Txn, wanted: Intention) -> None:
+    """Limits, locks and what a decision counted on, compared in the transaction that takes from them."""
+    request, limits = wanted.action.request, wanted.limits
+    if limits.in_flight:
+        ((flying,),) = txn.query(
+            "SELECT count(*) FROM intents WHERE state = 'intent' AND connection = ?", request.connection
+        )
+        if integer(flying) >= limits.in_flight:
+            raise Busy
+    if limits.per_minute:
+        ((sent,),) = txn.query(
+            "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ?", request.connection, txn.now_ms - 60_000
+        )
+        if integer(sent) >= limits.per_minute:
+            raise Busy
+    if wanted.lock and txn.query("SELECT 1 FROM intents WHERE lock = ? AND state = 'intent'", wanted.lock):
+        raise Busy
+    # INVARIANT: two that each see room for one are not both let in
+    if wanted.rate is not None and wanted.attempt == 1:
+        now = rate_of(txn.query, request.tenant, request.agent, request.contract, txn.now_ms)
+        if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
+            raise Spent
+
+
+def rate_of(read: Callable[..., list[Row]], tenant: str, agent: str, contract: str, now_ms: int) -> Rate:
+    """Sends of an agent by one contract in the last hour and day, and what they spent; what is in doubt counts."""
+    ((hour, day, spent),) = read(
+        "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), coalesce(sum(spent), 0) FROM actions"
+        " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
+        " AND status <> 'not_applied' AND undoes IS NULL",
+        tenant,
+        agent,
+        contract,
+        now_ms - 3_600_000,
+        now_ms - 86_400_000,
+    )
+    return Rate(integer(hour), integer(day), integer(spent))

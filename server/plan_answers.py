@@ -1,0 +1,250 @@
+"""What an agent is told about a plan: step by step what is done, undone, untouched or left out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from contracts.plan import Unit
+from policies.decision import Need
+from receipts.action import Action, Status
+from receipts.reconciliation import Checked
+from server.answers import Answer, checks_of, envelope, needed
+from server.steps import Ended
+
+PlanStatus = Literal["confirmed", "not_applied", "diverged", "unknown", "compensated", "partial", "denied", "cancelled"]
+CANCELLED = "it was cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of one step. `kept` is why it was not undone although it should have been."""
+
+    key: str
+    status: Status
+    action_id: str
+    receipt_id: str
+    outputs: Mapping[str, JsonValue]
+    changed: bool | None
+    undone: bool = False
+    kept: str = ""
+
+    @classmethod
+    def ended(cls, key: str, ended: Ended) -> "Finished":
+        """From what this process saw."""
+        return cls._of(key, ended.status, ended.action.id, ended.answer)
+
+    @classmethod
+    def of(cls, key: str, action: Action) -> "Finished":
+        """From its row."""
+        return cls._of(key, action.status, action.id, action.result or {})
+
+    @classmethod
+    def _of(cls, key: str, status: Status, action_id: str, answer: Mapping[str, JsonValue]) -> "Finished":
+        outputs, changed = answer.get("outputs"), answer.get("changed")
+        return cls(
+            key,
+            status,
+            action_id,
+            str(answer.get("receipt_id")),
+            outputs if isinstance(outputs, dict) else {},
+            changed if isinstance(changed, bool) else None,
+        )
+
+    @property
+    def confirmed(self) -> bool:
+        """It is as it should be."""
+        return self.status == "confirmed"
+
+    @property
+    def doubtful(self) -> bool:
+        """It may or may not have happened, or something else happened."""
+        return self.status in ("unknown", "diverged")
+
+    @property
+    def state(self) -> str:
+        """Its word in `steps`."""
+        if self.undone:
+            return "undone"
+        if self.confirmed:
+            return "done" if self.changed else "already_so"
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Every unit of a plan, and what became of it."""
+
+    units: Sequence[Unit]
+    finished: Mapping[int, Finished]
+    left_out: Mapping[str, str]
+
+    def state(self, position: int) -> str:
+        """One unit's word."""
+        if self.units[position].key in self.left_out:
+            return "left_out"
+        finished = self.finished.get(position)
+        return finished.state if finished else "untouched"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many units there are of each word."""
+        return Counter(self.state(p) for p in range(len(self.units)))
+
+    @property
+    def steps(self) -> list[JsonValue]:
+        """For the agent: each unit in order."""
+        return [self._step(p, unit) for p, unit in enumerate(self.units)]
+
+    def _step(self, position: int, unit: Unit) -> JsonValue:
+        finished = self.finished.get(position)
+        step: dict[str, JsonValue] = {"id": unit.key, "tool": unit.contract, "state": self.state(position)}
+        if finished:
+            step |= {"action_id": finished.action_id, "receipt_id": finished.receipt_id}
+            if finished.kept:
+                step["kept"] = finished.kept
+        return step
+
+    @property
+    def facts(self) -> list[JsonValue]:
+        """For the receipt: each unit with its wave."""
+        return [{**s, "wave": u.wave} for s, u in zip(self.steps, self.units, strict=True) if isinstance(s, dict)]
+
+    def status(self, reason: str) -> PlanStatus:
+        """The public status of a plan that did not get to its end."""
+        ends = list(self.finished.values())
+        if any(f.status == "unknown" for f in ends):
+            return "unknown"
+        if any(f.status == "diverged" for f in ends):
+            return "diverged"
+        if any(f.confirmed and f.changed and not f.undone for f in ends):
+            return "partial"
+        if any(f.undone for f in ends):
+            return "compensated"
+        if reason == CANCELLED:
+            return "cancelled"
+        return "denied" if any(f.status == "denied" for f in ends) else "not_applied"
+
+    def changed(self, status: PlanStatus) -> bool | None:
+        """Is anything different from before?"""
+        if status in ("unknown", "diverged"):
+            return None
+        return any(f.confirmed and f.changed and not f.undone for f in self.finished.values())
+
+    def needs_a_person(self, status: PlanStatus) -> bool:
+        """Is somebody told? Whenever something was sent and the plan did not end as asked for."""
+        if status in ("unknown", "diverged", "compensated"):
+            return True
+        failed = any(not f.confirmed for f in self.finished.values()) or any(f.kept for f in self.finished.values())
+        untouched = len(self.finished) + len(self.left_out) < len(self.units)
+        return status == "partial" and (failed or untouched)
+
+    @property
+    def sentence(self) -> str:
+        """The counts as words."""
+        words = {
+            "done": "done",
+            "already_so": "already so",
+            "undone": "undone",
+            "untouched": "untouched",
+            "left_out": "left out",
+        }
+        counts = self.counts
+        known = [f"{counts[k]} {w}" for k, w in words.items() if counts[k]]
+        known += [f"{n} {k}" for k, n in sorted(counts.items()) if k not in words]
+        return ", ".join(known)
+
+
+def running(action: Action, tally: Tally, current: str | None) -> Answer:
+    """How far it is: n of m, and the current step."""
+    ended, total = len(tally.finished) + len(tally.left_out), len(tally.units)
+    now = f"; now: {current}" if current else ""
+    answer = envelope(
+        "running",
+        f"The plan is being carried out: {ended} of {total} steps ended{now}.",
+        f"Call get_action with action_id {action.id} and wait_seconds 45. Do not repeat the call.",
+        action.id,
+        None,
+    )
+    return answer | {"progress": {"done": ended, "total": total, "current": current}}
+
+
+def halted(action: Action, tally: Tally) -> Answer:
+    """It waits at a step's border until the halt is lifted."""
+    answer = running(action, tally, None)
+    answer["summary"] = f"The plan waits: a person or the breaker halted it. So far: {tally.sentence}."
+    answer["steps"] = tally.steps
+    return answer
+
+
+def waiting(action: Action, receipt: str, needs: Sequence[Need], until: str, tally: Tally) -> Answer:
+    """A person decides about the whole plan; nothing has been done."""
+    wanted = needed(needs)
+    answer = envelope(
+        "approval_required",
+        f"Nothing has been done: the plan of {len(tally.units)} steps needs the approval of {wanted}.",
+        f"Tell the requester that it waits for a person, then call get_action with action_id {action.id} and "
+        "wait_seconds 45. Do not repeat the call, change its arguments or approve it yourself.",
+        action.id,
+        receipt,
+    )
+    return answer | {"changed": False, "approval": {"needs": wanted, "expires_at": until}, "steps": tally.steps}
+
+
+def previewed(action: Action, receipt: str, needs: Sequence[Need], tally: Tally) -> Answer:
+    """What would happen, and what would be asked."""
+    would = f"a person would be asked ({needed(needs)})" if needs else "it would run"
+    out = f", {len(tally.left_out)} left out" if tally.left_out else ""
+    answer = envelope(
+        "previewed",
+        f"Nothing was sent and nothing changed: {len(tally.units)} steps{out}; {would}.",
+        "Tell the requester what would happen; call again without preview only if they want it.",
+        action.id,
+        receipt,
+    )
+    return answer | {"changed": False, "steps": tally.steps}
+
+
+def concluded(
+    action: Action,
+    receipt: str,
+    status: PlanStatus,
+    tally: Tally,
+    reason: str,
+    checks: Sequence[Checked],
+    told: str | None,
+) -> Answer:
+    """The end of a plan."""
+    because = f" It stopped: {reason}." if reason else ""
+    hand_over = f" {told} has been told." if told else ""
+    again = f"Call {action.request.contract} again only if the requester still wants it"
+    following = {
+        "confirmed": "Tell the requester that it is in effect; do nothing else.",
+        "compensated": f"Tell the requester that what was done was taken back; a person looks at the cause. {again}.",
+        "partial": f"Tell the requester which steps are done and which are not.{hand_over} {again} for the rest.",
+        "not_applied": f"Tell the requester. {again}.",
+        "denied": "Do not try other arguments, tools or users; tell the requester that it needs a person.",
+        "cancelled": "Tell the requester; do not call it again unless they ask.",
+        "diverged": f"Do not repair it by this or another tool; hand over to a person.{hand_over}",
+        "unknown": f"Do not repeat it by this or another tool; hand over to a person.{hand_over}",
+    }[status]
+    world = {
+        "confirmed": "The whole plan is in effect",
+        "compensated": "Everything that was done is undone",
+        "partial": "A part is in effect",
+        "not_applied": "Nothing changed",
+        "denied": "Nothing changed",
+        "cancelled": "Nothing changed",
+        "diverged": "Something is not as expected",
+        "unknown": "A step may or may not have happened",
+    }[status]
+    answer = envelope(status, f"{world}: {tally.sentence}.{because}", following, action.id, receipt)
+    answer["changed"] = tally.changed(status)
+    answer["steps"] = tally.steps
+    if checks:
+        answer["checks"] = checks_of(checks)
+    if told:
+        answer["escalated_to"] = told
+    return answer

@@ -1,0 +1,377 @@
+"""Looking at a whole plan before its first step: every step observed and decided, its undo too, and what is asked."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from contracts.canonical import digest, new_id
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.http_request import render_read
+from contracts.observation import Observation
+from contracts.plan import Unit
+from contracts.program import Body, Program, lookup
+from contracts.request import ActionRequest
+from policies.approval import Subject
+from policies.decision import ApprovalRequired, Denied, Facts, Need
+from policies.display import Display, Line
+from policies.release import RUN_PLAN, PlanRequest
+from receipts.action import Action, PlanStep
+from server import plan_answers
+from server.answers import Answer, iso, needed
+from server.plan_answers import Tally
+from server.requests import Asked, Part, Weighed, pinned, shown, value_digest
+from server.steps import Steps, seen
+
+SIDE_BY_SIDE = 16
+"""Steps that are looked at side by side."""
+Touched = dict[str, JsonValue]
+"""What the plan's own steps left behind: what was read → its value."""
+
+
+class Progress(BaseModel):
+    """How far a plan is, as JSON in its row: tied to no code version."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    roles: dict[str, int] = {}
+    oldest_seconds: int = 0
+    pinned: dict[str, dict[str, str]] = {}
+    left_out: dict[str, str] = {}
+    health: str | None = None
+    started_ms: int = 0
+    paused_at: int | None = None
+    halt: str | None = None
+    stopped: str | None = None
+
+    @property
+    def packed(self) -> bytes:
+        """As it stands in the row."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def unpacked(cls, data: bytes | None) -> "Progress":
+        """From the row."""
+        return cls.model_validate_json(data or b"{}")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One step as it is now: permitted, or permitted with approvals; and the same of its undo."""
+
+    unit: Unit
+    program: Program
+    part: Part
+    before: Observation
+    pins: Mapping[str, str]
+    says: str
+    undo: str
+    undo_part: Part | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The whole plan as it is now."""
+
+    planned: PlanRequest
+    looks: tuple[Look, ...]
+    left_out: dict[str, str]
+    needs: tuple[Need, ...]
+
+    @property
+    def pins(self) -> dict[str, dict[str, str]]:
+        """What the approval pins, by step."""
+        return {look.unit.key: dict(look.pins) for look in self.looks}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every request that an approval lets go, undo steps included."""
+        return tuple(p for look in self.looks for p in (look.part, look.undo_part) if p is not None)
+
+
+class Looks:
+    """Looks at plans for one live release."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    async def look(self, action: Action, planned: PlanRequest) -> Looked | Denied:
+        """Observe and decide every step; one that is not permitted denies the whole, unless it may be left out."""
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def one(position: int) -> Look | Denied:
+            async with gate:
+                return await self._look(action, planned, position)
+
+        found = await asyncio.gather(*(one(p) for p in range(len(planned.units))))
+        out = {self._group(u): r.reason for u, r in zip(planned.units, found, strict=True) if isinstance(r, Denied)}
+        looks: list[Look] = []
+        left_out: dict[str, str] = {}
+        for unit, result in zip(planned.units, found, strict=True):
+            if self._group(unit) in out and unit.skip_missing:
+                left_out[unit.key] = out[self._group(unit)]
+            elif isinstance(result, Denied):
+                return Denied(f"step `{unit.key}`: {result.reason}", result.record)
+            else:
+                looks.append(result)
+        if not looks:
+            return Denied("no step of the plan is permitted, or none of its records exists")
+        needs = _together([p.needs for look in looks for p in (look.part, look.undo_part) if p and p.needs])
+        return Looked(planned, tuple(looks), left_out, needs)
+
+    def _group(self, unit: Unit) -> str:
+        """What is left out together: all steps of one item."""
+        item = unit.key.rpartition("[")
+        return f"{unit.wave}[{item[2]}" if item[1] else unit.key
+
+    async def _look(self, action: Action, planned: PlanRequest, position: int) -> Look | Denied:
+        steps, unit, request = self._steps, planned.units[position], planned.steps[position]
+        program, target = steps.release.catalog.programs[unit.contract], steps.release.target(request)
+        step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave)
+        child = replace(action, request=request, step=step, first=True)
+        decided = await self._decided(child, program)
+        if isinstance(decided, Denied) or target is None:
+            return decided if isinstance(decided, Denied) else Denied("no connection")
+        part, before = decided
+        scope = {**steps.base(program, request, target), **before.scope("before")}
+        said = program.says.text(scope) if program.says else program.contract.title
+        says = program.contract.title if isinstance(said, Fault) else said
+        undo = await self._undo(child, planned, unit, program, before)
+        if isinstance(undo, Denied):
+            return undo
+        pins = pinned(program, part.facts, scope)
+        return Look(unit, program, part, before, pins, says, undo[0], undo[1])
+
+    async def _decided(self, child: Action, program: Program) -> tuple[Part, Observation] | Denied:
+        steps = self._steps
+        target = steps.release.target(child.request)
+        look = steps.release.decider.may_observe(child.request, child.caller, target)
+        if isinstance(look, Denied) or target is None:
+            return look if isinstance(look, Denied) else Denied("no connection")
+        before = await steps.adapter.observe(look)
+        decision = steps.decide(child, program, target, before)
+        if isinstance(decision, Denied):
+            return decision
+        needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
+        circumstances = steps.circumstances(child, decision.facts)
+        return Part(child.request, decision.facts, circumstances, needs), before
+
+    async def _undo(
+        self, child: Action, planned: PlanRequest, unit: Unit, program: Program, before: Observation
+    ) -> tuple[str, Part | None] | Denied:
+        """The undo of a step is decided with it; what the step will make is not known yet."""
+        if program.undo is None or planned.program.plan.on_failure not in ("undo", "undo_wave"):
+            return "it cannot be undone by ailyus" if program.undo is None else "it stays", None
+        steps = self._steps
+        target = steps.release.target(child.request)
+        tree = program.undo.arguments.tree
+        early = {n: v for n, v in tree.items() if n not in program.undo.late} if isinstance(tree, dict) else {}
+        scope = {**steps.base(program, child.request, target), **before.scope("before")}
+        arguments = Body(early, program.undo.arguments.templates).filled(scope, frozenset())
+        if isinstance(arguments, Fault) or not isinstance(arguments, dict):
+            return Denied("its undo cannot be built")
+        late = {name: (unit.key, name) for name in program.undo.late}
+        connection = child.request.connection
+        undo = steps.release.catalog.programs[program.undo.contract]
+        several = len(steps.release.candidates(undo, child.request.tenant)) > 1
+        back = Unit(
+            f"undo {unit.key}", unit.step, unit.wave, undo.name, connection if several else None, arguments, late, False
+        )
+        try:
+            request = steps.release.parse_step(back, child.caller, child.request.reason, f"undo {unit.key}")
+        except AilyusError as error:
+            return Denied(f"its undo cannot be built: {error.sentence}")
+        decided = await self._decided(replace(child, request=request), undo)
+        if isinstance(decided, Denied):
+            return Denied(f"its undo is not permitted: {decided.reason}", decided.record)
+        known = orjson.dumps(dict(request.params), option=orjson.OPT_SORT_KEYS).decode()
+        return f"{undo.name} takes it back: {known}", decided[0]
+
+    # -- what is asked -------------------------------------------------------------------------------------------------
+
+    def weighed(self, action: Action, looked: Looked) -> Weighed:
+        """What people would be asked now, and everything that their word is compared with."""
+        request, release = action.request, self._steps.release
+        display = self._display(action, looked)
+        bundle = release.decider.bundle
+        slices = sorted({p.request.contract: bundle.slices[p.request.contract].digest for p in looked.parts}.items())
+        pins = {key: digest(values) for key, values in looked.pins.items()}
+        pins |= {f"left out {key}": value_digest(reason) for key, reason in looked.left_out.items()}
+        subject = Subject(
+            origin=release.origin,
+            tenant=request.tenant,
+            action_id=action.id,
+            action_digest=request.action_digest,
+            contract=request.contract,
+            version=request.version,
+            contract_digest=request.contract_digest,
+            target_digest=request.target_digest,
+            routes=("plan",),
+            resource_type="Plan",
+            resource_id=looked.planned.program.name,
+            params=dict(request.params),
+            agent=request.agent,
+            person=request.person,
+            slice_digest=digest([list(s) for s in slices]),
+            schema_digest=bundle.schema_digest,
+            needs=looked.needs,
+            pinned=pins,
+            display_digest=display.digest,
+            plan_digest=digest(
+                [
+                    [look.part.request.action_digest, look.undo_part.request.action_digest if look.undo_part else None]
+                    for look in looked.looks
+                ]
+            ),
+        )
+        return Weighed(Asked(subject=subject, display=display, expires_ms=action.expires_ms), looked.parts)
+
+    def _display(self, action: Action, looked: Looked) -> Display:
+        request, plan = action.request, looked.planned.program.plan
+        agents = request.contract == RUN_PLAN
+        wanted = needed(looked.needs)
+        waves = len({u.wave for u in looked.planned.units})
+        failure = {
+            "undo": "what was done is undone, in reverse order",
+            "undo_wave": "the wave that failed is undone, earlier waves stay",
+            "stop": "it stops there; what was done stays",
+            "escalate": "it stops there, and a person is told",
+        }[plan.on_failure]
+        lines = [
+            Line(label="what will change", value=plan.title, origin="agent" if agents else "contract"),
+            Line(
+                label="plan",
+                value=f"{plan.plan}@{plan.version}, risk {request.risk}, {len(looked.looks)} actions in {waves} waves",
+                origin="contract",
+            ),
+            Line(label="who asked", value=f"{request.person}, through the agent {request.agent}", origin="gateway"),
+        ]
+        if request.reason:
+            lines.append(Line(label="reason", value=request.reason, origin="agent"))
+        lines.append(Line(label="why you", value=f"the policies ask for {wanted}", origin="policy"))
+        lines.append(Line(label="if a step fails", value=failure, origin="contract"))
+        for number, look in enumerate(looked.looks, 1):
+            where = look.part.request.connection
+            label = f"{number}. {look.unit.key} ({look.unit.contract}, wave {look.unit.wave}, {where})"
+            lines.append(Line(label=label, value=look.says, origin="source_of_truth"))
+            for name, value in look.part.request.params.items():
+                lines.append(Line(label=f"{number}. input {name}", value=shown(value), origin="caller"))
+            for path in look.program.contract.shows:
+                seen_now = shown(lookup(path, look.before.scope("before")))
+                lines.append(Line(label=f"{number}. {path}", value=seen_now, origin="source_of_truth"))
+            lines.append(Line(label=f"{number}. if wrong", value=look.undo, origin="contract"))
+        for key in looked.left_out:
+            lines.append(
+                Line(label=f"left out: {key}", value="no such record, or not permitted", origin="source_of_truth")
+            )
+        return Display(lines=tuple(lines))
+
+    async def ask(self, action: Action, looked: Looked) -> Answer:
+        """One request to people for the whole plan."""
+        steps, receipt = self._steps, new_id("rcp")
+        expires = steps.now() + looked.planned.program.plan.approval_valid
+        action = replace(action, expires_ms=expires, plan=Progress().packed)
+        asked = self.weighed(action, looked).asked
+        if not asked.display.fits:
+            raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
+        document = asked.model_dump_json().encode()
+        facts: dict[str, JsonValue] = {
+            "needs": needs_json(looked.needs),
+            "display": asked.display.digest,
+            "planOf": {"name": looked.planned.program.name, "units": len(looked.planned.units)},
+            "calledMs": action.created_ms,
+            "expiresMs": action.expires_ms,
+        }
+        about = steps.about(action)
+        sealed = steps.seal("decision", receipt, about, "approval_required", False, facts, {"asked": document})
+        tally = Tally(looked.planned.units, {}, looked.left_out)
+        answer = plan_answers.waiting(action, receipt, looked.needs, iso(action.expires_ms), tally)
+        await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
+        return answer
+
+    async def preview(self, action: Action, looked: Looked) -> Answer:
+        """Decided and looked at; nothing is sent."""
+        steps, receipt = self._steps, new_id("rcp")
+        facts: dict[str, JsonValue] = {
+            "needs": needs_json(looked.needs),
+            "planOf": {"name": looked.planned.program.name, "units": len(looked.planned.units)},
+            "before": {look.unit.key: seen(look.before) for look in looked.looks},
+            "calledMs": action.created_ms,
+        }
+        sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
+        tally = Tally(looked.planned.units, {}, looked.left_out)
+        answer = plan_answers.previewed(action, receipt, looked.needs, tally)
+        await steps.journal.end(action, sealed, "previewed", answer, 0)
+        return answer
+
+    # -- drift ---------------------------------------------------------------------------------------------------------
+
+    def drift(
+        self,
+        pins: Mapping[str, str],
+        touched: Touched,
+        request: ActionRequest,
+        program: Program,
+        before: Observation,
+        facts: Facts,
+    ) -> str | None:
+        """The first pinned path that changed since the approval, other than by the plan's own steps; None: no drift."""
+        if not pins:
+            return None
+        steps = self._steps
+        target = steps.release.target(request)
+        scope = {**steps.base(program, request, target), **before.scope("before")}
+        own = {f"before.{name}": touched[place] for name, place in self._places(program, request) if place in touched}
+        for path, now in pinned(program, facts, scope).items():
+            if pins.get(path) == now:
+                continue
+            if own and not path.startswith("before."):
+                continue  # it follows from what the plan changed, and Cedar decided on its live value just now
+            # INVARIANT: only what the plan's own confirmed steps left behind may differ from what was approved
+            if value_digest(lookup(path, own)) != now or not own:
+                return path
+        return None
+
+    def left_behind(self, request: ActionRequest, after: Observation | None) -> Touched:
+        """What a confirmed step left at every place that it read."""
+        program = self._steps.release.catalog.programs[request.contract]
+        found = after.readings if after else {}
+        return {place: found[name].value for name, place in self._places(program, request) if name in found}
+
+    def _places(self, program: Program, request: ActionRequest) -> Iterator[tuple[str, str]]:
+        release = self._steps.release
+        target = release.target(request)
+        if target is None:
+            return
+        scope = self._steps.base(program, request, target)
+        for read in program.reads:
+            beside = release.beside(target, read.target)
+            http = render_read(read, beside.base_url, scope) if beside else None
+            if http is not None and not isinstance(http, Fault):
+                yield read.name, f"{http.url} {http.body.hex()}"
+
+
+def _together(all_needs: Sequence[tuple[Need, ...]]) -> tuple[Need, ...]:
+    """The minimal vectors of approvals that satisfy every step: for each role the highest count."""
+    vectors: list[dict[str, int]] = [{}]
+    for needs in dict.fromkeys(all_needs):
+        joined = []
+        for vector in vectors:
+            for need in needs:
+                more = dict(need)
+                joined.append({r: max(vector.get(r, 0), more.get(r, 0)) for r in {*vector, *more}})
+        vectors = [v for i, v in enumerate(joined) if v not in joined[:i]][:256]
+    least = [
+        v
+        for v in vectors
+        if not any(o is not v and o != v and all(v.get(r, 0) >= n for r, n in o.items()) for o in vectors)
+    ]
+    return tuple(tuple(sorted(v.items())) for v in least if v)
+
+
+def needs_json(needs: Sequence[Need]) -> JsonValue:
+    """Needs as they stand in a statement."""
+    return [dict(need) for need in needs]

@@ -1,0 +1,567 @@
+"""Plans: several actions, one outcome. Decided whole, approved once, carried out step by step, undone in reverse.
+
+Everything that a new process needs stands in the journal: the plan's row (`Progress`) and the rows of its steps.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.observation import Observation
+from contracts.plan import Unit
+from contracts.program import Program
+from contracts.request import ActionRequest
+from policies.approval import SignedApproval
+from policies.decision import Denied, Permitted
+from policies.release import PlanRequest
+from receipts.action import Action, PlanStep, pack_observation
+from receipts.conclusion import Escalation
+from receipts.intention import Busy
+from receipts.journal import LEASE_MARGIN_MS
+from receipts.plan_rows import PlanRows
+from receipts.reconciliation import Checked
+from receipts.sqlite import Conflict
+from receipts.statement import LIMITS
+from server import answers, plan_answers
+from server.answers import Answer
+from server.plan_answers import Finished, Tally
+from server.plan_look import Looks, Progress
+from server.plan_run import Run
+from server.requests import Weighed, counted
+from server.steps import Ended, Ready, Sent, Steps, died, verify_intent
+from server.undo import Done, Left, Undo
+
+TRIES = 20
+
+
+class Paused(Exception):
+    """The plan waits at a step's border, because something is halted; `position` is the step to begin with again."""
+
+    def __init__(self, halt: str, position: int | None) -> None:
+        super().__init__(halt)
+        self.halt = halt
+        self.position = position
+
+
+class Plans:
+    """Carries plans through for one live release."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._rows = PlanRows(steps.journal)
+        self.looks = Looks(steps)
+
+    # -- the ways in ---------------------------------------------------------------------------------------------------
+
+    async def perform(self, action: Action) -> Answer:
+        """A plan that is new, that people have approved, or that was paused."""
+        steps, journal = self._steps, self._steps.journal
+        caller = action.caller if action.state == "new" else steps.current(action.caller)
+        planned = self._planned(action)
+        if caller is None or isinstance(planned, Denied):
+            gone = planned if isinstance(planned, Denied) else Denied("the agent is not registered any more")
+            return await self._unsent(steps.denied(action, gone, "policy_changed" if caller else None))
+        action = replace(action, caller=caller)
+        if action.sent_ms:
+            return await self._resume(action, planned)
+        if action.state == "new" and any(journal.controls.halted(s) for s in planned.steps):
+            return await self._unsent(steps.denied(action, Denied("halted"), "halted"))
+        looked = await self.looks.look(action, planned)
+        if isinstance(looked, Denied):
+            return await self._unsent(steps.denied(action, looked))
+        if action.caller.observe_only or action.preview:
+            return await self.looks.preview(action, looked)
+        approvals: tuple[SignedApproval, ...] = ()
+        roles: Mapping[str, int] = {}
+        oldest = 0
+        if looked.needs:
+            if action.state == "new":
+                return await self.looks.ask(action, looked)
+            weighed = self.looks.weighed(action, looked)
+            known = counted(steps.release, journal, action, weighed)
+            if known.void or not weighed.permits(steps.release, caller, known.roles, known.oldest_seconds):
+                code = known.void or "need_missing"
+                return await self._unsent(steps.denied(action, Denied(code), code))
+            approvals, roles, oldest = known.approvals, known.roles, known.oldest_seconds
+        health = await self._health(action, planned)
+        progress = Progress(
+            roles=dict(roles),
+            oldest_seconds=oldest,
+            pinned=looked.pins if approvals else {},
+            left_out=looked.left_out,
+            health=pack_observation(health).decode() if health else None,
+            started_ms=steps.now(),
+        )
+        run = Run(replace(action, fence=action.fence + 1), planned, progress, list(approvals))
+        said = plan_answers.running(run.action, self._tally(run), None)
+        run.pending = [self._rows.beginning(action, progress.packed, said)]
+        return await self._go(run, health)
+
+    async def recover(self, action: Action) -> Answer:
+        """A plan whose process died: finish the step that was out, then go on."""
+        fence = await self._rows.take_plan(action)
+        action = replace(action, fence=fence, caller=self._steps.current(action.caller) or action.caller)
+        planned = self._planned(action)
+        if isinstance(planned, Denied):
+            raise AilyusError("release_changed", "the plan is not part of the release any more")
+        run = self._known(action, planned)
+        return await self._go(run, run.health)
+
+    async def looked_again(self, action: Action) -> Weighed:
+        """A waiting plan as it is now, for whoever is about to sign; raises with the code of what changed."""
+        planned = self._planned(action)
+        if isinstance(planned, Denied):
+            raise AilyusError("policy_changed", "the plan is not the one that was asked about")
+        looked = await self.looks.look(action, planned)
+        if isinstance(looked, Denied):
+            raise AilyusError("state_changed", "a step is no longer permitted, or its record cannot be read")
+        if not looked.needs:
+            raise AilyusError("policy_changed", "the policies no longer ask for this approval")
+        return self.looks.weighed(action, looked)
+
+    async def _resume(self, action: Action, planned: PlanRequest) -> Answer:
+        run = self._known(replace(action, fence=action.fence + 1), planned)
+        said = plan_answers.running(run.action, self._tally(run), None)
+        run.pending = [self._rows.beginning(action, run.progress.packed, said)]
+        return await self._go(run, run.health)
+
+    def progress(self, action: Action) -> Answer:
+        """How far a running plan is."""
+        planned = self._planned(action)
+        if isinstance(planned, Denied):
+            return answers.running(action.id, None)
+        run = self._known(action, planned)
+        current = planned.units[run.open.step.position].key if run.open and run.open.step else None
+        return plan_answers.running(action, self._tally(run), current)
+
+    def is_known(self, action: Action) -> bool:
+        """Is the plan one of the live release's? Without its contracts nothing can be read back, and it stays open."""
+        return not isinstance(self._planned(action), Denied)
+
+    def is_halted(self, action: Action) -> bool:
+        """Does the halt that paused the plan still hold?"""
+        halt = Progress.unpacked(action.plan).halt
+        return halt is not None and any(h.id == halt for h in self._steps.journal.controls.halts)
+
+    def _planned(self, action: Action) -> PlanRequest | Denied:
+        """The plan as the live release has it; anything else than what was asked for denies."""
+        try:
+            planned = self._steps.release.plan_again(action.request, action.caller)
+        except AilyusError as error:
+            return Denied(error.sentence)
+        same = planned.request.action_digest == action.request.action_digest
+        return planned if same else Denied("the contracts or connections of the plan changed")
+
+    def _known(self, action: Action, planned: PlanRequest) -> Run:
+        """A run from its rows."""
+        progress = Progress.unpacked(action.plan)
+        run = Run(action, planned, progress, [])
+        for step in self._steps.journal.steps(action.id):
+            if step.step is None:
+                continue
+            position = step.step.position
+            if step.undoes:
+                run.undos[position] = step
+            elif step.state == "ended":
+                run.finished[position] = Finished.of(planned.units[position].key, step)
+                if step.status == "confirmed":
+                    run.touched |= self.looks.left_behind(step.request, self._steps.journal.left(step.id))
+            else:
+                run.open = step
+        return run
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    async def _go(self, run: Run, health: Observation | None) -> Answer:
+        try:
+            return await self._carry(run, health)
+        except Paused as paused:
+            return await self._pause(run, paused)
+        finally:
+            for held in (*run.former, *([run.place] if run.place else [])):
+                self._steps.lanes.leave(held)
+
+    async def _carry(self, run: Run, health: Observation | None) -> Answer:
+        if run.open is not None:
+            await self._finish_open(run, run.open)
+        wave = 0
+        for position, unit in enumerate(run.planned.units):
+            if unit.key in run.progress.left_out:
+                continue
+            known = run.finished.get(position)
+            if known is not None and (known.confirmed or run.progress.paused_at != position):
+                wave = unit.wave
+                if known.confirmed:
+                    continue
+                return await self._failed(run, f"the step {unit.key} ended {known.status}")
+            if stopped := run.progress.stopped:
+                return await self._failed(run, stopped)
+            if wave and unit.wave != wave and await self._is_worse(run, health):
+                return await self._stop(run, f"the health got worse in wave {wave}")
+            wave = unit.wave
+            if stopped := self._border(run):
+                return await self._stop(run, stopped)
+            finished = await self._step(run, position, unit)
+            run.finished[position] = finished
+            if not finished.confirmed:
+                return await self._failed(run, f"the step {unit.key} ended {finished.status}")
+        if run.progress.stopped:
+            return await self._failed(run, run.progress.stopped)
+        return await self._complete(run, health)
+
+    def _border(self, run: Run) -> str | None:
+        """At a step's border: was the plan cancelled, or is it past its time?"""
+        row = self._steps.journal.get(run.action.id)
+        if row is not None and row.expires_ms == 1:
+            return plan_answers.CANCELLED
+        late = self._steps.now() > run.progress.started_ms + run.planned.program.plan.not_after
+        return "the plan ran out of time" if late else None
+
+    async def _step(self, run: Run, position: int, unit: Unit) -> Finished:
+        """One step: in its turn, decided again with real values, sent, read back."""
+        steps = self._steps
+        request = self._request(run, position)
+        if isinstance(request, Denied):
+            action = self._child(run, position, run.planned.steps[position])
+            return self._kept(run, position, steps.denied(action, request))
+        action = self._child(run, position, request)
+        for _ in range(TRIES):
+            if halt := steps.journal.controls.halted(request):
+                raise Paused(halt.id, position)
+            under = (steps.release.digest, steps.journal.epoch)
+            await self._turn(run, request)
+            ready = await self._ready(run, position, action, under)
+            if isinstance(ready, Ended):
+                return self._kept(run, position, ready)
+            try:
+                sent = await steps.send(ready, run.pending)
+            except Busy:
+                await self._flush(run)
+                await asyncio.sleep(0.05)
+                continue
+            except Conflict:
+                await self._flush(run)  # raises when somebody else holds the plan now
+                continue
+            if isinstance(sent, Denied):
+                return self._kept(run, position, steps.denied(action, sent))
+            self._committed(run, used=True)
+            ended = await self._see_through(run, sent)
+            finished = self._kept(run, position, ended)
+            unsent = sent.execution.delivery == "not_sent" and finished.status == "not_applied"
+            if unsent and (halt := steps.journal.controls.halted(request)):
+                raise Paused(halt.id, position)
+            return finished
+        return self._kept(run, position, steps.denied(action, Denied("it kept changing"), "policy_changed"))
+
+    async def _see_through(self, run: Run, sent: Sent) -> Ended:
+        undo = Undo(self._steps, run.progress.roles, run.progress.oldest_seconds)
+        return await self._steps.finish(sent, undo.orphan)
+
+    async def _ready(self, run: Run, position: int, action: Action, under: tuple[str, int]) -> Ready | Ended:
+        """Look, decide, and compare with what was approved; changes by the plan's own steps are no drift."""
+        steps, request = self._steps, action.request
+        program, target = steps.release.catalog.programs[request.contract], steps.release.target(request)
+        look = steps.release.decider.may_observe(request, action.caller, target)
+        if isinstance(look, Denied) or target is None:
+            return steps.denied(action, look if isinstance(look, Denied) else Denied("no connection"))
+        before = await steps.adapter.observe(look)
+        roles, oldest = run.progress.roles, run.progress.oldest_seconds
+        decision = steps.decide(action, program, target, before, roles, oldest)
+        if not isinstance(decision, Permitted):
+            if isinstance(decision, Denied):
+                return steps.denied(action, decision)
+            return steps.denied(action, Denied("other approvals are needed now", decision.record), "need_missing")
+        pins = run.progress.pinned.get(run.planned.units[position].key, {})
+        drifted = self.looks.drift(pins, run.touched, request, program, before, decision.facts)
+        if drifted:
+            return steps.denied(action, Denied(f"`{drifted}` changed since it was approved"), "state_changed")
+        unsent = steps.without_sending(action, program, target, before, decision.facts, decision.record)
+        if unsent is not None:
+            return unsent
+
+        def again(later: Action, of: Program, at: object, seen: Observation) -> Permitted | None:
+            once_more = steps.decide(later, of, target, seen, roles, oldest)
+            return once_more if isinstance(once_more, Permitted) else None
+
+        return Ready(action, program, target, before, decision, tuple(run.approvals), under, again)
+
+    def _request(self, run: Run, position: int) -> ActionRequest | Denied:
+        """The step's request with what earlier steps gave."""
+        unit, request = run.planned.units[position], run.planned.steps[position]
+        if not unit.late:
+            return request
+        values: dict[str, JsonValue] = {}
+        for name, (key, output) in unit.late.items():
+            maker = next((f for f in run.finished.values() if f.key == key), None)
+            if maker is None or output not in maker.outputs:
+                return Denied(f"the step `{key}` gave no `{output}`")
+            values[name] = maker.outputs[output]
+        try:
+            return self._steps.release.filled(request, values, run.action.caller)
+        except AilyusError as error:
+            return Denied(error.sentence)
+
+    def _child(self, run: Run, position: int, request: ActionRequest, prefix: str = "") -> Action:
+        unit = run.planned.units[position]
+        size = len(run.planned.units)
+        step = PlanStep(run.action.id, run.action.fence, position, size, f"{prefix}{unit.key}", unit.wave)
+        return Action(new_id("act"), request, run.action.caller, created_ms=self._steps.now(), first=True, step=step)
+
+    def _kept(self, run: Run, position: int, ended: Ended) -> Finished:
+        """The end of a step is committed with the next intent, or with the plan's own end."""
+        run.pending.append(ended.work)
+        run.ended.append(ended.action)
+        finished = Finished.ended(run.planned.units[position].key, ended)
+        run.finished[position] = finished
+        if finished.confirmed and not ended.unsent:
+            run.touched |= self.looks.left_behind(ended.action.request, ended.after)
+        return finished
+
+    async def _turn(self, run: Run, request: ActionRequest) -> None:
+        """A place at the connection and the resource. Whoever waits there goes first, and nobody waits in a circle."""
+        steps, program = self._steps, self._steps.release.catalog.programs[request.contract]
+        target = steps.release.target(request)
+        room = target.max_in_flight if target else 0
+        named = program.resource_id.text(steps.base(program, request, target))
+        resource = f"{program.resource_type}/{request.contract if isinstance(named, Fault) else named}"
+        held = run.place
+        if held is not None:
+            following = steps.lanes.follow(held, request.connection, room, resource)
+            if following is not None:
+                run.former.append(held)
+                run.place = following
+                return
+            await self._flush(run)
+            steps.lanes.leave(held)
+            run.place = None
+        run.place = await steps.lanes.enter(request.connection, room, resource)
+
+    async def _flush(self, run: Run) -> None:
+        """Commit what ended, by itself."""
+        if run.pending:
+            await self._steps.journal.commit(run.action, run.pending)
+        self._committed(run)
+
+    def _committed(self, run: Run, used: bool = False) -> None:
+        """What was pending is durable; `used`: the approvals were used up with it."""
+        run.pending.clear()
+        if used:
+            run.approvals.clear()
+        for action in run.ended:
+            self._steps.journal.forget(action.id)
+        run.ended.clear()
+        for held in run.former:
+            self._steps.lanes.leave(held)
+        run.former.clear()
+
+    # -- health --------------------------------------------------------------------------------------------------------
+
+    async def _health(self, action: Action, planned: PlanRequest) -> Observation | None:
+        if not planned.program.reads:
+            return None
+        return await self._steps.adapter.observe(self._steps.journal.may_check(planned.request, 15.0))
+
+    async def _is_worse(self, run: Run, before: Observation | None) -> bool:
+        """INVARIANT: no wave begins while the plan's health is worse than before it, or cannot be read."""
+        program = run.planned.program
+        if before is None:
+            return False
+        now = await self._health(run.action, run.planned)
+        if now is None or not now.ok or not before.ok:
+            return True
+        scope = {**self._base(run), **before.scope("before"), **now.scope("after")}
+        if program.worse is not None:
+            return program.worse.value(scope) is not False
+        at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
+        return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
+
+    def _base(self, run: Run) -> dict[str, object]:
+        request = run.planned.request
+        target = self._steps.release.targets.get(request.connection)
+        params = {} if "plan" in request.params else request.params
+        return run.planned.program.scope(params, request.tenant, target.environment if target else "")
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
+
+    async def _complete(self, run: Run, before: Observation | None) -> Answer:
+        """Every step is confirmed: the plan's own expectations decide."""
+        program = run.planned.program
+        checks: tuple[Checked, ...] = ()
+        if program.expect and before is not None:
+            checks = await self._expected(run, before)
+        if not all(c.met for c in checks):
+            return await self._close(
+                run, "diverged", "every step is confirmed, but the whole is not as expected", checks
+            )
+        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks)
+
+    async def _expected(self, run: Run, before: Observation) -> tuple[Checked, ...]:
+        """The expectations of the whole, read until they hold or the longest settle time is over."""
+        programs = self._steps.release.catalog.programs
+        settles = []
+        for step in run.planned.steps:
+            target = self._steps.release.target(step)
+            settles.append(min(programs[step.contract].contract.settle, target.max_settle_ms if target else 0))
+        end = self._steps.now() + max(settles)
+        pause = 0.05
+        while True:
+            now = await self._health(run.action, run.planned)
+            scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
+            checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
+            if all(c.met for c in checks) or self._steps.now() >= end:
+                return checks
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def _stop(self, run: Run, reason: str) -> Answer:
+        """No further step begins; the reason is durable before anything is taken back."""
+        run.progress = run.progress.model_copy(update={"stopped": reason})
+        said = plan_answers.running(run.action, self._tally(run), None)
+        run.pending.append(self._rows.turning(run.action, "running", run.progress.packed, said))
+        return await self._failed(run, reason)
+
+    async def _failed(self, run: Run, reason: str) -> Answer:
+        """A step was not confirmed, or the plan stopped: undo what may be undone, and say exactly what is how."""
+        how = run.planned.program.plan.on_failure
+        if how in ("undo", "undo_wave") and reason != plan_answers.CANCELLED:
+            await self._undo(run, only_wave=how == "undo_wave")
+        tally = self._tally(run)
+        return await self._close(run, tally.status(reason), reason, ())
+
+    async def _undo(self, run: Run, *, only_wave: bool) -> None:
+        """In reverse order; what cannot be undone stays, with the reason."""
+        units = run.planned.units
+        doubtful = {run.planned.units[p].key for p, f in run.finished.items() if f.doubtful}
+        used = {source for u in units if u.key in doubtful for source, _ in u.late.values()}
+        last = max((units[p].wave for p in run.finished), default=0)
+        for position in sorted(run.finished, reverse=True):
+            finished, unit = run.finished[position], units[position]
+            undone = run.undos.get(position)
+            if undone is not None and undone.state == "ended" and undone.status == "confirmed":
+                run.finished[position] = replace(finished, undone=True)
+                continue
+            if not (finished.confirmed and finished.changed) or (only_wave and unit.wave != last):
+                continue
+            if unit.key in used:
+                # INVARIANT: two valid keys beat none
+                run.finished[position] = replace(finished, kept="a later step in doubt may use it")
+                continue
+            run.finished[position] = await self._undo_one(run, position, finished)
+
+    async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:
+        steps, journal = self._steps, self._steps.journal
+        await self._flush(run)
+        action = journal.get(finished.action_id)
+        left = journal.left(finished.action_id)
+        before = journal.before(finished.action_id)
+        if action is None or left is None or before is None or not journal.is_ours(finished.action_id):
+            return replace(finished, kept="it is not certain that the change is ours")
+        action = replace(action, caller=run.action.caller)
+        key = run.planned.units[position]
+        step = PlanStep(run.action.id, run.action.fence, position, len(run.planned.units), f"undo {key.key}", key.wave)
+        await self._turn(run, action.request)
+        undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
+        for _ in range(TRIES):
+            try:
+                taken = await undo.take_back(Done(action, before, finished.outputs, left), step, run.pending)
+            except Busy:
+                await asyncio.sleep(0.05)
+                continue
+            if isinstance(taken, Left) and taken.halted:
+                raise Paused(taken.halted, None)
+            if isinstance(taken, Left):
+                return replace(finished, kept=taken.reason)
+            self._committed(run)
+            run.pending.append(taken.work)
+            run.ended.append(taken.action)
+            if taken.status == "confirmed":
+                return replace(finished, undone=True)
+            return replace(finished, kept=f"its undo ended {taken.status}")
+        return replace(finished, kept="the connection stayed busy")
+
+    async def _pause(self, run: Run, paused: Paused) -> Answer:
+        """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
+        run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
+        said = plan_answers.halted(run.action, self._tally(run))
+        run.pending.append(self._rows.turning(run.action, "ready", run.progress.packed, said))
+        await self._flush(run)
+        return said
+
+    async def _close(
+        self, run: Run, status: plan_answers.PlanStatus, reason: str, checks: tuple[Checked, ...]
+    ) -> Answer:
+        steps, plan = self._steps, run.planned.program.plan
+        tally, receipt = self._tally(run), new_id("rcp")
+        route = plan.escalate or self._route(run)
+        told = route if tally.needs_a_person(status) else None
+        answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
+        facts: dict[str, JsonValue] = {
+            "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
+            "steps": tally.facts,
+            "checks": [{"that": c.that, "met": c.met} for c in checks],
+            "reason": reason,
+            "escalatedTo": told,
+            "calledMs": run.action.created_ms,
+            "limits": list(LIMITS),
+        }
+        evidence = {"health/before": (run.progress.health or "").encode()}
+        sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
+        held = 0 if status in ("not_applied", "cancelled") else steps.now() + plan.repeat_window
+        escalation = Escalation(new_id("esc"), told) if told else None
+        run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
+        await self._flush(run)
+        return answer
+
+    def _route(self, run: Run) -> str | None:
+        """Whom the contract of the step that failed names, else any of the plan's."""
+        programs = self._steps.release.catalog.programs
+        failed = [run.planned.steps[p].contract for p, f in run.finished.items() if not f.confirmed]
+        names = [*failed, *(s.contract for s in run.planned.steps)]
+        return next((r for n in names if (r := programs[n].contract.escalate)), None)
+
+    def _tally(self, run: Run) -> Tally:
+        return Tally(run.planned.units, run.finished, run.progress.left_out)
+
+    async def _unsent(self, ended: Ended) -> Answer:
+        await self._steps.journal.commit(ended.action, [ended.work])
+        return ended.answer
+
+    # -- after a crash -------------------------------------------------------------------------------------------------
+
+    async def _finish_open(self, run: Run, step: Action) -> None:
+        """The step that was out when its process died: read back, as after a lost reply."""
+        journal = self._steps.journal
+        intent = journal.open_intent(step.id)
+        if intent is None or step.step is None:
+            raise AilyusError("store_corrupt", f"the step `{step.id}` runs without an intent")
+        verify_intent(self._steps, intent.receipt_id, intent.action_digest)
+        unit = run.planned.units[step.step.position]
+        place = replace(step.step, fence=run.action.fence, size=len(run.planned.units), key=unit.key, wave=unit.wave)
+        wait = max(0, intent.deadline_ms - journal.store.now_ms()) + intent.settle_ms
+        fence = await journal.take(step, wait + 30_000 + LEASE_MARGIN_MS)
+        action = replace(step, fence=fence, step=place, caller=run.action.caller)
+        execution = died(intent)
+
+        def again(later: Action, of: Program, at: object, seen: Observation) -> Permitted | None:
+            target = self._steps.release.target(later.request)
+            if target is None:
+                return None
+            roles, oldest = run.progress.roles, run.progress.oldest_seconds
+            decision = self._steps.decide(later, of, target, seen, roles, oldest)
+            return decision if isinstance(decision, Permitted) else None
+
+        sent = Sent(action, replace(intent, fence=fence), intent.before, execution, (execution,), again)
+        ended = await self._see_through(run, sent)
+        if step.undoes:
+            run.pending.append(ended.work)
+            run.ended.append(ended.action)
+            run.undos[step.step.position] = replace(step, state="ended", status=ended.status)
+        else:
+            self._kept(run, step.step.position, ended)
+        run.open = None
+        await self._flush(run)

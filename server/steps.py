@@ -1,0 +1,610 @@
+"""One decided request, from intent to outcome: steps 6 to 10 of the path, for an action and for a plan's step."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+from pydantic import JsonValue
+
+from adapters.adapter import Adapter
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.http_request import HttpRequest, render_route
+from contracts.observation import Execution, Observation, Reading
+from contracts.program import ABSENT, Program, lookup
+from contracts.request import ActionRequest, Caller
+from contracts.target import Target
+from policies.approval import SignedApproval
+from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, establish
+from policies.release import Release
+from receipts.action import Action, Intent, Status
+from receipts.conclusion import Conclusion, Escalation
+from receipts.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.handles import Minted
+from receipts.intention import Intention, Limits
+from receipts.journal import Journal
+from receipts.reconciliation import Reconciliation, already_so, reconcile, same
+from receipts.signing import Envelope
+from receipts.sqlite import Conflict, Work
+from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
+from server import answers
+from server.answers import Answer
+from server.lanes import Lanes
+
+MAX_ATTEMPTS = 3
+_ENDED: Mapping[str, Status] = {
+    "confirmed": "confirmed",
+    "not_applied": "not_applied",
+    "diverged": "diverged",
+    "contended": "unknown",
+    "orphan": "unknown",
+    "again": "not_applied",
+    "next_route": "not_applied",
+}
+Again = Callable[[Action, Program, Target, Observation], Permitted | None]
+"""Decides once more, directly before a further send: with the approvals that this action used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A request that is permitted now, with everything that its first intent needs."""
+
+    action: Action
+    program: Program
+    target: Target
+    before: Observation
+    permitted: Permitted
+    approvals: Sequence[SignedApproval]
+    under: tuple[str, int]
+    again: Again
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attempt that is out, or was when its process died: everything that the rest of the path needs."""
+
+    action: Action
+    intent: Intent
+    before: Observation
+    execution: Execution
+    attempts: tuple[Execution, ...]
+    again: Again
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of one action: what its agent is told, and the transition that is still to be committed."""
+
+    action: Action
+    status: Status
+    answer: Answer
+    work: Work[None]
+    outcome: Reconciliation | None = None
+    after: Observation | None = None
+    unsent: bool = False
+
+    @property
+    def outputs(self) -> Mapping[str, JsonValue]:
+        """What a later step of a plan may use."""
+        outputs = self.answer.get("outputs")
+        return outputs if isinstance(outputs, dict) else {}
+
+
+class Steps:
+    """Carries single requests for one live release."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        release: Release,
+        adapter: Adapter,
+        current: Callable[[Caller], Caller | None],
+        lanes: Lanes,
+    ) -> None:
+        self.journal = journal
+        self.release = release
+        self.adapter = adapter
+        self.current = current
+        self.lanes = lanes
+
+    # -- looking and deciding ------------------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        action: Action,
+        program: Program,
+        target: Target,
+        before: Observation,
+        approvals: Mapping[str, int] | None = None,
+        oldest_seconds: int = 0,
+    ) -> Decision:
+        """Cedar's word on live attributes, with these verified approvals."""
+        facts = establish(program, action.request, target, before)
+        if isinstance(facts, Denied):
+            return facts
+        circumstances = self.circumstances(action, facts)
+        decider = self.release.decider
+        return decider.decide(action.request, action.caller, facts, circumstances, approvals or {}, oldest_seconds)
+
+    def circumstances(self, action: Action, facts: Facts | None = None) -> Circumstances:
+        """What a decision depends on beside the request, now; counted only where a policy of the slice reads it."""
+        request, journal = action.request, self.journal
+        first = action.first or request.kind == "read"
+        reads = self.release.decider.bundle.slices[request.contract].reads
+        incident = False
+        if facts is not None and "resourceOpenIncident" in reads:
+            incident = journal.controls.has_incident(self.resource(request, facts))
+        spends = self._spends(request)
+        return Circumstances(
+            journal.store.now_ms(),
+            self.release.change_freeze,
+            0 if first else journal.repeats(request.call_key, action.id),
+            rate=journal.rate(request.tenant, request.agent, request.contract) if "rate" in reads else Rate(),
+            spends=spends,
+            plan_size=action.step.size if action.step else 0,
+            wave=action.step.wave if action.step else 0,
+            open_incident=incident,
+        )
+
+    def _spends(self, request: ActionRequest) -> int:
+        program = self.release.catalog.programs[request.contract]
+        if program.spends is None:
+            return 0
+        value = program.spends.value(program.scope(request.params, request.tenant, ""))
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 2**53 - 1
+
+    def resource(self, request: ActionRequest, facts: Facts) -> str:
+        """The pseudonym by which incidents and locks know a resource."""
+        name = f"{request.connection}/{facts.resource_type}/{facts.resource_id}"
+        return self.journal.notary.pseudonym(request.tenant, "incident", name)
+
+    # -- ends that send nothing ----------------------------------------------------------------------------------------
+
+    def without_sending(
+        self, action: Action, program: Program, target: Target, before: Observation, facts: Facts, record: Record
+    ) -> Ended | None:
+        """Already so, or a false `require`: permitted, and nothing to send."""
+        base = self.base(program, action.request, target)
+        checks = already_so(program, base, before)
+        unmet = next((c for c in program.require if not c.expression.holds({**base, **before.scope("before")})), None)
+        if checks is None and unmet is None:
+            return None
+        receipt = new_id("rcp")
+        status: Status = "confirmed" if checks is not None else "not_applied"
+        said: dict[str, JsonValue] = {
+            "decision": decision_facts(record),
+            "attempts": [],
+            "before": seen(before),
+            "calledMs": action.created_ms,
+        }
+        if checks is not None:
+            answer = answers.already(action, receipt, checks)
+            said["checks"] = [{"that": c.that, "met": c.met} for c in checks]
+        else:
+            answer = answers.unmet(action, receipt, unmet.sentence if unmet else "")
+        evidence = readings("before", before) | decision_evidence(record)
+        sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
+        held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
+        return Ended(action, status, answer, self.journal.ending(action, sealed, status, answer, held), unsent=True)
+
+    def denied(self, action: Action, denied: Denied, code: str | None = None) -> Ended:
+        """Policy says no, or it can no longer be established."""
+        receipt = new_id("rcp")
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(denied.record),
+            "code": code,
+            "calledMs": action.created_ms,
+        }
+        evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
+        sealed = self.seal("decision", receipt, self.about(action), "denied", False, facts, evidence)
+        answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
+        # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
+        held = 0 if code else self.now() + self.held_ms(action.request)
+        return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
+
+    def held_ms(self, request: ActionRequest) -> int:
+        """How long a no is held, in milliseconds."""
+        program = self.release.catalog.programs.get(request.contract)
+        plan = self.release.catalog.plans.get(request.contract)
+        return program.contract.refused_hold if program else plan.plan.refused_hold if plan else 0
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        ready: Ready,
+        earlier: Sequence[Work[None]] = (),
+        attempts: tuple[Execution, ...] = (),
+        route: int = 0,
+    ) -> Sent | Denied:
+        """Commit the signed intent; out of that commit comes the one-use order to act; act. Raises `Conflict`."""
+        action = ready.action
+        http = self._rendered(ready, route)
+        if isinstance(http, Fault):
+            return Denied(f"the request cannot be built: {http.sentence}", ready.permitted.record)
+        intention = self._intention(ready, http, attempts[-1].attempt + 1 if attempts else 1, route)
+        dispatch = await self.journal.intend(intention, earlier)
+        execution = await self.adapter.execute(dispatch)
+        running = replace(action, state="running", fence=dispatch.fence)
+        intent = Intent(
+            action.id,
+            dispatch.step,
+            intention.attempt,
+            route,
+            dispatch.fence,
+            dispatch.deadline_ms,
+            intention.settle_ms,
+            dispatch.action_digest,
+            dispatch.target_digest,
+            intention.before,
+            intention.sealed.index.id,
+        )
+        return Sent(
+            running, intent, ready.before, execution, (*attempts, execution), ready.again, ready.permitted.facts
+        )
+
+    def _intention(self, ready: Ready, http: HttpRequest, attempt: int, route: int) -> Intention:
+        action, program, target, permitted = ready.action, ready.program, ready.target, ready.permitted
+        timeout = min(program.routes[route].timeout_ms, target.max_timeout_ms)
+        settle = min(program.contract.settle, target.max_settle_ms)
+        now, receipt = self.now(), new_id("rcp")
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(permitted.record),
+            "approvals": [a.id for a in ready.approvals],
+            "before": seen(ready.before),
+            "calledMs": action.created_ms,
+            "attempt": attempt,
+            "route": route,
+            "deadlineMs": now + timeout,
+            "settleMs": settle,
+            "requestDigest": http.digest,
+            "actionDigest": action.request.action_digest,
+            "epoch": ready.under[1],
+            "fence": action.fence + 1,
+        }
+        facts |= _of_plan(action)
+        before = kept(program, ready.before)
+        evidence = readings("before", before) | decision_evidence(permitted.record) | _request_evidence(http)
+        evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
+        if action.request.reason:
+            evidence["reason"] = action.request.reason.encode()
+        evidence["resource"] = orjson.dumps(
+            {"type": permitted.facts.resource_type, "id": permitted.facts.resource_id, "label": permitted.facts.label}
+        )
+        sealed = self.seal("intent", receipt, self.about(action, permitted.facts), "running", None, facts, evidence)
+        reads = self.release.decider.bundle.slices[program.name].reads
+        return Intention(
+            action=action,
+            permitted=permitted,
+            before=before,
+            sealed=sealed,
+            http=http,
+            approvals=ready.approvals,
+            decided_under=ready.under,
+            route=route,
+            attempt=attempt,
+            timeout_ms=timeout,
+            settle_ms=settle,
+            deadline_ms=now + timeout,
+            result=answers.running(action.id, receipt),
+            rate=permitted.circumstances.rate if permitted.circumstances and "rate" in reads else None,
+            spent=permitted.circumstances.spends if permitted.circumstances else 0,
+            limits=Limits(target.max_in_flight, target.per_minute),
+            lock=self.resource(action.request, permitted.facts) if program.made else None,
+        )
+
+    def _rendered(self, ready: Ready, route: int) -> HttpRequest | Fault:
+        action, program, target = ready.action, ready.program, ready.target
+        request = action.request
+        scope = {**self.base(program, request, target), **ready.before.scope("before")}
+        handles = tuple(
+            (str(request.params[name]), f"{program.name}.{name}")
+            for name in sorted(program.secret_inputs)
+            if name in request.params
+        )
+        return render_route(program.routes[route], target.base_url, scope, program.absent(request.params), handles)
+
+    # -- after it ------------------------------------------------------------------------------------------------------
+
+    async def finish(self, sent: Sent, take_back: "TakeBackOrphan | None" = None) -> Ended:
+        """Steps 8 to 10: read until it settles, reconcile, try again where that is provably safe, sign and answer."""
+        while True:
+            action = sent.action
+            program = self.release.catalog.programs[action.request.contract]
+            target = self.release.target(action.request)
+            after = await self._settled(sent, program, target)
+            base = self.base(program, action.request, target)
+            outcome = reconcile(program, base, sent.before, sent.execution, after)
+            if take_back and outcome.orphan is not None and await take_back(sent, outcome.orphan):
+                outcome = replace(outcome, verdict="again", changed=False, reason="what it made was taken back")
+            further = await self._further(sent, program, target, outcome)
+            if further is None:
+                return self._outcome(sent, program, target, after, outcome)
+            sent = further
+
+    async def _settled(self, sent: Sent, program: Program, target: Target | None) -> Observation:
+        """Read back until it is as expected, or a negative read counts: complete answer (else deadline) + settle."""
+        execution, intent = sent.execution, sent.intent
+        if execution.delivery == "not_sent":
+            return sent.before
+        start = execution.ended_ms if execution.response is not None else intent.deadline_ms
+        end = start + intent.settle_ms
+        if target is None or target.digest != intent.target_digest:
+            return Observation(
+                {}, self.now(), "same_channel", fault="the connection is not the one that was written to"
+            )
+        final = execution.delivery in ("refused", "declined", "no_effect")
+        base = self.base(program, sent.action.request, target)
+        pause = 0.05
+        while True:
+            late = self.now() >= end
+            after = await self.adapter.observe(self.journal.may_observe(intent, sent.action, 10.0))
+            if late or final:
+                return after
+            if reconcile(program, base, sent.before, execution, after).verdict == "confirmed":
+                return after
+            await asyncio.sleep(max(0.0, min(pause, (end - self.now()) / 1000)))
+            pause = min(pause * 2, 1.0)
+
+    async def _further(
+        self, sent: Sent, program: Program, target: Target | None, outcome: Reconciliation
+    ) -> Sent | None:
+        """Another attempt or route, where provably safe: a new look, decision, intent and fence."""
+        route = sent.intent.route + (outcome.verdict == "next_route")
+        if outcome.verdict not in ("again", "next_route") or route >= len(program.routes) or target is None:
+            return None
+        if sent.intent.attempt >= MAX_ATTEMPTS:
+            return None
+        await asyncio.sleep((sent.execution.retry_after_ms or 100 * 2**sent.intent.attempt) / 1000)
+        under = (self.release.digest, self.journal.epoch)
+        caller = self.current(sent.action.caller)
+        if caller is None or self.journal.controls.halted(sent.action.request, undo=bool(sent.action.undoes)):
+            return None
+        action = replace(sent.action, caller=caller)
+        look = self.release.decider.may_observe(action.request, caller, target)
+        if isinstance(look, Denied):
+            return None
+        before = await self.adapter.observe(look)
+        if not before.ok or not same(program.probed, sent.before, before):
+            return None
+        permitted = sent.again(action, program, target, before)
+        if permitted is None:
+            return None
+        ready = Ready(action, program, target, before, permitted, (), under, sent.again)
+        try:
+            further = await self.send(ready, (), sent.attempts, route)
+        except Conflict:
+            return None
+        return further if isinstance(further, Sent) else None
+
+    # -- the outcome ---------------------------------------------------------------------------------------------------
+
+    def _outcome(
+        self, sent: Sent, program: Program, target: Target | None, after: Observation, outcome: Reconciliation
+    ) -> Ended:
+        action, execution = sent.action, sent.execution
+        status = _ENDED[outcome.verdict]
+        receipt = new_id("rcp")
+        outcome, minted = self._sealed_outputs(action, program, outcome)
+        answer = answers.concluded(
+            action,
+            program,
+            receipt,
+            status,
+            outcome,
+            answered=execution.response.status if execution.response else None,
+            attempts=sent.intent.attempt,
+            settle_ms=sent.intent.settle_ms,
+        )
+        after = kept(program, after)
+        escalated = answer.get("escalated_to")
+        facts: dict[str, JsonValue] = {
+            "intent": sent.intent.receipt_id,
+            "attempts": [_attempt(e, program.secretive) for e in sent.attempts],
+            "checks": [{"that": c.that, "met": c.met} for c in outcome.checks],
+            "after": seen(after) if sent.execution.delivery != "not_sent" else {},
+            "attribution": outcome.attribution,
+            "observer": after.channel,
+            "reason": outcome.reason,
+            "escalatedTo": escalated,
+            "limits": list(LIMITS),
+        }
+        facts |= _of_plan(action)
+        evidence = readings("after", after) if execution.delivery != "not_sent" else {}
+        evidence["response"] = _response_evidence(execution, program.secretive)
+        evidence["outputs"] = orjson.dumps(dict(outcome.outputs))
+        about = self.about(action, sent.facts or self._facts(sent, program, target))
+        sealed = self.seal("outcome", receipt, about, status, outcome.changed, facts, evidence)
+        doubt = status in ("diverged", "unknown")
+        lied = status == "not_applied" and execution.delivery == "answered"
+        conclusion = Conclusion(
+            action=action,
+            sealed=sealed,
+            status=status,
+            result=answer,
+            held_until_ms=0 if status == "not_applied" else self.now() + program.contract.repeat_window,
+            after=after if status == "confirmed" else None,
+            ours=outcome.attribution == "ours",
+            strike=doubt or lied,
+            trips=self._trips(action.request) if doubt or lied else (),
+            incident=self._incident(action.request, about) if doubt else None,
+            escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
+            minted=minted,
+            rechecks=tuple(self.now() + t for t in program.contract.recheck) if status == "confirmed" else (),
+        )
+        return Ended(action, status, answer, self.journal.concluding(conclusion), outcome, after)
+
+    def _sealed_outputs(
+        self, action: Action, program: Program, outcome: Reconciliation
+    ) -> tuple[Reconciliation, Minted | None]:
+        """Secret outputs leave as handles; the values go into the vault with the outcome's commit."""
+        secret = {n: (str(outcome.outputs[n]), to) for n, to in program.secret_outputs.items() if n in outcome.outputs}
+        if not secret:
+            return outcome, None
+        plan = action.step.id if action.step else None
+        handles, minted = self.journal.handles.seal(action.request, plan, action.id, secret, self.now())
+        return replace(outcome, outputs={**outcome.outputs, **handles}), minted
+
+    def _facts(self, sent: Sent, program: Program, target: Target | None) -> Facts | None:
+        facts = establish(program, sent.action.request, target, sent.before) if target else None
+        return facts if isinstance(facts, Facts) else None
+
+    def _incident(self, request: ActionRequest, about: About) -> str | None:
+        if not about.resource_id:
+            return None
+        name = f"{request.connection}/{about.resource_type}/{about.resource_id}"
+        return self.journal.notary.pseudonym(request.tenant, "incident", name)
+
+    def _trips(self, request: ActionRequest) -> tuple[Trip, ...]:
+        trips = []
+        for halt in (
+            new_halt("contract", request.contract, False, BREAKER, "three bad outcomes in a row", self.now()),
+            new_halt("connection", request.connection, False, BREAKER, "three bad outcomes in a row", self.now()),
+        ):
+            trips.append(Trip(halt, halt_statement(self.journal.notary, halt, "halted")))
+        return tuple(trips)
+
+    # -- small things --------------------------------------------------------------------------------------------------
+
+    def seal(
+        self,
+        kind: Kind,
+        receipt: str,
+        about: About,
+        status: Status,
+        changed: bool | None,
+        facts: Mapping[str, JsonValue],
+        evidence: Mapping[str, bytes],
+    ) -> Sealed:
+        """A signed statement about an action, now."""
+        return self.journal.notary.seal(
+            kind, receipt, about, status=status, changed=changed, at_ms=self.now(), facts=facts, evidence=evidence
+        )
+
+    def about(self, action: Action, facts: Facts | None = None) -> About:
+        """What a statement about this action says of it."""
+        return About(
+            request=action.request,
+            action_id=action.id,
+            release=self.release.digest,
+            governed=self.release.governed,
+            resource_type=facts.resource_type if facts else "",
+            resource_id=facts.resource_id if facts else "",
+            label=facts.label if facts else None,
+            indexed=self.release.indexed(action.request),
+        )
+
+    def base(self, program: Program, request: ActionRequest, target: Target | None) -> dict[str, object]:
+        """The names that are known before anything was read."""
+        return program.scope(request.params, request.tenant, target.environment if target else "")
+
+    def now(self) -> int:
+        """The store's clock."""
+        return self.journal.store.now_ms()
+
+
+def seen(observation: Observation) -> JsonValue:
+    """Which reads were answered, how and when."""
+    return {
+        n: {"status": r.status, "atMs": r.at_ms, "requestId": r.request_id} for n, r in observation.readings.items()
+    }
+
+
+def readings(phase: str, observation: Observation) -> dict[str, bytes]:
+    """The bodies of an observation, as evidence."""
+    return {f"{phase}/{name}": reading.raw for name, reading in observation.readings.items()}
+
+
+def kept(program: Program, observation: Observation) -> Observation:
+    """What may be recorded of an observation: where a secret passes, no body, and only the values that are compared."""
+    if not program.secretive:
+        return observation
+    scope = observation.scope("before")
+    trees: dict[str, JsonValue] = {}
+    for path in program.probed:
+        value = lookup(path, scope)
+        names = path.split(".")[1:]
+        if value is ABSENT or names[0] not in observation.readings:
+            continue
+        if len(names) == 1:
+            trees[names[0]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+            continue
+        node = trees.setdefault(names[0], {})
+        for name in names[1:-1]:
+            node = node.setdefault(name, {}) if isinstance(node, dict) else {}
+        if isinstance(node, dict):
+            node[names[-1]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+    kept_readings = {
+        n: Reading(n, r.status, trees.get(n), WITHHELD, r.at_ms, r.request_id) for n, r in observation.readings.items()
+    }
+    return replace(observation, readings=kept_readings)
+
+
+def verify_intent(steps: Steps, receipt: str, action_digest: str) -> None:
+    """What goes on is built from the signed intent: its signature and its action digest are checked again."""
+    store = steps.journal.store
+    rows = store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
+    envelope = Envelope.decode(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
+    named = f'"actionDigest":"{action_digest}"'.encode()
+    keys = {store.signer.keyid: store.signer.public}
+    if envelope is None or not envelope.holds(keys) or named not in envelope.payload:
+        raise AilyusError("store_corrupt", f"the signed intent `{receipt}` does not hold")
+
+
+def died(intent: Intent) -> Execution:
+    """An attempt whose process died: in doubt."""
+    at = intent.deadline_ms
+    return Execution(
+        intent.route, intent.attempt, "in_doubt", at, at, "", "", "", fault="the process that sent it died"
+    )
+
+
+WITHHELD = b"(withheld: a secret passed here)"
+TakeBackOrphan = Callable[[Sent, Mapping[str, JsonValue]], Awaitable[bool]]
+
+
+def _of_plan(action: Action) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {}
+    if action.step:
+        facts["plan"] = {
+            "action": action.step.id,
+            "step": action.step.key,
+            "position": action.step.position,
+            "of": action.step.size,
+            "wave": action.step.wave,
+        }
+    if action.undoes:
+        facts["undoes"] = action.undoes
+    return facts
+
+
+def _request_evidence(http: HttpRequest) -> dict[str, bytes]:
+    head = orjson.dumps({"method": http.method, "url": http.url, "headers": [list(h) for h in http.headers]})
+    return {"request": head, "request/body": http.body}
+
+
+def _response_evidence(execution: Execution, secretive: bool) -> bytes:
+    if execution.response is None:
+        return (execution.fault or "").encode()
+    return WITHHELD if secretive else execution.response.raw
+
+
+def _attempt(execution: Execution, secretive: bool) -> JsonValue:
+    response = execution.response
+    return {
+        "attempt": execution.attempt,
+        "route": execution.route,
+        "delivery": execution.delivery,
+        "method": execution.method,
+        "requestDigest": execution.request_digest,
+        "status": response.status if response else None,
+        "fault": execution.fault,
+        "startedMs": execution.started_ms,
+        "endedMs": execution.ended_ms,
+        "idempotencyKey": execution.idempotency_key,
+        "requestId": response.request_id if response and not secretive else None,
+        "identity": execution.identity,
+    }
