@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import orjson
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +14,13 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.principal import Key, KeyKind, keyid_of
+from policies.resolution import SignedResolution
+from receipts.controls import Scope, halt_statement, new_halt
 from receipts.sqlite import Conflict
+from server.aftercare import Aftercare, open_incidents
 from server.identity import Agents
 from server.inbox import Inbox
+from server.oncall import OnCall
 from server.pipeline import Pipeline
 from server.requests import Asked
 
@@ -44,16 +48,32 @@ class NewKey(BaseModel):
     kind: KeyKind
 
 
+class NewHalt(BaseModel):
+    """What `halt` sends; `name` is empty for everything."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scope: Scope
+    name: str = ""
+    allow_undo: bool = False
+    by: str
+    reason: str = Field(min_length=3, max_length=300)
+
+
 Handler = Callable[[Request], Awaitable[object]]
 
 
 class Api:
     """Routes of the local door."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], inbox: Inbox, agents: Agents) -> None:
+    def __init__(
+        self, pipeline: Callable[[], Pipeline], inbox: Inbox, agents: Agents, aftercare: Aftercare, oncall: OnCall
+    ) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
         self._agents = agents
+        self._aftercare = aftercare
+        self._oncall = oncall
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -63,6 +83,14 @@ class Api:
             ("GET", "/approvals/{action}", self.binding),
             ("POST", "/approvals", self.decide),
             ("DELETE", "/actions/{action}", self.cancel),
+            ("POST", "/actions/{action}/recheck", self.recheck),
+            ("POST", "/resolutions", self.resolve),
+            ("GET", "/incidents", self.incidents),
+            ("GET", "/halts", self.halts),
+            ("POST", "/halts", self.halt),
+            ("DELETE", "/halts/{scope}/{name}", self.unhalt),
+            ("GET", "/escalations", self.escalations),
+            ("POST", "/escalations/{escalation}", self.acknowledge),
             ("GET", "/agents", self.agents),
             ("POST", "/agents", self.add_agent),
             ("PATCH", "/agents/{agent}", self.change_agent),
@@ -123,6 +151,73 @@ class Api:
         """End a request that waits."""
         await self._inbox.cancel(request.path_params["action"])
         return {"state": "ended"}
+
+    async def recheck(self, request: Request) -> object:
+        """Look again whether a confirmed action still holds."""
+        return await self._aftercare.recheck(request.path_params["action"])
+
+    async def resolve(self, request: Request) -> object:
+        """Take a person's signed word about an outcome in doubt."""
+        signed = SignedResolution.model_validate_json(await request.body())
+        return {"status": await self._aftercare.resolve(signed)}
+
+    async def incidents(self, request: Request) -> object:
+        """Outcomes in doubt that nobody has resolved."""
+        return open_incidents(self._pipeline())
+
+    async def halts(self, request: Request) -> object:
+        """What is halted, and what is on the wire nevertheless."""
+        journal = self._pipeline().journal
+        rows = journal.store.read("SELECT action_id, connection FROM intents WHERE state = 'intent'")
+        return {
+            "halts": [asdict(halt) for halt in journal.controls.halts],
+            "on_the_wire": [{"action": str(a), "connection": str(c)} for a, c in rows],
+        }
+
+    async def halt(self, request: Request) -> object:
+        """Stop everything, a connection, a contract or an agent, from now on."""
+        pipeline, new = self._pipeline(), NewHalt.model_validate_json(await request.body())
+        self._require_name(pipeline, new.scope, new.name, new.by)
+        journal = pipeline.journal
+        halt = new_halt(new.scope, new.name, new.allow_undo, new.by, new.reason, journal.store.now_ms())
+        await journal.controls.halt(halt, halt_statement(journal.notary, halt, "halted"))
+        return await self.halts(request)
+
+    async def unhalt(self, request: Request) -> object:
+        """Lift a halt; what waited goes on where it stopped."""
+        journal, by = self._pipeline().journal, request.query_params.get("by", "")
+        scope, name = request.path_params["scope"], request.path_params["name"]
+        name = "" if name == "-" else name
+        halt = next((h for h in journal.controls.halts if (h.scope, h.name) == (scope, name)), None)
+        if halt is None:
+            raise AilyusError("not_found", f"`{scope} {name}`".strip() + " is not halted", hint="`ailyus halts`")
+        if self._pipeline().release.people.get(by) is None:
+            raise AilyusError("unknown_person", f"`{by}` is no declared person")
+        await journal.controls.unhalt(halt.scope, halt.name, halt_statement(journal.notary, halt, "lifted", by))
+        return {}
+
+    def _require_name(self, pipeline: Pipeline, scope: str, name: str, by: str) -> None:
+        release = pipeline.release
+        known = {
+            "all": {""},
+            "connection": set(release.targets),
+            "contract": set(release.catalog.programs) | set(release.catalog.plans),
+            "agent": {agent.name for agent in self._agents.list()},
+        }[scope]
+        if name not in known:
+            raise AilyusError("not_found", f"there is no {scope} `{name}`", hint=f"one of {', '.join(sorted(known))}")
+        if release.people.get(by) is None:
+            raise AilyusError("unknown_person", f"`{by}` is no declared person")
+
+    async def escalations(self, request: Request) -> object:
+        """What nobody has acknowledged."""
+        return self._oncall.listed()
+
+    async def acknowledge(self, request: Request) -> object:
+        """A person takes an escalation on."""
+        body = orjson.loads(await request.body())
+        await self._oncall.acknowledge(request.path_params["escalation"], str(body["person"]))
+        return {}
 
     async def agents(self, request: Request) -> object:
         """Every agent."""

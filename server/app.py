@@ -27,11 +27,13 @@ from policies.release import Release
 from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
 from receipts.sqlite import Store
+from server.aftercare import Aftercare
 from server.api import Api, NewKey, link_key
 from server.drive import Driver
 from server.identity import Agents
 from server.inbox import Inbox
 from server.mcp import Gateway
+from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
 from server.settings import Workspace
 from server.telemetry import configure
@@ -56,9 +58,12 @@ class App:
         self._retiring: set[asyncio.Task[None]] = set()
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
         self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
-        self.driver = Driver(lambda: self.pipeline, self.inbox.expire)
+        self.aftercare = Aftercare(lambda: self.pipeline)
+        ways = {n: Way(e.webhook, e.next, e.after) for n, e in workspace.settings.escalations.items()}
+        self.oncall = OnCall(lambda: self.pipeline, ways)
+        self.driver = Driver(lambda: self.pipeline, self.inbox.expire, (self.aftercare.recheck_due, self.oncall.sweep))
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
-        self.api = Api(lambda: self.pipeline, self.inbox, self.agents)
+        self.api = Api(lambda: self.pipeline, self.inbox, self.agents, self.aftercare, self.oncall)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
         adapter = HttpAdapter(release, self.journal, self.workspace.root, self.store.now_ms)
@@ -85,6 +90,7 @@ class App:
     async def stop(self) -> None:
         """Let actions and journal finish, then give everything up."""
         await self.driver.stop()
+        await self.oncall.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await asyncio.to_thread(self.store.close)
 

@@ -6,7 +6,7 @@ Level-triggered and idempotent: whoever may call `wake` may call it at any time.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import orjson
@@ -31,9 +31,15 @@ log = structlog.get_logger()
 class Driver:
     """Makes progress on every action that is not somebody's turn."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], expire: Callable[[Action], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        pipeline: Callable[[], Pipeline],
+        expire: Callable[[Action], Awaitable[None]],
+        chores: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
         self._pipeline = pipeline
         self._expire = expire
+        self._chores = chores
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -104,6 +110,8 @@ class Driver:
                 self.sweep()
                 await self._expire_waiting()
                 await self._pipeline().journal.handles.forget_expired()
+                for chore in self._chores:
+                    await chore()
                 if time.monotonic() - said >= STATE_SECONDS:
                     said = time.monotonic()
                     await self.say_state()

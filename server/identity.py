@@ -13,6 +13,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import Caller
 from policies.release import Release
+from receipts.controls import bump
 from receipts.journal import Journal
 from receipts.sqlite import Txn
 
@@ -97,8 +98,10 @@ class Agents:
             column = "revoked = 1" if revoke else "observe_only = 0"
             txn.write(f"UPDATE agents SET {column} WHERE name = ?", name)
             sealed.insert(txn)
+            bump(txn)
 
         await self._journal.store.write(work)
+        self._journal.controls.refresh()
         self._callers.clear()
 
     def list(self) -> list[Agent]:

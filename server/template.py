@@ -59,6 +59,14 @@ write = "file:.ailyus/secrets/zendesk-write"
 principal = "ailyus-writer"
 direct = true
 
+# Who is told when an outcome is in doubt; unacknowledged after 15 minutes, the next route is told too.
+[escalations.identity-oncall]
+webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
+next = "security-oncall"
+
+[escalations.security-oncall]
+webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
+
 [connections.okta-globex]
 kind = "okta"
 base_url = "http://127.0.0.1:{sandbox_port}/globex/okta"

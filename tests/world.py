@@ -49,6 +49,10 @@ class Sandbox:
         self._client.put("/state", json=self._pristine)
         self._client.delete("/faults")
         self._client.delete("/log")
+        self._client.delete("/oncall")
+
+    def notices(self) -> list[dict[str, Any]]:
+        return list(self._client.get("/oncall").json())
 
     def state(self) -> Any:
         return self._client.get("/state").json()
@@ -231,6 +235,11 @@ write = "file:.ailyus/secrets/records-write"
 direct = true
 max_timeout = "1s"
 max_settle = "300ms"
+
+[escalations.records-oncall]
+webhook = "http://127.0.0.1:{port}/_sandbox/oncall"
+next = "security-oncall"
+after = "1s"
 """
 
 

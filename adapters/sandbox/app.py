@@ -50,6 +50,7 @@ class Sandbox:
             self.state = orjson.loads(state_file.read_bytes())
         self.faults: list[dict[str, Json]] = []
         self.log: list[dict[str, Json]] = []
+        self.notices: list[Json] = []
         self._stale: dict[tuple[str, str], Json] = {}
         self._count = 0
 
@@ -167,6 +168,14 @@ class Sandbox:
                 return Answer(200, self.log)
             case ("DELETE", "/log"):
                 self.log.clear()
+                return Answer(204)
+            case ("POST", "/oncall"):  # whoever is on call, for the gateway's escalations
+                self.notices.append(data)
+                return Answer(204)
+            case ("GET", "/oncall"):
+                return Answer(200, self.notices)
+            case ("DELETE", "/oncall"):
+                self.notices.clear()
                 return Answer(204)
             case ("GET", "/state"):
                 return Answer(200, self.state)

@@ -41,7 +41,10 @@ def register(app: typer.Typer) -> None:
                 ("revoke", revoke_key),
             ),
         ),
-        (action, (("list", actions), ("show", show_action), ("cancel", cancel))),
+        (
+            action,
+            (("list", actions), ("show", show_action), ("cancel", cancel), ("resolve", resolve), ("open", incidents)),
+        ),
         (
             receipt,
             (
@@ -50,6 +53,7 @@ def register(app: typer.Typer) -> None:
                 ("proof", proof),
                 ("verify", verify_file),
                 ("export", export),
+                ("recheck", recheck),
             ),
         ),
     ):
@@ -267,7 +271,69 @@ def cancel(action_id: Annotated[str, typer.Argument()], workspace: WorkspaceOpti
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/actions/{action_id}")
 
 
+def resolve(
+    action_id: Annotated[str, typer.Argument()],
+    asserted: Annotated[str, typer.Option(help="What you found at the target: applied or not_applied.")],
+    as_: AsOption,
+    comment: Annotated[str, typer.Option(help="What you looked at.")] = "",
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Say, signed, what became of an action whose outcome is unknown or diverged. It is asserted, never confirmed."""
+    import time
+
+    from policies.principal import keyid_of
+    from policies.resolution import Resolution, sign_resolution
+    from receipts.signing import is_encrypted, load_key
+    from server.settings import Workspace
+
+    if asserted not in ("applied", "not_applied"):
+        raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
+    space = Workspace.open(Path(workspace).resolve())
+    path = space.key_file(as_)
+    key = load_key(path, _passphrase("passphrase: ").encode() if path.exists() and is_encrypted(path) else None)
+    said = Resolution(
+        purpose="ailyus-resolution-v1",
+        origin=space.settings.origin,
+        action_id=action_id,
+        asserted="applied" if asserted == "applied" else "not_applied",
+        comment=comment[:500],
+        person=as_,
+        at_ms=int(time.time() * 1000),
+    )
+    signed = sign_resolution(said, key, keyid_of(key.public_key().public_bytes_raw()))
+    result = ask_owner(space, "POST", "/resolutions", signed.model_dump(mode="json"))
+    status = str(result.get("status")) if isinstance(result, dict) else ""
+    show(format, {"action": action_id, "status": status}, [f"recorded: {status}"])
+
+
+def incidents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+    """List the outcomes in doubt that nobody has resolved."""
+    from server.settings import Workspace
+
+    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/incidents")
+    show(format, rows, table(rows, ("action", "contract", "status", "agent")) if rows else ["nothing is open"])
+
+
 # -- receipts ------------------------------------------------------------------------------------------------------
+
+
+def recheck(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A receipt or an action.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Look again at what was confirmed; exit 1 when it does not hold any more."""
+    from server.settings import Workspace
+
+    with _reading(workspace) as connection:
+        row = connection.execute("SELECT action_id FROM statements WHERE id = ?", (id_,)).fetchone()
+    space = Workspace.open(Path(workspace).resolve())
+    result = ask_owner(space, "POST", f"/actions/{row[0] if row else id_}/recheck")
+    facts = result if isinstance(result, dict) else {}
+    show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
+    if facts.get("status") != "holds":
+        raise typer.Exit(1)
 
 
 def find_receipts(

@@ -1,0 +1,174 @@
+"""After the end of an action: what people assert about it, and looking again whether it still holds."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from policies.resolution import SignedResolution
+from receipts.action import Action, Status
+from receipts.conclusion import Escalation, escalate
+from receipts.reconciliation import Checked
+from receipts.sqlite import Txn
+from server.pipeline import Pipeline
+from server.steps import readings, seen
+
+CLOCK_SKEW_MS = 300_000
+OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
+
+
+class Aftercare:
+    """What happens to actions that have ended."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline]) -> None:
+        self._pipeline = pipeline
+
+    async def resolve(self, signed: SignedResolution) -> str:
+        """Take a person's signed word about an outcome in doubt; their word is asserted, never `confirmed`."""
+        pipeline, said = self._pipeline(), signed.resolution
+        journal, release = pipeline.journal, pipeline.release
+        action = journal.get(said.action_id)
+        if action is None:
+            raise AilyusError("not_found", f"there is no action `{said.action_id}`")
+        key = journal.registry.keys().get(signed.keyid)
+        person = release.people.get(said.person)
+        if key is None or key.revoked or key.person != said.person or person is None:
+            raise AilyusError("unlinked_key", "the key is not linked to this person")
+        if said.origin != release.origin or not signed.holds(key.public):
+            raise AilyusError("bad_signature", "the signature does not hold")
+        if abs(journal.store.now_ms() - said.at_ms) > CLOCK_SKEW_MS:
+            raise AilyusError("expired", "the resolution was signed more than five minutes ago")
+        # INVARIANT: nobody says for themselves that what they asked for happened
+        if said.person in (action.request.person, action.request.owner) or person.tenant != action.request.tenant:
+            raise AilyusError("self_approval", "somebody else of the same tenant must resolve it")
+        if key.kind == "development" and not release.development:
+            raise AilyusError("weak_key", "a development key counts only in a workspace marked so")
+        if action.state != "ended" or action.status not in OPEN:
+            raise AilyusError("not_waiting", f"the action is `{action.status}`: nothing about it is open")
+        status = f"asserted_{said.asserted}"
+        who = journal.notary.pseudonym(action.request.tenant, "person", said.person)
+        facts: dict[str, JsonValue] = {"resolver": who, "keyid": signed.keyid, "was": action.status}
+        sealed = journal.notary.seal(
+            "resolution",
+            new_id("rcp"),
+            pipeline.steps.about(action),
+            status=status,
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            facts=facts,
+            evidence={"resolution": signed.model_dump_json().encode()},
+        )
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE incidents SET resolved_ms = ?1 WHERE resolved_ms IS NULL AND"
+                " (action_id = ?2 OR action_id IN (SELECT id FROM actions WHERE plan_id = ?2))",
+                txn.now_ms,
+                action.id,
+                rows=None,
+            )
+            txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action.id)
+            txn.write(
+                "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = ?"
+                " WHERE action_id = ? AND acknowledged_ms IS NULL",
+                txn.now_ms,
+                said.person,
+                action.id,
+                rows=None,
+            )
+            sealed.insert(txn)
+
+        await journal.commit(action, [work])
+        return status
+
+    async def recheck(self, action_id: str) -> dict[str, JsonValue]:
+        """Observe a confirmed action's resource again: do its expectations still hold?"""
+        pipeline = self._pipeline()
+        steps, journal = pipeline.steps, pipeline.journal
+        action = journal.get(action_id)
+        if action is None:
+            raise AilyusError("not_found", f"there is no action `{action_id}`")
+        before = journal.before(action_id)
+        if action.state != "ended" or action.status != "confirmed" or before is None:
+            raise AilyusError("not_waiting", f"the action is `{action.status}`: there is nothing to check again")
+        program = pipeline.release.catalog.programs.get(action.request.contract)
+        target = pipeline.release.target(action.request)
+        if program is None or target is None or target.digest != action.request.target_digest:
+            raise AilyusError("target_changed", "the contract or connection is not the one that was confirmed")
+        after = await pipeline.adapter.observe(journal.may_check(action.request, 15.0))
+        if not after.ok:
+            raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
+        scope = {**steps.base(program, action.request, target), **before.scope("before"), **after.scope("after")}
+        again = [c for c in program.expect if "response." not in c.expression.text]
+        checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in again)
+        holds = all(c.met for c in checks)
+        receipt, status = new_id("rcp"), "holds" if holds else "drifted"
+        facts: dict[str, JsonValue] = {
+            "checks": [{"that": c.that, "met": c.met} for c in checks],
+            "after": seen(after),
+            "observer": after.channel,
+        }
+        evidence = {} if program.secretive else readings("after", after)
+        about = steps.about(action)
+        sealed = journal.notary.seal(
+            "recheck",
+            receipt,
+            about,
+            status=status,
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            facts=facts,
+            evidence=evidence,
+        )
+        route = program.contract.escalate
+        told = Escalation(new_id("esc"), route) if route and not holds else None
+        await journal.commit(action, [_rechecked(action, sealed.insert, told)])
+        return {"action": action_id, "receipt": receipt, "status": status, "checks": facts["checks"]}
+
+    async def recheck_due(self) -> None:
+        """The looks that contracts asked for with `recheck`."""
+        journal = self._pipeline().journal
+        rows = journal.store.read(
+            "SELECT DISTINCT action_id FROM rechecks WHERE done_ms IS NULL AND due_ms <= ? LIMIT 20",
+            journal.store.now_ms(),
+        )
+        for (action_id,) in rows:
+            try:
+                await self.recheck(str(action_id))
+            except AilyusError as error:
+                if error.code != "not_found":
+                    await journal.store.write(partial(_done, action_id=str(action_id)))
+
+
+def _rechecked(action: Action, insert: Callable[[Txn], int], told: Escalation | None) -> Callable[[Txn], None]:
+    def work(txn: Txn) -> None:
+        insert(txn)
+        _done(txn, action.id)
+        if told:
+            escalate(txn, told, action.id)
+
+    return work
+
+
+def _done(txn: Txn, action_id: str) -> None:
+    txn.write(
+        "UPDATE rechecks SET done_ms = ? WHERE action_id = ? AND due_ms <= ? AND done_ms IS NULL",
+        txn.now_ms,
+        action_id,
+        txn.now_ms,
+        rows=None,
+    )
+
+
+def open_incidents(pipeline: Pipeline) -> list[Mapping[str, JsonValue]]:
+    """Outcomes in doubt that nobody has resolved."""
+    rows = pipeline.journal.store.read(
+        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
+        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL ORDER BY i.at_ms"
+    )
+    return [
+        {"action": str(r[0]), "contract": str(r[1]), "status": str(r[2]), "agent": str(r[3]), "atMs": int(str(r[4]))}
+        for r in rows
+    ]

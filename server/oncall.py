@@ -1,0 +1,185 @@
+"""Telling somebody: an escalation is delivered by its route, acknowledged by a person, or goes on to the next route."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx2
+import orjson
+import structlog
+from pydantic import JsonValue
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from contracts.http_request import check_base_url
+from receipts.conclusion import Escalation, escalate
+from receipts.sqlite import Conflict, Txn, integer
+from server.pipeline import Pipeline
+
+MAX_TRIES = 5
+"""Failed deliveries after which the next route is told too."""
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One route: its webhook, and which route is told when nobody acknowledges within `after_ms`."""
+
+    webhook: str
+    next: str | None
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    id: str
+    action_id: str
+    route: str
+    tried: int
+    delivered: bool
+
+
+class OnCall:
+    """Delivers escalations; what is not acknowledged goes on."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], ways: Mapping[str, Way]) -> None:
+        for way in ways.values():
+            check_base_url(way.webhook)
+        self._pipeline = pipeline
+        self._ways = ways
+        self._http = httpx2.AsyncClient(timeout=5.0, trust_env=False, follow_redirects=False)
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._http.aclose()
+
+    async def sweep(self) -> None:
+        """Deliver what is due; go on to the next route where nobody acknowledged."""
+        store = self._pipeline().journal.store
+        rows = store.read(
+            "SELECT id, action_id, route, tried, delivered_ms IS NOT NULL FROM escalations"
+            " WHERE acknowledged_ms IS NULL AND next_ms <= ? LIMIT 20",
+            store.now_ms(),
+        )
+        for row in rows:
+            await self._one(_Open(str(row[0]), str(row[1]), str(row[2]), integer(row[3]), bool(row[4])))
+
+    async def _one(self, open_: _Open) -> None:
+        way = self._ways.get(open_.route)
+        if way is None:
+            log.warning("no_route", route=open_.route, hint="give it a webhook under [escalations] in ailyus.toml")
+            await self._update(open_, "tried = tried + 1, next_ms = ?", self._now() + 3_600_000)
+            return
+        if open_.delivered:
+            await self._go_on(open_, way, "unacknowledged")
+        elif await self._delivered(open_, way):
+            await self._update(
+                open_, "delivered_ms = ?, next_ms = ?", self._now(), self._now() + way.after_ms, event="delivered"
+            )
+        elif open_.tried + 1 >= MAX_TRIES:
+            await self._go_on(open_, way, "undeliverable")
+        else:
+            pause = min(60_000, 1000 * 2**open_.tried)
+            await self._update(open_, "tried = tried + 1, next_ms = ?", self._now() + pause)
+
+    async def _delivered(self, open_: _Open, way: Way) -> bool:
+        journal = self._pipeline().journal
+        action = journal.get(open_.action_id)
+        if action is None:
+            return True
+        # names and ids only: what a target or an agent wrote leaves by the console, never by a notice
+        notice = {
+            "escalation": open_.id,
+            "route": open_.route,
+            "action": action.id,
+            "contract": action.request.contract,
+            "risk": action.request.risk,
+            "status": action.status,
+            "receipt": (action.result or {}).get("receipt_id"),
+        }
+        try:
+            headers = {"content-type": "application/json"}
+            answer = await self._http.post(way.webhook, content=orjson.dumps(notice), headers=headers)
+        except httpx2.HTTPError:
+            return False
+        return 200 <= answer.status_code < 300
+
+    async def _go_on(self, open_: _Open, way: Way, event: str) -> None:
+        following = way.next if way.next in self._ways else None
+        more = Escalation(new_id("esc"), following) if following else None
+        # without a next route the same one is told again
+        again = self._now() + way.after_ms
+        columns = "next_ms = ?" if more else "delivered_ms = NULL, tried = 0, next_ms = ?"
+        await self._update(open_, columns, again if not more else 2**52, event=event, more=more)
+
+    async def acknowledge(self, escalation: str, person: str) -> None:
+        """A person takes it on."""
+        pipeline = self._pipeline()
+        if pipeline.release.people.get(person) is None:
+            raise AilyusError("unknown_person", f"`{person}` is no declared person")
+        rows = pipeline.journal.store.read("SELECT action_id, route FROM escalations WHERE id = ?", escalation)
+        if not rows:
+            raise AilyusError("not_found", f"there is no escalation `{escalation}`", hint="`ailyus escalation list`")
+        action_id = str(rows[0][0])
+        open_ = _Open(escalation, action_id, str(rows[0][1]), 0, True)
+        columns = "acknowledged_ms = ?, acknowledged_by = ?"
+        try:
+            await self._update(open_, columns, self._now(), person, event="acknowledged", by=person)
+        except Conflict:
+            raise AilyusError("not_waiting", "somebody acknowledged it already") from None
+
+    async def _update(
+        self,
+        open_: _Open,
+        columns: str,
+        *values: int | str,
+        event: str = "",
+        by: str = "",
+        more: Escalation | None = None,
+    ) -> None:
+        journal = self._pipeline().journal
+        facts: dict[str, JsonValue] = {
+            "event": event,
+            "escalation": open_.id,
+            "route": open_.route,
+            "of": open_.action_id,
+        }
+        action = journal.get(open_.action_id)
+        if by and action:
+            facts["by"] = journal.notary.pseudonym(action.request.tenant, "person", by)
+        tenant = action.request.tenant if action else ""
+        subject = {open_.id: sha256(open_.id.encode())}
+        sealed = journal.notary.seal_plain("escalation", new_id("rcp"), tenant, subject, self._now(), facts)
+
+        def work(txn: Txn) -> None:
+            # only our own literals are joined into the text; every value is a parameter
+            sql = f"UPDATE escalations SET {columns} WHERE id = ? AND acknowledged_ms IS NULL"
+            txn.write(sql, *values, open_.id)
+            if more:
+                escalate(txn, more, open_.action_id)
+            if event:
+                sealed.insert(txn)
+
+        await journal.store.write(work)
+
+    def listed(self) -> list[dict[str, JsonValue]]:
+        """Every escalation that nobody acknowledged, newest first."""
+        rows = self._pipeline().journal.store.read(
+            "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms"
+            " FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
+            " WHERE e.acknowledged_ms IS NULL ORDER BY e.created_ms DESC LIMIT 100"
+        )
+        return [
+            {
+                "escalation": str(r[0]),
+                "action": str(r[1]),
+                "route": str(r[2]),
+                "contract": str(r[3]),
+                "status": str(r[4]),
+                "createdMs": int(str(r[5])),
+                "deliveredMs": None if r[6] is None else int(str(r[6])),
+            }
+            for r in rows
+        ]
+
+    def _now(self) -> int:
+        return self._pipeline().journal.store.now_ms()

@@ -1,0 +1,197 @@
+"""Halts, the breaker, incidents, escalations, resolutions and later looks."""
+
+import asyncio
+import sqlite3
+import time
+from typing import Any
+
+import pytest
+
+from contracts.errors import AilyusError
+from policies.principal import keyid_of
+from policies.resolution import Resolution, SignedResolution, sign_resolution
+from receipts.signing import load_key
+from tests.plans.test_run_plan import run, seeded, values
+from tests.world import World, cli, until
+
+
+async def ailyus(world: World, *arguments: str, ok: bool = True) -> str:
+    return await asyncio.to_thread(cli, *arguments, cwd=world.workspace.root, ok=ok)
+
+
+def signed(world: World, action: str, person: str = "lead", asserted: Any = "applied") -> SignedResolution:
+    key = load_key(world.workspace.key_file(person))
+    said = Resolution(
+        purpose="ailyus-resolution-v1",
+        origin=world.workspace.settings.origin,
+        action_id=action,
+        asserted=asserted,
+        comment="looked at the record",
+        person=person,
+        at_ms=int(time.time() * 1000),
+    )
+    return sign_resolution(said, key, keyid_of(key.public_key().public_bytes_raw()))
+
+
+async def unknown(world: World) -> dict[str, Any]:
+    world.sandbox.fault("lost_request", "events", "records")
+    answer = await world.call("add_event_once", {"record": "r1", "name": "paid"})
+    assert answer["status"] == "unknown"
+    return answer
+
+
+async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) -> None:
+    names = [f"n{n}" for n in range(200)]
+    seeded(records, *names)
+    step = {
+        "id": "each",
+        "contract": "set_value",
+        "inputs": {"record": "${item}", "value": "new"},
+        "for_each": names,
+    }
+    task = asyncio.create_task(run(records, [step]))
+    await until(lambda: records.sandbox.effects() >= 20)
+    await ailyus(records, "halt", "connection", "records", "--reason", "an incident")
+    sent = records.sandbox.writes()
+    await asyncio.sleep(1.0)
+    assert records.sandbox.writes() == sent
+    answer = await task
+    assert answer["status"] == "running", answer
+    assert "halted" in answer["summary"]
+    words = [s["state"] for s in answer["steps"]]
+    assert words.count("done") == sent
+    assert words.count("untouched") == 200 - sent
+    assert "an incident" in await ailyus(records, "halts")
+    blocked = await records.call("set_value", {"record": "n0", "value": "other"})
+    assert (blocked["status"], blocked["error"]["code"]) == ("denied", "halted")
+    await asyncio.sleep(0.7)
+    assert records.sandbox.writes() == sent
+    await ailyus(records, "unhalt", "connection", "records")
+    done = await records.get(answer["action_id"], 45)
+    assert done["status"] == "confirmed", done
+    assert records.sandbox.effects() == 200
+    assert set(values(records).values()) >= {"new"}
+    kinds = records.rows("SELECT count(*) FROM statements WHERE kind = 'halt'")
+    assert kinds == [(2,)]
+
+
+async def test_three_lies_in_a_row_trip_the_breaker(records: World) -> None:
+    seeded(records, "a", "b", "c", "d")
+    records.sandbox.fault("lying_200", "records", "records", times=9)
+    for name in ("a", "b", "c"):
+        answer = await records.call("set_value", {"record": name, "value": "x"})
+        assert answer["status"] == "not_applied"
+    blocked = await records.call("set_value", {"record": "d", "value": "x"})
+    assert (blocked["status"], blocked["error"]["code"]) == ("denied", "halted")
+    assert {(h.scope, h.by) for h in records.app.journal.controls.halts} == {
+        ("contract", "breaker"),
+        ("connection", "breaker"),
+    }
+    records.sandbox._client.delete("/faults")
+    await ailyus(records, "unhalt", "contract", "set_value")
+    await ailyus(records, "unhalt", "connection", "records")
+    assert (await records.call("set_value", {"record": "d", "value": "x"}))["status"] == "confirmed"
+
+
+async def test_after_an_unknown_outcome_the_resource_waits_for_a_person(records: World) -> None:
+    answer = await unknown(records)
+    blocked = await records.call("put_record", {"record": "r1", "value": "new"})
+    assert blocked["status"] == "denied"
+    assert answer["action_id"] in await ailyus(records, "action", "open")
+    for person, code in (("requester", "self_approval"),):
+        with pytest.raises(AilyusError) as caught:
+            await records.app.aftercare.resolve(signed(records, answer["action_id"], person))
+        assert caught.value.code == code
+    forged = signed(records, answer["action_id"]).model_copy(update={"signature": "00" * 64})
+    with pytest.raises(AilyusError, match="signature"):
+        await records.app.aftercare.resolve(forged)
+    said = await ailyus(records, "action", "resolve", answer["action_id"], "--asserted", "not_applied", "--as", "lead")
+    assert "asserted_not_applied" in said
+    rows = records.rows("SELECT status FROM statements WHERE kind = 'resolution'")
+    assert rows == [("asserted_not_applied",)]
+    assert "nothing is open" in await ailyus(records, "action", "open")
+    # the denial is held for the same call, another one goes
+    assert (await records.call("put_record", {"record": "r1", "value": "other"}))["status"] == "confirmed"
+
+
+async def test_an_escalation_is_delivered_goes_on_and_is_acknowledged(records: World) -> None:
+    answer = await unknown(records)
+    await until(lambda: len(records.sandbox.notices()) >= 1)
+    first = records.sandbox.notices()[0]
+    assert (first["route"], first["action"], first["status"]) == ("records-oncall", answer["action_id"], "unknown")
+    assert set(first) == {"escalation", "route", "action", "contract", "risk", "status", "receipt"}
+    await until(lambda: any(n["route"] == "security-oncall" for n in records.sandbox.notices()))
+    listed = await ailyus(records, "escalation", "list")
+    assert first["escalation"] in listed
+    for notice in records.sandbox.notices():
+        await ailyus(records, "escalation", "ack", notice["escalation"], "--as", "lead")
+    assert "nobody is waited for" in await ailyus(records, "escalation", "list")
+    again = await ailyus(records, "escalation", "ack", first["escalation"], ok=False)
+    assert "acknowledged it already" in again
+    events = records.rows("SELECT count(*) FROM statements WHERE kind = 'escalation'")
+    assert events[0][0] >= 4
+
+
+async def test_a_later_look_says_whether_it_still_holds(records: World) -> None:
+    seeded(records, "a")
+    done = await records.call("set_value", {"record": "a", "value": "x"})
+    assert "holds" in await ailyus(records, "receipt", "recheck", done["receipt_id"])
+    state = records.sandbox.state()
+    state["acme"]["records"]["records"]["a"]["value"] = "theirs"
+    records.sandbox.put(state)
+    assert "drifted" in await ailyus(records, "receipt", "recheck", done["receipt_id"], ok=False)
+    rows = records.rows("SELECT status FROM statements WHERE kind = 'recheck' ORDER BY leaf_index")
+    assert rows == [("holds",), ("drifted",)]
+    await ailyus(records, "audit")
+
+
+async def test_a_contract_can_ask_for_later_looks(records: World) -> None:
+    store = records.app.store
+    seeded(records, "a")
+    done = await records.call("set_value", {"record": "a", "value": "x"})
+    await store.write(lambda txn: txn.write("INSERT INTO rechecks VALUES (?, ?, NULL)", done["action_id"], 1))
+    await until(lambda: records.rows("SELECT count(*) FROM statements WHERE kind = 'recheck'") == [(1,)])
+    assert records.rows("SELECT count(*) FROM rechecks WHERE done_ms IS NULL") == [(0,)]
+
+
+async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None:
+    names = [f"n{n}" for n in range(200)]
+    seeded(records, *names)
+    step = {
+        "id": "each",
+        "contract": "set_value",
+        "inputs": {"record": "${item}", "value": "new"},
+        "for_each": names,
+    }
+    task = asyncio.create_task(run(records, [step]))
+    await until(lambda: records.sandbox.effects() >= 5)
+    (action,) = (a for a in records.app.journal.active() if a.plan)
+    progress = await records.call("get_action", {"action_id": action.id})
+    assert progress["status"] == "running"
+    assert 0 < progress["progress"]["done"] < 200
+    assert progress["progress"]["total"] == 200
+    await records.app.inbox.cancel(action.id)
+    answer = await task
+    assert answer["status"] == "partial", answer
+    assert "cancelled" in answer["summary"]
+    assert records.sandbox.effects() == [s["state"] for s in answer["steps"]].count("done")
+
+
+def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
+    from receipts.sqlite import Store
+    from tests.receipts.making import SIGNER
+    from tests.world import ROOT
+
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.executescript((ROOT / "tests" / "vectors" / "store_v1.sql").read_text())
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = Store(path, SIGNER, "ailyus.test")
+    assert store.read("PRAGMA user_version") == [(2,)]
+    fresh = Store(tmp_path / "fresh.db", SIGNER, "ailyus.test")
+    for table in ("actions", "intents", "halts", "handles", "escalations", "rechecks", "incidents"):
+        columns = {row[1:4] for row in store.read(f"PRAGMA table_info({table})")}
+        assert columns == {row[1:4] for row in fresh.read(f"PRAGMA table_info({table})")}, table
+    store.close()
+    fresh.close()
