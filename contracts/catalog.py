@@ -222,8 +222,8 @@ def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProg
     for plan in plans.values():
         steps = [step for block in plan.blocks for step in block.steps]
         for step in steps[:-1]:
-            if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].undo is None:
-                yield f"`{plan.name}`: the step `{step.id}` cannot be undone and is not the last"
+            if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:
+                yield f"`{plan.name}`: the step `{step.id}` says nothing about its undo and is not the last"
 
 
 def _warnings(programs: Mapping[str, Program]) -> Iterator[str]:

@@ -187,7 +187,12 @@ class _Compiler(Texts):
         observe = {name: self._observe(name, item) for name, item in contract.observe.items()}
         inputs = input_names(contract.inputs)
         outputs: dict[str, CelType] = {f"outputs.{name}": "dyn" for name in contract.outputs}
-        window: dict[str, CelType] = {"it": "dyn", "window.start": "string", "window.end": "string"}
+        window: dict[str, CelType] = {
+            "it": "dyn",
+            "window.start": "string",
+            "window.end": "string",
+            "connection.exclusive": "bool",
+        }
         connection: dict[str, CelType] = {"connection.tenant": "string", "connection.environment": "string"}
         before: dict[str, CelType] = {f"before.{name}": "dyn" for name in observe}
         after: dict[str, CelType] = {f"after.{name}": "dyn" for name in observe}

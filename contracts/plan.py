@@ -131,6 +131,7 @@ class Unit:
 
     key: str
     step: str
+    block: str
     wave: int
     contract: str
     connection: str | None
@@ -174,15 +175,16 @@ class PlanProgram:
         units: list[Unit] = []
         wave, items = 0, 0
         scope = self.scope(params, tenant, "")
+        plain = False
         for block in self.blocks:
             if block.items is None:
-                wave += 1
+                wave, plain = wave + (not plain), True  # steps one after another are one wave
                 units += _units(block, block.steps, scope, wave, None, "")
                 continue
             found = block.items.filled(scope, frozenset())
             if not isinstance(found, list):
                 raise AilyusError("bad_plan", f"`for_each` of the step `{block.id}` is no list", field=f"/{block.id}")
-            items += len(found)
+            items, plain = items + len(found), False
             for at, size in _waves(block, len(found)):
                 wave += 1
                 for number, item in enumerate(found[at : at + size], at):
@@ -220,7 +222,15 @@ def _units(
             )
         late = {n: (f"{source}{suffix if source in inner else ''}", out) for n, (source, out) in step.late.items()}
         yield Unit(
-            f"{step.id}{suffix}", step.id, wave, step.contract, step.connection, filled, late, block.skip_missing
+            f"{step.id}{suffix}",
+            step.id,
+            block.id,
+            wave,
+            step.contract,
+            step.connection,
+            filled,
+            late,
+            block.skip_missing,
         )
 
 

@@ -13,6 +13,7 @@ class Target:
     `read` and `write` are *references* to credentials (`env:NAME`, `file:PATH`, `none`); `principal` is the API
     principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen;
     `max_in_flight` and `per_minute` bound the sends, 0 is no bound. `auth: sigv4` signs for an AWS region and service.
+    `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Target:
     service: str = ""
     max_in_flight: int = 0
     per_minute: int = 0
+    exclusive: bool = False
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,8 @@ class Target:
         }
         if self.auth != "header":
             facts |= {"auth": self.auth, "region": self.region, "service": self.service}
+        if self.exclusive:
+            facts["exclusive"] = True
         object.__setattr__(self, "digest", digest(facts))
 
     @property

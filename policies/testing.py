@@ -62,6 +62,7 @@ class Case(_Strict):
     oldest_seconds: int = 0
     change_freeze: bool = False
     open_incident: bool = False
+    plan_size: int = 0
     rate: Used = Used()
     approver: Who | None = None
     role: str | None = None
@@ -115,7 +116,12 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
     request, caller, facts = _situation(programs, case)
     rate = Rate(case.rate.last_hour, case.rate.last_day, case.rate.spent_last_day)
     circumstances = Circumstances(
-        NOW_MS, case.change_freeze, rate=rate, spends=case.rate.spends, open_incident=case.open_incident
+        NOW_MS,
+        case.change_freeze,
+        rate=rate,
+        spends=case.rate.spends,
+        plan_size=case.plan_size,
+        open_incident=case.open_incident,
     )
     return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
 

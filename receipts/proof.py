@@ -65,7 +65,7 @@ class ProofFile(_Wire):
 
 
 def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | None, disclose: bool) -> ProofFile:
-    """Collect every statement of the receipt's action, its release and its approvers' keys, with fresh proofs."""
+    """Collect every statement of the receipt's action and of its steps, its release and its approvers' keys."""
     connection.execute("BEGIN")  # one snapshot, so that every proof is in the same checkpoint
     try:
         row = connection.execute(
@@ -76,6 +76,7 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         action, leaf, contract = row
         rows = connection.execute(
             "SELECT id, leaf_index, envelope FROM statements WHERE (action_id IS NOT NULL AND action_id = ?1)"
+            " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1)"
             " OR leaf_index = ?2 OR kind = 'key'"
             " OR leaf_index = (SELECT max(leaf_index) FROM statements WHERE kind = 'release' AND leaf_index <= ?2)"
             " ORDER BY leaf_index",
@@ -86,6 +87,8 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
             for _, index, envelope in rows
         )
         ids = [r[1] for r in rows]
+        steps = connection.execute("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", (action,)).fetchall()
+        contracts = {contract, *(step for (step,) in steps)}
         marks = ", ".join("?" for _ in ids)
         found = connection.execute(
             f"SELECT s.id, e.label, e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
@@ -95,7 +98,7 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         disclosures = tuple(
             Disclosure(receipt=r[0], label=r[1], salt=_encode(r[2]), data=_encode(r[3]))
             for r in found
-            if disclose and (not r[1].startswith("contract/") or r[1] == f"contract/{contract}")
+            if disclose and (not r[1].startswith("contract/") or r[1].removeprefix("contract/") in contracts)
         )
         consistency = _consistency(connection, since) if since is not None else None
     finally:

@@ -78,9 +78,17 @@ def drifted(program: Program, before: Observation, after: Observation) -> bool:
 
 
 def reconcile(
-    program: Program, base: Mapping[str, object], before: Observation, execution: Execution, after: Observation
+    program: Program,
+    base: Mapping[str, object],
+    before: Observation,
+    execution: Execution,
+    after: Observation,
+    exclusive: bool = False,
 ) -> Reconciliation:
-    """The verdict over one attempt. No status code alone ever decides."""
+    """The verdict over one attempt. No status code alone ever decides.
+
+    `exclusive`: nobody else makes objects there (`Target.exclusive`).
+    """
     if execution.delivery == "not_sent":
         return Reconciliation("again", False, None, (), {}, "not one byte of the request was written")
     if not after.ok or not before.ok:
@@ -93,14 +101,16 @@ def reconcile(
         return _proven_without_effect(execution, checks, met)
     if execution.delivery == "in_doubt":
         if program.made:
-            return _made(program, program.made, scope, checks, (before, after))
+            return _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
         return _probed(program, scope, execution, checks, met, steady, drifted(program, before, after))
     if met and drifted(program, before, after):
         return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
     if met:
         confirmed = _confirmed(program, scope, execution, checks)
         lost = confirmed.verdict != "confirmed" and program.made is not None
-        return _made(program, program.made, scope, checks, (before, after)) if lost and program.made else confirmed
+        if lost and program.made:
+            return _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
+        return confirmed
     if steady:
         return Reconciliation("not_applied", False, None, checks, {}, "the record is as it was")
     return Reconciliation("diverged", True, None, checks, {}, "the record changed, but not as expected")

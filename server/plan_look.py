@@ -178,7 +178,15 @@ class Looks:
         undo = steps.release.catalog.programs[program.undo.contract]
         several = len(steps.release.candidates(undo, child.request.tenant)) > 1
         back = Unit(
-            f"undo {unit.key}", unit.step, unit.wave, undo.name, connection if several else None, arguments, late, False
+            f"undo {unit.key}",
+            unit.step,
+            unit.block,
+            unit.wave,
+            undo.name,
+            connection if several else None,
+            arguments,
+            late,
+            False,
         )
         try:
             request = steps.release.parse_step(back, child.caller, child.request.reason, f"undo {unit.key}")

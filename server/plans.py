@@ -189,21 +189,21 @@ class Plans:
     async def _carry(self, run: Run, health: Observation | None) -> Answer:
         if run.open is not None:
             await self._finish_open(run, run.open)
-        wave = 0
+        former: Unit | None = None
         for position, unit in enumerate(run.planned.units):
             if unit.key in run.progress.left_out:
                 continue
             known = run.finished.get(position)
             if known is not None and (known.confirmed or run.progress.paused_at != position):
-                wave = unit.wave
+                former = unit
                 if known.confirmed:
                     continue
                 return await self._failed(run, f"the step {unit.key} ended {known.status}")
             if stopped := run.progress.stopped:
                 return await self._failed(run, stopped)
-            if wave and unit.wave != wave and await self._is_worse(run, health):
-                return await self._stop(run, f"the health got worse in wave {wave}")
-            wave = unit.wave
+            if former and unit.wave != former.wave and await self._is_worse(run, health, unit.block == former.block):
+                return await self._stop(run, f"the health got worse in wave {former.wave}")
+            former = unit
             if stopped := self._border(run):
                 return await self._stop(run, stopped)
             finished = await self._step(run, position, unit)
@@ -366,10 +366,13 @@ class Plans:
             return None
         return await self._steps.adapter.observe(self._steps.journal.may_check(planned.request, 15.0))
 
-    async def _is_worse(self, run: Run, before: Observation | None) -> bool:
-        """INVARIANT: no wave begins while the plan's health is worse than before it, or cannot be read."""
+    async def _is_worse(self, run: Run, before: Observation | None, same_list: bool) -> bool:
+        """INVARIANT: no wave begins while the plan's health is worse than before it, or cannot be read.
+
+        Between the waves of one list an expectation that was met before must be met; elsewhere only `worse` tells.
+        """
         program = run.planned.program
-        if before is None:
+        if before is None or not (program.worse or same_list):
             return False
         now = await self._health(run.action, run.planned)
         if now is None or not now.ok or not before.ok:

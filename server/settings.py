@@ -67,6 +67,7 @@ class ConnectionPart(_Part):
     service: str = ""
     max_in_flight: int = Field(0, ge=0, le=1000)
     per_minute: int = Field(0, ge=0, le=100_000)
+    exclusive: bool = False
 
 
 class EscalationPart(_Part):
@@ -183,6 +184,7 @@ class Workspace:
                 service=c.service,
                 max_in_flight=c.max_in_flight,
                 per_minute=c.per_minute,
+                exclusive=c.exclusive,
             )
             for name, c in self.settings.connections.items()
         }

@@ -317,7 +317,8 @@ class Steps:
             target = self.release.target(action.request)
             after = await self._settled(sent, program, target)
             base = self.base(program, action.request, target)
-            outcome = reconcile(program, base, sent.before, sent.execution, after)
+            exclusive = target is not None and target.exclusive
+            outcome = reconcile(program, base, sent.before, sent.execution, after, exclusive)
             if take_back and outcome.orphan is not None and await take_back(sent, outcome.orphan):
                 outcome = replace(outcome, verdict="again", changed=False, reason="what it made was taken back")
             further = await self._further(sent, program, target, outcome)

@@ -14,10 +14,10 @@ from server.app import free_port
 from server.settings import FILE
 
 _SANDBOX = """\
-# An Ailyus workspace on the sandbox: twins of Okta and Zendesk that run on this machine.
+# An Ailyus workspace on the sandbox: twins of real systems that run on this machine.
 origin = "ailyus.local/{name}"
 development = true                      # development keys count here, and receipts say `governed: false`
-roles = ["Support", "SecurityLead"]
+roles = ["Support", "Operations", "SecurityLead"]
 environments = ["prod", "staging"]
 
 [server]
@@ -30,7 +30,7 @@ port = {sandbox_port}
 [[people]]
 name = "requester"
 tenant = "acme"
-roles = ["Support"]
+roles = ["Support", "Operations"]
 
 [[people]]
 name = "lead"
@@ -59,12 +59,58 @@ write = "file:.ailyus/secrets/zendesk-write"
 principal = "ailyus-writer"
 direct = true
 
+[connections.apikeys]
+kind = "apikeys"
+base_url = "http://127.0.0.1:{sandbox_port}/acme/apikeys"
+tenant = "acme"
+environment = "prod"
+read = "file:.ailyus/secrets/apikeys-read"
+write = "file:.ailyus/secrets/apikeys-write"
+principal = "ailyus-writer"
+direct = true
+
+[connections.slack]
+kind = "slack"
+base_url = "http://127.0.0.1:{sandbox_port}/acme/slack"
+tenant = "acme"
+environment = "prod"
+read = "file:.ailyus/secrets/slack-read"
+write = "file:.ailyus/secrets/slack-write"
+principal = "ailyus-writer"
+direct = true
+
+[connections.crm]
+kind = "crm"
+base_url = "http://127.0.0.1:{sandbox_port}/acme/crm"
+tenant = "acme"
+environment = "prod"
+read = "file:.ailyus/secrets/crm-read"
+write = "file:.ailyus/secrets/crm-write"
+principal = "ailyus-writer"
+direct = true
+
+[connections.ledger]
+kind = "ledger"
+base_url = "http://127.0.0.1:{sandbox_port}/acme/ledger"
+tenant = "acme"
+environment = "prod"
+read = "file:.ailyus/secrets/ledger-read"
+write = "file:.ailyus/secrets/ledger-write"
+principal = "ailyus-writer"
+direct = true
+
 # Who is told when an outcome is in doubt; unacknowledged after 15 minutes, the next route is told too.
 [escalations.identity-oncall]
 webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
 next = "security-oncall"
 
 [escalations.security-oncall]
+webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
+
+[escalations.data-oncall]
+webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
+
+[escalations.accounting-oncall]
 webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
 
 [connections.okta-globex]
@@ -110,13 +156,17 @@ principal = "ailyus"
 """
 
 
+_TWINS = ("apikeys", "slack", "crm", "ledger")
+
+
 def init_sandbox(folder: Path) -> None:
     """Write a workspace on the sandbox, ready for `ailyus serve`."""
     _begin(folder)
     port, sandbox_port = free_port(), free_port()
     text = _SANDBOX.format(name=_name(folder), port=port, sandbox_port=sandbox_port)
-    _library(folder, ["okta", "zendesk"], ["base", "support", "approvals"])
-    for org, system in (("acme", "okta"), ("acme", "zendesk"), ("globex", "okta")):
+    _library(folder, ["okta", "zendesk", *_TWINS], ["base", "support", "approvals", "operations"])
+    own = [("acme", system) for system in ("okta", "zendesk", *_TWINS)]
+    for org, system in (*own, ("globex", "okta")):
         name = system if org == "acme" else f"{system}-{org}"
         for use in ("read", "write"):
             _secret(folder / ".ailyus" / "secrets" / f"{name}-{use}", f"{system}-{use}-{org}")
@@ -139,7 +189,8 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
     text = _OKTA.format(name=_name(folder), port=free_port(), base_url=base_url, read=read, write=write)
     _library(folder, ["okta"], ["base", "support", "approvals"])
     # without a ticket system the reset cannot be tied to a request, so it is not offered
-    (folder / "contracts" / "okta" / "reset_user_mfa.yaml").unlink()
+    for name in ("reset_user_mfa", "restore_account_access"):
+        (folder / "contracts" / "okta" / f"{name}.yaml").unlink()
     _without(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
     (folder / "policies" / "support.test.yaml").unlink()
     tests = folder / "policies" / "approvals.test.yaml"

@@ -19,7 +19,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
+from receipts.proof import write_proof
 from receipts.signing import load_key
+from receipts.sqlite import connect
+from receipts.verify import read_roots, verify
 from server.app import App, free_port, running
 from server.seed import SEEDED, seed_agent
 from server.settings import FILE, Workspace
@@ -148,6 +151,24 @@ class World:
         assert answer["status"] == "approval_required", answer
         await self.approve(answer["action_id"])
         return await self.get(answer["action_id"])
+
+    async def approved(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call, approve if people are asked, and wait for the end."""
+        answer = await self.call(tool, arguments)
+        if answer["status"] == "approval_required":
+            await self.approve(answer["action_id"])
+        while answer["status"] in ("approval_required", "running"):
+            answer = await self.get(answer["action_id"], 45)
+        return answer
+
+    def proof(self, receipt: str) -> Any:
+        """The offline proof of a receipt, verified with the workspace's roots."""
+        connection = connect(self.workspace.store, readonly=True)
+        try:
+            data = write_proof(connection, receipt, None, disclose=True).encoded()
+        finally:
+            connection.close()
+        return verify(data, read_roots(self.workspace.root / "roots.json"))
 
     def rows(self, sql: str, *params: Any) -> list[Any]:
         return self.app.store.read(sql, *params)

@@ -4,22 +4,31 @@ Raw ASGI, because a lost reply needs to end a connection in the middle of an ans
 """
 
 import asyncio
+import base64
 import copy
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
-from adapters.sandbox import okta, records, zendesk
+from adapters.sandbox import apikeys, crm, ledger, okta, records, slack, zendesk
 from adapters.sandbox.system import Answer, Json, Request
 
-SYSTEMS: dict[str, ModuleType] = {"okta": okta, "zendesk": zendesk, "records": records}
+SYSTEMS: dict[str, ModuleType] = {
+    "okta": okta,
+    "zendesk": zendesk,
+    "records": records,
+    "apikeys": apikeys,
+    "slack": slack,
+    "crm": crm,
+    "ledger": ledger,
+}
 ORGS = ("acme", "acme-staging", "globex")
 FAULTS = (
     "lost_reply",  # the effect happens, the answer is cut
@@ -34,6 +43,7 @@ FAULTS = (
     "retrying_proxy",  # the effect happens, then a proxy sends the request again (503 where it may not)
     "slow",  # answers after `ms`
     "hang_after_effect",  # the effect happens, the answer never comes
+    "echo",  # 500, and the answer holds everything that was sent, in four ways
 )
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -80,7 +90,7 @@ class Sandbox:
         token = headers.get("authorization", "").rpartition(" ")[2]
         query = dict(parse_qsl(scope["query_string"].decode()))
         writer = token == f"{system}-write-{org}"
-        request = Request(scope["method"], path, query, headers, orjson.loads(body) if body else {}, writer)
+        request = Request(scope["method"], path, query, headers, _body(headers, body), writer, self.state[org])
         fault = self._fault(system, request)
         entry = {"org": org, "system": system, "method": request.method, "path": path, "writer": writer}
         entry |= {"fault": fault["fault"] if fault else None, "status": None, "effect": False}
@@ -104,6 +114,9 @@ class Sandbox:
         if kind == "refuse":
             entry["status"] = 403
             return await _reply(send, SYSTEMS[system].forbidden())
+        if kind == "echo":
+            entry["status"] = 500
+            return await _reply(send, _echo(request))
         if kind == "lying_200":
             entry["status"] = 200
             return await _reply(send, Answer(200, {}))
@@ -177,6 +190,8 @@ class Sandbox:
             case ("DELETE", "/oncall"):
                 self.notices.clear()
                 return Answer(204)
+            case ("GET", "/secrets"):  # every secret that an issuer ever made, for tests that look for leaks
+                return Answer(200, apikeys.MADE)
             case ("GET", "/state"):
                 return Answer(200, self.state)
             case ("PUT", "/state"):
@@ -191,6 +206,17 @@ class Sandbox:
             temporary = self._file.with_suffix(".new")
             temporary.write_bytes(orjson.dumps(self.state))
             os.replace(temporary, self._file)
+
+
+def _body(headers: Mapping[str, str], body: bytes) -> Json:
+    return orjson.loads(body) if body and "json" in headers.get("content-type", "json") else {}
+
+
+def _echo(request: Request) -> Answer:
+    sent = orjson.dumps(request.body).decode()
+    values = [v for v in request.body.values() if isinstance(v, str)] if isinstance(request.body, dict) else []
+    ways = [[v, quote(v, safe=""), base64.b64encode(v.encode()).decode()] for v in values]
+    return Answer(500, {"error": "internal", "sent": sent, "ways": ways}, {"x-request-id": (values or ["none"])[0]})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -2,9 +2,11 @@
 
 import re
 
+from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Answer, Json, Request, Router
 
 router = Router()
+_FILTER = re.compile(r'([\w.]+) eq "([^"]*)"')
 _SEARCH = re.compile(r'profile\.(email|login) eq "((?:[^"\\]|\\.)*)"')
 
 
@@ -29,6 +31,9 @@ def _missing(user: str) -> Answer:
 def seed() -> Json:
     """Three people of one org."""
     return {
+        "apps": {"0oa1sso000001": {"id": "0oa1sso000001", "label": "Company SSO", "status": "ACTIVE", "fragile": []}},
+        "assigned": {"0oa1sso000001": {}},
+        "logs": [],
         "users": {
             "00u1maria0001": _user("00u1maria0001", "Maria", "Silva", "maria@example.com", "ACTIVE"),
             "00u2leo000001": _user("00u2leo000001", "Leo", "Brandt", "leo@example.com", "LOCKED_OUT"),
@@ -127,3 +132,82 @@ def suspend(state: Json, request: Request, user: str) -> Answer:
         return _error(400, "E0000001", "Api validation failed: suspendUser")
     state["users"][user]["status"] = "SUSPENDED"
     return Answer(200, {})
+
+
+@router.on("GET", "/api/v1/apps/{app}")
+def get_app(state: Json, request: Request, app: str) -> Answer:
+    """An application."""
+    found = state["apps"].get(app)
+    return Answer(200, {k: v for k, v in found.items() if k != "fragile"}) if found else _no_app(app)
+
+
+def _no_app(app: str) -> Answer:
+    return _error(404, "E0000007", f"Not found: Resource not found: {app} (AppInstance)")
+
+
+@router.on("GET", "/api/v1/apps/{app}/users/{user}")
+def get_app_user(state: Json, request: Request, app: str, user: str) -> Answer:
+    """Whether a user is assigned to an application."""
+    found = state["assigned"].get(app, {}).get(user)
+    return Answer(200, found) if found else _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+
+
+@router.on("POST", "/api/v1/apps/{app}/users")
+def assign_user(state: Json, request: Request, app: str) -> Answer:
+    """Assign a user to an application."""
+    user = request.body["id"]
+    if app not in state["apps"]:
+        return _no_app(app)
+    if user not in state["users"]:
+        return _missing(user)
+    assigned = {"id": user, "scope": "USER", "status": "ACTIVE", "created": stamp()}
+    state["assigned"][app][user] = assigned
+    _logged(state, "application.user_membership.add", "SUCCESS", user)
+    if user in state["apps"][app]["fragile"]:
+        _logged(state, "user.authentication.sso", "FAILURE", user)
+    return Answer(200, assigned)
+
+
+@router.on("DELETE", "/api/v1/apps/{app}/users/{user}")
+def unassign_user(state: Json, request: Request, app: str, user: str) -> Answer:
+    """Take a user's assignment away."""
+    if state["assigned"].get(app, {}).pop(user, None) is None:
+        return _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+    _logged(state, "application.user_membership.remove", "SUCCESS", user)
+    return Answer(204)
+
+
+@router.on("GET", "/api/v1/logs")
+def list_logs(state: Json, request: Request) -> Answer:
+    """The system log, by event type and outcome."""
+    wanted = dict(_FILTER.findall(request.query.get("filter", "")))
+    return Answer(
+        200,
+        [
+            e
+            for e in state["logs"]
+            if wanted.get("eventType", e["eventType"]) == e["eventType"]
+            and wanted.get("outcome.result", e["outcome"]["result"]) == e["outcome"]["result"]
+        ],
+    )
+
+
+def _logged(state: Json, event: str, result: str, user: str) -> None:
+    state["logs"].append(
+        {
+            "uuid": f"log{len(state['logs'])}",
+            "published": stamp(),
+            "eventType": event,
+            "actor": {"displayName": "ailyus-writer"},
+            "outcome": {"result": result},
+            "target": [{"type": "User", "id": user}],
+        }
+    )
+
+
+@router.on("GET", "/api/v1/apps")
+def list_apps(state: Json, request: Request) -> Answer:
+    """Applications whose label begins with `q`."""
+    start = request.query.get("q", "").lower()
+    found = [a for a in state["apps"].values() if a["label"].lower().startswith(start)]
+    return Answer(200, [{k: v for k, v in a.items() if k != "fragile"} for a in found])

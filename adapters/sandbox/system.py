@@ -11,7 +11,10 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to a twin, body already decoded; `writer` tells which credential came with it."""
+    """One request to a twin, body already decoded; `writer` tells which credential came with it.
+
+    `org` is the state of every system of the org, for twins that call each other.
+    """
 
     method: str
     path: str
@@ -19,6 +22,7 @@ class Request:
     headers: Mapping[str, str]
     body: Json
     writer: bool
+    org: Json = None
 
 
 @dataclass(frozen=True, slots=True)

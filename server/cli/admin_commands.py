@@ -281,5 +281,5 @@ def _decider(workspace: str) -> "tuple[Decider, Mapping[str, Program], Path]":
     folder = Path(str(files("policies").joinpath("library")))
     programs = load_catalog(Path(str(files("contracts").joinpath("library")))).programs
     texts = {p.name: p.read_text() for p in folder.glob("*.cedar")}
-    bundle = load_bundle(texts, programs, ("Support", "SecurityLead"), ("prod", "staging"))
+    bundle = load_bundle(texts, programs, ("Support", "Operations", "SecurityLead"), ("prod", "staging"))
     return Decider(bundle, programs), programs, folder

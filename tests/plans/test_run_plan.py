@@ -65,6 +65,7 @@ async def test_a_step_that_fails_undoes_what_was_done(records: World) -> None:
 
 async def test_what_somebody_else_changed_meanwhile_stays(records: World) -> None:
     seeded(records, "a", "b")
+    records.sandbox.fault("slow", "records/b", "records", ms=200, reads=True, times=30)
     records.sandbox.fault("lying_200", "records/b", "records", times=9)
     task = asyncio.create_task(run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")]))
     while values(records)["a"] != "x":

@@ -11,7 +11,9 @@ LIBRARY = ROOT / "policies" / "library"
 
 def test_every_case_passes() -> None:
     texts = {p.name: p.read_text() for p in LIBRARY.glob("*.cedar")}
-    decider = Decider(load_bundle(texts, PROGRAMS, ("Support", "SecurityLead"), ("prod", "staging")), PROGRAMS)
+    decider = Decider(
+        load_bundle(texts, PROGRAMS, ("Support", "Operations", "SecurityLead"), ("prod", "staging")), PROGRAMS
+    )
     results = run_tests(decider, PROGRAMS, [case for _, case in load_tests(LIBRARY)])
     assert [(r.case.name, r.failure) for r in results if r.failure] == []
     assert len(results) >= 15

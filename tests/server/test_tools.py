@@ -47,7 +47,7 @@ def release() -> Release:
         texts,
         targets,
         People({}),
-        ("Support", "SecurityLead"),
+        ("Support", "Operations", "SecurityLead"),
         origin="o",
     )
 
@@ -57,7 +57,7 @@ SUPPORT = Caller("bot", "acme", "ann", "ann", frozenset({"Support"}), frozenset(
 
 def test_entries(release: Release) -> None:
     tools = tools_for(release, SUPPORT)
-    assert len(tools) == 15
+    assert len(tools) == 18
     for tool in tools:
         assert tool.description
         assert len(tool.description) <= MAX_DESCRIPTION

@@ -1,0 +1,95 @@
+"""A twin of an internal API-key issuer: keys of service accounts, when each was used, and when it was refused."""
+
+import secrets
+
+from adapters.sandbox.clock import stamp
+from adapters.sandbox.system import Answer, Json, Request, Router
+
+router = Router()
+MADE: list[str] = []
+"""Every secret that this process made: a sandbox has nothing to hide."""
+LIMIT = 2
+"""Keys that one account may have."""
+
+
+def unauthorized() -> Answer:
+    """No or a wrong token."""
+    return Answer(401, {"error": "unauthorized"})
+
+
+def forbidden() -> Answer:
+    """A read-only token that tries to write."""
+    return Answer(403, {"error": "forbidden"})
+
+
+def seed() -> Json:
+    """One service account whose key the Slack integration holds."""
+    return {"accounts": {"slack-alerts": {"id": "slack-alerts", "keys": [_key("key_old00001", "sk_old_0f3a9c")]}}}
+
+
+def _key(name: str, secret: str) -> Json:
+    return {
+        "id": name,
+        "secret": secret,
+        "active": True,
+        "created_at": stamp(),
+        "created_by": "somebody",
+        "last_used_at": "",
+        "refused_at": "",
+    }
+
+
+def use(state: Json, secret: str) -> str | None:
+    """A call made with a secret: the id of the key it was accepted for, None when it was refused."""
+    for account in state["accounts"].values():
+        for key in account["keys"]:
+            if key["secret"] == secret:
+                key["last_used_at" if key["active"] else "refused_at"] = stamp()
+                return str(key["id"]) if key["active"] else None
+    return None
+
+
+def _shown(account: Json) -> Json:
+    keys = [{k: v for k, v in key.items() if k != "secret"} for key in account["keys"]]
+    return {"id": account["id"], "keys": keys}
+
+
+@router.on("GET", "/accounts/{account}")
+def get_account(state: Json, request: Request, account: str) -> Answer:
+    """An account and its keys, without secrets."""
+    found = state["accounts"].get(account)
+    return Answer(200, _shown(found)) if found else Answer(404, {"error": "not_found"})
+
+
+@router.on("POST", "/accounts/{account}/keys")
+def create_key(state: Json, request: Request, account: str) -> Answer:
+    """Create a key; its secret is shown this once."""
+    found = state["accounts"].get(account)
+    if not found:
+        return Answer(404, {"error": "not_found"})
+    if len(found["keys"]) >= LIMIT:
+        return Answer(409, {"error": "limit_exceeded"})
+    key = _key(f"key_{secrets.token_hex(4)}", f"sk_{secrets.token_urlsafe(24)}") | {"created_by": "ailyus-writer"}
+    found["keys"].append(key)
+    MADE.append(key["secret"])
+    return Answer(201, {"id": key["id"], "secret": key["secret"], "created_at": key["created_at"]})
+
+
+@router.on("PATCH", "/accounts/{account}/keys/{key}")
+def change_key(state: Json, request: Request, account: str, key: str) -> Answer:
+    """Switch a key on or off."""
+    for found in state["accounts"].get(account, {"keys": []})["keys"]:
+        if found["id"] == key:
+            found["active"] = bool(request.body["active"])
+            return Answer(200, {"id": key, "active": found["active"]})
+    return Answer(404, {"error": "not_found"})
+
+
+@router.on("DELETE", "/accounts/{account}/keys/{key}")
+def delete_key(state: Json, request: Request, account: str, key: str) -> Answer:
+    """Delete a key for good."""
+    found = state["accounts"].get(account, {"keys": []})
+    if not any(k["id"] == key for k in found["keys"]):
+        return Answer(404, {"error": "not_found"})
+    found["keys"] = [k for k in found["keys"] if k["id"] != key]
+    return Answer(204)

@@ -1,0 +1,99 @@
+"""A twin of a Salesforce-like sync: a connection that expires, jobs with states and timestamps, accounts."""
+
+from adapters.sandbox.clock import stamp
+from adapters.sandbox.system import Answer, Json, Request, Router
+
+router = Router()
+ACCOUNTS = 23
+_RUNNING_LOOKS = 2
+"""How many looks a job is still running."""
+
+
+def unauthorized() -> Answer:
+    """No or a wrong token."""
+    return Answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}])
+
+
+def forbidden() -> Answer:
+    """A read-only token that tries to write."""
+    return Answer(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}])
+
+
+def _missing() -> Answer:
+    return Answer(404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+
+
+def seed() -> Json:
+    """A sync that failed because its connection expired, and 23 accounts that are behind."""
+    accounts = {
+        f"acc{n:04}": {"id": f"acc{n:04}", "sync": "stale", "synced_at": "2026-11-20T08:00:00.000Z"}
+        for n in range(1, ACCOUNTS + 1)
+    }
+    connection = {"id": "crm-main", "health": "expired", "refreshed_at": "2026-11-19T08:00:00.000Z"}
+    job = {
+        "id": "nightly",
+        "connection": "crm-main",
+        "state": "Failed",
+        "error": "expired access/refresh token",
+        "looks": 0,
+        "last_success_at": "2026-11-19T02:00:00.000Z",
+    }
+    return {"connections": {"crm-main": connection}, "jobs": {"nightly": job}, "accounts": accounts}
+
+
+@router.on("GET", "/connections/{connection}")
+def get_connection(state: Json, request: Request, connection: str) -> Answer:
+    """A connection's health."""
+    found = state["connections"].get(connection)
+    return Answer(200, found) if found else _missing()
+
+
+@router.on("POST", "/connections/{connection}/reauthenticate")
+def reauthenticate(state: Json, request: Request, connection: str) -> Answer:
+    """Fetch a new session for the connection."""
+    found = state["connections"].get(connection)
+    if not found:
+        return _missing()
+    found |= {"health": "connected", "refreshed_at": stamp()}
+    return Answer(200, found)
+
+
+@router.on("GET", "/jobs/{job}")
+def get_job(state: Json, request: Request, job: str) -> Answer:
+    """A job's state; a running one ends after a few looks."""
+    found = state["jobs"].get(job)
+    if not found:
+        return _missing()
+    if found["state"] == "InProgress":
+        found["looks"] += 1
+        if found["looks"] > _RUNNING_LOOKS:
+            found |= {"state": "JobComplete", "last_success_at": stamp(), "error": ""}
+    return Answer(200, found)
+
+
+@router.on("POST", "/jobs/{job}/runs")
+def start_job(state: Json, request: Request, job: str) -> Answer:
+    """Start a job: 202, whatever becomes of it."""
+    found = state["jobs"].get(job)
+    if not found:
+        return _missing()
+    expired = state["connections"][found["connection"]]["health"] != "connected"
+    found |= {"looks": 0, "state": "Failed" if expired else "InProgress"}
+    return Answer(202, {"id": job, "accepted": True})
+
+
+@router.on("GET", "/accounts/{account}")
+def get_account(state: Json, request: Request, account: str) -> Answer:
+    """An account, and when it was synchronised."""
+    found = state["accounts"].get(account)
+    return Answer(200, found) if found else _missing()
+
+
+@router.on("POST", "/accounts/{account}/resync")
+def resync(state: Json, request: Request, account: str) -> Answer:
+    """Synchronise one account again."""
+    found = state["accounts"].get(account)
+    if not found:
+        return _missing()
+    found |= {"sync": "current", "synced_at": stamp()}
+    return Answer(200, found)

@@ -1,0 +1,101 @@
+"""A twin of a ledger that books exported invoices: an expired connection, failed exports, totals downstream."""
+
+from adapters.sandbox.clock import stamp
+from adapters.sandbox.system import Answer, Json, Request, Router
+
+router = Router()
+
+
+def unauthorized() -> Answer:
+    """No or a wrong token."""
+    return Answer(401, {"error": "unauthorized"})
+
+
+def forbidden() -> Answer:
+    """A read-only token that tries to write."""
+    return Answer(403, {"error": "forbidden"})
+
+
+def seed() -> Json:
+    """Twelve exports of November, four of which failed when the connection expired."""
+    exports, entries = {}, []
+    for number in range(1, 13):
+        name, failed = f"exp{number:04}", number % 3 == 0
+        exports[name] = {
+            "id": name,
+            "invoice": f"INV-{1000 + number}",
+            "amount_cents": 10_000 + number * 125,
+            "state": "failed" if failed else "booked",
+            "booked_at": "" if failed else "2026-11-18T06:00:00.000Z",
+        }
+        if not failed:
+            entries.append({"invoice": exports[name]["invoice"], "amount_cents": exports[name]["amount_cents"]})
+    connection = {"id": "books", "health": "expired", "checked_at": "2026-11-19T06:00:00.000Z"}
+    return {"connections": {"books": connection}, "exports": exports, "entries": entries, "keys": {}}
+
+
+@router.on("GET", "/connections/{connection}")
+def get_connection(state: Json, request: Request, connection: str) -> Answer:
+    """A connection's health."""
+    found = state["connections"].get(connection)
+    return Answer(200, found) if found else Answer(404, {"error": "not_found"})
+
+
+@router.on("POST", "/connections/{connection}/reconnect")
+def reconnect(state: Json, request: Request, connection: str) -> Answer:
+    """Connect again."""
+    found = state["connections"].get(connection)
+    if not found:
+        return Answer(404, {"error": "not_found"})
+    found |= {"health": "connected", "checked_at": stamp()}
+    return Answer(200, found)
+
+
+@router.on("GET", "/exports")
+def list_exports(state: Json, request: Request) -> Answer:
+    """Exports, by state."""
+    wanted = request.query.get("state")
+    return Answer(200, {"exports": [e for e in state["exports"].values() if wanted in (None, e["state"])]})
+
+
+@router.on("GET", "/exports/{export}")
+def get_export(state: Json, request: Request, export: str) -> Answer:
+    """One export, and the entries that its invoice has in the ledger."""
+    found = state["exports"].get(export)
+    if not found:
+        return Answer(404, {"error": "not_found"})
+    booked = [e for e in state["entries"] if e["invoice"] == found["invoice"]]
+    return Answer(200, {**found, "entries": len(booked)})
+
+
+@router.on("POST", "/exports/{export}/rerun")
+def rerun(state: Json, request: Request, export: str) -> Answer:
+    """Book an export's invoice; the same Idempotency-Key books once."""
+    found = state["exports"].get(export)
+    if not found:
+        return Answer(404, {"error": "not_found"})
+    if state["connections"]["books"]["health"] != "connected":
+        return Answer(409, {"error": "connection_expired"})
+    key = request.headers.get("idempotency-key")
+    if key and key in state["keys"]:
+        return Answer(200, {"id": export, "state": "booked", "repeated": True})
+    state["entries"].append({"invoice": found["invoice"], "amount_cents": found["amount_cents"]})
+    found |= {"state": "booked", "booked_at": stamp()}
+    if key:
+        state["keys"][key] = export
+    return Answer(200, {"id": export, "state": "booked"})
+
+
+@router.on("GET", "/totals")
+def totals(state: Json, request: Request) -> Answer:
+    """What was exported, what is booked, and how many invoices are booked more than once."""
+    invoices = [e["invoice"] for e in state["entries"]]
+    return Answer(
+        200,
+        {
+            "exported_cents": sum(e["amount_cents"] for e in state["exports"].values()),
+            "booked_cents": sum(e["amount_cents"] for e in state["entries"]),
+            "failed": sum(e["state"] == "failed" for e in state["exports"].values()),
+            "duplicates": len(invoices) - len(set(invoices)),
+        },
+    )
