@@ -103,8 +103,11 @@ class HttpAdapter:
         if reason := self._gate.enter(dispatch):
             return self._unsent(dispatch, started, reason)
         fault, response, retry_after = None, None, None
+        left = dispatch.deadline_monotonic - time.monotonic()
+        if left <= 0:  # the process may have been frozen right after the last question
+            return self._unsent(dispatch, started, "the deadline has passed")
         try:
-            async with asyncio.timeout(dispatch.deadline_monotonic - time.monotonic()):
+            async with asyncio.timeout(left):
                 status, answer_headers, raw = await self._send(http, headers, body)
             response = _response(route, status, answer_headers, raw, secrets.values())
             retry_after = _retry_after(answer_headers)

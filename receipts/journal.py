@@ -121,8 +121,14 @@ class Journal:
         return unpack_observation(blob(rows[0][0])) if rows else None
 
     def being_undone(self, action_id: str) -> bool:
-        """Is an undo of this action under way? It settles first."""
-        return bool(self.store.read("SELECT 1 FROM actions WHERE undoes = ? AND state <> 'ended'", action_id))
+        """Is something taken back that this action, or a step of this plan, made? That settles first."""
+        return bool(
+            self.store.read(
+                "SELECT 1 FROM actions AS u WHERE u.state <> 'ended' AND u.plan_id IS NULL AND (u.undoes = ?1"
+                " OR u.undoes IN (SELECT id FROM actions WHERE plan_id = ?1))",
+                action_id,
+            )
+        )
 
     def is_ours(self, action_id: str) -> bool:
         """Is the change of a confirmed action tied to our own request?"""

@@ -86,7 +86,9 @@ class Driver:
         plans = pipeline.plans
         if action.state == "ready" and not plans.is_halted(action):
             return pipeline.carry(key, action, plans.perform(action))
-        if action.state == "running" and pipeline.journal.lease_ended(action.id) and plans.is_known(action):
+        journal = pipeline.journal
+        idle = action.state == "running" and journal.lease_ended(action.id) and not journal.being_undone(action.id)
+        if idle and plans.is_known(action):
             return pipeline.carry(key, action, plans.recover(action))
         return None
 

@@ -165,14 +165,14 @@ class Plans:
             if step.step is None:
                 continue
             position = step.step.position
-            if step.undoes:
+            if step.state == "running":
+                run.open = step
+            elif step.undoes:
                 run.undos[position] = step
-            elif step.state == "ended":
+            else:
                 run.finished[position] = Finished.of(planned.units[position].key, step)
                 if step.status == "confirmed":
                     run.touched |= self.looks.left_behind(step.request, self._steps.journal.left(step.id))
-            else:
-                run.open = step
         return run
 
     # -- the run -------------------------------------------------------------------------------------------------------

@@ -145,7 +145,8 @@ class Undo:
 
     async def orphan(self, sent: Sent, outputs: Mapping[str, JsonValue]) -> bool:
         """Take back what an attempt made and whose outputs are lost; True when it is gone."""
-        ended = await self.take_back(Done(sent.action, sent.before, outputs, None), sent.action.step)
+        # an action of its own, no step: after a crash it settles before what it belongs to is looked at
+        ended = await self.take_back(Done(sent.action, sent.before, outputs, None), None)
         if isinstance(ended, Left):
             return False
         await self._steps.journal.commit(ended.action, [ended.work])

@@ -1,0 +1,109 @@
+"""`ailyus serve` that dies (or freezes) at one named point: `AILYUS_KILL=point[:nth][:stop]`. Only tests start it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+POINTS = (
+    "during_request",  # the call has come in, nothing is known of it yet
+    "before_intent",  # decided, nothing is committed
+    "before_commit",  # in the writer thread, before COMMIT
+    "after_commit",  # in the writer thread, after COMMIT, before anybody is answered
+    "after_intent",  # the intent is durable, nothing was sent
+    "between_check_and_write",  # after the last check, before the first byte
+    "during_send",  # the request is on the wire
+    "after_send",  # the answer came, nothing was read back
+    "before_outcome",  # read back, nothing is committed
+    "after_outcome",  # the outcome is durable, nobody was answered
+    "before_undo",  # about to take back
+    "during_undo",  # the undo's intent is durable
+)
+
+
+def main() -> None:
+    point, _, rest = os.environ.get("AILYUS_KILL", "").partition(":")
+    nth, _, how = rest.partition(":")
+    if point:
+        arm(point, int(nth or 1), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
+    from server.cli.main import main as ailyus
+
+    ailyus()
+
+
+def arm(point: str, nth: int, how: signal.Signals) -> None:
+    """Wrap our own functions so that the process ends itself at the point."""
+    from adapters.http import HttpAdapter
+    from receipts.journal import Journal
+    from receipts.sqlite import Store
+    from server.pipeline import Pipeline
+    from server.undo import Undo
+
+    left = [nth]
+    quiet = [True]
+
+    def hit(here: str) -> None:
+        if here == point and not quiet[0]:
+            left[0] -= 1
+            if left[0] == 0:
+                sys.stderr.write(f"killed at {here}\n")
+                sys.stderr.flush()
+                os.kill(os.getpid(), how)
+
+    def around(
+        cls: type, name: str, before: str = "", after: str = "", only: Callable[..., bool] | None = None
+    ) -> None:
+        inner: Callable[..., Awaitable[Any]] = getattr(cls, name)
+
+        async def wrapper(self: Any, *args: Any, **named: Any) -> Any:
+            counts = only is None or only(*args)
+            if before and counts:
+                hit(before)
+            result = await inner(self, *args, **named)
+            if after and counts:
+                hit(after)
+            return result
+
+        setattr(cls, name, wrapper)
+
+    around(Pipeline, "call", "during_request", only=lambda call, *_: waking(quiet))
+    around(Journal, "intend", "before_intent", "after_intent", only=lambda *_: waking(quiet))
+    around(Journal, "commit", "before_outcome", "after_outcome")
+    around(HttpAdapter, "execute", after="after_send")
+    around(Undo, "take_back", "before_undo")
+
+    enter = Journal.enter
+
+    def entered(self: Journal, dispatch: Any) -> str | None:
+        refusal = enter(self, dispatch)
+        if refusal is None:
+            hit("between_check_and_write")
+            if point == "during_undo" and self.get(dispatch.action_id).undoes:  # type: ignore[union-attr]
+                hit("during_undo")
+        return refusal
+
+    Journal.enter = entered  # type: ignore[method-assign]
+    send = HttpAdapter._send
+
+    async def sent(self: HttpAdapter, http: Any, headers: Any, body: Any) -> Any:
+        if http.method != "GET" and point == "during_send":
+            asyncio.get_running_loop().call_later(0.002, hit, "during_send")
+        return await send(self, http, headers, body)
+
+    HttpAdapter._send = sent  # type: ignore[method-assign]
+    commit = Store._durably_commit
+
+    def committed(self: Store) -> None:
+        hit("before_commit")
+        commit(self)
+        hit("after_commit")
+
+    Store._durably_commit = committed  # type: ignore[method-assign]
+
+
+def waking(quiet: list[bool]) -> bool:
+    """What the gateway does before anybody calls it, or before it sends again, is not what the points are about."""
+    quiet[0] = False
+    return True
