@@ -583,6 +583,8 @@ class Journal:
             result = await self.store.write(work)
         except sqlite3.IntegrityError as error:
             raise Conflict(str(error)) from None
+        except sqlite3.DatabaseError as error:
+            raise AilyusError("store_corrupt", f"the store cannot be written: {str(error).lower()}") from None
         for action_id in ids:
             for waiter in self._watchers.pop(action_id, ()):
                 if not waiter.done():

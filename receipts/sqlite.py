@@ -209,14 +209,17 @@ class Store:
 
     def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""
-        return self._reader.execute(sql, params).fetchall()
+        try:
+            return self._reader.execute(sql, params).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
 
     def close(self) -> None:
         """Let queued entries finish, then give the store up."""
         self._queue.put(None)
         self._thread.join()
+        self._reader.close()  # first: the last to close writes the WAL back, and this one may not
         self._connection.close()
-        self._reader.close()
         os.close(self._head_fd)
         os.close(self._lock)
 

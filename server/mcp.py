@@ -1,5 +1,6 @@
 """The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,16 +18,20 @@ from starlette.routing import Route
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
+from receipts.action import Action
 from receipts.query import Query, find
 from server import answers
 from server.answers import Answer
 from server.identity import Agents
 from server.pipeline import Pipeline
+from server.streams import Front
 from server.tools import FIND_RECEIPTS, GET_ACTION, tools_for
 
 CALLER_KEY = "dev.ailyus/caller-key"
 """The key in `_meta` by which a caller tells two equal calls apart on purpose."""
 MAX_BODY = 4 * 1024 * 1024
+REPORT_SECONDS = 0.25
+"""Pause between two progress notifications."""
 Context = ServerRequestContext[Any, Any]
 log = structlog.get_logger()
 
@@ -51,10 +56,14 @@ class Gateway:
         )
         self.server.middleware.clear()
 
-    def app(self, host: str, port: int, routes: list[Route]) -> Starlette:
+    def app(self, host: str, port: int, routes: list[Route]) -> Front:
         """The ASGI application: `/mcp` for agents with a token, and whatever else is served beside it."""
+        plain, streaming = (self._app(host, port, routes, json_response=json) for json in (True, False))
+        return Front(plain, streaming, MAX_BODY)
+
+    def _app(self, host: str, port: int, routes: list[Route], *, json_response: bool) -> Starlette:
         return self.server.streamable_http_app(
-            json_response=True,
+            json_response=json_response,
             stateless_http=True,
             max_request_body_size=MAX_BODY,
             transport_security=TransportSecuritySettings(
@@ -100,7 +109,32 @@ class Gateway:
             return self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
         key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
         call = ToolCall(name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None)
-        return await self._pipeline().call(call, caller)
+        reports: list[asyncio.Task[None]] = []
+        token = (ctx.meta or {}).get("progress_token") if ctx.meta else None
+
+        def begun(action: Action) -> None:
+            if token is not None and self._pipeline().release.is_plan(action.request.contract):
+                reports.append(asyncio.create_task(self._report(ctx, action.id)))
+
+        try:
+            return await self._pipeline().call(call, caller, begun)
+        finally:
+            for report in reports:
+                report.cancel()
+
+    async def _report(self, ctx: Context, action_id: str) -> None:
+        """Progress notifications while a plan runs: so many of so many, and the current step."""
+        while True:
+            pipeline = self._pipeline()
+            action = pipeline.journal.get(action_id)
+            if action is not None and action.state == "running":
+                progress = pipeline.plans.progress(action).get("progress")
+                if isinstance(progress, dict):
+                    done, total, current = progress["done"], progress["total"], progress["current"]
+                    if isinstance(done, int) and isinstance(total, int):
+                        await ctx.session.report_progress(done, total, str(current) if current else None)
+            await pipeline.journal.changed(action_id, 1.0)
+            await asyncio.sleep(REPORT_SECONDS)
 
     async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
         journal = self._pipeline().journal

@@ -68,7 +68,9 @@ class Pipeline:
 
     # -- the way in ----------------------------------------------------------------------------------------------------
 
-    async def call(self, call: ToolCall, caller: Caller) -> Answer:
+    async def call(
+        self, call: ToolCall, caller: Caller, begun: Callable[[Action], None] = lambda action: None
+    ) -> Answer:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
         plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
         try:
@@ -87,6 +89,7 @@ class Pipeline:
                 new_id("act"), request, caller, created_ms=self._now(), first=latest is None, preview=preview
             )
             self.carry(key, action, self.plans.perform(action) if plan else self.act(action))
+        begun(self._running[key][0])
         return await self._patiently(key)
 
     def carry(self, key: str, action: Action, work: Coroutine[None, None, Answer]) -> asyncio.Task[Answer]:

@@ -37,6 +37,7 @@ from server.steps import Ended, Ready, Sent, Steps, died, verify_intent
 from server.undo import Done, Left, Undo
 
 TRIES = 20
+BUSY_SECONDS = 0.05
 
 
 class Paused(Exception):
@@ -230,7 +231,9 @@ class Plans:
             action = self._child(run, position, run.planned.steps[position])
             return self._kept(run, position, steps.denied(action, request))
         action = self._child(run, position, request)
-        for _ in range(TRIES):
+        tries = 0
+        while tries < TRIES:
+            tries += 1
             if halt := steps.journal.controls.halted(request):
                 raise Paused(halt.id, position)
             under = (steps.release.digest, steps.journal.epoch)
@@ -242,7 +245,9 @@ class Plans:
                 sent = await steps.send(ready, run.pending)
             except Busy:
                 await self._flush(run)
-                await asyncio.sleep(0.05)
+                tries -= 1
+                if stopped := await self._wait(run):
+                    return self._kept(run, position, steps.denied(action, Denied(stopped), "policy_changed"))
                 continue
             except Conflict:
                 await self._flush(run)  # raises when somebody else holds the plan now
@@ -257,6 +262,11 @@ class Plans:
                 raise Paused(halt.id, position)
             return finished
         return self._kept(run, position, steps.denied(action, Denied("it kept changing"), "policy_changed"))
+
+    async def _wait(self, run: Run) -> str | None:
+        """The connection takes no more just now: wait a little, as long as the plan may."""
+        await asyncio.sleep(BUSY_SECONDS)
+        return self._border(run)
 
     async def _see_through(self, run: Run, sent: Sent) -> Ended:
         undo = Undo(self._steps, run.progress.roles, run.progress.oldest_seconds)
@@ -458,7 +468,8 @@ class Plans:
 
     async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:
         steps, journal = self._steps, self._steps.journal
-        await self._flush(run)
+        if any(ended.id == finished.action_id for ended in run.ended):
+            await self._flush(run)  # it is read from its row
         action = journal.get(finished.action_id)
         left = journal.left(finished.action_id)
         before = journal.before(finished.action_id)

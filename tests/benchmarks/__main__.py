@@ -118,6 +118,36 @@ def receipts_per_second(callers: int, count: int) -> float:
         return uvloop.run(run(folder))
 
 
+def engine_overhead(actions: int) -> tuple[float, float]:
+    """Milliseconds of one action's transitions (intent, outcome: signed, logged), and of as many bare commits."""
+    from tests.receipts.making import action, conclude, intend, journal_at
+
+    async def run(folder: str) -> tuple[float, float]:
+        journal = await journal_at(Path(folder) / "store.db")
+        store = journal.store
+        engine: list[float] = []
+        bare: list[float] = []
+        for number in range(actions):
+            start = time.perf_counter()
+            asked = action(f"r{next(_COUNTER)}")
+            dispatch = await intend(journal, asked)
+            await conclude(journal, asked, dispatch.fence)
+            middle = time.perf_counter()
+            for half in "ab":
+                # a row and a head that is on disk before anybody is answered: what any such journal has to do
+                await store.write(lambda txn, n=f"{number}{half}": txn.write("INSERT INTO meta VALUES (?, 'x')", n))
+                store._write_head(store._frontier)
+            engine.append(middle - start)
+            bare.append(time.perf_counter() - middle)
+        store.close()
+        return statistics.median(engine) * 1000, statistics.median(bare) * 1000
+
+    import uvloop
+
+    with tempfile.TemporaryDirectory() as folder:
+        return uvloop.run(run(folder))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true")
@@ -168,6 +198,8 @@ def main() -> None:
         print(f"\ndurable commits per governed {name}, counted at 1 caller: {commits / 20:g}", end="")
     rate = receipts_per_second(64, 640 if short else 20_000)
     print(f"\n\ndurable signed receipts at 64 callers in process: {rate:.0f}/s")
+    engine, bare = engine_overhead(100 if short else 2000)
+    print(f"engine: two transitions {engine:.2f} ms, two bare commits {bare:.2f} ms: {engine / bare:.2f}x")
     for process in (*servers.values(), target):
         process.close()
 

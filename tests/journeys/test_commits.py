@@ -2,9 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from receipts.sqlite import Txn
+from tests.journeys.test_key_rotation import ROTATE
 from tests.journeys.test_kill import _call, _rows
+from tests.plans.test_run_plan import run, seeded, set_value
 from tests.world import LEO, MARIA, Sandbox, Served, World, cli, make_workspace, until
 
 UNLOCK = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
@@ -22,6 +25,29 @@ async def test_the_cost_of_an_action_is_its_durable_commits(world: World) -> Non
     before = world.app.store.commits
     await world.reset()
     assert world.app.store.commits - before == 4
+
+
+async def test_the_cost_of_a_plan_is_its_durable_commits(records: World) -> None:
+    """k + 1, + 2 with an approval, + 1 per undo."""
+    seeded(records, "a", "b", "c")
+    names = ["a", "b", "c"]
+
+    async def cost(*steps: dict[str, Any], **more: Any) -> tuple[int, str]:
+        before = records.app.store.commits
+        answer = await run(records, list(steps), **more)
+        return records.app.store.commits - before, answer["status"]
+
+    steps = [set_value(f"s{n}", name, "x") for n, name in enumerate(names)]
+    assert await cost(*steps, preview=True) == (1, "previewed")
+    assert await cost(*steps) == (4, "confirmed")
+    assert await cost(*steps, on_failure="stop") == (1, "confirmed")  # already so: nothing is sent
+    records.sandbox.fault("lying_200", "records/c", "records", times=9)
+    undone = [set_value(f"s{n}", name, "y") for n, name in enumerate(names)]
+    assert await cost(*undone) == (4 + 2, "compensated")
+    before = records.app.store.commits
+    answer = await records.approved("rotate_api_key_and_update_slack", ROTATE)
+    assert answer["status"] == "confirmed"
+    assert records.app.store.commits - before == 3 + 1 + 2
 
 
 async def test_a_commit_that_fails_while_an_effect_waits_for_it_sends_nothing(world: World) -> None:
