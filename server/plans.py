@@ -525,7 +525,7 @@ class Plans:
         }
         evidence = {"health/before": (run.progress.health or "").encode()}
         sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
-        held = 0 if status in ("not_applied", "cancelled") else steps.now() + plan.repeat_window
+        held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window
         escalation = Escalation(new_id("esc"), told) if told else None
         run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
         await self._flush(run)

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -17,7 +19,7 @@ _SANDBOX = """\
 # An Ailyus workspace on the sandbox: twins of real systems that run on this machine.
 origin = "ailyus.local/{name}"
 development = true                      # development keys count here, and receipts say `governed: false`
-roles = ["Support", "Operations", "SecurityLead"]
+roles = [{roles}]
 environments = ["prod", "staging"]
 
 [server]
@@ -30,7 +32,7 @@ port = {sandbox_port}
 [[people]]
 name = "requester"
 tenant = "acme"
-roles = ["Support", "Operations"]
+roles = [{requester}]
 
 [[people]]
 name = "lead"
@@ -38,91 +40,25 @@ tenant = "acme"
 roles = ["SecurityLead"]
 
 # Tenant and environment of every record come from here. Credentials are references, never values.
-[connections.okta]
-kind = "okta"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/okta"
-tenant = "acme"
+{connections}
+# Who is told when an outcome is in doubt; unacknowledged after 15 minutes, the `next` route is told too.
+{escalations}"""
+_CONNECTION = """\
+[connections.{name}]
+kind = "{kind}"
+base_url = "http://127.0.0.1:{sandbox_port}/{org}/{kind}"
+tenant = "{org}"
 environment = "prod"
-scheme = "SSWS"
-read = "file:.ailyus/secrets/okta-read"
-write = "file:.ailyus/secrets/okta-write"
+{scheme}read = "file:.ailyus/secrets/{name}-read"
+write = "file:.ailyus/secrets/{name}-write"
 principal = "ailyus-writer"
 direct = true
 
-[connections.zendesk]
-kind = "zendesk"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/zendesk"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/zendesk-read"
-write = "file:.ailyus/secrets/zendesk-write"
-principal = "ailyus-writer"
-direct = true
-
-[connections.apikeys]
-kind = "apikeys"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/apikeys"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/apikeys-read"
-write = "file:.ailyus/secrets/apikeys-write"
-principal = "ailyus-writer"
-direct = true
-
-[connections.slack]
-kind = "slack"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/slack"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/slack-read"
-write = "file:.ailyus/secrets/slack-write"
-principal = "ailyus-writer"
-direct = true
-
-[connections.crm]
-kind = "crm"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/crm"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/crm-read"
-write = "file:.ailyus/secrets/crm-write"
-principal = "ailyus-writer"
-direct = true
-
-[connections.ledger]
-kind = "ledger"
-base_url = "http://127.0.0.1:{sandbox_port}/acme/ledger"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/ledger-read"
-write = "file:.ailyus/secrets/ledger-write"
-principal = "ailyus-writer"
-direct = true
-
-# Who is told when an outcome is in doubt; unacknowledged after 15 minutes, the next route is told too.
-[escalations.identity-oncall]
+"""
+_ESCALATION = """\
+[escalations.{name}]
 webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
-next = "security-oncall"
-
-[escalations.security-oncall]
-webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
-
-[escalations.data-oncall]
-webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
-
-[escalations.accounting-oncall]
-webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
-
-[connections.okta-globex]
-kind = "okta"
-base_url = "http://127.0.0.1:{sandbox_port}/globex/okta"
-tenant = "globex"
-environment = "prod"
-scheme = "SSWS"
-read = "file:.ailyus/secrets/okta-globex-read"
-write = "file:.ailyus/secrets/okta-globex-write"
-principal = "ailyus-writer"
-direct = true
+{following}
 """
 _OKTA = """\
 # An Ailyus workspace on your own Okta. Credentials are the names of environment variables, never values.
@@ -156,18 +92,51 @@ principal = "ailyus"
 """
 
 
-_TWINS = ("apikeys", "slack", "crm", "ledger")
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of sandbox workspace: its connections (name → org, system), policies, roles and escalation routes."""
+
+    connections: Mapping[str, tuple[str, str]]
+    policies: tuple[str, ...]
+    roles: tuple[str, ...]
+    routes: Mapping[str, str]
 
 
-def init_sandbox(folder: Path) -> None:
+TEMPLATES: Mapping[str, Kind] = {
+    "everything": Kind(
+        {
+            **{name: ("acme", name) for name in ("okta", "zendesk", "apikeys", "slack", "crm", "ledger")},
+            "okta-globex": ("globex", "okta"),
+        },
+        ("base", "support", "approvals", "operations"),
+        ("Support", "Operations", "SecurityLead"),
+        {
+            "identity-oncall": "security-oncall",
+            "security-oncall": "",
+            "data-oncall": "security-oncall",
+            "accounting-oncall": "security-oncall",
+        },
+    ),
+    "accounting-sync": Kind(
+        {"ledger": ("acme", "ledger")},
+        ("base", "accounting"),
+        ("Operations", "SecurityLead"),
+        {"accounting-oncall": ""},
+    ),
+}
+"""What `ailyus init --template` knows."""
+
+
+def init_sandbox(folder: Path, template: str = "everything") -> None:
     """Write a workspace on the sandbox, ready for `ailyus serve`."""
+    kind = TEMPLATES.get(template)
+    if kind is None:
+        hint = f"one of {', '.join(sorted(TEMPLATES))}"
+        raise AilyusError("bad_settings", f"there is no template `{template}`", hint=hint)
     _begin(folder)
     port, sandbox_port = free_port(), free_port()
-    text = _SANDBOX.format(name=_name(folder), port=port, sandbox_port=sandbox_port)
-    _library(folder, ["okta", "zendesk", *_TWINS], ["base", "support", "approvals", "operations"])
-    own = [("acme", system) for system in ("okta", "zendesk", *_TWINS)]
-    for org, system in (*own, ("globex", "okta")):
-        name = system if org == "acme" else f"{system}-{org}"
+    _library(folder, sorted({system for _, system in kind.connections.values()}), kind.policies)
+    for name, (org, system) in kind.connections.items():
         for use in ("read", "write"):
             _secret(folder / ".ailyus" / "secrets" / f"{name}-{use}", f"{system}-{use}-{org}")
     for person in ("requester", "lead"):
@@ -175,7 +144,33 @@ def init_sandbox(folder: Path) -> None:
         public = key.public_key().public_bytes_raw().hex()
         content = orjson.dumps({"public": public, "person": person, "kind": "development"})
         _secret(folder / ".ailyus" / "keys" / f"{person}.pub", content.decode())
-    (folder / FILE).write_text(text)
+    (folder / FILE).write_text(_sandbox_settings(kind, _name(folder), port, sandbox_port))
+
+
+def _sandbox_settings(kind: Kind, name: str, port: int, sandbox_port: int) -> str:
+    connections = "".join(
+        _CONNECTION.format(
+            name=connection,
+            kind=system,
+            org=org,
+            sandbox_port=sandbox_port,
+            scheme='scheme = "SSWS"\n' if system == "okta" else "",
+        )
+        for connection, (org, system) in kind.connections.items()
+    )
+    escalations = "\n".join(
+        _ESCALATION.format(name=n, sandbox_port=sandbox_port, following=f'next = "{f}"\n' if f else "").rstrip() + "\n"
+        for n, f in kind.routes.items()
+    )
+    return _SANDBOX.format(
+        name=name,
+        port=port,
+        sandbox_port=sandbox_port,
+        roles=", ".join(f'"{role}"' for role in kind.roles),
+        requester=", ".join(f'"{role}"' for role in kind.roles if role != "SecurityLead"),
+        connections=connections,
+        escalations=escalations,
+    )
 
 
 def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
@@ -192,7 +187,7 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
     for name in ("reset_user_mfa", "restore_account_access"):
         (folder / "contracts" / "okta" / f"{name}.yaml").unlink()
     _without(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
-    (folder / "policies" / "support.test.yaml").unlink()
+    (folder / "policies" / "support.test.yaml").unlink(missing_ok=True)
     tests = folder / "policies" / "approvals.test.yaml"
     tests.write_text(tests.read_text().replace("reset_user_mfa", "suspend_user"))
     (folder / FILE).write_text(text)
@@ -206,16 +201,18 @@ def _begin(folder: Path) -> None:
     (folder / ".gitignore").write_text(".ailyus/\n")
 
 
-def _library(folder: Path, systems: list[str], policies: list[str]) -> None:
+def _library(folder: Path, systems: Sequence[str], policies: Sequence[str]) -> None:
     with as_file(files("contracts").joinpath("library")) as library:
         for system in systems:
             shutil.copytree(library / system, folder / "contracts" / system)
     (folder / "policies").mkdir(exist_ok=True)
     with as_file(files("policies").joinpath("library")) as library:
         for name in policies:
-            for path in (library / f"{name}.cedar", library / f"{name}.test.yaml"):
-                if path.exists():
-                    shutil.copy(path, folder / "policies" / path.name)
+            shutil.copy(library / f"{name}.cedar", folder / "policies" / f"{name}.cedar")
+            tests = library / f"{name}.test.yaml"
+            actions = set(re.findall(r"^    action: (\w+)", tests.read_text(), re.MULTILINE))
+            if all(list((folder / "contracts").rglob(f"{action}.yaml")) for action in actions):
+                shutil.copy(tests, folder / "policies" / tests.name)
 
 
 def _without(path: Path, ids: list[str]) -> None:

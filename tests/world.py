@@ -89,10 +89,16 @@ class Sandbox:
 
 
 def make_workspace(
-    folder: Path, sandbox: Sandbox, *, timeout: str = "1s", settle: str = "500ms", extra: str = ""
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    timeout: str = "1s",
+    settle: str = "500ms",
+    extra: str = "",
+    template: str = "everything",
 ) -> Workspace:
     """A workspace like `ailyus init` writes it, on this sandbox, with short times."""
-    init_sandbox(folder)
+    init_sandbox(folder, template)
     path = folder / FILE
     text = path.read_text()
     own = Workspace.open(folder).settings.sandbox

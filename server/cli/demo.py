@@ -1,4 +1,4 @@
-"""`ailyus demo`: the locked-out user, through a real MCP client over HTTP, on local twins with faults."""
+"""`ailyus demo`: a locked-out user, a key rotation, broken syncs; a real MCP client over HTTP, twins with faults."""
 
 import asyncio
 import sys
@@ -29,6 +29,13 @@ from server.template import init_sandbox
 
 Predicate = Mapping[str, JsonValue]
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "Maria's phone was stolen, see the ticket."}
+ROTATION = "rotate_api_key_and_update_slack"
+ROTATE: dict[str, JsonValue] = {
+    "account_name": "slack-alerts",
+    "integration_name": "alerts",
+    "reason": "The key is due for its rotation.",
+}
+WHY: dict[str, JsonValue] = {"reason": "The nightly sync failed, see the alert."}
 LEO = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "Leo has a new phone, see the ticket."}
 
 
@@ -76,6 +83,56 @@ class Demo:
         await self.approved("a lost reply: done, but the answer never comes", LEO, "confirmed")
         effects = [e for e in (await self.control.get("/log")).json() if e["effect"] and "reset_factors" in e["path"]]
         self.expect("two users were reset, each exactly once", len(effects) == 2)
+        await self.rotation()
+        await self.syncs()
+
+    async def rotation(self) -> None:
+        """Part 2: three steps over two systems; the second fails, so the first is undone. Then all of them."""
+        self.say("\n-- part 2: rotate an API key and update Slack: one plan, one approval, confirmed by use")
+        found = await self.call("which keys are there?", "get_api_keys", {"account_name": "slack-alerts"}, "confirmed")
+        keys = _list(_object(found["data"])["keys"])
+        rotate = {**ROTATE, "old_key_id": _object(keys[0])["id"]}
+        await self.fault("503", "slack", "credential", times=9)
+        await self.planned(
+            "Slack is down: the new key is taken back, the old one works", ROTATION, rotate, "compensated"
+        )
+        await self.control.delete("/faults")
+        await self.planned("Slack is up: the new key is in use, then the old one goes", ROTATION, rotate, "confirmed")
+        slack = (await self.control.get("/state")).json()["acme"]["slack"]["integrations"]["alerts"]
+        self.expect("Slack's last call was accepted by the issuer", slack["last_call"]["ok"])
+        secret = slack["credential"].encode()
+        files = [p for p in self.app.workspace.root.rglob("*") if p.is_file() and secret in p.read_bytes()]
+        self.expect("the new secret stands in no file of the gateway", not files)
+
+    async def syncs(self) -> None:
+        """Part 3: a broken CRM sync, and the accounting exports that failed with it."""
+        self.say("\n-- part 3: broken syncs: re-authenticate, restart, reconcile downstream")
+        sync = {"connection_name": "crm-main", "job_name": "nightly"}
+        await self.call("why does the sync not run?", "get_sync_status", sync, "confirmed")
+        await self.planned("reauthenticate, restart, and wait for a newer success", "recover_sync", {**sync, **WHY})
+        listed = await self.call("which exports failed?", "list_failed_exports", {}, "confirmed")
+        exports = [_object(e)["export_id"] for e in _list(_object(listed["data"])["exports"])]
+        await self.fault("lost_reply", "ledger", "rerun", times=2)
+        arguments: dict[str, JsonValue] = {"connection_name": "books", "exports": exports, **WHY}
+        await self.planned("reconnect, book each export once, compare the totals", "recover_accounting", arguments)
+        books = (await self.control.get("/state")).json()["acme"]["ledger"]
+        invoices = [entry["invoice"] for entry in books["entries"]]
+        self.expect(
+            f"{len(invoices)} invoices are booked, none of them twice", len(set(invoices)) == len(invoices) == 12
+        )
+
+    async def planned(
+        self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str = "confirmed"
+    ) -> None:
+        """A plan, its approval if one is asked for, and its end."""
+        result = await self.client.call_tool(tool, dict(arguments))
+        answer = dict(result.structured_content or {})
+        if answer["status"] == "approval_required":
+            await self.approve(str(answer["action_id"]), quiet=True)
+        while answer["status"] in ("approval_required", "running"):
+            waited = {"action_id": answer["action_id"], "wait_seconds": 45}
+            answer = dict((await self.client.call_tool("get_action", waited)).structured_content or {})
+        self.tell(title, answer, expected)
 
     async def call(
         self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str
@@ -123,9 +180,10 @@ class Demo:
         await self.app.inbox.decide(sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw())))
         return render(asked.display)
 
-    async def fault(self, kind: str) -> None:
-        """Set one fault at the twin of Okta."""
-        await self.control.post("/faults", json={"system": "okta", "match": "reset_factors", "fault": kind})
+    async def fault(self, kind: str, system: str = "okta", match: str = "reset_factors", times: int = 1) -> None:
+        """Set one fault at a twin."""
+        body = {"system": system, "match": match, "fault": kind, "times": times}
+        await self.control.post("/faults", json=body)
 
     def offline(self, receipt: str) -> None:
         """Write the proof file, verify it offline with the roots, then with one bit changed."""
@@ -163,7 +221,9 @@ class Demo:
     def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
         """The steps of an action from its receipts, in milliseconds since it was first heard of."""
         rows = self.app.store.read(
-            "SELECT envelope FROM statements WHERE action_id = ? ORDER BY leaf_index", str(answer["action_id"])
+            "SELECT envelope FROM statements WHERE action_id = ?1"
+            " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1) ORDER BY leaf_index",
+            str(answer["action_id"]),
         )
         predicates = [orjson.loads(Envelope.decode(blob(r[0])).payload)["predicate"] for r in rows]
         steps = sorted((step for p in predicates for step in _steps(p)), key=lambda step: step[0])

@@ -1,9 +1,11 @@
 """Stories 3 and 5: a failed CRM sync, and the accounting sync with its exports. Confirmed downstream, never by a 202."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 from tests.journeys.test_key_rotation import states
-from tests.world import World
+from tests.world import Sandbox, World, cli, gateway, make_workspace
 
 SYNC = {"connection_name": "crm-main", "job_name": "nightly", "reason": "the nightly sync failed, see the alert"}
 
@@ -70,6 +72,18 @@ async def test_failed_exports_are_booked_once_and_the_totals_agree(world: World)
     again = await world.call("rerun_export", {"export_id": exports[0], "reason": "once more, to be sure"})
     assert (again["status"], again["changed"]) == ("confirmed", False)
     assert len(ledger(world)["entries"]) == 12
+
+
+async def test_the_template_is_that_workspace(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, template="accounting-sync")
+    async with gateway(workspace, sandbox) as world:
+        status = await world.call("get_ledger_status", {"connection_name": "books"})
+        assert (status["data"]["connection"]["health"], status["data"]["totals"]["failed"]) == ("expired", 4)
+        arguments = {"connection_name": "books", "exports": await failed(world), "reason": "the exports failed"}
+        answer = await world.call("recover_accounting", arguments)
+        assert answer["status"] == "confirmed", answer
+        assert "0 failed" in await asyncio.to_thread(cli, "policy", "test", cwd=workspace.root)
+        assert await asyncio.to_thread(cli, "contract", "check", cwd=workspace.root) == ""
 
 
 async def test_a_duplicate_downstream_stops_the_next_wave(world: World) -> None:
