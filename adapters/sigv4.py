@@ -49,10 +49,8 @@ def signed(
     known = {"host": parts.netloc, **{n.lower(): v for n, v in headers.items()}, **added}
     covered = {n: " ".join(v.split()) for n, v in sorted(known.items()) if n in _COVERED or n.startswith("x-amz-")}
     names = ";".join(covered)
-    query = "&".join(
-        f"{quote(n, safe='-_.~')}={quote(v, safe='-_.~')}"
-        for n, v in sorted(parse_qsl(parts.query, keep_blank_values=True))
-    )
+    pairs = [(quote(n, safe="-_.~"), quote(v, safe="-_.~")) for n, v in parse_qsl(parts.query, keep_blank_values=True)]
+    query = "&".join(f"{name}={value}" for name, value in sorted(pairs))  # sorted as they are written
     request = "\n".join(
         (
             method,

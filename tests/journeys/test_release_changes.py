@@ -29,6 +29,7 @@ async def test_what_was_approved_under_another_release_is_not_done(
     path, toml = workspace.root / CONTRACT, workspace.root / FILE
     if change == "contract gone":
         path.unlink()
+        (path.parent / "restore_account_access.yaml").unlink()  # the plan that needs it
         tests = workspace.root / "policies"
         (tests / "support.cedar").write_text(
             '@id("support-may-help-accounts") permit (principal in Role::"Support", action, resource);'

@@ -1,0 +1,71 @@
+"""Bodies as values: what is a list is declared, and nothing else than plain JSON or XML is an answer."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.decoding import Undecodable, decode
+from adapters.secrets import echoes, placed
+
+KEYS = b"""<R xmlns="urn:x"><L><member><Id>a</Id></member><member><Id>b</Id></member></L><E/><T> text </T></R>"""
+
+
+def test_xml_with_declared_lists() -> None:
+    assert decode(KEYS, "xml", ["L", "E"]) == {"R": {"L": [{"Id": "a"}, {"Id": "b"}], "E": [], "T": " text "}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "lists"),
+    [
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><R>&a;</R>", []),
+        (b"<R><member>1</member><member>2</member></R>", []),  # a list that nobody declared
+        (b"<R>", []),
+        (b"", []),
+        (b"{}", []),
+        (b"<a>" * 40 + b"</a>" * 40, []),
+    ],
+)
+def test_what_is_no_answer(raw: bytes, lists: list[str]) -> None:
+    with pytest.raises(Undecodable):
+        decode(raw, "xml", lists)
+
+
+@given(st.binary(max_size=80))
+def test_no_bytes_break_it(raw: bytes) -> None:
+    for form in ("json", "xml"):
+        try:
+            decode(raw, form)  # type: ignore[arg-type]
+        except Undecodable:
+            continue
+
+
+@given(
+    secret=st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=8, max_size=40),
+    pad=st.binary(max_size=7),
+)
+def test_every_way_to_echo_a_secret_is_seen(secret: str, pad: bytes) -> None:
+    import base64
+    from urllib.parse import quote
+
+    import orjson
+
+    ways: list[Any] = [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+    for way in ways:
+        assert echoes(secret, pad + str(way).encode() + pad)
+    assert echoes(secret, orjson.dumps({"sent": secret}))
+    assert echoes(secret, base64.b64encode(pad + secret.encode() + b"tail"))
+
+
+def test_a_secret_takes_its_handles_place_and_no_other() -> None:
+    handle, secret = "sec_" + "0" * 26, 'a"b\\c&d=e'
+    headers, body = placed(
+        {"content-type": "application/json", "x-key": handle}, f'{{"a":"{handle}"}}'.encode(), {handle: secret}
+    )
+    assert headers["x-key"] == secret
+    assert body == b'{"a":"a\\"b\\\\c&d=e"}'
+    _, form = placed(
+        {"content-type": "application/x-www-form-urlencoded"}, f"a={handle}&b=1".encode(), {handle: secret}
+    )
+    assert form == b"a=a%22b%5Cc%26d%3De&b=1"

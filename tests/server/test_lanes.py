@@ -1,0 +1,85 @@
+"""First come, first served; nobody waits in a circle; who gives up leaves no gap."""
+
+import asyncio
+import random
+
+import pytest
+
+from server.lanes import Lanes
+
+
+async def test_in_order_and_never_more_than_there_is_room_for() -> None:
+    lanes, order, inside, most = Lanes(), [], 0, 0
+
+    async def one(number: int) -> None:
+        nonlocal inside, most
+        place = await lanes.enter("c", 2, f"r{number}")
+        order.append(number)
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.001)
+        inside -= 1
+        lanes.leave(place)
+
+    await asyncio.gather(*(one(n) for n in range(20)))
+    assert order == list(range(20))
+    assert most == 2
+
+
+async def test_one_at_a_resource_also_without_a_bound() -> None:
+    lanes = Lanes()
+    first = await lanes.enter("c", 0, "r")
+    second = asyncio.create_task(lanes.enter("c", 0, "r"))
+    other = await lanes.enter("c", 0, "elsewhere")
+    assert not other.waited
+    await asyncio.sleep(0)
+    assert not second.done()
+    lanes.leave(first)
+    assert (await second).waited
+
+
+async def test_who_follows_hands_the_connection_on_only_when_nobody_waits() -> None:
+    lanes = Lanes()
+    held = await lanes.enter("c", 1, "a")
+    following = lanes.follow(held, "c", 1, "b")
+    assert following is not None
+    waiting = asyncio.create_task(lanes.enter("c", 1, "x"))
+    await asyncio.sleep(0)
+    assert lanes.follow(following, "c", 1, "y") is None
+    lanes.leave(held)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    lanes.leave(following)
+    assert (await waiting).waited
+
+
+async def test_who_gives_up_blocks_nobody() -> None:
+    lanes = Lanes()
+    held = await lanes.enter("c", 1, "a")
+    impatient = asyncio.create_task(lanes.enter("c", 1, "a"))
+    patient = asyncio.create_task(lanes.enter("c", 1, "a"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    lanes.leave(held)
+    lanes.leave(await asyncio.wait_for(patient, 1))
+
+
+async def test_no_deadlock_whatever_the_order() -> None:
+    lanes, dice = Lanes(), random.Random(5)
+
+    async def plan() -> None:
+        place = None
+        for _ in range(20):
+            connection, resource = dice.choice("xyz"), dice.choice("abc")
+            following = lanes.follow(place, connection, 2, resource) if place else None
+            if place:
+                lanes.leave(place)
+            place = following or await lanes.enter(connection, 2, resource)
+            await asyncio.sleep(0)
+        if place:
+            lanes.leave(place)
+
+    await asyncio.wait_for(asyncio.gather(*(plan() for _ in range(30))), 10)
+    assert lanes._lanes == {}
