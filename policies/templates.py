@@ -52,11 +52,21 @@ forbid (principal is Agent in Role::"{role}", action in Action::"write", resourc
     return policy, _denied_test(action, f"{role} agents only read", f"agent: {{roles: [{role}]}}")
 
 
+def _limit_per_hour(action: str, role: str) -> Files:
+    policy = f"""\
+@id("{_slug(action)}-ten-an-hour")
+forbid (principal is Agent, action == Action::"{action}", resource)
+when {{ context.rate.lastHour >= 10 }};
+"""
+    return policy, _denied_test(action, "at most ten an hour", "rate: {last_hour: 10}")
+
+
 TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
     {
         "require-approval": _require_approval,
         "tenant-wall": _tenant_wall,
         "change-freeze": _change_freeze,
+        "limit-per-hour": _limit_per_hour,
         "read-only-agent": _read_only_agent,
     }
 )

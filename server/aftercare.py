@@ -12,8 +12,8 @@ from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
 from receipts.reconciliation import Checked
 from receipts.sqlite import Txn
+from server.evidence import readings, seen
 from server.pipeline import Pipeline
-from server.steps import readings, seen
 
 CLOCK_SKEW_MS = 300_000
 OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})

@@ -86,6 +86,9 @@ def text_of(answer: Mapping[str, JsonValue]) -> str:
         for check in checks:
             if isinstance(check, dict):
                 lines.append(f"{'met' if check['met'] else 'NOT MET'}: {check['that']}")
+    steps = answer.get("steps")
+    if isinstance(steps, list) and steps:
+        lines += _told_steps(steps)
     error = answer.get("error")
     if isinstance(error, dict):
         lines.append(f"error {error['code']} at `{error['field']}`: {error['hint']}")
@@ -104,6 +107,30 @@ def text_of(answer: Mapping[str, JsonValue]) -> str:
         mark = " … (cut; the rest is in the structured content)"
         head = head[: room - len(mark)] + mark
     return head + end
+
+
+def _told_steps(steps: Sequence[JsonValue]) -> list[str]:
+    """Steps by what became of them, neighbours of one list joined: `done: create, assign[0-10]`."""
+    by_state: dict[str, list[str]] = {}
+    kept = []
+    for step in steps:
+        if isinstance(step, dict):
+            by_state.setdefault(str(step["state"]), []).append(str(step["id"]))
+            if step.get("kept"):
+                kept.append(f"not undone: {step['id']}, because {step['kept']}")
+    return [f"{state}: {', '.join(_joined(ids))}" for state, ids in by_state.items()] + kept
+
+
+def _joined(ids: Sequence[str]) -> list[str]:
+    runs: list[tuple[str, int, int]] = []
+    for name in ids:
+        base, _, rest = name.partition("[")
+        number = int(rest.rstrip("]")) if rest.rstrip("]").isdigit() else -1
+        if runs and number >= 0 and runs[-1][0] == base and runs[-1][2] == number - 1:
+            runs[-1] = (base, runs[-1][1], number)
+        else:
+            runs.append((base, number, number))
+    return [b if low < 0 else f"{b}[{low}]" if low == high else f"{b}[{low}-{high}]" for b, low, high in runs]
 
 
 def envelope(status: Status, summary: str, following: str, action: str | None, receipt: str | None) -> Answer:

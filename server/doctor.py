@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import AilyusError
+from policies.release import Release
 from receipts.sqlite import connect
 from server.cli.owner import find_owner
-from server.settings import Workspace
+from server.settings import FILE, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.append(
         Finding("release", True, f"{count} contracts, {policies} policy files, digest {release.digest[:12]}")
     )
+    findings.append(_routes(workspace, release))
     owner = find_owner(workspace)
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
@@ -47,6 +49,22 @@ def examine(folder: Path) -> list[Finding]:
         findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
     findings.append(Finding("witness", True, "none: the log is attested by its own operator"))
     return findings
+
+
+def _attention(halts: int, incidents: int, calls: int) -> Finding:
+    says = f"{halts} halts, {incidents} outcomes in doubt, {calls} escalations that nobody took on"
+    following = "ailyus halts; ailyus action open; ailyus escalation list" if halts or incidents or calls else ""
+    return Finding("attention", True, says + (f": {following}" if following else ""))
+
+
+def _routes(workspace: Workspace, release: Release) -> Finding:
+    named = {p.contract.escalate for p in release.catalog.programs.values() if p.contract.escalate}
+    named |= {p.plan.escalate for p in release.catalog.plans.values() if p.plan.escalate}
+    missing = sorted(n for n in named if n not in workspace.settings.escalations)
+    if not missing:
+        return Finding("escalation", True, f"{len(named)} routes have somewhere to go")
+    following = f"add [escalations.{missing[0]}] with a `webhook` to {FILE}"
+    return Finding("escalation", True, f"nobody is told by {', '.join(f'`{m}`' for m in missing)}: {following}")
 
 
 def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
@@ -58,6 +76,9 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
         (size,) = connection.execute("SELECT count(*) FROM statements").fetchone()
         (waiting,) = connection.execute("SELECT count(*) FROM actions WHERE state = 'waiting'").fetchone()
         (intents,) = connection.execute("SELECT count(*) FROM open_intents").fetchone()
+        (halts,) = connection.execute("SELECT count(*) FROM halts WHERE lifted_ms IS NULL").fetchone()
+        (incidents,) = connection.execute("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL").fetchone()
+        (calls,) = connection.execute("SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL").fetchone()
         used = {name for (name,) in connection.execute("SELECT DISTINCT contract FROM statements")}
         connection.close()
     except sqlite3.Error:
@@ -65,6 +86,7 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
     findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
+    findings.append(_attention(halts, incidents, calls))
     if never:
         findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
     return findings

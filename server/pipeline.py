@@ -26,10 +26,11 @@ from receipts.sqlite import Conflict
 from receipts.statement import decision_evidence, decision_facts
 from server import answers
 from server.answers import Answer
+from server.evidence import readings, seen
 from server.lanes import Lanes, Place
 from server.plans import Plans
 from server.requests import Part, Weighed, asked_now, counted
-from server.steps import Ended, Ready, Sent, Steps, readings, seen
+from server.steps import Ended, Ready, Sent, Steps
 from server.undo import Undo, undo_line
 
 log = structlog.get_logger()

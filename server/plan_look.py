@@ -15,16 +15,16 @@ from contracts.observation import Observation
 from contracts.plan import Unit
 from contracts.program import Body, Program, lookup
 from contracts.request import ActionRequest
-from policies.approval import Subject
 from policies.decision import ApprovalRequired, Denied, Facts, Need
 from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
 from server import plan_answers
 from server.answers import Answer, iso, needed
+from server.evidence import seen
 from server.plan_answers import Tally
-from server.requests import Asked, Part, Weighed, pinned, shown, value_digest
-from server.steps import Steps, seen
+from server.requests import Asked, Part, Weighed, pinned, shown, subject_of, value_digest
+from server.steps import Steps
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""
@@ -202,29 +202,19 @@ class Looks:
 
     def weighed(self, action: Action, looked: Looked) -> Weighed:
         """What people would be asked now, and everything that their word is compared with."""
-        request, release = action.request, self._steps.release
+        release = self._steps.release
         display = self._display(action, looked)
         bundle = release.decider.bundle
         slices = sorted({p.request.contract: bundle.slices[p.request.contract].digest for p in looked.parts}.items())
         pins = {key: digest(values) for key, values in looked.pins.items()}
         pins |= {f"left out {key}": value_digest(reason) for key, reason in looked.left_out.items()}
-        subject = Subject(
-            origin=release.origin,
-            tenant=request.tenant,
-            action_id=action.id,
-            action_digest=request.action_digest,
-            contract=request.contract,
-            version=request.version,
-            contract_digest=request.contract_digest,
-            target_digest=request.target_digest,
+        subject = subject_of(
+            release,
+            action,
             routes=("plan",),
             resource_type="Plan",
             resource_id=looked.planned.program.name,
-            params=dict(request.params),
-            agent=request.agent,
-            person=request.person,
             slice_digest=digest([list(s) for s in slices]),
-            schema_digest=bundle.schema_digest,
             needs=looked.needs,
             pinned=pins,
             display_digest=display.digest,

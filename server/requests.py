@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Required, TypedDict, Unpack
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -91,7 +92,37 @@ def asked_now(
     display = _display(action, program, target, required, scope, undo)
     if not display.fits:
         raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
-    subject = Subject(
+    subject = subject_of(
+        release,
+        action,
+        routes=tuple(f"http:{r.method}" for r in program.routes),
+        resource_type=required.facts.resource_type,
+        resource_id=required.facts.resource_id,
+        slice_digest=required.record.slice_digest,
+        needs=required.needs,
+        pinned=pinned(program, required.facts, scope),
+        display_digest=display.digest,
+    )
+    return Asked(subject=subject, display=display, expires_ms=action.expires_ms)
+
+
+class Own(TypedDict, total=False):
+    """What a single action and a plan say of themselves in a subject."""
+
+    routes: Required[tuple[str, ...]]
+    resource_type: Required[str]
+    resource_id: Required[str]
+    slice_digest: Required[str]
+    needs: Required[tuple[Need, ...]]
+    pinned: Required[dict[str, str]]
+    display_digest: Required[str]
+    plan_digest: str
+
+
+def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
+    """What an approval is bound to."""
+    request = action.request
+    return Subject(
         origin=release.origin,
         tenant=request.tenant,
         action_id=action.id,
@@ -100,19 +131,12 @@ def asked_now(
         version=request.version,
         contract_digest=request.contract_digest,
         target_digest=request.target_digest,
-        routes=tuple(f"http:{r.method}" for r in program.routes),
-        resource_type=required.facts.resource_type,
-        resource_id=required.facts.resource_id,
         params=dict(request.params),
         agent=request.agent,
         person=request.person,
-        slice_digest=required.record.slice_digest,
-        schema_digest=required.record.schema_digest,
-        needs=required.needs,
-        pinned=pinned(program, required.facts, scope),
-        display_digest=display.digest,
+        schema_digest=release.decider.bundle.schema_digest,
+        **own,
     )
-    return Asked(subject=subject, display=display, expires_ms=action.expires_ms)
 
 
 def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:

@@ -12,8 +12,8 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_route
-from contracts.observation import Execution, Observation, Reading
-from contracts.program import ABSENT, Program, lookup
+from contracts.observation import Execution, Observation
+from contracts.program import Program
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.approval import SignedApproval
@@ -31,6 +31,7 @@ from receipts.sqlite import Conflict, Work
 from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
 from server import answers
 from server.answers import Answer
+from server.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
 from server.lanes import Lanes
 
 MAX_ATTEMPTS = 3
@@ -267,7 +268,7 @@ class Steps:
         }
         facts |= _of_plan(action)
         before = kept(program, ready.before)
-        evidence = readings("before", before) | decision_evidence(permitted.record) | _request_evidence(http)
+        evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(http)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
         if action.request.reason:
             evidence["reason"] = action.request.reason.encode()
@@ -404,7 +405,7 @@ class Steps:
         escalated = answer.get("escalated_to")
         facts: dict[str, JsonValue] = {
             "intent": sent.intent.receipt_id,
-            "attempts": [_attempt(e, program.secretive) for e in sent.attempts],
+            "attempts": [attempt_of(e, program.secretive) for e in sent.attempts],
             "checks": [{"that": c.that, "met": c.met} for c in outcome.checks],
             "after": seen(after) if sent.execution.delivery != "not_sent" else {},
             "attribution": outcome.attribution,
@@ -415,7 +416,7 @@ class Steps:
         }
         facts |= _of_plan(action)
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
-        evidence["response"] = _response_evidence(execution, program.secretive)
+        evidence["response"] = response_evidence(execution, program.secretive)
         evidence["outputs"] = orjson.dumps(dict(outcome.outputs))
         about = self.about(action, sent.facts or self._facts(sent, program, target))
         sealed = self.seal("outcome", receipt, about, status, outcome.changed, facts, evidence)
@@ -507,43 +508,6 @@ class Steps:
         return self.journal.store.now_ms()
 
 
-def seen(observation: Observation) -> JsonValue:
-    """Which reads were answered, how and when."""
-    return {
-        n: {"status": r.status, "atMs": r.at_ms, "requestId": r.request_id} for n, r in observation.readings.items()
-    }
-
-
-def readings(phase: str, observation: Observation) -> dict[str, bytes]:
-    """The bodies of an observation, as evidence."""
-    return {f"{phase}/{name}": reading.raw for name, reading in observation.readings.items()}
-
-
-def kept(program: Program, observation: Observation) -> Observation:
-    """What may be recorded of an observation: where a secret passes, no body, and only the values that are compared."""
-    if not program.secretive:
-        return observation
-    scope = observation.scope("before")
-    trees: dict[str, JsonValue] = {}
-    for path in program.probed:
-        value = lookup(path, scope)
-        names = path.split(".")[1:]
-        if value is ABSENT or names[0] not in observation.readings:
-            continue
-        if len(names) == 1:
-            trees[names[0]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
-            continue
-        node = trees.setdefault(names[0], {})
-        for name in names[1:-1]:
-            node = node.setdefault(name, {}) if isinstance(node, dict) else {}
-        if isinstance(node, dict):
-            node[names[-1]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
-    kept_readings = {
-        n: Reading(n, r.status, trees.get(n), WITHHELD, r.at_ms, r.request_id) for n, r in observation.readings.items()
-    }
-    return replace(observation, readings=kept_readings)
-
-
 def verify_intent(steps: Steps, receipt: str, action_digest: str) -> None:
     """What goes on is built from the signed intent: its signature and its action digest are checked again."""
     store = steps.journal.store
@@ -563,7 +527,6 @@ def died(intent: Intent) -> Execution:
     )
 
 
-WITHHELD = b"(withheld: a secret passed here)"
 TakeBackOrphan = Callable[[Sent, Mapping[str, JsonValue]], Awaitable[bool]]
 
 
@@ -580,32 +543,3 @@ def _of_plan(action: Action) -> dict[str, JsonValue]:
     if action.undoes:
         facts["undoes"] = action.undoes
     return facts
-
-
-def _request_evidence(http: HttpRequest) -> dict[str, bytes]:
-    head = orjson.dumps({"method": http.method, "url": http.url, "headers": [list(h) for h in http.headers]})
-    return {"request": head, "request/body": http.body}
-
-
-def _response_evidence(execution: Execution, secretive: bool) -> bytes:
-    if execution.response is None:
-        return (execution.fault or "").encode()
-    return WITHHELD if secretive else execution.response.raw
-
-
-def _attempt(execution: Execution, secretive: bool) -> JsonValue:
-    response = execution.response
-    return {
-        "attempt": execution.attempt,
-        "route": execution.route,
-        "delivery": execution.delivery,
-        "method": execution.method,
-        "requestDigest": execution.request_digest,
-        "status": response.status if response else None,
-        "fault": execution.fault,
-        "startedMs": execution.started_ms,
-        "endedMs": execution.ended_ms,
-        "idempotencyKey": execution.idempotency_key,
-        "requestId": response.request_id if response and not secretive else None,
-        "identity": execution.identity,
-    }

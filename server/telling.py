@@ -40,6 +40,11 @@ def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
         lines.append(
             f"Read back through `{predicate.get('observer', 'the record')}`, {met} of {len(checks)} checks were met."
         )
+    steps = [str(_object(s).get("state")) for s in _list(predicate.get("steps"))]
+    if steps:
+        counted = ", ".join(f"{steps.count(word)} {word}" for word in dict.fromkeys(steps))
+        why = f"; it stopped because {predicate.get('reason')}" if predicate.get("reason") else ""
+        lines.append(f"It was a plan of {len(steps)} steps: {counted}{why}.")
     governed = "a released set" if predicate.get("governed") else "a development set (`governed: false`)"
     lines.append(f"It was decided under {governed}.")
     return lines

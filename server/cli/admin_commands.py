@@ -177,7 +177,9 @@ def policy_schema(workspace: WorkspaceOption = ".") -> None:
 
 
 def new_policy(
-    template: Annotated[str, typer.Argument(help="require-approval, tenant-wall, change-freeze, read-only-agent")],
+    template: Annotated[
+        str, typer.Argument(help="require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent")
+    ],
     action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
     role: Annotated[str, typer.Option()] = "SecurityLead",
     workspace: WorkspaceOption = ".",

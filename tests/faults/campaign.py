@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -267,6 +266,3 @@ async def freeze(campaign: Campaign, point: str) -> None:
     campaign.deaths[f"frozen {point}"] += 1
     await asyncio.to_thread(served.kill)
     campaign.look(work, f"frozen at {point}")
-
-
-__all__ = ["Campaign", "freeze", "prepared", "sqlite3"]

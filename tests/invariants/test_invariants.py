@@ -21,6 +21,7 @@ from receipts.reconciliation import reconcile
 from receipts.signing import Envelope, open_note
 from receipts.sqlite import Conflict, Txn
 from tests.contracts.test_catalog import BAD, folder
+from tests.plans.test_run_plan import test_what_somebody_else_changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal
 from tests.world import LEO, MARIA, ROOT, World
 
@@ -183,6 +184,10 @@ def test_invariant_6_confirmed_only_after_a_read_that_meets_every_expectation(
 def test_invariant_7_an_undo_names_an_action_that_exists(tmp_path: Path) -> None:
     with pytest.raises(Complaints, match="no action of this catalog"):
         load_catalog(folder(tmp_path, BAD["undo"][0]))
+
+
+async def test_invariant_7_an_undo_leaves_what_somebody_else_changed(records: World) -> None:
+    await test_what_somebody_else_changed_meanwhile_stays(records)
 
 
 async def test_invariant_8_editing_a_file_or_a_row_changes_nothing_that_is_live(world: World) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tests.world import World
+from tests.world import World, until
 
 REASON = "a test of several steps"
 
@@ -68,8 +68,7 @@ async def test_what_somebody_else_changed_meanwhile_stays(records: World) -> Non
     records.sandbox.fault("slow", "records/b", "records", ms=200, reads=True, times=30)
     records.sandbox.fault("lying_200", "records/b", "records", times=9)
     task = asyncio.create_task(run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")]))
-    while values(records)["a"] != "x":
-        await asyncio.sleep(0.01)
+    await until(lambda: records.sandbox.writes("records/b"))  # so the first step has been read back
     state = records.sandbox.state()
     state["acme"]["records"]["records"]["a"] |= {"value": "theirs", "version": "9"}
     records.sandbox.put(state)

@@ -9,11 +9,13 @@ import pytest
 
 from contracts.catalog import load_catalog
 from contracts.errors import AilyusError
+from contracts.plan import Unit
 from contracts.request import ActionRequest, Caller
 from receipts.action import Action, Status
 from receipts.reconciliation import Checked, Reconciliation
-from server import answers
+from server import answers, plan_answers
 from server.mcp import result_of
+from server.plan_answers import Finished, Tally
 from tests.world import ROOT
 
 FOLDER = ROOT / "tests" / "vectors" / "results"
@@ -38,6 +40,23 @@ def ended(
     return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, answered=answered, attempts=1, settle_ms=5000)
 
 
+UNITS = tuple(
+    Unit(key, key, key, wave, "set_value", None, {}, {}, False)
+    for key, wave in (("rotate", 1), ("slack", 1), ("revoke[0]", 2), ("revoke[1]", 2))
+)
+
+
+def done(position: int, status: Status = "confirmed", undone: bool = False, kept: str = "") -> Finished:
+    ids = f"act_{position:026}", f"rcp_{position:026}"
+    return Finished(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
+
+
+def plan(status: plan_answers.PlanStatus, reason: str, *ended: Finished) -> answers.Answer:
+    tally = Tally(UNITS, dict(enumerate(ended)), {})
+    told = "security-oncall" if tally.needs_a_person(status) else None
+    return plan_answers.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
+
+
 RESULTS: dict[str, answers.Answer] = {
     "confirmed": ended("confirmed", MET, changed=True, factors_removed=2),
     "confirmed_already": answers.already(ACTION, RECEIPT, [MET]),
@@ -55,6 +74,13 @@ RESULTS: dict[str, answers.Answer] = {
     "expired": answers.closed(ACTION, RECEIPT, "expired"),
     "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
     "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)]),
+    "plan_confirmed": plan("confirmed", "", done(0), done(1), done(2)),
+    "plan_compensated": plan("compensated", "the step slack ended not_applied", done(0, undone=True), done(1, "not_applied")),
+    "plan_partial": plan("partial", "the health got worse in wave 2", done(0), done(1, undone=True)),
+    "plan_unknown": plan("unknown", "the step slack ended unknown", done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
+    "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
+    "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], "2026-11-22T12:00:00Z", Tally(UNITS, {}, {"revoke[0]": "gone"})),
+    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {})),
     "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
 }  # fmt: skip
 

@@ -1,0 +1,81 @@
+"""What is kept of observations, requests and answers, and what is withheld where a secret passes."""
+
+from dataclasses import replace
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.http_request import HttpRequest
+from contracts.observation import Execution, Observation, Reading
+from contracts.program import ABSENT, Program, lookup
+
+WITHHELD = b"(withheld: a secret passed here)"
+
+
+def seen(observation: Observation) -> JsonValue:
+    """Which reads were answered, how and when."""
+    return {
+        n: {"status": r.status, "atMs": r.at_ms, "requestId": r.request_id} for n, r in observation.readings.items()
+    }
+
+
+def readings(phase: str, observation: Observation) -> dict[str, bytes]:
+    """The bodies of an observation, as evidence."""
+    return {f"{phase}/{name}": reading.raw for name, reading in observation.readings.items()}
+
+
+def kept(program: Program, observation: Observation) -> Observation:
+    """What may be recorded of an observation: where a secret passes, no body, and only the values that are compared."""
+    if not program.secretive:
+        return observation
+    scope = observation.scope("before")
+    trees: dict[str, JsonValue] = {}
+    for path in program.probed:
+        value = lookup(path, scope)
+        names = path.split(".")[1:]
+        if value is ABSENT or names[0] not in observation.readings:
+            continue
+        if len(names) == 1:
+            trees[names[0]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+            continue
+        node = trees.setdefault(names[0], {})
+        for name in names[1:-1]:
+            node = node.setdefault(name, {}) if isinstance(node, dict) else {}
+        if isinstance(node, dict):
+            node[names[-1]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+    kept_readings = {
+        n: Reading(n, r.status, trees.get(n), WITHHELD, r.at_ms, r.request_id) for n, r in observation.readings.items()
+    }
+    return replace(observation, readings=kept_readings)
+
+
+def request_evidence(http: HttpRequest) -> dict[str, bytes]:
+    """The request as it was rendered; handles stand where secrets went."""
+    head = orjson.dumps({"method": http.method, "url": http.url, "headers": [list(h) for h in http.headers]})
+    return {"request": head, "request/body": http.body}
+
+
+def response_evidence(execution: Execution, secretive: bool) -> bytes:
+    """The answer's body, or why there is none."""
+    if execution.response is None:
+        return (execution.fault or "").encode()
+    return WITHHELD if secretive else execution.response.raw
+
+
+def attempt_of(execution: Execution, secretive: bool) -> JsonValue:
+    """One attempt as it stands in an outcome."""
+    response = execution.response
+    return {
+        "attempt": execution.attempt,
+        "route": execution.route,
+        "delivery": execution.delivery,
+        "method": execution.method,
+        "requestDigest": execution.request_digest,
+        "status": response.status if response else None,
+        "fault": execution.fault,
+        "startedMs": execution.started_ms,
+        "endedMs": execution.ended_ms,
+        "idempotencyKey": execution.idempotency_key,
+        "requestId": response.request_id if response and not secretive else None,
+        "identity": execution.identity,
+    }

@@ -1,0 +1,109 @@
+"""What an undo may touch, what drift is in a plan, and who may still commit a step."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from receipts.action import PlanStep
+from receipts.plan_rows import PlanRows
+from receipts.sqlite import Conflict
+from tests.plans.test_run_plan import run, seeded, set_value, states, values
+from tests.receipts import making
+from tests.world import World, until
+
+
+async def test_what_is_not_certainly_ours_stays(records: World) -> None:
+    """The reply of the first step was lost: it is there, but no answer ties it to our request."""
+    seeded(records, "a", "b")
+    records.sandbox.fault("lost_reply", "records/a", "records")
+    records.sandbox.fault("lying_200", "records/b", "records", times=9)
+    answer = await run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")])
+    assert answer["status"] == "partial", answer
+    assert states(answer)["one"] == "done"
+    assert "ours" in next(s["kept"] for s in answer["steps"] if s["id"] == "one")
+    assert values(records)["a"] == "x"
+
+
+ROTATE = {
+    "account_name": "slack-alerts",
+    "integration_name": "alerts",
+    "old_key_id": "key_old00001",
+    "reason": "the key is due for its rotation",
+}
+
+
+async def test_a_change_between_two_steps_is_drift(world: World) -> None:
+    """The channel that the approver saw is another one when the second step's turn comes."""
+    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
+    world.sandbox.fault("slow", "accounts/slack-alerts", "apikeys", ms=150, reads=True, times=40)
+    await world.approve(asked["action_id"])
+    await until(lambda: world.sandbox.writes("keys") == 1)
+    state = world.sandbox.state()
+    state["acme"]["slack"]["integrations"]["alerts"]["channel"] = "#elsewhere"
+    world.sandbox.put(state)
+    answer = await world.get(asked["action_id"], 45)
+    assert answer["status"] == "compensated", answer
+    assert states(answer) == {"rotate": "undone", "slack": "denied", "revoke_old": "untouched"}
+    assert world.sandbox.writes("credential") == 0
+
+
+async def test_the_plans_own_changes_are_no_drift(world: World) -> None:
+    leo = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "locked out and lost the phone"}
+    answer = await world.approved("restore_account_access", leo)
+    assert answer["status"] == "confirmed", answer
+
+
+async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -> None:
+    journal = await making.journal_at(tmp_path / "store.db")
+    rows = PlanRows(journal)
+    plan = replace(making.action("plan"), plan=b"{}")
+    await journal.commit(plan, [rows.beginning(plan, b"{}", {"status": "running"})])
+    running = replace(plan, state="running", fence=1)
+    step = replace(making.action("one"), step=PlanStep(plan.id, 1, 0, 2, "one"))
+    await making.conclude(journal, step, (await making.intend(journal, step)).fence)
+    await journal.end_leases()
+    assert await rows.take_plan(running) == 2
+    late = replace(making.action("two"), step=PlanStep(plan.id, 1, 1, 2, "two"))
+    with pytest.raises(Conflict):
+        await making.intend(journal, late)
+    assert journal.get(late.id) is None
+    mine = replace(making.action("two"), step=PlanStep(plan.id, 2, 1, 2, "two"))
+    await making.intend(journal, mine)
+    assert [s.id for s in journal.steps(plan.id)] == [step.id, mine.id]
+    journal.store.close()
+
+
+async def test_two_that_make_objects_on_one_resource_are_never_in_flight_together(tmp_path: Any) -> None:
+    from receipts.intention import Busy
+
+    journal = await making.journal_at(tmp_path / "store.db")
+    first, second = making.action("a"), making.action("b")
+    dispatch = await making.intend(journal, first, lock="account")
+    with pytest.raises(Busy):
+        await making.intend(journal, second, lock="account")
+    await making.conclude(journal, first, dispatch.fence)
+    await making.intend(journal, second, lock="account")
+    journal.store.close()
+
+
+async def test_a_plan_past_its_time_begins_no_further_step(records: World) -> None:
+    from server.plan_look import Progress
+
+    names = [f"n{n}" for n in range(100)]
+    seeded(records, *names)
+    step = {
+        "id": "each",
+        "contract": "set_value",
+        "inputs": {"record": "${item}", "value": "new"},
+        "for_each": names,
+    }
+    now = records.app.store._clock
+    task = asyncio.create_task(run(records, [step], on_failure="stop"))
+    await until(lambda: records.sandbox.effects() >= 5)
+    records.app.store._clock = lambda: now() + 7_200_000
+    answer = await task
+    assert answer["status"] == "partial", answer["summary"]
+    assert "ran out of time" in answer["summary"]
+    assert Progress.unpacked(records.rows("SELECT plan FROM actions WHERE plan IS NOT NULL")[0][0]).stopped
