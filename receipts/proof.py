@@ -10,6 +10,7 @@
 
 import base64
 import sqlite3
+from collections.abc import Collection
 from typing import Literal
 
 import orjson
@@ -98,7 +99,7 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         disclosures = tuple(
             Disclosure(receipt=r[0], label=r[1], salt=_encode(r[2]), data=_encode(r[3]))
             for r in found
-            if disclose and (not r[1].startswith("contract/") or r[1].removeprefix("contract/") in contracts)
+            if disclose and _is_about(r[1], contracts)
         )
         consistency = _consistency(connection, since) if since is not None else None
     finally:
@@ -110,6 +111,12 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         disclosures=disclosures,
         consistency=consistency,
     )
+
+
+def _is_about(label: str, contracts: Collection[str]) -> bool:
+    """Of a release's contracts and plans only those of this action are disclosed."""
+    kind, _, name = label.partition("/")
+    return kind not in ("contract", "plan") or name in contracts
 
 
 def _consistency(connection: sqlite3.Connection, old: int) -> Consistency:

@@ -111,6 +111,10 @@ class App:
         evidence = {
             f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs
         }
+        evidence |= {
+            f"plan/{p.name}": canonical(p.plan.model_dump(mode="json", by_alias=True))
+            for p in release.catalog.plans.values()
+        }
         evidence |= {f"policy/{name}": text.encode() for name, text in release.decider.bundle.texts.items()}
         evidence["schema"] = release.decider.bundle.schema_text.encode()
         sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, facts, evidence)

@@ -88,7 +88,7 @@ class Driver:
             return pipeline.carry(key, action, plans.perform(action))
         journal = pipeline.journal
         idle = action.state == "running" and journal.lease_ended(action.id) and not journal.being_undone(action.id)
-        if idle and plans.is_known(action):
+        if idle and plans.is_readable(action):
             return pipeline.carry(key, action, plans.recover(action))
         return None
 

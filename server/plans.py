@@ -12,8 +12,9 @@ from pydantic import JsonValue
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
+from contracts.inputs import InputSchema
 from contracts.observation import Observation
-from contracts.plan import Unit
+from contracts.plan import Plan, PlanProgram, Step, Unit
 from contracts.program import Program
 from contracts.request import ActionRequest
 from policies.approval import SignedApproval
@@ -37,6 +38,10 @@ from server.steps import Ended, Ready, Sent, Steps, died, verify_intent
 from server.undo import Done, Left, Undo
 
 TRIES = 20
+ABANDONED = "the contracts or connections of the plan changed meanwhile"
+_NOTHING: dict[str, JsonValue] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+LATER = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overloaded", "halted"})
+"""Faults after which a step is tried again later; every other one ends it."""
 BUSY_SECONDS = 0.05
 
 
@@ -64,6 +69,8 @@ class Plans:
         steps, journal = self._steps, self._steps.journal
         caller = action.caller if action.state == "new" else steps.current(action.caller)
         planned = self._planned(action)
+        if action.sent_ms and isinstance(planned, Denied):
+            return await self.abandon(action)
         if caller is None or isinstance(planned, Denied):
             gone = planned if isinstance(planned, Denied) else Denied("the agent is not registered any more")
             return await self._unsent(steps.denied(action, gone, "policy_changed" if caller else None))
@@ -105,11 +112,11 @@ class Plans:
 
     async def recover(self, action: Action) -> Answer:
         """A plan whose process died: finish the step that was out, then go on."""
-        fence = await self._rows.take_plan(action)
-        action = replace(action, fence=fence, caller=self._steps.current(action.caller) or action.caller)
         planned = self._planned(action)
         if isinstance(planned, Denied):
-            raise AilyusError("release_changed", "the plan is not part of the release any more")
+            return await self.abandon(action)
+        fence = await self._rows.take_plan(action)
+        action = replace(action, fence=fence, caller=self._steps.current(action.caller) or action.caller)
         run = self._known(action, planned)
         return await self._go(run, run.health)
 
@@ -140,9 +147,52 @@ class Plans:
         current = planned.units[run.open.step.position].key if run.open and run.open.step else None
         return plan_answers.running(action, self._tally(run), current)
 
-    def is_known(self, action: Action) -> bool:
-        """Is the plan one of the live release's? Without its contracts nothing can be read back, and it stays open."""
-        return not isinstance(self._planned(action), Denied)
+    def is_readable(self, action: Action) -> bool:
+        """Are the contracts of its steps still there? Without them nothing can be read back, and it stays open."""
+        names = {step.request.contract for step in self._steps.journal.steps(action.id) if step.state == "running"}
+        return names <= set(self._steps.release.catalog.programs)
+
+    async def abandon(self, action: Action) -> Answer:
+        """A plan that is none of the live release's any more: what is done stays, is named, and a person is told."""
+        if action.state == "running":
+            action = replace(action, fence=await self._rows.take_plan(action))
+        run = self._remains(action)
+        if action.state == "ready":
+            run.action = replace(action, fence=action.fence + 1)
+            run.pending = [self._rows.beginning(action, action.plan or b"{}", action.result or {})]
+        if run.open is not None:
+            await self._finish_open(run, run.open)
+        return await self._close(run, self._tally(run).status(ABANDONED), ABANDONED, ())
+
+    def _remains(self, action: Action) -> Run:
+        """The steps that a plan made, as a plan of their own: what comes after them is not known any more."""
+        made = [s for s in self._steps.journal.steps(action.id) if s.step is not None]
+        last = max((s.step.position for s in made if s.step), default=-1)
+        known = {s.step.position: s for s in made if s.step and not s.undoes}
+        units = tuple(
+            Unit(f"step {p}", "", "", 1, known[p].request.contract if p in known else "", None, {}, {}, False)
+            for p in range(last + 1)
+        )
+        plan = Plan(
+            plan="abandoned",
+            title=action.request.contract,
+            summary="what is left of a plan",
+            use_when="the plan is none of the live release's",
+            steps=(Step(id="abandoned", contract="abandoned"),),
+            on_failure="escalate",
+        )
+        program = PlanProgram(
+            plan,
+            action.request.contract_digest,
+            InputSchema.compile(_NOTHING, {}),
+            (),
+            (),
+            (),
+            None,
+            action.request.risk,
+        )
+        requests = tuple(known[p].request for p in sorted(known))
+        return self._known(action, PlanRequest(action.request, program, units, requests))
 
     def is_halted(self, action: Action) -> bool:
         """Does the halt that paused the plan still hold?"""
@@ -226,6 +276,9 @@ class Plans:
     async def _step(self, run: Run, position: int, unit: Unit) -> Finished:
         """One step: in its turn, decided again with real values, sent, read back."""
         steps = self._steps
+        if fault := self._standing(run):
+            action = self._child(run, position, run.planned.steps[position])
+            return self._kept(run, position, steps.denied(action, Denied(fault), fault))
         request = self._request(run, position)
         if isinstance(request, Denied):
             action = self._child(run, position, run.planned.steps[position])
@@ -252,6 +305,10 @@ class Plans:
             except Conflict:
                 await self._flush(run)  # raises when somebody else holds the plan now
                 continue
+            except AilyusError as error:
+                if error.code in LATER:
+                    raise
+                return self._kept(run, position, steps.denied(action, Denied(error.sentence), error.code))
             if isinstance(sent, Denied):
                 return self._kept(run, position, steps.denied(action, sent))
             self._committed(run, used=True)
@@ -262,6 +319,18 @@ class Plans:
                 raise Paused(halt.id, position)
             return finished
         return self._kept(run, position, steps.denied(action, Denied("it kept changing"), "policy_changed"))
+
+    def _standing(self, run: Run) -> str | None:
+        """INVARIANT: before every step the agent is still registered, and every approver's key still linked."""
+        caller = self._steps.current(run.action.caller)
+        if caller is None:
+            return "other_requester"
+        run.action = replace(run.action, caller=caller)
+        if not run.progress.roles:
+            return None
+        keys, given = self._steps.journal.registry.keys(), self._steps.journal.approvals(run.action.id)
+        linked = all((key := keys.get(a.keyid)) is not None and not key.revoked for a in given)
+        return None if linked else "unlinked_key"
 
     async def _wait(self, run: Run) -> str | None:
         """The connection takes no more just now: wait a little, as long as the plan may."""
@@ -512,7 +581,8 @@ class Plans:
         steps, plan = self._steps, run.planned.program.plan
         tally, receipt = self._tally(run), new_id("rcp")
         route = plan.escalate or self._route(run)
-        told = route if tally.needs_a_person(status) else None
+        stopped = status == "partial" and reason not in ("", plan_answers.CANCELLED)
+        told = route if stopped or tally.needs_a_person(status) else None
         answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
         facts: dict[str, JsonValue] = {
             "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
@@ -536,7 +606,7 @@ class Plans:
         programs = self._steps.release.catalog.programs
         failed = [run.planned.steps[p].contract for p, f in run.finished.items() if not f.confirmed]
         names = [*failed, *(s.contract for s in run.planned.steps)]
-        return next((r for n in names if (r := programs[n].contract.escalate)), None)
+        return next((r for n in names if n in programs and (r := programs[n].contract.escalate)), None)
 
     def _tally(self, run: Run) -> Tally:
         return Tally(run.planned.units, run.finished, run.progress.left_out)

@@ -107,3 +107,78 @@ async def test_a_plan_past_its_time_begins_no_further_step(records: World) -> No
     assert answer["status"] == "partial", answer["summary"]
     assert "ran out of time" in answer["summary"]
     assert Progress.unpacked(records.rows("SELECT plan FROM actions WHERE plan IS NOT NULL")[0][0]).stopped
+
+
+async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_path: Any, sandbox: Any) -> None:
+    """The process dies in the middle; the next one has another contract. Nothing is left partial in silence."""
+    from tests.world import add_records, gateway
+
+    names = [f"n{n}" for n in range(100)]
+    steps = [
+        {
+            "id": "each",
+            "contract": "set_value",
+            "inputs": {"record": "${item}", "value": "new"},
+            "for_each": names,
+        }
+    ]
+    workspace = add_records(tmp_path / "w", sandbox)
+    async with gateway(workspace, sandbox) as world:
+        seeded(world, *names)
+        task = asyncio.create_task(run(world, steps))
+        await until(lambda: sandbox.effects() >= 10)
+        await asyncio.to_thread(halt, world)
+        answer = await task
+        done = [s["state"] for s in answer["steps"]].count("done")
+    path = workspace.root / "contracts" / "records" / "set_value.yaml"
+    path.write_text(path.read_text().replace("Change one record's value; can be undone.", "Another summary."))
+    async with gateway(workspace, sandbox) as world:
+        controls = world.app.journal.controls
+        (live,) = controls.halts
+        from receipts.controls import halt_statement
+
+        await controls.unhalt(live.scope, live.name, halt_statement(world.app.journal.notary, live, "lifted", "lead"))
+        ended = await world.get(answer["action_id"], 30)
+        assert ended["status"] == "partial", ended
+        assert f"{done} done" in ended["summary"]
+        assert "changed meanwhile" in ended["summary"]
+        assert ended["escalated_to"] == "records-oncall"
+        assert sandbox.effects() == done
+
+
+def halt(world: World) -> None:
+    from tests.world import cli
+
+    cli("halt", "all", "--reason", "a test", cwd=world.workspace.root)
+
+
+async def test_an_agent_that_was_revoked_sends_nothing_more(records: World) -> None:
+    names = [f"n{n}" for n in range(150)]
+    seeded(records, *names)
+    step = {
+        "id": "each",
+        "contract": "set_value",
+        "inputs": {"record": "${item}", "value": "new"},
+        "for_each": names,
+    }
+    task = asyncio.create_task(run(records, [step], on_failure="stop"))
+    await until(lambda: records.sandbox.effects() >= 5)
+    await records.app.agents.change("support-bot", revoke=True)
+    sent = records.sandbox.effects()
+    answer = await task
+    assert answer["status"] == "partial", answer
+    assert records.sandbox.effects() <= sent + 1
+
+
+async def test_an_expired_handle_ends_the_step_not_the_gateway(world: World) -> None:
+    store = world.app.store
+    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
+    world.sandbox.fault("slow", "integrations/alerts", "slack", ms=400, reads=True, times=40)
+    await world.approve(asked["action_id"])
+    await until(lambda: world.sandbox.writes("keys") == 1)
+    await asyncio.sleep(0.2)
+    clock = store._clock
+    store._clock = lambda: clock() + 20 * 60_000
+    answer = await world.get(asked["action_id"], 45)
+    assert answer["status"] in ("compensated", "partial"), answer
+    assert world.sandbox.writes("credential") == 0
