@@ -11,7 +11,6 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
 from contracts.inputs import InputSchema
 from contracts.observation import Observation
 from contracts.plan import Plan, PlanProgram, Step, Unit
@@ -21,23 +20,19 @@ from policies.approval import SignedApproval
 from policies.decision import Denied, Permitted
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
-from receipts.conclusion import Escalation
 from receipts.intention import Busy
 from receipts.journal import LEASE_MARGIN_MS
-from receipts.plan_rows import PlanRows
-from receipts.reconciliation import Checked
 from receipts.sqlite import Conflict
-from receipts.statement import LIMITS
 from server import answers, plan_answers
 from server.answers import Answer
-from server.plan_answers import Finished, Tally
-from server.plan_look import Looks, Progress
+from server.plan_answers import Finished
+from server.plan_end import TRIES, Paused, PlanEnd
+from server.plan_look import Progress
 from server.plan_run import Run
 from server.requests import Weighed, counted
-from server.steps import Ended, Ready, Sent, Steps, died, verify_intent
-from server.undo import Done, Left, Undo
+from server.steps import Ended, Ready, Sent, died, verify_intent
+from server.undo import Undo
 
-TRIES = 20
 ABANDONED = "the contracts or connections of the plan changed meanwhile"
 _NOTHING: dict[str, JsonValue] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 LATER = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overloaded", "halted"})
@@ -45,38 +40,22 @@ LATER = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overlo
 BUSY_SECONDS = 0.05
 
 
-class Paused(Exception):
-    """The plan waits at a step's border, because something is halted; `position` is the step to begin with again."""
-
-    def __init__(self, halt: str, position: int | None) -> None:
-        super().__init__(halt)
-        self.halt = halt
-        self.position = position
-
-
-class Plans:
+class Plans(PlanEnd):
     """Carries plans through for one live release."""
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-        self._rows = PlanRows(steps.journal)
-        self.looks = Looks(steps)
-
-    # -- the ways in ---------------------------------------------------------------------------------------------------
 
     async def perform(self, action: Action) -> Answer:
         """A plan that is new, that people have approved, or that was paused."""
         steps, journal = self._steps, self._steps.journal
         caller = action.caller if action.state == "new" else steps.current(action.caller)
         planned = self._planned(action)
-        if action.sent_ms and isinstance(planned, Denied):
+        if action.sent_ms and isinstance(planned, PlanRequest):
+            return await self._resume(replace(action, caller=caller or action.caller), planned)
+        if action.sent_ms:
             return await self.abandon(action)
         if caller is None or isinstance(planned, Denied):
             gone = planned if isinstance(planned, Denied) else Denied("the agent is not registered any more")
             return await self._unsent(steps.denied(action, gone, "policy_changed" if caller else None))
         action = replace(action, caller=caller)
-        if action.sent_ms:
-            return await self._resume(action, planned)
         if action.state == "new" and any(journal.controls.halted(s) for s in planned.steps):
             return await self._unsent(steps.denied(action, Denied("halted"), "halted"))
         looked = await self.looks.look(action, planned)
@@ -225,8 +204,6 @@ class Plans:
                 if step.status == "confirmed":
                     run.touched |= self.looks.left_behind(step.request, self._steps.journal.left(step.id))
         return run
-
-    # -- the run -------------------------------------------------------------------------------------------------------
 
     async def _go(self, run: Run, health: Observation | None) -> Answer:
         try:
@@ -401,50 +378,6 @@ class Plans:
             run.touched |= self.looks.left_behind(ended.action.request, ended.after)
         return finished
 
-    async def _turn(self, run: Run, request: ActionRequest) -> None:
-        """A place at the connection and the resource. Whoever waits there goes first, and nobody waits in a circle."""
-        steps, program = self._steps, self._steps.release.catalog.programs[request.contract]
-        target = steps.release.target(request)
-        room = target.max_in_flight if target else 0
-        named = program.resource_id.text(steps.base(program, request, target))
-        resource = f"{program.resource_type}/{request.contract if isinstance(named, Fault) else named}"
-        held = run.place
-        if held is not None:
-            following = steps.lanes.follow(held, request.connection, room, resource)
-            if following is not None:
-                run.former.append(held)
-                run.place = following
-                return
-            await self._flush(run)
-            steps.lanes.leave(held)
-            run.place = None
-        run.place = await steps.lanes.enter(request.connection, room, resource)
-
-    async def _flush(self, run: Run) -> None:
-        """Commit what ended, by itself."""
-        if run.pending:
-            await self._steps.journal.commit(run.action, run.pending)
-        self._committed(run)
-
-    def _committed(self, run: Run, used: bool = False) -> None:
-        """What was pending is durable; `used`: the approvals were used up with it."""
-        run.pending.clear()
-        if used:
-            run.approvals.clear()
-        for action in run.ended:
-            self._steps.journal.forget(action.id)
-        run.ended.clear()
-        for held in run.former:
-            self._steps.lanes.leave(held)
-        run.former.clear()
-
-    # -- health --------------------------------------------------------------------------------------------------------
-
-    async def _health(self, action: Action, planned: PlanRequest) -> Observation | None:
-        if not planned.program.reads:
-            return None
-        return await self._steps.adapter.observe(self._steps.journal.may_check(planned.request, 15.0))
-
     async def _is_worse(self, run: Run, before: Observation | None, same_list: bool) -> bool:
         """INVARIANT: no wave begins while the plan's health is worse than before it, or cannot be read.
 
@@ -462,160 +395,9 @@ class Plans:
         at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
         return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
 
-    def _base(self, run: Run) -> dict[str, object]:
-        request = run.planned.request
-        target = self._steps.release.targets.get(request.connection)
-        params = {} if "plan" in request.params else request.params
-        return run.planned.program.scope(params, request.tenant, target.environment if target else "")
-
-    # -- ends ----------------------------------------------------------------------------------------------------------
-
-    async def _complete(self, run: Run, before: Observation | None) -> Answer:
-        """Every step is confirmed: the plan's own expectations decide."""
-        program = run.planned.program
-        checks: tuple[Checked, ...] = ()
-        if program.expect and before is not None:
-            checks = await self._expected(run, before)
-        if not all(c.met for c in checks):
-            return await self._close(
-                run, "diverged", "every step is confirmed, but the whole is not as expected", checks
-            )
-        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks)
-
-    async def _expected(self, run: Run, before: Observation) -> tuple[Checked, ...]:
-        """The expectations of the whole, read until they hold or the longest settle time is over."""
-        programs = self._steps.release.catalog.programs
-        settles = []
-        for step in run.planned.steps:
-            target = self._steps.release.target(step)
-            settles.append(min(programs[step.contract].contract.settle, target.max_settle_ms if target else 0))
-        end = self._steps.now() + max(settles)
-        pause = 0.05
-        while True:
-            now = await self._health(run.action, run.planned)
-            scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
-            checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
-            if all(c.met for c in checks) or self._steps.now() >= end:
-                return checks
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
-
-    async def _stop(self, run: Run, reason: str) -> Answer:
-        """No further step begins; the reason is durable before anything is taken back."""
-        run.progress = run.progress.model_copy(update={"stopped": reason})
-        said = plan_answers.running(run.action, self._tally(run), None)
-        run.pending.append(self._rows.turning(run.action, "running", run.progress.packed, said))
-        return await self._failed(run, reason)
-
-    async def _failed(self, run: Run, reason: str) -> Answer:
-        """A step was not confirmed, or the plan stopped: undo what may be undone, and say exactly what is how."""
-        how = run.planned.program.plan.on_failure
-        if how in ("undo", "undo_wave") and reason != plan_answers.CANCELLED:
-            await self._undo(run, only_wave=how == "undo_wave")
-        tally = self._tally(run)
-        return await self._close(run, tally.status(reason), reason, ())
-
-    async def _undo(self, run: Run, *, only_wave: bool) -> None:
-        """In reverse order; what cannot be undone stays, with the reason."""
-        units = run.planned.units
-        doubtful = {run.planned.units[p].key for p, f in run.finished.items() if f.doubtful}
-        used = {source for u in units if u.key in doubtful for source, _ in u.late.values()}
-        last = max((units[p].wave for p in run.finished), default=0)
-        for position in sorted(run.finished, reverse=True):
-            finished, unit = run.finished[position], units[position]
-            undone = run.undos.get(position)
-            if undone is not None and undone.state == "ended" and undone.status == "confirmed":
-                run.finished[position] = replace(finished, undone=True)
-                continue
-            if not (finished.confirmed and finished.changed) or (only_wave and unit.wave != last):
-                continue
-            if unit.key in used:
-                # INVARIANT: two valid keys beat none
-                run.finished[position] = replace(finished, kept="a later step in doubt may use it")
-                continue
-            run.finished[position] = await self._undo_one(run, position, finished)
-
-    async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:
-        steps, journal = self._steps, self._steps.journal
-        if any(ended.id == finished.action_id for ended in run.ended):
-            await self._flush(run)  # it is read from its row
-        action = journal.get(finished.action_id)
-        left = journal.left(finished.action_id)
-        before = journal.before(finished.action_id)
-        if action is None or left is None or before is None or not journal.is_ours(finished.action_id):
-            return replace(finished, kept="it is not certain that the change is ours")
-        action = replace(action, caller=run.action.caller)
-        key = run.planned.units[position]
-        step = PlanStep(run.action.id, run.action.fence, position, len(run.planned.units), f"undo {key.key}", key.wave)
-        await self._turn(run, action.request)
-        undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
-        for _ in range(TRIES):
-            try:
-                taken = await undo.take_back(Done(action, before, finished.outputs, left), step, run.pending)
-            except Busy:
-                await asyncio.sleep(0.05)
-                continue
-            if isinstance(taken, Left) and taken.halted:
-                raise Paused(taken.halted, None)
-            if isinstance(taken, Left):
-                return replace(finished, kept=taken.reason)
-            self._committed(run)
-            run.pending.append(taken.work)
-            run.ended.append(taken.action)
-            if taken.status == "confirmed":
-                return replace(finished, undone=True)
-            return replace(finished, kept=f"its undo ended {taken.status}")
-        return replace(finished, kept="the connection stayed busy")
-
-    async def _pause(self, run: Run, paused: Paused) -> Answer:
-        """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
-        run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
-        said = plan_answers.halted(run.action, self._tally(run))
-        run.pending.append(self._rows.turning(run.action, "ready", run.progress.packed, said))
-        await self._flush(run)
-        return said
-
-    async def _close(
-        self, run: Run, status: plan_answers.PlanStatus, reason: str, checks: tuple[Checked, ...]
-    ) -> Answer:
-        steps, plan = self._steps, run.planned.program.plan
-        tally, receipt = self._tally(run), new_id("rcp")
-        route = plan.escalate or self._route(run)
-        stopped = status == "partial" and reason not in ("", plan_answers.CANCELLED)
-        told = route if stopped or tally.needs_a_person(status) else None
-        answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
-        facts: dict[str, JsonValue] = {
-            "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
-            "steps": tally.facts,
-            "checks": [{"that": c.that, "met": c.met} for c in checks],
-            "reason": reason,
-            "escalatedTo": told,
-            "calledMs": run.action.created_ms,
-            "limits": list(LIMITS),
-        }
-        evidence = {"health/before": (run.progress.health or "").encode()}
-        sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
-        held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window
-        escalation = Escalation(new_id("esc"), told) if told else None
-        run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
-        await self._flush(run)
-        return answer
-
-    def _route(self, run: Run) -> str | None:
-        """Whom the contract of the step that failed names, else any of the plan's."""
-        programs = self._steps.release.catalog.programs
-        failed = [run.planned.steps[p].contract for p, f in run.finished.items() if not f.confirmed]
-        names = [*failed, *(s.contract for s in run.planned.steps)]
-        return next((r for n in names if n in programs and (r := programs[n].contract.escalate)), None)
-
-    def _tally(self, run: Run) -> Tally:
-        return Tally(run.planned.units, run.finished, run.progress.left_out)
-
     async def _unsent(self, ended: Ended) -> Answer:
         await self._steps.journal.commit(ended.action, [ended.work])
         return ended.answer
-
-    # -- after a crash -------------------------------------------------------------------------------------------------
 
     async def _finish_open(self, run: Run, step: Action) -> None:
         """The step that was out when its process died: read back, as after a lost reply."""

@@ -1,0 +1,173 @@
+"""How a plan ends: as expected, stopped, undone in reverse, or waiting at a border because something is halted."""
+
+import asyncio
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.observation import Observation
+from receipts.action import PlanStep
+from receipts.conclusion import Escalation
+from receipts.intention import Busy
+from receipts.reconciliation import Checked
+from receipts.statement import LIMITS
+from server import plan_answers
+from server.answers import Answer
+from server.plan_answers import Finished
+from server.plan_run import Run
+from server.plan_work import PlanWork
+from server.undo import Done, Left, Undo
+
+TRIES = 20
+
+
+class Paused(Exception):
+    """The plan waits at a step's border, because something is halted; `position` is the step to begin with again."""
+
+    def __init__(self, halt: str, position: int | None) -> None:
+        super().__init__(halt)
+        self.halt = halt
+        self.position = position
+
+
+class PlanEnd(PlanWork):
+    """The ends of plans. Whatever is done, undone, untouched or left out is named."""
+
+    async def _complete(self, run: Run, before: Observation | None) -> Answer:
+        """Every step is confirmed: the plan's own expectations decide."""
+        program = run.planned.program
+        checks: tuple[Checked, ...] = ()
+        if program.expect and before is not None:
+            checks = await self._expected(run, before)
+        if not all(c.met for c in checks):
+            return await self._close(
+                run, "diverged", "every step is confirmed, but the whole is not as expected", checks
+            )
+        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks)
+
+    async def _expected(self, run: Run, before: Observation) -> tuple[Checked, ...]:
+        """The expectations of the whole, read until they hold or the longest settle time is over."""
+        programs = self._steps.release.catalog.programs
+        settles = []
+        for step in run.planned.steps:
+            target = self._steps.release.target(step)
+            settles.append(min(programs[step.contract].contract.settle, target.max_settle_ms if target else 0))
+        end = self._steps.now() + max(settles)
+        pause = 0.05
+        while True:
+            now = await self._health(run.action, run.planned)
+            scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
+            checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
+            if all(c.met for c in checks) or self._steps.now() >= end:
+                return checks
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def _stop(self, run: Run, reason: str) -> Answer:
+        """No further step begins; the reason is durable before anything is taken back."""
+        run.progress = run.progress.model_copy(update={"stopped": reason})
+        said = plan_answers.running(run.action, self._tally(run), None)
+        run.pending.append(self._rows.turning(run.action, "running", run.progress.packed, said))
+        return await self._failed(run, reason)
+
+    async def _failed(self, run: Run, reason: str) -> Answer:
+        """A step was not confirmed, or the plan stopped: undo what may be undone, and say exactly what is how."""
+        how = run.planned.program.plan.on_failure
+        if how in ("undo", "undo_wave") and reason != plan_answers.CANCELLED:
+            await self._undo(run, only_wave=how == "undo_wave")
+        tally = self._tally(run)
+        return await self._close(run, tally.status(reason), reason, ())
+
+    async def _undo(self, run: Run, *, only_wave: bool) -> None:
+        """In reverse order; what cannot be undone stays, with the reason."""
+        units = run.planned.units
+        doubtful = {run.planned.units[p].key for p, f in run.finished.items() if f.doubtful}
+        used = {source for u in units if u.key in doubtful for source, _ in u.late.values()}
+        last = max((units[p].wave for p in run.finished), default=0)
+        for position in sorted(run.finished, reverse=True):
+            finished, unit = run.finished[position], units[position]
+            undone = run.undos.get(position)
+            if undone is not None and undone.state == "ended" and undone.status == "confirmed":
+                run.finished[position] = replace(finished, undone=True)
+                continue
+            if not (finished.confirmed and finished.changed) or (only_wave and unit.wave != last):
+                continue
+            if unit.key in used:
+                # INVARIANT: two valid keys beat none
+                run.finished[position] = replace(finished, kept="a later step in doubt may use it")
+                continue
+            run.finished[position] = await self._undo_one(run, position, finished)
+
+    async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:
+        steps, journal = self._steps, self._steps.journal
+        if any(ended.id == finished.action_id for ended in run.ended):
+            await self._flush(run)  # it is read from its row
+        action = journal.get(finished.action_id)
+        left = journal.left(finished.action_id)
+        before = journal.before(finished.action_id)
+        if action is None or left is None or before is None or not journal.is_ours(finished.action_id):
+            return replace(finished, kept="it is not certain that the change is ours")
+        action = replace(action, caller=run.action.caller)
+        key = run.planned.units[position]
+        step = PlanStep(run.action.id, run.action.fence, position, len(run.planned.units), f"undo {key.key}", key.wave)
+        await self._turn(run, action.request)
+        undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
+        for _ in range(TRIES):
+            try:
+                taken = await undo.take_back(Done(action, before, finished.outputs, left), step, run.pending)
+            except Busy:
+                await asyncio.sleep(0.05)
+                continue
+            if isinstance(taken, Left) and taken.halted:
+                raise Paused(taken.halted, None)
+            if isinstance(taken, Left):
+                return replace(finished, kept=taken.reason)
+            self._committed(run)
+            run.pending.append(taken.work)
+            run.ended.append(taken.action)
+            if taken.status == "confirmed":
+                return replace(finished, undone=True)
+            return replace(finished, kept=f"its undo ended {taken.status}")
+        return replace(finished, kept="the connection stayed busy")
+
+    async def _pause(self, run: Run, paused: Paused) -> Answer:
+        """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
+        run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
+        said = plan_answers.halted(run.action, self._tally(run))
+        run.pending.append(self._rows.turning(run.action, "ready", run.progress.packed, said))
+        await self._flush(run)
+        return said
+
+    async def _close(
+        self, run: Run, status: plan_answers.PlanStatus, reason: str, checks: tuple[Checked, ...]
+    ) -> Answer:
+        steps, plan = self._steps, run.planned.program.plan
+        tally, receipt = self._tally(run), new_id("rcp")
+        route = plan.escalate or self._route(run)
+        stopped = status == "partial" and reason not in ("", plan_answers.CANCELLED)
+        told = route if stopped or tally.needs_a_person(status) else None
+        answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
+        facts: dict[str, JsonValue] = {
+            "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
+            "steps": tally.facts,
+            "checks": [{"that": c.that, "met": c.met} for c in checks],
+            "reason": reason,
+            "escalatedTo": told,
+            "calledMs": run.action.created_ms,
+            "limits": list(LIMITS),
+        }
+        evidence = {"health/before": (run.progress.health or "").encode()}
+        sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
+        held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window
+        escalation = Escalation(new_id("esc"), told) if told else None
+        run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
+        await self._flush(run)
+        return answer
+
+    def _route(self, run: Run) -> str | None:
+        """Whom the contract of the step that failed names, else any of the plan's."""
+        programs = self._steps.release.catalog.programs
+        failed = [run.planned.steps[p].contract for p, f in run.finished.items() if not f.confirmed]
+        names = [*failed, *(s.contract for s in run.planned.steps)]
+        return next((r for n in names if n in programs and (r := programs[n].contract.escalate)), None)
