@@ -113,9 +113,10 @@ class PlanEnd(PlanWork):
         step = PlanStep(run.action.id, run.action.fence, position, len(run.planned.units), f"undo {key.key}", key.wave)
         await self._turn(run, action.request)
         undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
+        done = Done(action, before, finished.outputs, left, self.looks.own(action.request, run.touched))
         for _ in range(TRIES):
             try:
-                taken = await undo.take_back(Done(action, before, finished.outputs, left), step, run.pending)
+                taken = await undo.take_back(done, step, run.pending)
             except Busy:
                 await asyncio.sleep(0.05)
                 continue
@@ -123,9 +124,11 @@ class PlanEnd(PlanWork):
                 raise Paused(taken.halted, None)
             if isinstance(taken, Left):
                 return replace(finished, kept=taken.reason)
-            self._committed(run)
+            if not taken.unsent:
+                self._committed(run)
             run.pending.append(taken.work)
             run.ended.append(taken.action)
+            run.touched |= self.looks.left_behind(taken.action.request, taken.after)
             if taken.status == "confirmed":
                 return replace(finished, undone=True)
             return replace(finished, kept=f"its undo ended {taken.status}")

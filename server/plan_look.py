@@ -322,7 +322,7 @@ class Looks:
         steps = self._steps
         target = steps.release.target(request)
         scope = {**steps.base(program, request, target), **before.scope("before")}
-        own = {f"before.{name}": touched[place] for name, place in self._places(program, request) if place in touched}
+        own = self.own(request, touched)
         for path, now in pinned(program, facts, scope).items():
             if pins.get(path) == now:
                 continue
@@ -332,6 +332,11 @@ class Looks:
             if value_digest(lookup(path, own)) != now or not own:
                 return path
         return None
+
+    def own(self, request: ActionRequest, touched: Touched) -> dict[str, JsonValue]:
+        """What a request's reads would give if nobody but the plan itself had changed anything since."""
+        program = self._steps.release.catalog.programs[request.contract]
+        return {f"before.{name}": touched[place] for name, place in self._places(program, request) if place in touched}
 
     def left_behind(self, request: ActionRequest, after: Observation | None) -> Touched:
         """What a confirmed step left at every place that it read."""

@@ -1,7 +1,7 @@
 """Taking back what is ours and still is as we left it; everything else is for a person."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import orjson
 from pydantic import JsonValue
@@ -33,12 +33,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an action did, as far as an undo needs it. `left` is the state that it left; None: an orphan just found."""
+    """What an action did, as far as an undo needs it. `left` is the state that it left; None: an orphan just found.
+
+    `own` is what the plan's own later steps and undos left at the places that it reads.
+    """
 
     action: Action
     before: Observation
     outputs: Mapping[str, JsonValue]
     left: Observation | None
+    own: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Undo:
@@ -117,7 +121,11 @@ class Undo:
         now = await steps.adapter.observe(look)
         if not now.ok:
             return Left("the record could not be read")
-        return None if same(program.probed, done.left, now) else Left("somebody else changed it since")
+        own = replace(
+            done.left,
+            readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
+        )
+        return None if same(program.probed, own, now) else Left("somebody else changed it since")
 
     async def _ready(self, action: Action, under: tuple[str, int]) -> Ready | Ended | Left:
         steps = self._steps

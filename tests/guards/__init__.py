@@ -60,7 +60,7 @@ GUARDS = [
     Guard("evidence", "receipts/reconciliation.py", "if not after.ok or not before.ok:", "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("no effect is never confirmed", "receipts/reconciliation.py", 'if execution.delivery in ("refused", "declined", "no_effect"):', "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("missing outputs", "receipts/reconciliation.py", "    if isinstance(outputs, Fault):\n        return Recon", "    if isinstance(outputs, Fault):\n        outputs = {}\n    if False:\n        return Recon", "tests/receipts/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),
-    Guard("undo only what is as we left it", "server/undo.py", 'return None if same(program.probed, done.left, now) else', "return None if True else", "tests/plans/test_run_plan.py::test_what_somebody_else_changed_meanwhile_stays"),
+    Guard("undo only what is as we left it", "server/undo.py", 'return None if same(program.probed, own, now) else', "return None if True else", "tests/plans/test_run_plan.py::test_what_somebody_else_changed_meanwhile_stays"),
     Guard("undo only what is ours", "server/plan_end.py", "or not journal.is_ours(finished.action_id)", "", "tests/plans/test_undo.py::test_what_is_not_certainly_ours_stays"),
     Guard("no undo gives a right", "server/undo.py", "if program.widens is not None and", "if False and", "tests/journeys/test_aws_keys.py::test_an_undo_that_would_give_a_right_back_is_escalated"),
     Guard("two valid keys beat none", "server/plan_end.py", "if unit.key in used:", "if False:", "tests/journeys/test_key_rotation.py::test_slack_is_in_doubt_so_both_keys_stay"),

@@ -26,6 +26,32 @@ async def test_what_is_not_certainly_ours_stays(records: World) -> None:
     assert values(records)["a"] == "x"
 
 
+async def test_steps_that_touched_the_same_record_are_undone_one_after_another(records: World) -> None:
+    seeded(records, "a", "b")
+    records.sandbox.fault("lying_200", "records/b", "records", times=9)
+    steps = [set_value("one", "a", "x"), set_value("two", "a", "y"), set_value("three", "b", "z")]
+    answer = await run(records, steps)
+    assert answer["status"] == "compensated", answer
+    assert states(answer) == {"one": "undone", "two": "undone", "three": "not_applied"}
+    assert values(records)["a"] == "old"
+
+
+async def test_what_somebody_else_took_back_already_needs_no_send(records: World) -> None:
+    """Their value is the old one, at another version: it is not as we left it, so it is left alone."""
+    seeded(records, "a", "b")
+    records.sandbox.fault("slow", "records/b", "records", ms=200, reads=True, times=30)
+    records.sandbox.fault("lying_200", "records/b", "records", times=9)
+    task = asyncio.create_task(run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")]))
+    await until(lambda: records.sandbox.writes("records/b"))
+    state = records.sandbox.state()
+    state["acme"]["records"]["records"]["a"] |= {"value": "old", "version": "9"}
+    records.sandbox.put(state)
+    answer = await task
+    assert answer["status"] == "partial", answer
+    assert records.rows("SELECT count(*) FROM actions WHERE state <> 'ended'") == [(0,)]
+    assert records.sandbox.writes("records/a") == 1
+
+
 ROTATE = {
     "account_name": "slack-alerts",
     "integration_name": "alerts",
