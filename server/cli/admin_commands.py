@@ -12,6 +12,7 @@ from server.cli.output import Format, FormatOption, WorkspaceOption, show, table
 from server.cli.owner import ask_owner, list_owner
 
 if TYPE_CHECKING:
+    from contracts.plan import PlanProgram
     from contracts.program import Program
     from policies.decision import Decider
     from policies.release import Release
@@ -52,7 +53,8 @@ def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
     """List what actions are allowed at all."""
     from contracts.catalog import load_catalog
 
-    programs = load_catalog(_contracts(workspace)).programs.values()
+    catalog = load_catalog(_contracts(workspace))
+    programs = catalog.programs.values()
     rows: list[dict[str, object]] = [
         {
             "contract": f"{p.name}@{p.contract.version}",
@@ -61,6 +63,10 @@ def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
             "title": p.contract.title,
         }
         for p in sorted(programs, key=lambda p: (p.contract.target, p.name))
+    ]
+    rows += [
+        {"contract": f"{p.name}@{p.plan.version}", "kind": "plan", "risk": p.risk, "title": p.plan.title}
+        for p in catalog.plans.values()
     ]
     show(format, rows, table(rows, ("contract", "kind", "risk", "title")))
 
@@ -75,7 +81,12 @@ def show_contract(
 
     from contracts.catalog import load_catalog
 
-    program = load_catalog(_contracts(workspace)).programs.get(name)
+    catalog = load_catalog(_contracts(workspace))
+    program = catalog.programs.get(name)
+    if name in catalog.plans:
+        plan = catalog.plans[name]
+        show(format, plan.plan.model_dump(mode="json", by_alias=True, exclude_none=True), _plan_lines(plan))
+        return
     if program is None:
         raise AilyusError("not_found", f"there is no contract `{name}`", hint="`ailyus contract list`")
     c = program.contract
@@ -89,7 +100,22 @@ def show_contract(
             f"in doubt: probed after the deadline + {c.settle / 1000:g} s ({c.detect}); else escalated to {c.escalate}"
         )
         lines.append(f"evidence kept: {', '.join(c.evidence['http'])}")
+        lines.append(f"undone by: {program.undo.contract if program.undo else 'nothing'}")
     show(format, c.model_dump(mode="json", by_alias=True, exclude_none=True), lines)
+
+
+def _plan_lines(program: "PlanProgram") -> list[str]:
+    import orjson
+
+    plan = program.plan
+    lines = [f"{plan.plan}@{plan.version}: {plan.summary}", f"risk {program.risk}, a plan", "parameters:"]
+    lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in program.inputs.fields.items()]
+    for block in program.blocks:
+        waves = f", for each item, in waves of {', '.join(map(str, block.waves)) or 'all'}" if block.items else ""
+        lines += [f"step {step.id}: {step.contract}{waves}" for step in block.steps]
+    lines += [f"confirmed only if every step is, and not: {check.sentence}" for check in program.expect]
+    lines.append(f"if a step fails: {plan.on_failure}; told: {plan.escalate or 'whom the step names'}")
+    return lines
 
 
 def check_contracts(folder: Annotated[Path, typer.Argument(help="A folder of contracts.")] = Path("contracts")) -> None:
@@ -102,13 +128,15 @@ def check_contracts(folder: Annotated[Path, typer.Argument(help="A folder of con
         typer.echo(f"warning: {warning}", err=True)
 
 
-def contract_schema() -> None:
-    """Print the JSON Schema of contracts, for editors."""
+def contract_schema(plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False) -> None:
+    """Print the JSON Schema of contracts, or of plans, for editors."""
     import orjson
 
     from contracts.contract import Contract
+    from contracts.plan import Plan
 
-    typer.echo(orjson.dumps(Contract.model_json_schema(by_alias=True), option=orjson.OPT_INDENT_2).decode())
+    schema = (Plan if plan else Contract).model_json_schema(by_alias=True, mode="validation")
+    typer.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2).decode())
 
 
 def check_policies(workspace: WorkspaceOption = ".") -> None:

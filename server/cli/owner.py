@@ -45,7 +45,8 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
         with httpx2.Client(transport=httpx2.HTTPTransport(uds=owner.door), timeout=30.0) as client:
             answer = client.request(method, f"http://owner{path}", params=query, content=content)
     except httpx2.HTTPError:
-        raise AilyusError("no_owner", "the gateway does not answer") from None
+        hint = f"its process {owner.pid} is frozen or overloaded; what was asked for may still happen: look again"
+        raise AilyusError("no_owner", "the gateway does not answer", hint=hint) from None
     result: JsonValue = orjson.loads(answer.content)
     if answer.status_code != 200:
         facts = result if isinstance(result, dict) else {}

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from policies.principal import keyid_of
 from policies.resolution import Resolution, SignedResolution, sign_resolution
 from receipts.signing import load_key
 from tests.plans.test_run_plan import run, seeded, values
-from tests.world import World, cli, until
+from tests.world import Sandbox, World, add_records, cli, gateway, until
 
 
 async def ailyus(world: World, *arguments: str, ok: bool = True) -> str:
@@ -145,13 +146,22 @@ async def test_a_later_look_says_whether_it_still_holds(records: World) -> None:
     await ailyus(records, "audit")
 
 
-async def test_a_contract_can_ask_for_later_looks(records: World) -> None:
-    store = records.app.store
-    seeded(records, "a")
-    done = await records.call("set_value", {"record": "a", "value": "x"})
-    await store.write(lambda txn: txn.write("INSERT INTO rechecks VALUES (?, ?, NULL)", done["action_id"], 1))
-    await until(lambda: records.rows("SELECT count(*) FROM statements WHERE kind = 'recheck'") == [(1,)])
-    assert records.rows("SELECT count(*) FROM rechecks WHERE done_ms IS NULL") == [(0,)]
+async def test_a_contract_can_ask_for_later_looks(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = add_records(tmp_path / "w", sandbox)
+    path = workspace.root / "contracts" / "records" / "set_value.yaml"
+    path.write_text(path.read_text() + "recheck: [500ms, 2s]\n")
+    async with gateway(workspace, sandbox) as world:
+        seeded(world, "a")
+        done = await world.call("set_value", {"record": "a", "value": "x"})
+        assert done["status"] == "confirmed"
+        looks = "SELECT status FROM statements WHERE kind = 'recheck' ORDER BY leaf_index"
+        await until(lambda: world.rows(looks) == [("holds",)])
+        state = sandbox.state()
+        state["acme"]["records"]["records"]["a"]["value"] = "theirs"
+        sandbox.put(state)
+        await until(lambda: world.rows(looks) == [("holds",), ("drifted",)])
+        assert world.rows("SELECT count(*) FROM rechecks WHERE done_ms IS NULL") == [(0,)]
+        await until(lambda: any(n["action"] == done["action_id"] for n in sandbox.notices()))
 
 
 async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None:
