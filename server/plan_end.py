@@ -137,6 +137,8 @@ class PlanEnd(PlanWork):
     async def _pause(self, run: Run, paused: Paused) -> Answer:
         """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
         run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
+        if paused.position is not None:
+            run.finished.pop(paused.position, None)  # it had its intent, but the halt came before its first byte
         said = plan_answers.halted(run.action, self._tally(run))
         run.pending.append(self._rows.turning(run.action, "ready", run.progress.packed, said))
         await self._flush(run)

@@ -203,6 +203,9 @@ class Plans(PlanEnd):
                 run.finished[position] = Finished.of(planned.units[position].key, step)
                 if step.status == "confirmed":
                     run.touched |= self.looks.left_behind(step.request, self._steps.journal.left(step.id))
+        at = progress.paused_at
+        if at is not None and at in run.finished and not run.finished[at].confirmed:
+            del run.finished[at]  # the halt came before its first byte: it begins again
         return run
 
     async def _go(self, run: Run, health: Observation | None) -> Answer:
@@ -222,7 +225,7 @@ class Plans(PlanEnd):
             if unit.key in run.progress.left_out:
                 continue
             known = run.finished.get(position)
-            if known is not None and (known.confirmed or run.progress.paused_at != position):
+            if known is not None:
                 former = unit
                 if known.confirmed:
                     continue

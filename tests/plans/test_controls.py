@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from policies.principal import keyid_of
 from policies.resolution import Resolution, SignedResolution, sign_resolution
 from receipts.signing import load_key
-from tests.plans.test_run_plan import run, seeded, values
+from tests.plans.test_run_plan import each, run, seeded, values
 from tests.world import Sandbox, World, add_records, cli, gateway, until
 
 
@@ -44,12 +44,7 @@ async def unknown(world: World) -> dict[str, Any]:
 async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) -> None:
     names = [f"n{n}" for n in range(200)]
     seeded(records, *names)
-    step = {
-        "id": "each",
-        "contract": "set_value",
-        "inputs": {"record": "${item}", "value": "new"},
-        "for_each": names,
-    }
+    step = each(names)
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 20)
     await ailyus(records, "halt", "connection", "records", "--reason", "an incident")
@@ -167,12 +162,7 @@ async def test_a_contract_can_ask_for_later_looks(tmp_path: Path, sandbox: Sandb
 async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None:
     names = [f"n{n}" for n in range(200)]
     seeded(records, *names)
-    step = {
-        "id": "each",
-        "contract": "set_value",
-        "inputs": {"record": "${item}", "value": "new"},
-        "for_each": names,
-    }
+    step = each(names)
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 5)
     (action,) = (a for a in records.app.journal.active() if a.plan)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.plans.test_run_plan import REASON, seeded
+from tests.plans.test_run_plan import REASON, each, seeded
 from tests.world import World
 
 
@@ -12,14 +12,7 @@ from tests.world import World
 async def test_progress_is_told_while_a_plan_runs(records: World, mode: str) -> None:
     names = [f"n{n}" for n in range(150)]
     seeded(records, *names)
-    steps = [
-        {
-            "id": "each",
-            "contract": "set_value",
-            "inputs": {"record": "${item}", "value": "new"},
-            "for_each": names,
-        }
-    ]
+    steps = [each(names)]
     told: list[tuple[float, float | None, str | None]] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:

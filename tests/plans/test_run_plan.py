@@ -24,6 +24,11 @@ def set_value(step: str, record: str, value: str) -> dict[str, Any]:
     return {"id": step, "contract": "set_value", "inputs": {"record": record, "value": value}}
 
 
+def each(names: list[str], value: str = "new", **more: Any) -> dict[str, Any]:
+    """One step over many records."""
+    return {**set_value("each", "${item}", value), "for_each": names, **more}
+
+
 def states(answer: dict[str, Any]) -> dict[str, str]:
     return {step["id"]: step["state"] for step in answer["steps"]}
 
@@ -95,14 +100,7 @@ async def test_a_step_in_doubt_is_unknown_and_what_it_used_stays(records: World)
 async def test_for_each_in_waves(records: World) -> None:
     names = [f"r{n}" for n in range(12)]
     seeded(records, *names)
-    step = {
-        "id": "each",
-        "contract": "set_value",
-        "inputs": {"record": "${item}", "value": "new"},
-        "for_each": [*names, "missing"],
-        "waves": [1, 3, "rest"],
-        "skip_missing": True,
-    }
+    step = each([*names, "missing"], waves=[1, 3, "rest"], skip_missing=True)
     answer = await run(records, [step])
     assert answer["status"] == "partial", answer
     assert list(states(answer).values()).count("done") == 12

@@ -9,7 +9,7 @@ import pytest
 from receipts.action import PlanStep
 from receipts.plan_rows import PlanRows
 from receipts.sqlite import Conflict
-from tests.plans.test_run_plan import run, seeded, set_value, states, values
+from tests.plans.test_run_plan import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.world import World, until
 
@@ -119,12 +119,7 @@ async def test_a_plan_past_its_time_begins_no_further_step(records: World) -> No
 
     names = [f"n{n}" for n in range(100)]
     seeded(records, *names)
-    step = {
-        "id": "each",
-        "contract": "set_value",
-        "inputs": {"record": "${item}", "value": "new"},
-        "for_each": names,
-    }
+    step = each(names)
     now = records.app.store._clock
     task = asyncio.create_task(run(records, [step], on_failure="stop"))
     await until(lambda: records.sandbox.effects() >= 5)
@@ -140,14 +135,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     from tests.world import add_records, gateway
 
     names = [f"n{n}" for n in range(100)]
-    steps = [
-        {
-            "id": "each",
-            "contract": "set_value",
-            "inputs": {"record": "${item}", "value": "new"},
-            "for_each": names,
-        }
-    ]
+    steps = [each(names)]
     workspace = add_records(tmp_path / "w", sandbox)
     async with gateway(workspace, sandbox) as world:
         seeded(world, *names)
@@ -181,12 +169,7 @@ def halt(world: World) -> None:
 async def test_an_agent_that_was_revoked_sends_nothing_more(records: World) -> None:
     names = [f"n{n}" for n in range(150)]
     seeded(records, *names)
-    step = {
-        "id": "each",
-        "contract": "set_value",
-        "inputs": {"record": "${item}", "value": "new"},
-        "for_each": names,
-    }
+    step = each(names)
     task = asyncio.create_task(run(records, [step], on_failure="stop"))
     await until(lambda: records.sandbox.effects() >= 5)
     await records.app.agents.change("support-bot", revoke=True)
