@@ -37,6 +37,7 @@ class Conclusion:
     incident: str | None = None
     escalation: Escalation | None = None
     minted: Minted | None = None
+    used_handles: bool = False
     rechecks: tuple[int, ...] = ()
 
 
@@ -45,9 +46,10 @@ def beside(txn: Txn, end: Conclusion) -> None:
     action = end.action
     if end.minted:
         end.minted.insert(txn)
-    if end.status in ("confirmed", "diverged"):
+    if end.used_handles and end.status in ("confirmed", "diverged"):
         forget_used(txn, action.id)
     if end.incident:
+        txn.control_changes += 1
         txn.write(
             "INSERT OR IGNORE INTO incidents VALUES (?, ?, ?, NULL)", action.id, end.incident, txn.now_ms, rows=None
         )

@@ -77,15 +77,6 @@ class Controls:
             self.epoch, *(int(str(r[0])) for r in self._store.read("SELECT value FROM meta WHERE key = 'epoch'")), 0
         )
 
-    def refresh_if_newer(self, epoch: int) -> None:
-        """After a commit that may have tripped the breaker or opened an incident."""
-        rows = self._store.read(
-            "SELECT (SELECT value FROM meta WHERE key = 'epoch'),"
-            " (SELECT count(*) FROM incidents WHERE resolved_ms IS NULL)"
-        )
-        if int(str(rows[0][0] or 0)) > epoch or integer(rows[0][1]) != len(self._incidents):
-            self.refresh()
-
     @property
     def halts(self) -> tuple[Halt, ...]:
         """Every live halt, oldest first."""
@@ -140,6 +131,7 @@ def bump(txn: Txn) -> int:
     rows = txn.query("SELECT value FROM meta WHERE key = 'epoch'")
     epoch = int(str(rows[0][0])) + 1 if rows else 1
     txn.write("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", str(epoch))
+    txn.control_changes += 1
     return epoch
 
 

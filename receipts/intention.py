@@ -69,7 +69,9 @@ def require_room(txn: Txn, wanted: Intention) -> None:
             raise Busy
     if limits.per_minute:
         ((sent,),) = txn.query(
-            "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ?", request.connection, txn.now_ms - 60_000
+            "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ? AND at_ms > 0",
+            request.connection,
+            txn.now_ms - 60_000,
         )
         if integer(sent) >= limits.per_minute:
             raise Busy

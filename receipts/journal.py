@@ -164,15 +164,16 @@ class Journal(Lookup):
         monotonic = time.monotonic()
         action, request = intention.action, intention.action.request
 
-        def work(txn: Txn) -> int:
-            for before in earlier:
-                before(txn)
-            return self._intend(txn, intention)
+        def work(txn: Txn) -> tuple[int, bool]:
+            before = txn.control_changes
+            for one in earlier:
+                one(txn)
+            return self._intend(txn, intention), txn.control_changes > before
 
-        fence = await self.write((action.id, action.watched), work)
+        fence, controls_changed = await self.write((action.id, action.watched), work)
         self._fences[action.id] = fence
-        if earlier:
-            self.controls.refresh_if_newer(self.controls.epoch)
+        if controls_changed:
+            self.controls.refresh()
         return Dispatch(
             action_id=action.id,
             request=request,
@@ -227,7 +228,7 @@ class Journal(Lookup):
             wanted.sealed.index.id,
             request.connection,
             wanted.lock,
-            txn.now_ms,
+            txn.now_ms if wanted.limits.per_minute else 0,
         )
         wanted.sealed.insert(txn)
         return fence
@@ -356,14 +357,15 @@ class Journal(Lookup):
     async def commit(self, action: Action, works: Sequence[Work[None]]) -> None:
         """Several transitions of one action, or of one plan and its steps, in one commit."""
 
-        def work(txn: Txn) -> None:
+        def work(txn: Txn) -> bool:
+            before = txn.control_changes
             for one in works:
                 one(txn)
+            return txn.control_changes > before
 
-        epoch = self.controls.epoch
-        await self.write((action.id, action.watched), work)
+        if await self.write((action.id, action.watched), work):
+            self.controls.refresh()
         self.forget(action.id)
-        self.controls.refresh_if_newer(epoch)
 
     def forget(self, action_id: str) -> None:
         """Nothing of this action is sent any more: its orders are void."""

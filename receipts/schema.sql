@@ -58,13 +58,13 @@ CREATE TABLE intents (
   receipt_id TEXT NOT NULL,
   connection TEXT NOT NULL DEFAULT '',
   lock TEXT, -- the resource that nothing else may make objects on meanwhile
-  at_ms INTEGER NOT NULL DEFAULT 0,
+  at_ms INTEGER NOT NULL DEFAULT 0, -- where the connection counts per minute, else 0
   after BLOB, -- the state that it left, which an undo must find unchanged
   ours INTEGER NOT NULL DEFAULT 0, -- 1: the change is tied to our request
   PRIMARY KEY (action_id, step, attempt)
 ) STRICT;
 CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
-CREATE INDEX intents_connection ON intents (connection, at_ms);
+CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
 -- INVARIANT: what names the objects it makes is in flight at most once per resource.
 CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
 

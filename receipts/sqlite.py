@@ -72,13 +72,14 @@ class Index:
 
 
 class Txn:
-    """What one entry may do inside its SAVEPOINT."""
+    """What one entry may do inside its SAVEPOINT. `control_changes` counts changed halts, epochs and incidents."""
 
     def __init__(self, connection: sqlite3.Connection, size: int, now_ms: int, clock_ok: bool) -> None:
         self._connection = connection
         self._base = size
         self.leaves: list[bytes] = []
         self.now_ms = now_ms
+        self.control_changes = 0
         self._clock_ok = clock_ok
 
     def write(self, sql: str, *params: Value, rows: int | None = 1) -> int:

@@ -69,6 +69,7 @@ class Aftercare:
                 action.id,
                 rows=None,
             )
+            txn.control_changes += 1
             txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action.id)
             txn.write(
                 "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = ?"

@@ -428,13 +428,14 @@ class Steps:
             status=status,
             result=answer,
             held_until_ms=0 if status == "not_applied" else self.now() + program.contract.repeat_window,
-            after=after if status == "confirmed" else None,
+            after=after if status == "confirmed" and action.step else None,
             ours=outcome.attribution == "ours",
             strike=doubt or lied,
             trips=self._trips(action.request) if doubt or lied else (),
             incident=self._incident(action.request, about) if doubt else None,
             escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
             minted=minted,
+            used_handles=bool(program.secret_inputs),
             rechecks=tuple(self.now() + t for t in program.contract.recheck) if status == "confirmed" else (),
         )
         return Ended(action, status, answer, self.journal.concluding(conclusion), outcome, after)

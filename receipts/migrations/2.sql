@@ -20,7 +20,7 @@ ALTER TABLE intents ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE intents ADD COLUMN after BLOB;
 ALTER TABLE intents ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;
 UPDATE intents SET connection = coalesce((SELECT a.connection FROM actions AS a WHERE a.id = intents.action_id), '');
-CREATE INDEX intents_connection ON intents (connection, at_ms);
+CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
 CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
 
 -- What a person or the breaker stopped. A lifted row stays, so that a streak counts only from there.

@@ -258,7 +258,7 @@ async def freeze(campaign: Campaign, point: str) -> None:
     await campaign.settle()
     if campaign.sandbox.writes(work.records[0]) > writes + 1:
         campaign.wrong.append(f"frozen at {point}: it was sent more than once")
-    intents = _rows(campaign.workspace, "SELECT attempt, deadline_ms, at_ms FROM intents ORDER BY rowid DESC LIMIT 3")
+    intents = _rows(campaign.workspace, "SELECT attempt FROM intents ORDER BY rowid DESC LIMIT 1")
     sent_now = campaign.sandbox.writes(work.records[0]) == writes + 1
     # the first order was past its deadline: what was sent belongs to a later attempt
     if point != "after_send" and sent_now and intents[0][0] < 2:
