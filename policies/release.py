@@ -1,5 +1,6 @@
 """A release: contracts, policies, schema, connections and people as one immutable object with one digest."""
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,6 +75,7 @@ RUN_PLAN_SCHEMA: dict[str, JsonValue] = {
     "required": ["steps", "reason"],
     "additionalProperties": False,
 }
+_UNFOLDING = threading.Lock()
 _RUN_PLAN = InputSchema.compile(RUN_PLAN_SCHEMA, {})
 
 
@@ -300,7 +302,14 @@ class Release:
         return self.parse(ToolCall(name=request.contract, arguments=arguments, caller_key=request.caller_key), caller)
 
     def parse_plan(self, call: ToolCall, caller: Caller) -> "PlanRequest":
-        """A call of a plan, or of `run_plan`, as one request and its units; raises `AilyusError`: nothing was sent."""
+        """A call of a plan, or of `run_plan`, as one request and its units; raises `AilyusError`: nothing was sent.
+
+        Meant for a thread: a large plan takes a tenth of a second. One at a time, since CEL says nothing about threads.
+        """
+        with _UNFOLDING:
+            return self._parse_plan(call, caller)
+
+    def _parse_plan(self, call: ToolCall, caller: Caller) -> "PlanRequest":
         if call.name == RUN_PLAN:
             arguments = _RUN_PLAN.parse(call.arguments, MAX_PLAN)
             reason = arguments.pop("reason", None)

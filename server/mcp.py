@@ -30,7 +30,7 @@ from server.tools import FIND_RECEIPTS, GET_ACTION, tools_for
 CALLER_KEY = "dev.ailyus/caller-key"
 """The key in `_meta` by which a caller tells two equal calls apart on purpose."""
 MAX_BODY = 4 * 1024 * 1024
-REPORT_SECONDS = 0.25
+REPORT_SECONDS = 0.5
 """Pause between two progress notifications."""
 Context = ServerRequestContext[Any, Any]
 log = structlog.get_logger()

@@ -75,7 +75,10 @@ class Pipeline:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
         plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
         try:
-            request = self.release.parse_plan(call, caller).request if plan else self.release.parse(call, caller)
+            if plan:
+                request = (await asyncio.to_thread(self.release.parse_plan, call, caller)).request
+            else:
+                request = self.release.parse(call, caller)
         except AilyusError as error:
             return answers.invalid(error, call.name, self._finder(call, error))
         preview = request.kind == "write" and call.arguments.get("preview") is True
