@@ -104,6 +104,14 @@ class Rate:
     last_day: int = 0
     spent_last_day: int = 0
 
+    def plus(self, more: "Rate") -> "Rate":
+        """Both together."""
+        return Rate(
+            self.last_hour + more.last_hour,
+            self.last_day + more.last_day,
+            self.spent_last_day + more.spent_last_day,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:

@@ -15,7 +15,7 @@ from contracts.observation import Observation
 from contracts.plan import Unit
 from contracts.program import Body, Program, lookup
 from contracts.request import ActionRequest
-from policies.decision import ApprovalRequired, Denied, Facts, Need
+from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate
 from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
@@ -24,7 +24,7 @@ from server.answers import Answer, iso, needed
 from server.evidence import seen
 from server.plan_answers import Tally
 from server.requests import Asked, Part, Weighed, pinned, shown, subject_of, value_digest
-from server.steps import Steps
+from server.steps import NOTHING_AHEAD, Steps
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""
@@ -101,10 +101,11 @@ class Looks:
     async def look(self, action: Action, planned: PlanRequest) -> Looked | Denied:
         """Observe and decide every step; one that is not permitted denies the whole, unless it may be left out."""
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
+        ahead = self._ahead(planned)
 
         async def one(position: int) -> Look | Denied:
             async with gate:
-                return await self._look(action, planned, position)
+                return await self._look(action, planned, position, ahead[position])
 
         found = await asyncio.gather(*(one(p) for p in range(len(planned.units))))
         out = {self._group(u): r.reason for u, r in zip(planned.units, found, strict=True) if isinstance(r, Denied)}
@@ -127,12 +128,22 @@ class Looks:
         item = unit.key.rpartition("[")
         return f"{unit.wave}[{item[2]}" if item[1] else unit.key
 
-    async def _look(self, action: Action, planned: PlanRequest, position: int) -> Look | Denied:
+    def _ahead(self, planned: PlanRequest) -> list[Rate]:
+        """For each step what the earlier ones of the same contract will have taken from its rates and budgets."""
+        taken: dict[str, Rate] = {}
+        ahead = []
+        for request in planned.steps:
+            before = taken.get(request.contract, Rate())
+            ahead.append(before)
+            taken[request.contract] = before.plus(Rate(1, 1, self._steps.spends(request)))
+        return ahead
+
+    async def _look(self, action: Action, planned: PlanRequest, position: int, ahead: Rate) -> Look | Denied:
         steps, unit, request = self._steps, planned.units[position], planned.steps[position]
         program, target = steps.release.catalog.programs[unit.contract], steps.release.target(request)
         step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave)
         child = replace(action, request=request, step=step, first=True)
-        decided = await self._decided(child, program)
+        decided = await self._decided(child, program, ahead)
         if isinstance(decided, Denied) or target is None:
             return decided if isinstance(decided, Denied) else Denied("no connection")
         part, before = decided
@@ -145,18 +156,20 @@ class Looks:
         pins = pinned(program, part.facts, scope)
         return Look(unit, program, part, before, pins, says, undo[0], undo[1])
 
-    async def _decided(self, child: Action, program: Program) -> tuple[Part, Observation] | Denied:
+    async def _decided(
+        self, child: Action, program: Program, ahead: Rate = NOTHING_AHEAD
+    ) -> tuple[Part, Observation] | Denied:
         steps = self._steps
         target = steps.release.target(child.request)
         look = steps.release.decider.may_observe(child.request, child.caller, target)
         if isinstance(look, Denied) or target is None:
             return look if isinstance(look, Denied) else Denied("no connection")
         before = await steps.adapter.observe(look)
-        decision = steps.decide(child, program, target, before)
+        decision = steps.decide(child, program, target, before, ahead=ahead)
         if isinstance(decision, Denied):
             return decision
         needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
-        circumstances = steps.circumstances(child, decision.facts)
+        circumstances = steps.circumstances(child, decision.facts, ahead)
         return Part(child.request, decision.facts, circumstances, needs), before
 
     async def _undo(

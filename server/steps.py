@@ -35,6 +35,7 @@ from server.evidence import attempt_of, kept, readings, request_evidence, respon
 from server.lanes import Lanes
 
 MAX_ATTEMPTS = 3
+NOTHING_AHEAD = Rate()
 _ENDED: Mapping[str, Status] = {
     "confirmed": "confirmed",
     "not_applied": "not_applied",
@@ -121,36 +122,42 @@ class Steps:
         before: Observation,
         approvals: Mapping[str, int] | None = None,
         oldest_seconds: int = 0,
+        ahead: Rate = NOTHING_AHEAD,
     ) -> Decision:
         """Cedar's word on live attributes, with these verified approvals."""
         facts = establish(program, action.request, target, before)
         if isinstance(facts, Denied):
             return facts
-        circumstances = self.circumstances(action, facts)
+        circumstances = self.circumstances(action, facts, ahead)
         decider = self.release.decider
         return decider.decide(action.request, action.caller, facts, circumstances, approvals or {}, oldest_seconds)
 
-    def circumstances(self, action: Action, facts: Facts | None = None) -> Circumstances:
-        """What a decision depends on beside the request, now; counted only where a policy of the slice reads it."""
+    def circumstances(self, action: Action, facts: Facts | None = None, ahead: Rate = NOTHING_AHEAD) -> Circumstances:
+        """What a decision depends on beside the request, now; counted only where a policy of the slice reads it.
+
+        `ahead` is what the earlier steps of a plan will have taken by then.
+        """
         request, journal = action.request, self.journal
         first = action.first or request.kind == "read"
         reads = self.release.decider.bundle.slices[request.contract].reads
         incident = False
         if facts is not None and "resourceOpenIncident" in reads:
             incident = journal.controls.has_incident(self.resource(request, facts))
-        spends = self._spends(request)
+        spends = self.spends(request)
+        rate = journal.rate(request.tenant, request.agent, request.contract) if "rate" in reads else Rate()
         return Circumstances(
             journal.store.now_ms(),
             self.release.change_freeze,
             0 if first else journal.repeats(request.call_key, action.id),
-            rate=journal.rate(request.tenant, request.agent, request.contract) if "rate" in reads else Rate(),
+            rate=rate.plus(ahead) if "rate" in reads else rate,
             spends=spends,
             plan_size=action.step.size if action.step else 0,
             wave=action.step.wave if action.step else 0,
             open_incident=incident,
         )
 
-    def _spends(self, request: ActionRequest) -> int:
+    def spends(self, request: ActionRequest) -> int:
+        """What a request takes from a budget; what cannot be told is more than any budget."""
         program = self.release.catalog.programs[request.contract]
         if program.spends is None:
             return 0

@@ -108,6 +108,17 @@ async def test_a_rate_that_a_policy_reads_holds_under_contention(tmp_path: Any, 
         assert sandbox.effects() == 10
 
 
+async def test_a_plan_beyond_the_rate_is_denied_before_its_first_step(tmp_path: Any, sandbox: Sandbox) -> None:
+    async with gateway(limited(tmp_path, sandbox, "", RATE), sandbox) as world:
+        names = [f"n{n}" for n in range(11)]
+        seeded(world, *names)
+        too_many = await run(world, [{**event("each", "${item}", "x"), "for_each": names}])
+        assert too_many["status"] == "denied", too_many
+        assert sandbox.effects() == 0
+        enough = await run(world, [{**event("each", "${item}", "x"), "for_each": names[:10]}])
+        assert enough["status"] == "confirmed", enough
+
+
 async def test_what_is_in_doubt_holds_its_part_of_the_rate(tmp_path: Any, sandbox: Sandbox) -> None:
     policy = RATE.replace("add_event", "add_event_once").replace(">= 10", ">= 1")
     async with gateway(limited(tmp_path, sandbox, "", policy), sandbox) as world:
