@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.observation import Observation
-from receipts.action import PlanStep
+from receipts.action import PlanStep, pack_observation
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
 from receipts.reconciliation import Checked
@@ -38,15 +38,15 @@ class PlanEnd(PlanWork):
         """Every step is confirmed: the plan's own expectations decide."""
         program = run.planned.program
         checks: tuple[Checked, ...] = ()
+        after: Observation | None = None
         if program.expect and before is not None:
-            checks = await self._expected(run, before)
+            checks, after = await self._expected(run, before)
         if not all(c.met for c in checks):
-            return await self._close(
-                run, "diverged", "every step is confirmed, but the whole is not as expected", checks
-            )
-        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks)
+            reason = "every step is confirmed, but the whole is not as expected"
+            return await self._close(run, "diverged", reason, checks, after)
+        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks, after)
 
-    async def _expected(self, run: Run, before: Observation) -> tuple[Checked, ...]:
+    async def _expected(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""
         programs = self._steps.release.catalog.programs
         settles = []
@@ -60,7 +60,7 @@ class PlanEnd(PlanWork):
             scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
             checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
             if all(c.met for c in checks) or self._steps.now() >= end:
-                return checks
+                return checks, now
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
 
@@ -145,7 +145,12 @@ class PlanEnd(PlanWork):
         return said
 
     async def _close(
-        self, run: Run, status: plan_answers.PlanStatus, reason: str, checks: tuple[Checked, ...]
+        self,
+        run: Run,
+        status: plan_answers.PlanStatus,
+        reason: str,
+        checks: tuple[Checked, ...],
+        after: Observation | None = None,
     ) -> Answer:
         steps, plan = self._steps, run.planned.program.plan
         tally, receipt = self._tally(run), new_id("rcp")
@@ -163,6 +168,9 @@ class PlanEnd(PlanWork):
             "limits": list(LIMITS),
         }
         evidence = {"health/before": (run.progress.health or "").encode()}
+        programs = steps.release.catalog.programs
+        if after is not None and not any(programs[s.contract].secretive for s in run.planned.steps):
+            evidence["health/after"] = pack_observation(after)
         sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
         held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window
         escalation = Escalation(new_id("esc"), told) if told else None

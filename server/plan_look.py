@@ -245,6 +245,7 @@ class Looks:
         agents = request.contract == RUN_PLAN
         wanted = needed(looked.needs)
         waves = len({u.wave for u in looked.planned.units})
+        in_waves = f" in {waves} waves" if waves > 1 else ""
         failure = {
             "undo": "what was done is undone, in reverse order",
             "undo_wave": "the wave that failed is undone, earlier waves stay",
@@ -255,7 +256,7 @@ class Looks:
             Line(label="what will change", value=plan.title, origin="agent" if agents else "contract"),
             Line(
                 label="plan",
-                value=f"{plan.plan}@{plan.version}, risk {request.risk}, {len(looked.looks)} actions in {waves} waves",
+                value=f"{plan.plan}@{plan.version}, risk {request.risk}, {len(looked.looks)} actions{in_waves}",
                 origin="contract",
             ),
             Line(label="who asked", value=f"{request.person}, through the agent {request.agent}", origin="gateway"),

@@ -113,6 +113,7 @@ TEMPLATES: Mapping[str, Kind] = {
         {
             "identity-oncall": "security-oncall",
             "security-oncall": "",
+            "support-oncall": "security-oncall",
             "data-oncall": "security-oncall",
             "accounting-oncall": "security-oncall",
         },
