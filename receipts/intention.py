@@ -79,21 +79,26 @@ def require_room(txn: Txn, wanted: Intention) -> None:
         raise Busy
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
-        now = rate_of(txn.query, request.tenant, request.agent, request.contract, txn.now_ms)
+        now = rate_of(txn.query, wanted.action, txn.now_ms)
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
             raise Spent
 
 
-def rate_of(read: Callable[..., list[Row]], tenant: str, agent: str, contract: str, now_ms: int) -> Rate:
-    """Sends of an agent by one contract in the last hour and day, and what they spent; what is in doubt counts."""
+def rate_of(read: Callable[..., list[Row]], action: Action, now_ms: int) -> Rate:
+    """What an action's agent sent by its contract in the last hour and day, and spent; what is in doubt counts.
+
+    The action itself does not: it may be sent again.
+    """
+    request = action.request
     ((hour, day, spent),) = read(
         "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), coalesce(sum(spent), 0) FROM actions"
         " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
-        " AND status <> 'not_applied' AND undoes IS NULL",
-        tenant,
-        agent,
-        contract,
+        " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?6",
+        request.tenant,
+        request.agent,
+        request.contract,
         now_ms - 3_600_000,
         now_ms - 86_400_000,
+        action.id,
     )
     return Rate(integer(hour), integer(day), integer(spent))

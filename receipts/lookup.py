@@ -98,9 +98,9 @@ class Lookup:
         rows = self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
         return unpack_observation(blob(rows[0][0])) if rows else None
 
-    def rate(self, tenant: str, agent: str, contract: str) -> Rate:
+    def rate(self, action: Action) -> Rate:
         """How often and for how much, with what is in flight or in doubt."""
-        return rate_of(self.store.read, tenant, agent, contract, self.store.now_ms())
+        return rate_of(self.store.read, action, self.store.now_ms())
 
     def lease_ended(self, action_id: str) -> bool:
         """May a running action be taken over?"""

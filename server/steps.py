@@ -144,7 +144,7 @@ class Steps:
         if facts is not None and "resourceOpenIncident" in reads:
             incident = journal.controls.has_incident(self.resource(request, facts))
         spends = self.spends(request)
-        rate = journal.rate(request.tenant, request.agent, request.contract) if "rate" in reads else Rate()
+        rate = journal.rate(action) if "rate" in reads else Rate()
         return Circumstances(
             journal.store.now_ms(),
             self.release.change_freeze,

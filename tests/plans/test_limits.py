@@ -108,6 +108,15 @@ async def test_a_rate_that_a_policy_reads_holds_under_contention(tmp_path: Any, 
         assert sandbox.effects() == 10
 
 
+async def test_an_action_does_not_stand_in_its_own_way_when_it_is_sent_again(tmp_path: Any, sandbox: Sandbox) -> None:
+    async with gateway(limited(tmp_path, sandbox, "", RATE.replace(">= 10", ">= 1")), sandbox) as world:
+        seeded(world, "a", "b")
+        sandbox.fault("lost_request", "events", "records")
+        assert (await world.call("add_event", {"record": "a", "name": "x"}))["status"] == "confirmed"
+        assert sandbox.writes("events") == 2
+        assert (await world.call("add_event", {"record": "b", "name": "x"}))["status"] == "denied"
+
+
 async def test_a_plan_beyond_the_rate_is_denied_before_its_first_step(tmp_path: Any, sandbox: Sandbox) -> None:
     async with gateway(limited(tmp_path, sandbox, "", RATE), sandbox) as world:
         names = [f"n{n}" for n in range(11)]
