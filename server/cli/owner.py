@@ -42,7 +42,8 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
         raise AilyusError("no_owner", "no gateway runs for this workspace")
     content = orjson.dumps(body) if body is not None else None
     try:
-        with httpx2.Client(transport=httpx2.HTTPTransport(uds=owner.door), timeout=30.0) as client:
+        patience = 10.0 if method == "GET" else 30.0
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=owner.door), timeout=patience) as client:
             answer = client.request(method, f"http://owner{path}", params=query, content=content)
     except httpx2.HTTPError:
         hint = f"its process {owner.pid} is frozen or overloaded; what was asked for may still happen: look again"

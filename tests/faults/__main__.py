@@ -20,7 +20,7 @@ async def campaign(kills: int, seed: int) -> Campaign:
             made = Campaign(workspace, sandbox, random.Random(seed))
             await made.begin()
             for point in ("after_intent", "between_check_and_write", "after_send"):
-                await freeze(made, point)
+                await freeze(made, point, ask=point == "after_intent")
             frozen = sum(made.deaths.values())
             await made.run(kills + frozen)
             return made

@@ -16,7 +16,7 @@ import orjson
 
 from tests.faults.killer import POINTS
 from tests.journeys.test_kill import _call, _rows, _token
-from tests.world import ROOT, Sandbox, Served, Workspace
+from tests.world import ROOT, Sandbox, Served, Workspace, cli
 
 COMMAND = [sys.executable, "-P", "-c", "from tests.faults.killer import main; main()"]
 WIRE = (None, None, None, "lost_reply", "lost_request", "late_effect", "slow")
@@ -239,8 +239,8 @@ def prepared(workspace: Workspace) -> Workspace:
     return Workspace.open(workspace.root)
 
 
-async def freeze(campaign: Campaign, point: str) -> None:
-    """The owner is stopped, not killed: callers get an error, and what wakes late sends nothing."""
+async def freeze(campaign: Campaign, point: str, *, ask: bool = False) -> None:
+    """The owner is stopped, not killed: callers get an error (`ask`), and what wakes late sends nothing."""
     served = Mortal(campaign.workspace)
     campaign.number += 1
     work = campaign.prepare("value", None)
@@ -253,6 +253,10 @@ async def freeze(campaign: Campaign, point: str) -> None:
         await asyncio.sleep(0.02)
     writes = campaign.sandbox.writes(work.records[0])
     await asyncio.sleep(1.5)  # past the deadline of its intent
+    if ask:
+        said = await asyncio.to_thread(cli, "halts", cwd=campaign.workspace.root, ok=False)
+        if "the gateway does not answer" not in said or "frozen or overloaded" not in said:
+            campaign.wrong.append(f"frozen at {point}: the command line said {said}")
     os.kill(served.process.pid, signal.SIGCONT)
     await call
     await campaign.settle()
