@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from contracts.observation import Observation
 from receipts.action import Action, Status
 from receipts.controls import Trip, trip
-from receipts.handles import Minted, forget_used
+from receipts.handles import Minted, forget_used, give_back
 from receipts.sqlite import Txn
 from receipts.statement import Sealed
 
@@ -46,6 +46,8 @@ def beside(txn: Txn, end: Conclusion) -> None:
     action = end.action
     if end.minted:
         end.minted.insert(txn)
+    if end.used_handles and end.status == "not_applied":
+        give_back(txn, action.id)
     if end.used_handles and end.status in ("confirmed", "diverged"):
         forget_used(txn, action.id)
     if end.incident:

@@ -131,6 +131,11 @@ def use(txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, u
             raise _refused() from None
 
 
+def give_back(txn: Txn, action_id: str) -> None:
+    """Inside an outcome's commit: nothing changed at the destination, so its handles may be used for it once more."""
+    txn.write("DELETE FROM handle_uses WHERE action_id = ?", action_id, rows=None)
+
+
 def forget_used(txn: Txn, action_id: str) -> None:
     """Inside an outcome's commit: a value whose every destination has its use is dropped."""
     txn.write(

@@ -144,3 +144,16 @@ async def test_a_handle_goes_only_where_its_contract_says(tmp_path: Path, sandbo
         )
         assert again["action_id"] == once["action_id"]
         assert world.rows("SELECT sealed FROM handles") == [(None,)]
+
+
+async def test_a_handle_whose_use_changed_nothing_can_be_used_again(tmp_path: Path, sandbox: Sandbox, aws: Aws) -> None:
+    async with wire_to(aws.port) as wire:
+        async with gateway(aws_workspace(tmp_path / "w", sandbox, aws, wire.port), sandbox) as world:
+            made = await world.approved("create_access_key", {"user_name": "ci", "reason": REASON})
+            put = {"secret_name": "ci/deploy", "value": made["outputs"]["secret"], "reason": REASON}
+            wire.add("secretsmanager.PutSecretValue", "lost_request", times=9)
+            assert (await world.call("put_secret_value", put))["status"] == "not_applied"
+            wire.rules.clear()
+            again = await world.call("put_secret_value", put)
+            assert again["status"] == "confirmed", again
+            assert aws.works(made["outputs"]["key_id"], aws.stored())
