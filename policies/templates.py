@@ -58,7 +58,17 @@ def _limit_per_hour(action: str, role: str) -> Files:
 forbid (principal is Agent, action == Action::"{action}", resource)
 when {{ context.rate.lastHour >= 10 }};
 """
-    return policy, _denied_test(action, "at most ten an hour", "rate: {last_hour: 10}")
+    test = f"""\
+tests:
+  - name: at most ten an hour
+    action: {action}
+    agent: {{roles: [Support, Operations]}}
+    person: {{roles: [Support, Operations]}}
+    rate: {{last_hour: 10}}
+    expect: denied
+    because: [{_slug(action)}-ten-an-hour]
+"""
+    return policy, test
 
 
 TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
@@ -73,9 +83,7 @@ TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
 
 
 def write_template(name: str, action: str, role: str) -> Files:
-    """The policy and its test; raises for a template that does not exist (rates come with budgets)."""
-    if name == "limit-per-hour":
-        raise AilyusError("not_supported_yet", "`limit-per-hour` is not supported yet")
+    """The policy and its test; raises for a template that does not exist."""
     if name not in TEMPLATES:
         hint = f"one of {', '.join(TEMPLATES)}"
         raise AilyusError("bad_policy", f"there is no template `{name}`", hint=hint)
