@@ -16,11 +16,10 @@ from pydantic import JsonValue
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
-from receipts.journal import LEASE_MARGIN_MS
 from receipts.sqlite import Conflict
 from server.answers import Answer
 from server.pipeline import Pipeline
-from server.steps import died, verify_intent
+from server.steps import died
 
 SWEEP_SECONDS = 0.5
 STATE_SECONDS = 300.0
@@ -95,14 +94,9 @@ class Driver:
     async def _recover(self, action: Action) -> Answer:
         """Finish an action whose process died: in doubt is a state, and the three-way probe settles it."""
         pipeline = self._pipeline()
-        intent = pipeline.journal.open_intent(action.id)
-        if intent is None:
-            raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
-        verify_intent(pipeline.steps, intent.receipt_id, intent.action_digest)
-        wait_ms = max(0, intent.deadline_ms - pipeline.journal.store.now_ms()) + intent.settle_ms
-        fence = await pipeline.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS)
-        taken = replace(action, fence=fence)
-        return await pipeline.finish(pipeline.sent_before(taken, replace(intent, fence=fence), died(intent)))
+        intent = await pipeline.steps.take_over(action)
+        taken = replace(action, fence=intent.fence)
+        return await pipeline.finish(pipeline.sent_before(taken, intent, died(intent)))
 
     async def _run(self) -> None:
         said = time.monotonic()

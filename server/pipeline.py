@@ -30,7 +30,7 @@ from server.evidence import readings, seen
 from server.lanes import Lanes, Place
 from server.plans import Plans
 from server.requests import Part, Weighed, asked_now, counted
-from server.steps import Ended, Ready, Sent, Steps
+from server.steps import Ready, Sent, Steps
 from server.undo import Undo, undo_line
 
 log = structlog.get_logger()
@@ -160,25 +160,25 @@ class Pipeline:
         """Steps 2 to 7, for a fresh call and for one that people have decided; `finish` is 8 to 10."""
         request, under = action.request, (self.release.digest, self.journal.epoch)
         if changed := self._moved_on(request):
-            return await self._end(self.steps.denied(action, Denied(changed), changed))
+            return await self.steps.end(self.steps.denied(action, Denied(changed), changed))
         if self.journal.controls.halted(request):
             return await self._halted(action)
         # a fresh call's token was verified just now; whoever waited for people is looked up again
         caller = action.caller if action.state == "new" else self._current(action.caller)
         if caller is None:
             gone = Denied("the agent is not registered for this person any more")
-            return await self._end(self.steps.denied(action, gone))
+            return await self.steps.end(self.steps.denied(action, gone))
         action = replace(action, caller=caller)
         program, target = self.release.catalog.programs[request.contract], self.release.target(request)
         look = self.release.decider.may_observe(request, action.caller, target)
         if isinstance(look, Denied) or target is None:
-            return await self._end(
+            return await self.steps.end(
                 self.steps.denied(action, look if isinstance(look, Denied) else Denied("no connection"))
             )
         before = await self.adapter.observe(look)
         decision = self.steps.decide(action, program, target, before)
         if isinstance(decision, Denied):
-            return await self._end(self.steps.denied(action, decision))
+            return await self.steps.end(self.steps.denied(action, decision))
         if done := await self._without_sending(action, program, target, before, decision):
             return done
         permitted = await self._approved(action, program, target, before, decision)
@@ -204,13 +204,13 @@ class Pipeline:
         """Steps 6 and 7: commit the signed intent, then act."""
         sent = await self.steps.send(ready)
         if isinstance(sent, Denied):
-            return await self._end(self.steps.denied(ready.action, sent))
+            return await self.steps.end(self.steps.denied(ready.action, sent))
         return await self.finish(sent)
 
     async def finish(self, sent: Sent) -> Answer:
         """Steps 8 to 10, for an action that is out or was when its process died."""
         undo = Undo(self.steps, *self._used(sent.action))
-        return await self._end(await self.steps.finish(sent, undo.orphan))
+        return await self.steps.end(await self.steps.finish(sent, undo.orphan))
 
     def sent_before(self, action: Action, intent: Intent, execution: Execution) -> Sent:
         """An attempt of an earlier life, to be finished."""
@@ -242,7 +242,7 @@ class Pipeline:
         if not program.is_write:
             return None
         if ended := self.steps.without_sending(action, program, target, before, decision.facts, decision.record):
-            return await self._end(ended)
+            return await self.steps.end(ended)
         if not (action.caller.observe_only or action.preview):
             return None
         receipt = new_id("rcp")
@@ -278,11 +278,11 @@ class Pipeline:
             return await self._ask(action, before, decision, weighed)
         known = counted(self.release, self.journal, action, weighed)
         if known.void:
-            return await self._end(self.steps.denied(action, Denied(known.void, decision.record), known.void))
+            return await self.steps.end(self.steps.denied(action, Denied(known.void, decision.record), known.void))
         again = self.steps.decide(action, program, target, before, known.roles, known.oldest_seconds)
         if isinstance(again, Permitted):
             return again, known.approvals
-        return await self._end(self.steps.denied(action, Denied("need_missing", decision.record), "need_missing"))
+        return await self.steps.end(self.steps.denied(action, Denied("need_missing", decision.record), "need_missing"))
 
     def weighed(
         self, action: Action, program: Program, target: Target, before: Observation, required: ApprovalRequired
@@ -331,15 +331,11 @@ class Pipeline:
 
     # -- the ends ------------------------------------------------------------------------------------------------------
 
-    async def _end(self, ended: Ended) -> Answer:
-        await self.journal.commit(ended.action, [ended.work])
-        return ended.answer
-
     async def _halted(self, action: Action) -> Answer:
         """What is new is denied; what people have approved waits until the halt is lifted."""
         if action.state != "new":
             return dict(action.result or {})
-        return await self._end(self.steps.denied(action, Denied("halted"), "halted"))
+        return await self.steps.end(self.steps.denied(action, Denied("halted"), "halted"))
 
     async def _read(
         self, action: Action, program: Program, target: Target, before: Observation, permitted: Permitted
@@ -347,7 +343,7 @@ class Pipeline:
         scope = {**self.steps.base(program, action.request, target), **before.scope("before")}
         outputs = outputs_of(program, scope)
         if isinstance(outputs, Fault):
-            return await self._end(self.steps.denied(action, Denied(outputs.sentence, permitted.record)))
+            return await self.steps.end(self.steps.denied(action, Denied(outputs.sentence, permitted.record)))
         receipt = new_id("rcp")
         answer = answers.read(action, receipt, outputs, before.at_ms)
         facts: dict[str, JsonValue] = {

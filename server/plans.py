@@ -16,12 +16,12 @@ from contracts.observation import Observation
 from contracts.plan import Plan, PlanProgram, Step, Unit
 from contracts.program import Program
 from contracts.request import ActionRequest
+from contracts.target import Target
 from policies.approval import SignedApproval
 from policies.decision import Denied, Permitted
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
 from receipts.intention import Busy
-from receipts.journal import LEASE_MARGIN_MS
 from receipts.sqlite import Conflict
 from server import answers, plan_answers
 from server.answers import Answer
@@ -30,7 +30,7 @@ from server.plan_end import TRIES, Paused, PlanEnd
 from server.plan_look import Progress
 from server.plan_run import Run
 from server.requests import Weighed, counted
-from server.steps import Ended, Ready, Sent, Steps, died, verify_intent
+from server.steps import Again, Ended, Ready, Sent, Steps, died
 from server.undo import Undo
 
 ABANDONED = "the contracts or connections of the plan changed meanwhile"
@@ -60,13 +60,13 @@ class Plans(PlanEnd):
             return await self.abandon(action)
         if caller is None or isinstance(planned, Denied):
             gone = planned if isinstance(planned, Denied) else Denied("the agent is not registered any more")
-            return await self._unsent(steps.denied(action, gone, "policy_changed" if caller else None))
+            return await self._steps.end(steps.denied(action, gone, "policy_changed" if caller else None))
         action = replace(action, caller=caller)
         if action.state == "new" and any(journal.controls.halted(s) for s in planned.steps):
-            return await self._unsent(steps.denied(action, Denied("halted"), "halted"))
+            return await self._steps.end(steps.denied(action, Denied("halted"), "halted"))
         looked = await self.looks.look(action, planned)
         if isinstance(looked, Denied):
-            return await self._unsent(steps.denied(action, looked))
+            return await self._steps.end(steps.denied(action, looked))
         if action.caller.observe_only or action.preview:
             return await self.looks.preview(action, looked)
         approvals: tuple[SignedApproval, ...] = ()
@@ -79,7 +79,7 @@ class Plans(PlanEnd):
             known = counted(steps.release, journal, action, weighed)
             if known.void or not weighed.permits(steps.release, caller, known.roles, known.oldest_seconds):
                 code = known.void or "need_missing"
-                return await self._unsent(steps.denied(action, Denied(code), code))
+                return await self._steps.end(steps.denied(action, Denied(code), code))
             approvals, roles, oldest = known.approvals, known.roles, known.oldest_seconds
         health = await self._health(action, planned)
         progress = Progress(
@@ -254,7 +254,6 @@ class Plans(PlanEnd):
             if stopped := self._border(run):
                 return await self._stop(run, stopped)
             finished = await self._step(run, position, unit)
-            run.finished[position] = finished
             if not finished.confirmed:
                 return await self._failed(run, f"the step {unit.key} ended {finished.status}")
         if run.progress.stopped:
@@ -359,11 +358,17 @@ class Plans(PlanEnd):
         if unsent is not None:
             return unsent
 
-        def again(later: Action, of: Program, at: object, seen: Observation) -> Permitted | None:
-            once_more = steps.decide(later, of, target, seen, roles, oldest)
-            return once_more if isinstance(once_more, Permitted) else None
+        return Ready(action, program, target, before, decision, tuple(run.approvals), under, self._again(run))
 
-        return Ready(action, program, target, before, decision, tuple(run.approvals), under, again)
+    def _again(self, run: Run) -> Again:
+        """Directly before a further send of a step: with the approvals that the plan used."""
+
+        def again(action: Action, program: Program, target: Target, before: Observation) -> Permitted | None:
+            roles, oldest = run.progress.roles, run.progress.oldest_seconds
+            decision = self._steps.decide(action, program, target, before, roles, oldest)
+            return decision if isinstance(decision, Permitted) else None
+
+        return again
 
     def _request(self, run: Run, position: int) -> ActionRequest | Denied:
         """The step's request with what earlier steps gave."""
@@ -381,10 +386,10 @@ class Plans(PlanEnd):
         except AilyusError as error:
             return Denied(error.sentence)
 
-    def _child(self, run: Run, position: int, request: ActionRequest, prefix: str = "") -> Action:
+    def _child(self, run: Run, position: int, request: ActionRequest) -> Action:
         unit = run.planned.units[position]
         size = len(run.planned.units)
-        step = PlanStep(run.action.id, run.action.fence, position, size, f"{prefix}{unit.key}", unit.wave)
+        step = PlanStep(run.action.id, run.action.fence, position, size, unit.key, unit.wave)
         return Action(new_id("act"), request, run.action.caller, created_ms=self._steps.now(), first=True, step=step)
 
     def _kept(self, run: Run, position: int, ended: Ended) -> Finished:
@@ -414,33 +419,16 @@ class Plans(PlanEnd):
         at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
         return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
 
-    async def _unsent(self, ended: Ended) -> Answer:
-        await self._steps.journal.commit(ended.action, [ended.work])
-        return ended.answer
-
     async def _finish_open(self, run: Run, step: Action) -> None:
         """The step that was out when its process died: read back, as after a lost reply."""
-        journal = self._steps.journal
-        intent = journal.open_intent(step.id)
-        if intent is None or step.step is None:
-            raise AilyusError("store_corrupt", f"the step `{step.id}` runs without an intent")
-        verify_intent(self._steps, intent.receipt_id, intent.action_digest)
+        if step.step is None:
+            raise AilyusError("store_corrupt", f"`{step.id}` is no step of a plan")
+        intent = await self._steps.take_over(step)
         unit = run.planned.units[step.step.position]
         place = replace(step.step, fence=run.action.fence, size=len(run.planned.units), key=unit.key, wave=unit.wave)
-        wait = max(0, intent.deadline_ms - journal.store.now_ms()) + intent.settle_ms
-        fence = await journal.take(step, wait + 30_000 + LEASE_MARGIN_MS)
-        action = replace(step, fence=fence, step=place, caller=run.action.caller)
+        action = replace(step, fence=intent.fence, step=place, caller=run.action.caller)
         execution = died(intent)
-
-        def again(later: Action, of: Program, at: object, seen: Observation) -> Permitted | None:
-            target = self._steps.release.target(later.request)
-            if target is None:
-                return None
-            roles, oldest = run.progress.roles, run.progress.oldest_seconds
-            decision = self._steps.decide(later, of, target, seen, roles, oldest)
-            return decision if isinstance(decision, Permitted) else None
-
-        sent = Sent(action, replace(intent, fence=fence), intent.before, execution, (execution,), again)
+        sent = Sent(action, intent, intent.before, execution, (execution,), self._again(run))
         ended = await self._see_through(run, sent)
         if step.undoes:
             run.pending.append(ended.work)

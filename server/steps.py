@@ -24,7 +24,7 @@ from receipts.conclusion import Conclusion, Escalation
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import Intention, Limits
-from receipts.journal import Journal
+from receipts.journal import LEASE_MARGIN_MS, Journal
 from receipts.reconciliation import Reconciliation, already_so, reconcile, same
 from receipts.signing import Envelope
 from receipts.sqlite import Conflict, Work
@@ -164,9 +164,9 @@ class Steps:
         value = program.spends.value(program.scope(request.params, request.tenant, ""))
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 2**53 - 1
 
-    def resource(self, request: ActionRequest, facts: Facts) -> str:
+    def resource(self, request: ActionRequest, what: Facts | About) -> str:
         """The pseudonym by which incidents and locks know a resource."""
-        name = f"{request.connection}/{facts.resource_type}/{facts.resource_id}"
+        name = f"{request.connection}/{what.resource_type}/{what.resource_id}"
         return self.journal.notary.pseudonym(request.tenant, "incident", name)
 
     # -- ends that send nothing ----------------------------------------------------------------------------------------
@@ -212,6 +212,20 @@ class Steps:
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self.now() + self.held_ms(action.request)
         return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
+
+    async def end(self, ended: Ended) -> Answer:
+        """Commit an end by itself."""
+        await self.journal.commit(ended.action, [ended.work])
+        return ended.answer
+
+    async def take_over(self, action: Action) -> Intent:
+        """The open intent of an action whose process died, verified, under a new fence."""
+        intent = self.journal.open_intent(action.id)
+        if intent is None:
+            raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
+        verify_intent(self, intent.receipt_id, intent.action_digest)
+        wait_ms = max(0, intent.deadline_ms - self.now()) + intent.settle_ms
+        return replace(intent, fence=await self.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS))
 
     def held_ms(self, request: ActionRequest) -> int:
         """How long a no is held, in milliseconds."""
@@ -439,7 +453,7 @@ class Steps:
             ours=outcome.attribution == "ours",
             strike=doubt or lied,
             trips=self._trips(action.request) if doubt or lied else (),
-            incident=self._incident(action.request, about) if doubt else None,
+            incident=self.resource(action.request, about) if doubt and about.resource_id else None,
             escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
             minted=minted,
             used_handles=bool(program.secret_inputs),
@@ -461,12 +475,6 @@ class Steps:
     def _facts(self, sent: Sent, program: Program, target: Target | None) -> Facts | None:
         facts = establish(program, sent.action.request, target, sent.before) if target else None
         return facts if isinstance(facts, Facts) else None
-
-    def _incident(self, request: ActionRequest, about: About) -> str | None:
-        if not about.resource_id:
-            return None
-        name = f"{request.connection}/{about.resource_type}/{about.resource_id}"
-        return self.journal.notary.pseudonym(request.tenant, "incident", name)
 
     def _trips(self, request: ActionRequest) -> tuple[Trip, ...]:
         trips = []
