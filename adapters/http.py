@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import httpcore2
 from pydantic import JsonValue
@@ -17,11 +16,11 @@ from pydantic import JsonValue
 from adapters.decoding import Undecodable, decode
 from adapters.secrets import Credentials, echoes, placed
 from adapters.sigv4 import AccessKey, signed
-from contracts.dispatch import Dispatch, Gate, MayObserve
+from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_read, same_place
-from contracts.observation import Delivery, Execution, Observation, Reading, Response
+from contracts.observation import Delivery, Execution, Reading, Response
 from contracts.program import HttpProgram, Program, Read
 from contracts.target import Target
 from policies.release import Release
@@ -48,39 +47,36 @@ class _TooLarge(Exception):
 
 
 class HttpAdapter:
-    """Observes and executes over HTTP for one release."""
+    """Reads and executes over HTTP for one release."""
 
     def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int]) -> None:
         self._release = release
         self._gate = gate
         self._credentials = Credentials(root)
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._pool = httpcore2.AsyncConnectionPool(max_connections=100, keepalive_expiry=30.0)
 
     async def close(self) -> None:
         """Close pooled connections."""
         await self._pool.aclose()
 
-    async def observe(self, look: MayObserve) -> Observation:
-        """Every declared read, side by side. One that is not answered makes it no observation."""
-        release, request = self._release, look.request
-        program = release.readable(request.contract)
-        target = release.target(request)
-        started = self._now_ms()
-        if target is None:
-            return Observation({}, started, "same_channel", fault="no such connection")
-        scope = program.scope(request.params, target.tenant, target.environment)
-        reads = [self._read(read, target, scope, look.deadline_monotonic) for read in program.reads]
-        results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
-        readings: dict[str, Reading] = {}
-        for result in results:
-            if isinstance(result, Fault):
-                return Observation(readings, self._now_ms(), _channel(target), fault=result.sentence)
-            readings[result.name] = result
-        missing = any(
-            r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
-        )
-        return Observation(readings, self._now_ms(), _channel(target), missing=missing)
+    async def read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
+        """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
+        http = render_read(read, target.base_url, scope)
+        if isinstance(http, Fault):
+            return http
+        if not same_place(http.url, target.base_url):
+            return Fault("the path does not stay below the connection's base URL")
+        try:
+            headers = dict(http.headers)
+            headers |= self._credential(target, target.read, http, headers, http.body)
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                status, answer_headers, raw = await self._get(http, headers)
+        except AilyusError as error:
+            return Fault(error.sentence)
+        except (*_FAULTS, _TooLarge) as error:
+            return Fault(f"`{read.name}` could not be read: {_fault(error)}")
+        return _reading(read, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly the order's request, once. Whatever is not certain is `in_doubt`."""
@@ -88,8 +84,10 @@ class HttpAdapter:
         program = release.catalog.programs[request.contract]
         route = program.routes[dispatch.route]
         target = release.target(request)
-        started = self._now_ms()
-        http = dispatch.http
+        started = self.now_ms()
+        http = dispatch.rendered
+        if not isinstance(http, HttpRequest) or not isinstance(route, HttpProgram):
+            raise AilyusError("internal", "the order is not for HTTP")
         if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
             return self._unsent(dispatch, started, "the target instance is not the one that the order names")
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
@@ -121,7 +119,7 @@ class HttpAdapter:
             attempt=dispatch.attempt,
             delivery=delivery,
             started_ms=started,
-            ended_ms=self._now_ms(),
+            ended_ms=self.now_ms(),
             method=http.method,
             url=http.url,
             request_digest=http.digest,
@@ -136,7 +134,7 @@ class HttpAdapter:
     def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
         """The secrets of an order by their handles. They live in this process's memory only while it is sent."""
         found: dict[str, str] = {}
-        for handle, destination in dispatch.http.handles:
+        for handle, destination in dispatch.rendered.handles:
             secret = self._gate.reveal(dispatch, handle, destination)
             if secret is None:
                 raise AilyusError("bad_handle", "the handle gives no secret any more")
@@ -160,26 +158,6 @@ class HttpAdapter:
             return "no_effect"
         # INVARIANT: 401 and 403 are the target's refusal: never another route.
         return "refused" if response.status in (401, 403) else "in_doubt"
-
-    async def _read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
-        beside = self._release.beside(target, read.target)
-        if beside is None:
-            return Fault(f"no connection of kind `{read.target}` stands beside `{target.name}`")
-        http = render_read(read, beside.base_url, scope)
-        if isinstance(http, Fault):
-            return http
-        if not same_place(http.url, beside.base_url):
-            return Fault("the path does not stay below the connection's base URL")
-        try:
-            headers = dict(http.headers)
-            headers |= self._credential(beside, beside.read, http, headers, http.body)
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                status, answer_headers, raw = await self._get(http, headers)
-        except AilyusError as error:
-            return Fault(error.sentence)
-        except (*_FAULTS, _TooLarge) as error:
-            return Fault(f"`{read.name}` could not be read: {_fault(error)}")
-        return _reading(read, status, answer_headers, raw, self._now_ms())
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
@@ -224,27 +202,23 @@ class HttpAdapter:
         if secret is None:
             return {}
         if target.auth == "sigv4":
-            scope, now = (target.region, target.service), datetime.fromtimestamp(self._now_ms() / 1000, UTC)
+            scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
             return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
 
     def _unsent(self, dispatch: Dispatch, started_ms: int, fault: str) -> Execution:
-        http = dispatch.http
+        http = dispatch.rendered
         return Execution(
             dispatch.route,
             dispatch.attempt,
             "not_sent",
             started_ms,
-            self._now_ms(),
+            self.now_ms(),
             http.method,
             http.url,
             http.digest,
             fault=fault,
         )
-
-
-def _channel(target: Target) -> Literal["same_channel", "separate_credential"]:
-    return "separate_credential" if target.separate_reader else "same_channel"
 
 
 def _host(url: httpcore2.URL) -> str:

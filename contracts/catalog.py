@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from contracts.compile import compile_contract
 from contracts.contract import Contract, System
 from contracts.errors import AilyusError
+from contracts.flow import Flow
 from contracts.plan import Plan, PlanProgram, compile_plan
 from contracts.program import Program
 
@@ -56,10 +57,11 @@ def load_catalog(folder: Path) -> Catalog:
         faults.append(AilyusError("bad_contract", "a folder of contracts holds no code", field=_place(path, folder, 1)))
     systems = {path.parent: _load_system(path, folder, faults) for path in sorted(folder.rglob(_SYSTEM_FILE))}
     files = [path for path in sorted(folder.rglob("*.yaml")) if path.name != _SYSTEM_FILE]
+    flows = _load_flows([path for path in files if _begins(path, "flow")], folder, faults)
     for path in files:
-        if _is_plan(path):
+        if _begins(path, "plan") or _begins(path, "flow"):
             continue
-        program = _load_contract(path, folder, systems.get(path.parent), faults)
+        program = _load_contract(path, folder, systems.get(path.parent), flows, faults)
         if program is None:
             continue
         if program.name in programs:
@@ -67,8 +69,8 @@ def load_catalog(folder: Path) -> Catalog:
             faults.append(AilyusError("bad_contract", fault, field=_place(path, folder, 1)))
         programs[program.name] = program
     plans: dict[str, PlanProgram] = {}
-    for path in filter(_is_plan, files):
-        plan = _load_plan(path, folder, programs, faults)
+    for path in (p for p in files if _begins(p, "plan")):
+        plan = _load_plan(path, folder, programs, flows, faults)
         if plan is not None and (plan.name in programs or plan.name in plans):
             fault = f"the tool `{plan.name}` exists twice"
             faults.append(AilyusError("bad_plan", fault, field=_place(path, folder, 1)))
@@ -97,37 +99,52 @@ def _load_system(path: Path, folder: Path, faults: list[AilyusError]) -> System 
     return loaded[0] if loaded else None
 
 
-def _load_contract(path: Path, folder: Path, system: System | None, faults: list[AilyusError]) -> Program | None:
+def _load_flows(files: Sequence[Path], folder: Path, faults: list[AilyusError]) -> dict[str, Flow]:
+    flows: dict[str, Flow] = {}
+    for path in files:
+        loaded = _load(path, folder, Flow, faults)
+        if loaded is None:
+            continue
+        if loaded[0].flow in flows:
+            fault = f"the flow `{loaded[0].flow}` exists twice"
+            faults.append(AilyusError("bad_contract", fault, field=_place(path, folder, 1)))
+        flows[loaded[0].flow] = loaded[0]
+    return flows
+
+
+def _load_contract(
+    path: Path, folder: Path, system: System | None, flows: Mapping[str, Flow], faults: list[AilyusError]
+) -> Program | None:
     loaded = _load(path, folder, Contract, faults)
     if loaded is None:
         return None
     contract, node = loaded
     try:
-        return compile_contract(contract, system)
+        return compile_contract(contract, system, flows)
     except AilyusError as error:
         line = _line(node, (error.field or "").split("."))
         faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
         return None
 
 
-def _is_plan(path: Path) -> bool:
-    """A plan's file begins with the key `plan`, a contract's with `contract`."""
+def _begins(path: Path, key: str) -> bool:
+    """A plan's file begins with the key `plan`, a flow's with `flow`, a contract's with `contract`."""
     try:
         with path.open(encoding="utf-8") as file:
-            return next((line for line in file if line.strip() and line[0] not in "#-"), "").startswith("plan:")
+            return next((line for line in file if line.strip() and line[0] not in "#-"), "").startswith(f"{key}:")
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _load_plan(
-    path: Path, folder: Path, programs: Mapping[str, Program], faults: list[AilyusError]
+    path: Path, folder: Path, programs: Mapping[str, Program], flows: Mapping[str, Flow], faults: list[AilyusError]
 ) -> PlanProgram | None:
     loaded = _load(path, folder, Plan, faults)
     if loaded is None:
         return None
     plan, node = loaded
     try:
-        return compile_plan(plan, programs)
+        return compile_plan(plan, programs, flows)
     except AilyusError as error:
         line = _line(node, (error.field or "").split("."))
         faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))

@@ -21,17 +21,22 @@ from contracts.contract import (
 )
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Names, Template
+from contracts.flow import Flow, Locator
+from contracts.flow_program import FlowProgram
 from contracts.inputs import DEFAULT_MAX_LENGTH, InputSchema
 from contracts.program import (
     HANDLE_PATTERN,
     RESERVED,
     Body,
+    BrowserProgram,
     CedarAttribute,
     Check,
+    FlowRead,
     HttpProgram,
     Made,
     Program,
     Read,
+    RouteProgram,
     UndoProgram,
 )
 
@@ -88,17 +93,51 @@ def input_names(fields: Mapping[str, Input]) -> dict[str, CelType]:
     return {f"inputs.{name}": _CEL_TYPES[field.type] for name, field in fields.items()}
 
 
-def compile_contract(contract: Contract, system: System | None) -> Program:
+def compile_contract(contract: Contract, system: System | None, flows: Mapping[str, Flow] | None = None) -> Program:
     """Compile, or raise `AilyusError` whose `field` is the path of the offending key, for example `expect.0.that`."""
-    return _Compiler(contract, system).program()
+    return _Compiler(contract, system, flows or {}).program()
+
+
+_LOGIN: Mapping[str, CelType] = {"login.username": "string", "login.password": "string"}
 
 
 class Texts:
     """Compiles the texts of contracts and plans; every fault names the key that it stands at."""
 
-    def read(self, name: str, observe: Observe, target: str, names: Names) -> Read:
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        self.flows = flows
+
+    def flow(self, where: str, name: str, kind: str, target: str, names: Names) -> FlowProgram:
+        """A flow as one contract uses it, with the flow that signs in."""
+        flow = self.flows.get(name)
+        if flow is None or flow.kind != kind:
+            sentence = f"there is no flow `{name}` that is a {kind}"
+            raise AilyusError("bad_contract", sentence, hint="flows stand beside the contracts", field=where)
+        if flow.target != target:
+            raise AilyusError("bad_contract", f"the flow `{name}` is for `{flow.target}`, not `{target}`", field=where)
+        templates: dict[str, Template] = {}
+        for index, step in enumerate(flow.steps):
+            here = f"{where}: {name}.steps.{index}"
+            for path in (step.goto, step.commit.path if step.commit else None):
+                if path is not None:
+                    templates[path] = self.path(here, path, names)
+            for text in (step.is_, step.with_, step.option, *step.query.values(), *_words(step.locator)):
+                if text is not None and text not in templates:
+                    templates[text] = self.template(here, text, names)
+        for locator in (flow.declined, *flow.mask, *flow.challenge, flow.account):
+            for text in _words(locator):
+                templates[text] = self.template(f"{where}: {name}", text, names)
+        login = self.flow(where, flow.login, "login", target, Names.of(_LOGIN)) if flow.login else None
+        content = {"flow": flow.model_dump(mode="json", by_alias=True), "login": login.digest if login else None}
+        return FlowProgram(flow, digest(content), templates, login)
+
+    def read(self, name: str, observe: Observe, target: str, names: Names) -> Read | FlowRead:
         """One read of the source of truth."""
         where = f"observe.{name}"
+        if observe.browser is not None:
+            system = observe.target or target
+            flow = self.flow(f"{where}.browser", observe.browser, "read", system, names)
+            return FlowRead(name, system, flow, observe.may_be_absent)
         self.check_headers(where, observe.headers)
         return Read(
             name,
@@ -181,7 +220,8 @@ class Texts:
 
 
 class _Compiler(Texts):
-    def __init__(self, contract: Contract, system: System | None) -> None:
+    def __init__(self, contract: Contract, system: System | None, flows: Mapping[str, Flow]) -> None:
+        super().__init__(flows)
         self.contract = contract
         self.system = system
         observe = {name: self._observe(name, item) for name, item in contract.observe.items()}
@@ -228,10 +268,13 @@ class _Compiler(Texts):
         pinned = {p for p in used | set(c.shows) if p.startswith("before.")}
         proof = {p for check in expect for p in check.expression.paths()}
         probed = pinned | {"before." + p.split(".", 1)[1] for p in proof} | {f"before.{p}" for p in c.unchanged}
-        content = {
+        content: dict[str, JsonValue] = {
             "contract": c.model_dump(mode="json", by_alias=True),
             "system": self.system.model_dump(mode="json", by_alias=True) if self.system else None,
         }
+        reads = tuple(self.read(name, o, c.target, self.early) for name, o in self.observe.items())
+        if flows := {f.flow.flow: f.digest for f in flows_of(reads, routes)}:
+            content["flows"] = dict(flows)
         made = self._made(c.new_object) if c.new_object else None
         if made:
             probed |= {f"before.{made.path}"}
@@ -239,7 +282,7 @@ class _Compiler(Texts):
             contract=c,
             digest=digest(content),
             inputs=compile_inputs(c.inputs),
-            reads=tuple(self.read(name, o, c.target, self.early) for name, o in self.observe.items()),
+            reads=reads,
             resource_type=resource.type,
             resource_id=self.template("resource.id", resource.id, self.before),
             resource_label=self.template("resource.label", resource.label, self.before) if resource.label else None,
@@ -289,7 +332,11 @@ class _Compiler(Texts):
                     )
         if not program.secretive:
             return
-        if any(route.idempotency_header for route in program.routes) and program.secret_outputs:
+        if {"screenshot", "snapshot"} & set(self.contract.evidence.get("browser", ())):
+            sentence = "where a secret passes, no screenshot or snapshot is taken"
+            raise AilyusError("bad_contract", sentence, hint="leave them out of `evidence`", field="evidence")
+        keyed = any(isinstance(r, HttpProgram) and r.idempotency_header for r in program.routes)
+        if keyed and program.secret_outputs:
             raise AilyusError("bad_contract", "an idempotency key would give the secret out again", field="execute.0")
         for name, output in self.contract.outputs.items():
             formed = isinstance(output, Output) and (output.secret or output.pattern or output.enum)
@@ -302,7 +349,12 @@ class _Compiler(Texts):
     def _check_late(self, resource: Resource) -> None:
         """What arrives late may not choose the resource or what is read."""
         texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
-        for observe in self.observe.values():
+        for name, observe in self.observe.items():
+            if observe.browser is not None:
+                flow = self.flow(
+                    f"observe.{name}", observe.browser, "read", observe.target or self.contract.target, self.early
+                )
+                texts += list(flow.templates)
             texts += [observe.get or observe.post or "", *observe.query.values(), *(observe.form or {}).values()]
             texts += [str(observe.json_body), *observe.headers.values()]
         for name, field in self.contract.inputs.items():
@@ -328,10 +380,13 @@ class _Compiler(Texts):
             raise AilyusError("bad_contract", "`_system.yaml` declares no `resource`", field="resource")
         return self.system.resource
 
-    def _route(self, index: int, route: Route) -> HttpProgram:
+    def _route(self, index: int, route: Route) -> RouteProgram:
         where = f"execute.{index}"
+        if route.browser is not None:
+            flow = self.flow(f"{where}.browser", route.browser.flow, "write", self.contract.target, self.before)
+            return BrowserProgram(index, flow, route.browser.timeout)
         if route.http is None:
-            raise AilyusError("bad_contract", "a route needs `http`", field=where)
+            raise AilyusError("bad_contract", "a route needs `http` or `browser`", field=where)
         http = route.http
         headers = http.headers
         self.check_headers(where, headers)
@@ -372,7 +427,14 @@ def _source(output: str | Output) -> str:
 
 def _sources(program: Program) -> Iterable[tuple[str, str]]:
     """Every text of a contract that is evaluated, and where it stands; `execute` may hold secrets as whole values."""
+    for read in program.reads:
+        if isinstance(read, FlowRead):
+            yield from ((f"observe.{read.name}", text) for text in read.flow.templates)
     for index, route in enumerate(program.routes):
+        if isinstance(route, BrowserProgram):
+            typed = {step.with_ for step in route.flow.flow.steps if step.with_ is not None}
+            yield from (("execute" if t in typed else f"execute.{index}", t) for t in route.flow.templates)
+            continue
         yield from ((f"execute.{index}", t.source) for t in (route.path, *(t for _, t in route.query)))
         yield from (("execute", t.source) for _, t in (*route.headers, *(route.form or ())))
         yield from (("execute", t) for t in (route.body.templates if route.body else ()))
@@ -388,7 +450,23 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
     yield from (("foreign", e.text) for e in (program.foreign, program.ours, program.widens, program.spends) if e)
 
 
-def _route_expressions(route: HttpProgram) -> Iterable[Expression]:
+def flows_of(reads: Iterable[Read | FlowRead], routes: Iterable[RouteProgram]) -> Iterable[FlowProgram]:
+    """Every flow that a contract uses."""
+    yield from (read.flow for read in reads if isinstance(read, FlowRead))
+    yield from (route.flow for route in routes if isinstance(route, BrowserProgram))
+
+
+def _words(locator: Locator | None) -> Iterable[str]:
+    """The texts of a locator that may hold values."""
+    if locator is not None:
+        yield from (w for w in (locator.name, locator.label, locator.text) if w is not None)
+        yield from _words(locator.within)
+
+
+def _route_expressions(route: RouteProgram) -> Iterable[Expression]:
+    if isinstance(route, BrowserProgram):
+        yield from route.flow.expressions
+        return
     templates = [route.path, *(t for _, t in (*route.query, *route.headers, *(route.form or ())))]
     templates += [route.if_match] if route.if_match else []
     templates += route.body.templates.values() if route.body else []

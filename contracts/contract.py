@@ -17,6 +17,8 @@ from pydantic import (
 Risk = Literal["low", "medium", "high", "critical"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high", "critical")
 Kind = Literal["write", "read"]
+Way = Literal["http", "browser"]
+Evidence = Literal["before", "after", "response", "screenshot", "snapshot"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
 Cel = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -131,7 +133,7 @@ class Input(Strict):
 class Observe(Strict):
     """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
-    later = frozenset({"post", "json_body", "form", "headers", "lists"})
+    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser"})
 
     get: str | None = Field(None, pattern=r"^/")
     post: str | None = Field(None, pattern=r"^/")
@@ -143,11 +145,14 @@ class Observe(Strict):
     may_be_absent: bool = Field(False, description="404 is an answer, and its value is null")
     decode: Literal["json", "xml"] = "json"
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
+    browser: Name | None = Field(None, description="the flow that reads it from the application's pages")
 
     @model_validator(mode="after")
     def _one_method(self) -> "Observe":
-        if (self.get is None) is (self.post is None):
-            raise ValueError("name exactly one of get, post")
+        if sum(way is not None for way in (self.get, self.post, self.browser)) != 1:
+            raise ValueError("name exactly one of get, post, browser")
+        if self.browser is not None and (self.query or self.headers or self.json_body is not None or self.form):
+            raise ValueError("a flow has no query, headers or body of its own here")
         if self.get is not None and (self.json_body is not None or self.form is not None):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
@@ -223,13 +228,20 @@ class HttpRoute(Strict):
         return str(getattr(self, self.method.lower()))
 
 
+class BrowserRoute(Strict):
+    """One flow through the application's pages, and how long all of it may take."""
+
+    flow: Name
+    timeout: Duration = Field(30_000, ge=1_000, le=60_000)
+
+
 class Route(Strict):
     """One way to do it, and how to read the answer. No answer alone ever decides the outcome."""
 
     later = frozenset({"decode", "lists"})
 
     http: HttpRoute | None = None
-    browser: Annotated[JsonValue, _unsupported("the browser route")] = None
+    browser: BrowserRoute | None = None
     mcp: Annotated[JsonValue, _unsupported("an mcp adapter")] = None
     python: Annotated[JsonValue, _unsupported("a Python adapter")] = None
     ok: Cel | None = None
@@ -240,9 +252,18 @@ class Route(Strict):
 
     @model_validator(mode="after")
     def _one_way(self) -> "Route":
-        if self.http is None or self.ok is None:
-            raise ValueError("a route needs `http` and `ok`")
+        if (self.http is None) is (self.browser is None):
+            raise ValueError("a route is exactly one of http, browser")
+        if self.http is not None and self.ok is None:
+            raise ValueError("an `http` route needs `ok`")
+        if self.browser is not None and (self.ok or self.declined or self.no_effect):
+            raise ValueError("what a page says is declared in its flow")
         return self
+
+    @property
+    def way(self) -> Way:
+        """Which kind of route it is."""
+        return "http" if self.http is not None else "browser"
 
 
 class SecretTo(Strict):
@@ -314,7 +335,7 @@ class Contract(Strict):
         None, description="true of a state that only somebody else can have made: an action in doubt is then escalated"
     )
     unchanged: tuple[str, ...] = ()
-    evidence: dict[Literal["http"], tuple[Literal["before", "after", "response"], ...]] = Field(default_factory=dict)
+    evidence: dict[Way, tuple[Evidence, ...]] = Field(default_factory=dict)
     disclose: tuple[str, ...] = ()
     outputs: dict[Name, str | Output] = Field(default_factory=dict)
     escalate: str | None = None
@@ -344,9 +365,15 @@ class Contract(Strict):
         missing = [k for k in ("execute", "expect", "says", "evidence") if not getattr(self, k)]
         if missing:
             raise ValueError(f"a write needs `{missing[0]}`")
-        if not {"before", "after"} <= set(self.evidence["http"]):
-            raise ValueError("`evidence` of a route needs at least `before` and `after`")
+        self._check_evidence()
         return self
+
+    def _check_evidence(self) -> None:
+        for way in {route.way for route in self.execute}:
+            if not {"before", "after"} <= set(self.evidence.get(way, ())):
+                raise ValueError(f"`evidence` of `{way}` needs at least `before` and `after`")
+        if {"screenshot", "snapshot"} & set(self.evidence.get("http", ())):
+            raise ValueError("only a `browser` route has screenshots and snapshots")
 
 
 class System(Strict):

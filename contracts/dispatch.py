@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.http_request import HttpRequest
+from contracts.rendered import Rendered
 from contracts.request import ActionRequest
 
 
@@ -23,7 +23,7 @@ class Dispatch:
     """The one-use order to act: minted where an intent was committed, one per attempt or route.
 
     INVARIANT: names exactly the committed request (`action_digest`), its target instance, fence and deadline.
-    `http` is the rendered request whose digest the signed intent holds: nothing else can be sent with this order.
+    `rendered` is the request, or the flow, whose digest the signed intent holds: nothing else is sent with this order.
     `deadline_ms` is wall-clock (milliseconds since the epoch), `deadline_monotonic` the same moment in seconds of
     this process's monotonic clock.
     """
@@ -41,7 +41,7 @@ class Dispatch:
     deadline_monotonic: float
     idempotency_key: str
     settle_ms: int
-    http: HttpRequest
+    rendered: Rendered
 
 
 class Gate(Protocol):

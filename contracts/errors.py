@@ -69,6 +69,7 @@ CODES = MappingProxyType(
         "bad_proof": "the file is not an ailyus proof; write one with `ailyus receipt proof ID`",
         # doing
         "bad_url": "correct the base URL or the path of the route; redirects and other origins are never followed",
+        "no_browser": "install one with `ailyus doctor --fix`",
         "no_credential": "set the environment variable or file that the connection names",
     }
 )

@@ -6,13 +6,18 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "in_doubt"]
+Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "stopped", "in_doubt"]
 """How a send ended, as far as the sender can tell.
 
 `not_sent`: not one byte of the request was written. `answered`: a complete answer that the contract calls ok.
 `refused`: 401 or 403, the target's own refusal. `declined` and `no_effect`: the application said so, by the contract's
-signature. Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
+signature. `stopped`: a flow met a page that it does not know, before its commit: nothing was sent, a person must look.
+Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
 """
+
+
+Channel = Literal["same_channel", "separate_credential", "separate_system"]
+"""Who observed: the way that acted, another credential, or another system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Observation:
 
     readings: Mapping[str, Reading]
     at_ms: int
-    channel: Literal["same_channel", "separate_credential", "separate_system"]
+    channel: Channel
     fault: str | None = None
     missing: bool = False
 
@@ -76,3 +81,6 @@ class Execution:
     idempotency_key: str | None = None
     identity: str = ""
     keyed: bool = field(default=False)
+    via: str = "http"
+    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -24,8 +24,9 @@ from contracts.contract import (
 )
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
+from contracts.flow import Flow
 from contracts.inputs import InputSchema
-from contracts.program import Body, Check, Program, Read
+from contracts.program import Body, Check, FlowRead, Program, Read
 
 MAX_STEPS = 50
 MAX_ITEMS = 1000
@@ -148,7 +149,7 @@ class PlanProgram:
     digest: str
     inputs: InputSchema
     blocks: tuple[Block, ...]
-    reads: tuple[Read, ...]
+    reads: tuple[Read | FlowRead, ...]
     expect: tuple[Check, ...]
     worse: Expression | None
     risk: Risk
@@ -234,16 +235,19 @@ def _units(
         )
 
 
-def compile_plan(plan: Plan, programs: Mapping[str, Program], *, of_agent: bool = False) -> PlanProgram:
+def compile_plan(
+    plan: Plan, programs: Mapping[str, Program], flows: Mapping[str, Flow] | None = None, *, of_agent: bool = False
+) -> PlanProgram:
     """Compile, or raise `AilyusError` whose `field` is the path of the offending key, for example `steps.1.inputs`.
 
     `of_agent`: handed in by an agent, whose texts are no expressions: only `${item}` and `${steps.…}` are understood.
     """
-    return _Compiler(plan, programs, of_agent).program()
+    return _Compiler(plan, programs, flows or {}, of_agent).program()
 
 
 class _Compiler(Texts):
-    def __init__(self, plan: Plan, programs: Mapping[str, Program], of_agent: bool) -> None:
+    def __init__(self, plan: Plan, programs: Mapping[str, Program], flows: Mapping[str, Flow], of_agent: bool) -> None:
+        super().__init__(flows)
         self.plan = plan
         self.programs = programs
         self.of_agent = of_agent
@@ -266,13 +270,16 @@ class _Compiler(Texts):
         contracts = {s.contract for block in blocks for s in block.steps}
         risk = max((self.programs[name].contract.risk for name in contracts), key=RISKS.index)
         target = self.programs[blocks[0].steps[0].contract].contract.target
-        content = {"plan": plan.model_dump(mode="json", by_alias=True)}
+        content: dict[str, JsonValue] = {"plan": plan.model_dump(mode="json", by_alias=True)}
+        reads = tuple(self.read(name, o, target, self.early) for name, o in plan.observe.items())
+        if flows := {read.flow.flow.flow: read.flow.digest for read in reads if isinstance(read, FlowRead)}:
+            content["flows"] = dict(flows)
         return PlanProgram(
             plan=plan,
             digest=digest(content),
             inputs=compile_inputs(plan.inputs),
             blocks=tuple(blocks),
-            reads=tuple(self.read(name, o, target, self.early) for name, o in plan.observe.items()),
+            reads=reads,
             expect=self.checks("expect", plan.expect, self.after),
             worse=self.expression("worse", plan.worse, self.after) if plan.worse else None,
             risk=risk,

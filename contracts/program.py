@@ -12,6 +12,7 @@ from contracts.contract import (
     Output,
 )
 from contracts.expressions import Expression, Fault, Scope, Template
+from contracts.flow_program import FlowProgram
 from contracts.inputs import InputSchema
 
 REASON: Final[Mapping[str, JsonValue]] = {
@@ -63,6 +64,16 @@ class Read:
     form: tuple[tuple[str, Template], ...] | None = None
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRead:
+    """One compiled read of the application's pages."""
+
+    name: str
+    target: str
+    flow: FlowProgram
+    may_be_absent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,39 @@ class HttpProgram:
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
 
+    @property
+    def said(self) -> str:
+        """The route as approvals and receipts name it, for example `http:POST`."""
+        return f"http:{self.method}"
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for people."""
+        return self.path.source
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserProgram:
+    """One compiled browser route."""
+
+    index: int
+    flow: FlowProgram
+    timeout_ms: int
+
+    @property
+    def said(self) -> str:
+        """The route as approvals and receipts name it, for example `browser:close_ticket`."""
+        return f"browser:{self.flow.flow.flow}"
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for people."""
+        commit = next((s.commit for s in self.flow.flow.steps if s.commit), None)
+        return f"{commit.method} {commit.path}" if commit else ""
+
+
+RouteProgram = HttpProgram | BrowserProgram
+
 
 @dataclass(frozen=True, slots=True)
 class UndoProgram:
@@ -177,7 +221,7 @@ class Program:
     contract: Contract
     digest: str
     inputs: InputSchema
-    reads: tuple[Read, ...]
+    reads: tuple[Read | FlowRead, ...]
     resource_type: str
     resource_id: Template
     resource_label: Template | None
@@ -185,7 +229,7 @@ class Program:
     asked: tuple[Expression, Expression] | None
     require: tuple[Check, ...]
     says: Template | None
-    routes: tuple[HttpProgram, ...]
+    routes: tuple[RouteProgram, ...]
     expect: tuple[Check, ...]
     foreign: Expression | None
     outputs: tuple[tuple[str, Template], ...]

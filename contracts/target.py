@@ -7,6 +7,31 @@ from contracts.canonical import digest
 
 
 @dataclass(frozen=True, slots=True)
+class Ui:
+    """The account that a connection's browser signs in with, for its pages: never wider than the API principal.
+
+    `login` is a reference to `username:password`; `read_login`, if it is another, is used for reading. `origins` are
+    further origins that its pages may load from. `rights`, beside the target's own, show that it is no wider where its
+    `principal` is another.
+    """
+
+    base_url: str
+    login: str
+    principal: str
+    read_login: str = ""
+    read_principal: str = ""
+    origins: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
+    max_timeout_ms: int = 60_000
+
+    def account(self, *, reading: bool) -> tuple[str, str]:
+        """The reference of the login to use, and the account that the page must then show."""
+        if reading and self.read_login:
+            return self.read_login, self.read_principal
+        return self.login, self.principal
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A named connection. Tenant and environment come from here, never from a record.
 
@@ -36,6 +61,8 @@ class Target:
     max_in_flight: int = 0
     per_minute: int = 0
     exclusive: bool = False
+    rights: tuple[str, ...] = ()
+    ui: Ui | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +83,26 @@ class Target:
             facts |= {"auth": self.auth, "region": self.region, "service": self.service}
         if self.exclusive:
             facts["exclusive"] = True
+        if self.rights:
+            facts["rights"] = list(self.rights)
+        if self.ui is not None:
+            facts["browser"] = {
+                "baseUrl": self.ui.base_url,
+                "login": self.ui.login,
+                "principal": self.ui.principal,
+                "readLogin": self.ui.read_login,
+                "readPrincipal": self.ui.read_principal,
+                "origins": list(self.ui.origins),
+                "rights": list(self.ui.rights),
+            }
         object.__setattr__(self, "digest", digest(facts))
+
+    @property
+    def widens(self) -> bool:
+        """Could the browser's account do what the API principal may not, as far as is declared?"""
+        if self.ui is None or self.ui.principal == self.principal:
+            return False
+        return not self.ui.rights or not set(self.ui.rights) <= set(self.rights)
 
     @property
     def separate_reader(self) -> bool:

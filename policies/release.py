@@ -128,6 +128,8 @@ class Release:
         bundle = load_bundle(policies, catalog.programs, roles, environments)
         if author is not None and people.get(author) is None:
             raise AilyusError("unknown_person", f"`{author}` releases this set and is no declared person")
+        for target in targets.values():
+            _check_fallback(target, catalog.programs.values())
         content: dict[str, object] = {
             "contracts": {name: program.digest for name, program in catalog.programs.items()},
             "bundle": bundle.digest,
@@ -414,3 +416,17 @@ class Release:
         program = self.catalog.programs.get(request.contract)
         fields: Mapping[str, Input] = program.contract.inputs if program else {}
         return {name: str(request.params[name]) for name, f in fields.items() if f.index and name in request.params}
+
+
+def _check_fallback(target: Target, programs: Iterable[Program]) -> None:
+    """A fallback identity is never wider than the first route's, as far as the settings declare it."""
+    for program in programs:
+        ways = {route.way for route in program.contract.execute}
+        if program.contract.target == target.kind and ways == {"http", "browser"} and target.widens:
+            account = target.ui.principal if target.ui else ""
+            raise AilyusError(
+                "bad_settings",
+                f"`{program.name}`: the browser's account `{account}` may be wider than `{target.principal}`",
+                hint="use the same account for both, or list `rights` of the connection and of its browser",
+                field=f"connections.{target.name}.browser",
+            )

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from contracts.observation import Observation
 from receipts.action import Action, Status
-from receipts.controls import Trip, trip
+from receipts.controls import Trip, trip, trip_route
 from receipts.handles import Minted, forget_used, give_back
 from receipts.sqlite import Txn
 from receipts.statement import Sealed
@@ -34,6 +34,8 @@ class Conclusion:
     ours: bool = False
     strike: bool = False
     trips: tuple[Trip, ...] = ()
+    failed: bool = False
+    route_trip: Trip | None = None
     incident: str | None = None
     escalation: Escalation | None = None
     minted: Minted | None = None
@@ -58,6 +60,8 @@ def beside(txn: Txn, end: Conclusion) -> None:
     if end.escalation:
         escalate(txn, end.escalation, action.id)
     txn.insert("INSERT OR IGNORE INTO rechecks VALUES (?, ?, NULL)", [(action.id, due) for due in end.rechecks])
+    if end.route_trip:
+        trip_route(txn, end.route_trip)
     if end.strike:
         trip(txn, end.trips)
 

@@ -16,7 +16,7 @@ from contracts.request import ActionRequest
 from receipts.sqlite import Conflict, Store, Txn, integer
 from receipts.statement import Notary, Sealed
 
-Scope = Literal["all", "connection", "contract", "agent"]
+Scope = Literal["all", "connection", "contract", "agent", "route"]
 STREAK = 3
 """Strikes in a row, on one contract or connection, that trip the breaker."""
 BREAKER = "breaker"
@@ -25,7 +25,10 @@ _SCOPE: TypeAdapter[Scope] = TypeAdapter(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """One stop: of everything, a connection, a contract or an agent. `by` is a person, or the breaker."""
+    """One stop: of everything, a connection, a contract, an agent, or one route of a contract at a connection.
+
+    `by` is a person, or the breaker. A halted route stops nothing else: the next one is taken.
+    """
 
     id: str
     scope: Scope
@@ -37,7 +40,7 @@ class Halt:
 
     def covers(self, request: ActionRequest, undo: bool) -> bool:
         """Does it stop this request?"""
-        if undo and self.allow_undo:
+        if self.scope == "route" or (undo and self.allow_undo):
             return False
         named = {"connection": request.connection, "contract": request.contract, "agent": request.agent}
         return self.scope == "all" or named[self.scope] == self.name
@@ -85,6 +88,10 @@ class Controls:
     def halted(self, request: ActionRequest, undo: bool = False) -> Halt | None:
         """The halt that stops a request, if there is one."""
         return next((h for h in self._halts if h.covers(request, undo)), None)
+
+    def is_route_halted(self, name: str) -> bool:
+        """Is the breaker of this route open?"""
+        return any(h.scope == "route" and h.name == name for h in self._halts)
 
     def has_incident(self, resource: str) -> bool:
         """Is an unknown or diverged outcome on this resource (a pseudonym) unresolved?"""
@@ -158,6 +165,26 @@ def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
             bump(txn)
             tripped = True
     return tripped
+
+
+def trip_route(txn: Txn, candidate: Trip) -> None:
+    """Inside the commit of a failed attempt: close its route when it is the third in a row since it was last lifted.
+
+    The epoch stays: a halted route forbids nothing, it is only not chosen.
+    """
+    halt = candidate.halt
+    rows = txn.query(
+        "SELECT state FROM intents WHERE via = ?1 AND deadline_ms >"
+        " coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = 'route' AND name = ?1), 0)"
+        " AND state <> 'intent' ORDER BY deadline_ms DESC, rowid DESC LIMIT ?2",
+        halt.name,
+        STREAK,
+    )
+    live = txn.query("SELECT 1 FROM halts WHERE scope = 'route' AND name = ? AND lifted_ms IS NULL", halt.name)
+    if len(rows) == STREAK and all(r[0] == "failed" for r in rows) and not live:
+        _insert(txn, halt)
+        candidate.sealed.insert(txn)
+        txn.control_changes += 1
 
 
 def new_halt(scope: Scope, name: str, allow_undo: bool, by: str, reason: str, at_ms: int) -> Halt:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from contracts.http_request import HttpRequest
 from contracts.observation import Observation
+from contracts.rendered import Rendered
 from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action import Action
+from receipts.controls import Trip
 from receipts.sqlite import Conflict, Row, Txn, integer
 from receipts.statement import Sealed
 
@@ -36,14 +37,15 @@ class Intention:
 
     `decided_under` is the release digest and the control epoch under which it did: both must still be live. `rate` is
     what the decision counted on, None when no policy reads it. `lock` names the resource that nothing else may make
-    objects on meanwhile.
+    objects on meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route that the
+    attempt before this one took, which failed unless the application proved that it had no effect.
     """
 
     action: Action
     permitted: Permitted
     before: Observation
     sealed: Sealed
-    http: HttpRequest
+    rendered: Rendered
     approvals: Sequence[SignedApproval]
     decided_under: tuple[str, int]
     route: int
@@ -56,6 +58,9 @@ class Intention:
     spent: int = 0
     limits: Limits = Limits()
     lock: str | None = None
+    via: str = ""
+    trip: Trip | None = None
+    former_failed: bool = True
 
 
 def require_room(txn: Txn, wanted: Intention) -> None:

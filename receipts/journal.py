@@ -27,7 +27,7 @@ from receipts.action import (
     pack_request,
 )
 from receipts.conclusion import Conclusion, beside
-from receipts.controls import Controls
+from receipts.controls import Controls, trip_route
 from receipts.handles import Handles, use
 from receipts.intention import Intention, require_room
 from receipts.lookup import Lookup
@@ -188,7 +188,7 @@ class Journal(Lookup):
             deadline_monotonic=monotonic + (intention.deadline_ms - self.store.now_ms()) / 1000,
             idempotency_key=f"{action.id}-1",
             settle_ms=intention.settle_ms,
-            http=intention.http,
+            rendered=intention.rendered,
         )
 
     def _intend(self, txn: Txn, wanted: Intention) -> int:
@@ -198,7 +198,8 @@ class Journal(Lookup):
             raise Conflict
         if wanted.attempt > 1:
             txn.write(
-                "UPDATE intents SET state = 'failed' WHERE action_id = ? AND state = 'intent' AND fence = ?",
+                "UPDATE intents SET state = ? WHERE action_id = ? AND state = 'intent' AND fence = ?",
+                "failed" if wanted.former_failed else "done",
                 action.id,
                 action.fence,
             )
@@ -209,11 +210,11 @@ class Journal(Lookup):
         user = action.step.id if action.step else action.id
         for approval in wanted.approvals:
             txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
-        use(txn, request, action.step.id if action.step else None, action.id, wanted.http.handles)
+        use(txn, request, action.step.id if action.step else None, action.id, wanted.rendered.handles)
         txn.write(
             "INSERT INTO intents (action_id, step, attempt, route, fence, epoch, state, deadline_ms, settle_ms,"
-            " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms)"
-            " VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms, via)"
+            " VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             action.id,
             wanted.attempt,
             wanted.route,
@@ -223,14 +224,17 @@ class Journal(Lookup):
             wanted.settle_ms,
             request.action_digest,
             request.target_digest,
-            wanted.http.digest,
+            wanted.rendered.digest,
             pack_observation(wanted.before),
             wanted.sealed.index.id,
             request.connection,
             wanted.lock,
             txn.now_ms if wanted.limits.per_minute else 0,
+            wanted.via,
         )
         wanted.sealed.insert(txn)
+        if wanted.trip:
+            trip_route(txn, wanted.trip)
         return fence
 
     def hold_plan(self, txn: Txn, step: PlanStep, deadline_ms: int) -> None:
@@ -330,7 +334,7 @@ class Journal(Lookup):
             txn.write(
                 "UPDATE intents SET state = ?, after = ?, ours = ?"
                 " WHERE action_id = ? AND fence = ? AND state = 'intent'",
-                "escalated" if end.status == "unknown" else "done",
+                "escalated" if end.status == "unknown" else "failed" if end.failed else "done",
                 pack_observation(end.after) if end.after else None,
                 int(end.ours),
                 action.id,

@@ -14,7 +14,7 @@ from contracts.expressions import Fault, Template
 from contracts.observation import Execution, Observation
 from contracts.program import ABSENT, Made, Program, lookup
 
-Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "orphan"]
+Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
 
 
@@ -97,7 +97,7 @@ def reconcile(
     checks = checks_of(program, scope)
     met = all(c.met for c in checks)
     steady = same(program.probed, before, after)
-    if execution.delivery in ("refused", "declined", "no_effect"):
+    if execution.delivery in ("refused", "declined", "no_effect", "stopped"):
         return _proven_without_effect(execution, checks, met)
     if execution.delivery == "in_doubt":
         if program.made:
@@ -120,6 +120,8 @@ def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], me
     # INVARIANT: an attempt that proved that it had no effect is never `confirmed`.
     if met:
         return Reconciliation("contended", None, "state_only", checks, {}, "refused, yet the state is as asked for")
+    if execution.delivery == "stopped":
+        return Reconciliation("stopped", False, None, checks, {}, execution.fault or "the page is unknown")
     if execution.delivery == "no_effect":
         return Reconciliation("next_route", False, None, checks, {}, "the application proved that nothing happened")
     return Reconciliation("not_applied", False, None, checks, {}, "the target refused")

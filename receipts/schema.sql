@@ -61,10 +61,12 @@ CREATE TABLE intents (
   at_ms INTEGER NOT NULL DEFAULT 0, -- where the connection counts per minute, else 0
   after BLOB, -- the state that it left, which an undo must find unchanged
   ours INTEGER NOT NULL DEFAULT 0, -- 1: the change is tied to our request
+  via TEXT NOT NULL DEFAULT '', -- the route, where its contract has several: its breaker counts by this name
   PRIMARY KEY (action_id, step, attempt)
 ) STRICT;
 CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
 CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
+CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';
 -- INVARIANT: what names the objects it makes is in flight at most once per resource.
 CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
 
@@ -134,7 +136,7 @@ CREATE TABLE contract_versions (name TEXT NOT NULL, version INTEGER NOT NULL, di
 -- What a person or the breaker stopped. A lifted row stays, so that a streak counts only from there.
 CREATE TABLE halts (
   id TEXT PRIMARY KEY,
-  scope TEXT NOT NULL CHECK (scope IN ('all', 'connection', 'contract', 'agent')),
+  scope TEXT NOT NULL CHECK (scope IN ('all', 'connection', 'contract', 'agent', 'route')),
   name TEXT NOT NULL,
   allow_undo INTEGER NOT NULL,
   by TEXT NOT NULL,

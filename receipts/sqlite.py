@@ -27,7 +27,7 @@ from receipts.signing import Envelope, Signer
 T = TypeVar("T")
 Value = str | int | bytes | None
 Row = tuple[Value, ...]
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000

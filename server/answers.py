@@ -323,6 +323,9 @@ def concluded(
             f"You may call {tool} once more with the same arguments. "
             "If it is not_applied again, stop and hand over to a person."
         )
+        if outcome.verdict == "stopped":
+            summary = f"Nothing was sent and nothing changed: the browser stopped, since {outcome.reason}."
+            following = f"Do not call {tool} again; a person must look at the page. {hand_over}".strip()
     elif status == "diverged":
         summary = f"The record changed, but not as expected ({met} of {len(outcome.checks)} checks met)."
         following = f"Do not repair it by this or another tool; hand over to a person. {hand_over}".strip()
@@ -334,7 +337,7 @@ def concluded(
     answer["checks"] = checks_of(outcome.checks)
     if outcome.outputs:
         answer["outputs"] = dict(outcome.outputs)
-    if status in ("diverged", "unknown") and program.contract.escalate:
+    if (status in ("diverged", "unknown") or outcome.verdict == "stopped") and program.contract.escalate:
         answer["escalated_to"] = program.contract.escalate
     return answer
 

@@ -88,7 +88,7 @@ class Api:
             ("GET", "/incidents", self.incidents),
             ("GET", "/halts", self.halts),
             ("POST", "/halts", self.halt),
-            ("DELETE", "/halts/{scope}/{name}", self.unhalt),
+            ("DELETE", "/halts/{scope}/{name:path}", self.unhalt),
             ("GET", "/escalations", self.escalations),
             ("POST", "/escalations/{escalation}", self.acknowledge),
             ("GET", "/agents", self.agents),

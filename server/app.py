@@ -20,7 +20,10 @@ import uvicorn
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
+from adapters.browser import BrowserAdapter, Sessions
+from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import HttpAdapter
+from adapters.systems import Systems
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
 from policies.release import Release
@@ -54,6 +57,9 @@ class App:
         self.signer = Signer(key)
         self.store = Store(workspace.store, self.signer, workspace.settings.origin)
         self.journal = Journal(self.store, self.signer)
+        browser = workspace.settings.browser
+        self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
+        self._sessions = Sessions(self.browser)
         self.pipeline = self._pipeline_for(release)
         self._retiring: set[asyncio.Task[None]] = set()
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
@@ -66,7 +72,8 @@ class App:
         self.api = Api(lambda: self.pipeline, self.inbox, self.agents, self.aftercare, self.oncall)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
-        adapter = HttpAdapter(release, self.journal, self.workspace.root, self.store.now_ms)
+        reach = (release, self.journal, self.workspace.root, self.store.now_ms)
+        adapter = Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions))
         return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
 
     async def start(self) -> None:
@@ -92,6 +99,7 @@ class App:
         await self.driver.stop()
         await self.oncall.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
+        await self.browser.close()
         await asyncio.to_thread(self.store.close)
 
     async def _activate(self, release: Release) -> None:

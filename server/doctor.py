@@ -1,14 +1,19 @@
 """Health, one finding per layer, each failure with the exact next command."""
 
+import asyncio
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.chromium import BrowserSettings, Chromium, find_browser
 from contracts.errors import AilyusError
+from contracts.program import BrowserProgram, FlowRead
 from policies.release import Release
 from receipts.sqlite import connect
 from server.cli.owner import find_owner
+from server.provision import install_browser
 from server.settings import FILE, Workspace
 
 
@@ -41,6 +46,7 @@ def examine(folder: Path) -> list[Finding]:
         Finding("release", True, f"{count} contracts, {policies} policy files, digest {release.digest[:12]}")
     )
     findings.append(_routes(workspace, release))
+    findings.append(_browser(workspace, release))
     owner = find_owner(workspace)
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
@@ -49,6 +55,49 @@ def examine(folder: Path) -> list[Finding]:
         findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
     findings.append(Finding("witness", True, "none: the log is attested by its own operator"))
     return findings
+
+
+def repair(folder: Path, say: Callable[[str], None]) -> None:
+    """Install what is missing: a browser, unless a workspace stands here whose contracts use none."""
+    try:
+        workspace = Workspace.open(folder)
+        if _uses_pages(workspace.release()):
+            install_browser(say, workspace.settings.browser.path)
+    except AilyusError as error:
+        if error.code == "no_browser":
+            raise
+        install_browser(say)
+
+
+def _uses_pages(release: Release) -> bool:
+    return any(
+        isinstance(part, FlowRead | BrowserProgram)
+        for p in release.catalog.programs.values()
+        for part in (*p.reads, *p.routes)
+    )
+
+
+def _browser(workspace: Workspace, release: Release) -> Finding:
+    settings = workspace.settings.browser
+    found = find_browser(settings.path)
+    if not _uses_pages(release):
+        return Finding("browser", True, "no contract uses one")
+    if found is None:
+        return Finding("browser", False, "there is none", "ailyus doctor --fix")
+    try:
+        version = asyncio.run(_opened(BrowserSettings(settings.path, settings.user, settings.sandbox, settings.pages)))
+    except AilyusError as error:
+        return Finding("browser", False, error.sentence, error.hint)
+    return Finding("browser", True, f"{found} {version}, {'in its sandbox' if settings.sandbox else 'NO SANDBOX'}")
+
+
+async def _opened(settings: BrowserSettings) -> str:
+    chromium = Chromium(settings)
+    try:
+        async with chromium.context(frozenset(), None) as context:
+            return context.browser.version if context.browser else ""
+    finally:
+        await chromium.close()
 
 
 def _attention(halts: int, incidents: int, calls: int) -> Finding:

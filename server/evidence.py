@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from contracts.http_request import HttpRequest
 from contracts.observation import Execution, Observation, Reading
 from contracts.program import ABSENT, Program, lookup
+from contracts.rendered import Rendered
 
 WITHHELD = b"(withheld: a secret passed here)"
 
@@ -49,8 +50,11 @@ def kept(program: Program, observation: Observation) -> Observation:
     return replace(observation, readings=kept_readings)
 
 
-def request_evidence(http: HttpRequest) -> dict[str, bytes]:
-    """The request as it was rendered; handles stand where secrets went."""
+def request_evidence(http: Rendered) -> dict[str, bytes]:
+    """The request or the flow as it was rendered; handles stand where secrets went."""
+    if not isinstance(http, HttpRequest):
+        said = {"flow": http.program.flow.flow, "digest": http.program.digest, "pages": http.base_url}
+        return {"request": orjson.dumps(said), "request/body": orjson.dumps(http.said)}
     head = orjson.dumps({"method": http.method, "url": http.url, "headers": [list(h) for h in http.headers]})
     return {"request": head, "request/body": http.body}
 
@@ -65,7 +69,7 @@ def response_evidence(execution: Execution, secretive: bool) -> bytes:
 def attempt_of(execution: Execution, secretive: bool) -> JsonValue:
     """One attempt as it stands in an outcome."""
     response = execution.response
-    return {
+    facts: dict[str, JsonValue] = {
         "attempt": execution.attempt,
         "route": execution.route,
         "delivery": execution.delivery,
@@ -78,4 +82,8 @@ def attempt_of(execution: Execution, secretive: bool) -> JsonValue:
         "idempotencyKey": execution.idempotency_key,
         "requestId": response.request_id if response and not secretive else None,
         "identity": execution.identity,
+        "via": execution.via,
     }
+    if execution.notes:
+        facts["notes"] = list(execution.notes)
+    return facts

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.http_request import render_read
 from contracts.observation import Observation
 from contracts.plan import Unit
 from contracts.program import Body, Program, lookup
+from contracts.rendered import place_read
 from contracts.request import ActionRequest
 from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate
 from policies.display import Display, Line
@@ -366,9 +366,9 @@ class Looks:
         scope = self._steps.base(program, request, target)
         for read in program.reads:
             beside = release.beside(target, read.target)
-            http = render_read(read, beside.base_url, scope) if beside else None
-            if http is not None and not isinstance(http, Fault):
-                yield read.name, f"{http.url} {http.body.hex()}"
+            place = place_read(read, beside, scope) if beside else None
+            if place is not None:
+                yield read.name, place
 
 
 def _together(all_needs: Sequence[tuple[Need, ...]]) -> tuple[Need, ...]:

@@ -95,7 +95,7 @@ def asked_now(
     subject = subject_of(
         release,
         action,
-        routes=tuple(f"http:{r.method}" for r in program.routes),
+        routes=tuple(r.said for r in program.routes),
         resource_type=required.facts.resource_type,
         resource_id=required.facts.resource_id,
         slice_digest=required.record.slice_digest,

@@ -12,7 +12,7 @@ from contracts.catalog import load_catalog
 from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
-from contracts.target import Target
+from contracts.target import Target, Ui
 from policies.principal import People, Person
 from policies.release import Release
 
@@ -46,6 +46,28 @@ class PersonPart(_Part):
     roles: tuple[str, ...] = ()
 
 
+class UiPart(_Part):
+    """The account of a connection's browser; logins are references to `username:password`."""
+
+    base_url: str | None = None
+    login: str
+    principal: str
+    read_login: str = ""
+    read_principal: str = ""
+    origins: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
+    max_timeout: Duration = 60_000
+
+
+class BrowserPart(_Part):
+    """The browser of the gateway: which one, as which user of the operating system, how many pages at once."""
+
+    path: str | None = None
+    user: str | None = None
+    sandbox: bool = True
+    pages: int = Field(4, ge=1, le=32)
+
+
 class ConnectionPart(_Part):
     """One connection to one system. `read` and `write` are references: `env:NAME`, `file:PATH` or `none`."""
 
@@ -68,6 +90,8 @@ class ConnectionPart(_Part):
     max_in_flight: int = Field(0, ge=0, le=1000)
     per_minute: int = Field(0, ge=0, le=100_000)
     exclusive: bool = False
+    rights: tuple[str, ...] = ()
+    browser: UiPart | None = None
 
 
 class EscalationPart(_Part):
@@ -90,6 +114,7 @@ class Settings(BaseSettings):
     environments: tuple[str, ...] = ("prod",)
     server: ServerPart = ServerPart()
     sandbox: SandboxPart | None = None
+    browser: BrowserPart = BrowserPart()
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
     escalations: dict[str, EscalationPart] = Field(default_factory=dict)
@@ -130,12 +155,17 @@ class Workspace:
             where = ".".join(str(part) for part in first["loc"])
             raise AilyusError("bad_settings", f"`{where}`: {first['msg'].lower()}", field=FILE) from None
         for name, connection in settings.connections.items():
+            ui = connection.browser
             try:
-                check_base_url(connection.base_url)
+                for url in (connection.base_url, *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
+                    check_base_url(url)
             except AilyusError as error:
                 raise AilyusError(
                     error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}"
                 ) from None
+        if not settings.browser.sandbox and not settings.development:
+            hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
+            raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
         return cls(folder, settings)
 
     @property
@@ -185,6 +215,8 @@ class Workspace:
                 max_in_flight=c.max_in_flight,
                 per_minute=c.per_minute,
                 exclusive=c.exclusive,
+                rights=c.rights,
+                ui=_ui(c),
             )
             for name, c in self.settings.connections.items()
         }
@@ -213,3 +245,19 @@ class Workspace:
             governed=author is not None and not dev,
             change_freeze=settings.change_freeze,
         )
+
+
+def _ui(connection: ConnectionPart) -> Ui | None:
+    part = connection.browser
+    if part is None:
+        return None
+    return Ui(
+        base_url=part.base_url or connection.base_url,
+        login=part.login,
+        principal=part.principal,
+        read_login=part.read_login,
+        read_principal=part.read_principal or part.principal,
+        origins=part.origins,
+        rights=part.rights,
+        max_timeout_ms=part.max_timeout,
+    )

@@ -8,12 +8,13 @@ import orjson
 from pydantic import JsonValue
 
 from adapters.adapter import Adapter
+from adapters.systems import channel_of
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.http_request import HttpRequest, render_route
 from contracts.observation import Execution, Observation
-from contracts.program import Program
+from contracts.program import FlowRead, Program
+from contracts.rendered import Rendered, render
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.approval import SignedApproval
@@ -33,6 +34,7 @@ from server import answers
 from server.answers import Answer
 from server.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
 from server.lanes import Lanes
+from server.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
 
 MAX_ATTEMPTS = 3
 NOTHING_AHEAD = Rate()
@@ -43,6 +45,7 @@ _ENDED: Mapping[str, Status] = {
     "contended": "unknown",
     "orphan": "unknown",
     "again": "not_applied",
+    "stopped": "not_applied",
     "next_route": "not_applied",
 }
 Again = Callable[[Action, Program, Target, Observation], Permitted | None]
@@ -74,6 +77,7 @@ class Sent:
     attempts: tuple[Execution, ...]
     again: Again
     facts: Facts | None = None
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class Steps:
         self.adapter = adapter
         self.current = current
         self.lanes = lanes
+        self.routes = Routes(journal)
 
     # -- looking and deciding ------------------------------------------------------------------------------------------
 
@@ -240,14 +245,21 @@ class Steps:
         ready: Ready,
         earlier: Sequence[Work[None]] = (),
         attempts: tuple[Execution, ...] = (),
-        route: int = 0,
+        route: int | None = None,
     ) -> Sent | Denied:
-        """Commit the signed intent; out of that commit comes the one-use order to act; act. Raises `Conflict`."""
+        """Commit the signed intent; out of that commit comes the one-use order to act; act. Raises `Conflict`.
+
+        By the first route whose breaker is closed, unless one is named.
+        """
         action = ready.action
-        http = self._rendered(ready, route)
-        if isinstance(http, Fault):
-            return Denied(f"the request cannot be built: {http.sentence}", ready.permitted.record)
-        intention = self._intention(ready, http, attempts[-1].attempt + 1 if attempts else 1, route)
+        choice = self.routes.choose(action.request, ready.program, ready.target, route or 0)
+        if choice.route is None:
+            return Denied("no route is open", ready.permitted.record)
+        route = choice.route
+        rendered = self._rendered(ready, route)
+        if isinstance(rendered, Fault):
+            return Denied(f"the request cannot be built: {rendered.sentence}", ready.permitted.record)
+        intention = self._intention(ready, rendered, attempts, choice)
         dispatch = await self.journal.intend(intention, earlier)
         execution = await self.adapter.execute(dispatch)
         running = replace(action, state="running", fence=dispatch.fence)
@@ -265,12 +277,22 @@ class Steps:
             intention.sealed.index.id,
         )
         return Sent(
-            running, intent, ready.before, execution, (*attempts, execution), ready.again, ready.permitted.facts
+            running,
+            intent,
+            ready.before,
+            execution,
+            (*attempts, execution),
+            ready.again,
+            ready.permitted.facts,
+            choice.skipped,
         )
 
-    def _intention(self, ready: Ready, http: HttpRequest, attempt: int, route: int) -> Intention:
+    def _intention(
+        self, ready: Ready, rendered: Rendered, attempts: tuple[Execution, ...], choice: Choice
+    ) -> Intention:
         action, program, target, permitted = ready.action, ready.program, ready.target, ready.permitted
-        timeout = min(program.routes[route].timeout_ms, target.max_timeout_ms)
+        attempt, route = attempts[-1].attempt + 1 if attempts else 1, choice.route or 0
+        timeout = timeout_of(program.routes[route], target)
         settle = min(program.contract.settle, target.max_settle_ms)
         now, receipt = self.now(), new_id("rcp")
         facts: dict[str, JsonValue] = {
@@ -280,16 +302,17 @@ class Steps:
             "calledMs": action.created_ms,
             "attempt": attempt,
             "route": route,
+            "via": program.routes[route].said,
             "deadlineMs": now + timeout,
             "settleMs": settle,
-            "requestDigest": http.digest,
+            "requestDigest": rendered.digest,
             "actionDigest": action.request.action_digest,
             "epoch": ready.under[1],
             "fence": action.fence + 1,
         }
-        facts |= _of_plan(action)
+        facts |= _of_plan(action) | choice.facts
         before = kept(program, ready.before)
-        evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(http)
+        evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(rendered)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
         if action.request.reason:
             evidence["reason"] = action.request.reason.encode()
@@ -303,7 +326,7 @@ class Steps:
             permitted=permitted,
             before=before,
             sealed=sealed,
-            http=http,
+            rendered=rendered,
             approvals=ready.approvals,
             decided_under=ready.under,
             route=route,
@@ -316,9 +339,12 @@ class Steps:
             spent=permitted.circumstances.spends if permitted.circumstances else 0,
             limits=Limits(target.max_in_flight, target.per_minute),
             lock=self.resource(action.request, permitted.facts) if program.made else None,
+            via=self.routes.name(action.request, program, route),
+            trip=self.routes.trip(action.request, program, attempts[-1].route) if attempts else None,
+            former_failed=not attempts or attempts[-1].delivery != "no_effect",
         )
 
-    def _rendered(self, ready: Ready, route: int) -> HttpRequest | Fault:
+    def _rendered(self, ready: Ready, route: int) -> Rendered | Fault:
         action, program, target = ready.action, ready.program, ready.target
         request = action.request
         scope = {**self.base(program, request, target), **ready.before.scope("before")}
@@ -327,7 +353,7 @@ class Steps:
             for name in sorted(program.secret_inputs)
             if name in request.params
         )
-        return render_route(program.routes[route], target.base_url, scope, program.absent(request.params), handles)
+        return render(program.routes[route], target, scope, program.absent(request.params), handles)
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
@@ -359,12 +385,12 @@ class Steps:
             return Observation(
                 {}, self.now(), "same_channel", fault="the connection is not the one that was written to"
             )
-        final = execution.delivery in ("refused", "declined", "no_effect")
+        final = execution.delivery in ("refused", "declined", "no_effect", "stopped")
         base = self.base(program, sent.action.request, target)
-        pause = 0.05
+        pause, seconds = 0.05, 30.0 if any(isinstance(read, FlowRead) for read in program.reads) else 10.0
         while True:
             late = self.now() >= end
-            after = await self.adapter.observe(self.journal.may_observe(intent, sent.action, 10.0))
+            after = await self.adapter.observe(self.journal.may_observe(intent, sent.action, seconds))
             if late or final:
                 return after
             if reconcile(program, base, sent.before, execution, after).verdict == "confirmed":
@@ -376,10 +402,10 @@ class Steps:
         self, sent: Sent, program: Program, target: Target | None, outcome: Reconciliation
     ) -> Sent | None:
         """Another attempt or route, where provably safe: a new look, decision, intent and fence."""
-        route = sent.intent.route + (outcome.verdict == "next_route")
-        if outcome.verdict not in ("again", "next_route") or route >= len(program.routes) or target is None:
+        if outcome.verdict not in ("again", "next_route") or target is None or sent.intent.attempt >= MAX_ATTEMPTS:
             return None
-        if sent.intent.attempt >= MAX_ATTEMPTS:
+        route = self.routes.after(sent.action.request, program, target, sent.execution, outcome.verdict)
+        if route is None:
             return None
         await asyncio.sleep((sent.execution.retry_after_ms or 100 * 2**sent.intent.attempt) / 1000)
         under = (self.release.digest, self.journal.epoch)
@@ -430,18 +456,21 @@ class Steps:
             "checks": [{"that": c.that, "met": c.met} for c in outcome.checks],
             "after": seen(after) if sent.execution.delivery != "not_sent" else {},
             "attribution": outcome.attribution,
-            "observer": after.channel,
+            "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
             "reason": outcome.reason,
             "escalatedTo": escalated,
             "limits": list(LIMITS),
         }
-        facts |= _of_plan(action)
+        facts |= _of_plan(action) | skipped_facts(sent.skipped)
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
         evidence["response"] = response_evidence(execution, program.secretive)
         evidence["outputs"] = orjson.dumps(dict(outcome.outputs))
+        for attempt in sent.attempts:
+            evidence |= {f"page/{attempt.attempt}/{name}": data for name, data in attempt.evidence.items()}
         about = self.about(action, sent.facts or self._facts(sent, program, target))
         sealed = self.seal("outcome", receipt, about, status, outcome.changed, facts, evidence)
         doubt = status in ("diverged", "unknown")
+        failed = outcome.verdict in ("again", "next_route", "stopped") and execution.delivery != "no_effect"
         lied = status == "not_applied" and execution.delivery == "answered"
         conclusion = Conclusion(
             action=action,
@@ -451,8 +480,10 @@ class Steps:
             held_until_ms=0 if status == "not_applied" else self.now() + program.contract.repeat_window,
             after=after if status == "confirmed" and action.step else None,
             ours=outcome.attribution == "ours",
-            strike=doubt or lied,
-            trips=self._trips(action.request) if doubt or lied else (),
+            strike=doubt or lied or outcome.verdict == "stopped",
+            trips=self._trips(action.request) if doubt or lied or outcome.verdict == "stopped" else (),
+            failed=failed,
+            route_trip=self.routes.trip(action.request, program, execution.route) if failed else None,
             incident=self.resource(action.request, about) if doubt and about.resource_id else None,
             escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
             minted=minted,

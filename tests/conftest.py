@@ -1,11 +1,15 @@
 """Fixtures: the sandbox process (one for all), and a world for each test that wants one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.world import Sandbox, World, add_records, gateway, make_workspace
+from adapters.chromium import BrowserSettings, Chromium, find_browser
+from contracts.errors import AilyusError
+from tests.helpdesk.desk import Desk, Site, desk_of
+from tests.world import Sandbox, World, add_records, cli, gateway, make_workspace
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +35,45 @@ async def world(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
 async def records(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
     """A world with a plain REST store beside the twins."""
     async with gateway(add_records(tmp_path / "w", sandbox), sandbox) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser_part(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The [browser] part of the settings: there is one, and it keeps its sandbox where this machine allows that."""
+    if find_browser() is None:
+        cli("doctor", "--fix", cwd=tmp_path_factory.mktemp("doctor"), ok=None)
+    if find_browser() is None:
+        pytest.fail("there is no browser, and none could be installed: run `ailyus doctor --fix`", pytrace=False)
+
+    async def starts(settings: BrowserSettings) -> bool:
+        chromium = Chromium(settings)
+        try:
+            async with chromium.context(frozenset(), None):
+                return True
+        except AilyusError:
+            return False
+        finally:
+            await chromium.close()
+
+    return "" if asyncio.run(starts(BrowserSettings())) else "\n[browser]\nsandbox = false\n"
+
+
+@pytest.fixture(scope="session")
+def site_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("site"))
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def site(site_process: Site) -> Site:
+    site_process.reset()
+    return site_process
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str) -> AsyncIterator[Desk]:
+    """A world with a third party's web application in it, whose API may be spoilt."""
+    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part) as running:
         yield running

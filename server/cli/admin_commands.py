@@ -93,13 +93,13 @@ def show_contract(
     lines = [f"{c.contract}@{c.version}: {c.summary}", f"risk {c.risk}, {c.kind}, target {c.target}", "parameters:"]
     lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in program.inputs.fields.items()]
     lines += [f"required before: {check.sentence}" for check in program.require]
-    lines += [f"sent by: {r.method} {r.path.source}" for r in program.routes]
+    lines += [f"sent by: {r.said} {r.place}" for r in program.routes]
     lines += [f"confirmed only if read back, and not: {check.sentence}" for check in program.expect]
     if program.is_write:
         lines.append(
             f"in doubt: probed after the deadline + {c.settle / 1000:g} s ({c.detect}); else escalated to {c.escalate}"
         )
-        lines.append(f"evidence kept: {', '.join(c.evidence['http'])}")
+        lines += [f"evidence kept ({way}): {', '.join(kinds)}" for way, kinds in c.evidence.items()]
         lines.append(f"undone by: {program.undo.contract if program.undo else 'nothing'}")
     show(format, c.model_dump(mode="json", by_alias=True, exclude_none=True), lines)
 

@@ -78,7 +78,7 @@ def acknowledge(
 
 
 def _scope(scope: str) -> str:
-    if scope not in ("all", "connection", "contract", "agent"):
+    if scope not in ("all", "connection", "contract", "agent", "route"):
         hint = "all, connection NAME, contract NAME or agent NAME"
         raise AilyusError("bad_settings", f"`{scope}` cannot be halted", hint=hint)
     return scope

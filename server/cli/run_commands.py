@@ -162,16 +162,16 @@ def connect(
 
 def doctor(
     workspace: WorkspaceOption = ".",
-    fix: Annotated[
-        bool, typer.Option(help="Install what is missing (the browser comes with the browser route).")
-    ] = False,
+    fix: Annotated[bool, typer.Option(help="Install what is missing: a browser, where contracts use one.")] = False,
     format: FormatOption = Format.text,
 ) -> None:
     """One line per layer; on failure, the exact next command."""
-    from server.doctor import examine
+    from server.doctor import examine, repair
 
-    del fix  # nothing that can be installed is needed yet
-    findings = examine(Path(workspace).resolve())
+    folder = Path(workspace).resolve()
+    if fix:
+        repair(folder, partial(typer.echo, err=True))
+    findings = examine(folder)
     show(
         format,
         [{"layer": f.layer, "ok": f.ok, "says": f.says, "next": f.next} for f in findings],

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.browser import BrowserAdapter, Sessions
+from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import MAX_ANSWER, HttpAdapter
+from adapters.systems import Systems
 from adapters.secrets import Credentials
 from contracts.catalog import load_catalog
 from contracts.dispatch import Dispatch, MayObserve
@@ -103,6 +106,15 @@ async def execute(release: Release, gate: object = None, seconds: float = 1.0) -
         return await adapter.execute(dispatch)
     finally:
         await adapter.close()
+
+
+def systems(release: Release) -> Systems:
+    reach = (release, Open(), Path("/"), lambda: 0)
+    return Systems(
+        release,
+        HttpAdapter(*reach),
+        BrowserAdapter(*reach, Sessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
+    )
 
 
 def answer(status: int, body: bytes = b"{}", extra: bytes = b"") -> object:
@@ -220,7 +232,7 @@ async def test_a_packed_answer_is_read() -> None:
 async def test_a_look_that_is_no_look(handle: object, words: str) -> None:
     async with raw_server(handle) as (port, _):
         release = release_for(port)
-        adapter = HttpAdapter(release, Open(), Path("/"), lambda: 0)
+        adapter = systems(release)
         seen = await adapter.observe(MayObserve(request_for(release), time.monotonic() + 1))
         await adapter.close()
         assert not seen.ok
@@ -240,7 +252,7 @@ async def test_a_read_is_tried_again_on_a_dead_connection() -> None:
 
     async with raw_server(once_dead) as (port, _):
         release = release_for(port)
-        adapter = HttpAdapter(release, Open(), Path("/"), lambda: 0)
+        adapter = systems(release)
         seen = await adapter.observe(MayObserve(request_for(release), time.monotonic() + 1))
         await adapter.close()
         assert seen.ok

@@ -22,7 +22,7 @@ BAD = {
     "dots_in_path": (GOOD.replace("/lifecycle/unlock", "/../unlock"), "bad_contract", "one whole segment"),
     "unknown_keyword": (GOOD.replace("pattern:", "patern:"), "bad_contract", "patern"),
     "no_finder": (GOOD.replace("from: find_user", "from: find_nobody"), "bad_contract", "no read"),
-    "browser": (GOOD.replace("  - http:", "  - browser: {flow: x}\n    http:"), "not_supported_yet", "browser"),
+    "browser": (GOOD.replace("  - http:", "  - browser: {flow: x}\n    http:"), "bad_contract", "exactly one of http, browser"),
     "undo": (GOOD.replace("undo: none", "undo: {contract: lock_user}"), "bad_contract", "no action of this catalog"),
     "undo_word": (GOOD.replace("undo: none", "undo: lock_user"), "bad_contract", "undo"),
     "secret": (GOOD.replace("description: \"Okta user id.\"", "description: x, secret: true"), "not_supported_yet", "secret"),
@@ -83,7 +83,7 @@ def test_code_in_a_folder_of_contracts_is_refused(tmp_path: Path) -> None:
 
 def test_the_library_holds_together() -> None:
     catalog = load_catalog(LIBRARY)
-    assert len(catalog.programs) == 40
+    assert len(catalog.programs) == 47
     assert len(catalog.plans) == 7
     assert catalog.warnings == ()
     for program in catalog.programs.values():

@@ -58,7 +58,7 @@ GUARDS = [
     Guard("place of a credential", "adapters/http.py", "or not same_place(http.url, target.base_url):", "or False:", "tests/adapters/test_http.py::test_another_target_instance_sends_nothing"),
     Guard("three-way probe", "receipts/reconciliation.py", 'if steady and (detect == "state" or execution.keyed):', 'if detect == "state" or execution.keyed:', "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("evidence", "receipts/reconciliation.py", "if not after.ok or not before.ok:", "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
-    Guard("no effect is never confirmed", "receipts/reconciliation.py", 'if execution.delivery in ("refused", "declined", "no_effect"):', "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
+    Guard("no effect is never confirmed", "receipts/reconciliation.py", 'if execution.delivery in ("refused", "declined", "no_effect", "stopped"):', "if False:", "tests/receipts/test_reconciliation.py::test_verdicts"),
     Guard("missing outputs", "receipts/reconciliation.py", "    if isinstance(outputs, Fault):\n        return Recon", "    if isinstance(outputs, Fault):\n        outputs = {}\n    if False:\n        return Recon", "tests/receipts/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),
     Guard("undo only what is as we left it", "server/undo.py", 'return None if same(program.probed, own, now) else', "return None if True else", "tests/plans/test_run_plan.py::test_what_somebody_else_changed_meanwhile_stays"),
     Guard("undo only what is ours", "server/plan_end.py", "or not journal.is_ours(finished.action_id)", "", "tests/plans/test_undo.py::test_what_is_not_certainly_ours_stays"),

@@ -1,0 +1,337 @@
+"""The browser: flows carried out in pages, with an account of its own, and honest about what was sent."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import JsonValue
+
+from adapters.chromium import Chromium
+from adapters.secrets import Credentials
+from contracts.dispatch import Dispatch, Gate
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.flow import Locator
+from contracts.flow_program import FlowProgram, FlowRequest, render_flow
+from contracts.observation import Delivery, Execution, Reading, Response
+from contracts.program import BrowserProgram, FlowRead
+from contracts.target import Target, Ui
+from policies.release import Release
+
+if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
+    from playwright.async_api import StorageState
+
+    from adapters.visit import Look, Visit
+
+_LAST_LOOK_SECONDS = 1.5
+"""What a visit leaves of its time for a picture of the page that it does not know."""
+_PATIENT_SECONDS = 60.0
+"""How long a sign-in that failed is not tried again: applications lock accounts."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is kept of one account at one connection: cookies in memory, never on disk."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    state: "StorageState | None" = None
+    failed: str = ""
+    failed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What became of one visit."""
+
+    delivery: Delivery
+    reads: Mapping[str, JsonValue]
+    status: int | None
+    fault: str | None
+    absent: bool
+    evidence: Mapping[str, bytes]
+    notes: tuple[str, ...]
+
+
+class Sessions:
+    """Signed-in sessions by connection and account. One sign-in at a time each."""
+
+    def __init__(self, browser: Chromium) -> None:
+        self.browser = browser
+        self._known: dict[tuple[str, str], _Session] = {}
+
+    def of(self, target: Target, login: str) -> _Session:
+        """The session of one account at one target instance."""
+        return self._known.setdefault((target.digest, login), _Session())
+
+
+class BrowserAdapter:
+    """Reads and executes through pages for one release. The browser and its sessions outlive the release."""
+
+    def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: Sessions) -> None:
+        self._release = release
+        self._gate = gate
+        self._credentials = Credentials(root)
+        self._now_ms = now_ms
+        self._sessions = sessions
+
+    async def read(
+        self, read: FlowRead, target: Target, scope: Mapping[str, object], deadline: float
+    ) -> Reading | Fault:
+        """What one read flow sees, in a context and a page of its own."""
+        if target.ui is None:
+            return Fault(f"the connection `{target.name}` has no account for the browser")
+        flow = render_flow(read.flow, target.ui.base_url, scope)
+        if isinstance(flow, Fault):
+            return flow
+        seen = await self._seen(_Visiting(flow, target, target.ui, deadline, reading=True))
+        if seen.absent:
+            return Reading(read.name, 404, None, b"null", self._now_ms())
+        if seen.delivery != "answered":
+            return Fault(f"`{read.name}` could not be read: {seen.fault}")
+        return Reading(read.name, 200, dict(seen.reads), orjson.dumps(seen.reads), self._now_ms())
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Carry out the order's flow, once. Whatever is not certain after the commit left is `in_doubt`."""
+        started, flow = self._now_ms(), dispatch.rendered
+        program = self._release.catalog.programs[dispatch.request.contract]
+        route, target = program.routes[dispatch.route], self._release.target(dispatch.request)
+        if not isinstance(route, BrowserProgram) or not isinstance(flow, FlowRequest):
+            return _execution(dispatch, started, started, "", _unsent("the order is not for a browser"))
+        same = target is not None and target.digest == dispatch.target_digest
+        if target is None or target.ui is None or not same or flow.base_url != target.ui.base_url.rstrip("/"):
+            fault = "the target instance is not the one that the order names"
+            return _execution(dispatch, started, self._now_ms(), "", _unsent(fault))
+        try:
+            secrets = self._revealed(dispatch)
+        except AilyusError as error:
+            return _execution(dispatch, started, self._now_ms(), target.ui.principal, _unsent(error.sentence))
+        kinds = frozenset(program.contract.evidence.get("browser", ())) if not program.secretive else frozenset[str]()
+        visiting = _Visiting(
+            flow,
+            target,
+            target.ui,
+            dispatch.deadline_monotonic,
+            # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
+            enter=lambda: self._gate.enter(dispatch),
+            secrets=secrets,
+            kinds=kinds,
+        )
+        seen = await self._seen(visiting)
+        if seen.delivery == "answered" and "screenshot" in kinds and "after.png" not in seen.evidence:
+            seen = _Seen("in_doubt", seen.reads, None, "the evidence is missing", False, seen.evidence, seen.notes)
+        return _execution(dispatch, started, self._now_ms(), target.ui.principal, seen)
+
+    def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
+        """The secrets of an order by their handles. They live in this process's memory only while it is typed."""
+        found: dict[str, str] = {}
+        for handle, destination in dispatch.rendered.handles:
+            secret = self._gate.reveal(dispatch, handle, destination)
+            if secret is None:
+                raise AilyusError("bad_handle", "the handle gives no secret any more")
+            found[handle] = secret
+        return found
+
+    # -- one visit -----------------------------------------------------------------------------------------------------
+
+    async def _seen(self, visiting: "_Visiting") -> _Seen:
+        """Visit, and once more after a new sign-in if the session had run out before anything was sent."""
+        try:
+            for renew in (False, True):
+                state = await self._signed_in(visiting, renew=renew)
+                seen = await self._visit(visiting, state)
+                if seen is not None:
+                    return seen
+            return _stopped("the application signs the account out at once")
+        except AilyusError as error:  # no browser, no credential, a sign-in that a person must see to
+            return _stopped(error.sentence)
+
+    async def _visit(self, visiting: "_Visiting", state: "StorageState | None") -> _Seen | None:
+        """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
+        from playwright.async_api import Error
+
+        from adapters.visit import Absent, Halt, SignedOut, Visit
+
+        visit: Visit | None = None
+        pictures: dict[str, bytes] = {}
+        delivery: Delivery = "answered"
+        fault: str | None = None
+        absent = False
+        flow = visiting.flow.program.flow
+        look = _look(visiting.kinds, visiting.masks(), pictures)
+        try:
+            async with self._sessions.browser.context(visiting.urls, state) as context:
+                try:
+                    async with asyncio.timeout(visiting.left() - _LAST_LOOK_SECONDS):
+                        login = visiting.flow.program.login
+                        visit = await Visit.of(
+                            context,
+                            visiting.ui.base_url,
+                            visiting.deadline - _LAST_LOOK_SECONDS,
+                            flow.patience,
+                            sign_in=login.flow.steps[0].goto if login else None,
+                            enter=visiting.enter,
+                            secrets=visiting.secrets,
+                        )
+                        await visit.follow(visiting.flow.steps, look)
+                    await look("after", visit)
+                except Halt as halt:
+                    delivery, fault = halt.delivery, halt.sentence
+                    if visit is not None and await _says_no(visit, flow.declined):
+                        delivery = "declined"
+                except SignedOut:
+                    if visit is None or not visit.submitted:
+                        return None
+                    delivery, fault = "in_doubt", "the application asked for a sign-in instead of an answer"
+                except Absent:
+                    absent = visit is not None and not visit.submitted
+                    delivery, fault = ("stopped" if absent else "in_doubt"), "there is no such page"
+                except TimeoutError:
+                    sent = visit is not None and visit.submitted
+                    delivery, fault = ("in_doubt" if sent else "stopped"), "the page did not settle in time"
+                if delivery != "answered" and visit is not None:
+                    await look("stopped", visit)
+        except Error:  # the page or the browser died: what had left by then is in doubt, else nothing was sent
+            sent = visit is not None and visit.submitted
+            delivery, fault = ("in_doubt" if sent else "not_sent"), "the browser died"
+        reads = visit.reads if visit is not None else {}
+        notes = tuple(dict.fromkeys(visit.notes)) if visit is not None else ()
+        status = visit.status if visit is not None else None
+        return _Seen(delivery, dict(reads), status, fault, absent, pictures, notes)
+
+    # -- signing in ----------------------------------------------------------------------------------------------------
+
+    async def _signed_in(self, visiting: "_Visiting", *, renew: bool) -> "StorageState | None":
+        """The stored session of the account, or a new one. Raises `AilyusError` when a person must see to it."""
+        program = visiting.flow.program.login
+        if program is None:
+            return None
+        reference, principal = visiting.ui.account(reading=visiting.reading)
+        session = self._sessions.of(visiting.target, reference)
+        stale = session.state
+        async with session.lock:
+            if session.state is not None and not (renew and session.state is stale):
+                return session.state
+            if session.failed and time.monotonic() - session.failed_at < _PATIENT_SECONDS:
+                raise AilyusError("no_credential", session.failed)
+            session.state = None
+            fault = await self._sign_in(visiting, program, reference, principal, session)
+            if fault is not None:
+                session.failed, session.failed_at = fault, time.monotonic()
+                raise AilyusError("no_credential", fault)
+            session.failed = ""
+            return session.state
+
+    async def _sign_in(
+        self, visiting: "_Visiting", program: FlowProgram, reference: str, principal: str, session: _Session
+    ) -> str | None:
+        """Sign in, in a context of its own; the reason why not, or None. No picture is ever taken here."""
+        from playwright.async_api import Error
+
+        from adapters.visit import Absent, Halt, Visit
+
+        username, _, password = (self._credentials.value(reference) or "").partition(":")
+        steps = program.filled({"login.username": username, "login.password": password})
+        if isinstance(steps, Fault) or not username or not password:
+            return f"there is no `username:password` at `{reference}`"
+        flow = program.flow
+        try:
+            async with (
+                self._sessions.browser.context(visiting.urls, None) as context,
+                asyncio.timeout(visiting.left() - _LAST_LOOK_SECONDS),
+            ):
+                visit = await Visit.of(context, visiting.ui.base_url, visiting.deadline, flow.patience)
+                try:
+                    await visit.follow(steps)
+                    shown = await visit.account(flow.account) if flow.account else ""
+                except Halt:
+                    asked = await visit.shows(flow.challenge)
+                    return "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
+                if shown != principal:
+                    return "the sign-in shows another account than the connection's"
+                # INVARIANT: the account is no wider than what the connection says of it, as the application sees it.
+                for path in flow.refused:
+                    if not await visit.is_refused(path):
+                        return f"the account gets `{path}`, which must be refused to it: it is wider than declared"
+                session.state = await context.storage_state()
+        except (Error, Absent, TimeoutError):
+            return "the sign-in did not work in time"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Visiting:
+    """One rendered flow with everything that a visit needs."""
+
+    flow: FlowRequest
+    target: Target
+    ui: Ui
+    deadline: float
+    reading: bool = False
+    enter: Callable[[], str | None] = lambda: None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
+
+    @property
+    def urls(self) -> frozenset[str]:
+        """The origins that the context may reach."""
+        return frozenset({self.ui.base_url, *self.ui.origins})
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def masks(self) -> tuple[Locator, ...]:
+        """What no picture shows; a password field never does."""
+        return (*self.flow.program.flow.mask, Locator(css="input[type=password]"))
+
+
+def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str, bytes]) -> "Look":
+    """Takes the declared pictures of a moment."""
+
+    async def look(moment: str, visit: "Visit") -> None:
+        if "screenshot" in kinds and (shot := await visit.screenshot(masks)) is not None:
+            pictures[f"{moment}.png"] = shot
+        if "snapshot" in kinds and moment != "after" and (text := await visit.snapshot(masks)) is not None:
+            pictures[f"{moment}.aria"] = text
+
+    return look
+
+
+async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
+    """Does the application itself say that it did not take the commit?"""
+    return visit.submitted and declined is not None and await visit.shows([declined])
+
+
+def _unsent(fault: str) -> _Seen:
+    return _Seen("not_sent", {}, None, fault, False, {}, ())
+
+
+def _stopped(fault: str) -> _Seen:
+    return _Seen("stopped", {}, None, fault, False, {}, ())
+
+
+def _execution(dispatch: Dispatch, started_ms: int, ended_ms: int, identity: str, seen: _Seen) -> Execution:
+    flow = dispatch.rendered
+    response = None
+    if seen.status is not None:
+        response = Response(seen.status, {}, dict(seen.reads), orjson.dumps(seen.reads))
+    return Execution(
+        route=dispatch.route,
+        attempt=dispatch.attempt,
+        delivery=seen.delivery,
+        started_ms=started_ms,
+        ended_ms=ended_ms,
+        method=flow.method,
+        url=flow.url,
+        request_digest=flow.digest,
+        response=response,
+        fault=seen.fault,
+        identity=identity,
+        via=f"browser:{flow.program.flow.flow}" if isinstance(flow, FlowRequest) else "browser",
+        evidence=seen.evidence,
+        notes=seen.notes,
+    )

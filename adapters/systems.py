@@ -1,0 +1,79 @@
+"""Every way to reach target systems as one adapter: looks side by side, and acts by the way that the order names."""
+
+import asyncio
+from collections.abc import Mapping
+
+from adapters.browser import BrowserAdapter
+from adapters.http import HttpAdapter
+from contracts.dispatch import Dispatch, MayObserve
+from contracts.expressions import Fault
+from contracts.flow_program import FlowRequest
+from contracts.observation import Channel, Execution, Observation, Reading
+from contracts.program import BrowserProgram, FlowRead, Program, Read
+from contracts.target import Target
+from policies.release import Release
+
+
+class Systems:
+    """The adapter of one release."""
+
+    def __init__(self, release: Release, http: HttpAdapter, browser: BrowserAdapter) -> None:
+        self._release = release
+        self._http = http
+        self._browser = browser
+
+    async def close(self) -> None:
+        """Give connections back. The browser is the gateway's, and stays warm."""
+        await self._http.close()
+
+    async def observe(self, look: MayObserve) -> Observation:
+        """Every declared read, side by side. One that is not answered makes it no observation."""
+        release, request = self._release, look.request
+        program, target = release.readable(request.contract), release.target(request)
+        if target is None:
+            return Observation({}, self._http.now_ms(), "same_channel", fault="no such connection")
+        scope = program.scope(request.params, target.tenant, target.environment)
+        reads = [self._read(read, target, scope, look.deadline_monotonic) for read in program.reads]
+        results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
+        channel = channel_of(program.reads, target)
+        readings: dict[str, Reading] = {}
+        for result in results:
+            if isinstance(result, Fault):
+                return Observation(readings, self._http.now_ms(), channel, fault=result.sentence)
+            readings[result.name] = result
+        missing = any(
+            r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
+        )
+        return Observation(readings, self._http.now_ms(), channel, missing=missing)
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Send exactly what the order names, once, by its route."""
+        if isinstance(dispatch.rendered, FlowRequest):
+            return await self._browser.execute(dispatch)
+        return await self._http.execute(dispatch)
+
+    async def _read(
+        self, read: Read | FlowRead, target: Target, scope: Mapping[str, object], deadline: float
+    ) -> Reading | Fault:
+        beside = self._release.beside(target, read.target)
+        if beside is None:
+            return Fault(f"no connection of kind `{read.target}` stands beside `{target.name}`")
+        if isinstance(read, FlowRead):
+            return await self._browser.read(read, beside, scope, deadline)
+        return await self._http.read(read, beside, scope, deadline)
+
+
+def channel_of(
+    reads: tuple[Read | FlowRead, ...], target: Target, program: Program | None = None, route: int = 0
+) -> Channel:
+    """Who observed, as seen from the route that acted (the API, where there was none).
+
+    What was done in pages and is read by the API, or the other way round, is read with another credential.
+    """
+    own = [read for read in reads if read.target == target.kind]
+    if not own:
+        return "separate_system"
+    by_browser = program is not None and bool(program.routes) and isinstance(program.routes[route], BrowserProgram)
+    same_way = [read for read in own if isinstance(read, FlowRead) is by_browser]
+    separate = bool(target.ui and target.ui.read_login) if by_browser else target.separate_reader
+    return "same_channel" if same_way and not separate else "separate_credential"

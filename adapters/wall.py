@@ -1,0 +1,104 @@
+"""The wall around a browser: a SOCKS 5 relay on loopback (RFC 1928) that reaches the listed origins and nothing else.
+
+Whatever a page does (redirects, frames, workers, sockets, prefetch) goes through its context's wall.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+Place = tuple[str, int]
+_ANSWER = b"\x05%c\x00\x01\x00\x00\x00\x00\x00\x00"
+_OK, _NOT_ALLOWED, _UNREACHABLE, _NO_COMMAND = 0, 2, 4, 7
+_CONNECT = 1
+_CHUNK = 64 * 1024
+
+
+def place_of(url: str) -> Place | None:
+    """Host and port of an http(s) URL; None for any other."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class Wall:
+    """One relay for one set of places."""
+
+    def __init__(self, urls: Iterable[str]) -> None:
+        self.places = frozenset(place for url in urls if (place := place_of(url)))
+        self.refused = 0
+        self._server: asyncio.Server | None = None
+        self._relays: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> str:
+        """Listen on a free port of 127.0.0.1; returns the proxy's URL."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return f"socks5://127.0.0.1:{port}"
+
+    async def close(self) -> None:
+        """Stop listening and cut what is open."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for relay in self._relays:
+            relay.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relay = asyncio.create_task(self._serve(reader, writer))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            place = await _asked(reader, writer)
+            if place is None:
+                writer.write(_ANSWER % _NO_COMMAND)
+            elif place not in self.places:
+                self.refused += 1
+                writer.write(_ANSWER % _NOT_ALLOWED)
+            else:
+                await self._relay(place, reader, writer)
+            await writer.drain()
+
+    async def _relay(self, place: Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*place)
+        except OSError:
+            writer.write(_ANSWER % _UNREACHABLE)
+            return
+        with contextlib.closing(far_writer):
+            writer.write(_ANSWER % _OK)
+            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+
+async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Place | None:
+    """The place of a CONNECT request, after the greeting (RFC 1928 sections 3 and 4)."""
+    _, methods = await reader.readexactly(2)
+    await reader.readexactly(methods)
+    writer.write(b"\x05\x00")
+    _, command, _, kind = await reader.readexactly(4)
+    if kind == 1:
+        host = ".".join(str(byte) for byte in await reader.readexactly(4))
+    elif kind == 3:
+        (length,) = await reader.readexactly(1)
+        host = (await reader.readexactly(length)).decode("ascii", "replace").lower()
+    else:
+        return None
+    port = int.from_bytes(await reader.readexactly(2), "big")
+    return (host, port) if command == _CONNECT else None
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
