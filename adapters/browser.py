@@ -293,10 +293,13 @@ def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str,
     """Takes the declared pictures of a moment."""
 
     async def look(moment: str, visit: "Visit") -> None:
-        if "screenshot" in kinds and (shot := await visit.screenshot(masks)) is not None:
-            pictures[f"{moment}.png"] = shot
-        if "snapshot" in kinds and moment != "after" and (text := await visit.snapshot(masks)) is not None:
-            pictures[f"{moment}.aria"] = text
+        takes = {}
+        if "screenshot" in kinds:
+            takes[f"{moment}.png"] = visit.screenshot(masks)
+        if "snapshot" in kinds and moment != "after":
+            takes[f"{moment}.aria"] = visit.snapshot(masks)
+        taken = await asyncio.gather(*takes.values())
+        pictures.update({name: data for name, data in zip(takes, taken, strict=True) if data is not None})
 
     return look
 

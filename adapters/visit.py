@@ -24,7 +24,8 @@ MAX_SHOWN = 10_000
 """Characters of a text that is read from a page."""
 MAX_SHOT = 2 * 1024 * 1024
 MAX_SNAPSHOT = 256 * 1024
-_EVIDENCE_SECONDS = 3.0
+_EVIDENCE_SECONDS = 1.2
+"""While a page is on its way elsewhere, whatever is asked of it hangs."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _WATCHED = ("Document", "XHR", "Fetch", "Ping", "EventSource", "Other")
 """The types of request that can have another method than GET; the wall holds the rest."""
@@ -179,7 +180,8 @@ class Visit:
 
     async def _on_dialog(self, dialog: "Dialog") -> None:
         try:
-            if self._confirms is not None and dialog.message == self._confirms:
+            leaving = dialog.type == "beforeunload"  # the flow's own step leads away
+            if leaving or (self._confirms is not None and dialog.message == self._confirms):
                 await dialog.accept()
             else:
                 self.notes.append("a dialog was dismissed")
@@ -353,10 +355,14 @@ class Visit:
         return value if isinstance(value, bool) else _collapsed(str(value))[:MAX_SHOWN]
 
     async def shows(self, locators: Sequence[Locator]) -> bool:
-        """Is one of these on the page now?"""
-        for locator in locators:
-            if await self._element(locator).count():
-                return True
+        """Is one of these on the page now? A page that is on its way elsewhere shows nothing."""
+        try:
+            async with asyncio.timeout(_EVIDENCE_SECONDS):
+                for locator in locators:
+                    if await self._element(locator).count():
+                        return True
+        except (Error, TimeoutError):
+            return False
         return False
 
     async def account(self, locator: Locator) -> str:
@@ -373,13 +379,11 @@ class Visit:
 
     async def screenshot(self, mask: Sequence[Locator]) -> bytes | None:
         """A PNG of what is visible, with the masked elements covered; None when the page gives none in time."""
-        hidden = [element for element in map(self._element, mask) if await element.count()]
         try:
             async with asyncio.timeout(_EVIDENCE_SECONDS):
+                hidden = [element for element in map(self._element, mask) if await element.count()]
                 if hidden:
-                    data = await self.page.screenshot(
-                        mask=hidden, mask_color="#000000", timeout=_EVIDENCE_SECONDS * 1000
-                    )
+                    data = await self.page.screenshot(mask=hidden, mask_color="#000000")
                 else:
                     how = {"format": "png", "optimizeForSpeed": True}
                     shot = await _there(self._session).send("Page.captureScreenshot", how)
@@ -392,7 +396,7 @@ class Visit:
         """The accessibility tree as text, without what the masked elements show."""
         try:
             async with asyncio.timeout(_EVIDENCE_SECONDS):
-                text = await self.page.locator("body").aria_snapshot(timeout=_EVIDENCE_SECONDS * 1000)
+                text = await self.page.locator("body").aria_snapshot()
                 for element in map(self._element, mask):
                     for one in await element.all():
                         shown = await self._shown(one)

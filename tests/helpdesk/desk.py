@@ -95,19 +95,19 @@ class Front:
     url: str = ""
     before: Before | None = None
     rewrites: list[tuple[str, str, str]] = field(default_factory=list)
-    seen: list[tuple[str, str, int]] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
     later: list[asyncio.Task[Any]] = field(default_factory=list)
 
     def count(self, method: str, match: str = "") -> int:
-        return sum(m == method and match in path for m, path, _ in self.seen)
+        return sum(m == method and match in path for m, path in self.seen)
 
     def rewrite(self, path: str, old: str, new: str) -> None:
         self.rewrites.append((path, old, new))
 
     async def serve(self, request: Request) -> Response:
         body = await request.body()
+        self.seen.append((request.method, request.url.path))
         if self.before is not None and (answer := await self.before(request, body)) is not None:
-            self.seen.append((request.method, request.url.path, answer.status_code))
             return answer
         return await self.passed(request, body)
 
@@ -117,7 +117,6 @@ class Front:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
             found = await http.request(request.method, self.site.url + path, headers=headers, content=body)
-        self.seen.append((request.method, request.url.path, found.status_code))
         content = found.content
         if "html" in found.headers.get("content-type", ""):
             text = found.text

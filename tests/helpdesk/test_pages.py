@@ -135,7 +135,6 @@ async def test_a_deep_link_that_shows_another_record(pages: Desk, how: str) -> N
 
 async def test_a_form_that_would_change_another_record(pages: Desk) -> None:
     """The page shows the right record, but its form leads elsewhere: the request itself is held back."""
-    pages.front.rewrite(CHANGE, '<form action=""', '<form action="../../2/change/"') if False else None
     pages.front.rewrite(CHANGE, 'id="ticket_form"', 'id="ticket_form" action="/admin/helpdesk/ticket/2/change/"')
     answer = await stopped(pages, "sent nothing")
     attempt = pages.world.proof(answer["receipt_id"]).receipt["attempts"][1]
@@ -182,7 +181,9 @@ async def test_the_session_ends_in_mid_flow(pages: Desk) -> None:
 
 async def test_signed_out_again_and_again(pages: Desk) -> None:
     async def hook(request: Request, body: bytes) -> Response | None:
-        return RedirectResponse(f"/admin/login/?next={CHANGE}", 302) if request.url.path == CHANGE else None
+        if request.url.path == CHANGE:
+            await asyncio.to_thread(pages.site.sign_out)
+        return None
 
     pages.front.before = then(hook)
     await stopped(pages, "signs the account out")
@@ -219,10 +220,10 @@ async def test_a_page_that_never_comes(tmp_path: Path, sandbox: Sandbox, site: S
         pages.front.before = then(hook)
         pages.front.rewrite(CHANGE, HEAD, '<script src="/static/hangs.js"></script>' + HEAD)
         began = time.monotonic()
-        answer = await pages.set_priority("high")
+        answer = await pages.set_priority("high", 1)
         assert answer["status"] == "not_applied"
         assert "does not load" in answer["summary"] or "did not settle" in answer["summary"]
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 4 + 2
         assert pages.site.ticket()["priority"] == 3
 
 
@@ -251,10 +252,12 @@ async def test_an_answer_that_never_comes_is_in_doubt(
             return None
 
         pages.front.before = then(hook)
+        began = time.monotonic()
         answer = await pages.set_priority("high")
         assert answer["status"] == "confirmed", answer
         attempts = pages.world.proof(answer["receipt_id"]).receipt["attempts"]
         assert attempts[1]["delivery"] == "in_doubt"
+        assert time.monotonic() - began < 4 + 2
         assert pages.front.count("POST", CHANGE) == 1
 
 
@@ -276,7 +279,7 @@ async def test_what_a_page_does_on_its_own(pages: Desk, spoilt: str, note: str |
     assert answer["status"] == "confirmed", answer
     attempt = pages.world.proof(answer["receipt_id"]).receipt["attempts"][1]
     assert note is None or note in attempt["notes"]
-    assert {path for method, path, _ in pages.front.seen if method == "POST"} <= {CHANGE, "/admin/login/"}
+    assert {path for method, path in pages.front.seen if method == "POST"} <= {CHANGE, "/admin/login/"}
 
 
 async def test_a_form_that_opens_a_popup(pages: Desk) -> None:
@@ -353,7 +356,8 @@ def _away(there: str) -> Before:
 
 @asynccontextmanager
 async def short(tmp_path: Path, sandbox: Sandbox, site: Site, part: str) -> AsyncIterator[Desk]:
-    """With 4 seconds for a flow."""
+    """With 4 seconds for a flow, signed in and warm."""
     async with desk_of(tmp_path / "short", sandbox, site, seconds=4, part=part) as desk:
+        await desk.world.call("get_helpdesk_account", {"username": "maria"})
         desk.front.before = only_pages
         yield desk
