@@ -163,12 +163,12 @@ class BrowserAdapter:
         flow = visiting.flow.program.flow
         look = _look(visiting.kinds, visiting.masks(), pictures)
         try:
-            async with self._sessions.browser.context(visiting.urls, state) as context:
+            async with self._sessions.browser.tab(visiting.urls, state) as tab:
                 try:
                     async with asyncio.timeout(visiting.left() - _LAST_LOOK_SECONDS):
                         login = visiting.flow.program.login
-                        visit = await Visit.of(
-                            context,
+                        visit = Visit(
+                            tab,
                             visiting.ui.base_url,
                             visiting.deadline - _LAST_LOOK_SECONDS,
                             flow.patience,
@@ -240,10 +240,10 @@ class BrowserAdapter:
         flow = program.flow
         try:
             async with (
-                self._sessions.browser.context(visiting.urls, None) as context,
+                self._sessions.browser.tab(visiting.urls, None) as tab,
                 asyncio.timeout(visiting.left() - _LAST_LOOK_SECONDS),
             ):
-                visit = await Visit.of(context, visiting.ui.base_url, visiting.deadline, flow.patience)
+                visit = Visit(tab, visiting.ui.base_url, visiting.deadline, flow.patience)
                 try:
                     await visit.follow(steps)
                     shown = await visit.account(flow.account) if flow.account else ""
@@ -256,7 +256,7 @@ class BrowserAdapter:
                 for path in flow.refused:
                     if not await visit.is_refused(path):
                         return f"the account gets `{path}`, which must be refused to it: it is wider than declared"
-                session.state = await context.storage_state()
+                session.state = await tab.context.storage_state()
         except (Error, Absent, TimeoutError):
             return "the sign-in did not work in time"
         return None
@@ -293,13 +293,8 @@ def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str,
     """Takes the declared pictures of a moment."""
 
     async def look(moment: str, visit: "Visit") -> None:
-        takes = {}
-        if "screenshot" in kinds:
-            takes[f"{moment}.png"] = visit.screenshot(masks)
-        if "snapshot" in kinds and moment != "after":
-            takes[f"{moment}.aria"] = visit.snapshot(masks)
-        taken = await asyncio.gather(*takes.values())
-        pictures.update({name: data for name, data in zip(takes, taken, strict=True) if data is not None})
+        wanted = kinds - {"snapshot"} if moment == "after" else kinds
+        pictures.update(await visit.pictures(moment, wanted, masks))
 
     return look
 

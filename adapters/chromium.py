@@ -17,10 +17,12 @@ from adapters.wall import Wall
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # heavy: imported where the first browser starts
-    from playwright.async_api import Browser, BrowserContext, Playwright, StorageState
+    from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, StorageState
 
 RENEW_AFTER = 200
 """Contexts that one process serves before it is renewed."""
+_SPARE_SECONDS = 60.0
+"""How long a tab that was made ahead waits for its action."""
 _LAUNCH_SECONDS = 20.0
 _CLOSE_SECONDS = 3.0
 _KNOWN = (
@@ -119,8 +121,26 @@ def launch_line(settings: BrowserSettings, browser: Path, folder: Path) -> tuple
     return setpriv, [*drop, str(browser), *arguments, "about:blank"]
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A context of its own with one page, still empty, and the protocol session of that page."""
+
+    context: "BrowserContext"
+    page: "Page"
+    session: "CDPSession"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """A tab that is made while nobody waits for it. It is used once, like any other."""
+
+    state: "StorageState"
+    making: "asyncio.Task[Tab]"
+    expiry: asyncio.TimerHandle
+
+
 class Chromium:
-    """The warm browser. A context is made for one action and closed after it; nothing of it stays."""
+    """The warm browser. A tab is made for one action and closed after it; nothing of it stays."""
 
     def __init__(self, settings: BrowserSettings) -> None:
         self._settings = settings
@@ -132,19 +152,22 @@ class Chromium:
         self._served = 0
         self._open = 0
         self._walls: dict[frozenset[str], Wall] = {}
+        self._spares: dict[frozenset[str], _Spare] = {}
+        self._chores: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def context(self, urls: frozenset[str], state: "StorageState | None") -> "AsyncIterator[BrowserContext]":
-        """A fresh context that reaches these origins only and begins with a stored session."""
+    async def tab(self, urls: frozenset[str], state: "StorageState | None") -> "AsyncIterator[Tab]":
+        """A fresh tab that reaches these origins only and begins with a stored session."""
         async with self._room:
-            proxy = await self._walls.setdefault(urls, Wall(urls)).open()
-            context = await self._fresh(proxy, state)
+            tab = await self._spare(urls, state) or await self._fresh(urls, state)
             self._open += 1
             try:
-                yield context
+                yield tab
             finally:
                 self._open -= 1
-                await self._closed(context)
+                await self._closed(tab.context)
+        if state is not None:
+            self._prepare(urls, state)
 
     def pids(self) -> list[int]:
         """The processes of the browser that is running now."""
@@ -152,6 +175,9 @@ class Chromium:
 
     async def close(self) -> None:
         """End the browser, its driver and its walls."""
+        for urls in list(self._spares):
+            self._discard(urls)
+        await asyncio.gather(*self._chores, return_exceptions=True)
         await self._end()
         if self._driver is not None:
             from playwright.async_api import Error
@@ -163,9 +189,10 @@ class Chromium:
             await wall.close()
         self._walls.clear()
 
-    async def _fresh(self, proxy: str, state: "StorageState | None") -> "BrowserContext":
+    async def _fresh(self, urls: frozenset[str], state: "StorageState | None") -> Tab:
         from playwright.async_api import Error
 
+        proxy = await self._walls.setdefault(urls, Wall(urls)).open()
         for last in (False, True):
             browser = await self._running()
             try:
@@ -174,18 +201,59 @@ class Chromium:
                     storage_state=state,
                     service_workers="block",
                     accept_downloads=False,
-                    viewport={"width": 1280, "height": 900},
                     locale="en-US",
                 )
                 await context.add_init_script(_ALONE)
+                page = await context.new_page()
+                session = await context.new_cdp_session(page)
             except Error:
-                await self._end()
+                if last or not browser.is_connected():
+                    await self._end()
                 if last:
                     raise AilyusError("no_browser", "the browser does not open a page") from None
                 continue
             self._served += 1
-            return context
+            return Tab(context, page, session)
         raise AssertionError  # the loop returns or raises
+
+    # -- the tab that is made ahead ------------------------------------------------------------------------------------
+
+    def _prepare(self, urls: frozenset[str], state: "StorageState") -> None:
+        """Make the next action's tab now, unless the browser is due for renewal."""
+        if urls not in self._spares and self._browser is not None and self._served < RENEW_AFTER:
+            making = asyncio.create_task(self._fresh(urls, state))
+            expiry = asyncio.get_running_loop().call_later(_SPARE_SECONDS, self._discard, urls)
+            self._spares[urls] = _Spare(state, making, expiry)
+
+    async def _spare(self, urls: frozenset[str], state: "StorageState | None") -> Tab | None:
+        """The tab that was made ahead, if it is one of this very session and alive."""
+        spare = self._spares.get(urls)
+        if spare is None or state is None:
+            return None
+        if spare.state is not state:
+            self._discard(urls)
+            return None
+        del self._spares[urls]
+        spare.expiry.cancel()
+        try:
+            tab = await spare.making
+        except AilyusError:
+            return None
+        alive = self._browser is not None and self._browser.is_connected() and not tab.page.is_closed()
+        return tab if alive else None
+
+    def _discard(self, urls: frozenset[str]) -> None:
+        spare = self._spares.pop(urls)
+        spare.expiry.cancel()
+        chore = asyncio.create_task(self._thrown_away(spare.making))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    async def _thrown_away(self, making: "asyncio.Task[Tab]") -> None:
+        with contextlib.suppress(AilyusError):
+            await self._closed((await making).context)
+
+    # -- the process ---------------------------------------------------------------------------------------------------
 
     async def _running(self) -> "Browser":
         async with self._starting:

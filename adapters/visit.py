@@ -9,30 +9,47 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
+import orjson
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from adapters.chromium import Tab
 from contracts.flow import FlowStep, Locator
 from contracts.observation import Delivery
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, CDPSession, Dialog, Frame, Page, Response
+    from playwright.async_api import Dialog, Frame, Page, Response
     from playwright.async_api import Locator as Element
 
 T = TypeVar("T")
 MAX_SHOWN = 10_000
 """Characters of a text that is read from a page."""
-MAX_SHOT = 2 * 1024 * 1024
 MAX_SNAPSHOT = 256 * 1024
 _EVIDENCE_SECONDS = 1.2
 """While a page is on its way elsewhere, whatever is asked of it hangs."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _WATCHED = ("Document", "XHR", "Fetch", "Ping", "EventSource", "Other")
 """The types of request that can have another method than GET; the wall holds the rest."""
-_SHOWN = """e => e.matches('input[type=checkbox], input[type=radio]') ? e.checked
+_SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null : e.matches('input[type=checkbox], input[type=radio]') ? e.checked
   : e.matches('select') ? Array.from(e.selectedOptions, o => o.label).join(', ')
   : e.matches('input, textarea') ? e.value : e.childElementCount ? e.innerText : e.textContent"""
 # innerText is what styles make of a text (upper case, say): where an element holds nothing else, the text itself counts
+
+_WORDS = """all => all.flatMap(e => [e, ...e.querySelectorAll('*')]).flatMap(e => [
+  'value' in e ? String(e.value) : '',
+  ...Array.from(e.attributes, a => /^(aria-label|title|alt|href)$/.test(a.name) ? a.value : ''),
+  ...Array.from(e.childNodes, n => n.nodeType === 3 ? n.data : '')])"""
+"""Everything that an element, or one in it, could say in the accessibility tree."""
+_MASKED = "(masked)"
+_COVER = """all => all.map(e => {
+  const r = e.getBoundingClientRect(), cover = document.createElement('ailyus-cover');
+  cover.style.cssText = `all: initial; position: fixed; z-index: 2147483647; background: #000; left: ${r.left - 1}px; `
+    + `top: ${r.top - 1}px; width: ${r.width + 2}px; height: ${r.height + 2}px`;
+  document.documentElement.append(cover);
+  return true;
+})"""
+_UNCOVER = "() => document.querySelectorAll('ailyus-cover').forEach(cover => cover.remove())"
+"""Black over what is masked, for the moment of the picture."""
 
 
 class Halt(Exception):
@@ -64,7 +81,7 @@ class Visit:
 
     def __init__(
         self,
-        page: "Page",
+        tab: Tab,
         base_url: str,
         deadline: float,
         patience_ms: int,
@@ -73,7 +90,7 @@ class Visit:
         enter: Callable[[], str | None] = lambda: None,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
-        self.page = page
+        self.page: Page = tab.page
         self.reads: dict[str, str | bool | None] = {}
         self.notes: list[str] = []
         self.status: int | None = None
@@ -92,33 +109,16 @@ class Visit:
         self._answered = asyncio.Event()
         self._moved = asyncio.Event()
         self._number = 0
+        self._gone = False
         self._document: int | None = None
         self._known: list[FlowStep] = []
         self._touched: Element | None = None
-        self._session: CDPSession | None = None
+        self._tab = tab
         self._judging: set[asyncio.Task[None]] = set()
-
-    @classmethod
-    async def of(
-        cls,
-        context: "BrowserContext",
-        base_url: str,
-        deadline: float,
-        patience_ms: int,
-        *,
-        sign_in: str | None = None,
-        enter: Callable[[], str | None] = lambda: None,
-        secrets: Mapping[str, str] | None = None,
-    ) -> "Visit":
-        """Open a page behind the gate."""
-        visit = cls(
-            await context.new_page(), base_url, deadline, patience_ms, sign_in=sign_in, enter=enter, secrets=secrets
-        )
-        await visit._guard(context)
-        return visit
 
     async def follow(self, steps: Sequence[FlowStep], look: Look | None = None) -> None:
         """Carry out every step. Raises `Halt`, `SignedOut` or `Absent`, and Playwright's `Error` when a page dies."""
+        await self._guard()
         for number, step in enumerate(steps):
             self._number = number
             self._check_place()
@@ -130,17 +130,17 @@ class Visit:
 
     # -- the gate: what may leave the page -----------------------------------------------------------------------------
 
-    async def _guard(self, context: "BrowserContext") -> None:
-        page = self.page
+    async def _guard(self) -> None:
+        page, session = self.page, self._tab.session
         page.on("dialog", self._on_dialog)
         page.on("response", self._on_response)
         page.on("framenavigated", self._on_moved)
+        page.on("crash", self._on_gone)
+        page.on("close", self._on_gone)
         page.on("download", lambda _: self.notes.append("a download was refused"))
-        context.on("page", self._on_popup)
-        session = await context.new_cdp_session(page)
+        self._tab.context.on("page", self._on_popup)
         session.on("Fetch.requestPaused", self._on_paused)
         await session.send("Fetch.enable", {"patterns": [{"resourceType": kind} for kind in _WATCHED]})
-        self._session = session
 
     def _on_paused(self, event: dict[str, object]) -> None:
         task = asyncio.create_task(self._judge(event))
@@ -156,11 +156,10 @@ class Visit:
         answer: dict[str, object] = {"requestId": event["requestId"]}
         if not lets:
             answer["errorReason"] = "BlockedByClient"
-        if self._session is not None:
-            try:
-                await self._session.send("Fetch.continueRequest" if lets else "Fetch.failRequest", answer)
-            except Error:  # the page is gone, and the request with it
-                return
+        try:
+            await self._tab.session.send("Fetch.continueRequest" if lets else "Fetch.failRequest", answer)
+        except Error:  # the page is gone, and the request with it
+            return
 
     def _lets(self, method: str, url: str, kind: str) -> bool:
         if method in _SAFE:
@@ -194,6 +193,11 @@ class Visit:
             self.notes.append("a popup was closed")
             await page.close()
 
+    def _on_gone(self, _: "Page") -> None:
+        self._gone = True
+        self._left.set()
+        self._answered.set()
+
     def _on_moved(self, frame: "Frame") -> None:
         if self.submitted and frame == self.page.main_frame:
             self._moved.set()
@@ -213,37 +217,32 @@ class Visit:
 
     async def _step(self, step: FlowStep) -> None:
         if step.goto is not None:
-            return await self._goto(step.goto)
-        if step.read is not None:
-            return await self._read(step)
-        locator = _there(step.locator)
-        element = await self._found(locator)
-        try:
-            await self._act(step, element)
-        except PlaywrightTimeout:
-            raise self._unknown(f"cannot {step.verb} the {_named(locator)}") from None
+            await self._goto(step.goto)
+        elif step.read is not None:
+            await self._read(step)
+        elif step.identity is not None or (step.expect is not None and step.is_ is not None):
+            await self._same(step)
+            self._known += [step] if step.identity is not None else []
+        else:
+            await self._on(_there(step.locator), step.verb, lambda element: self._act(step, element))
 
     async def _act(self, step: FlowStep, element: "Element") -> None:
         patience = self._patience()
-        if step.verb in ("fill", "select", "check", "uncheck"):
-            self._touched = element
-        if step.identity is not None:
-            await self._same(step)
-            self._known.append(step)
-        elif step.expect is not None and step.is_ is not None:
-            await self._same(step)
-        elif step.fill is not None:
+        if step.expect is not None:
+            return await element.wait_for(state="visible", timeout=patience)
+        if step.click is not None:
+            self._known.clear()
+            self._touched = None
+            await element.click(timeout=patience)
+            return await self.page.wait_for_load_state("domcontentloaded", timeout=patience)
+        self._touched = element
+        if step.fill is not None:
             text = self._secrets.get(step.with_ or "", step.with_ or "")
             await element.fill(text, timeout=patience)
         elif step.select is not None:
             await element.select_option(label=step.option, timeout=patience)
-        elif step.check is not None or step.uncheck is not None:
+        else:
             await element.set_checked(step.check is not None, timeout=patience)
-        elif step.click is not None:
-            self._known.clear()
-            self._touched = None
-            await element.click(timeout=patience)
-            await self.page.wait_for_load_state("domcontentloaded", timeout=patience)
 
     async def _goto(self, path: str) -> None:
         self._known.clear()
@@ -274,14 +273,13 @@ class Visit:
         if step.optional and await self._element(locator).count() == 0:
             self.reads[name] = None
             return
-        self.reads[name] = await self._shown(await self._found(locator))
+        self.reads[name] = await self._shown(locator)
 
     async def _commit(self, step: FlowStep, look: Look | None) -> None:
         """The one click that counts: whose record it is, asked again; the picture; then the one request."""
         commit, click = _there(step.commit), _there(step.click)
         for known in self._known:
             await self._same(known)
-        element = await self._found(click)
         if self._touched is not None:  # what changed is in the picture
             await self._touched.scroll_into_view_if_needed(timeout=self._patience())
         if look is not None:
@@ -289,15 +287,19 @@ class Visit:
         self._allowed = (commit.method, _place(self._base + commit.path))
         self._confirms = commit.confirms
         try:
-            await element.click(timeout=self._patience(), no_wait_after=True)
+            await self._on(click, "click", lambda e: e.click(timeout=self._patience(), no_wait_after=True))
             await asyncio.wait_for(self._left.wait(), self._patience() / 1000)
-        except (PlaywrightTimeout, TimeoutError):
+        except (Halt, TimeoutError) as error:
             if not self.submitted:
-                raise self._unknown(f"the click on {_named(click)} sent nothing") from None
+                nothing = self._unknown(f"the click on the {_named(click)} sent nothing")
+                raise error if isinstance(error, Halt) else nothing from None
         if self._refusal is not None:
             raise Halt("not_sent", self._refusal)
         self._known.clear()
-        await self._answered.wait()  # the total deadline bounds it
+        if self.submitted:
+            await self._answered.wait()  # the total deadline bounds it
+        if self._gone:
+            raise Halt("in_doubt" if self.submitted else "not_sent", "the browser died")
         if self.status in (401, 403):
             raise Halt("refused", "the application refused")
         if self.status is None or self.status >= 500:
@@ -318,41 +320,47 @@ class Visit:
             return base.get_by_text(locator.text, exact=locator.exact)
         return base.locator(locator.css or "")
 
-    async def _found(self, locator: Locator) -> "Element":
-        """The one element; none, or more than one, ends the visit."""
+    async def _on(self, locator: Locator, verb: str, act: "Callable[[Element], Awaitable[T]]") -> T:
+        """Do something with the one element; none, or more than one, ends the visit."""
         element = self._element(locator)
         try:
-            await element.wait_for(state="visible", timeout=self._patience())
+            return await act(element)
         except PlaywrightTimeout:
             self._check_place()
-            raise self._unknown(f"there is no {_named(locator)}") from None
+            there = await element.count()
+            sentence = f"cannot {verb} the {_named(locator)}" if there else f"there is no {_named(locator)}"
+            raise self._unknown(sentence) from None
         except Error:
             if self.page.is_closed() or await element.count() < 2:
                 raise
             raise self._unknown(f"there is more than one {_named(locator)}") from None
-        return element
 
     async def _same(self, step: FlowStep) -> None:
         """Does the element show what it must? The page is given a little time to."""
-        locator = _there(step.locator)
-        wanted = _collapsed(step.is_ or "")
+        locator, wanted = _there(step.locator), _collapsed(step.is_ or "")
         end = time.monotonic() + min(self._patience(), 1000) / 1000
         while True:
-            shown = await self._shown(await self._found(locator))
+            shown = await self._shown(locator)
             if str(shown).lower() == wanted.lower() if isinstance(shown, bool) else shown == wanted:
                 return
             if time.monotonic() >= end:
                 break
             await asyncio.sleep(0.05)
-        what = (
-            "the page shows another record" if step.identity is not None else f"{_named(locator)} says something else"
+        another = step.identity is not None
+        raise self._unknown(
+            "the page shows another record" if another else f"the {_named(locator)} says something else"
         )
-        raise self._unknown(what)
 
-    async def _shown(self, element: "Element") -> str | bool:
+    async def _shown(self, locator: Locator) -> str | bool:
         """What an element shows: its text, a field's value, the label of what is selected, whether it is checked."""
-        value = await element.evaluate(_SHOWN, timeout=self._patience())
-        return value if isinstance(value, bool) else _collapsed(str(value))[:MAX_SHOWN]
+        end = time.monotonic() + self._patience() / 1000
+        while True:
+            value = await self._on(locator, "read", lambda e: e.evaluate(_SHOWN, timeout=self._patience()))
+            if value is not None:
+                return value if isinstance(value, bool) else _collapsed(str(value))[:MAX_SHOWN]
+            if time.monotonic() >= end:
+                raise self._unknown(f"the {_named(locator)} is hidden")
+            await asyncio.sleep(0.05)
 
     async def shows(self, locators: Sequence[Locator]) -> bool:
         """Is one of these on the page now? A page that is on its way elsewhere shows nothing."""
@@ -367,7 +375,7 @@ class Visit:
 
     async def account(self, locator: Locator) -> str:
         """Who the page says is signed in."""
-        return str(await self._shown(await self._found(locator)))
+        return str(await self._shown(locator))
 
     async def is_refused(self, path: str) -> bool:
         """Does the application refuse this page to the account?"""
@@ -377,33 +385,39 @@ class Visit:
 
     # -- evidence ------------------------------------------------------------------------------------------------------
 
-    async def screenshot(self, mask: Sequence[Locator]) -> bytes | None:
-        """A PNG of what is visible, with the masked elements covered; None when the page gives none in time."""
+    async def pictures(self, moment: str, kinds: frozenset[str], mask: Sequence[Locator]) -> dict[str, bytes]:
+        """What the page shows now: a PNG and the accessibility tree, without what is masked; nothing if not in time."""
         try:
             async with asyncio.timeout(_EVIDENCE_SECONDS):
-                hidden = [element for element in map(self._element, mask) if await element.count()]
-                if hidden:
-                    data = await self.page.screenshot(mask=hidden, mask_color="#000000")
-                else:
-                    how = {"format": "png", "optimizeForSpeed": True}
-                    shot = await _there(self._session).send("Page.captureScreenshot", how)
-                    data = base64.b64decode(shot["data"])
+                counts = await asyncio.gather(*(self._element(locator).count() for locator in mask))
+                hidden = [self._element(locator) for locator, count in zip(mask, counts, strict=True) if count]
+                pictures = {}
+                if "screenshot" in kinds:
+                    pictures[f"{moment}.png"] = await self._screenshot(hidden)
+                if "snapshot" in kinds:
+                    pictures[f"{moment}.aria"] = await self._snapshot(hidden)
+                return pictures
         except (Error, TimeoutError):
-            return None
-        return data if len(data) <= MAX_SHOT else None
+            return {}
 
-    async def snapshot(self, mask: Sequence[Locator]) -> bytes | None:
-        """The accessibility tree as text, without what the masked elements show."""
+    async def _screenshot(self, hidden: "Sequence[Element]") -> bytes:
+        covers = [cover for element in hidden for cover in await element.evaluate_all(_COVER)]
+        how = {"format": "png", "optimizeForSpeed": True}
         try:
-            async with asyncio.timeout(_EVIDENCE_SECONDS):
-                text = await self.page.locator("body").aria_snapshot()
-                for element in map(self._element, mask):
-                    for one in await element.all():
-                        shown = await self._shown(one)
-                        if isinstance(shown, str) and shown:
-                            text = text.replace(shown, "(masked)")
-        except (Error, TimeoutError):
-            return None
+            shot = await self._tab.session.send("Page.captureScreenshot", how)
+        finally:
+            if covers:
+                await self.page.evaluate(_UNCOVER)
+        return base64.b64decode(shot["data"])
+
+    async def _snapshot(self, hidden: "Sequence[Element]") -> bytes:
+        text = await self.page.locator("body").aria_snapshot()
+        words: set[str] = set()
+        for element in hidden:
+            words.update(_collapsed(word) for word in await element.evaluate_all(_WORDS))
+        for word in sorted(words, key=len, reverse=True):
+            if len(word) > 1:
+                text = text.replace(word, _MASKED).replace(orjson.dumps(word).decode()[1:-1], _MASKED)
         return text.encode()[:MAX_SNAPSHOT]
 
     # -- small things --------------------------------------------------------------------------------------------------

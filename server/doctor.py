@@ -94,8 +94,8 @@ def _browser(workspace: Workspace, release: Release) -> Finding:
 async def _opened(settings: BrowserSettings) -> str:
     chromium = Chromium(settings)
     try:
-        async with chromium.context(frozenset(), None) as context:
-            return context.browser.version if context.browser else ""
+        async with chromium.tab(frozenset(), None) as tab:
+            return tab.context.browser.version if tab.context.browser else ""
     finally:
         await chromium.close()
 

@@ -49,7 +49,7 @@ def browser_part(tmp_path_factory: pytest.TempPathFactory) -> str:
     async def starts(settings: BrowserSettings) -> bool:
         chromium = Chromium(settings)
         try:
-            async with chromium.context(frozenset(), None):
+            async with chromium.tab(frozenset(), None):
                 return True
         except AilyusError:
             return False

@@ -13,8 +13,8 @@ import pytest
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import MAX_ANSWER, HttpAdapter
-from adapters.systems import Systems
 from adapters.secrets import Credentials
+from adapters.systems import Systems
 from contracts.catalog import load_catalog
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError

@@ -1,0 +1,167 @@
+"""One warm browser: isolated tabs, a new process when it dies, no growth, and its own user."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.chromium import BrowserSettings, Chromium, launch_line
+from adapters.wall import Wall
+from contracts.errors import AilyusError
+from server.settings import FILE, Workspace
+from tests.benchmarks.pages import mebibytes, own
+from tests.helpdesk.desk import Desk, Site, desk_of
+from tests.helpdesk.test_pages import kill, only_pages
+from tests.world import Sandbox, cli, make_workspace
+
+
+@pytest.fixture
+async def chromium(browser_part: str) -> AsyncIterator[Chromium]:
+    browser = Chromium(BrowserSettings(sandbox=not browser_part))
+    yield browser
+    await browser.close()
+
+
+async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str) -> None:
+    """Two connections with two accounts, two actions each, at once: no request carries a cookie of another."""
+    names = ("helpdesk", "helpdesk-two")
+    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, names=names, seconds=30) as desk:
+        (desk.world.workspace.root / ".ailyus/secrets/helpdesk-two-login").write_text("ailyus:ailyus-pass-1")
+        cookies: dict[str, set[str]] = {}
+
+        async def hook(request: Request, body: bytes) -> Response | None:
+            name = request.url.path.split("/")[4] if "/ticket/" in request.url.path else ""
+            if name:
+                cookies.setdefault(name, set()).add(request.cookies.get("mark", ""))
+            if request.method == "GET" and name:
+                answer = await desk.front.passed(request, body)
+                answer.headers.append("set-cookie", f"mark=of-{name}; path=/")
+                return answer
+            return await only_pages(request, body)
+
+        desk.front.before = hook
+        calls = [
+            desk.world.call(
+                "set_ticket_priority", {"ticket_id": str(n), "priority": "high", "connection": names[n % 2]}
+            )
+            for n in range(1, 5)
+        ]
+        answers = await asyncio.gather(*calls)
+        assert [a["status"] for a in answers] == ["confirmed"] * 4, answers
+        assert all(marks <= {"", f"of-{name}"} for name, marks in cookies.items()), cookies
+        assert desk.front.count("POST", "/login/") == 2  # one session for each connection
+
+
+async def test_a_tab_begins_with_nothing_of_another(chromium: Chromium, site: Site) -> None:
+    urls = frozenset({site.url})
+    async with chromium.tab(urls, None) as one:
+        await one.page.goto(f"{site.url}/admin/login/")
+        await one.page.evaluate("() => { localStorage.setItem('k', 'v'); document.cookie = 'k=v' }")
+        state = await one.context.storage_state()
+    async with chromium.tab(urls, state) as two, chromium.tab(urls, None) as three:
+        await three.page.goto(f"{site.url}/admin/login/")
+        assert await three.page.evaluate("() => [localStorage.length, document.cookie.includes('k=v')]") == [0, False]
+        await two.page.goto(f"{site.url}/admin/login/")
+        assert await two.page.evaluate("() => document.cookie.includes('k=v')")
+
+
+async def test_a_browser_that_died_is_followed_by_a_new_one(desk: Desk) -> None:
+    desk.front.before = only_pages
+    assert (await desk.set_priority("high"))["status"] == "confirmed"
+    first = desk.world.app.browser.pids()
+    kill(desk)
+    assert (await desk.set_priority("low"))["status"] == "confirmed"
+    second = desk.world.app.browser.pids()
+    assert second
+    assert not set(first) & set(second)
+
+
+async def test_a_browser_that_hangs_is_ended(chromium: Chromium, site: Site) -> None:
+    urls = frozenset({site.url})
+    async with chromium.tab(urls, None) as tab:
+        await tab.page.goto(f"{site.url}/admin/login/")
+        frozen = chromium.pids()
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+    async with chromium.tab(urls, None) as tab:
+        await tab.page.goto(f"{site.url}/admin/login/")
+    assert not set(frozen) & set(chromium.pids())
+
+
+async def test_a_driver_that_died_is_followed_by_a_new_one(chromium: Chromium, site: Site) -> None:
+    urls = frozenset({site.url})
+    async with chromium.tab(urls, None):
+        pass
+    parents = {int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in chromium.pids()}
+    for pid in parents - {os.getpid(), 1}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    async with chromium.tab(urls, None) as tab:
+        await tab.page.goto(f"{site.url}/admin/login/")
+
+
+async def test_memory_stays(desk: Desk) -> None:
+    """The short form of `python -m tests.benchmarks.pages`: thirty visits leave no more behind than ten."""
+    for _ in range(10):
+        await desk.world.call("get_helpdesk_account", {"username": "maria"})
+    before = mebibytes(own(desk.world))
+    for _ in range(20):
+        await desk.world.call("get_helpdesk_account", {"username": "maria"})
+    assert mebibytes(own(desk.world)) < before * 1.25
+
+
+async def test_the_wall_lets_only_its_places_through(site: Site) -> None:
+    wall = Wall([site.url])
+    port = int((await wall.open()).rsplit(":", 1)[1])
+
+    async def ask(host: bytes, to: int, command: int = 1) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x05\x01\x00" + bytes([5, command, 0, 3, len(host)]) + host + to.to_bytes(2, "big"))
+        assert await reader.readexactly(2) == b"\x05\x00"
+        answer = await reader.read(10)
+        writer.close()
+        return answer[1]
+
+    assert await ask(b"127.0.0.1", site.port) == 0
+    assert await ask(b"127.0.0.1", 1) == 2
+    assert await ask(b"localhost", site.port) == 2
+    assert await ask(b"example.com", 443) == 2
+    assert await ask(b"127.0.0.1", site.port, command=2) == 7
+    assert wall.refused == 3
+    await wall.close()
+
+
+def test_the_browser_keeps_its_sandbox_and_has_a_user_of_its_own(tmp_path: Path) -> None:
+    program, arguments = launch_line(BrowserSettings(), Path("/usr/bin/true"), tmp_path)
+    assert "--no-sandbox" not in arguments
+    if os.geteuid() == 0:
+        assert program.endswith("setpriv")
+        assert any(a.startswith("--reuid=") and a != "--reuid=0" for a in arguments)
+    with pytest.raises(AilyusError, match="user"):
+        launch_line(BrowserSettings(user="nobody-of-this-name"), Path("/usr/bin/true"), tmp_path)
+
+
+def test_production_never_gives_the_sandbox_up(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra="\n[browser]\nsandbox = false\n")
+    assert workspace.settings.development
+    path = workspace.root / FILE
+    path.write_text(path.read_text().replace("development = true", "development = false"))
+    with pytest.raises(AilyusError, match="keeps its sandbox"):
+        Workspace.open(workspace.root)
+
+
+async def test_doctor_looks_at_the_browser(desk: Desk) -> None:
+    root = desk.world.workspace.root
+    assert "OK   browser: " in await asyncio.to_thread(cli, "doctor", cwd=root)
+    path = root / FILE
+    text = path.read_text()
+    path.write_text(text.replace("[browser]\n", "") + '\n[browser]\npath = "/nowhere/chromium"\n')
+    said = await asyncio.to_thread(cli, "doctor", cwd=root, ok=False)
+    assert "FAIL browser: there is none\n     next: ailyus doctor --fix" in said
