@@ -207,7 +207,7 @@ class Chromium:
                 page = await context.new_page()
                 session = await context.new_cdp_session(page)
             except Error:
-                if last or not browser.is_connected():
+                if last or not browser.is_connected() or not self._open:
                     await self._end()
                 if last:
                     raise AilyusError("no_browser", "the browser does not open a page") from None

@@ -30,7 +30,8 @@ _EVIDENCE_SECONDS = 1.2
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _WATCHED = ("Document", "XHR", "Fetch", "Ping", "EventSource", "Other")
 """The types of request that can have another method than GET; the wall holds the rest."""
-_SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null : e.matches('input[type=checkbox], input[type=radio]') ? e.checked
+_SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null
+  : e.matches('input[type=checkbox], input[type=radio]') ? e.checked
   : e.matches('select') ? Array.from(e.selectedOptions, o => o.label).join(', ')
   : e.matches('input, textarea') ? e.value : e.childElementCount ? e.innerText : e.textContent"""
 # innerText is what styles make of a text (upper case, say): where an element holds nothing else, the text itself counts

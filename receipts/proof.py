@@ -99,7 +99,8 @@ def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | No
         disclosures = tuple(
             Disclosure(receipt=r[0], label=r[1], salt=_encode(r[2]), data=_encode(r[3]))
             for r in found
-            if disclose and _is_about(r[1], contracts)
+            # a plan's pictures are in the proofs of its steps
+            if disclose and _is_about(r[1], contracts) and not (steps and r[1].startswith("page/"))
         )
         consistency = _consistency(connection, since) if since is not None else None
     finally:

@@ -33,7 +33,16 @@ def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
     for attempt in map(_object, _list(predicate.get("attempts"))):
         status = attempt.get("status")
         came = f"answered {status}" if status else f"gave no answer (`{attempt.get('fault')}`)"
-        lines.append(f"Attempt {attempt.get('attempt')} was a {attempt.get('method') or 'request'}; the target {came}.")
+        via, who = attempt.get("via"), attempt.get("identity")
+        how = f" through `{via}`" if via and via != "http" else ""
+        lines.append(
+            f"Attempt {attempt.get('attempt')} was a {attempt.get('method') or 'request'}{how}"
+            f"{f' as `{who}`' if who else ''}; the target {came}."
+        )
+        if notes := [str(n) for n in _list(attempt.get("notes"))]:
+            lines.append(f"On the page, {'; '.join(notes)}.")
+    for passed in map(_object, _list(predicate.get("skipped"))):
+        lines.append(f"Route {passed.get('route')} was passed over: {passed.get('why')}.")
     checks = [_object(c) for c in _list(predicate.get("checks"))]
     if checks:
         met = sum(c.get("met") is True for c in checks)

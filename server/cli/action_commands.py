@@ -1,6 +1,8 @@
 """Commands about actions: approval, action, receipt, audit."""
 
 import getpass
+import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +53,7 @@ def register(app: typer.Typer) -> None:
                 ("find", find_receipts),
                 ("show", show_receipt),
                 ("proof", proof),
+                ("evidence", evidence),
                 ("verify", verify_file),
                 ("export", export),
                 ("recheck", recheck),
@@ -423,6 +426,32 @@ def show_receipt(
         orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
     ]
     show(format, statement, lines)
+
+
+def evidence(
+    receipt_id: Annotated[str, typer.Argument()],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder to write each piece to.")] = None,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
+    with _reading(workspace) as connection:
+        rows = connection.execute(
+            "SELECT e.label, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ?"
+            " ORDER BY e.label",
+            (receipt_id,),
+        ).fetchall()
+    if not rows:
+        raise AilyusError("not_found", f"there is no evidence of a receipt `{receipt_id}`")
+    pieces = [{"label": str(label), "bytes": len(data)} for label, data in rows]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for piece, (label, data) in zip(pieces, rows, strict=True):
+            path = out / re.sub(r"[^A-Za-z0-9._-]", "-", str(label))
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+            piece["file"] = str(path)
+    show(format, pieces, table(pieces, ("label", "bytes", "file") if out else ("label", "bytes")))
 
 
 def proof(

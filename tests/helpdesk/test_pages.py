@@ -261,25 +261,26 @@ async def test_an_answer_that_never_comes_is_in_doubt(
         assert pages.front.count("POST", CHANGE) == 1
 
 
-@pytest.mark.parametrize(
-    ("spoilt", "note"),
-    [
-        ("<script>alert('look here')</script>", "a dialog was dismissed"),
-        ("<script>addEventListener('DOMContentLoaded', () => open('/admin/'))</script>", None),
-        ("<script>addEventListener('beforeunload', e => e.preventDefault())</script>", None),
-        ("<script>fetch('/admin/helpdesk/ticket/2/delete/', {method: 'POST'})</script>", "a POST was held back"),
-        ("<script>navigator.sendBeacon('/api/tickets/', 'x')</script>", "a POST was held back"),
-        ("<script>navigator.serviceWorker && navigator.serviceWorker.register('/static/w.js')</script>", None),
-        ("<iframe src='javascript:parent.postMessage(1)'></iframe>", None),
-    ],
-)
-async def test_what_a_page_does_on_its_own(pages: Desk, spoilt: str, note: str | None) -> None:
+async def test_what_a_page_does_on_its_own(pages: Desk) -> None:
+    """Dialogs, popups, requests in the background, a question when leaving: the action is done all the same."""
+    spoilt = """<script>
+      alert('look here');
+      addEventListener('DOMContentLoaded', () => open('/admin/'));
+      addEventListener('beforeunload', e => e.preventDefault());
+      fetch('/admin/helpdesk/ticket/2/delete/', {method: 'POST'});
+      fetch('/api/tickets/2/', {method: 'DELETE'});
+      navigator.sendBeacon('/api/tickets/', 'x');
+      navigator.serviceWorker && navigator.serviceWorker.register('/static/w.js');
+      try { new Worker('/static/w.js') } catch (e) { document.title = 'no worker' }
+    </script>"""
     pages.front.rewrite(CHANGE, HEAD, spoilt + HEAD)
     answer = await pages.set_priority("high")
     assert answer["status"] == "confirmed", answer
-    attempt = pages.world.proof(answer["receipt_id"]).receipt["attempts"][1]
-    assert note is None or note in attempt["notes"]
+    notes = pages.world.proof(answer["receipt_id"]).receipt["attempts"][1]["notes"]
+    assert {"a dialog was dismissed", "a POST was held back", "a DELETE was held back"} <= set(notes)
     assert {path for method, path in pages.front.seen if method == "POST"} <= {CHANGE, "/admin/login/"}
+    assert not any("w.js" in path for _, path in pages.front.seen)
+    assert pages.front.count("DELETE") == 0
 
 
 async def test_a_form_that_opens_a_popup(pages: Desk) -> None:
