@@ -33,12 +33,11 @@ def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
     for attempt in map(_object, _list(predicate.get("attempts"))):
         status = attempt.get("status")
         came = f"answered {status}" if status else f"gave no answer (`{attempt.get('fault')}`)"
-        via, who = attempt.get("via"), attempt.get("identity")
+        via, name = attempt.get("via"), attempt.get("identity")
         how = f" through `{via}`" if via and via != "http" else ""
-        lines.append(
-            f"Attempt {attempt.get('attempt')} was a {attempt.get('method') or 'request'}{how}"
-            f"{f' as `{who}`' if who else ''}; the target {came}."
-        )
+        whose = f" as `{name}`" if name else ""
+        sent = f"{attempt.get('method') or 'request'}{how}{whose}"
+        lines.append(f"Attempt {attempt.get('attempt')} was a {sent}; the target {came}.")
         if notes := [str(n) for n in _list(attempt.get("notes"))]:
             lines.append(f"On the page, {'; '.join(notes)}.")
     for passed in map(_object, _list(predicate.get("skipped"))):

@@ -40,7 +40,7 @@ def test_the_same_bytes_as_rfc8785(value: Any) -> None:
         {"": 1},
         {"a": [1.5]},
         b"bytes",
-        object(),
+        {1, 2},
         {"k": {"\x00": 1}},
     ],
     ids=repr,
