@@ -120,10 +120,7 @@ class BrowserAdapter:
             secrets=secrets,
             kinds=kinds,
         )
-        seen = await self._seen(visiting)
-        if seen.delivery == "answered" and "screenshot" in kinds and "after.png" not in seen.evidence:
-            seen = _Seen("in_doubt", seen.reads, None, "the evidence is missing", False, seen.evidence, seen.notes)
-        return _execution(dispatch, started, self._now_ms(), target.ui.principal, seen)
+        return _execution(dispatch, started, self._now_ms(), target.ui.principal, await self._seen(visiting))
 
     def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
         """The secrets of an order by their handles. They live in this process's memory only while it is typed."""

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.compile import compile_contract
+from contracts.compile import compile_contract, flows_of
 from contracts.contract import Contract, System
 from contracts.errors import AilyusError
 from contracts.flow import Flow
@@ -80,7 +80,8 @@ def load_catalog(folder: Path) -> Catalog:
     faults.extend(_bad_undos(programs))
     if faults:
         raise Complaints(faults)
-    return Catalog(programs, (*_warnings(programs), *_plan_warnings(programs, plans)), plans)
+    warnings = (*_warnings(programs), *_plan_warnings(programs, plans), *_flow_warnings(programs, plans, flows))
+    return Catalog(programs, warnings, plans)
 
 
 class Complaints(AilyusError):
@@ -241,6 +242,22 @@ def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProg
         for step in steps[:-1]:
             if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:
                 yield f"`{plan.name}`: the step `{step.id}` says nothing about its undo and is not the last"
+
+
+def _flow_warnings(
+    programs: Mapping[str, Program], plans: Mapping[str, PlanProgram], flows: Mapping[str, Flow]
+) -> Iterator[str]:
+    used = {f.flow.flow for p in programs.values() for f in flows_of(p.reads, p.routes)}
+    used |= {f.flow.flow for plan in plans.values() for f in flows_of(plan.reads, ())}
+    used |= {login for name in used if (login := flows[name].login)}
+    for name, flow in flows.items():
+        if name not in used:
+            yield f"`{name}`: no contract uses this flow, so its texts were not checked"
+        for index, step in enumerate(flow.steps):
+            if step.locator is not None and step.locator.css is not None:
+                yield f"`{name}`: `steps.{index}` finds its element by CSS; a role, a label or a text lasts longer"
+        if flow.kind == "write" and flow.steps[-1].commit is not None:
+            yield f"`{name}`: nothing is expected after the commit, so a page that says no is not noticed"
 
 
 def _warnings(programs: Mapping[str, Program]) -> Iterator[str]:

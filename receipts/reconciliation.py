@@ -197,10 +197,20 @@ def _confirmed(
     outputs = outputs_of(program, scope)
     if isinstance(outputs, Fault):
         return Reconciliation("contended", True, None, checks, {}, outputs.sentence)
+    # INVARIANT: without its evidence nothing that answered is `confirmed`
+    if execution.delivery == "answered" and not _pictured(program, execution):
+        return Reconciliation("contended", True, None, checks, {}, "the evidence is missing")
     tied = program.ours is not None and program.ours.holds(scope)
     ours = execution.response is not None and (execution.response.request_id is not None or execution.keyed or tied)
     sentence = "met when read back"
     return Reconciliation("confirmed", True, "ours" if ours else "state_only", checks, outputs, sentence)
+
+
+def _pictured(program: Program, execution: Execution) -> bool:
+    """Are the pictures there that the contract declares for a browser route?"""
+    if execution.via == "http" or "screenshot" not in program.contract.evidence.get("browser", ()):
+        return True
+    return {"before.png", "after.png"} <= set(execution.evidence)
 
 
 def outputs_of(program: Program, scope: Mapping[str, object]) -> dict[str, JsonValue] | Fault:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.chromium import BrowserSettings, Chromium, find_browser
 from contracts.errors import AilyusError
-from contracts.program import BrowserProgram, FlowRead
+from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
 from receipts.sqlite import connect
 from server.cli.owner import find_owner
@@ -70,11 +70,11 @@ def repair(folder: Path, say: Callable[[str], None]) -> None:
 
 
 def _uses_pages(release: Release) -> bool:
-    return any(
-        isinstance(part, FlowRead | BrowserProgram)
-        for p in release.catalog.programs.values()
-        for part in (*p.reads, *p.routes)
-    )
+    return any(_by_pages(p) or any(isinstance(r, FlowRead) for r in p.reads) for p in release.catalog.programs.values())
+
+
+def _by_pages(program: Program) -> bool:
+    return any(isinstance(route, BrowserProgram) for route in program.routes)
 
 
 def _browser(workspace: Workspace, release: Release) -> Finding:
@@ -82,6 +82,12 @@ def _browser(workspace: Workspace, release: Release) -> Finding:
     found = find_browser(settings.path)
     if not _uses_pages(release):
         return Finding("browser", True, "no contract uses one")
+    kinds = {part.target for p in release.catalog.programs.values() for part in p.reads if isinstance(part, FlowRead)}
+    kinds |= {p.contract.target for p in release.catalog.programs.values() if _by_pages(p)}
+    without = sorted(t.name for t in release.targets.values() if t.kind in kinds and t.ui is None)
+    if without:
+        following = f"add [connections.{without[0]}.browser] with `login` and `principal` to {FILE}"
+        return Finding("browser", False, f"`{without[0]}` has no account for its pages", following)
     if found is None:
         return Finding("browser", False, "there is none", "ailyus doctor --fix")
     try:

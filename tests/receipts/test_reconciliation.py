@@ -53,6 +53,8 @@ NOTHING = Observation({}, 1, "separate_credential", fault="500")
         ("in_doubt", None, seen(status="SUSPENDED"), "diverged", True),
         ("in_doubt", None, NOTHING, "contended", None),
         ("not_sent", None, seen(), "again", False),
+        ("stopped", None, seen(A, B), "stopped", False),
+        ("stopped", None, seen(), "contended", None),
     ],
 )
 def test_verdicts(
@@ -85,3 +87,28 @@ def test_what_a_probe_cannot_tell_is_not_sent_again(detect: str) -> None:
 def test_already_so() -> None:
     assert already_so(PROGRAM, BASE, seen()) is not None
     assert already_so(PROGRAM, BASE, seen(A)) is None
+
+
+@pytest.mark.parametrize(
+    ("delivery", "pictures", "verdict"),
+    [
+        ("answered", ("before.png", "after.png"), "confirmed"),
+        ("answered", ("before.png",), "contended"),
+        ("answered", (), "contended"),
+        ("in_doubt", (), "confirmed"),
+    ],
+)
+def test_without_its_pictures_nothing_that_answered_is_confirmed(
+    delivery: Delivery, pictures: tuple[str, ...], verdict: str
+) -> None:
+    program = load_catalog(ROOT / "contracts" / "library").programs["deactivate_helpdesk_account"]
+    before, after = (
+        Observation(
+            {"account": Reading("account", 200, {"active": on, "staff": False, "superuser": False}, b"", 1)},
+            1,
+            "same_channel",
+        )
+        for on in (True, False)
+    )
+    execution = replace(sent(delivery, 302), via="browser:x", evidence=dict.fromkeys(pictures, b"png"))
+    assert reconcile(program, {"inputs.username": "maria"}, before, execution, after).verdict == verdict
