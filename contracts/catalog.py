@@ -254,8 +254,9 @@ def _flow_warnings(
         if name not in used:
             yield f"`{name}`: no contract uses this flow, so its texts were not checked"
         for index, step in enumerate(flow.steps):
-            if step.locator is not None and step.locator.css is not None:
-                yield f"`{name}`: `steps.{index}` finds its element by CSS; a role, a label or a text lasts longer"
+            acts = step.verb in ("fill", "select", "check", "uncheck", "click")
+            if acts and step.locator is not None and step.locator.css is not None:
+                yield f"`{name}`: `steps.{index}` acts on what it finds by CSS; a role, a label or a text lasts longer"
         if flow.kind == "write" and flow.steps[-1].commit is not None:
             yield f"`{name}`: nothing is expected after the commit, so a page that says no is not noticed"
 

@@ -73,6 +73,17 @@ GUARDS = [
     Guard("closed schema", "contracts/compile.py", '"additionalProperties": False', '"additionalProperties": True', "tests/contracts/test_inputs.py::test_what_is_wrong_and_where"),
     Guard("errors never pass", "contracts/expressions.py", "if result.type() == cel.Type.ERROR:", "if False:", "tests/contracts/test_expressions.py::test_an_error_is_a_value_that_never_passes"),
     Guard("NUL", "adapters/decoding.py", 'if b"\\\\u0000" in raw:', "if False:", "tests/adapters/test_http.py::test_a_look_that_is_no_look"),
+    Guard("identity again before the commit", "adapters/visit.py", "        for known in self._known:\n            await self._same(known)\n", "", "tests/helpdesk/test_pages.py::test_a_page_that_changes_under_the_hand"),
+    Guard("one request leaves a page", "adapters/visit.py", "if not named or self.submitted or self._refusal:", "if not named:", "tests/helpdesk/test_pages.py::test_a_page_that_sends_twice"),
+    Guard("only the named request leaves a page", "adapters/visit.py", "named = self._allowed == (method, _place(url)) and _origin(url) == self._origin", "named = self._allowed is not None", "tests/helpdesk/test_pages.py::test_a_form_that_would_change_another_record"),
+    Guard("the gate at a page", "adapters/visit.py", "self._refusal = self._enter()", "self._refusal = None", "tests/helpdesk/test_pages.py::test_halted_while_the_page_is_open"),
+    Guard("the wall", "adapters/wall.py", "elif place not in self.places:", "elif False:", "tests/helpdesk/test_browser.py::test_the_wall_lets_only_its_places_through"),
+    Guard("identity before acting", "contracts/flow.py", 'known = self.kind == "login"\n        for', "known = True\n        for", "tests/contracts/test_flow.py::test_a_bad_flow_is_refused_with_its_file"),
+    Guard("no picture of a secret", "contracts/compile.py", 'if {"screenshot", "snapshot"} & set(self.contract.evidence.get("browser", ())):', "if False:", "tests/contracts/test_flow.py::test_a_bad_flow_is_refused_with_its_file"),
+    Guard("no wider account", "policies/release.py", "and target.widens:", "and False:", "tests/helpdesk/test_fallback.py::test_a_wider_account_is_refused_before_it_acts"),
+    Guard("the account that is shown", "adapters/browser.py", "if shown != principal:", "if False:", "tests/helpdesk/test_fallback.py::test_the_pages_show_another_account"),
+    Guard("pages that must be refused", "adapters/browser.py", "if not await visit.is_refused(path):", "if False:", "tests/helpdesk/test_fallback.py::test_an_account_that_turns_out_wider_is_refused"),
+    Guard("no confirmation without its pictures", "receipts/reconciliation.py", 'if execution.delivery == "answered" and not _pictured(program, execution):', "if False:", "tests/receipts/test_reconciliation.py::test_without_its_pictures"),
 ]  # fmt: skip
 
 
@@ -88,7 +99,19 @@ def survives(guard: Guard) -> str:
             return f"`{guard.file}` no longer holds the guard"
         path.write_text(text.replace(guard.guard, guard.without))
         env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *_tests(guard)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "--no-header",
+            *_tests(guard),
+        ]
         done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode == 1:
             return ""

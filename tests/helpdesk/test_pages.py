@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tests.helpdesk.desk import Before, Desk, Site, desk_of
-from tests.world import Sandbox
+from tests.world import Sandbox, cli
 
 CHANGE = "/admin/helpdesk/ticket/1/change/"
 HEAD = "</head>"
@@ -281,6 +281,36 @@ async def test_what_a_page_does_on_its_own(pages: Desk) -> None:
     assert {path for method, path in pages.front.seen if method == "POST"} <= {CHANGE, "/admin/login/"}
     assert not any("w.js" in path for _, path in pages.front.seen)
     assert pages.front.count("DELETE") == 0
+
+
+async def test_a_page_that_sends_twice(pages: Desk) -> None:
+    """The committed request leaves once, whatever the page's own code does with the click."""
+    script = (
+        "<script>addEventListener('submit', e => { for (const _ of [1, 2, 3])"
+        " fetch(location.href, {method: 'POST', body: new FormData(e.target), keepalive: true}) })</script>"
+    )
+    pages.front.rewrite(CHANGE, HEAD, script + HEAD)
+    answer = await pages.set_priority("high")
+    assert pages.front.count("POST", CHANGE) == 1
+    assert answer["status"] == "confirmed", answer
+    assert "a POST was held back" in pages.world.proof(answer["receipt_id"]).receipt["attempts"][1]["notes"]
+
+
+async def test_halted_while_the_page_is_open(pages: Desk) -> None:
+    """The last question is asked when the request is about to leave, not when the browser starts."""
+
+    async def hook(request: Request, body: bytes) -> Response | None:
+        if request.method == "GET" and request.url.path == CHANGE:
+            root = pages.world.workspace.root
+            how = ("halt", "connection", "helpdesk", "--as", "lead", "--reason", "an incident")
+            await asyncio.to_thread(cli, *how, cwd=root)
+        return None
+
+    pages.front.before = then(hook)
+    answer = await pages.set_priority("high")
+    assert answer["status"] == "not_applied", answer
+    assert pages.site.ticket()["priority"] == 3
+    assert pages.front.count("POST", CHANGE) == 0
 
 
 async def test_a_form_that_opens_a_popup(pages: Desk) -> None:

@@ -45,6 +45,7 @@ async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) 
     names = [f"n{n}" for n in range(200)]
     seeded(records, *names)
     step = each(names)
+    records.sandbox.fault("slow", "records/", "records", times=10_000, ms=8)  # the command comes while it runs
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 20)
     await ailyus(records, "halt", "connection", "records", "--reason", "an incident")

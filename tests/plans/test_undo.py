@@ -139,6 +139,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     workspace = add_records(tmp_path / "w", sandbox)
     async with gateway(workspace, sandbox) as world:
         seeded(world, *names)
+        sandbox.fault("slow", "records/", "records", times=10_000, ms=15)  # the command comes while it runs
         task = asyncio.create_task(run(world, steps))
         await until(lambda: sandbox.effects() >= 10)
         await asyncio.to_thread(halt, world)
