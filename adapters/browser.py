@@ -56,6 +56,10 @@ class _Seen:
     notes: tuple[str, ...]
 
 
+class _Unreached(Exception):
+    """The sign-in did not get anywhere; the next attempt may."""
+
+
 class Sessions:
     """Signed-in sessions by connection and account. One sign-in at a time each."""
 
@@ -120,7 +124,8 @@ class BrowserAdapter:
             secrets=secrets,
             kinds=kinds,
         )
-        return _execution(dispatch, started, self._now_ms(), target.ui.principal, await self._seen(visiting))
+        seen = await self._seen(visiting)
+        return _execution(dispatch, started, self._now_ms(), target.ui.principal, seen)
 
     def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
         """The secrets of an order by their handles. They live in this process's memory only while it is typed."""
@@ -136,15 +141,18 @@ class BrowserAdapter:
 
     async def _seen(self, visiting: "_Visiting") -> _Seen:
         """Visit, and once more after a new sign-in if the session had run out before anything was sent."""
+        state: StorageState | None = None
         try:
-            for renew in (False, True):
-                state = await self._signed_in(visiting, renew=renew)
+            for _ in range(2):
+                state = await self._signed_in(visiting, state)
                 seen = await self._visit(visiting, state)
                 if seen is not None:
                     return seen
             return _stopped("the application signs the account out at once")
         except AilyusError as error:  # no browser, no credential, a sign-in that a person must see to
             return _stopped(error.sentence)
+        except _Unreached as error:
+            return _unsent(str(error))
 
     async def _visit(self, visiting: "_Visiting", state: "StorageState | None") -> _Seen | None:
         """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
@@ -187,8 +195,10 @@ class BrowserAdapter:
                     absent = visit is not None and not visit.submitted
                     delivery, fault = ("stopped" if absent else "in_doubt"), "there is no such page"
                 except TimeoutError:
-                    sent = visit is not None and visit.submitted
-                    delivery, fault = ("in_doubt" if sent else "stopped"), "the page did not settle in time"
+                    delivery, fault = "not_sent", "no page was free in time"
+                    if visit is not None:
+                        delivery = "in_doubt" if visit.submitted else "stopped"
+                        fault = "the page did not settle in time"
                 if delivery != "answered" and visit is not None:
                     await look("stopped", visit)
         except Error:  # the page or the browser died: what had left by then is in doubt, else nothing was sent
@@ -201,16 +211,18 @@ class BrowserAdapter:
 
     # -- signing in ----------------------------------------------------------------------------------------------------
 
-    async def _signed_in(self, visiting: "_Visiting", *, renew: bool) -> "StorageState | None":
-        """The stored session of the account, or a new one. Raises `AilyusError` when a person must see to it."""
+    async def _signed_in(self, visiting: "_Visiting", used: "StorageState | None") -> "StorageState | None":
+        """The stored session of the account, or a new one when that is the `used` one, which had run out.
+
+        Raises `AilyusError` when a person must see to it, `_Unreached` when it may be tried again.
+        """
         program = visiting.flow.program.login
         if program is None:
             return None
         reference, principal = visiting.ui.account(reading=visiting.reading)
         session = self._sessions.of(visiting.target, reference)
-        stale = session.state
         async with session.lock:
-            if session.state is not None and not (renew and session.state is stale):
+            if session.state is not None and session.state is not used:
                 return session.state
             if session.failed and time.monotonic() - session.failed_at < _PATIENT_SECONDS:
                 raise AilyusError("no_credential", session.failed)
@@ -244,7 +256,9 @@ class BrowserAdapter:
                 try:
                     await visit.follow(steps)
                     shown = await visit.account(flow.account) if flow.account else ""
-                except Halt:
+                except Halt as halt:
+                    if halt.delivery == "not_sent" or visit.gone:
+                        raise _Unreached(halt.sentence) from None
                     asked = await visit.shows(flow.challenge)
                     return "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
                 if shown != principal:
@@ -254,8 +268,10 @@ class BrowserAdapter:
                     if not await visit.is_refused(path):
                         return f"the account gets `{path}`, which must be refused to it: it is wider than declared"
                 session.state = await tab.context.storage_state()
-        except (Error, Absent, TimeoutError):
-            return "the sign-in did not work in time"
+        except Absent:
+            return "there is no such sign-in page"
+        except (Error, TimeoutError):
+            raise _Unreached("the sign-in did not work in time") from None
         return None
 
 

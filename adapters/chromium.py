@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # heavy: imported where the first browser starts
 
 RENEW_AFTER = 200
 """Contexts that one process serves before it is renewed."""
+_PREFIX = "ailyus-browser-"
+_STALE_SECONDS = 3600.0
 _SPARE_SECONDS = 60.0
 """How long a tab that was made ahead waits for its action."""
 _LAUNCH_SECONDS = 20.0
@@ -271,8 +274,9 @@ class Chromium:
         browser = find_browser(self._settings.path)
         if browser is None:
             raise AilyusError("no_browser", "there is no browser", hint="ailyus doctor --fix")
+        await asyncio.to_thread(_swept)
         for last in (False, True):
-            folder = Path(tempfile.mkdtemp(prefix="ailyus-browser-"))
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
             self._folder = folder
             program, arguments = launch_line(self._settings, browser, folder)
             env: dict[str, str | float | bool] = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -337,6 +341,14 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         os.environ.update(loud)
+
+
+def _swept() -> None:
+    """Folders that a gateway left behind when it was killed; its browser died with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS and not any(_processes(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _processes(folder: Path) -> Iterator[int]:

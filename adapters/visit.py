@@ -110,7 +110,7 @@ class Visit:
         self._answered = asyncio.Event()
         self._moved = asyncio.Event()
         self._number = 0
-        self._gone = False
+        self.gone = False
         self._document: int | None = None
         self._known: list[FlowStep] = []
         self._touched: Element | None = None
@@ -195,7 +195,7 @@ class Visit:
             await page.close()
 
     def _on_gone(self, _: "Page") -> None:
-        self._gone = True
+        self.gone = True
         self._left.set()
         self._answered.set()
 
@@ -299,7 +299,7 @@ class Visit:
         self._known.clear()
         if self.submitted:
             await self._answered.wait()  # the total deadline bounds it
-        if self._gone:
+        if self.gone:
             raise Halt("in_doubt" if self.submitted else "not_sent", "the browser died")
         if self.status in (401, 403):
             raise Halt("refused", "the application refused")

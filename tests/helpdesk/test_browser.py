@@ -58,6 +58,31 @@ async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site
         assert desk.front.count("POST", "/login/") == 2  # one session for each connection
 
 
+async def test_three_whose_session_ended_sign_in_once(desk: Desk) -> None:
+    desk.front.before = only_pages
+    assert (await desk.set_priority("high", 8))["status"] == "confirmed"
+    desk.site.sign_out()
+    answers = await asyncio.gather(*(desk.set_priority("high", n) for n in range(1, 4)))
+    assert [a["status"] for a in answers] == ["confirmed"] * 3, answers
+    assert desk.front.count("POST", "/login/") == 2
+
+
+async def test_a_browser_that_dies_while_signing_in_is_no_failed_sign_in(desk: Desk) -> None:
+    killed = []
+
+    async def hook(request: Request, body: bytes) -> Response | None:
+        if request.method == "POST" and request.url.path == "/admin/login/" and not killed:
+            killed.append(True)
+            kill(desk)
+        return await only_pages(request, body)
+
+    desk.front.before = hook
+    answer = await desk.set_priority("high")
+    assert answer["status"] == "confirmed", answer
+    attempts = desk.world.proof(answer["receipt_id"]).receipt["attempts"]
+    assert [a["delivery"] for a in attempts] == ["no_effect", "not_sent", "answered"]
+
+
 async def test_a_tab_begins_with_nothing_of_another(chromium: Chromium, site: Site) -> None:
     urls = frozenset({site.url})
     async with chromium.tab(urls, None) as one:

@@ -52,6 +52,7 @@ async def test_proven_without_effect_goes_through_the_pages(desk: Desk, status: 
     assert (api["via"], api["delivery"], api["identity"]) == ("http", "no_effect", "ailyus")
     assert (pages["via"], pages["delivery"]) == ("browser:helpdesk_set_priority", "answered")
     assert (pages["identity"], pages["method"], pages["status"]) == ("ailyus", "POST", 302)
+    assert pages["endedMs"] > pages["startedMs"] >= api["endedMs"]
     assert receipt["observer"] == "separate_credential"  # done in pages, read back by the API
     pictures = desk.pages(answer["receipt_id"])
     assert set(pictures) == {"page/2/before.png", "page/2/before.aria", "page/2/after.png"}
