@@ -11,7 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from adapters.chromium import Chromium
-from adapters.secrets import Credentials
+from adapters.secrets import Credentials, revealed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
@@ -110,7 +110,7 @@ class BrowserAdapter:
             fault = "the target instance is not the one that the order names"
             return _execution(dispatch, started, self._now_ms(), "", _unsent(fault))
         try:
-            secrets = self._revealed(dispatch)
+            secrets = revealed(self._gate, dispatch)
         except AilyusError as error:
             return _execution(dispatch, started, self._now_ms(), target.ui.principal, _unsent(error.sentence))
         kinds = frozenset(program.contract.evidence.get("browser", ())) if not program.secretive else frozenset[str]()
@@ -126,16 +126,6 @@ class BrowserAdapter:
         )
         seen = await self._seen(visiting)
         return _execution(dispatch, started, self._now_ms(), target.ui.principal, seen)
-
-    def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
-        """The secrets of an order by their handles. They live in this process's memory only while it is typed."""
-        found: dict[str, str] = {}
-        for handle, destination in dispatch.rendered.handles:
-            secret = self._gate.reveal(dispatch, handle, destination)
-            if secret is None:
-                raise AilyusError("bad_handle", "the handle gives no secret any more")
-            found[handle] = secret
-        return found
 
     # -- one visit -----------------------------------------------------------------------------------------------------
 
@@ -188,25 +178,25 @@ class BrowserAdapter:
                     if visit is not None and await _says_no(visit, flow.declined):
                         delivery = "declined"
                 except SignedOut:
-                    if visit is None or not visit.submitted:
+                    if visit is None or not visit.exits.submitted:
                         return None
                     delivery, fault = "in_doubt", "the application asked for a sign-in instead of an answer"
                 except Absent:
-                    absent = visit is not None and not visit.submitted
+                    absent = visit is not None and not visit.exits.submitted
                     delivery, fault = ("stopped" if absent else "in_doubt"), "there is no such page"
                 except TimeoutError:
                     delivery, fault = "not_sent", "no page was free in time"
                     if visit is not None:
-                        delivery = "in_doubt" if visit.submitted else "stopped"
+                        delivery = "in_doubt" if visit.exits.submitted else "stopped"
                         fault = "the page did not settle in time"
                 if delivery != "answered" and visit is not None:
                     await look("stopped", visit)
         except Error:  # the page or the browser died: what had left by then is in doubt, else nothing was sent
-            sent = visit is not None and visit.submitted
+            sent = visit is not None and visit.exits.submitted
             delivery, fault = ("in_doubt" if sent else "not_sent"), "the browser died"
         reads = visit.reads if visit is not None else {}
-        notes = tuple(dict.fromkeys(visit.notes)) if visit is not None else ()
-        status = visit.status if visit is not None else None
+        notes = tuple(dict.fromkeys(visit.exits.notes)) if visit is not None else ()
+        status = visit.exits.status if visit is not None else None
         return _Seen(delivery, dict(reads), status, fault, absent, pictures, notes)
 
     # -- signing in ----------------------------------------------------------------------------------------------------
@@ -257,7 +247,7 @@ class BrowserAdapter:
                     await visit.follow(steps)
                     shown = await visit.account(flow.account) if flow.account else ""
                 except Halt as halt:
-                    if halt.delivery == "not_sent" or visit.gone:
+                    if halt.delivery == "not_sent" or visit.exits.gone:
                         raise _Unreached(halt.sentence) from None
                     asked = await visit.shows(flow.challenge)
                     return "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
@@ -314,7 +304,7 @@ def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str,
 
 async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
     """Does the application itself say that it did not take the commit?"""
-    return visit.submitted and declined is not None and await visit.shows([declined])
+    return visit.exits.submitted and declined is not None and await visit.shows([declined])
 
 
 def _unsent(fault: str) -> _Seen:

@@ -14,7 +14,7 @@ import httpcore2
 from pydantic import JsonValue
 
 from adapters.decoding import Undecodable, decode
-from adapters.secrets import Credentials, echoes, placed
+from adapters.secrets import Credentials, echoes, placed, revealed
 from adapters.sigv4 import AccessKey, signed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
@@ -92,7 +92,7 @@ class HttpAdapter:
             return self._unsent(dispatch, started, "the target instance is not the one that the order names")
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
         try:
-            secrets = self._revealed(dispatch)
+            secrets = revealed(self._gate, dispatch)
             headers, body = placed(dict(http.headers) | extra, http.body, secrets)
             headers |= self._credential(target, target.write, http, headers, body)
         except AilyusError as error:
@@ -130,16 +130,6 @@ class HttpAdapter:
             identity=target.principal,
             keyed=route.idempotency_header is not None,
         )
-
-    def _revealed(self, dispatch: Dispatch) -> dict[str, str]:
-        """The secrets of an order by their handles. They live in this process's memory only while it is sent."""
-        found: dict[str, str] = {}
-        for handle, destination in dispatch.rendered.handles:
-            secret = self._gate.reveal(dispatch, handle, destination)
-            if secret is None:
-                raise AilyusError("bad_handle", "the handle gives no secret any more")
-            found[handle] = secret
-        return found
 
     def _delivery(
         self, program: Program, route: HttpProgram, target: Target, dispatch: Dispatch, response: Response

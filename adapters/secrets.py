@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 
 MAX_SECRET = 8192
@@ -43,6 +44,17 @@ class Credentials:
         if not value or len(value) > MAX_SECRET or not value.isascii() or not value.isprintable():
             raise AilyusError("no_credential", f"there is no usable credential at `{reference}`")
         return value
+
+
+def revealed(gate: Gate, dispatch: Dispatch) -> dict[str, str]:
+    """The secrets of an order by their handles. They live in this process's memory only while it is carried out."""
+    found: dict[str, str] = {}
+    for handle, destination in dispatch.rendered.handles:
+        secret = gate.reveal(dispatch, handle, destination)
+        if secret is None:
+            raise AilyusError("bad_handle", "the handle gives no secret any more")
+        found[handle] = secret
+    return found
 
 
 def placed(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
