@@ -197,6 +197,7 @@ class Flow(Strict):
     patience: Duration = Field(5_000, ge=100, le=60_000, description="how long one element is waited for")
     challenge: tuple[Locator, ...] = Field((), description="of a login: a second factor or captcha, for a person")
     account: Locator | None = Field(None, description="of a login: shows who is signed in")
+    local_storage: bool = Field(False, description="of a login: the session is kept in local storage too")
     refused: tuple[Path, ...] = Field((), max_length=20, description="of a login: pages that this account must not get")
 
     @model_validator(mode="after")
@@ -209,8 +210,8 @@ class Flow(Strict):
         if self.kind == "login":
             if self.account is None or self.login is not None:
                 raise ValueError("a login needs `account`, which shows who is signed in, and no `login`")
-        elif self.challenge or self.account or self.refused:
-            raise ValueError("`challenge`, `account` and `refused` belong to a login")
+        elif self.challenge or self.account or self.refused or self.local_storage:
+            raise ValueError("`challenge`, `account`, `local_storage` and `refused` belong to a login")
         names = [step.read for step in self.steps if step.read]
         if len(names) != len(set(names)):
             raise ValueError("two steps read the same name")
