@@ -27,6 +27,7 @@ _STALE_SECONDS = 3600.0
 _SPARE_SECONDS = 60.0
 """How long a tab that was made ahead waits for its action."""
 _LAUNCH_SECONDS = 20.0
+_OPEN_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
 _KNOWN = (
     "/usr/lib/chromium/chromium-headless-shell",
@@ -199,17 +200,18 @@ class Chromium:
         for last in (False, True):
             browser = await self._running()
             try:
-                context = await browser.new_context(
-                    proxy={"server": proxy},
-                    storage_state=state,
-                    service_workers="block",
-                    accept_downloads=False,
-                    locale="en-US",
-                )
-                await context.add_init_script(_ALONE)
-                page = await context.new_page()
-                session = await context.new_cdp_session(page)
-            except Error:
+                async with asyncio.timeout(_OPEN_SECONDS):  # a frozen browser says nothing
+                    context = await browser.new_context(
+                        proxy={"server": proxy},
+                        storage_state=state,
+                        service_workers="block",
+                        accept_downloads=False,
+                        locale="en-US",
+                    )
+                    await context.add_init_script(_ALONE)
+                    page = await context.new_page()
+                    session = await context.new_cdp_session(page)
+            except (Error, TimeoutError):
                 if last or not browser.is_connected() or not self._open:
                     await self._end()
                 if last:

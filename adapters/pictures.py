@@ -40,32 +40,29 @@ async def taken(tab: Tab, masked: "Sequence[Element]", moment: str, kinds: froze
     takes: dict[str, Awaitable[bytes]] = {}
     try:
         async with asyncio.timeout(EVIDENCE_SECONDS):
-            counts = await asyncio.gather(*(element.count() for element in masked))
-            hidden = [element for element, count in zip(masked, counts, strict=True) if count]
             if "screenshot" in kinds:
-                takes[f"{moment}.png"] = _screenshot(tab, hidden)
+                takes[f"{moment}.png"] = _screenshot(tab, masked)
             if "snapshot" in kinds:
-                takes[f"{moment}.aria"] = _snapshot(tab, hidden)
+                takes[f"{moment}.aria"] = _snapshot(tab, masked)
             return dict(zip(takes, await asyncio.gather(*takes.values()), strict=True))
     except (Error, TimeoutError):
         return {}
 
 
-async def _screenshot(tab: Tab, hidden: "Sequence[Element]") -> bytes:
-    covers = [cover for element in hidden for cover in await element.evaluate_all(_COVER)]
+async def _screenshot(tab: Tab, masked: "Sequence[Element]") -> bytes:
+    covers = await asyncio.gather(*(element.evaluate_all(_COVER) for element in masked))
     try:
         shot = await tab.session.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})
     finally:
-        if covers:
+        if any(covers):
             await tab.page.evaluate(_UNCOVER)
     return base64.b64decode(shot["data"])
 
 
-async def _snapshot(tab: Tab, hidden: "Sequence[Element]") -> bytes:
+async def _snapshot(tab: Tab, masked: "Sequence[Element]") -> bytes:
     text = await tab.page.locator("body").aria_snapshot()
-    words: set[str] = set()
-    for element in hidden:
-        words.update(collapsed(word) for word in await element.evaluate_all(_WORDS))
+    said = await asyncio.gather(*(element.evaluate_all(_WORDS) for element in masked))
+    words = {collapsed(word) for all_of_one in said for word in all_of_one}
     for word in sorted(words, key=len, reverse=True):
         if len(word) > 1:
             text = text.replace(word, _MASKED).replace(orjson.dumps(word).decode()[1:-1], _MASKED)

@@ -110,13 +110,21 @@ async def test_a_browser_that_died_is_followed_by_a_new_one(desk: Desk) -> None:
     assert not set(first) & set(second)
 
 
-async def test_a_browser_that_hangs_is_ended(chromium: Chromium, site: Site) -> None:
+@pytest.mark.parametrize("when", ["at work", "idle"])
+async def test_a_browser_that_hangs_is_ended(chromium: Chromium, site: Site, when: str) -> None:
     urls = frozenset({site.url})
+
+    def freeze() -> None:
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+
     async with chromium.tab(urls, None) as tab:
         await tab.page.goto(f"{site.url}/admin/login/")
         frozen = chromium.pids()
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        if when == "at work":
+            freeze()
+    if when == "idle":
+        freeze()
     async with chromium.tab(urls, None) as tab:
         await tab.page.goto(f"{site.url}/admin/login/")
     assert not set(frozen) & set(chromium.pids())
