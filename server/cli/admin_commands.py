@@ -128,14 +128,18 @@ def check_contracts(folder: Annotated[Path, typer.Argument(help="A folder of con
         typer.echo(f"warning: {warning}", err=True)
 
 
-def contract_schema(plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False) -> None:
-    """Print the JSON Schema of contracts, or of plans, for editors."""
+def contract_schema(
+    plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False,
+    flow: Annotated[bool, typer.Option("--flow", help="That of flows.")] = False,
+) -> None:
+    """Print the JSON Schema of contracts, of plans or of flows, for editors."""
     import orjson
 
     from contracts.contract import Contract
+    from contracts.flow import Flow
     from contracts.plan import Plan
 
-    schema = (Plan if plan else Contract).model_json_schema(by_alias=True, mode="validation")
+    schema = (Plan if plan else Flow if flow else Contract).model_json_schema(by_alias=True, mode="validation")
     typer.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2).decode())
 
 

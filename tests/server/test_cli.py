@@ -60,6 +60,7 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
         assert "recover_sync@1" in cli("contract", "list", cwd=root)
         assert "step restart: restart_sync" in cli("contract", "show", "recover_sync", cwd=root)
         assert '"for_each"' in cli("contract", "schema", "--plan", cwd=root)
+        assert '"identity"' in cli("contract", "schema", "--flow", cwd=root)
         assert "required before: the user is not active" in cli("contract", "show", "reset_user_mfa", cwd=root)
         assert cli("contract", "check", cwd=root) == ""
         assert cli("policy", "check", cwd=root) == ""
