@@ -306,7 +306,7 @@ class _Compiler(Texts):
             spends=self.expression("spends", c.spends, self.early) if c.spends else None,
         )
         self._check_secrets(program)
-        self._check_late(resource)
+        self._check_late(resource, reads)
         return program
 
     def _undo(self, undo: Undo) -> UndoProgram:
@@ -346,15 +346,11 @@ class _Compiler(Texts):
                     "bad_contract", f"the output `{name}` could carry a secret out", hint=hint, field=f"outputs.{name}"
                 )
 
-    def _check_late(self, resource: Resource) -> None:
+    def _check_late(self, resource: Resource, reads: Iterable[Read | FlowRead]) -> None:
         """What arrives late may not choose the resource or what is read."""
         texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
-        for name, observe in self.observe.items():
-            if observe.browser is not None:
-                flow = self.flow(
-                    f"observe.{name}", observe.browser, "read", observe.target or self.contract.target, self.early
-                )
-                texts += list(flow.templates)
+        texts += [text for flow in flows_of(reads, ()) for text in flow.templates]
+        for observe in self.observe.values():
             texts += [observe.get or observe.post or "", *observe.query.values(), *(observe.form or {}).values()]
             texts += [str(observe.json_body), *observe.headers.values()]
         for name, field in self.contract.inputs.items():
