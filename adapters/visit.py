@@ -86,12 +86,12 @@ class Visit:
         await self.exits.guard()
         for number, step in enumerate(steps):
             self._number = number
-            self._checkplace_of_page()
+            self._check_place()
             if step.commit is not None:
                 await self._commit(step, look)
             else:
                 await self._step(step)
-        self._checkplace_of_page()
+        self._check_place()
 
     # -- the steps -----------------------------------------------------------------------------------------------------
 
@@ -156,14 +156,14 @@ class Visit:
         self.reads[name] = await self._shown(locator)
 
     async def _commit(self, step: FlowStep, look: Look | None) -> None:
-        """The one click that counts: whose record it is, asked again; the picture; then the one request."""
+        """The one click that counts: the picture; whose record it is, asked again; then the one request."""
         commit, click = _there(step.commit), _there(step.click)
-        for known in self._known:
-            await self._same(known)
         if self._touched is not None:  # what changed is in the picture
             await self._touched.scroll_into_view_if_needed(timeout=self._patience())
         if look is not None:
             await look("before", self)
+        for known in self._known:
+            await self._same(known)
         self.exits.allow(commit)
         try:
             await self._on(click, "click", lambda e: e.click(timeout=self._patience(), no_wait_after=True))
@@ -205,7 +205,7 @@ class Visit:
         try:
             return await act(element)
         except PlaywrightTimeout:
-            self._checkplace_of_page()
+            self._check_place()
             there = await element.count()
             sentence = f"cannot {verb} the {_named(locator)}" if there else f"there is no {_named(locator)}"
             raise self._unknown(sentence) from None
@@ -234,12 +234,24 @@ class Visit:
         """What an element shows: its text, a field's value, the label of what is selected, whether it is checked."""
         end = time.monotonic() + self._patience() / 1000
         while True:
-            value = await self._on(locator, "read", lambda e: e.evaluate(_SHOWN, timeout=self._patience()))
+            value = await self._on(locator, "read", self._evaluated)
             if value is not None:
-                return value if isinstance(value, bool) else collapsed(str(value))[:MAX_SHOWN]
+                return value if isinstance(value, bool) else collapsed(value)[:MAX_SHOWN]
             if time.monotonic() >= end:
                 raise self._unknown(f"the {_named(locator)} is hidden")
             await asyncio.sleep(0.05)
+
+    async def _evaluated(self, element: "Element") -> str | bool | None:
+        """What an element shows now; None when it is hidden, or its page on the way to another."""
+        try:
+            value: str | bool | None = await element.evaluate(_SHOWN, timeout=self._patience())
+        except PlaywrightTimeout:
+            raise
+        except Error as error:
+            if "context was destroyed" not in error.message:
+                raise
+            return None
+        return value
 
     async def shows(self, locators: Sequence[Locator]) -> bool:
         """Is one of these on the page now? A page that is on its way elsewhere shows nothing."""
@@ -268,7 +280,7 @@ class Visit:
 
     # -- small things --------------------------------------------------------------------------------------------------
 
-    def _checkplace_of_page(self) -> None:
+    def _check_place(self) -> None:
         """Where are we? A login page, a refusal or a missing page ends the visit, whatever it looks like."""
         if self._sign_in is not None and urlsplit(self.page.url).path == self._sign_in:
             raise SignedOut
