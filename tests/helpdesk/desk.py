@@ -164,6 +164,7 @@ def desk_workspace(
     account: str = "ailyus",
     seconds: int = 12,
     api: str = "1s",
+    patience: str = "2500ms",
     part: str = "",
     more: str = "",
     browser: str = "",
@@ -189,7 +190,7 @@ def desk_workspace(
     contracts = folder / "contracts" / "helpdesk"
     shutil.copytree(ROOT / "contracts" / "library" / "helpdesk", contracts)
     for flow in contracts.glob("flow_*.yaml"):  # nobody wants to wait five seconds for what is not there
-        flow.write_text(flow.read_text() + "patience: 1500ms\n")
+        flow.write_text(flow.read_text() + f"patience: {patience}\n")
     shutil.copy(ROOT / "policies" / "library" / "helpdesk.cedar", folder / "policies")
     secrets = folder / ".ailyus" / "secrets"
     (secrets / "helpdesk-read").write_text("reader".ljust(40, "0"))

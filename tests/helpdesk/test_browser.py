@@ -31,7 +31,9 @@ async def chromium(browser_part: str) -> AsyncIterator[Chromium]:
 async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str) -> None:
     """Two connections with two accounts, two actions each, at once: no request carries a cookie of another."""
     names = ("helpdesk", "helpdesk-two")
-    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, names=names, seconds=30) as desk:
+    async with desk_of(
+        tmp_path / "w", sandbox, site, part=browser_part, names=names, seconds=40, patience="15s"
+    ) as desk:
         (desk.world.workspace.root / ".ailyus/secrets/helpdesk-two-login").write_text("ailyus:ailyus-pass-1")
         cookies: dict[str, set[str]] = {}
 
@@ -58,13 +60,16 @@ async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site
         assert desk.front.count("POST", "/login/") == 2  # one session for each connection
 
 
-async def test_three_whose_session_ended_sign_in_once(desk: Desk) -> None:
-    desk.front.before = only_pages
-    assert (await desk.set_priority("high", 8))["status"] == "confirmed"
-    desk.site.sign_out()
-    answers = await asyncio.gather(*(desk.set_priority("high", n) for n in range(1, 4)))
-    assert [a["status"] for a in answers] == ["confirmed"] * 3, answers
-    assert desk.front.count("POST", "/login/") == 2
+async def test_three_whose_session_ended_sign_in_once(
+    tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str
+) -> None:
+    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, seconds=40, patience="15s") as desk:
+        desk.front.before = only_pages
+        assert (await desk.set_priority("high", 8))["status"] == "confirmed"
+        desk.site.sign_out()
+        answers = await asyncio.gather(*(desk.set_priority("high", n) for n in range(1, 4)))
+        assert [a["status"] for a in answers] == ["confirmed"] * 3, answers
+        assert desk.front.count("POST", "/login/") == 2
 
 
 async def test_a_browser_that_dies_while_signing_in_is_no_failed_sign_in(desk: Desk) -> None:
