@@ -63,7 +63,8 @@ def mebibytes(pids: Iterator[int]) -> float:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-        total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+        # private pages: a share of common ones would change with whatever else runs on this machine
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
     return total / 1024
 
 
