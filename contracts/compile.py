@@ -124,9 +124,6 @@ class Texts:
             for text in (step.is_, step.with_, step.option, *step.query.values(), *_words(step.locator)):
                 if text is not None and text not in templates:
                     templates[text] = self.template(here, text, names)
-        for locator in (flow.declined, *flow.mask, *flow.challenge, flow.account):
-            for text in _words(locator):
-                templates[text] = self.template(f"{where}: {name}", text, names)
         login = self.flow(where, flow.login, "login", target, Names.of(_LOGIN)) if flow.login else None
         content = {"flow": flow.model_dump(mode="json", by_alias=True), "login": login.digest if login else None}
         return FlowProgram(flow, digest(content), templates, login)

@@ -212,6 +212,9 @@ class Flow(Strict):
                 raise ValueError("a login needs `account`, which shows who is signed in, and no `login`")
         elif self.challenge or self.account or self.refused or self.local_storage:
             raise ValueError("`challenge`, `account`, `local_storage` and `refused` belong to a login")
+        plain = (self.declined, *self.mask, *self.challenge, self.account)
+        if any("${" in locator.model_dump_json() for locator in plain if locator is not None):
+            raise ValueError("no value goes into `declined`, `mask`, `challenge` or `account`")
         names = [step.read for step in self.steps if step.read]
         if len(names) != len(set(names)):
             raise ValueError("two steps read the same name")
