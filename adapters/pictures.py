@@ -35,11 +35,13 @@ _UNCOVER = "() => document.querySelectorAll('ailyus-cover').forEach(cover => cov
 """Black over what is masked, for the moment of the picture."""
 
 
-async def taken(tab: Tab, masked: "Sequence[Element]", moment: str, kinds: frozenset[str]) -> dict[str, bytes]:
+async def taken(
+    tab: Tab, masked: "Sequence[Element]", moment: str, kinds: frozenset[str], seconds: float
+) -> dict[str, bytes]:
     """A PNG (`before.png`, say) and a text (`before.aria`) of a moment; nothing if the page gives none in time."""
     takes: dict[str, Awaitable[bytes]] = {}
     try:
-        async with asyncio.timeout(EVIDENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             if "screenshot" in kinds:
                 takes[f"{moment}.png"] = _screenshot(tab, masked)
             if "snapshot" in kinds:

@@ -276,7 +276,9 @@ class Visit:
 
     async def pictures(self, moment: str, kinds: frozenset[str], mask: Sequence[Locator]) -> dict[str, bytes]:
         """What the page shows now, without what is masked; nothing if not in time."""
-        return await taken(self._tab, [self._element(locator) for locator in mask], moment, kinds)
+        # without these two nothing is `confirmed`, so a busy machine gets the patience that its pages get
+        seconds = EVIDENCE_SECONDS if moment == "stopped" else max(EVIDENCE_SECONDS, self._patience() / 1000)
+        return await taken(self._tab, [self._element(locator) for locator in mask], moment, kinds, seconds)
 
     # -- small things --------------------------------------------------------------------------------------------------
 
