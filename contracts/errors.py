@@ -35,8 +35,11 @@ CODES = MappingProxyType(
         "need_missing": "another number or role of approvers is needed now",
         "unlinked_key": "the key is linked to no person; enrol it first",
         "bad_signature": "the signature does not fit the approval; sign what is shown with the enrolled key",
-        "weak_key": "this risk needs a stronger key than a key file",
+        "weak_key": "from risk high on a passkey must sign: bring one with `ailyus console link PERSON`",
         "not_waiting": "the action does not wait for an approval",
+        "no_authority": "somebody who may do this must do it",
+        "signed_out": "sign in and do it again; nothing happened",
+        "bad_form": "open the page again and send its own form; nothing happened",
         "unknown_approval": "list the open approvals with `ailyus approval list`",
         # contracts, policies, settings
         "bad_contract": "correct the contract, then run `ailyus contract check`",

@@ -1,6 +1,7 @@
 """Approvals: what exactly a person signs, and when that signature counts.
 
-The signed bytes are `ailyus-approval-v1\\n` followed by the 64 hex digits of the binding's digest, Ed25519 (RFC 8032).
+With a key file the signed bytes are `ailyus-approval-v1\\n` and the 64 hex digits of the binding's digest, Ed25519
+(RFC 8032). A passkey signs a WebAuthn assertion whose challenge is that digest (32 bytes).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +10,15 @@ from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.canonical import digest
 from contracts.contract import RISKS, Risk, Strict
+from policies.passkey import Assertion, asserts
 from policies.principal import Key
 
 PURPOSE = "ailyus-approval-v1"
 CLOCK_SKEW_MS = 2_000
-PRODUCTION = frozenset({"prod", "production"})
 
 
 class Subject(Strict):
@@ -60,7 +61,7 @@ class Binding(BaseModel):
     approver: str
     role: str
     verdict: Literal["approve", "refuse"]
-    comment: str
+    comment: str = Field(max_length=500)
     not_before_ms: int
     expires_ms: int
     nonce: str
@@ -77,13 +78,14 @@ class Binding(BaseModel):
 
 
 class SignedApproval(BaseModel):
-    """A binding, the key and its signature (hex, 64 bytes). `id` is the binding's digest."""
+    """A binding, the key, and its signature (hex, 64 bytes) or a passkey's assertion. `id` is the binding's digest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     binding: Binding
     keyid: str
-    signature: str
+    signature: str = ""
+    assertion: Assertion | None = None
 
     @property
     def id(self) -> str:
@@ -111,10 +113,12 @@ class Bystanders:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Facts about the workspace and the action that decide how strong a key must be."""
+    """Facts about the workspace and the action that decide how strong a key must be.
+
+    From risk high on it is a passkey, whose user was verified; in development workspaces any key.
+    """
 
     development: bool
-    environment: str
     risk: Risk
     boundary: str = "network"
 
@@ -136,7 +140,7 @@ def refusal(
     key = keys.get(approval.keyid)
     if key is None or key.revoked or key.person != binding.approver:
         return "unlinked_key"
-    if not signature_holds(approval, key.public):
+    if not signature_holds(approval, key):
         return "bad_signature"
     # INVARIANT: an approval is used at most once.
     if used:
@@ -151,10 +155,19 @@ def refusal(
     return _key_weakness(key, rules)
 
 
-def signature_holds(approval: SignedApproval, public: bytes) -> bool:
-    """Does the signature over the binding verify under this raw public key?"""
+def signature_holds(approval: SignedApproval, key: Key) -> bool:
+    """Is this the key's word on exactly this binding?"""
+    return word_holds(approval.signature, approval.assertion, approval.binding.message, approval.binding.digest, key)
+
+
+def word_holds(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:
+    """A signature over the message, or a passkey's assertion about the document's digest (hex); never both."""
+    if key.kind == "passkey":
+        return assertion is not None and not signature and asserts(assertion, bytes.fromhex(document), key) is not None
+    if assertion is not None:
+        return False
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(approval.signature), approval.binding.message)
+        Ed25519PublicKey.from_public_bytes(key.public).verify(bytes.fromhex(signature), message)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -188,8 +201,7 @@ def _key_weakness(key: Key, rules: Rules) -> str | None:
         return "weak_key"
     if rules.boundary == "same_user":
         return "weak_key"  # an agent of the same operating-system user could read the key file
-    high = RISKS.index(rules.risk) >= RISKS.index("high")
-    return "weak_key" if high and rules.environment in PRODUCTION else None
+    return "weak_key" if RISKS.index(rules.risk) >= RISKS.index("high") else None
 
 
 def count(approvals: Sequence[SignedApproval], now_ms: int) -> tuple[dict[str, int], int]:

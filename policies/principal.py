@@ -12,10 +12,19 @@ _KEY_KIND: TypeAdapter[KeyKind] = TypeAdapter(KeyKind)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A registered Ed25519 public key (32 raw bytes) and the person it is linked to.
+class Passkey:
+    """Where a passkey answers: its credential id (base64url), the RP id and the origin of the console."""
 
-    `keyid` is the first 16 bytes of SHA-256 over the raw public key, as hex.
+    credential: str
+    rp_id: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A registered public key and the person it is linked to: 32 raw bytes of Ed25519, or a passkey's COSE key.
+
+    `keyid` is the first 16 bytes of SHA-256 over the public key's bytes, as hex.
     """
 
     keyid: str
@@ -23,6 +32,7 @@ class Key:
     person: str
     kind: KeyKind
     revoked: bool = False
+    passkey: Passkey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +63,5 @@ def key_kind(value: object) -> KeyKind:
 
 
 def keyid_of(public: bytes) -> str:
-    """The stable id of a raw Ed25519 public key."""
+    """The stable id of a public key: raw Ed25519, or COSE for a passkey."""
     return hashlib.sha256(public).hexdigest()[:32]

@@ -1,15 +1,18 @@
 """What a person says about an outcome that nobody could read back: asserted and signed, never `confirmed`.
 
-The signed bytes are `ailyus-resolution-v1\\n` followed by the 64 hex digits of the digest, Ed25519 (RFC 8032).
+With a key file the signed bytes are `ailyus-resolution-v1\\n` and the 64 hex digits of the digest, Ed25519 (RFC 8032).
+A passkey signs an assertion whose challenge is that digest.
 """
 
 from typing import Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict
 
 from contracts.canonical import digest
+from policies.approval import word_holds
+from policies.passkey import Assertion
+from policies.principal import Key
 
 PURPOSE = "ailyus-resolution-v1"
 Asserted = Literal["applied", "not_applied"]
@@ -29,28 +32,29 @@ class Resolution(BaseModel):
     at_ms: int
 
     @property
+    def digest(self) -> str:
+        """Digest over the canonical form of every field."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
     def message(self) -> bytes:
         """The bytes that are signed."""
-        return f"{PURPOSE}\n{digest(self.model_dump(mode='json'))}".encode()
+        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class SignedResolution(BaseModel):
-    """A resolution, the key and its signature (hex, 64 bytes)."""
+    """A resolution, the key, and its signature (hex, 64 bytes) or a passkey's assertion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resolution: Resolution
     keyid: str
-    signature: str
+    signature: str = ""
+    assertion: Assertion | None = None
 
-    def holds(self, public: bytes) -> bool:
-        """Does the signature verify under this raw public key?"""
-        try:
-            key = Ed25519PublicKey.from_public_bytes(public)
-            key.verify(bytes.fromhex(self.signature), self.resolution.message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+    def holds(self, key: Key) -> bool:
+        """Is this the key's word on exactly this resolution?"""
+        return word_holds(self.signature, self.assertion, self.resolution.message, self.resolution.digest, key)
 
 
 def sign_resolution(resolution: Resolution, key: Ed25519PrivateKey, keyid: str) -> SignedResolution:

@@ -31,7 +31,7 @@ from receipts.controls import Controls, trip_route
 from receipts.handles import Handles, use
 from receipts.intention import Intention, require_room
 from receipts.lookup import Lookup
-from receipts.registry import Registry
+from receipts.registry import Registry, count_use
 from receipts.signing import Signer
 from receipts.sqlite import Conflict, Store, Txn, Work, integer
 from receipts.statement import Notary, Sealed
@@ -130,12 +130,19 @@ class Journal(Lookup):
 
         return work
 
-    async def approve(self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool) -> None:
-        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing."""
+    async def approve(
+        self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool, uses: int | None = None
+    ) -> None:
+        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing.
+
+        `uses` is what a passkey's authenticator counted.
+        """
 
         def work(txn: Txn) -> None:
             txn.require_clock()
             binding = approval.binding
+            if uses is not None:
+                count_use(txn, approval.keyid, uses)
             txn.write(
                 "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?)",
                 approval.id,
@@ -148,6 +155,28 @@ class Journal(Lookup):
             txn.write(
                 "UPDATE actions SET state = ?, updated_ms = ? WHERE id = ? AND fence = ? AND state = 'waiting'",
                 "ready" if ready else "waiting",
+                txn.now_ms,
+                action.id,
+                action.fence,
+            )
+            sealed.insert(txn)
+
+        await self.write((action.id,), work)
+
+    async def withdraw(self, action: Action, approval_id: str, sealed: Sealed) -> None:
+        """Take an approval back: ready → waiting. Raises `Conflict` once it is used or the action moved on."""
+
+        def work(txn: Txn) -> None:
+            # INVARIANT: an approval that an intent used stays
+            txn.write(
+                "DELETE FROM approvals WHERE id = ?1 AND action_id = ?2"
+                " AND NOT EXISTS (SELECT 1 FROM approval_uses WHERE approval_id = ?1)",
+                approval_id,
+                action.id,
+            )
+            txn.write(
+                "UPDATE actions SET state = 'waiting', updated_ms = ? WHERE id = ? AND fence = ?"
+                " AND state IN ('waiting', 'ready')",
                 txn.now_ms,
                 action.id,
                 action.fence,

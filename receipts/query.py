@@ -18,6 +18,8 @@ class Query:
     matches: Sequence[str] = ()
     contract: str | None = None
     status: str | None = None
+    statuses: Sequence[str] = ()
+    changed: bool | None = None
     kind: str | None = None
     action: str | None = None
     since_ms: int = 0
@@ -59,6 +61,12 @@ def find(read: Read, query: Query) -> list[Found]:
     if query.person is not None:
         where.append("EXISTS (SELECT 1 FROM search WHERE value = ? AND leaf_index = s.leaf_index)")
         values.append(query.person)
+    if query.changed is not None:
+        where.append("s.changed = ?")
+        values.append(int(query.changed))
+    if query.statuses:
+        where.append(f"s.status IN ({', '.join('?' for _ in query.statuses)})")
+        values.extend(query.statuses)
     if query.ends_only:
         where.append("s.kind IN ('outcome', 'decision') AND s.status <> 'approved'")
     if query.matches:

@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 
 from contracts.errors import AilyusError
-from policies.principal import Key, key_kind
+from policies.passkey import Assertion, sign_count
+from policies.principal import Key, Passkey, key_kind
 from receipts.controls import Controls, bump
-from receipts.sqlite import Store, Txn, blob
+from receipts.sqlite import Row, Store, Txn, blob, integer
 from receipts.statement import Sealed
 
 
@@ -55,20 +56,12 @@ class Registry:
         )
         return f"+{digest[:8]}" if rows and rows[0][0] != digest else ""
 
-    async def link_key(self, key: Key, sealed: Sealed) -> None:
-        """Link a public key to a person, by a logged `key` statement."""
-
-        def work(txn: Txn) -> None:
-            txn.write("INSERT INTO keys VALUES (?, ?, ?, ?, 0)", key.keyid, key.public, key.person, key.kind)
-            sealed.insert(txn)
-
-        await self._store.write(work)
-
     async def revoke_key(self, keyid: str, sealed: Sealed) -> None:
         """Revoke a key, by a logged `key` statement; raises `Conflict` when it is not linked."""
 
         def work(txn: Txn) -> int:
             txn.write("UPDATE keys SET revoked = 1 WHERE keyid = ? AND revoked = 0", keyid)
+            txn.write("DELETE FROM sessions WHERE keyid = ?", keyid, rows=None)
             sealed.insert(txn)
             return bump(txn)
 
@@ -76,5 +69,46 @@ class Registry:
 
     def keys(self) -> dict[str, Key]:
         """Every linked key."""
-        rows = self._store.read("SELECT keyid, public, person, kind, revoked FROM keys")
-        return {str(r[0]): Key(str(r[0]), blob(r[1]), str(r[2]), key_kind(r[3]), bool(r[4])) for r in rows}
+        rows = self._store.read(
+            "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin"
+            " FROM keys AS k LEFT JOIN passkeys AS p USING (keyid)"
+        )
+        return {str(r[0]): _key(r) for r in rows}
+
+    def passkey(self, credential: str) -> tuple[Key, int] | None:
+        """A passkey by its credential id, and the last count of its uses."""
+        rows = self._store.read(
+            "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin, p.uses"
+            " FROM keys AS k JOIN passkeys AS p USING (keyid) WHERE p.credential = ?",
+            credential,
+        )
+        return (_key(rows[0]), integer(rows[0][8])) if rows else None
+
+    def uses(self, keyid: str) -> int:
+        """The last count of uses that a passkey's authenticator said."""
+        rows = self._store.read("SELECT uses FROM passkeys WHERE keyid = ?", keyid)
+        return integer(rows[0][0]) if rows else 0
+
+    def grows(self, keyid: str, assertion: Assertion) -> bool:
+        """Did the authenticator count on since it was last seen? Synced passkeys always say 0."""
+        before, now = self.uses(keyid), sign_count(assertion)
+        return now > before or now == before == 0
+
+
+def insert_key(txn: Txn, key: Key) -> None:
+    """Inside a commit: the rows of a new key."""
+    txn.write("INSERT INTO keys VALUES (?, ?, ?, ?, 0)", key.keyid, key.public, key.person, key.kind)
+    if key.passkey is not None:
+        at = key.passkey
+        txn.write("INSERT INTO passkeys VALUES (?, ?, ?, ?, 0)", key.keyid, at.credential, at.rp_id, at.origin)
+
+
+def count_use(txn: Txn, keyid: str, uses: int) -> None:
+    """Inside a commit: what a passkey's authenticator counted; a count that did not grow is a `Conflict`."""
+    # INVARIANT: the same assertion, or a copied authenticator, does not count twice
+    txn.write("UPDATE passkeys SET uses = ?1 WHERE keyid = ?2 AND (uses < ?1 OR (uses = 0 AND ?1 = 0))", uses, keyid)
+
+
+def _key(row: Row) -> Key:
+    passkey = None if row[5] is None else Passkey(str(row[5]), str(row[6]), str(row[7]))
+    return Key(str(row[0]), blob(row[1]), str(row[2]), key_kind(row[3]), bool(row[4]), passkey)

@@ -180,6 +180,42 @@ CREATE TABLE handle_uses (handle TEXT NOT NULL, destination TEXT NOT NULL, actio
 -- When to look again at what was confirmed.
 CREATE TABLE rechecks (action_id TEXT NOT NULL, due_ms INTEGER NOT NULL, done_ms INTEGER, PRIMARY KEY (action_id, due_ms)) STRICT;
 
+-- Where a passkey answers, who is signed in at the console, who may bring a new passkey, and who was told what.
+CREATE TABLE passkeys (
+  keyid TEXT PRIMARY KEY REFERENCES keys (keyid),
+  credential TEXT NOT NULL UNIQUE,
+  rp_id TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  uses INTEGER NOT NULL -- the authenticator's own count, 0 where it has none
+) STRICT;
+CREATE TABLE sessions (
+  token_hash TEXT PRIMARY KEY,
+  person TEXT NOT NULL,
+  keyid TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE introductions (
+  id TEXT PRIMARY KEY,
+  person TEXT NOT NULL,
+  words BLOB NOT NULL, -- the signed words of the admins who introduce them; [] is the terminal's
+  token_hash TEXT UNIQUE, -- null until enough of them did
+  expires_ms INTEGER NOT NULL,
+  used_ms INTEGER
+) STRICT;
+CREATE TABLE notices (
+  id TEXT PRIMARY KEY,
+  action_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  route TEXT NOT NULL,
+  tried INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL,
+  next_ms INTEGER NOT NULL,
+  delivered_ms INTEGER
+) STRICT;
+-- INVARIANT: nobody is told the same twice.
+CREATE UNIQUE INDEX notices_once ON notices (action_id, event, route);
+CREATE INDEX notices_open ON notices (next_ms) WHERE delivered_ms IS NULL;
+
 -- Stable, documented views (receipts/README.md).
 CREATE VIEW receipts AS
 SELECT id AS receipt_id, leaf_index, kind, action_id, tenant, agent, contract, status, changed, at_ms FROM statements;

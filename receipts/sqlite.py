@@ -27,7 +27,7 @@ from receipts.signing import Envelope, Signer
 T = TypeVar("T")
 Value = str | int | bytes | None
 Row = tuple[Value, ...]
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
@@ -207,6 +207,11 @@ class Store:
         if self._queue.qsize() >= MAX_QUEUED:
             raise AilyusError("overloaded", "the journal's queue is full")
         self._queue.put(cast("_Entry[object]", entry))
+
+    @property
+    def size(self) -> int:
+        """How many statements the log has."""
+        return self._frontier.size
 
     def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""

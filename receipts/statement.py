@@ -19,7 +19,18 @@ from receipts.signing import Envelope, Signer
 from receipts.sqlite import Index, Txn
 
 Kind = Literal[
-    "intent", "outcome", "decision", "key", "release", "agent", "state", "halt", "escalation", "resolution", "recheck"
+    "intent",
+    "outcome",
+    "decision",
+    "key",
+    "release",
+    "agent",
+    "state",
+    "halt",
+    "escalation",
+    "resolution",
+    "recheck",
+    "access",
 ]
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from contracts.canonical import canonical, commitment
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, signature_holds
+from policies.display import Display
+from policies.principal import Key, Passkey, key_kind
 from receipts.log import Checkpoint, LogProof, consistent, decode, included, leaf_hash
 from receipts.proof import MAX_FILE, ProofFile
 from receipts.signing import Envelope, open_note
@@ -82,7 +84,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
         raise AilyusError("not_authentic", "the receipt is not among the statements")
     _check_order(predicates)
     disclosed = dict(_disclosed(file, [p for _, p in predicates]))
-    _check_approvals(disclosed, [p for _, p in predicates])
+    _check_approvals(disclosed, predicates)
     if since is not None:
         _check_since(file, checkpoint, _checkpoint(since, roots))
     return Verified(receipt, tuple(p for _, p in predicates), checkpoint, disclosed, _not_shown(receipt, since))
@@ -137,19 +139,61 @@ def _disclosed(file: ProofFile, predicates: list[Predicate]) -> Iterator[tuple[t
         yield (item.receipt, item.label), data
 
 
-def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: list[Predicate]) -> None:
-    keys: dict[str, bytes] = {}
-    for predicate in predicates:
-        about = predicate.get("about")
-        if predicate.get("kind") == "key" and isinstance(about, dict) and about.get("event") == "linked":
-            keys[str(about.get("keyid"))] = bytes.fromhex(str(about.get("public")))
+def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: list[tuple[int, Predicate]]) -> None:
+    """Each approval is the word of a key that was linked before it and not revoked, on the document it names."""
+    at = {str(p.get("receipt")): index for index, p in predicates}
     for (receipt, label), data in disclosed.items():
         if not label.startswith("approval"):
             continue
-        approval = SignedApproval.model_validate_json(data)
-        public = keys.get(approval.keyid)
-        if public is None or not signature_holds(approval, public):
+        try:
+            approval = SignedApproval.model_validate_json(data)
+        except ValidationError:
+            raise AilyusError("not_authentic", f"the approval in `{receipt}` is malformed") from None
+        key = _key_at(approval.keyid, at[receipt], predicates, disclosed)
+        if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
+        shown = disclosed.get((receipt, "asked"))
+        if label == "approval" and shown is not None:
+            _check_shown(shown, approval.binding.subject.display_digest, receipt)
+
+
+def _check_shown(asked: bytes, digest: str, receipt: str) -> None:
+    try:
+        display = Display.model_validate(orjson.loads(asked)["display"])
+    except (ValueError, KeyError, TypeError):
+        display = None
+    if display is None or display.digest != digest:
+        raise AilyusError("not_authentic", f"the approval in `{receipt}` is for another document than was shown")
+
+
+def _key_at(
+    keyid: str,
+    index: int,
+    predicates: list[tuple[int, Predicate]],
+    disclosed: Mapping[tuple[str, str], bytes],
+) -> Key | None:
+    """A key as the log knew it at this index; whose it is, where that is disclosed."""
+    found: Key | None = None
+    for position, predicate in predicates:
+        about = predicate.get("about")
+        if position >= index or predicate.get("kind") != "key" or not isinstance(about, dict):
+            continue
+        if about.get("keyid") != keyid:
+            continue
+        person = disclosed.get((str(predicate.get("receipt")), "person"), b"").decode()
+        found = _key(about, person) if about.get("event") == "linked" else None
+    return found
+
+
+def _key(about: Mapping[str, JsonValue], person: str) -> Key | None:
+    try:
+        public = bytes.fromhex(str(about["public"]))
+        kind, passkey = key_kind(about["keyKind"]), None
+        if kind == "passkey":
+            passkey = Passkey(str(about["credential"]), str(about["rpId"]), str(about["origin"]))
+        return Key(str(about["keyid"]), public, person, kind, passkey=passkey)
+    except (KeyError, ValueError):
+        return None
 
 
 def _check_since(file: ProofFile, checkpoint: Checkpoint, older: Checkpoint) -> None:

@@ -36,7 +36,7 @@ class Aftercare:
         person = release.people.get(said.person)
         if key is None or key.revoked or key.person != said.person or person is None:
             raise AilyusError("unlinked_key", "the key is not linked to this person")
-        if said.origin != release.origin or not signed.holds(key.public):
+        if said.origin != release.origin or not signed.holds(key):
             raise AilyusError("bad_signature", "the signature does not hold")
         if abs(journal.store.now_ms() - said.at_ms) > CLOCK_SKEW_MS:
             raise AilyusError("expired", "the resolution was signed more than five minutes ago")
@@ -166,10 +166,17 @@ def _done(txn: Txn, action_id: str) -> None:
 def open_incidents(pipeline: Pipeline) -> list[Mapping[str, JsonValue]]:
     """Outcomes in doubt that nobody has resolved."""
     rows = pipeline.journal.store.read(
-        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
+        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms, a.tenant FROM incidents AS i JOIN actions AS a"
         " ON a.id = i.action_id WHERE i.resolved_ms IS NULL ORDER BY i.at_ms"
     )
     return [
-        {"action": str(r[0]), "contract": str(r[1]), "status": str(r[2]), "agent": str(r[3]), "atMs": int(str(r[4]))}
+        {
+            "action": str(r[0]),
+            "contract": str(r[1]),
+            "status": str(r[2]),
+            "agent": str(r[3]),
+            "atMs": int(str(r[4])),
+            "tenant": str(r[5]),
+        }
         for r in rows
     ]

@@ -4,22 +4,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
-from policies.principal import Key, KeyKind, keyid_of
 from policies.resolution import SignedResolution
-from receipts.controls import Scope, halt_statement, new_halt
-from receipts.sqlite import Conflict
+from receipts.questions import day_of
 from server.aftercare import Aftercare, open_incidents
+from server.halting import NewHalt, halt, lift
 from server.identity import Agents
 from server.inbox import Inbox
+from server.keys import NewKey, link_new, revoke_key
 from server.oncall import OnCall
 from server.pipeline import Pipeline
 from server.requests import Asked
@@ -38,28 +37,6 @@ class NewAgent(BaseModel):
     observe: bool = False
 
 
-class NewKey(BaseModel):
-    """What `approval enrol` sends: a public key (hex, 32 bytes), never a private one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    public: str
-    person: str
-    kind: KeyKind
-
-
-class NewHalt(BaseModel):
-    """What `halt` sends; `name` is empty for everything."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    scope: Scope
-    name: str = ""
-    allow_undo: bool = False
-    by: str
-    reason: str = Field(min_length=3, max_length=300)
-
-
 Handler = Callable[[Request], Awaitable[object]]
 
 
@@ -67,13 +44,20 @@ class Api:
     """Routes of the local door."""
 
     def __init__(
-        self, pipeline: Callable[[], Pipeline], inbox: Inbox, agents: Agents, aftercare: Aftercare, oncall: OnCall
+        self,
+        pipeline: Callable[[], Pipeline],
+        inbox: Inbox,
+        agents: Agents,
+        aftercare: Aftercare,
+        oncall: OnCall,
+        introduce: Callable[[str], Awaitable[str]],
     ) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
         self._agents = agents
         self._aftercare = aftercare
         self._oncall = oncall
+        self._introduce = introduce
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -97,6 +81,7 @@ class Api:
             ("GET", "/keys", self.keys),
             ("POST", "/keys", self.add_key),
             ("DELETE", "/keys/{keyid}", self.revoke_key),
+            ("POST", "/introductions", self.introduce),
         ]
         return Starlette(
             routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
@@ -140,7 +125,13 @@ class Api:
             query.get("verdict", "approve"),
             query.get("comment", ""),
         )
-        return {"binding": binding.model_dump(mode="json"), "asked": asked.model_dump(mode="json")}
+        store, tenant = self._pipeline().journal.store, asked.subject.tenant
+        today = day_of(store.read, tenant, asked.subject.agent, store.now_ms())
+        return {
+            "binding": binding.model_dump(mode="json"),
+            "asked": asked.model_dump(mode="json"),
+            "today": dict(today),
+        }
 
     async def decide(self, request: Request) -> object:
         """Take a signed decision."""
@@ -176,38 +167,14 @@ class Api:
 
     async def halt(self, request: Request) -> object:
         """Stop everything, a connection, a contract or an agent, from now on."""
-        pipeline, new = self._pipeline(), NewHalt.model_validate_json(await request.body())
-        self._require_name(pipeline, new.scope, new.name, new.by)
-        journal = pipeline.journal
-        halt = new_halt(new.scope, new.name, new.allow_undo, new.by, new.reason, journal.store.now_ms())
-        await journal.controls.halt(halt, halt_statement(journal.notary, halt, "halted"))
+        await halt(self._pipeline(), self._agents, NewHalt.model_validate_json(await request.body()))
         return await self.halts(request)
 
     async def unhalt(self, request: Request) -> object:
         """Lift a halt; what waited goes on where it stopped."""
-        journal, by = self._pipeline().journal, request.query_params.get("by", "")
         scope, name = request.path_params["scope"], request.path_params["name"]
-        name = "" if name == "-" else name
-        halt = next((h for h in journal.controls.halts if (h.scope, h.name) == (scope, name)), None)
-        if halt is None:
-            raise AilyusError("not_found", f"`{scope} {name}`".strip() + " is not halted", hint="`ailyus halts`")
-        if self._pipeline().release.people.get(by) is None:
-            raise AilyusError("unknown_person", f"`{by}` is no declared person")
-        await journal.controls.unhalt(halt.scope, halt.name, halt_statement(journal.notary, halt, "lifted", by))
+        await lift(self._pipeline(), scope, "" if name == "-" else name, request.query_params.get("by", ""))
         return {}
-
-    def _require_name(self, pipeline: Pipeline, scope: str, name: str, by: str) -> None:
-        release = pipeline.release
-        known = {
-            "all": {""},
-            "connection": set(release.targets),
-            "contract": set(release.catalog.programs) | set(release.catalog.plans),
-            "agent": {agent.name for agent in self._agents.list()},
-        }[scope]
-        if name not in known:
-            raise AilyusError("not_found", f"there is no {scope} `{name}`", hint=f"one of {', '.join(sorted(known))}")
-        if release.people.get(by) is None:
-            raise AilyusError("unknown_person", f"`{by}` is no declared person")
 
     async def escalations(self, request: Request) -> object:
         """What nobody has acknowledged."""
@@ -240,8 +207,7 @@ class Api:
     async def add_key(self, request: Request) -> object:
         """Link a public key to a declared person."""
         new = NewKey.model_validate_json(await request.body())
-        await link_key(self._pipeline(), new)
-        return {"keyid": keyid_of(bytes.fromhex(new.public))}
+        return {"keyid": await link_new(self._pipeline(), new)}
 
     async def keys(self, request: Request) -> object:
         """Every key and whose it is."""
@@ -249,41 +215,13 @@ class Api:
         return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
 
     async def revoke_key(self, request: Request) -> object:
-        """Revoke a key: from now on it approves nothing. The statement names the last good size of the log."""
-        journal, keyid = self._pipeline().journal, request.path_params["keyid"]
-        head = journal.store.head().split("\n")
-        facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}
-        sealed = journal.notary.seal_plain("key", new_id("rcp"), "", {keyid: keyid * 2}, journal.store.now_ms(), facts)
-        try:
-            await journal.registry.revoke_key(keyid, sealed)
-        except Conflict:
-            raise AilyusError("not_found", f"no key `{keyid}` is linked", hint="`ailyus approval keys`") from None
+        """Revoke a key: from now on it approves nothing."""
+        await revoke_key(self._pipeline(), request.path_params["keyid"])
         return {}
 
-
-async def link_key(pipeline: Pipeline, new: NewKey) -> None:
-    """Log the link of a key to a person. Development keys are linked only in workspaces marked so."""
-    release = pipeline.release
-    person = release.people.get(new.person)
-    if person is None:
-        raise AilyusError("unknown_person", f"`{new.person}` is no declared person")
-    if new.kind == "development" and not release.development:
-        raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
-    public = bytes.fromhex(new.public)
-    key, known = Key(keyid_of(public), public, new.person, new.kind), pipeline.journal.registry.keys()
-    if key.keyid in known:
-        raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
-    notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
-    who = notary.pseudonym(person.tenant, "person", person.name)
-    facts: dict[str, JsonValue] = {
-        "event": "linked",
-        "keyid": key.keyid,
-        "public": new.public,
-        "keyKind": new.kind,
-        "holder": who,
-    }
-    sealed = notary.seal_plain("key", new_id("rcp"), person.tenant, {key.keyid: key.keyid * 2}, at, facts)
-    await pipeline.journal.registry.link_key(key, sealed)
+    async def introduce(self, request: Request) -> object:
+        """A link by which a declared person brings a passkey, while fewer than two admins have one."""
+        return {"link": await self._introduce(str(orjson.loads(await request.body())["person"]))}
 
 
 def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -31,10 +31,12 @@ from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
 from receipts.sqlite import Store
 from server.aftercare import Aftercare
-from server.api import Api, NewKey, link_key
+from server.api import Api
+from server.console.console import Console
 from server.drive import Driver
 from server.identity import Agents
 from server.inbox import Inbox
+from server.keys import NewKey, link_new
 from server.mcp import Gateway
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
@@ -69,7 +71,11 @@ class App:
         self.oncall = OnCall(lambda: self.pipeline, ways)
         self.driver = Driver(lambda: self.pipeline, self.inbox.expire, (self.aftercare.recheck_due, self.oncall.sweep))
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
-        self.api = Api(lambda: self.pipeline, self.inbox, self.agents, self.aftercare, self.oncall)
+        parts = (self.inbox, self.agents, self.aftercare, self.oncall)
+        self.console = Console(
+            lambda: self.pipeline, *parts, workspace.settings.console, workspace.root, workspace.store
+        )
+        self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
@@ -142,7 +148,7 @@ class App:
             seeded = NewKey.model_validate_json(path.read_bytes())
             public = bytes.fromhex(seeded.public)
             if self.workspace.settings.development and not any(k.public == public for k in known.values()):
-                await link_key(self.pipeline, seeded)
+                await link_new(self.pipeline, seeded)
 
     def _write_roots(self) -> None:
         """What a verifier needs to trust, to be handed over by another way than the receipts."""
@@ -157,7 +163,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     await app.start()
-    servers = [_Server(app.gateway.app(host, port, []))]
+    servers = [_Server(app.gateway.app(host, port, app.console.app(port)))]
     door, path = _door()
     servers.append(_Server(app.api.app()))
     url = f"http://{host}:{port}/mcp"
@@ -174,6 +180,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         _announce(app.workspace, url, path)
         yield url
     finally:
+        await app.console.close()
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)

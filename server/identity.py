@@ -127,6 +127,10 @@ class Agents:
             self._callers[key + boundary] = (release.digest, caller)
         return caller
 
+    def named(self, name: str) -> Caller | None:
+        """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
+        return self._registered("name", name, "network")
+
     def current(self, caller: Caller) -> Caller | None:
         """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
         now = self._registered("name", caller.agent, caller.boundary)

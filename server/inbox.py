@@ -1,16 +1,21 @@
 """The inbox of approvers: list what waits, prepare what is to be signed, take signed decisions."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from contracts.canonical import new_id
-from contracts.errors import AilyusError
-from policies.approval import Binding, SignedApproval, count
+from contracts.errors import CODES, AilyusError
+from policies.approval import Binding, Bystanders, SignedApproval, count
 from policies.decision import ApprovalRequired, Denied, establish
+from policies.passkey import sign_count
+from policies.principal import Person
 from receipts.action import Action, Status
 from receipts.plan_rows import PlanRows
-from receipts.sqlite import Conflict
+from receipts.registry import count_use
+from receipts.sqlite import Conflict, Txn
 from receipts.statement import About
 from server import answers
 from server.pipeline import Pipeline
@@ -39,6 +44,38 @@ class Inbox:
     def __init__(self, pipeline: Callable[[], Pipeline], wake: Callable[[str], None]) -> None:
         self._pipeline = pipeline
         self._wake = wake
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The live pipeline."""
+        return self._pipeline()
+
+    def title(self, contract: str) -> str:
+        """A contract's or plan's title as it is released now."""
+        catalog = self._pipeline().release.catalog
+        program, plan = catalog.programs.get(contract), catalog.plans.get(contract)
+        return program.contract.title if program else plan.plan.title if plan else contract
+
+    def given(self, action_id: str) -> list[str]:
+        """Who has approved so far."""
+        rows = self._pipeline().journal.store.read(
+            "SELECT person FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id
+        )
+        return [str(row[0]) for row in rows]
+
+    def may_try(self, action: Action, person: Person, needs: Sequence[Sequence[tuple[str, int]]]) -> bool:
+        """Could this person be one of those who are asked? Their signature decides, not this."""
+        wanted = {role for need in needs for role, _ in need}
+        return bool(wanted & person.roles) and self.bars(action, person) is None
+
+    def bars(self, action: Action, person: Person) -> dict[str, str] | None:
+        """Why this person may never approve this action: by code, not by policy."""
+        release, request = self._pipeline().release, action.request
+        if person.name in self.given(action.id):
+            return {"sentence": "you have approved it", "hint": "everybody counts once and for one role"}
+        if not Bystanders(request.person, request.owner, release.author).excludes(person.name):
+            return None
+        return {"sentence": "somebody else must approve this", "hint": CODES["self_approval"]}
 
     def waiting(self) -> list[Action]:
         """Every action that waits for people."""
@@ -78,6 +115,8 @@ class Inbox:
         now = await self._look(signed.binding.subject.action_id)
         action, at = now.action, journal.store.now_ms()
         code = fault_of(release, action, now.weighed, signed, journal.registry.keys(), at, False)
+        if code is None and signed.assertion is not None and not journal.registry.grows(signed.keyid, signed.assertion):
+            code = "bad_signature"
         wanted = {role for need in now.asked.subject.needs for role, _ in need}
         if code is None and signed.binding.role not in wanted:
             code = "wrong_role"
@@ -92,6 +131,29 @@ class Inbox:
         if ready:
             self._wake(action.id)
         return "ready" if ready else "waiting"
+
+    async def withdraw(self, action_id: str, person: str) -> None:
+        """Take an approval back before it is used; what was ready waits again."""
+        pipeline = self._pipeline()
+        journal, action = pipeline.journal, pipeline.journal.get(action_id)
+        mine = [a for a in journal.approvals(action_id) if a.binding.approver == person]
+        if action is None or not mine:
+            raise AilyusError("unknown_approval", "there is no approval of yours for this action")
+        facts: dict[str, JsonValue] = {"approval": mine[0].id, "approver": self._approver(action, mine[0])}
+        sealed = journal.notary.seal(
+            "decision",
+            new_id("rcp"),
+            pipeline.steps.about(action),
+            status="withdrawn",
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            facts=facts,
+            evidence={},
+        )
+        try:
+            await journal.withdraw(action, mine[0].id, sealed)
+        except Conflict:
+            raise AilyusError("used", "the approval is used already, and cannot be taken back") from None
 
     async def cancel(self, action_id: str) -> None:
         """End a request that waits, or a running plan at its next step's border."""
@@ -115,6 +177,7 @@ class Inbox:
         pipeline = self._pipeline()
         journal, receipt = pipeline.journal, new_id("rcp")
         evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
+        uses = (signed.keyid, sign_count(signed.assertion)) if signed and signed.assertion else None
         facts = {"approver": self._approver(action, signed)} if signed else {}
         about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
@@ -129,7 +192,14 @@ class Inbox:
         )
         answer = answers.closed(action, receipt, status, cause)
         held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
-        await journal.end(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
+        end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
+
+        def work(txn: Txn) -> None:
+            if uses:
+                count_use(txn, *uses)
+            end(txn)
+
+        await journal.write((action.id, action.watched), work)
 
     async def _record(self, now: Now, signed: SignedApproval, ready: bool) -> None:
         pipeline, action = self._pipeline(), now.action
@@ -149,10 +219,15 @@ class Inbox:
                 "keyid": signed.keyid,
                 "approver": self._approver(action, signed),
             },
-            evidence={"approval": signed.model_dump_json().encode()},
+            # what was shown is kept beside what was signed, so that anybody can look at both
+            evidence={
+                "approval": signed.model_dump_json().encode(),
+                "asked": now.asked.model_dump_json().encode(),
+            },
         )
+        uses = sign_count(signed.assertion) if signed.assertion else None
         try:
-            await journal.approve(action, signed, sealed, ready)
+            await journal.approve(action, signed, sealed, ready, uses)
         except Conflict:
             raise AilyusError("used", "this person has decided already, or the request moved on") from None
 

@@ -13,7 +13,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl, JsonValue
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
@@ -56,12 +56,12 @@ class Gateway:
         )
         self.server.middleware.clear()
 
-    def app(self, host: str, port: int, routes: list[Route]) -> Front:
-        """The ASGI application: `/mcp` for agents with a token, and whatever else is served beside it."""
-        plain, streaming = (self._app(host, port, routes, json_response=json) for json in (True, False))
-        return Front(plain, streaming, MAX_BODY)
+    def app(self, host: str, port: int, console: ASGIApp) -> Front:
+        """The ASGI application: `/mcp` for agents with a token, the console for people."""
+        plain, streaming = (self._app(host, port, json_response=json) for json in (True, False))
+        return Front(plain, streaming, MAX_BODY, console)
 
-    def _app(self, host: str, port: int, routes: list[Route], *, json_response: bool) -> Starlette:
+    def _app(self, host: str, port: int, *, json_response: bool) -> Starlette:
         return self.server.streamable_http_app(
             json_response=json_response,
             stateless_http=True,
@@ -78,7 +78,6 @@ class Gateway:
                 validate_token_resource=False,
             ),
             token_verifier=self._agents,
-            custom_starlette_routes=routes,
         )
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:

@@ -164,7 +164,7 @@ class OnCall:
     def listed(self) -> list[dict[str, JsonValue]]:
         """Every escalation that nobody acknowledged, newest first."""
         rows = self._pipeline().journal.store.read(
-            "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms"
+            "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms, a.tenant"
             " FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
             " WHERE e.acknowledged_ms IS NULL ORDER BY e.created_ms DESC LIMIT 100"
         )
@@ -177,6 +177,7 @@ class OnCall:
                 "status": str(r[4]),
                 "createdMs": int(str(r[5])),
                 "deliveredMs": None if r[6] is None else int(str(r[6])),
+                "tenant": str(r[7]),
             }
             for r in rows
         ]

@@ -14,7 +14,7 @@ from contracts.observation import Observation
 from contracts.program import ABSENT, Program, lookup
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
-from policies.approval import PRODUCTION, Bystanders, Rules, SignedApproval, Subject, count, refusal
+from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
 from policies.decision import ApprovalRequired, Circumstances, Facts, Need, Permitted
 from policies.display import Display, Line
 from policies.principal import Key
@@ -59,12 +59,6 @@ class Weighed:
 
     asked: Asked
     parts: tuple[Part, ...]
-
-    @property
-    def environment(self) -> str:
-        """The environment that decides how strong a key must be: production, if any part is."""
-        environments = [part.facts.environment for part in self.parts]
-        return next((e for e in environments if e in PRODUCTION), environments[0])
 
     def permits(self, release: Release, caller: Caller, roles: Mapping[str, int], oldest_seconds: int) -> bool:
         """Does Cedar permit every part with these approvals?"""
@@ -166,7 +160,7 @@ def fault_of(
     """The code why a signed decision does not count now, or None."""
     request = action.request
     bystanders = Bystanders(request.person, request.owner, release.author)
-    rules = Rules(release.development, weighed.environment, request.risk, request.boundary)
+    rules = Rules(release.development, request.risk, request.boundary)
     code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
     if code is None and not _holds_role(release, action, weighed, approval):
         code = "wrong_role"

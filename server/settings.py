@@ -94,6 +94,28 @@ class ConnectionPart(_Part):
     browser: UiPart | None = None
 
 
+class ConsolePart(_Part):
+    """The console: where browsers reach it, which roles vouch for new passkeys, how long a session lasts."""
+
+    url: str | None = Field(None, pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")
+    admins: tuple[str, ...] = ()
+    session: Duration = 28_800_000
+
+
+class NoticePart(_Part):
+    """Who is told that people are needed: by a signed webhook, or in a channel of a Slack connection.
+
+    `roles`: only when one of these is asked for. `next` is told too when two thirds of the time have passed.
+    """
+
+    webhook: str | None = None
+    secret: str | None = None
+    connection: str | None = None
+    channel: str | None = None
+    roles: tuple[str, ...] = ()
+    next: str | None = None
+
+
 class EscalationPart(_Part):
     """Where somebody is told; unacknowledged after `after`, the next route is used."""
 
@@ -118,6 +140,8 @@ class Settings(BaseSettings):
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
     escalations: dict[str, EscalationPart] = Field(default_factory=dict)
+    console: ConsolePart = ConsolePart()
+    notices: dict[str, NoticePart] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""One address, two ways to answer: JSON for whoever only wants the result, a stream for whoever asks for progress.
+"""One address for agents and people; agents are answered in JSON, or in a stream if they ask for progress.
 
 A single JSON answer costs half of what a stream costs, and has no place for progress notifications.
 """
@@ -6,16 +6,19 @@ A single JSON answer costs half of what a stream costs, and has no place for pro
 from contextlib import AsyncExitStack
 
 from starlette.applications import Starlette
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MCP_PATH = "/mcp"
+"""Where agents call; every other path is the console's."""
 _MARK = b'"progressToken"'
 
 
 class Front:
     """Sends each request to the application that answers it the way it asks for."""
 
-    def __init__(self, plain: Starlette, streaming: Starlette, max_body: int) -> None:
+    def __init__(self, plain: Starlette, streaming: Starlette, max_body: int, console: ASGIApp) -> None:
         self._plain = plain
+        self._console = console
         self._streaming = streaming
         self._max_body = max_body
 
@@ -23,6 +26,8 @@ class Front:
         """ASGI 3."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"].rstrip("/") != MCP_PATH:
+            await self._console(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] == "POST":
             messages = await self._body(receive)
             body = b"".join(m.get("body", b"") for m in messages)

@@ -25,6 +25,9 @@ environments = ["prod", "staging"]
 [server]
 port = {port}
 
+[console]
+admins = ["SecurityLead"]               # two people who hold one of these roles vouch for new passkeys
+
 [sandbox]
 port = {sandbox_port}
 
@@ -69,6 +72,9 @@ environments = ["prod", "staging"]
 
 [server]
 port = {port}
+
+[console]
+admins = ["SecurityLead"]
 
 [[people]]
 name = "requester"

@@ -89,6 +89,10 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
             governed = "" if release.governed else ", receipts say `governed: false`"
             settle_collector()
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
+            typer.echo(f"the console is at {app.console.origin}")
+            if first := await app.console.first_run():
+                typer.echo(f"nobody has a passkey yet; this link brings one for {first[0]}, once, within 10 minutes:")
+                typer.echo(f"  {first[1]}")
             watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
             await stop.wait()
             if watch:

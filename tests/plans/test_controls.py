@@ -189,7 +189,7 @@ def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     store = Store(path, SIGNER, "ailyus.test")
-    assert store.read("PRAGMA user_version") == [(3,)]
+    assert store.read("PRAGMA user_version") == [(4,)]
     fresh = Store(tmp_path / "fresh.db", SIGNER, "ailyus.test")
     for table in ("actions", "intents", "halts", "handles", "escalations", "rechecks", "incidents"):
         columns = {row[1:4] for row in store.read(f"PRAGMA table_info({table})")}

@@ -38,9 +38,7 @@ def check(
 ) -> str | None:
     key = Key(KEYID, PUBLIC, "lead", kind, more.get("revoked", False))  # type: ignore[arg-type]
     by = Bystanders(more.get("person", "ann"), more.get("owner", "ann"), more.get("author"))
-    rules = Rules(
-        more.get("development", False), more.get("environment", "prod"), risk, more.get("boundary", "network")
-    )  # type: ignore[arg-type]
+    rules = Rules(more.get("development", False), risk, more.get("boundary", "network"))  # type: ignore[arg-type]
     return refusal(approval, now, {KEYID: key}, by, rules, more.get("at", NOW), used)
 
 
@@ -99,8 +97,9 @@ def test_no_field_of_the_subject_is_forgotten() -> None:
         ({"revoked": True}, "unlinked_key"),
         ({"kind": "development"}, "weak_key"),
         ({"risk": "high"}, "weak_key"),
-        ({"risk": "high", "environment": "staging"}, None),
-        ({"risk": "high", "kind": "passkey"}, None),
+        ({"risk": "critical"}, "weak_key"),
+        ({"risk": "high", "development": True}, None),
+        ({"kind": "passkey"}, "bad_signature"),  # a plain signature is no passkey's word
         ({"boundary": "same_user"}, "weak_key"),
         ({"boundary": "same_user", "development": True}, None),
         ({"risk": "critical", "kind": "development", "development": True}, None),

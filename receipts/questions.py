@@ -1,0 +1,191 @@
+"""The questions of security teams, each with one answer for the console and the command line: the same ids.
+
+1 what did an agent change · 2 what was not confirmed · 3 who approved it and what did they see · 4 everything done to
+one person · 5 which policy allowed it · 6 what was tried and denied · 7 is anything missing since a time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.canonical import pseudonym
+from contracts.errors import AilyusError
+from receipts.query import Found, Query, Read, find
+from receipts.signing import Envelope
+from receipts.sqlite import blob, integer
+
+UNCONFIRMED = ("unknown", "diverged", "partial", "not_applied", "compensated")
+"""Ends of what was sent, or was about to be, that are not what was asked for."""
+PROBING = 10
+"""Denials of one contract for one agent that look like probing."""
+_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Denials:
+    """What one agent was denied of one contract, with the receipts of it."""
+
+    agent: str
+    contract: str
+    count: int
+    first_ms: int
+    last_ms: int
+    receipts: tuple[str, ...]
+
+    @property
+    def looks_like_probing(self) -> bool:
+        """So many in a row that somebody should look."""
+        return self.count >= PROBING
+
+
+def changed_by(read: Read, agent: str, since_ms: int, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+    """What did this agent change since then?"""
+    return find(read, Query(tenant=tenant, agent=agent, kind="outcome", changed=True, since_ms=since_ms, limit=limit))
+
+
+def unconfirmed(read: Read, since_ms: int, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+    """What was not confirmed since then? Open intents are asked for apart: they have no end yet."""
+    return find(read, Query(tenant=tenant, statuses=UNCONFIRMED, ends_only=True, since_ms=since_ms, limit=limit))
+
+
+def done_to(read: Read, value: str, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+    """Everything about one record or person: by id, e-mail or an indexed input, though receipts hold pseudonyms.
+
+    An e-mail finds a record's statements; those name the record, and so its other statements are found as well.
+    """
+    direct = find(read, Query(tenant=tenant, matches=search_values(read, value), limit=limit))
+    further = _of_the_same_records(read, direct) if direct else []
+    if not further:
+        return direct
+    return find(read, Query(tenant=tenant, matches=[*search_values(read, value), *further], limit=limit))
+
+
+def search_values(read: Read, value: str) -> list[str]:
+    """The pseudonyms that a value can have, in every tenant and for every kind that is indexed."""
+    kinds = ["resource", "label", "person", *_inputs(read)]
+    return [pseudonym(key, kind, value) for key in _keys(read).values() for kind in kinds]
+
+
+def _of_the_same_records(read: Read, found: Sequence[Found]) -> list[str]:
+    """The other pseudonyms of the records that these statements are about, also before the record was looked at."""
+    keys, kinds = _keys(read), _inputs(read)
+    records: set[tuple[str, str]] = set()
+    for one in found:
+        resource = predicate_of(read, one.receipt_id).get("resource")
+        if isinstance(resource, dict) and isinstance(resource.get("id"), str):
+            records.add((one.tenant, str(resource["id"])))
+    values = {resource for _, resource in records}
+    for action in {one.action_id for one in found if one.action_id}:
+        rows = read("SELECT tenant, request FROM actions WHERE id = ?", action)
+        for tenant, request in rows:
+            key = keys[str(tenant)]
+            for param in orjson.loads(blob(request))["params"].values():
+                if isinstance(param, str) and (str(tenant), pseudonym(key, "resource", param)) in records:
+                    values |= {pseudonym(key, kind, param) for kind in kinds}
+    return sorted(values)
+
+
+def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials]:
+    """What was tried and denied since then, grouped by agent and contract, most first."""
+    groups: dict[tuple[str, str], list[Found]] = {}
+    for one in find(read, Query(tenant=tenant, kind="decision", status="denied", since_ms=since_ms, limit=_MAX)):
+        groups.setdefault((one.agent, one.contract), []).append(one)
+    counted = [
+        Denials(agent, contract, len(rows), rows[-1].at_ms, rows[0].at_ms, tuple(r.receipt_id for r in rows))
+        for (agent, contract), rows in groups.items()
+    ]
+    return sorted(counted, key=lambda group: -group.count)
+
+
+def approved_by(read: Read, receipt_id: str) -> list[dict[str, JsonValue]]:
+    """Who decided on the action of a receipt, in which role, with what comment, and what did they see?"""
+    rows = read(
+        "SELECT s.id, s.status, s.at_ms, e.data, a.data FROM statements AS s"
+        " JOIN evidence AS e ON e.leaf_index = s.leaf_index AND e.label IN ('approval', 'decision')"
+        " LEFT JOIN evidence AS a ON a.leaf_index = s.leaf_index AND a.label = 'asked'"
+        " WHERE s.kind = 'decision' AND s.action_id = (SELECT action_id FROM statements WHERE id = ?)"
+        " ORDER BY s.leaf_index",
+        receipt_id,
+    )
+    found: list[dict[str, JsonValue]] = []
+    for id_, status, at_ms, signed, asked in rows:
+        approval = orjson.loads(blob(signed))
+        binding = approval["binding"]
+        found.append(
+            {
+                "receipt": str(id_),
+                "status": str(status),
+                "at_ms": integer(at_ms),
+                "person": binding["approver"],
+                "role": binding["role"],
+                "comment": binding["comment"],
+                "keyid": approval["keyid"],
+                "key": "passkey" if approval.get("assertion") else "file",
+                "saw": orjson.loads(blob(asked))["display"]["lines"] if asked is not None else None,
+                "display": binding["subject"]["display_digest"],
+            }
+        )
+    return found
+
+
+def allowed_by(read: Read, receipt_id: str) -> list[dict[str, JsonValue]]:
+    """Which policies decided on the action of a receipt, for the agent and for the person apart?"""
+    rows = read(
+        "SELECT s.id FROM statements AS s WHERE s.action_id = (SELECT action_id FROM statements WHERE id = ?)"
+        " ORDER BY s.leaf_index",
+        receipt_id,
+    )
+    found: list[dict[str, JsonValue]] = []
+    for (id_,) in rows:
+        predicate = predicate_of(read, str(id_))
+        decision = predicate.get("decision")
+        if isinstance(decision, dict) and decision.get("policies"):
+            found.append(
+                {
+                    "receipt": str(id_),
+                    "kind": predicate["kind"],
+                    "status": predicate["status"],
+                    "policies": decision["policies"],
+                    "slice": decision.get("slice"),
+                }
+            )
+    return found
+
+
+def first_since(read: Read, since_ms: int) -> tuple[int, int]:
+    """The size that the log had then, and has now: what an audit must find whole in between."""
+    rows = read("SELECT count(*), (SELECT count(*) FROM statements) FROM statements WHERE at_ms < ?", since_ms)
+    return integer(rows[0][0]), integer(rows[0][1])
+
+
+def predicate_of(read: Read, receipt_id: str) -> Mapping[str, JsonValue]:
+    """The signed predicate of a receipt; raises `not_found`."""
+    rows = read("SELECT envelope FROM statements WHERE id = ?", receipt_id)
+    if not rows:
+        raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
+    predicate = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)["predicate"]
+    return predicate if isinstance(predicate, dict) else {}
+
+
+def day_of(read: Read, tenant: str, agent: str, now_ms: int) -> dict[str, int]:
+    """How an agent's last 24 hours ended, by status: what an approver wants to know before the next yes."""
+    rows = read(
+        "SELECT status, count(*) FROM statements WHERE tenant = ? AND at_ms >= ? AND agent = ?"
+        " AND kind IN ('outcome', 'decision') AND status NOT IN ('approved', 'withdrawn', 'approval_required')"
+        " GROUP BY status ORDER BY status",
+        tenant,
+        now_ms - 86_400_000,
+        agent,
+    )
+    return {str(status): integer(count) for status, count in rows}
+
+
+def _keys(read: Read) -> dict[str, bytes]:
+    return {str(tenant): blob(key) for tenant, key in read("SELECT tenant, key FROM tenant_keys")}
+
+
+def _inputs(read: Read) -> list[str]:
+    rows = read("SELECT DISTINCT 'input.' || j.key FROM actions, json_each(CAST(request AS TEXT), '$.params') AS j")
+    return sorted(str(row[0]) for row in rows)

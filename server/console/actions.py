@@ -1,0 +1,196 @@
+"""One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
+
+import orjson
+from pydantic import JsonValue
+from starlette.responses import Response
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from policies.resolution import SignedResolution
+from receipts.action import Action
+from receipts.signing import Envelope
+from receipts.sqlite import Row, blob, integer
+from server.aftercare import OPEN, Aftercare
+from server.answers import text_of
+from server.console.web import Page, View, Visit, redirect
+from server.inbox import Inbox
+from server.telling import sentences
+
+_STEPS = {
+    "decision": "decided",
+    "intent": "intended: signed and durable before the first byte was sent",
+    "outcome": "read back and reconciled",
+    "recheck": "looked at again",
+    "resolution": "resolved by a person",
+}
+"""What each kind of statement is on the path of an action."""
+
+
+class Actions:
+    """What happened, and what people say about it afterwards."""
+
+    def __init__(self, inbox: Inbox, aftercare: Aftercare) -> None:
+        self._inbox = inbox
+        self._aftercare = aftercare
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        return [
+            View("GET", "/actions", self.actions),
+            View("GET", "/actions/{action}", self.action),
+            View("POST", "/actions/{action}/recheck", self.recheck),
+            View("POST", "/actions/{action}/resolve", self.resolve),
+            View("GET", "/evidence/{receipt}/{label:path}", self.evidence),
+        ]
+
+    async def actions(self, visit: Visit) -> Page:
+        """The newest actions."""
+        rows = self._read(
+            "SELECT id, contract, state, status, agent, person, created_ms FROM actions"
+            " WHERE tenant = ? AND plan_id IS NULL ORDER BY rowid DESC LIMIT 100",
+            visit.tenant,
+        )
+        names = ("action", "contract", "state", "status", "agent", "person", "at_ms")
+        return Page("actions.html", "Actions", {"actions": [dict(zip(names, row, strict=True)) for row in rows]})
+
+    async def action(self, visit: Visit) -> Page:
+        """The timeline of one action, with its steps where it is a plan."""
+        action = self._known(visit, visit.named("action"))
+        journal = self._inbox.pipeline.journal
+        steps = [
+            {"action": s.id, "contract": s.request.contract, "status": s.status, "state": s.state}
+            for s in journal.steps(action.id)
+        ]
+        open_now = journal.open_intent(action.id)
+        key = next(
+            (k for k in journal.registry.keys().values() if k.keyid == visit.signed_in.keyid and k.passkey), None
+        )
+        barred = visit.person.name in (action.request.person, action.request.owner)
+        return Page(
+            "action.html",
+            self._inbox.title(action.request.contract),
+            {
+                "action": action.id,
+                "contract": action.request.contract,
+                "state": action.state,
+                "status": action.status,
+                "agent": action.request.agent,
+                "person": action.request.person,
+                "reason": action.request.reason or "",
+                "params": [[name, _text(value)] for name, value in action.request.params.items()],
+                "told": text_of(dict(action.result)).split("\n") if action.result else [],
+                "timeline": [self._moment(row) for row in self._statements(action)],
+                "steps": steps,
+                "undoes": action.undoes,
+                "open": open_now is not None,
+                "can_recheck": action.state == "ended" and action.status == "confirmed" and action.plan is None,
+                "can_resolve": self._is_open(action) and not barred and key is not None,
+                "doubtful": self._is_open(action),
+                "origin": self._inbox.pipeline.release.origin,
+                "me_name": visit.person.name,
+                "now_ms": journal.store.now_ms(),
+                "keys": [{"keyid": key.keyid, "credential": key.passkey.credential, "rpId": key.passkey.rp_id}]
+                if key and key.passkey
+                else [],
+            },
+        )
+
+    def _moment(self, row: Row) -> dict[str, JsonValue]:
+        predicate = orjson.loads(Envelope.decode(blob(row[3])).payload)["predicate"]
+        labels = self._read(
+            "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(row[4])
+        )
+        said: list[JsonValue] = list(sentences(predicate))
+        checks = predicate.get("checks")
+        kind, status = str(row[1]), str(row[2])
+        return {
+            "receipt": str(row[0]),
+            "kind": kind,
+            "status": status,
+            "step": _STEPS.get(kind, kind),
+            "at_ms": integer(predicate["atMs"]),
+            "says": said,
+            "checks": checks if isinstance(checks, list) else [],
+            "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
+        }
+
+    async def recheck(self, visit: Visit) -> Response:
+        """Look again whether a confirmed action still holds."""
+        action = self._known(visit, visit.named("action"))
+        await self._aftercare.recheck(action.id)
+        return redirect(f"/actions/{action.id}")
+
+    async def resolve(self, visit: Visit) -> Response:
+        """A person's signed word about an outcome in doubt: asserted, never confirmed."""
+        action = self._known(visit, visit.named("action"))
+        signed = SignedResolution.model_validate_json(visit.form["signed"])
+        if signed.resolution.person != visit.person.name or signed.resolution.action_id != action.id:
+            raise AilyusError("bad_form", "this is not your word, or about another action")
+        await self._aftercare.resolve(signed)
+        return redirect(f"/actions/{action.id}")
+
+    async def evidence(self, visit: Visit) -> Response:
+        """One piece of evidence, as a file; who read it is logged before it is given."""
+        receipt, label = visit.named("receipt"), visit.named("label")
+        rows = self._read(
+            "SELECT e.data, s.leaf_index FROM evidence AS e JOIN statements AS s USING (leaf_index)"
+            " WHERE s.id = ? AND e.label = ? AND s.tenant = ?",
+            receipt,
+            label,
+            visit.tenant,
+        )
+        if not rows:
+            raise AilyusError("not_found", "there is no such evidence that you may see")
+        journal = self._inbox.pipeline.journal
+        facts: dict[str, JsonValue] = {
+            "reader": journal.notary.pseudonym(visit.tenant, "person", visit.person.name),
+            "of": receipt,
+            "label": label,
+        }
+        sealed = journal.notary.seal_plain(
+            "access",
+            new_id("rcp"),
+            visit.tenant,
+            {receipt: sha256(receipt.encode())},
+            journal.store.now_ms(),
+            facts,
+        )
+        await journal.write((), sealed.insert)
+        # INVARIANT: what a target sent is never a page of this console
+        headers = {
+            "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',
+            "content-security-policy": "sandbox; default-src 'none'",
+        }
+        return Response(blob(rows[0][0]), media_type="application/octet-stream", headers=headers)
+
+    def _known(self, visit: Visit, action_id: str) -> Action:
+        action = self._inbox.pipeline.journal.get(action_id)
+        if action is None or action.request.tenant != visit.tenant:
+            raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
+        return action
+
+    def _statements(self, action: Action) -> list[Row]:
+        return self._read(
+            "SELECT id, kind, status, envelope, leaf_index FROM statements WHERE action_id = ? ORDER BY leaf_index",
+            action.id,
+        )
+
+    def _is_open(self, action: Action) -> bool:
+        rows = self._read(
+            "SELECT 1 FROM incidents WHERE action_id = ? AND resolved_ms IS NULL"
+            " UNION ALL SELECT 1 FROM escalations WHERE action_id = ? AND acknowledged_ms IS NULL",
+            action.id,
+            action.id,
+        )
+        return action.state == "ended" and action.status in OPEN and bool(rows)
+
+    def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return self._inbox.pipeline.journal.store.read(sql, *values)
+
+
+def _plain(label: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in label)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,182 @@
+"""The inbox, and the page on which one exact action is approved or refused."""
+
+import orjson
+from pydantic import JsonValue
+from starlette.responses import Response
+
+from contracts.errors import AilyusError
+from policies.approval import SignedApproval
+from policies.principal import Person
+from receipts.action import Action
+from receipts.query import Read
+from receipts.questions import day_of
+from server.aftercare import open_incidents
+from server.console.web import Page, View, Visit, redirect
+from server.inbox import Inbox
+from server.oncall import OnCall
+from server.requests import Asked
+
+ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
+"""The labels that a page shows first, in this order; everything else of the document follows as it stands."""
+
+
+class Approvals:
+    """What waits for people, and their decisions."""
+
+    def __init__(self, inbox: Inbox, oncall: OnCall) -> None:
+        self._inbox = inbox
+        self._oncall = oncall
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        return [
+            View("GET", "/inbox", self.inbox),
+            View("GET", "/approvals/{action}", self.approval),
+            View("POST", "/approvals/{action}/decide", self.decide),
+            View("POST", "/approvals/{action}/withdraw", self.withdraw),
+            View("POST", "/approvals/{action}/cancel", self.cancel),
+            View("POST", "/escalations/{escalation}/acknowledge", self.acknowledge),
+        ]
+
+    async def inbox(self, visit: Visit) -> Page:
+        """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
+        pipeline, tenant = self._inbox.pipeline, visit.tenant
+        groups: dict[str, dict[str, object]] = {}
+        for action in self._inbox.waiting():
+            if action.request.tenant != tenant or action.asked is None:
+                continue
+            contract = action.request.contract
+            group = groups.setdefault(
+                contract,
+                {"contract": contract, "title": self._inbox.title(contract), "risk": action.request.risk, "cards": []},
+            )
+            cards = group["cards"]
+            if isinstance(cards, list):
+                cards.append(self._card(action, visit.person))
+        tops = {
+            "intents": _open_intents(pipeline.journal.store.read, tenant),
+            "escalations": [e for e in self._oncall.listed() if e.pop("tenant") == tenant],
+            "incidents": [i for i in open_incidents(pipeline) if i["tenant"] == tenant],
+        }
+        return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values())})
+
+    def _card(self, action: Action, person: Person) -> dict[str, JsonValue]:
+        # the stored request is our own, written by `ask`: read without being validated 200 times a page
+        asked = orjson.loads(action.asked or b"{}")
+        needs = asked["subject"]["needs"]
+        first = next(line["value"] for line in asked["display"]["lines"] if line["label"] == "what will change")
+        given = self._inbox.given(action.id)
+        return {
+            "action": action.id,
+            "says": first,
+            "person": action.request.person,
+            "agent": action.request.agent,
+            "needs": needs,
+            "plan": action.plan is not None,
+            "steps": sum(line["label"].endswith(". if wrong") for line in asked["display"]["lines"]),
+            "approved_by": [str(name) for name in given],
+            "can": self._inbox.may_try(action, person, needs) and person.name not in given,
+            "created_ms": action.created_ms,
+            "expires_ms": action.expires_ms,
+        }
+
+    async def approval(self, visit: Visit) -> Page:
+        """One exact action, looked at afresh, with the document that is signed."""
+        action = self._known(visit)
+        if action.state != "waiting":
+            return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
+        person, pipeline = visit.person, self._inbox.pipeline
+        given = self._inbox.given(action.id)
+        role = visit.asked("role") or None
+        why_not = None
+        try:
+            binding, asked = await self._inbox.binding(action.id, person.name, role, "approve", "")
+            document: dict[str, JsonValue] | None = binding.model_dump(mode="json")
+        except AilyusError as error:
+            asked, document, why_not = await self._shown(action), None, {"sentence": error.sentence, "hint": error.hint}
+        if document is not None and (barred := self._inbox.bars(action, person)):
+            document, why_not = None, barred
+        keys = [k for k in pipeline.journal.registry.keys().values() if k.person == person.name and not k.revoked]
+        lines = [line.model_dump() for line in asked.display.lines]
+        first = sorted((n for n in lines if n["label"] in ORDER), key=lambda n: ORDER.index(n["label"]))
+        return Page(
+            "approval.html",
+            self._inbox.title(action.request.contract),
+            {
+                "action": action.id,
+                "contract": action.request.contract,
+                "risk": action.request.risk,
+                "plan": action.plan is not None,
+                "first": first,
+                "rest": [line for line in lines if line["label"] not in ORDER],
+                "lines": [[line["label"], line["value"], line["origin"]] for line in lines],
+                "digest": asked.display.digest,
+                "today": day_of(pipeline.journal.store.read, visit.tenant, action.request.agent, self._now()),
+                "pending": sum(a.request.agent == action.request.agent for a in self._inbox.waiting()),
+                "needs": asked.subject.needs,
+                "roles": sorted({r for need in asked.subject.needs for r, _ in need} & person.roles),
+                "given": [{"person": name, "mine": name == person.name} for name in given],
+                "binding": document,
+                "why_not": why_not,
+                "keys": [
+                    {"keyid": k.keyid, "credential": k.passkey.credential, "rpId": k.passkey.rp_id}
+                    for k in keys
+                    if k.passkey is not None
+                ],
+                "mine": person.name in (action.request.person, action.request.owner),
+                "expires_ms": action.expires_ms,
+            },
+        )
+
+    async def decide(self, visit: Visit) -> Response:
+        """Take a signed decision; the page of the action then shows what becomes of it."""
+        action = self._known(visit)
+        signed = SignedApproval.model_validate_json(visit.form["signed"])
+        # INVARIANT: a person decides for nobody else, also with a key that this browser could reach
+        if signed.binding.approver != visit.person.name or signed.binding.subject.action_id != action.id:
+            raise AilyusError("bad_form", "the decision is not yours, or about another action")
+        await self._inbox.decide(signed)
+        return redirect(f"/actions/{action.id}")
+
+    async def withdraw(self, visit: Visit) -> Response:
+        """Take one's own approval back before it is used."""
+        action = self._known(visit)
+        await self._inbox.withdraw(action.id, visit.person.name)
+        return redirect(f"/approvals/{action.id}")
+
+    async def cancel(self, visit: Visit) -> Response:
+        """End a request of one's own, or of one's agent, that waits."""
+        action = self._known(visit)
+        if visit.person.name not in (action.request.person, action.request.owner):
+            raise AilyusError("no_authority", "whom it is for, or the agent's owner, ends a request")
+        await self._inbox.cancel(action.id)
+        return redirect(f"/actions/{action.id}")
+
+    async def acknowledge(self, visit: Visit) -> Response:
+        """Take an escalation on."""
+        escalation = visit.named("escalation")
+        if not any(e["escalation"] == escalation and e["tenant"] == visit.tenant for e in self._oncall.listed()):
+            raise AilyusError("not_found", "there is no such escalation")
+        await self._oncall.acknowledge(escalation, visit.person.name)
+        return redirect("/inbox")
+
+    def _known(self, visit: Visit) -> Action:
+        """The action of the path, of this person's tenant; a foreign id is not found."""
+        action = self._inbox.pipeline.journal.get(visit.named("action"))
+        if action is None or action.request.tenant != visit.tenant:
+            raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
+        return action
+
+    async def _shown(self, action: Action) -> Asked:
+        """What was asked at first, for whoever may only look."""
+        return Asked.model_validate_json(action.asked or b"")
+
+    def _now(self) -> int:
+        return self._inbox.pipeline.journal.store.now_ms()
+
+
+def _open_intents(read: Read, tenant: str) -> list[dict[str, JsonValue]]:
+    rows = read("SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant = ? LIMIT 100", tenant)
+    return [
+        {"action": str(r[0]), "agent": str(r[1]), "contract": str(r[2]), "deadline_ms": int(str(r[3]))} for r in rows
+    ]

@@ -1,0 +1,92 @@
+"""The console put together: pages, sessions, live updates, as one ASGI application."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
+from starlette.types import ASGIApp
+
+from contracts.errors import AilyusError
+from receipts.sqlite import integer
+from server.aftercare import Aftercare
+from server.console.actions import Actions
+from server.console.approvals import Approvals
+from server.console.estate import Estate
+from server.console.introductions import Introductions
+from server.console.live import Live
+from server.console.people import PeoplePages
+from server.console.receipts import Receipts
+from server.console.session import Session, Sessions
+from server.console.web import Web
+from server.identity import Agents
+from server.inbox import Inbox
+from server.oncall import OnCall
+from server.pipeline import Pipeline
+from server.settings import ConsolePart
+
+
+class Console:
+    """What people see."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[], Pipeline],
+        inbox: Inbox,
+        agents: Agents,
+        aftercare: Aftercare,
+        oncall: OnCall,
+        settings: ConsolePart,
+        root: Path,
+        store: Path,
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._sessions = Sessions(pipeline, settings.session)
+        self._introductions = Introductions(pipeline, settings.admins)
+        self._live = Live(pipeline, lambda secret: self._sessions.find(secret) is not None)
+        self._web = Web(self._sessions, self._navigation)
+        self._views = [
+            *Approvals(inbox, oncall).views(),
+            *Actions(inbox, aftercare).views(),
+            *Receipts(inbox, store, root / "roots.json").views(),
+            *Estate(pipeline, agents).views(),
+            *self._live.views(),
+        ]
+        self.origin = settings.url or ""
+
+    def app(self, port: int) -> ASGIApp:
+        """The application, reached at the origin of the settings, else at `http://localhost:PORT`."""
+        self.origin = self._settings.url or f"http://localhost:{port}"
+        seconds = self._settings.session // 1000
+        people = PeoplePages(self._pipeline, self._sessions, self._introductions, self.origin, seconds)
+        return self._web.app(self.origin, [*self._views, *people.views()])
+
+    async def introduce(self, person: str) -> str:
+        """The link by which a person brings a first passkey; for the terminal only."""
+        if not self.origin:
+            raise AilyusError("no_owner", "the console is not served yet")
+        return f"{self.origin}/enrol/{await self._introductions.by_terminal(person)}"
+
+    async def first_run(self) -> tuple[str, str] | None:
+        """The first admin and their link, while nobody at all has a passkey."""
+        pipeline = self._pipeline()
+        if any(key.kind == "passkey" for key in pipeline.journal.registry.keys().values()):
+            return None
+        people = sorted(pipeline.release.people.by_name.values(), key=lambda person: person.name)
+        admin = next((person for person in people if self._introductions.is_admin(person)), None)
+        return (admin.name, await self.introduce(admin.name)) if admin else None
+
+    async def close(self) -> None:
+        """End the live pages."""
+        await self._live.close()
+
+    def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
+        """The numbers beside the names of pages, and how long the session lasts."""
+        rows = self._pipeline().journal.store.read(
+            "SELECT (SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?1),"
+            " (SELECT count(*) FROM incidents AS i JOIN actions AS a ON a.id = i.action_id"
+            "  WHERE i.resolved_ms IS NULL AND a.tenant = ?1)",
+            session.person.tenant,
+        )
+        return {"waiting": integer(rows[0][0]), "doubtful": integer(rows[0][1]), "at_ms": int(time.time() * 1000)}

@@ -1,0 +1,203 @@
+"""What is governed: contracts, agents and connections, who may use them, and their kill switches."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from starlette.responses import Response
+
+from contracts.errors import AilyusError
+from contracts.program import Program
+from policies.release import Release
+from receipts.sqlite import Row, integer
+from server.console.web import Page, View, Visit, redirect
+from server.halting import NewHalt, halt, lift
+from server.identity import Agents
+from server.pipeline import Pipeline
+
+BACK = {"all": "/connections", "connection": "/connections", "contract": "/contracts", "agent": "/agents"}
+
+
+class Estate:
+    """The catalog, the agents, the connections."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], agents: Agents) -> None:
+        self._pipeline = pipeline
+        self._agents = agents
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        return [
+            View("GET", "/contracts", self.contracts),
+            View("GET", "/contracts/{name}", self.contract),
+            View("GET", "/agents", self.agents),
+            View("GET", "/connections", self.connections),
+            View("POST", "/halts", self.halt),
+            View("POST", "/halts/lift", self.lift),
+        ]
+
+    async def contracts(self, visit: Visit) -> Page:
+        """Every contract that a connection of this tenant serves, and every plan of such."""
+        release, last = self._pipeline().release, self._last(visit.tenant)
+        halted = self._halted("contract")
+        rows = [
+            {
+                "name": program.name,
+                "title": program.contract.title,
+                "kind": program.contract.kind,
+                "risk": program.contract.risk,
+                "version": program.contract.version,
+                "last_ms": last.get(program.name),
+                "halted": program.name in halted,
+            }
+            for program in self._programs(release, visit.tenant)
+        ]
+        plans = [
+            {
+                "name": p.name,
+                "title": p.plan.title,
+                "risk": p.risk,
+                "steps": list(dict.fromkeys(step.contract for block in p.blocks for step in block.steps)),
+                "last_ms": last.get(p.name),
+                "halted": p.name in halted,
+            }
+            for p in release.catalog.plans.values()
+            if {step.contract for block in p.blocks for step in block.steps} <= {str(r["name"]) for r in rows}
+        ]
+        return Page("contracts.html", "Contracts", {"contracts": rows, "plans": plans})
+
+    async def contract(self, visit: Visit) -> Page:
+        """What one contract does, what it expects, who may use it, and when it last ran."""
+        release, name = self._pipeline().release, visit.named("name")
+        program = next((p for p in self._programs(release, visit.tenant) if p.name == name), None)
+        if program is None:
+            raise AilyusError("not_found", "there is no such contract in your tenant", hint="see the list of contracts")
+        contract = program.contract
+        targets = release.candidates(program, visit.tenant)
+        users = [
+            {"agent": agent.name, "person": agent.person}
+            for agent in self._agents.list()
+            if agent.tenant == visit.tenant
+            and (caller := self._agents.named(agent.name)) is not None
+            and any(release.decider.denied_early(name, caller, target) is None for target in targets)
+        ]
+        return Page(
+            "contract.html",
+            contract.title,
+            {
+                "name": name,
+                "kind": contract.kind,
+                "risk": contract.risk,
+                "version": contract.version,
+                "digest": program.digest,
+                "summary": contract.summary,
+                "use_when": contract.use_when,
+                "not_for": contract.not_for,
+                "verified_against": contract.verified_against,
+                "routes": [route.said for route in program.routes],
+                "inputs": [[n, i.description] for n, i in contract.inputs.items()],
+                "require": [c.sentence for c in program.require],
+                "expect": [c.sentence for c in program.expect],
+                "unchanged": list(contract.unchanged),
+                "undo": contract.undo if isinstance(contract.undo, str) else "undo" if contract.undo else "none",
+                "connections": [t.name for t in targets],
+                "users": users,
+                "policies": sorted(release.decider.bundle.slices[name].nodes),
+                "last_ms": self._last(visit.tenant).get(name),
+                "halted": name in self._halted("contract"),
+            },
+        )
+
+    async def agents(self, visit: Visit) -> Page:
+        """The agents of this tenant, and what they may not do any more."""
+        rows = [
+            {**asdict(agent), "roles": sorted(agent.roles), "halted": agent.name in self._halted("agent")}
+            for agent in self._agents.list()
+            if agent.tenant == visit.tenant
+        ]
+        return Page("agents.html", "Agents", {"agents": rows})
+
+    async def connections(self, visit: Visit) -> Page:
+        """The connections of this tenant, what is on the wire, and what is halted."""
+        pipeline = self._pipeline()
+        wire = {
+            str(name): integer(count)
+            for name, count in self._read(
+                "SELECT i.connection, count(*) FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
+                " WHERE i.state = 'intent' AND a.tenant = ? GROUP BY i.connection",
+                visit.tenant,
+            )
+        }
+        targets = [t for t in pipeline.release.targets.values() if t.tenant == visit.tenant]
+        rows = [
+            {
+                "name": t.name,
+                "kind": t.kind,
+                "environment": t.environment,
+                "principal": t.principal,
+                "base_url": t.base_url,
+                "on_the_wire": wire.get(t.name, 0),
+                "halted": t.name in self._halted("connection"),
+            }
+            for t in sorted(targets, key=lambda t: t.name)
+        ]
+        agents = {a.name for a in self._agents.list() if a.tenant == visit.tenant}
+        mine = {"connection": {t.name for t in targets}, "agent": agents}
+        halts = [
+            asdict(h)
+            for h in pipeline.journal.controls.halts
+            if h.scope in ("all", "contract") or h.name.partition("/")[0] in mine.get(h.scope, mine["connection"])
+        ]
+        return Page("connections.html", "Connections", {"connections": rows, "halts": halts})
+
+    async def halt(self, visit: Visit) -> Response:
+        """Stop one thing of this tenant from now on."""
+        scope, name = visit.form["scope"], visit.form.get("name", "")
+        self._require_own(visit, scope, name)
+        new = NewHalt.model_validate(
+            {
+                "scope": scope,
+                "name": name,
+                "allow_undo": visit.form.get("allow_undo") == "yes",
+                "by": visit.person.name,
+                "reason": visit.form["reason"].strip(),
+            }
+        )
+        await halt(self._pipeline(), self._agents, new)
+        return redirect(BACK.get(scope, "/connections"))
+
+    async def lift(self, visit: Visit) -> Response:
+        """Let it go on."""
+        scope, name = visit.form["scope"], visit.form.get("name", "")
+        self._require_own(visit, scope, name.partition("/")[0] if scope == "route" else name)
+        await lift(self._pipeline(), scope, name, visit.person.name)
+        return redirect(BACK.get(scope, "/connections"))
+
+    def _require_own(self, visit: Visit, scope: str, name: str) -> None:
+        """Nobody stops another tenant's work; what several tenants share is stopped at the terminal."""
+        release = self._pipeline().release
+        tenants = {t.tenant for t in release.targets.values()}
+        target = release.targets.get(name)
+        agent = next((a for a in self._agents.list() if a.name == name), None)
+        if scope in ("connection", "route"):
+            own = target is not None and target.tenant == visit.tenant
+        elif scope == "agent":
+            own = agent is not None and agent.tenant == visit.tenant
+        else:
+            own = tenants == {visit.tenant} or not tenants
+        if not own:
+            hint = "halt a connection or an agent of your tenant; `ailyus halt` at the terminal stops what is shared"
+            raise AilyusError("no_authority", "this is not your tenant's alone", hint=hint)
+
+    def _programs(self, release: Release, tenant: str) -> list[Program]:
+        found = sorted(release.catalog.programs.values(), key=lambda p: p.name)
+        return [p for p in found if release.candidates(p, tenant)]
+
+    def _last(self, tenant: str) -> dict[str, int]:
+        rows = self._read("SELECT contract, max(created_ms) FROM actions WHERE tenant = ? GROUP BY contract", tenant)
+        return {str(name): integer(at) for name, at in rows}
+
+    def _halted(self, scope: str) -> set[str]:
+        return {h.name for h in self._pipeline().journal.controls.halts if h.scope == scope}
+
+    def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return self._pipeline().journal.store.read(sql, *values)

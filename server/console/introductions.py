@@ -1,0 +1,265 @@
+"""New passkeys: who vouches for them, and the link by which a person brings one, once, within ten minutes.
+
+The terminal introduces people while fewer than two admins have a passkey; from then on two admins do, and everybody
+adds further passkeys of their own with one that they have.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.canonical import digest, new_id
+from contracts.errors import AilyusError
+from policies.passkey import Assertion, asserts
+from policies.principal import Key, Passkey, Person, keyid_of
+from receipts.registry import count_use
+from receipts.sqlite import Conflict, Txn, blob
+from server.keys import link_key, revoke_key
+from server.pipeline import Pipeline
+
+VALID_MS = 600_000
+ADMINS = 2
+"""How many admins must introduce somebody."""
+WORD_MS = 120_000
+"""How old a signed word about a key may be."""
+
+
+class Word(BaseModel):
+    """What somebody signs about a key: `add` their own, `introduce` a person, or `revoke` a key.
+
+    `about` is the digest of the new passkey's attestation object, the introduction's id, or the id of the key that is
+    to be revoked.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: Literal["ailyus-key-v1"]
+    origin: str
+    event: Literal["add", "introduce", "revoke"]
+    about: str = Field(max_length=100)
+    person: str = Field(max_length=100)
+    by: str = Field(max_length=100)
+    at_ms: int
+    nonce: str = Field(max_length=64)
+
+    @property
+    def digest(self) -> str:
+        """The challenge that a passkey asserts, as hex."""
+        return digest(self.model_dump(mode="json"))
+
+
+class SignedWord(BaseModel):
+    """A word, the passkey and its assertion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    word: Word
+    keyid: str
+    assertion: Assertion
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A link that is being made, or waits to be used."""
+
+    id: str
+    person: str
+    words: tuple[SignedWord, ...]
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The admins who vouched so far."""
+        return tuple(word.word.by for word in self.words)
+
+
+class Introductions:
+    """Rows of introductions, and what they are used for."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], admins: Sequence[str]) -> None:
+        self._pipeline = pipeline
+        self._roles = frozenset(admins)
+
+    def is_admin(self, person: Person) -> bool:
+        """Does this person hold a role that the settings name under `[console] admins`?"""
+        return bool(self._roles & person.roles)
+
+    async def by_terminal(self, name: str) -> str:
+        """A link's token, for whoever owns the gateway's process; refused once two admins have passkeys."""
+        people, keys = self._pipeline().release.people, self._pipeline().journal.registry.keys().values()
+        if people.get(name) is None:
+            raise AilyusError("unknown_person", f"`{name}` is no declared person")
+        holders = {k.person for k in keys if k.kind == "passkey" and not k.revoked}
+        admins = [p for p in map(people.get, sorted(holders)) if p is not None and self.is_admin(p)]
+        if len(admins) >= ADMINS:
+            names = " and ".join(f"`{p.name}`" for p in admins[:2])
+            hint = f"{names} introduce people at the console, under People"
+            raise AilyusError("no_authority", "two admins have passkeys: the terminal introduces nobody", hint=hint)
+        token = secrets.token_urlsafe(32)
+        await self._insert(new_id("int"), name, (), token)
+        return token
+
+    def waiting(self, tenant: str) -> list[Introduction]:
+        """Introductions that wait for a second admin."""
+        store, people = self._pipeline().journal.store, self._pipeline().release.people
+        rows = store.read(
+            "SELECT id, person, words FROM introductions WHERE token_hash IS NULL AND expires_ms > ?", store.now_ms()
+        )
+        found = [_introduction(str(r[0]), str(r[1]), blob(r[2])) for r in rows]
+        return [i for i in found if (p := people.get(i.person)) is not None and p.tenant == tenant]
+
+    def of_token(self, token: str) -> Introduction | None:
+        """The introduction behind a link that was not used yet and is in its time."""
+        store = self._pipeline().journal.store
+        rows = store.read(
+            "SELECT id, person, words FROM introductions WHERE token_hash = ? AND used_ms IS NULL AND expires_ms > ?",
+            _hashed(token),
+            store.now_ms(),
+        )
+        return _introduction(str(rows[0][0]), str(rows[0][1]), blob(rows[0][2])) if rows else None
+
+    async def introduce(self, by: Person, signed: SignedWord) -> str | None:
+        """An admin vouches for a person; the second one gets the link's token."""
+        word, people = signed.word, self._pipeline().release.people
+        person = people.get(word.person)
+        if not self.is_admin(by):
+            raise AilyusError("no_authority", "only an admin introduces somebody", hint="see `[console] admins`")
+        if person is None or person.tenant != by.tenant:
+            raise AilyusError("unknown_person", f"`{word.person}` is no declared person of `{by.tenant}`")
+        uses = self._vouched(by, signed, "introduce", word.about)
+        known = next((i for i in self.waiting(by.tenant) if i.id == word.about), None)
+        if known is None:
+            if not word.about.startswith("int_"):
+                raise AilyusError("bad_signature", "this names no introduction")
+            await self._insert(word.about, word.person, (signed,), None, (signed.keyid, uses))
+            return None
+        if known.person != word.person:
+            raise AilyusError("bad_signature", "the introduction is for somebody else", hint="look at it again")
+        if by.name in known.by:
+            raise AilyusError("no_authority", "another admin must introduce them too")
+        token = secrets.token_urlsafe(32)
+        words = _words((*known.words, signed))
+
+        def work(txn: Txn) -> None:
+            count_use(txn, signed.keyid, uses)
+            txn.write(
+                "UPDATE introductions SET token_hash = ?, words = ?, expires_ms = ?"
+                " WHERE id = ? AND token_hash IS NULL",
+                _hashed(token),
+                words,
+                txn.now_ms + VALID_MS,
+                known.id,
+            )
+
+        await self._write(work)
+        return token
+
+    async def accept(self, token: str, public: bytes, passkey: Passkey) -> str:
+        """Link the passkey that a person brought by a link; returns its key id."""
+        known = self.of_token(token)
+        if known is None:
+            raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
+        self._still_vouched(known)
+
+        def used(txn: Txn) -> None:
+            txn.write("UPDATE introductions SET used_ms = ? WHERE id = ? AND used_ms IS NULL", txn.now_ms, known.id)
+
+        key = Key(keyid_of(public), public, known.person, "passkey", passkey=passkey)
+        authority: Literal["admins", "terminal"] = "admins" if known.words else "terminal"
+        await link_key(self._pipeline(), key, authority, _words(known.words), used)
+        return key.keyid
+
+    async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedWord) -> str:
+        """Link a further passkey of the same person; one that they have vouches for its attestation object (`made`)."""
+        if signed.word.person != by.name:
+            raise AilyusError("no_authority", "people add passkeys of their own only")
+        uses = self._vouched(by, signed, "add", digest(made))
+        key = Key(keyid_of(public), public, by.name, "passkey", passkey=passkey)
+
+        def used(txn: Txn) -> None:
+            count_use(txn, signed.keyid, uses)
+
+        await link_key(self._pipeline(), key, "passkey", _words((signed,)), used)
+        return key.keyid
+
+    async def revoke(self, by: Person, signed: SignedWord) -> None:
+        """Revoke a key: one's own, or as an admin anybody's of the tenant."""
+        pipeline = self._pipeline()
+        key = pipeline.journal.registry.keys().get(signed.word.about)
+        holder = pipeline.release.people.get(key.person) if key else None
+        own = key is not None and key.person == by.name
+        if key is None or not (own or (self.is_admin(by) and (holder is None or holder.tenant == by.tenant))):
+            raise AilyusError("no_authority", "revoke a key of your own, or as an admin one of your tenant")
+        uses = self._vouched(by, signed, "revoke", key.keyid)
+        await self._write(lambda txn: count_use(txn, signed.keyid, uses))
+        await revoke_key(pipeline, key.keyid, _words((signed,)))
+
+    def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
+        """The passkey's new count, if this is a fresh word of this person's passkey about exactly that."""
+        pipeline, word = self._pipeline(), signed.word
+        key = pipeline.journal.registry.keys().get(signed.keyid)
+        fresh = abs(pipeline.journal.store.now_ms() - word.at_ms) <= WORD_MS
+        right = (word.origin, word.event, word.about, word.by) == (pipeline.release.origin, event, about, by.name)
+        if key is None or key.revoked or key.person != by.name or not right or not fresh:
+            raise AilyusError("no_authority", "a passkey of yours must say this, now", hint="try again on this page")
+        uses = asserts(signed.assertion, bytes.fromhex(word.digest), key, pipeline.journal.registry.uses(signed.keyid))
+        if uses is None:
+            raise AilyusError("bad_signature", "the passkey's signature does not hold")
+        return uses
+
+    def _still_vouched(self, known: Introduction) -> None:
+        # INVARIANT: an introduction is worth what its admins are worth now
+        keys, people = self._pipeline().journal.registry.keys(), self._pipeline().release.people
+        for signed in known.words:
+            key, admin = keys.get(signed.keyid), people.get(signed.word.by)
+            if key is None or key.revoked or admin is None or not self.is_admin(admin):
+                raise AilyusError("no_authority", "an admin who introduced you is none any more", hint="ask again")
+
+    async def _insert(
+        self,
+        id_: str,
+        person: str,
+        words: tuple[SignedWord, ...],
+        token: str | None,
+        use: tuple[str, int] | None = None,
+    ) -> None:
+        def work(txn: Txn) -> None:
+            if use is not None:
+                count_use(txn, *use)
+            txn.write("DELETE FROM introductions WHERE expires_ms <= ? AND used_ms IS NULL", txn.now_ms, rows=None)
+            txn.write(
+                "INSERT INTO introductions VALUES (?, ?, ?, ?, ?, NULL)",
+                id_,
+                person,
+                _words(words),
+                _hashed(token) if token else None,
+                txn.now_ms + VALID_MS,
+            )
+
+        await self._write(work)
+
+    async def _write(self, work: Callable[[Txn], None]) -> None:
+        try:
+            await self._pipeline().journal.write((), work)
+        except Conflict:
+            raise AilyusError("used", "this was said already", hint="look at the page again") from None
+
+
+def _introduction(id_: str, person: str, words: bytes) -> Introduction:
+    try:
+        found = tuple(SignedWord.model_validate(word) for word in orjson.loads(words))
+    except ValidationError:
+        raise AilyusError("store_corrupt", "an introduction in the store is malformed") from None
+    return Introduction(id_, person, found)
+
+
+def _words(words: Sequence[SignedWord]) -> bytes:
+    return orjson.dumps([word.model_dump(mode="json") for word in words])
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""Live pages: server-sent events that say only *that* something changed; the page then looks for itself.
+
+One task looks at the store once a second while anybody watches, so that viewers cost nothing where nothing changes.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from contracts.errors import AilyusError
+from receipts.sqlite import Row
+from server.console.web import View, Visit
+from server.pipeline import Pipeline
+
+SECONDS = 1.0
+"""How often it is looked, and so how late a page may be."""
+QUIET_SECONDS = 20.0
+"""How often a silent stream says that it lives."""
+MAX_VIEWERS = 500
+
+
+@dataclass(eq=False)
+class _Viewer:
+    tenant: str
+    topic: str
+    signal: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Live:
+    """Who watches what."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], is_signed_in: Callable[[str], bool]) -> None:
+        self._pipeline = pipeline
+        self._is_signed_in = is_signed_in
+        self._viewers: set[_Viewer] = set()
+        self._seen: dict[tuple[str, str], str] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def views(self) -> list[View]:
+        """Where it is reached."""
+        return [View("GET", "/events", self.events)]
+
+    async def events(self, visit: Visit) -> Response:
+        """A stream of `event: changed` for the inbox, or for one action of this person's tenant."""
+        topic = visit.asked("action") or "inbox"
+        if len(self._viewers) >= MAX_VIEWERS or self._closed:
+            raise AilyusError("overloaded", "too many pages watch already", hint="reload the page now and then")
+        viewer = _Viewer(visit.tenant, topic)
+        secret = visit.signed_in.secret
+        return StreamingResponse(self._stream(viewer, secret), media_type="text/event-stream")
+
+    async def _stream(self, viewer: _Viewer, secret: str) -> AsyncIterator[bytes]:
+        self._viewers.add(viewer)
+        self._seen.setdefault((viewer.tenant, viewer.topic), self._mark(viewer.tenant, viewer.topic))
+        if self._task is None:
+            self._task = asyncio.create_task(self._watch())
+        try:
+            yield b": watching\n\n"
+            while not self._closed:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET_SECONDS):
+                        await viewer.signal.wait()
+                # INVARIANT: a session that ended learns nothing more
+                if self._closed or not self._is_signed_in(secret):
+                    return
+                yield b"event: changed\ndata: {}\n\n" if viewer.signal.is_set() else b": quiet\n\n"
+                viewer.signal.clear()
+        finally:
+            self._viewers.discard(viewer)
+
+    async def _watch(self) -> None:
+        size = -1
+        while self._viewers and not self._closed:
+            await asyncio.sleep(SECONDS)
+            now = self._pipeline().journal.store.size
+            if now == size:
+                continue
+            size = now
+            topics = {(v.tenant, v.topic) for v in self._viewers}
+            marks = {topic: self._mark(*topic) for topic in topics}
+            changed = {topic for topic, mark in marks.items() if self._seen.get(topic) != mark}
+            self._seen = marks
+            for viewer in self._viewers:
+                if (viewer.tenant, viewer.topic) in changed:
+                    viewer.signal.set()
+        self._task = None
+
+    def _mark(self, tenant: str, topic: str) -> str:
+        """What a page about this shows, as a digest."""
+        rows = self._inbox(tenant) if topic == "inbox" else self._action(tenant, topic)
+        return hashlib.sha256(orjson.dumps(rows)).hexdigest()
+
+    def _inbox(self, tenant: str) -> list[Row]:
+        return self._pipeline().journal.store.read(
+            "SELECT id, updated_ms FROM actions WHERE state = 'waiting' AND tenant = ?1"
+            " UNION ALL SELECT e.id, e.next_ms FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
+            " WHERE e.acknowledged_ms IS NULL AND a.tenant = ?1"
+            " UNION ALL SELECT i.action_id, i.at_ms FROM incidents AS i JOIN actions AS a ON a.id = i.action_id"
+            " WHERE i.resolved_ms IS NULL AND a.tenant = ?1",
+            tenant,
+        )
+
+    def _action(self, tenant: str, action: str) -> list[Row]:
+        return self._pipeline().journal.store.read(
+            "SELECT state, status, updated_ms, (SELECT max(leaf_index) FROM statements WHERE action_id = ?2),"
+            " (SELECT count(*) FROM actions WHERE plan_id = ?2) FROM actions WHERE tenant = ?1 AND id = ?2",
+            tenant,
+            action,
+        )
+
+    async def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        self._closed = True
+        for viewer in self._viewers:
+            viewer.signal.set()
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task

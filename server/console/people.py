@@ -1,0 +1,188 @@
+"""Signing in, people's passkeys, and who vouches for new ones."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from policies.passkey import Assertion, Attestation, attested, decode, encode
+from policies.principal import Passkey
+from server.console.introductions import Introductions, SignedWord
+from server.console.session import Challenges, Sessions
+from server.console.web import Page, View, Visit, cookie, redirect
+from server.pipeline import Pipeline
+
+
+class PeoplePages:
+    """The door, and the people behind it."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[], Pipeline],
+        sessions: Sessions,
+        introductions: Introductions,
+        origin: str,
+        session_seconds: int,
+    ) -> None:
+        self._pipeline = pipeline
+        self._sessions = sessions
+        self._introductions = introductions
+        self._challenges = Challenges(origin)
+        self._origin = origin
+        self._rp_id = urlsplit(origin).hostname or "localhost"
+        self._session_seconds = session_seconds
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        return [
+            View("GET", "/sign-in", self.door, public=True),
+            View("POST", "/sign-in", self.sign_in, public=True),
+            View("POST", "/sign-out", self.sign_out),
+            View("GET", "/enrol/{link}", self.invited, public=True),
+            View("POST", "/enrol/{link}", self.enrol, public=True),
+            View("GET", "/people", self.people),
+            View("POST", "/people/add", self.add),
+            View("POST", "/people/introduce", self.introduce),
+            View("POST", "/people/revoke", self.revoke),
+        ]
+
+    async def door(self, visit: Visit) -> Page:
+        """Sign in with a passkey; no name is asked for."""
+        challenge = encode(self._challenges.new("ailyus-sign-in-v1"))
+        body = {"challenge": challenge, "rp_id": self._rp_id, "to": _inside(visit.asked("to"))}
+        return Page("sign_in.html", "Sign in", body)
+
+    async def sign_in(self, visit: Visit) -> Response:
+        """Check the passkey's word; a session of its own each time, so that none is fixed by anybody."""
+        challenge = decode(visit.form["challenge"])
+        assertion = Assertion.model_validate_json(visit.form["signed"])
+        known = self._challenges.take(challenge, "ailyus-sign-in-v1")
+        secret = await self._sessions.open(assertion, challenge) if known else None
+        if secret is None:
+            hint = "use a passkey that you brought here by a link; `ailyus console link PERSON` makes the first"
+            raise AilyusError("signed_out", "this passkey does not open this console", hint=hint)
+        answer = redirect(_inside(visit.form.get("to", "")))
+        answer.headers["set-cookie"] = cookie(secret, self._session_seconds)
+        return answer
+
+    async def sign_out(self, visit: Visit) -> Response:
+        """End the session, here and in the store."""
+        await self._sessions.close(visit.signed_in.secret)
+        answer = redirect("/sign-in")
+        answer.headers["set-cookie"] = cookie("", 0)
+        return answer
+
+    async def invited(self, visit: Visit) -> Page:
+        """Where a link leads: bring a passkey for the person that it names."""
+        known = self._introductions.of_token(visit.named("link"))
+        if known is None:
+            raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
+        body = {**self._creation(known.person), "person": known.person, "by": list(known.by)}
+        return Page("enrol.html", "Bring a passkey", body)
+
+    async def enrol(self, visit: Visit) -> Response:
+        """Link the passkey that somebody brought by a link."""
+        public, passkey = self._brought(visit)
+        await self._introductions.accept(visit.named("link"), public, passkey)
+        return redirect("/sign-in")
+
+    async def people(self, visit: Visit) -> Page:
+        """Everybody of this tenant, their keys, and who waits to be introduced."""
+        pipeline, me = self._pipeline(), visit.person
+        keys = pipeline.journal.registry.keys().values()
+        rows = [
+            {
+                "name": person.name,
+                "roles": sorted(person.roles),
+                "admin": self._introductions.is_admin(person),
+                "keys": [
+                    {"keyid": k.keyid, "kind": k.kind, "revoked": k.revoked, "this": k.keyid == visit.signed_in.keyid}
+                    for k in keys
+                    if k.person == person.name
+                ],
+            }
+            for person in pipeline.release.people.by_name.values()
+            if person.tenant == visit.tenant
+        ]
+        waiting = [
+            {"id": i.id, "person": i.person, "by": list(i.by), "mine": me.name in i.by}
+            for i in self._introductions.waiting(visit.tenant)
+        ]
+        own = [k for k in keys if k.person == me.name and not k.revoked and k.passkey is not None]
+        body = {
+            **self._creation(me.name),
+            "people": rows,
+            "waiting": waiting,
+            "admin": self._introductions.is_admin(me),
+            "new_id": new_id("int"),
+            "word": {
+                "purpose": "ailyus-key-v1",
+                "origin": pipeline.release.origin,
+                "by": me.name,
+                "at_ms": pipeline.journal.store.now_ms(),
+                "nonce": secrets.token_hex(16),
+            },
+            "keys": [
+                {"keyid": k.keyid, "credential": k.passkey.credential, "rpId": k.passkey.rp_id}
+                for k in own
+                if k.passkey is not None
+            ],
+        }
+        return Page("people.html", "People", body)
+
+    async def add(self, visit: Visit) -> Response:
+        """A further passkey of one's own, vouched for by one that one has."""
+        public, passkey = self._brought(visit)
+        made = Attestation.model_validate_json(visit.form["attestation"]).attestation_object
+        signed = SignedWord.model_validate_json(visit.form["signed"])
+        await self._introductions.add(visit.person, public, passkey, made, signed)
+        return redirect("/people")
+
+    async def introduce(self, visit: Visit) -> Page | Response:
+        """An admin vouches for somebody; the second one gets the link, once."""
+        signed = SignedWord.model_validate_json(visit.form["signed"])
+        token = await self._introductions.introduce(visit.person, signed)
+        if token is None:
+            return redirect("/people")
+        body = {"person": signed.word.person, "link": f"{self._origin}/enrol/{token}"}
+        return Page("introduced.html", "The link", body)
+
+    async def revoke(self, visit: Visit) -> Response:
+        """Revoke a key; its sessions end with it."""
+        signed = SignedWord.model_validate_json(visit.form["signed"])
+        await self._introductions.revoke(visit.person, signed)
+        return redirect("/people")
+
+    def link(self, token: str) -> str:
+        """The address of an introduction's link."""
+        return f"{self._origin}/enrol/{token}"
+
+    def _creation(self, person: str) -> dict[str, str]:
+        """What `navigator.credentials.create()` is given."""
+        deployment = self._pipeline().release.origin
+        return {
+            "challenge": encode(self._challenges.new("ailyus-enrol-v1")),
+            "rp_id": self._rp_id,
+            "deployment": deployment,
+            "user_id": encode(hashlib.sha256(f"{deployment}\n{person}".encode()).digest()),
+            "user_name": person,
+        }
+
+    def _brought(self, visit: Visit) -> tuple[bytes, Passkey]:
+        """The public key and the place of a new passkey, checked (WebAuthn Level 3, section 7.1)."""
+        attestation = Attestation.model_validate_json(visit.form["attestation"])
+        challenge = decode(visit.form["challenge"])
+        if not self._challenges.take(challenge, "ailyus-enrol-v1"):
+            raise AilyusError("bad_form", "the page is past its time", hint="open it again")
+        public = attested(attestation, challenge, self._rp_id, self._origin)
+        return public, Passkey(attestation.credential, self._rp_id, self._origin)
+
+
+def _inside(path: str) -> str:
+    """A path of this console, and nothing else: no other host, no scheme."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
+    return path if plain else "/inbox"

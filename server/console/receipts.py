@@ -1,0 +1,254 @@
+"""Receipts: the questions as saved searches, one receipt, its proof, and its verification in this browser."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
+
+import orjson
+from starlette.responses import Response
+
+from contracts.contract import milliseconds
+from contracts.errors import AilyusError
+from receipts.audit import audit
+from receipts.proof import write_proof
+from receipts.query import Found, Query, Read, find
+from receipts.questions import (
+    allowed_by,
+    approved_by,
+    changed_by,
+    denied,
+    done_to,
+    first_since,
+    predicate_of,
+    search_values,
+    unconfirmed,
+)
+from receipts.signing import Envelope
+from receipts.sqlite import Row, blob, connect, integer
+from receipts.verify import read_roots
+from server.console.web import Page, View, Visit
+from server.inbox import Inbox
+from server.telling import sentences
+
+T = TypeVar("T")
+LIMIT = 200
+"""Receipts on one page; a narrower search finds the others."""
+DEFAULT_SINCE = "12h"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One question as it stands on the search page: its path and the fields that it asks for."""
+
+    path: str
+    question: str
+    fields: tuple[str, ...]
+
+
+QUESTIONS = (
+    Saved("changed", "What did this agent change?", ("agent", "since")),
+    Saved("unconfirmed", "What was not confirmed?", ("since",)),
+    Saved("approved-by", "Who approved it, and what did they see?", ("receipt",)),
+    Saved("done-to", "What was done to this person or record?", ("match",)),
+    Saved("allowed-by", "Which policy allowed it?", ("receipt",)),
+    Saved("denied", "What was tried and denied?", ("since",)),
+    Saved("missing", "Is anything missing?", ("since",)),
+)
+
+
+class Receipts:
+    """What security teams read."""
+
+    def __init__(self, inbox: Inbox, store: Path, roots: Path) -> None:
+        self._inbox = inbox
+        self._store = store
+        self._roots = roots
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        questions = {
+            "changed": self.changed,
+            "unconfirmed": self.unconfirmed,
+            "approved-by": self.approved_by,
+            "done-to": self.done_to,
+            "allowed-by": self.allowed_by,
+            "denied": self.denied,
+            "missing": self.missing,
+        }
+        return [
+            View("GET", "/receipts", self.search),
+            *(View("GET", f"/questions/{path}", handler) for path, handler in questions.items()),
+            View("GET", "/receipts/{receipt}/proof", self.proof),
+            View("GET", "/receipts/{receipt}/verify", self.verify),
+            View("GET", "/receipts/{receipt}", self.receipt),
+            View("GET", "/roots", self.roots),
+        ]
+
+    async def search(self, visit: Visit) -> Page:
+        """Filters as in a good log tool; personal values are looked up by HMAC."""
+        asked = {name: visit.asked(name) for name in ("agent", "contract", "status", "kind", "match", "since")}
+        found: list[Found] = []
+        matches = search_values(self._read, asked["match"]) if asked["match"] else []
+        if not asked["match"] or matches:
+            query = Query(
+                tenant=visit.tenant,
+                agent=asked["agent"] or None,
+                contract=asked["contract"] or None,
+                status=asked["status"] or None,
+                kind=asked["kind"] or None,
+                matches=matches,
+                since_ms=self._since(asked["since"], ""),
+                limit=LIMIT,
+            )
+            found = await self._aside(lambda read: find(read, query))
+        return self._page("Receipts", found, None, asked)
+
+    async def changed(self, visit: Visit) -> Page:
+        """What did this agent change?"""
+        agent, since = visit.asked("agent"), self._since(visit.asked("since"), DEFAULT_SINCE)
+        found = await self._aside(lambda read: changed_by(read, agent, since, visit.tenant, LIMIT))
+        return self._answered("changed", found, visit)
+
+    async def unconfirmed(self, visit: Visit) -> Page:
+        """What was not confirmed?"""
+        since = self._since(visit.asked("since"), "168h")
+        found = await self._aside(lambda read: unconfirmed(read, since, visit.tenant, LIMIT))
+        return self._answered("unconfirmed", found, visit)
+
+    async def done_to(self, visit: Visit) -> Page:
+        """What was done to this person or record?"""
+        value = visit.asked("match")
+        found = await self._aside(lambda read: done_to(read, value, visit.tenant, LIMIT)) if value else []
+        return self._answered("done-to", found, visit)
+
+    async def approved_by(self, visit: Visit) -> Page:
+        """Who approved it, and what did they see?"""
+        receipt = self._of_tenant(visit, visit.asked("receipt"))
+        rows = approved_by(self._read, receipt) if receipt else []
+        return self._question("approved-by", "approved_by.html", {"approvals": rows}, visit)
+
+    async def allowed_by(self, visit: Visit) -> Page:
+        """Which policy allowed it?"""
+        receipt = self._of_tenant(visit, visit.asked("receipt"))
+        rows = allowed_by(self._read, receipt) if receipt else []
+        return self._question("allowed-by", "allowed_by.html", {"decisions": rows}, visit)
+
+    async def denied(self, visit: Visit) -> Page:
+        """What was tried and denied?"""
+        since = self._since(visit.asked("since"), "168h")
+        groups = await self._aside(lambda read: denied(read, since, visit.tenant))
+        rows = [{**asdict(g), "looks_like_probing": g.looks_like_probing} for g in groups]
+        return self._question("denied", "denied.html", {"groups": rows}, visit)
+
+    async def missing(self, visit: Visit) -> Page:
+        """Is anything missing? The whole log is computed again, in a thread."""
+        since = self._since(visit.asked("since"), "168h")
+
+        def look(connection: Connection) -> tuple[list[str], tuple[int, int]]:
+            findings = list(audit(connection, read_roots(self._roots)))
+            return findings, first_since(lambda sql, *values: connection.execute(sql, values).fetchall(), since)
+
+        findings, (then, now) = await self._connected(look)
+        body = {"ok": not findings, "findings": findings, "then": then, "now": now}
+        return self._question("missing", "missing.html", body, visit)
+
+    async def receipt(self, visit: Visit) -> Page:
+        """One receipt: sentences before any hash."""
+        receipt = visit.named("receipt")
+        self._must_see(visit, receipt)
+        rows = self._read("SELECT envelope, leaf_index, action_id FROM statements WHERE id = ?", receipt)
+        statement = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)
+        labels = self._read(
+            "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(rows[0][1])
+        )
+        body = {
+            "receipt": receipt,
+            "action": None if rows[0][2] is None else str(rows[0][2]),
+            "index": integer(rows[0][1]),
+            "says": sentences(statement["predicate"]),
+            "statement": orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
+            "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
+        }
+        return Page("receipt.html", "Receipt", body)
+
+    async def proof(self, visit: Visit) -> Response:
+        """The offline file that proves a receipt."""
+        receipt = visit.named("receipt")
+        self._must_see(visit, receipt)
+        data = await self._connected(lambda connection: write_proof(connection, receipt, None, True).encoded())
+        headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
+        return Response(data, media_type="application/json", headers=headers)
+
+    async def verify(self, visit: Visit) -> Page:
+        """The page that verifies the proof in the browser, with keys that the visitor may bring."""
+        receipt = visit.named("receipt")
+        self._must_see(visit, receipt)
+        return Page("verify.html", "Verify in this browser", {"receipt": receipt})
+
+    async def roots(self, visit: Visit) -> Response:
+        """This gateway's own roots: they show that nothing was changed on the way, not who signed."""
+        return Response(await asyncio.to_thread(self._roots.read_bytes), media_type="application/json")
+
+    # -- small things --------------------------------------------------------------------------------------------------
+
+    def _answered(self, path: str, found: list[Found], visit: Visit) -> Page:
+        saved = next(q for q in QUESTIONS if q.path == path)
+        return self._page(saved.question, found, path, {name: visit.asked(name) for name in saved.fields})
+
+    def _page(self, title: str, found: list[Found], current: str | None, asked: Mapping[str, str]) -> Page:
+        body = {
+            "found": [asdict(f) for f in found],
+            "full": len(found) >= LIMIT,
+            "questions": [asdict(q) for q in QUESTIONS],
+            "current": current,
+            "asked": dict(asked),
+        }
+        return Page("receipts.html", title, body)
+
+    def _question(self, path: str, template: str, body: Mapping[str, object], visit: Visit) -> Page:
+        saved = next(q for q in QUESTIONS if q.path == path)
+        asked = {name: visit.asked(name) for name in saved.fields}
+        more = {"questions": [asdict(q) for q in QUESTIONS], "current": path, "asked": asked}
+        return Page(template, saved.question, {**body, **more})
+
+    def _must_see(self, visit: Visit, receipt: str) -> None:
+        # INVARIANT: nobody reads another tenant's receipt; a foreign id is not found
+        if not self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
+            raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
+
+    def _of_tenant(self, visit: Visit, receipt: str) -> str:
+        if receipt:
+            self._must_see(visit, receipt)
+            predicate_of(self._read, receipt)
+        return receipt
+
+    def _since(self, text: str, default: str) -> int:
+        try:
+            ago = milliseconds(text or default) if text or default else None
+        except ValueError:
+            raise AilyusError("bad_form", f"`{text}` is no length of time", hint="for example 12h or 30m") from None
+        return self._inbox.pipeline.journal.store.now_ms() - ago if ago is not None else 0
+
+    def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return self._inbox.pipeline.journal.store.read(sql, *values)
+
+    async def _aside(self, work: Callable[[Read], T]) -> T:
+        """A longer search, off the loop, on a connection of its own."""
+
+        def look(connection: Connection) -> T:
+            return work(lambda sql, *values: connection.execute(sql, values).fetchall())
+
+        return await self._connected(look)
+
+    async def _connected(self, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            connection = connect(self._store, readonly=True)
+            try:
+                return work(connection)
+            finally:
+                connection.close()
+
+        return await asyncio.to_thread(run)

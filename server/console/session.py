@@ -1,0 +1,121 @@
+"""Who is signed in: sessions in the store, tokens of forms, and challenges that are answered once."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.canonical import digest
+from policies.passkey import Assertion, asserts
+from policies.principal import Person
+from receipts.registry import count_use
+from receipts.sqlite import Conflict, Txn
+from server.pipeline import Pipeline
+
+COOKIE = "__Host-ailyus"
+"""`Secure; HttpOnly; SameSite=Lax; Path=/`: Strict would lose the session on a link from a notice."""
+CHALLENGE_SECONDS = 300.0
+MAX_CHALLENGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person. `secret` is the cookie's value, from which the tokens of forms are made."""
+
+    person: Person
+    keyid: str
+    secret: str
+
+    def token(self, path: str) -> str:
+        """What a form that posts to this path must carry (HMAC-SHA-256 under the session's secret)."""
+        return hmac.new(self.secret.encode(), path.encode(), hashlib.sha256).hexdigest()
+
+    def sent(self, path: str, token: str) -> bool:
+        """Was this form given to this session?"""
+        return hmac.compare_digest(self.token(path), token)
+
+
+class Sessions:
+    """Sessions as rows, which a restart keeps. They end with their time, their key or their person."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline], valid_ms: int) -> None:
+        self._pipeline = pipeline
+        self._valid_ms = valid_ms
+
+    async def open(self, assertion: Assertion, challenge: bytes) -> str | None:
+        """A new session's secret, if this is a linked passkey's word on the challenge."""
+        pipeline = self._pipeline()
+        journal, release = pipeline.journal, pipeline.release
+        known = journal.registry.passkey(assertion.credential)
+        if known is None:
+            return None
+        key, uses = known
+        counted = asserts(assertion, challenge, key, uses)
+        if counted is None or key.revoked or release.people.get(key.person) is None:
+            return None
+        secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
+
+        def work(txn: Txn) -> None:
+            count_use(txn, key.keyid, counted)
+            txn.write("DELETE FROM sessions WHERE expires_ms <= ?", txn.now_ms, rows=None)
+            txn.write("INSERT INTO sessions VALUES (?, ?, ?, ?)", _hashed(secret), key.person, key.keyid, expires)
+
+        try:
+            await journal.write((), work)
+        except Conflict:
+            return None
+        return secret
+
+    def find(self, secret: str) -> Session | None:
+        """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
+        pipeline = self._pipeline()
+        rows = pipeline.journal.store.read(
+            "SELECT s.person, s.keyid FROM sessions AS s JOIN keys AS k USING (keyid)"
+            " WHERE s.token_hash = ? AND s.expires_ms > ? AND k.revoked = 0",
+            _hashed(secret),
+            pipeline.journal.store.now_ms(),
+        )
+        person = pipeline.release.people.get(str(rows[0][0])) if rows else None
+        return Session(person, str(rows[0][1]), secret) if person else None
+
+    async def close(self, secret: str) -> None:
+        """Sign out."""
+
+        def work(txn: Txn) -> None:
+            txn.write("DELETE FROM sessions WHERE token_hash = ?", _hashed(secret), rows=None)
+
+        await self._pipeline().journal.write((), work)
+
+
+class Challenges:
+    """Challenges of sign-ins and of new passkeys: each is answered once, within five minutes.
+
+    A challenge is the digest of `{purpose, origin, nonce, about}`, so that no answer to one can be an approval.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._open: dict[bytes, tuple[str, float]] = {}
+
+    def new(self, purpose: str) -> bytes:
+        """A fresh challenge, 32 bytes."""
+        now = time.monotonic()
+        self._open = {c: v for c, v in self._open.items() if v[1] > now}
+        while len(self._open) >= MAX_CHALLENGES:  # a flood of visitors pushes out the oldest, never the store
+            del self._open[next(iter(self._open))]
+        document = {"purpose": purpose, "origin": self._origin, "nonce": secrets.token_hex(16)}
+        challenge = bytes.fromhex(digest(document))
+        self._open[challenge] = (purpose, now + CHALLENGE_SECONDS)
+        return challenge
+
+    def take(self, challenge: bytes, purpose: str) -> bool:
+        """Was it given for this, and not answered yet?"""
+        known = self._open.pop(challenge, None)
+        return known is not None and known[0] == purpose and known[1] > time.monotonic()
+
+
+def _hashed(secret: str) -> str:
+    # 256 random bits need no salt; the look-up by hash leaks nothing about the secret
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,134 @@
+// Passkeys and live updates. Everything else is plain forms and links.
+"use strict";
+
+const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const textOf = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+/** RFC 8785 for what our documents hold: sorted ASCII keys, whole numbers, text. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
+}
+
+const sha256 = (bytes) => crypto.subtle.digest("SHA-256", bytes);
+const digestOf = (value) => sha256(new TextEncoder().encode(canonical(value)));
+const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+/** A passkey's word on a challenge; the user is verified, not only present. */
+async function assertion(challenge, keys, rpId) {
+  const credential = await navigator.credentials.get({
+    publicKey: {
+      challenge,
+      rpId,
+      allowCredentials: keys.map((key) => ({ type: "public-key", id: bytesOf(key.credential) })),
+      userVerification: "required",
+      timeout: 120000,
+    },
+  });
+  return {
+    credential: textOf(credential.rawId),
+    client_data: textOf(credential.response.clientDataJSON),
+    authenticator_data: textOf(credential.response.authenticatorData),
+    signature: textOf(credential.response.signature),
+  };
+}
+
+async function attestation(options) {
+  const credential = await navigator.credentials.create({
+    publicKey: {
+      challenge: bytesOf(options.challenge),
+      rp: { id: options.rpId, name: `Ailyus ${options.deployment}` },
+      user: { id: bytesOf(options.userId), name: options.userName, displayName: options.userName },
+      pubKeyCredParams: [-8, -7, -257].map((alg) => ({ type: "public-key", alg })),
+      authenticatorSelection: { residentKey: "required", requireResidentKey: true, userVerification: "required" },
+      attestation: "none",
+      timeout: 120000,
+    },
+  });
+  return {
+    credential: textOf(credential.rawId),
+    client_data: textOf(credential.response.clientDataJSON),
+    attestation_object: textOf(credential.response.attestationObject),
+  };
+}
+
+/** Sign a document with one of the person's passkeys: the challenge is the document's digest. */
+async function signed(name, document_, keys) {
+  const word = await assertion(await digestOf(document_), keys, keys[0].rpId);
+  const key = keys.find((one) => one.credential === word.credential);
+  return { [name]: document_, keyid: key.keyid, assertion: word };
+}
+
+/** The digest of the document that this page displays, computed from what stands on it. */
+async function displayed() {
+  const lines = [...document.querySelectorAll("[data-line]")].sort((a, b) => a.dataset.line - b.dataset.line);
+  return hex(await digestOf(lines.map(({ dataset: d }) => [d.label, d.value, d.origin])));
+}
+
+const ceremonies = {
+  "sign-in": async (form, options) => {
+    form.elements.signed.value = JSON.stringify(await assertion(bytesOf(options.challenge), [], options.rpId));
+  },
+  enrol: async (form, options) => {
+    form.elements.attestation.value = JSON.stringify(await attestation(options));
+  },
+  approve: async (form, options, button) => {
+    const binding = { ...options.binding, verdict: button.value, comment: form.elements.comment.value.trim() };
+    if (form.elements.role) binding.role = form.elements.role.value;
+    if (binding.verdict === "refuse" && !binding.comment) throw new Error("say why: the reason reaches the agent");
+    // the signer signs what it displays, never a digest that it was sent
+    if ((await displayed()) !== binding.subject.display_digest)
+      throw new Error("what is shown is not what would be signed: open the page again");
+    form.elements.signed.value = JSON.stringify(await signed("binding", binding, options.keys));
+  },
+  resolve: async (form, options, button) => {
+    const resolution = { ...options.resolution, asserted: button.value, comment: form.elements.comment.value.trim() };
+    form.elements.signed.value = JSON.stringify(await signed("resolution", resolution, options.keys));
+  },
+  word: async (form, options) => {
+    if (!options.keys.length) throw new Error("you need a passkey here for that");
+    form.elements.signed.value = JSON.stringify(await signed("word", options.word, options.keys));
+  },
+  add: async (form, options) => {
+    if (!options.keys.length) throw new Error("you need a passkey here for that");
+    const made = await attestation(options);
+    form.elements.attestation.value = JSON.stringify(made);
+    const word = { ...options.word, about: hex(await digestOf(made.attestation_object)) };
+    form.elements.signed.value = JSON.stringify(await signed("word", word, options.keys));
+  },
+};
+
+for (const form of document.querySelectorAll("form[data-ceremony]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const alert_ = form.querySelector(".alert");
+    const buttons = form.querySelectorAll("button");
+    alert_.hidden = true;
+    buttons.forEach((button) => (button.disabled = true));
+    try {
+      await ceremonies[form.dataset.ceremony](form, JSON.parse(form.dataset.options), event.submitter);
+      form.submit();
+    } catch (error) {
+      const cancelled = error.name === "NotAllowedError";
+      alert_.textContent = cancelled ? "the passkey gave no answer: nothing was signed" : error.message;
+      alert_.hidden = false;
+      buttons.forEach((button) => (button.disabled = false));
+    }
+  });
+}
+
+/** The stream only says that something changed; the page then looks for itself, unless somebody is at work on it. */
+function watch() {
+  const topic = document.body.dataset.watch;
+  if (!topic) return;
+  const stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
+  stream.addEventListener("changed", () => {
+    const busy = document.activeElement && document.activeElement.closest("main form, main details[open]");
+    if ("watchAsks" in document.body.dataset || busy) document.getElementById("live").hidden = false;
+    else location.reload();
+  });
+  addEventListener("pagehide", () => stream.close());
+}
+watch();

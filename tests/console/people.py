@@ -1,0 +1,142 @@
+"""People with browsers and passkeys: real Chromium, the protocol's virtual authenticators."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Response, async_playwright
+
+from adapters.chromium import find_browser
+from tests.world import Sandbox, World, gateway, make_workspace
+
+SECOND_LEAD = """
+[[people]]
+name = "lead-two"
+tenant = "acme"
+roles = ["SecurityLead"]
+"""
+OPTIONS = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@dataclass
+class Person:
+    """One person at one browser. `faults` is whatever the browser complained about."""
+
+    world: World
+    name: str
+    context: BrowserContext
+    page: Page
+    cdp: CDPSession
+    authenticator: str
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.world.app.console.origin
+
+    async def go(self, path: str) -> Page:
+        await self.page.goto(self.url + path)
+        return self.page
+
+    async def text(self) -> str:
+        return await self.page.locator("main").inner_text()
+
+    async def json(self, path: str) -> Any:
+        answer = await self.context.request.get(f"{self.url}{path}", headers=await self.cookies())
+        return orjson.loads(await answer.body())
+
+    async def cookies(self) -> dict[str, str]:
+        found = await self.context.cookies(self.url)
+        return {"cookie": "; ".join(f"{c['name']}={c['value']}" for c in found)}
+
+    async def press(self, name: str, *, exact: bool = False) -> None:
+        """Click a button and wait for the page that comes of it."""
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=name, exact=exact).click()
+
+    async def enrol(self) -> None:
+        await self.page.goto(await self.world.app.console.introduce(self.name))
+        await self.press("make a passkey here")
+        assert self.page.url.endswith("/sign-in"), await self.text()
+
+    async def sign_in(self) -> None:
+        await self.go("/sign-in")
+        await self.press("sign in with a passkey")
+        assert self.page.url.endswith("/inbox"), await self.text()
+
+    async def decide(self, action: str, verdict: str = "approve", comment: str = "") -> str:
+        await self.go(f"/approvals/{action}")
+        if comment:
+            await self.page.get_by_label("comment").fill(comment)
+        await self.press(verdict)
+        return await self.text()
+
+
+class People:
+    """Everybody's browsers, in one Chromium process."""
+
+    def __init__(self, browser: Browser, world: World) -> None:
+        self.browser = browser
+        self.world = world
+        self.all: list[Person] = []
+
+    async def person(self, name: str, *, ready: bool = True, **options: Any) -> Person:
+        context = await self.browser.new_context(**options)
+        page = await context.new_page()
+        cdp = await context.new_cdp_session(page)
+        await cdp.send("WebAuthn.enable")
+        added = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+        person = Person(self.world, name, context, page, cdp, added["authenticatorId"])
+        listen(person, page)
+        self.all.append(person)
+        if ready:
+            await person.enrol()
+            await person.sign_in()
+        return person
+
+    def complaints(self) -> list[str]:
+        return [fault for person in self.all for fault in person.faults]
+
+
+def listen(person: Person, page: Page) -> None:
+    """Errors on the console, breaches of the content security policy, requests to anybody else."""
+    page.on("console", lambda m: person.faults.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: person.faults.append(str(e)))
+    page.on("request", lambda r: None if r.url.startswith(person.url + "/") else person.faults.append(r.url))
+
+    def failed(answer: Response) -> None:
+        if answer.status >= 400:
+            # Chromium reports a refused page on its console too; the refusal is what those tests are about
+            person.faults[:] = [f for f in person.faults if "Failed to load resource" not in f]
+
+    page.on("response", failed)
+
+
+@asynccontextmanager
+async def browsing(world: World, sandboxed: bool) -> AsyncIterator[People]:
+    path = find_browser()
+    assert path is not None
+    async with async_playwright() as playwright:
+        arguments = ["--disable-gpu", *([] if sandboxed else ["--no-sandbox"])]
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        try:
+            yield People(browser, world)
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def people_of(folder: Path, sandbox: Sandbox, extra: str = SECOND_LEAD) -> AsyncIterator[People]:
+    async with gateway(make_workspace(folder, sandbox, extra=extra), sandbox) as world:
+        async with browsing(world, sandboxed=False) as people:
+            yield people
