@@ -1,4 +1,4 @@
-"""Commands that stop things and answer calls for help: halt, unhalt, halts, escalation."""
+"""Commands that stop things, answer calls for help, and open the console: halt, unhalt, halts, escalation, console."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from server.cli.owner import ask_owner, list_owner
 from server.settings import Workspace
 
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
+console = typer.Typer(help="The console, where people approve with passkeys.", no_args_is_help=True)
 ByOption = Annotated[str, typer.Option("--as", help="The person who does it.")]
 ScopeArgument = Annotated[str, typer.Argument(help="all, connection, contract or agent.")]
 NameArgument = Annotated[str, typer.Argument(help="Which one; left out for all.")]
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
     escalation.command("list")(told(escalations))
     escalation.command("ack")(told(acknowledge))
     app.add_typer(escalation, name="escalation")
+    console.command("link")(told(console_link))
+    app.add_typer(console, name="console")
 
 
 def halt(
@@ -82,3 +85,12 @@ def _scope(scope: str) -> str:
         hint = "all, connection NAME, contract NAME or agent NAME"
         raise AilyusError("bad_settings", f"`{scope}` cannot be halted", hint=hint)
     return scope
+
+
+def console_link(
+    person: Annotated[str, typer.Argument(help="The declared person who brings a passkey.")],
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Print the link by which a person brings a passkey: once, within ten minutes, while few admins have one."""
+    result = ask_owner(Workspace.open(Path(workspace).resolve()), "POST", "/introductions", {"person": person})
+    typer.echo(str(result["link"]) if isinstance(result, dict) else "")

@@ -27,14 +27,15 @@ WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", help="The wor
 
 
 def show(format_: Format, data: object, lines: Iterable[str]) -> None:
-    """Print the data as JSON, or the lines."""
+    """Print the data as JSON, or the lines, in which nothing is hidden and nothing commands the terminal."""
     if format_ is Format.json:
         import orjson
 
         sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         for line in lines:
-            sys.stdout.write(line + "\n")
+            for row in line.split("\n"):
+                sys.stdout.write(visible(row) + "\n")
     sys.stdout.flush()
 
 

@@ -1,5 +1,6 @@
 """People with browsers and passkeys: real Chromium, the protocol's virtual authenticators."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Response, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    ConsoleMessage,
+    Page,
+    Response,
+    async_playwright,
+)
 
 from adapters.chromium import find_browser
 from tests.world import Sandbox, World, gateway, make_workspace
@@ -110,24 +119,29 @@ class People:
 
 def listen(person: Person, page: Page) -> None:
     """Errors on the console, breaches of the content security policy, requests to anybody else."""
-    page.on("console", lambda m: person.faults.append(m.text) if m.type in ("error", "warning") else None)
+
+    def said(message: ConsoleMessage) -> None:
+        # a page that refuses says so with its status, which Chromium also writes there
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            person.faults.append(message.text)
+
+    def answered(answer: Response) -> None:
+        if answer.status >= 400 and answer.request.resource_type != "document":
+            person.faults.append(f"{answer.status} {answer.url}")
+
+    page.on("console", said)
     page.on("pageerror", lambda e: person.faults.append(str(e)))
     page.on("request", lambda r: None if r.url.startswith(person.url + "/") else person.faults.append(r.url))
-
-    def failed(answer: Response) -> None:
-        if answer.status >= 400:
-            # Chromium reports a refused page on its console too; the refusal is what those tests are about
-            person.faults[:] = [f for f in person.faults if "Failed to load resource" not in f]
-
-    page.on("response", failed)
+    page.on("response", answered)
 
 
 @asynccontextmanager
-async def browsing(world: World, sandboxed: bool) -> AsyncIterator[People]:
+async def browsing(world: World) -> AsyncIterator[People]:
     path = find_browser()
     assert path is not None
     async with async_playwright() as playwright:
-        arguments = ["--disable-gpu", *([] if sandboxed else ["--no-sandbox"])]
+        # as root Chromium has no sandbox; the pages here are ours
+        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = await playwright.chromium.launch(executable_path=path, args=arguments)
         try:
             yield People(browser, world)
@@ -138,5 +152,5 @@ async def browsing(world: World, sandboxed: bool) -> AsyncIterator[People]:
 @asynccontextmanager
 async def people_of(folder: Path, sandbox: Sandbox, extra: str = SECOND_LEAD) -> AsyncIterator[People]:
     async with gateway(make_workspace(folder, sandbox, extra=extra), sandbox) as world:
-        async with browsing(world, sandboxed=False) as people:
+        async with browsing(world) as people:
             yield people

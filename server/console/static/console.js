@@ -41,6 +41,8 @@ async function attestation(options) {
       challenge: bytesOf(options.challenge),
       rp: { id: options.rpId, name: `Ailyus ${options.deployment}` },
       user: { id: bytesOf(options.userId), name: options.userName, displayName: options.userName },
+      // an authenticator that holds one would overwrite it
+      excludeCredentials: (options.keys ?? []).map((key) => ({ type: "public-key", id: bytesOf(key.credential) })),
       pubKeyCredParams: [-8, -7, -257].map((alg) => ({ type: "public-key", alg })),
       authenticatorSelection: { residentKey: "required", requireResidentKey: true, userVerification: "required" },
       attestation: "none",
@@ -66,6 +68,11 @@ async function displayed() {
   const lines = [...document.querySelectorAll("[data-line]")].sort((a, b) => a.dataset.line - b.dataset.line);
   return hex(await digestOf(lines.map(({ dataset: d }) => [d.label, d.value, d.origin])));
 }
+
+const REFUSALS = {
+  NotAllowedError: "the passkey gave no answer: nothing was signed",
+  InvalidStateError: "this device or key holds a passkey of yours already: use another",
+};
 
 const ceremonies = {
   "sign-in": async (form, options) => {
@@ -111,8 +118,7 @@ for (const form of document.querySelectorAll("form[data-ceremony]")) {
       await ceremonies[form.dataset.ceremony](form, JSON.parse(form.dataset.options), event.submitter);
       form.submit();
     } catch (error) {
-      const cancelled = error.name === "NotAllowedError";
-      alert_.textContent = cancelled ? "the passkey gave no answer: nothing was signed" : error.message;
+      alert_.textContent = REFUSALS[error.name] ?? error.message;
       alert_.hidden = false;
       buttons.forEach((button) => (button.disabled = false));
     }

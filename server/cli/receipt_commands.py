@@ -1,0 +1,383 @@
+"""Commands about receipts: find, read, prove, verify, and the questions of security teams."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import AilyusError
+from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.owner import ask_owner
+from server.cli.store import reading
+
+if TYPE_CHECKING:
+    from receipts.query import Found, Read
+
+receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
+SinceOption = Annotated[str, typer.Option(help="How far back, for example 12h or 30m.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, command in (
+        ("find", find_receipts),
+        ("show", show_receipt),
+        ("proof", proof),
+        ("evidence", evidence),
+        ("verify", verify_file),
+        ("export", export),
+        ("recheck", recheck),
+        ("changed", changed),
+        ("unconfirmed", not_confirmed),
+        ("approved-by", who_approved),
+        ("done-to", everything_done_to),
+        ("allowed-by", which_policy),
+        ("denied", tried_and_denied),
+    ):
+        receipt.command(name)(told(command))
+    app.add_typer(receipt, name="receipt")
+    app.command()(told(audit))
+
+
+def recheck(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A receipt or an action.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Look again at what was confirmed; exit 1 when it does not hold any more."""
+    from server.settings import Workspace
+
+    with reading(workspace) as connection:
+        row = connection.execute("SELECT action_id FROM statements WHERE id = ?", (id_,)).fetchone()
+    space = Workspace.open(Path(workspace).resolve())
+    result = ask_owner(space, "POST", f"/actions/{row[0] if row else id_}/recheck")
+    facts = result if isinstance(result, dict) else {}
+    show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
+    if facts.get("status") != "holds":
+        raise typer.Exit(1)
+
+
+def find_receipts(
+    agent: Annotated[str | None, typer.Option(help="What one agent did.")] = None,
+    contract: Annotated[str | None, typer.Option()] = None,
+    status: Annotated[str | None, typer.Option(help="confirmed, denied, unknown, …")] = None,
+    match: Annotated[
+        str | None, typer.Option(help="An id, e-mail or indexed input, exactly; it is looked up by HMAC.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="outcome, decision, intent, key, release, agent")] = None,
+    since: Annotated[str | None, typer.Option(help="For example 12h or 30m.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Find receipts, newest first."""
+    from receipts.query import Query, find
+    from receipts.questions import search_values
+
+    since_ms = _since(since) if since else 0
+    with reading(workspace) as connection:
+        matches = search_values(_read(connection), match) if match else []
+        query = Query(
+            agent=agent, contract=contract, status=status, kind=kind, matches=matches, since_ms=since_ms, limit=limit
+        )
+        found = [] if match and not matches else find(_read(connection), query)
+    _list(format, found)
+
+
+def show_receipt(
+    receipt_id: Annotated[str, typer.Argument()],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Read a receipt: six sentences before any hash."""
+    import orjson
+
+    from receipts.signing import Envelope
+    from server.telling import sentences
+
+    with reading(workspace) as connection:
+        row = connection.execute("SELECT envelope, leaf_index FROM statements WHERE id = ?", (receipt_id,)).fetchone()
+        if row is None:
+            raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
+    statement = orjson.loads(Envelope.decode(bytes(row[0])).payload)
+    lines = [
+        *sentences(statement["predicate"]),
+        "",
+        f"log index {row[1]}",
+        orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
+    ]
+    show(format, statement, lines)
+
+
+def evidence(
+    receipt_id: Annotated[str, typer.Argument()],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder to write each piece to.")] = None,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
+    with reading(workspace) as connection:
+        rows = connection.execute(
+            "SELECT e.label, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ?"
+            " ORDER BY e.label",
+            (receipt_id,),
+        ).fetchall()
+    if not rows:
+        raise AilyusError("not_found", f"there is no evidence of a receipt `{receipt_id}`")
+    pieces = [{"label": str(label), "bytes": len(data)} for label, data in rows]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for piece, (label, data) in zip(pieces, rows, strict=True):
+            path = out / re.sub(r"[^A-Za-z0-9._-]", "-", str(label))
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+            piece["file"] = str(path)
+    show(format, pieces, table(pieces, ("label", "bytes", "file") if out else ("label", "bytes")))
+
+
+def proof(
+    receipt_id: Annotated[str, typer.Argument()],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; standard output if left out.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="An older checkpoint (a signed note) to prove continuity from.")
+    ] = None,
+    disclose: Annotated[bool, typer.Option(help="Open the commitments: parameters, observations, approvals.")] = True,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Write one offline file that proves a receipt."""
+    from receipts.log import Checkpoint
+    from receipts.proof import write_proof
+
+    old = None
+    if since is not None:
+        old = Checkpoint.of_note(_note(since)).size
+    with reading(workspace) as connection:
+        data = write_proof(connection, receipt_id, old, disclose).encoded()
+    if out is None:
+        typer.echo(data.decode(), nl=False)
+    else:
+        out.write_bytes(data)
+
+
+def verify_file(
+    file: Annotated[Path, typer.Argument(help="A file written by `receipt proof`.")],
+    trust: Annotated[Path, typer.Option(help="The trusted roots; they come from you, never from the file.")] = Path(
+        "roots.json"
+    ),
+    since: Annotated[Path | None, typer.Option(help="An older checkpoint that the log must continue.")] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Verify a proof file offline; the exit code carries the verdict."""
+    from receipts.verify import read_roots, verify
+    from server.telling import sentences
+
+    try:
+        data = file.read_bytes()
+    except OSError:
+        raise AilyusError("bad_proof", f"`{file}` cannot be read") from None
+    verified = verify(data, read_roots(trust), _note(since) if since else None)
+    body = {
+        "authentic": True,
+        "receipt": dict(verified.receipt),
+        "checkpoint": verified.checkpoint.size,
+        "not_shown": list(verified.not_shown),
+    }
+    lines = [f"authentic: yes, {len(verified.statements)} statements in a log of {verified.checkpoint.size}"]
+    lines += sentences(verified.receipt)
+    lines += [f"not shown: {what}" for what in verified.not_shown]
+    show(format, body, lines)
+
+
+def export(
+    after: Annotated[int, typer.Option(help="The cursor: the last leaf index that you have.")] = -1,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000)] = 100_000,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
+    with reading(workspace) as connection:
+        rows = connection.execute(
+            "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?",
+            (after, limit),
+        )
+        for index, envelope in rows:
+            typer.echo(f'{{"leaf_index":{index},"envelope":{bytes(envelope).decode()}}}')
+
+
+def _note(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise AilyusError("bad_proof", f"the checkpoint `{path}` cannot be read") from None
+
+
+def audit(
+    workspace: WorkspaceOption = ".",
+    trust: Annotated[
+        Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Also write the newest checkpoint to this file.")] = None,
+    since: SinceOption = "168h",
+    format: FormatOption = Format.text,
+) -> None:
+    """Is anything missing? Recompute the log's root and compare every body, index column, approval and intent."""
+    from receipts.audit import audit as run_audit
+    from receipts.questions import first_since
+    from receipts.sqlite import newest_note
+    from receipts.verify import read_roots
+    from server.settings import Workspace
+
+    space = Workspace.open(Path(workspace).resolve())
+    roots = read_roots(trust or space.root / "roots.json")
+    with reading(workspace) as connection:
+        findings = list(run_audit(connection, roots))
+        note = newest_note(connection)
+        then, now = first_since(_read(connection), _since(since))
+    if checkpoint is not None:
+        checkpoint.write_text(note, encoding="utf-8")
+    show(
+        format,
+        {"ok": not findings, "findings": findings, "then": then, "now": now},
+        findings
+        or [f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} since {since} ago"],
+    )
+    if findings:
+        raise typer.Exit(1)
+
+
+# -- questions -----------------------------------------------------------------------------------------------------
+
+
+def changed(
+    agent: Annotated[str, typer.Argument(help="The agent.")],
+    since: SinceOption = "12h",
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """What did this agent change?"""
+    from receipts.questions import changed_by
+
+    with reading(workspace) as connection:
+        _list(format, changed_by(_read(connection), agent, _since(since)))
+
+
+def not_confirmed(
+    since: SinceOption = "168h", workspace: WorkspaceOption = ".", format: FormatOption = Format.text
+) -> None:
+    """What was not confirmed?"""
+    from receipts.questions import unconfirmed
+
+    with reading(workspace) as connection:
+        _list(format, unconfirmed(_read(connection), _since(since)))
+
+
+def everything_done_to(
+    who: Annotated[str, typer.Argument(help="An e-mail, a record's id, or an indexed input, exactly.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """What was done to this person or record? Found although the receipts hold pseudonyms."""
+    from receipts.questions import done_to
+
+    with reading(workspace) as connection:
+        _list(format, done_to(_read(connection), who))
+
+
+def who_approved(
+    receipt_id: Annotated[str, typer.Argument()],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Who approved it, and what did they see?"""
+    from receipts.questions import approved_by
+    from server.answers import iso
+
+    with reading(workspace) as connection:
+        rows = approved_by(_read(connection), receipt_id)
+    lines = []
+    for row in rows:
+        at, saw = row["at_ms"], row["saw"]
+        when = iso(at) if isinstance(at, int) else ""
+        lines.append(f"{when} {row['status']} by {row['person']} as {row['role']}, {row['key']} key: {row['receipt']}")
+        lines += [f"  comment: {row['comment']}"] if row["comment"] else []
+        shown = [line for line in saw if isinstance(line, dict)] if isinstance(saw, list) else []
+        lines += [f"  {line['label']}: {line['value']}" for line in shown]
+    show(format, rows, lines or ["nobody was asked"])
+
+
+def which_policy(
+    receipt_id: Annotated[str, typer.Argument()],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Which policy allowed it?"""
+    from receipts.questions import allowed_by
+
+    with reading(workspace) as connection:
+        rows = allowed_by(_read(connection), receipt_id)
+    lines = []
+    for row in rows:
+        policies = row["policies"]
+        for who, ids in (policies if isinstance(policies, dict) else {}).items():
+            names = ", ".join(map(str, ids)) if isinstance(ids, list) and ids else "no policy"
+            lines.append(f"{row['kind']} {row['status']} for the {who}: {names} ({row['receipt']})")
+    show(format, rows, lines or ["no policy was asked"])
+
+
+def tried_and_denied(
+    since: SinceOption = "168h", workspace: WorkspaceOption = ".", format: FormatOption = Format.text
+) -> None:
+    """What was tried and denied, grouped?"""
+    from dataclasses import asdict
+
+    from receipts.questions import denied
+    from server.answers import iso
+
+    with reading(workspace) as connection:
+        groups = denied(_read(connection), _since(since))
+    lines = []
+    for group in groups:
+        probing = ": probing?" if group.looks_like_probing else ""
+        span = f"{iso(group.first_ms)} to {iso(group.last_ms)}"
+        lines.append(f"{group.count} denials of {group.contract} by {group.agent}, {span}{probing}")
+        lines += [f"  {receipt_id}" for receipt_id in group.receipts]
+    rows = [{**asdict(group), "looks_like_probing": group.looks_like_probing} for group in groups]
+    show(format, rows, lines or ["nothing was denied"])
+
+
+def _list(format_: Format, found: "Sequence[Found]") -> None:
+    from server.answers import iso
+
+    rows: list[dict[str, object]] = [
+        {
+            "at": iso(f.at_ms),
+            "receipt": f.receipt_id,
+            "kind": f.kind,
+            "status": f.status,
+            "changed": f.changed,
+            "contract": f.contract,
+            "agent": f.agent,
+            "action": f.action_id,
+        }
+        for f in found
+    ]
+    columns = ("at", "receipt", "kind", "status", "contract", "agent")
+    show(format_, rows, table(rows, columns) if rows else ["none"])
+
+
+def _since(text: str) -> int:
+    import time
+
+    from contracts.contract import milliseconds
+
+    try:
+        return int(time.time() * 1000) - milliseconds(text)
+    except ValueError as error:
+        raise AilyusError("bad_settings", str(error), hint="for example --since 12h") from None
+
+
+def _read(connection: sqlite3.Connection) -> "Read":
+    return lambda sql, *values: connection.execute(sql, values).fetchall()

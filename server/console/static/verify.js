@@ -1,0 +1,263 @@
+// Verifies an ailyus-proof-v1 file in the browser, with WebCrypto and nothing of the gateway's code.
+// DSSE v1, RFC 6962 / RFC 9162 section 2.1.3.2, C2SP signed notes and tlog-proof@v1, WebAuthn Level 3 section 7.2.
+"use strict";
+
+const utf8 = new TextEncoder();
+const un64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const joined = (...parts) => {
+  const all = parts.map((part) => (typeof part === "string" ? utf8.encode(part) : new Uint8Array(part)));
+  const out = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
+  all.reduce((at, part) => (out.set(part, at), at + part.length), 0);
+  return out;
+};
+const hash = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
+const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+class Fails extends Error {}
+const must = (holds, sentence) => {
+  if (!holds) throw new Fails(sentence);
+};
+
+async function ed25519(publicKey, signature, message) {
+  const key = await crypto.subtle.importKey("raw", publicKey, { name: "Ed25519" }, false, ["verify"]);
+  return crypto.subtle.verify("Ed25519", key, signature, message);
+}
+
+// -- the log ---------------------------------------------------------------------------------------------------------
+
+async function noteKey(name, publicKey) {
+  return (await hash(name, "\n", Uint8Array.of(1), publicKey)).slice(0, 4);
+}
+
+/** A checkpoint whose signature holds under a trusted key and name. */
+async function checkpoint(note, roots) {
+  const cut = note.lastIndexOf("\n\n");
+  must(cut > 0, "the checkpoint is malformed");
+  const body = note.slice(0, cut + 1);
+  const [origin, size, root, end] = body.split("\n");
+  must(end === "" && /^(0|[1-9]\d{0,15})$/.test(size), "the checkpoint is malformed");
+  for (const line of note.slice(cut + 2).split("\n")) {
+    const [dash, name, blob, more] = line.split(" ");
+    if (dash !== "—" || name !== roots.origin || more !== undefined || !blob) continue;
+    const bytes = un64(blob);
+    for (const key of Object.values(roots.keys).map(unhex))
+      if (same(bytes.slice(0, 4), await noteKey(name, key)) && (await ed25519(key, bytes.slice(4), utf8.encode(body)))) {
+        must(origin === roots.origin, "the checkpoint is of another log");
+        return { size: Number(size), root: un64(root) };
+      }
+  }
+  throw new Fails("the checkpoint is not signed by a trusted key");
+}
+
+async function included(leaf, index, size, proof, root) {
+  if (!(index >= 0 && index < size)) return false;
+  let [first, last, current] = [BigInt(index), BigInt(size) - 1n, leaf];
+  for (const sibling of proof) {
+    if (last === 0n) return false;
+    if (first & 1n || first === last) {
+      current = await hash(Uint8Array.of(1), sibling, current);
+      while (!(first & 1n) && first) [first, last] = [first >> 1n, last >> 1n];
+    } else current = await hash(Uint8Array.of(1), current, sibling);
+    [first, last] = [first >> 1n, last >> 1n];
+  }
+  return last === 0n && same(current, root);
+}
+
+/** One statement: its signature, its place in the log, its body. */
+async function statement(proven, roots) {
+  const outer = JSON.parse(proven.envelope);
+  must(outer.signatures.length === 1 && outer.payloadType === "application/vnd.in-toto+json", "not a DSSE envelope");
+  const [{ keyid, sig }] = outer.signatures;
+  const payload = un64(outer.payload);
+  const trusted = Object.hasOwn(roots.keys, keyid) ? unhex(roots.keys[keyid]) : null;
+  const pae = joined(`DSSEv1 ${outer.payloadType.length} ${outer.payloadType} ${payload.length} `, payload);
+  must(trusted && (await ed25519(trusted, un64(sig), pae)), "a statement's signature does not hold under a trusted key");
+  const cut = proven.proof.indexOf("\n\n");
+  const [header, place, ...hashes] = proven.proof.slice(0, cut).split("\n");
+  must(header === "c2sp.org/tlog-proof@v1" && /^index (0|[1-9]\d{0,15})$/.test(place), "not a tlog-proof@v1");
+  const index = Number(place.slice(6));
+  const head = await checkpoint(proven.proof.slice(cut + 2), roots);
+  const leaf = canonical({ keyid, payload: hex(await hash(payload)), sig });
+  const inside = await included(await hash(Uint8Array.of(0), leaf), index, head.size, hashes.map(un64), head.root);
+  must(inside, "a statement is not in the log that its proof names");
+  const body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+  must(same(utf8.encode(canonical(body)), payload), "a payload is not canonical");
+  return { index, head, predicate: body.predicate };
+}
+
+// -- people's words --------------------------------------------------------------------------------------------------
+
+/** A COSE key (RFC 9052): a CBOR map of small integers to integers and byte strings. */
+function cose(bytes) {
+  let at = 0;
+  const item = () => {
+    const [kind, low] = [bytes[at] >> 5, bytes[at] & 31];
+    at += 1;
+    must(low < 26, "the passkey's public key is malformed");
+    let size = low < 24 ? low : 0;
+    for (let left = low < 24 ? 0 : 2 ** (low - 24); left > 0; left--) size = size * 256 + bytes[at++];
+    if (kind === 0) return size;
+    if (kind === 1) return -1 - size;
+    if (kind === 2) return bytes.slice(at, (at += size));
+    must(kind === 5, "the passkey's public key is malformed");
+    const map = new Map();
+    for (let left = size; left > 0; left--) map.set(item(), item());
+    return map;
+  };
+  const map = item();
+  must(map instanceof Map && at === bytes.length, "the passkey's public key is malformed");
+  return map;
+}
+
+const url64 = (bytes) =>
+  btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+/** ECDSA signatures come in DER; WebCrypto wants r ‖ s. */
+function rawEcdsa(der) {
+  const part = (at) => {
+    must(der[at] === 2, "a passkey's signature is malformed");
+    const bytes = der.slice(at + 2, at + 2 + der[at + 1]);
+    const plain = bytes.length > 32 ? bytes.slice(bytes.length - 32) : bytes;
+    return [joined(new Uint8Array(32 - plain.length), plain), at + 2 + der[at + 1]];
+  };
+  const [r, next] = part(2);
+  return joined(r, part(next)[0]);
+}
+
+async function coseVerifies(key, signature, message) {
+  const alg = key.get(3);
+  if (alg === -8) return ed25519(key.get(-2), signature, message);
+  const ecdsa = alg === -7;
+  must(ecdsa || alg === -257, "the passkey's algorithm is not one that we know");
+  const jwk = ecdsa
+    ? { kty: "EC", crv: "P-256", x: url64(key.get(-2)), y: url64(key.get(-3)) }
+    : { kty: "RSA", n: url64(key.get(-1)), e: url64(key.get(-2)) };
+  const how = ecdsa
+    ? { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+    : { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  const imported = await crypto.subtle.importKey("jwk", jwk, how, false, ["verify"]);
+  return crypto.subtle.verify(how, imported, ecdsa ? rawEcdsa(signature) : signature, message);
+}
+
+async function asserts(assertion, challenge, about) {
+  const clientData = bytesOf(assertion.client_data);
+  const said = JSON.parse(new TextDecoder().decode(clientData));
+  const authenticator = bytesOf(assertion.authenticator_data);
+  must(assertion.credential === about.credential, "the assertion is of another passkey");
+  must(said.type === "webauthn.get" && said.challenge === url64(challenge), "the passkey signed another document");
+  must(said.origin === about.origin && !said.crossOrigin, "the passkey answered at another origin");
+  must(same(authenticator.slice(0, 32), await hash(about.rpId)), "the passkey answered for another site");
+  must((authenticator[32] & 5) === 5, "the passkey did not verify its user");
+  const message = joined(authenticator, await hash(clientData));
+  const holds = await coseVerifies(cose(unhex(about.public)), bytesOf(assertion.signature), message);
+  must(holds, "the passkey's signature does not hold");
+}
+
+/** An approval is the word of a key that the log linked before it, on exactly the document that was shown. */
+async function approval(data, receipt, statements, disclosed) {
+  const { binding, keyid, signature, assertion } = JSON.parse(new TextDecoder().decode(data));
+  const at = statements.find((s) => s.predicate.receipt === receipt).index;
+  const known = statements.filter((s) => s.predicate.kind === "key" && s.predicate.about.keyid === keyid && s.index < at);
+  const last = known.sort((a, b) => a.index - b.index).at(-1);
+  must(last && last.predicate.about.event === "linked", "the key was not linked when it signed");
+  const about = last.predicate.about;
+  must(hex(await hash(unhex(about.public))).slice(0, 32) === keyid, "the key is not the one that its id names");
+  const person = disclosed.get(`${last.predicate.receipt} person`);
+  must(!person || new TextDecoder().decode(person) === binding.approver, "the key is somebody else's");
+  const digest = await hash(canonical(binding));
+  if (about.keyKind === "passkey") await asserts(assertion, digest, about);
+  else {
+    const message = utf8.encode(`ailyus-approval-v1\n${hex(digest)}`);
+    must(await ed25519(unhex(about.public), unhex(signature), message), "the approval's signature does not hold");
+  }
+  const asked = disclosed.get(`${receipt} asked`);
+  const lines = asked ? JSON.parse(new TextDecoder().decode(asked)).display.lines : null;
+  if (lines) {
+    const shown = hex(await hash(canonical(lines.map((line) => [line.label, line.value, line.origin]))));
+    must(shown === binding.subject.display_digest, "another document was shown than was signed");
+  }
+  return { who: binding.approver, role: binding.role, verdict: binding.verdict, kind: about.keyKind, shown: !!lines };
+}
+
+// -- the whole file --------------------------------------------------------------------------------------------------
+
+/** Every check in order, as `{says, ok}`; the first that fails is the last. */
+async function verifyProof(proofText, roots) {
+  const checks = [];
+  const holds = (says) => checks.push({ says, ok: true });
+  try {
+    const file = JSON.parse(proofText);
+    must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
+    for (const [keyid, key] of Object.entries(roots.keys))
+      must(hex(await hash(unhex(key))).slice(0, 32) === keyid, "a trusted key is not the one that its id names");
+    const statements = [];
+    for (const proven of file.statements) statements.push(await statement(proven, roots));
+    const { head } = statements[0];
+    must(
+      statements.every((s) => s.head.size === head.size && same(s.head.root, head.root)),
+      "the proofs end in different checkpoints",
+    );
+    const own = statements.find((s) => s.predicate.receipt === file.receipt);
+    must(own, "the receipt is not among the statements");
+    holds(`${statements.length} statements are signed by a trusted key, and in a log of ${head.size}`);
+    for (const { index, predicate } of statements) {
+      if (predicate.kind !== "outcome" || !predicate.intent) continue;
+      const intent = statements.find((s) => s.predicate.receipt === predicate.intent);
+      const before = intent && intent.index < index && intent.predicate.action === predicate.action;
+      must(before, "the outcome's intent is not in the log before it");
+      holds(`the intent of ${predicate.action} was in the log before its outcome`);
+    }
+    const disclosed = new Map();
+    for (const item of file.disclosures) {
+      const of = statements.find((s) => s.predicate.receipt === item.receipt);
+      const committed = of && of.predicate.commitments[item.label];
+      const opens = committed && committed === hex(await hash(un64(item.salt), un64(item.data)));
+      must(opens, `the disclosure ${item.label} is not what was committed to`);
+      disclosed.set(`${item.receipt} ${item.label}`, un64(item.data));
+    }
+    holds(`${disclosed.size} disclosures are what was committed to`);
+    for (const [name, data] of disclosed) {
+      const [receipt, label] = name.split(" ");
+      if (!/^approval(\/|$)/.test(label)) continue;
+      const word = await approval(data, receipt, statements, disclosed);
+      const what = word.shown ? "on the document that was shown" : "on exactly this action";
+      holds(`${word.who} signed as ${word.role} with a ${word.kind} key, ${what}: ${word.verdict}`);
+    }
+    const { status, changed } = own.predicate;
+    holds(`the receipt says: ${status || own.predicate.kind}${changed === null ? "" : changed ? ", changed" : ", nothing changed"}`);
+    return { ok: true, checks };
+  } catch (error) {
+    checks.push({ says: error instanceof Fails ? error.message : "the file is malformed", ok: false });
+    return { ok: false, checks };
+  }
+}
+globalThis.verifyProof = verifyProof;
+
+const form = document.getElementById("verify");
+if (form)
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [verdict, list] = [document.getElementById("verdict"), document.getElementById("checks")];
+    verdict.textContent = "computing …";
+    list.replaceChildren();
+    const [brought, other] = [form.elements.roots.files[0], form.elements.proof.files[0]];
+    const proof = other ? await other.text() : await (await fetch(form.dataset.proof)).text();
+    let roots = { origin: "", keys: {} };
+    try {
+      roots = JSON.parse(brought ? await brought.text() : await (await fetch(form.dataset.roots)).text());
+    } catch {
+      verdict.textContent = "this is no roots.json";
+      return;
+    }
+    const { ok, checks } = await verifyProof(proof, roots);
+    for (const { says, ok: met } of checks) {
+      const item = document.createElement("li");
+      item.className = met ? "holds" : "fails";
+      item.textContent = says;
+      list.append(item);
+    }
+    const whose = brought ? "under the keys that you brought" : "under this gateway's own keys, which shows that nothing was changed on the way, not who signed";
+    verdict.textContent = ok ? `Authentic, ${whose}.` : "Not authentic.";
+    verdict.className = ok ? "card holds" : "card fails";
+  });
