@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import HttpAdapter
+from adapters.secrets import Credentials
 from adapters.systems import Systems
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
@@ -38,6 +39,7 @@ from server.identity import Agents
 from server.inbox import Inbox
 from server.keys import NewKey, link_new
 from server.mcp import Gateway
+from server.notices import Notices
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
 from server.settings import Workspace
@@ -67,14 +69,16 @@ class App:
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
         self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
         self.aftercare = Aftercare(lambda: self.pipeline)
-        ways = {n: Way(e.webhook, e.next, e.after) for n, e in workspace.settings.escalations.items()}
-        self.oncall = OnCall(lambda: self.pipeline, ways)
-        self.driver = Driver(lambda: self.pipeline, self.inbox.expire, (self.aftercare.recheck_due, self.oncall.sweep))
+        ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
+        credentials = Credentials(workspace.root)
+        self.oncall = OnCall(lambda: self.pipeline, ways, credentials)
+        self.notices = Notices(self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin)
+        chores = (self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
+        self.driver = Driver(lambda: self.pipeline, self.inbox.expire, chores)
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
-        self.console = Console(
-            lambda: self.pipeline, *parts, workspace.settings.console, workspace.root, workspace.store
-        )
+        settings = workspace.settings.console
+        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root, workspace.store)
         self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
@@ -104,6 +108,7 @@ class App:
         """Let actions and journal finish, then give everything up."""
         await self.driver.stop()
         await self.oncall.close()
+        await self.notices.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await self.browser.close()
         await asyncio.to_thread(self.store.close)

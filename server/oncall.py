@@ -3,17 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import httpx2
 import orjson
 import structlog
 from pydantic import JsonValue
 
+from adapters.secrets import Credentials
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from receipts.conclusion import Escalation, escalate
 from receipts.sqlite import Conflict, Txn, integer
 from server.pipeline import Pipeline
+from server.webhook import client, delivered, signed_headers
 
 MAX_TRIES = 5
 """Failed deliveries after which the next route is told too."""
@@ -22,11 +23,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One route: its webhook, and which route is told when nobody acknowledges within `after_ms`."""
+    """One route: its webhook, which route is told when nobody acknowledges within `after_ms`, and what signs it."""
 
     webhook: str
     next: str | None
     after_ms: int
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,13 @@ class _Open:
 class OnCall:
     """Delivers escalations; what is not acknowledged goes on."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], ways: Mapping[str, Way]) -> None:
+    def __init__(self, pipeline: Callable[[], Pipeline], ways: Mapping[str, Way], credentials: Credentials) -> None:
         for way in ways.values():
             check_base_url(way.webhook)
         self._pipeline = pipeline
         self._ways = ways
-        self._http = httpx2.AsyncClient(timeout=5.0, trust_env=False, follow_redirects=False)
+        self._credentials = credentials
+        self._http = client()
 
     async def close(self) -> None:
         """Give connections back."""
@@ -96,12 +99,15 @@ class OnCall:
             "status": action.status,
             "receipt": (action.result or {}).get("receipt_id"),
         }
+        body, headers = orjson.dumps(notice), {"content-type": "application/json"}
         try:
-            headers = {"content-type": "application/json"}
-            answer = await self._http.post(way.webhook, content=orjson.dumps(notice), headers=headers)
-        except httpx2.HTTPError:
+            secret = self._credentials.value(way.secret or "none")
+        except AilyusError as error:
+            log.warning("no_secret", route=open_.route, hint=error.hint)
             return False
-        return 200 <= answer.status_code < 300
+        if secret is not None:
+            headers = signed_headers(secret, open_.id, self._now(), body)
+        return await delivered(self._http, way.webhook, body, headers)
 
     async def _go_on(self, open_: _Open, way: Way, event: str) -> None:
         following = way.next if way.next in self._ways else None

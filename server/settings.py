@@ -122,6 +122,7 @@ class EscalationPart(_Part):
     webhook: str
     next: str | None = None
     after: Duration = 900_000
+    secret: str | None = None
 
 
 class Settings(BaseSettings):

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from starlette.types import ASGIApp
 
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
@@ -249,6 +251,23 @@ async def until(condition: Any, seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not become so in time"
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    """Any application over real HTTP, in this process."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]
+    task = asyncio.create_task(server._serve(None))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await task
 
 
 RECORDS = """

@@ -33,6 +33,15 @@ def seed() -> Json:
     }
 
 
+@router.on("POST", "/chat.postMessage")
+def post_message(state: Json, request: Request) -> Answer:
+    """A message in a channel."""
+    if not isinstance(request.body, dict) or not request.body.get("channel"):
+        return Answer(200, {"ok": False, "error": "channel_not_found"})
+    state.setdefault("messages", []).append({"channel": request.body["channel"], "text": request.body["text"]})
+    return Answer(200, {"ok": True, "ts": stamp()})
+
+
 def _shown(integration: Json) -> Json:
     return {k: v for k, v in integration.items() if k != "credential"}
 

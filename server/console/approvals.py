@@ -13,6 +13,7 @@ from receipts.questions import day_of
 from server.aftercare import open_incidents
 from server.console.web import Page, View, Visit, redirect
 from server.inbox import Inbox
+from server.notices import Notices
 from server.oncall import OnCall
 from server.requests import Asked
 
@@ -23,8 +24,9 @@ ORDER = ("what will change", "who asked", "request verified", "reason", "why you
 class Approvals:
     """What waits for people, and their decisions."""
 
-    def __init__(self, inbox: Inbox, oncall: OnCall) -> None:
+    def __init__(self, inbox: Inbox, oncall: OnCall, notices: Notices) -> None:
         self._inbox = inbox
+        self._notices = notices
         self._oncall = oncall
 
     def views(self) -> list[View]:
@@ -56,6 +58,7 @@ class Approvals:
         tops = {
             "intents": _open_intents(pipeline.journal.store.read, tenant),
             "escalations": [e for e in self._oncall.listed() if e.pop("tenant") == tenant],
+            "untold": self._notices.failed(tenant),
             "incidents": [i for i in open_incidents(pipeline) if i["tenant"] == tenant],
         }
         return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values())})

@@ -21,6 +21,7 @@ from server.console.session import Session, Sessions
 from server.console.web import Web
 from server.identity import Agents
 from server.inbox import Inbox
+from server.notices import Notices
 from server.oncall import OnCall
 from server.pipeline import Pipeline
 from server.settings import ConsolePart
@@ -36,6 +37,7 @@ class Console:
         agents: Agents,
         aftercare: Aftercare,
         oncall: OnCall,
+        notices: Notices,
         settings: ConsolePart,
         root: Path,
         store: Path,
@@ -47,7 +49,7 @@ class Console:
         self._live = Live(pipeline, lambda secret: self._sessions.find(secret) is not None)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
-            *Approvals(inbox, oncall).views(),
+            *Approvals(inbox, oncall, notices).views(),
             *Actions(inbox, aftercare).views(),
             *Receipts(inbox, store, root / "roots.json").views(),
             *Estate(pipeline, agents).views(),

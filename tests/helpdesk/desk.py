@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +20,7 @@ from starlette.routing import Route
 
 from server.app import free_port
 from server.settings import Workspace
-from tests.world import ROOT, Sandbox, World, gateway, make_workspace
+from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace
 
 CONNECTION = """
 [connections.{name}]
@@ -138,19 +137,11 @@ async def front_of(site: Site) -> AsyncIterator[Front]:
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(routes=[Route("/{path:path}", front.serve, methods=methods)])
     port = free_port()
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]
-    task = asyncio.create_task(server._serve(None))
-    while not server.started:
-        await asyncio.sleep(0.01)
     front.url = f"http://127.0.0.1:{port}"
     try:
-        yield front
+        async with app_serving(app, port):
+            yield front
     finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
         for one in front.later:
             one.cancel()
         await asyncio.gather(*front.later, return_exceptions=True)

@@ -1,0 +1,174 @@
+"""Notices: signed, timestamped, tried again, to the next group when nobody answers, and with nothing in them."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contracts.errors import AilyusError
+from server.app import App, free_port
+from server.notices import slack_text
+from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace, until
+
+SETTINGS = """
+[notices.leads]
+webhook = "http://127.0.0.1:{port}/leads"
+secret = "file:.ailyus/secrets/notices"
+roles = ["SecurityLead"]
+next = "everybody"
+[notices.everybody]
+connection = "slack"
+channel = "#security"
+[notices.operations]
+webhook = "http://127.0.0.1:{port}/operations"
+secret = "file:.ailyus/secrets/notices"
+roles = ["Operations"]
+"""
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.seen: list[tuple[str, dict[str, str], bytes]] = []
+        self.refuse = 0
+
+    async def take(self, request: Request) -> Response:
+        self.seen.append((request.url.path, dict(request.headers), await request.body()))
+        self.refuse -= 1
+        return Response(status_code=503 if self.refuse >= 0 else 204)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [orjson.loads(body) for _, _, body in self.seen]
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Listener]:
+    listener = Listener()
+    app = Starlette(routes=[Route("/{path:path}", listener.take, methods=["POST"])])
+    async with app_serving(app, listener.port):
+        yield listener
+
+
+@asynccontextmanager
+async def noticing(folder: Path, sandbox: Sandbox) -> AsyncIterator[tuple[World, Listener]]:
+    async with listening() as listener:
+        workspace = make_workspace(folder, sandbox, extra=SETTINGS.format(port=listener.port))
+        (workspace.root / ".ailyus" / "secrets" / "notices").write_text(SECRET)
+        async with gateway(workspace, sandbox) as world:
+            yield world, listener
+
+
+async def age(world: World, share: float) -> None:
+    """As if so much of the time had passed."""
+    back = int(share * 3_600_000)
+    await world.app.store.write(
+        lambda txn: txn.write("UPDATE actions SET created_ms = created_ms - ?1, expires_ms = expires_ms - ?1", back)
+    )
+
+
+async def test_a_notice_is_signed_and_says_almost_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with noticing(tmp_path / "w", sandbox) as (world, listener):
+        listener.refuse = 1
+        asked = await world.call("reset_user_mfa", MARIA)
+        await until(lambda: len(listener.seen) == 2)
+        first, second = listener.seen
+        assert first[1]["webhook-id"] == second[1]["webhook-id"]
+        for path, headers, body in listener.seen:
+            assert path == "/leads"
+            signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+            expected = hmac.digest(b"0123456789abcdef0123456789abcdef", signed, hashlib.sha256)
+            assert headers["webhook-signature"] == "v1," + base64.b64encode(expected).decode()
+            assert abs(int(headers["webhook-timestamp"]) - world.app.store.now_ms() // 1000) < 10
+        assert orjson.loads(second[2]) == {
+            "event": "waiting",
+            "title": world.app.inbox.title("reset_user_mfa"),
+            "risk": "high",
+            "waiting": 1,
+            "link": f"{world.app.console.origin}/approvals/{asked['action_id']}",
+        }
+        for value in (MARIA["user_id"], MARIA["reason"], MARIA["ticket"], "support-bot", "maria"):
+            assert value.encode() not in second[2]
+        await until(lambda: world.rows("SELECT count(*) FROM notices WHERE delivered_ms IS NOT NULL") == [(1,)])
+
+
+async def test_a_reminder_then_the_next_group_then_the_end(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with noticing(tmp_path / "w", sandbox) as (world, listener):
+        asked = await world.call("reset_user_mfa", MARIA)
+        await until(lambda: len(listener.seen) == 1)
+        await age(world, 0.4)
+        await until(lambda: len(listener.seen) == 2)
+        assert [b["event"] for b in listener.bodies()] == ["waiting", "reminder"]
+        assert "messages" not in sandbox.state()["acme"]["slack"]
+        await age(world, 0.3)
+        await until(lambda: "messages" in sandbox.state()["acme"]["slack"])
+        (message,) = sandbox.state()["acme"]["slack"]["messages"]
+        assert message["channel"] == "#security"
+        assert message["text"].startswith("Nobody answered: ")
+        assert f"<{world.app.console.origin}/approvals/{asked['action_id']}|Look and decide>" in message["text"]
+        await age(world, 0.4)
+        assert (await world.get(asked["action_id"]))["status"] == "expired"
+        assert len(listener.seen) == 2
+
+
+async def test_a_restart_tells_nobody_twice_and_forgets_nobody(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with noticing(tmp_path / "w", sandbox) as (world, listener):
+        await world.call("reset_user_mfa", MARIA)
+        await until(lambda: len(listener.seen) == 1)
+        world.app.notices._told.clear()  # what a new process knows
+        await world.app.notices.sweep()
+        await world.app.notices.sweep()
+        assert len(listener.seen) == 1
+        # written down and not delivered when the process died: delivered by the next
+        await world.app.store.write(lambda txn: txn.write("UPDATE notices SET delivered_ms = NULL, next_ms = 0"))
+        await world.app.notices.sweep()
+        assert len(listener.seen) == 2
+
+
+async def test_what_reaches_nobody_stands_in_the_inbox(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with noticing(tmp_path / "w", sandbox) as (world, listener):
+        listener.refuse = 1000
+        asked = await world.call("reset_user_mfa", MARIA)
+        await until(lambda: len(listener.seen) == 1)
+        for _ in range(8):
+            await world.app.store.write(
+                lambda txn: txn.write("UPDATE notices SET next_ms = 0 WHERE tried < 8", rows=None)
+            )
+            await world.app.notices.sweep()
+        assert world.app.notices.failed("acme") == [{"action": asked["action_id"], "route": "leads"}]
+        assert world.app.notices.failed("globex") == []
+
+
+def test_a_title_is_no_markup_in_slack() -> None:
+    text = slack_text(
+        "waiting", "Reset <!channel> & <http://evil.example|home>", "high", 2, "http://localhost:1/approvals/a"
+    )
+    assert text == (
+        "Reset &lt;!channel&gt; &amp; &lt;http://evil.example|home&gt; (high risk) needs a person; 2 waiting."
+        " <http://localhost:1/approvals/a|Look and decide>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        ('[notices.a]\nwebhook = "http://127.0.0.1:1/x"\n', "has no `secret`"),
+        ('[notices.a]\nroles = ["SecurityLead"]\n', "needs a `webhook` or a `connection`"),
+        ('[notices.a]\nconnection = "slack"\n', "has no `channel`"),
+        ('[notices.a]\nconnection = "slack"\nchannel = "#x"\nnext = "b"\n', "is no notice"),
+    ],
+)
+def test_settings_that_could_not_work(tmp_path: Path, sandbox: Sandbox, extra: str, sentence: str) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra="\n" + extra)
+    with pytest.raises(AilyusError, match=sentence):
+        App(workspace, workspace.release())
