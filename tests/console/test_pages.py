@@ -1,0 +1,227 @@
+"""Every page, in light, dark and on a phone: as pictures, for screen readers, without JavaScript, by keyboard."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.async_api import Page
+
+from tests.console.people import People, Person
+from tests.world import LEO, MARIA, ROOT
+
+ARTEFACTS = Path(os.environ.get("AILYUS_ARTEFACTS", ROOT / ".artefacts")) / "console"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+}
+AXE = "async (source) => { (0, eval)(source); return (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html)]); }"
+
+
+async def seen(people: People) -> dict[str, str]:
+    """A world in which every page has something to show, and the path of each."""
+    world = people.world
+    done = await world.reset()
+    waiting = await world.call(
+        "reset_user_mfa", {"user_id": "00u3ceo000001", "ticket": "4714", "reason": "a new phone"}
+    )
+    world.sandbox.fault("lost_reply")
+    doubtful = await world.call("reset_user_mfa", LEO)
+    await world.call("unlock_user", {**MARIA, "user_id": "00uunknown01"})
+    action, receipt = done["action_id"], done["receipt_id"]
+    assert doubtful["status"] == "approval_required"
+    return {
+        "inbox": "/inbox",
+        "approval": f"/approvals/{waiting['action_id']}",
+        "moved": f"/approvals/{action}",
+        "actions": "/actions",
+        "action": f"/actions/{action}",
+        "receipts": f"/receipts?match={MARIA['user_id']}",
+        "receipt": f"/receipts/{receipt}",
+        "verify": f"/receipts/{receipt}/verify",
+        "changed": "/questions/changed?agent=support-bot",
+        "unconfirmed": "/questions/unconfirmed",
+        "approved-by": f"/questions/approved-by?receipt={receipt}",
+        "done-to": "/questions/done-to?match=maria@example.com",
+        "allowed-by": f"/questions/allowed-by?receipt={receipt}",
+        "denied": "/questions/denied",
+        "missing": "/questions/missing",
+        "contracts": "/contracts",
+        "contract": "/contracts/reset_user_mfa",
+        "agents": "/agents",
+        "connections": "/connections",
+        "people": "/people",
+        "error": "/nowhere",
+    }
+
+
+async def no_serious_faults(page: Page, name: str) -> None:
+    source = Path(AXE_FILE_PATH).read_text()
+    # evaluated by the protocol: the page's own policy would rightly refuse it
+    await page.evaluate(source + "; undefined")
+    found = await page.evaluate(
+        "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html)])"
+    )
+    assert [v for v in found if v[0] in ("serious", "critical")] == [], name
+
+
+async def test_pictures_and_screen_readers(people: People) -> None:
+    lead = await people.person("lead")
+    paths = await seen(people)
+    for look, options in LOOKS.items():
+        folder = ARTEFACTS / look
+        folder.mkdir(parents=True, exist_ok=True)
+        await lead.page.set_viewport_size(options["viewport"])
+        await lead.page.emulate_media(color_scheme=options["color_scheme"])
+        for name, path in paths.items():
+            await lead.go(path)
+            await lead.page.screenshot(path=folder / f"{name}.png", full_page=True)
+            assert (folder / f"{name}.png").stat().st_size > 1_000
+            await no_serious_faults(lead.page, f"{look} {name}")
+            wide = await lead.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= options["viewport"]["width"], (look, name)
+    assert people.complaints() == []
+    await lead.press("sign out") if await lead.page.get_by_role("button", name="sign out").count() else None
+    link = await people.world.app.console.introduce("lead-two")
+    for look, options in LOOKS.items():
+        await lead.page.set_viewport_size(options["viewport"])
+        await lead.page.emulate_media(color_scheme=options["color_scheme"])
+        for name, url in (("sign-in", f"{lead.url}/sign-in"), ("enrol", link)):
+            await lead.page.goto(url)
+            await lead.page.screenshot(path=ARTEFACTS / look / f"{name}.png", full_page=True)
+            await no_serious_faults(lead.page, f"{look} {name}")
+    assert people.complaints() == []
+
+
+async def test_every_page_has_a_twin(people: People) -> None:
+    lead = await people.person("lead")
+    paths = await seen(people)
+    headers = await lead.cookies()
+    for name, path in paths.items():
+        base, _, query = path.partition("?")
+        answer = await lead.context.request.get(f"{lead.url}{base}.json?{query}", headers=headers)
+        assert answer.headers["content-type"] == "application/json" or name == "error", name
+        assert answer.status == (404 if name == "error" else 200), name
+        page = await lead.context.request.get(lead.url + path, headers=headers)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert page.headers["cache-control"] == "no-store"
+    inbox = await lead.json("/inbox.json")
+    assert [c["says"] for g in inbox["groups"] for c in g["cards"]]
+    stranger = await lead.context.request.get(f"{lead.url}/inbox.json", headers={"cookie": "__Host-ailyus=guess"})
+    assert stranger.status == 401
+
+
+@pytest.fixture
+async def plain(people: People) -> Person:
+    """The lead, signed in, at a browser without JavaScript."""
+    lead = await people.person("lead")
+    context = await people.browser.new_context(java_script_enabled=False)
+    await context.add_cookies(await lead.context.cookies())  # type: ignore[arg-type]  # what it gave it takes
+    page = await context.new_page()
+    return Person(people.world, "lead", context, page, lead.cdp, lead.authenticator)
+
+
+async def test_without_javascript(people: People, plain: Person) -> None:
+    """Everything but the passkey itself."""
+    world = people.world
+    paths = await seen(people)
+    for name, path in paths.items():
+        answer = await plain.page.goto(plain.url + path)
+        assert answer is not None
+        assert answer.status == (404 if name == "error" else 200), name
+        assert "Ailyus" in await plain.page.title()
+    # withdraw
+    action = paths["approval"].rpartition("/")[2]
+    await world.approve(action)
+    await plain.go(paths["approval"])
+    await plain.press("take my approval back")
+    assert world.rows("SELECT count(*) FROM approvals WHERE action_id = ?", action) == [(0,)]
+    assert "passkeys do" in await plain.page.content()
+    # look again
+    await plain.go(paths["action"])
+    await plain.press("look again whether it still holds")
+    assert "looked at again" in await plain.text()
+    # halt and lift
+    await plain.go("/agents")
+    await plain.page.get_by_text("halt support-bot", exact=True).click()
+    await plain.page.get_by_label("reason").fill("looks wrong")
+    await plain.press("halt", exact=True)
+    assert [h.name for h in world.app.journal.controls.halts] == ["support-bot"]
+    await plain.press("lift the halt of support-bot")
+    assert world.app.journal.controls.halts == ()
+    # search
+    await plain.go("/receipts")
+    await plain.page.get_by_label("e-mail").fill("maria@example.com")
+    await plain.press("find")
+    assert await plain.page.locator("tbody tr").count() >= 2
+    # evidence
+    await plain.go(paths["action"])
+    await plain.page.locator("summary").first.click()
+    async with plain.page.expect_download() as coming:
+        await plain.page.get_by_role("link", name="before/user").first.click()
+    assert b"maria@example.com" in (await (await coming.value).path()).read_bytes()
+    # sign out
+    await plain.press("sign out")
+    assert plain.page.url.endswith("/sign-in")
+
+
+async def test_an_escalation_is_taken_on_without_javascript(people: People, plain: Person) -> None:
+    world = people.world
+    world.sandbox.fault("lying_200", times=9)
+    asked = await world.call("reset_user_mfa", MARIA)
+    await world.approve(asked["action_id"])
+    ended = await world.get(asked["action_id"])
+    assert ended["status"] in ("not_applied", "unknown", "diverged")
+    await plain.go("/inbox")
+    if await plain.page.get_by_role("button", name="I take it on").count():
+        await plain.press("I take it on")
+        assert world.rows("SELECT acknowledged_by FROM escalations") == [("lead",)]
+
+
+FOCUSED = """() => { const e = document.activeElement;
+  return e.matches('body') ? '' : (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || '').trim().replace(/\\s+/g, ' '); }"""
+
+
+async def test_keyboard_order_on_the_approval_page(people: People) -> None:
+    lead = await people.person("lead")
+    asked = await people.world.call("reset_user_mfa", MARIA)
+    await lead.go(f"/approvals/{asked['action_id']}")
+    order = []
+    for _ in range(30):
+        await lead.page.keyboard.press("Tab")
+        name = await lead.page.evaluate(FOCUSED)
+        if not name:
+            break
+        order.append(name)
+    assert order == [
+        "to the content",
+        "Ailyus",
+        "Inbox 1 waiting",
+        "Actions",
+        "Receipts",
+        "Contracts",
+        "Agents",
+        "Connections",
+        "People",
+        "sign out",
+        "comment, signed with the decision; a refusal's reason reaches the agent",
+        "approve with a passkey",
+        "refuse with a passkey",
+        "what is signed",
+    ]
+    # by keyboard alone: skip to the content, comment, approve
+    await lead.go(f"/approvals/{asked['action_id']}")
+    await lead.page.keyboard.press("Tab")
+    await lead.page.keyboard.press("Enter")
+    await lead.page.keyboard.press("Tab")
+    await lead.page.keyboard.type("seen the ticket")
+    await lead.page.keyboard.press("Tab")
+    outline = await lead.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    async with lead.page.expect_navigation():
+        await lead.page.keyboard.press("Enter")
+    assert re.search(r"/actions/act_", lead.page.url)
+    assert (await people.world.get(asked["action_id"]))["status"] == "confirmed"
