@@ -38,15 +38,17 @@ from receipts.statement import Notary, Sealed
 
 T = TypeVar("T")
 LEASE_MARGIN_MS = 1_000
-MAX_PENDING_PER_PAIR = 5
-MAX_PENDING_PER_TENANT = 50
+MAX_PENDING = (5, 50)
+"""Requests that may wait for people: of one agent for one person, and of one tenant."""
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
 
 
 class Journal(Lookup):
     """Every transition of every action. The store's owner has exactly one."""
 
-    def __init__(self, store: Store, signer: Signer, secret_key: Path | None = None) -> None:
+    def __init__(
+        self, store: Store, signer: Signer, secret_key: Path | None = None, pending: tuple[int, int] = MAX_PENDING
+    ) -> None:
         controls = Controls(store)
         registry = Registry(store, controls)
         super().__init__(store, registry)
@@ -54,6 +56,7 @@ class Journal(Lookup):
         self.registry = registry
         self.notary = Notary(signer, store.origin, self.registry.tenant_key)
         self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
+        self._pending = pending
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}
         self._watchers: dict[str, set[asyncio.Future[None]]] = {}
@@ -91,7 +94,7 @@ class Journal(Lookup):
             ((tenant,),) = txn.query(
                 "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", request.tenant
             )
-            if integer(pair) >= MAX_PENDING_PER_PAIR or integer(tenant) >= MAX_PENDING_PER_TENANT:
+            if integer(pair) >= self._pending[0] or integer(tenant) >= self._pending[1]:
                 raise AilyusError("too_many_pending", "too many requests wait for a person")
             self.insert(txn, action, "waiting", "approval_required", result, asked=asked, expires_ms=expires_ms)
             sealed.insert(txn)

@@ -60,7 +60,9 @@ class App:
         self.workspace = workspace
         self.signer = Signer(key)
         self.store = Store(workspace.store, self.signer, workspace.settings.origin)
-        self.journal = Journal(self.store, self.signer)
+        waiting = workspace.settings.approvals
+        pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
+        self.journal = Journal(self.store, self.signer, pending=pending)
         browser = workspace.settings.browser
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
         self._sessions = Sessions(self.browser)

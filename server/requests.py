@@ -225,7 +225,8 @@ def _display(
     if request.reason:
         lines.append(Line(label="reason", value=request.reason, origin="agent"))
     wanted = " or ".join(" and ".join(f"{n} {role}" for role, n in need) for need in needs)
-    lines.append(Line(label="why you", value=f"the policies ask for {wanted}", origin="policy"))
+    asking = ", ".join(sorted({policy for ids in required.record.policies.values() for policy in ids}))
+    lines.append(Line(label="why you", value=f"{asking}: {wanted} must approve", origin="policy"))
     lines.append(Line(label="if wrong", value=undo, origin="contract"))
     for name, value in request.params.items():
         lines.append(Line(label=f"input {name}", value=shown(value), origin="caller"))

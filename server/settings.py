@@ -102,6 +102,13 @@ class ConsolePart(_Part):
     session: Duration = 28_800_000
 
 
+class ApprovalsPart(_Part):
+    """How many requests may wait for people: of one agent for one person, and of one tenant."""
+
+    pending_per_agent: int = Field(5, ge=1, le=10_000)
+    pending_per_tenant: int = Field(50, ge=1, le=10_000)
+
+
 class NoticePart(_Part):
     """Who is told that people are needed: by a signed webhook, or in a channel of a Slack connection.
 
@@ -142,6 +149,7 @@ class Settings(BaseSettings):
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
     escalations: dict[str, EscalationPart] = Field(default_factory=dict)
     console: ConsolePart = ConsolePart()
+    approvals: ApprovalsPart = ApprovalsPart()
     notices: dict[str, NoticePart] = Field(default_factory=dict)
 
     @classmethod

@@ -1,7 +1,7 @@
 """New passkeys: who vouches for them, and the link by which a person brings one, once, within ten minutes.
 
-The terminal introduces people while fewer than two admins have a passkey; from then on two admins do, and everybody
-adds further passkeys of their own with one that they have.
+The terminal introduces people while fewer than two admins of their tenant have a passkey; from then on two admins do,
+and everybody adds further passkeys of their own with one that they have.
 """
 
 import hashlib
@@ -91,10 +91,12 @@ class Introductions:
     async def by_terminal(self, name: str) -> str:
         """A link's token, for whoever owns the gateway's process; refused once two admins have passkeys."""
         people, keys = self._pipeline().release.people, self._pipeline().journal.registry.keys().values()
-        if people.get(name) is None:
+        person = people.get(name)
+        if person is None:
             raise AilyusError("unknown_person", f"`{name}` is no declared person")
         holders = {k.person for k in keys if k.kind == "passkey" and not k.revoked}
-        admins = [p for p in map(people.get, sorted(holders)) if p is not None and self.is_admin(p)]
+        known = [p for p in map(people.get, sorted(holders)) if p is not None and p.tenant == person.tenant]
+        admins = [p for p in known if self.is_admin(p)]
         if len(admins) >= ADMINS:
             names = " and ".join(f"`{p.name}`" for p in admins[:2])
             hint = f"{names} introduce people at the console, under People"

@@ -1,6 +1,7 @@
 """The console as an ASGI application: every page with its `.json` twin, every action a plain form."""
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -138,6 +139,12 @@ class Web:
 
     def _endpoint(self, view: View, *, as_json: bool) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            begun = time.perf_counter()
+            answer = await answered(request)
+            answer.headers["server-timing"] = f"page;dur={(time.perf_counter() - begun) * 1000:.1f}"
+            return answer
+
+        async def answered(request: Request) -> Response:
             visit = Visit(request, self._sessions.find(request.cookies.get(COOKIE, "")))
             try:
                 if visit.session is None and not view.public:

@@ -14,3 +14,11 @@ def test_the_short_form() -> None:
         assert words in done.stdout
     assert "durable commits per governed read, counted at 1 caller: 1\n" in done.stdout
     assert "durable commits per governed write, counted at 1 caller: 2\n" in done.stdout
+
+
+def test_the_short_form_of_the_console() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.console", "--short"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "inbox with 20 pending" in done.stdout
+    assert "with 50 viewers" in done.stdout

@@ -1,5 +1,6 @@
 """People with browsers and passkeys: real Chromium, the protocol's virtual authenticators."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,12 +20,17 @@ from playwright.async_api import (
 )
 
 from adapters.chromium import find_browser
-from tests.world import Sandbox, World, gateway, make_workspace
+from tests.world import LEO, Sandbox, World, gateway, make_workspace
 
 SECOND_LEAD = """
 [[people]]
 name = "lead-two"
 tenant = "acme"
+roles = ["SecurityLead"]
+
+[[people]]
+name = "outsider"
+tenant = "globex"
 roles = ["SecurityLead"]
 """
 OPTIONS = {
@@ -154,3 +160,19 @@ async def people_of(folder: Path, sandbox: Sandbox, extra: str = SECOND_LEAD) ->
     async with gateway(make_workspace(folder, sandbox, extra=extra), sandbox) as world:
         async with browsing(world) as people:
             yield people
+
+
+async def in_doubt(world: World, arguments: dict[str, str] = LEO) -> dict[str, Any]:
+    """An outcome that nobody can read: no answer came, and somebody enrolled anew meanwhile."""
+    asked = await world.call("reset_user_mfa", arguments)
+    world.sandbox.fault("hang_after_effect", ms=2000)
+    await world.approve(asked["action_id"])
+    while not any(entry["method"] == "POST" and arguments["user_id"] in entry["path"] for entry in world.sandbox.log()):
+        await asyncio.sleep(0.005)
+    state = world.sandbox.state()
+    new = {"id": "opfnewphone01", "factorType": "push", "provider": "OKTA", "status": "ACTIVE"}
+    state["acme"]["okta"]["factors"][arguments["user_id"]].append(new)
+    world.sandbox.put(state)
+    answer = await world.get(asked["action_id"])
+    assert answer["status"] == "unknown", answer
+    return answer
