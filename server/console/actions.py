@@ -1,5 +1,7 @@
 """One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
 
+from collections.abc import Callable
+
 import orjson
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -29,8 +31,9 @@ _STEPS = {
 class Actions:
     """What happened, and what people say about it afterwards."""
 
-    def __init__(self, inbox: Inbox, aftercare: Aftercare) -> None:
+    def __init__(self, inbox: Inbox, aftercare: Aftercare, mark: Callable[[str, str], str]) -> None:
         self._inbox = inbox
+        self._mark = mark
         self._aftercare = aftercare
 
     def views(self) -> list[View]:
@@ -55,6 +58,7 @@ class Actions:
 
     async def action(self, visit: Visit) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
+        mark = self._mark(visit.tenant, visit.named("action"))
         action = self._known(visit, visit.named("action"))
         journal = self._inbox.pipeline.journal
         steps = [
@@ -71,6 +75,7 @@ class Actions:
             self._inbox.title(action.request.contract),
             {
                 "action": action.id,
+                "mark": mark,
                 "contract": action.request.contract,
                 "state": action.state,
                 "status": action.status,

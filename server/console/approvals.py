@@ -1,5 +1,8 @@
 """The inbox, and the page on which one exact action is approved or refused."""
 
+import re
+from collections.abc import Callable
+
 import orjson
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -19,13 +22,16 @@ from server.requests import Asked
 
 ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
 """The labels that a page shows first, in this order; everything else of the document follows as it stands."""
+_STEP = re.compile(r"[0-9]+\. .+ \(.+, wave [0-9]+, .+\)", re.DOTALL)
+"""The label of one step in a plan's document."""
 
 
 class Approvals:
     """What waits for people, and their decisions."""
 
-    def __init__(self, inbox: Inbox, oncall: OnCall, notices: Notices) -> None:
+    def __init__(self, inbox: Inbox, oncall: OnCall, notices: Notices, mark: Callable[[str, str], str]) -> None:
         self._inbox = inbox
+        self._mark = mark
         self._notices = notices
         self._oncall = oncall
 
@@ -43,6 +49,7 @@ class Approvals:
     async def inbox(self, visit: Visit) -> Page:
         """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
         pipeline, tenant = self._inbox.pipeline, visit.tenant
+        mark = self._mark(tenant, "inbox")
         groups: dict[str, dict[str, object]] = {}
         for action in self._inbox.waiting():
             if action.request.tenant != tenant or action.asked is None:
@@ -61,13 +68,14 @@ class Approvals:
             "untold": self._notices.failed(tenant),
             "incidents": [i for i in open_incidents(pipeline) if i["tenant"] == tenant],
         }
-        return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values())})
+        return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
 
     def _card(self, action: Action, person: Person) -> dict[str, JsonValue]:
         # the stored request is our own, written by `ask`: read without being validated 200 times a page
         asked = orjson.loads(action.asked or b"{}")
         needs = asked["subject"]["needs"]
-        first = next(line["value"] for line in asked["display"]["lines"] if line["label"] == "what will change")
+        lines = asked["display"]["lines"]
+        first = next(line["value"] for line in lines if line["label"] == "what will change")
         given = self._inbox.given(action.id)
         return {
             "action": action.id,
@@ -76,7 +84,7 @@ class Approvals:
             "agent": action.request.agent,
             "needs": needs,
             "plan": action.plan is not None,
-            "steps": sum(line["label"].endswith(". if wrong") for line in asked["display"]["lines"]),
+            "steps": [[line["label"], line["value"]] for line in lines if _STEP.fullmatch(line["label"])],
             "approved_by": [str(name) for name in given],
             "can": self._inbox.may_try(action, person, needs) and person.name not in given,
             "created_ms": action.created_ms,
@@ -85,6 +93,7 @@ class Approvals:
 
     async def approval(self, visit: Visit) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
+        mark = self._mark(visit.tenant, visit.named("action"))
         action = self._known(visit)
         if action.state != "waiting":
             return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
@@ -128,6 +137,7 @@ class Approvals:
                 ],
                 "mine": person.name in (action.request.person, action.request.owner),
                 "expires_ms": action.expires_ms,
+                "mark": mark,
             },
         )
 

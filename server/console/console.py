@@ -49,8 +49,8 @@ class Console:
         self._live = Live(pipeline, lambda secret: self._sessions.find(secret) is not None)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
-            *Approvals(inbox, oncall, notices).views(),
-            *Actions(inbox, aftercare).views(),
+            *Approvals(inbox, oncall, notices, self._live.mark).views(),
+            *Actions(inbox, aftercare, self._live.mark).views(),
             *Receipts(inbox, store, root / "roots.json").views(),
             *Estate(pipeline, agents).views(),
             *self._live.views(),

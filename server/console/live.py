@@ -1,6 +1,9 @@
 """Live pages: server-sent events that say only *that* something changed; the page then looks for itself.
 
-One task looks at the store once a second while anybody watches, so that viewers cost nothing where nothing changes.
+A page carries the mark of what it shows, and the stream says the mark of what is: a page that is behind when it starts
+to watch, or was asleep, sees that at once. One task looks at the store once a second while anybody watches.
+
+`event: mark` and `data: <64 hex digits>`, at first and after each change.
 """
 
 import asyncio
@@ -57,11 +60,11 @@ class Live:
 
     async def _stream(self, viewer: _Viewer, secret: str) -> AsyncIterator[bytes]:
         self._viewers.add(viewer)
-        self._seen.setdefault((viewer.tenant, viewer.topic), self._mark(viewer.tenant, viewer.topic))
+        mark = self.mark(viewer.tenant, viewer.topic)
         if self._task is None:
             self._task = asyncio.create_task(self._watch())
         try:
-            yield b": watching\n\n"
+            yield _said(mark)
             while not self._closed:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(QUIET_SECONDS):
@@ -69,8 +72,9 @@ class Live:
                 # INVARIANT: a session that ended learns nothing more
                 if self._closed or not self._is_signed_in(secret):
                     return
-                yield b"event: changed\ndata: {}\n\n" if viewer.signal.is_set() else b": quiet\n\n"
                 viewer.signal.clear()
+                before, mark = mark, self._seen.get((viewer.tenant, viewer.topic), mark)
+                yield _said(mark) if mark != before else b": quiet\n\n"
         finally:
             self._viewers.discard(viewer)
 
@@ -83,16 +87,15 @@ class Live:
                 continue
             size = now
             topics = {(v.tenant, v.topic) for v in self._viewers}
-            marks = {topic: self._mark(*topic) for topic in topics}
-            changed = {topic for topic, mark in marks.items() if self._seen.get(topic) != mark}
-            self._seen = marks
+            former, self._seen = self._seen, {topic: self.mark(*topic) for topic in topics}
             for viewer in self._viewers:
-                if (viewer.tenant, viewer.topic) in changed:
+                topic = (viewer.tenant, viewer.topic)
+                if former.get(topic) != self._seen.get(topic):
                     viewer.signal.set()
         self._task = None
 
-    def _mark(self, tenant: str, topic: str) -> str:
-        """What a page about this shows, as a digest."""
+    def mark(self, tenant: str, topic: str) -> str:
+        """What a page about this shows, as a digest; asked for before the page reads it."""
         rows = self._inbox(tenant) if topic == "inbox" else self._action(tenant, topic)
         return hashlib.sha256(orjson.dumps(rows)).hexdigest()
 
@@ -123,3 +126,7 @@ class Live:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+
+def _said(mark: str) -> bytes:
+    return f"event: mark\ndata: {mark}\n\n".encode()

@@ -74,6 +74,19 @@ class Person:
         found = await self.context.cookies(self.url)
         return {"cookie": "; ".join(f"{c['name']}={c['value']}" for c in found)}
 
+    async def post(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
+        """A form of this person's session, sent without its page."""
+        secret = (await self.cookies())["cookie"].partition("=")[2]
+        session = self.world.app.console._sessions.find(secret)
+        assert session is not None
+        answer = await self.context.request.post(
+            self.url + path,
+            form={**fields, "token": session.token(path)},
+            headers={**await self.cookies(), "origin": self.url},
+            max_redirects=0,
+        )
+        return answer.status, await answer.text()
+
     async def press(self, name: str, *, exact: bool = False) -> None:
         """Click a button and wait for the page that comes of it."""
         async with self.page.expect_navigation():

@@ -84,6 +84,20 @@ GUARDS = [
     Guard("the account that is shown", "adapters/browser.py", "if shown != principal:", "if False:", "tests/helpdesk/test_fallback.py::test_the_pages_show_another_account"),
     Guard("pages that must be refused", "adapters/browser.py", "if not await visit.is_refused(path):", "if False:", "tests/helpdesk/test_fallback.py::test_an_account_that_turns_out_wider_is_refused"),
     Guard("no confirmation without its pictures", "receipts/reconciliation.py", 'if execution.delivery == "answered" and not _pictured(program, execution):', "if False:", "tests/receipts/test_reconciliation.py::test_without_its_pictures"),
+    Guard("the user is verified", "policies/passkey.py", "require_user_verification=True", "require_user_verification=False", "tests/console/test_passkeys.py::test_a_user_who_is_only_present"),
+    Guard("the console's own origin", "policies/passkey.py", "expected_origin=passkey.origin", 'expected_origin=orjson.loads(client_data)["origin"]', "tests/console/test_passkeys.py::test_a_word_of_each_algorithm"),
+    Guard("a copied authenticator", "policies/passkey.py", "credential_current_sign_count=uses", "credential_current_sign_count=0", "tests/console/test_passkeys.py::test_a_word_of_each_algorithm"),
+    Guard("the key's own credential", "policies/passkey.py", " or assertion.credential != passkey.credential", "", "tests/console/test_verify.py::test_a_changed_word_is_nobodys"),
+    Guard("a plain signature is no passkey's word", "policies/approval.py", "return assertion is not None and not signature and asserts(", "return assertion is None or asserts(", "tests/policies/test_approval.py::test_circumstances"),
+    Guard("forms of this session", "server/console/web.py", "if session is not None and not session.sent(", "if False and not session.sent(", "tests/console/test_approve.py::test_forms_of_other_sites"),
+    Guard("forms of this origin", "server/console/web.py", 'if not hmac.compare_digest(request.headers.get("origin", ""), self.origin):', "if False:", "tests/console/test_approve.py::test_forms_of_other_sites"),
+    Guard("this console's name", "server/console/web.py", "if host != self._host:", "if False:", "tests/console/test_approve.py::test_forms_of_other_sites"),
+    Guard("a person decides for nobody else", "server/console/approvals.py", "if signed.binding.approver != visit.person.name or", "if", "tests/console/test_verify.py::test_a_foreign_passkey"),
+    Guard("two different admins", "server/console/introductions.py", "if by.name in known.by:", "if False:", "tests/console/test_approve.py::test_who_brings_further_passkeys"),
+    Guard("an existing passkey vouches", "server/console/introductions.py", "        if uses is None:\n", "        if False:\n", "tests/console/test_approve.py::test_a_further_passkey_without"),
+    Guard("receipts of one's own tenant", "server/console/receipts.py", '"SELECT 1 FROM statements WHERE id = ? AND tenant = ?"', '"SELECT 1 FROM statements WHERE id = ? AND ? IS NOT NULL"', "tests/console/test_questions.py::test_nobody_reads"),
+    Guard("escapes", "server/console/web.py", "autoescape=True", "autoescape=False", "tests/console/test_hostile.py::test_on_every_page"),
+    Guard("evidence is no page", "server/console/actions.py", '"content-disposition": f\'attachment;', '"content-disposition": f\'inline;', "tests/console/test_hostile.py::test_evidence_is_a_file"),
 ]  # fmt: skip
 
 

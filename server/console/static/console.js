@@ -125,16 +125,24 @@ for (const form of document.querySelectorAll("form[data-ceremony]")) {
   });
 }
 
-/** The stream only says that something changed; the page then looks for itself, unless somebody is at work on it. */
+/** The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it. */
 function watch() {
-  const topic = document.body.dataset.watch;
+  const { watch: topic, mark: shown, watchAsks } = document.body.dataset;
   if (!topic) return;
-  const stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
-  stream.addEventListener("changed", () => {
-    const busy = document.activeElement && document.activeElement.closest("main form, main details[open]");
-    if ("watchAsks" in document.body.dataset || busy) document.getElementById("live").hidden = false;
-    else location.reload();
-  });
-  addEventListener("pagehide", () => stream.close());
+  let stream;
+  const open = () => {
+    stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
+    stream.addEventListener("mark", ({ data }) => {
+      if (data === shown) return;
+      const busy = document.activeElement?.closest("main form, main details[open]");
+      if (watchAsks !== undefined || busy) document.getElementById("live").hidden = false;
+      else location.reload();
+    });
+  };
+  // a browser has few connections to one host: a page that nobody sees gives its own back
+  const follow = () => (document.hidden ? stream?.close() : open());
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => stream?.close());
+  follow();
 }
 watch();
