@@ -112,6 +112,12 @@ def _attention(halts: int, incidents: int, calls: int) -> Finding:
     return Finding("attention", True, says + (f": {following}" if following else ""))
 
 
+def _console(people: list[str]) -> Finding:
+    if not people:
+        return Finding("console", True, "nobody has a passkey yet: ailyus console link PERSON")
+    return Finding("console", True, f"{', '.join(people)} can decide with a passkey")
+
+
 def _routes(workspace: Workspace, release: Release) -> Finding:
     named = {p.contract.escalate for p in release.catalog.programs.values() if p.contract.escalate}
     named |= {p.plan.escalate for p in release.catalog.plans.values() if p.plan.escalate}
@@ -134,6 +140,9 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
         (halts,) = connection.execute("SELECT count(*) FROM halts WHERE lifted_ms IS NULL").fetchone()
         (incidents,) = connection.execute("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL").fetchone()
         (calls,) = connection.execute("SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL").fetchone()
+        passkeys = connection.execute(
+            "SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0"
+        ).fetchall()
         used = {name for (name,) in connection.execute("SELECT DISTINCT contract FROM statements")}
         connection.close()
     except sqlite3.Error:
@@ -142,6 +151,7 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     never = [name for name in contracts if name not in used]
     findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
     findings.append(_attention(halts, incidents, calls))
+    findings.append(_console(sorted(name for (name,) in passkeys)))
     if never:
         findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
     return findings

@@ -166,6 +166,10 @@ class Demo:
         """Another person approves what they are shown."""
         if self.interactive:
             self.say(f"  your turn: ailyus approval approve {action} --as lead --workspace {self.app.workspace.root}")
+            if first := await self.app.console.first_run():
+                self.say(f"  or with a passkey at the console, as {first[0]}: {first[1]}")
+            else:
+                self.say(f"  or at the console: {self.app.console.origin}/approvals/{action}")
             await self.app.journal.changed(action, 3600.0)
             return
         shown = await self.sign(action, "lead")

@@ -95,6 +95,18 @@ async def test_on_every_page_and_in_the_terminal(people: People) -> None:
     for value in (email, REASON):
         assert visible(value) in printed
     assert not RAW.search(printed)
+    # what a read brings back, and what an agent hands over, is data on the pages of those actions
+    state = people.world.sandbox.state()
+    state["acme"]["zendesk"]["tickets"]["4711"]["subject"] = " ".join(ALL.values())
+    people.world.sandbox.put(state)
+    read = await people.world.call("get_ticket", {"ticket": "4711"})
+    assert read["status"] == "confirmed"
+    await check(lead, f"/actions/{read['action_id']}", MARKUP["uri"], email.replace('"', '\\"'))
+    text = "\n".join(MARKUP.values())
+    comment = await people.world.call("comment_on_ticket", {"ticket": "4712", "text": text})
+    assert comment["status"] == "confirmed", comment
+    await check(lead, f"/actions/{comment['action_id']}", text)
+    await lead.go(f"/approvals/{action}")
     await lead.page.get_by_label("comment").fill(MARKUP["script"] + UNSEEN["bidi"])
     await lead.press("approve with a passkey")
     done = await people.world.get(action)
