@@ -285,18 +285,22 @@ async def test_forms_of_other_sites_and_other_sessions(people: People) -> None:
     await lead.go(f"/approvals/{action}")
     token = await lead.page.locator("form[data-ceremony=approve] input[name=token]").get_attribute("value")
     path = f"/approvals/{action}/decide"
-    cases: list[tuple[Person, dict[str, str], str | None]] = [
-        (lead, {"origin": "http://evil.example"}, token),
-        (lead, {"origin": "http://localhost:1"}, token),
-        (lead, {"origin": "null"}, token),
-        (two, {"origin": lead.url}, token),
-        (lead, {"origin": lead.url}, ""),
+    elsewhere, another = "was not sent from this console", "was given to another session"
+    cases: list[tuple[Person, str, str | None, str]] = [
+        (lead, "http://evil.example", token, elsewhere),
+        (lead, "http://localhost:1", token, elsewhere),
+        (lead, "null", token, elsewhere),
+        (two, lead.url, token, another),
+        (lead, lead.url, "", another),
     ]
-    for person, headers, sent in cases:
+    for person, origin, sent, sentence in cases:
         answer = await person.context.request.post(
-            lead.url + path, form={"token": sent or "", "signed": "{}"}, headers={**await person.cookies(), **headers}
+            lead.url + path,
+            form={"token": sent or "", "signed": "{}"},
+            headers={**await person.cookies(), "origin": origin},
         )
-        assert answer.status == 403, headers
+        assert answer.status == 403
+        assert sentence in await answer.text(), origin
     rebound = await lead.context.request.get(
         f"http://127.0.0.1:{lead.url.rpartition(':')[2]}/inbox", headers={"host": "evil.example"}
     )
