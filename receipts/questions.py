@@ -20,12 +20,15 @@ UNCONFIRMED = ("unknown", "diverged", "partial", "not_applied", "compensated")
 """Ends of what was sent, or was about to be, that are not what was asked for."""
 PROBING = 10
 """Denials of one contract for one agent that look like probing."""
-_MAX = 10_000
+NAMED = 50
+"""Receipts that are named of each group of denials."""
+MAX_FOUND = 10_000
+"""Receipts that one answer names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denials:
-    """What one agent was denied of one contract, with the receipts of it."""
+    """What one agent was denied of one contract, with the newest receipts of it."""
 
     agent: str
     contract: str
@@ -40,17 +43,17 @@ class Denials:
         return self.count >= PROBING
 
 
-def changed_by(read: Read, agent: str, since_ms: int, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+def changed_by(read: Read, agent: str, since_ms: int, tenant: str | None = None, limit: int = MAX_FOUND) -> list[Found]:
     """What did this agent change since then?"""
     return find(read, Query(tenant=tenant, agent=agent, kind="outcome", changed=True, since_ms=since_ms, limit=limit))
 
 
-def unconfirmed(read: Read, since_ms: int, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+def unconfirmed(read: Read, since_ms: int, tenant: str | None = None, limit: int = MAX_FOUND) -> list[Found]:
     """What was not confirmed since then? Open intents are asked for apart: they have no end yet."""
     return find(read, Query(tenant=tenant, statuses=UNCONFIRMED, ends_only=True, since_ms=since_ms, limit=limit))
 
 
-def done_to(read: Read, value: str, tenant: str | None = None, limit: int = _MAX) -> list[Found]:
+def done_to(read: Read, value: str, tenant: str | None = None, limit: int = MAX_FOUND) -> list[Found]:
     """Everything about one record or person: by id, e-mail or an indexed input, though receipts hold pseudonyms.
 
     An e-mail finds a record's statements; those name the record, and so its other statements are found as well.
@@ -88,15 +91,23 @@ def _of_the_same_records(read: Read, found: Sequence[Found]) -> list[str]:
 
 
 def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials]:
-    """What was tried and denied since then, grouped by agent and contract, most first."""
-    groups: dict[tuple[str, str], list[Found]] = {}
-    for one in find(read, Query(tenant=tenant, kind="decision", status="denied", since_ms=since_ms, limit=_MAX)):
-        groups.setdefault((one.agent, one.contract), []).append(one)
-    counted = [
-        Denials(agent, contract, len(rows), rows[-1].at_ms, rows[0].at_ms, tuple(r.receipt_id for r in rows))
-        for (agent, contract), rows in groups.items()
-    ]
-    return sorted(counted, key=lambda group: -group.count)
+    """What was tried and denied since then, grouped by agent and contract, most first; the newest receipts of each."""
+    rows = read(
+        "SELECT agent, contract, tenant, count(*), min(at_ms), max(at_ms) FROM statements"
+        " WHERE kind = 'decision' AND status = 'denied' AND at_ms >= ?1 AND (?2 IS NULL OR tenant = ?2)"
+        " GROUP BY agent, contract, tenant ORDER BY count(*) DESC, agent, contract",
+        since_ms,
+        tenant,
+    )
+    groups = []
+    for agent, contract, of, count, first, last in rows:
+        query = Query(
+            tenant=str(of), agent=str(agent), contract=str(contract), kind="decision", status="denied",
+            since_ms=since_ms, limit=NAMED,
+        )  # fmt: skip
+        receipts = tuple(one.receipt_id for one in find(read, query))
+        groups.append(Denials(str(agent), str(contract), integer(count), integer(first), integer(last), receipts))
+    return groups
 
 
 def approved_by(read: Read, receipt_id: str) -> list[dict[str, JsonValue]]:

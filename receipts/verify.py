@@ -143,7 +143,7 @@ def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: lis
     """Each approval is the word of a key that was linked before it and not revoked, on the document it names."""
     at = {str(p.get("receipt")): index for index, p in predicates}
     for (receipt, label), data in disclosed.items():
-        if not label.startswith("approval"):
+        if label != "decision" and not label.startswith("approval"):
             continue
         try:
             approval = SignedApproval.model_validate_json(data)
@@ -153,7 +153,7 @@ def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: lis
         if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
         shown = disclosed.get((receipt, "asked"))
-        if label == "approval" and shown is not None:
+        if label in ("approval", "decision") and shown is not None:
             _check_shown(shown, approval.binding.subject.display_digest, receipt)
 
 

@@ -163,11 +163,12 @@ def _done(txn: Txn, action_id: str) -> None:
     )
 
 
-def open_incidents(pipeline: Pipeline) -> list[Mapping[str, JsonValue]]:
-    """Outcomes in doubt that nobody has resolved."""
+def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
+    """Outcomes in doubt that nobody has resolved; of one tenant, or of all."""
     rows = pipeline.journal.store.read(
-        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms, a.tenant FROM incidents AS i JOIN actions AS a"
-        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL ORDER BY i.at_ms"
+        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
+        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY i.at_ms",
+        tenant,
     )
     return [
         {
@@ -176,7 +177,6 @@ def open_incidents(pipeline: Pipeline) -> list[Mapping[str, JsonValue]]:
             "status": str(r[2]),
             "agent": str(r[3]),
             "atMs": int(str(r[4])),
-            "tenant": str(r[5]),
         }
         for r in rows
     ]

@@ -126,7 +126,8 @@ class Api:
             query.get("comment", ""),
         )
         store, tenant = self._pipeline().journal.store, asked.subject.tenant
-        today = day_of(store.read, tenant, asked.subject.agent, store.now_ms())
+        agent, now = asked.subject.agent, store.now_ms()
+        today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
         return {
             "binding": binding.model_dump(mode="json"),
             "asked": asked.model_dump(mode="json"),

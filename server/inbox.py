@@ -170,13 +170,22 @@ class Inbox:
         await self._close(action, "expired", "")
 
     async def _refuse(self, now: Now, signed: SignedApproval) -> str:
-        await self._close(now.action, "refused", signed.binding.comment, signed)
+        await self._close(now.action, "refused", signed.binding.comment, signed, now.asked)
         return "refused"
 
-    async def _close(self, action: Action, status: Status, cause: str, signed: SignedApproval | None = None) -> None:
+    async def _close(
+        self,
+        action: Action,
+        status: Status,
+        cause: str,
+        signed: SignedApproval | None = None,
+        shown: Asked | None = None,
+    ) -> None:
         pipeline = self._pipeline()
         journal, receipt = pipeline.journal, new_id("rcp")
         evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
+        if shown is not None:
+            evidence["asked"] = shown.model_dump_json().encode()
         uses = (signed.keyid, sign_count(signed.assertion)) if signed and signed.assertion else None
         facts = {"approver": self._approver(action, signed)} if signed else {}
         about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)

@@ -167,12 +167,13 @@ class OnCall:
 
         await journal.store.write(work)
 
-    def listed(self) -> list[dict[str, JsonValue]]:
-        """Every escalation that nobody acknowledged, newest first."""
+    def listed(self, tenant: str | None = None) -> list[dict[str, JsonValue]]:
+        """Every escalation that nobody acknowledged, newest first; of one tenant, or of all."""
         rows = self._pipeline().journal.store.read(
-            "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms, a.tenant"
+            "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms"
             " FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
-            " WHERE e.acknowledged_ms IS NULL ORDER BY e.created_ms DESC LIMIT 100"
+            " WHERE e.acknowledged_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY e.created_ms DESC LIMIT 100",
+            tenant,
         )
         return [
             {
@@ -183,7 +184,6 @@ class OnCall:
                 "status": str(r[4]),
                 "createdMs": int(str(r[5])),
                 "deliveredMs": None if r[6] is None else int(str(r[6])),
-                "tenant": str(r[7]),
             }
             for r in rows
         ]

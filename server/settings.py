@@ -196,6 +196,15 @@ class Workspace:
                 raise AilyusError(
                     error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}"
                 ) from None
+        for where, named in (
+            ("console: admins", settings.console.admins),
+            *((f"notices.{name}: roles", notice.roles) for name, notice in settings.notices.items()),
+        ):
+            if unknown := sorted(set(named) - set(settings.roles)):
+                hint = f"one of {', '.join(settings.roles)}"
+                raise AilyusError(
+                    "bad_settings", f"`{unknown[0]}` is no declared role", hint=hint, field=f"{FILE}: {where}"
+                )
         if not settings.browser.sandbox and not settings.development:
             hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
             raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)

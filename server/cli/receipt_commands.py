@@ -344,11 +344,13 @@ def tried_and_denied(
         span = f"{iso(group.first_ms)} to {iso(group.last_ms)}"
         lines.append(f"{group.count} denials of {group.contract} by {group.agent}, {span}{probing}")
         lines += [f"  {receipt_id}" for receipt_id in group.receipts]
+        lines += [f"  and {group.count - len(group.receipts)} more"] if group.count > len(group.receipts) else []
     rows = [{**asdict(group), "looks_like_probing": group.looks_like_probing} for group in groups]
     show(format, rows, lines or ["nothing was denied"])
 
 
 def _list(format_: Format, found: "Sequence[Found]") -> None:
+    from receipts.questions import MAX_FOUND
     from server.answers import iso
 
     rows: list[dict[str, object]] = [
@@ -365,7 +367,10 @@ def _list(format_: Format, found: "Sequence[Found]") -> None:
         for f in found
     ]
     columns = ("at", "receipt", "kind", "status", "contract", "agent")
-    show(format_, rows, table(rows, columns) if rows else ["none"])
+    lines = table(rows, columns) if rows else ["none"]
+    if len(rows) >= MAX_FOUND:
+        lines.append(f"only the newest {len(rows)}: ask for less time, or use `ailyus receipt export`")
+    show(format_, rows, lines)
 
 
 def _since(text: str) -> int:

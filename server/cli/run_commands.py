@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -90,9 +91,7 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
             settle_collector()
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
             typer.echo(f"the console is at {app.console.origin}")
-            if first := await app.console.first_run():
-                typer.echo(f"nobody has a passkey yet; this link brings one for {first[0]}, once, within 10 minutes:")
-                typer.echo(f"  {first[1]}")
+            await _first_link(app)
             watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
             await stop.wait()
             if watch:
@@ -101,6 +100,15 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
         if twin:
             twin.terminate()
             twin.wait()
+
+
+async def _first_link(app: "App") -> None:
+    """Only a terminal is shown the first link: what is written to a log stays there for others to read."""
+    if not sys.stdout.isatty():
+        return
+    if first := await app.console.first_run():
+        typer.echo(f"nobody has a passkey yet; this link brings one for {first[0]}, once, within 10 minutes:")
+        typer.echo(f"  {first[1]}")
 
 
 async def _reload(app: "App", workspace: "Workspace", author: str | None) -> None:

@@ -64,9 +64,9 @@ class Approvals:
                 cards.append(self._card(action, visit.person))
         tops = {
             "intents": _open_intents(pipeline.journal.store.read, tenant),
-            "escalations": [e for e in self._oncall.listed() if e.pop("tenant") == tenant],
+            "escalations": self._oncall.listed(tenant),
             "untold": self._notices.failed(tenant),
-            "incidents": [i for i in open_incidents(pipeline) if i["tenant"] == tenant],
+            "incidents": open_incidents(pipeline, tenant),
         }
         return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
 
@@ -109,6 +109,8 @@ class Approvals:
         if document is not None and (barred := self._inbox.bars(action, person)):
             document, why_not = None, barred
         keys = [k for k in pipeline.journal.registry.keys().values() if k.person == person.name and not k.revoked]
+        agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
+        today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
         lines = [line.model_dump() for line in asked.display.lines]
         first = sorted((n for n in lines if n["label"] in ORDER), key=lambda n: ORDER.index(n["label"]))
         return Page(
@@ -123,7 +125,7 @@ class Approvals:
                 "rest": [line for line in lines if line["label"] not in ORDER],
                 "lines": [[line["label"], line["value"], line["origin"]] for line in lines],
                 "digest": asked.display.digest,
-                "today": day_of(pipeline.journal.store.read, visit.tenant, action.request.agent, self._now()),
+                "today": today,
                 "pending": sum(a.request.agent == action.request.agent for a in self._inbox.waiting()),
                 "needs": asked.subject.needs,
                 "roles": sorted({r for need in asked.subject.needs for r, _ in need} & person.roles),
@@ -168,7 +170,7 @@ class Approvals:
     async def acknowledge(self, visit: Visit) -> Response:
         """Take an escalation on."""
         escalation = visit.named("escalation")
-        if not any(e["escalation"] == escalation and e["tenant"] == visit.tenant for e in self._oncall.listed()):
+        if not any(e["escalation"] == escalation for e in self._oncall.listed(visit.tenant)):
             raise AilyusError("not_found", "there is no such escalation")
         await self._oncall.acknowledge(escalation, visit.person.name)
         return redirect("/inbox")
@@ -183,9 +185,6 @@ class Approvals:
     async def _shown(self, action: Action) -> Asked:
         """What was asked at first, for whoever may only look."""
         return Asked.model_validate_json(action.asked or b"")
-
-    def _now(self) -> int:
-        return self._inbox.pipeline.journal.store.now_ms()
 
 
 def _open_intents(read: Read, tenant: str) -> list[dict[str, JsonValue]]:

@@ -37,7 +37,7 @@ class Estate:
 
     async def contracts(self, visit: Visit) -> Page:
         """Every contract that a connection of this tenant serves, and every plan of such."""
-        release, last = self._pipeline().release, self._last(visit.tenant)
+        release, last = self._pipeline().release, await self._last(visit.tenant)
         halted = self._halted("contract")
         rows = [
             {
@@ -102,7 +102,7 @@ class Estate:
                 "connections": [t.name for t in targets],
                 "users": users,
                 "policies": sorted(release.decider.bundle.slices[name].nodes),
-                "last_ms": self._last(visit.tenant).get(name),
+                "last_ms": (await self._last(visit.tenant)).get(name),
                 "halted": name in self._halted("contract"),
             },
         )
@@ -192,8 +192,9 @@ class Estate:
         found = sorted(release.catalog.programs.values(), key=lambda p: p.name)
         return [p for p in found if release.candidates(p, tenant)]
 
-    def _last(self, tenant: str) -> dict[str, int]:
-        rows = self._read("SELECT contract, max(created_ms) FROM actions WHERE tenant = ? GROUP BY contract", tenant)
+    async def _last(self, tenant: str) -> dict[str, int]:
+        sql = "SELECT contract, max(created_ms) FROM actions WHERE tenant = ? GROUP BY contract"
+        rows = await self._pipeline().journal.store.read_aside(lambda read: read(sql, tenant))
         return {str(name): integer(at) for name, at in rows}
 
     def _halted(self, scope: str) -> set[str]:

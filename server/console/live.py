@@ -61,7 +61,7 @@ class Live:
     async def _stream(self, viewer: _Viewer, secret: str) -> AsyncIterator[bytes]:
         self._viewers.add(viewer)
         mark = self.mark(viewer.tenant, viewer.topic)
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         try:
             yield _said(mark)
@@ -92,7 +92,6 @@ class Live:
                 topic = (viewer.tenant, viewer.topic)
                 if former.get(topic) != self._seen.get(topic):
                     viewer.signal.set()
-        self._task = None
 
     def mark(self, tenant: str, topic: str) -> str:
         """What a page about this shows, as a digest; asked for before the page reads it."""

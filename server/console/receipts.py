@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TypeVar
@@ -66,6 +66,8 @@ class Receipts:
         self._inbox = inbox
         self._store = store
         self._roots = roots
+        # the whole log, or all about an action: one at a time, so that nobody keeps every thread busy
+        self._one_at_a_time = asyncio.Lock()
 
     def views(self) -> list[View]:
         """Where they are reached."""
@@ -90,20 +92,23 @@ class Receipts:
     async def search(self, visit: Visit) -> Page:
         """Filters as in a good log tool; personal values are looked up by HMAC."""
         asked = {name: visit.asked(name) for name in ("agent", "contract", "status", "kind", "match", "since")}
-        found: list[Found] = []
-        matches = search_values(self._read, asked["match"]) if asked["match"] else []
-        if not asked["match"] or matches:
-            query = Query(
-                tenant=visit.tenant,
-                agent=asked["agent"] or None,
-                contract=asked["contract"] or None,
-                status=asked["status"] or None,
-                kind=asked["kind"] or None,
-                matches=matches,
-                since_ms=self._since(asked["since"], ""),
-                limit=LIMIT,
-            )
-            found = await self._aside(lambda read: find(read, query))
+        query = Query(
+            tenant=visit.tenant,
+            agent=asked["agent"] or None,
+            contract=asked["contract"] or None,
+            status=asked["status"] or None,
+            kind=asked["kind"] or None,
+            since_ms=self._since(asked["since"], ""),
+            limit=LIMIT,
+        )
+
+        def look(read: Read) -> list[Found]:
+            if not asked["match"]:
+                return find(read, query)
+            matches = search_values(read, asked["match"])
+            return find(read, replace(query, matches=matches)) if matches else []
+
+        found = await self._aside(look)
         return self._page("Receipts", found, None, asked)
 
     async def changed(self, visit: Visit) -> Page:
@@ -236,12 +241,7 @@ class Receipts:
         return self._inbox.pipeline.journal.store.read(sql, *values)
 
     async def _aside(self, work: Callable[[Read], T]) -> T:
-        """A longer search, off the loop, on a connection of its own."""
-
-        def look(connection: Connection) -> T:
-            return work(lambda sql, *values: connection.execute(sql, values).fetchall())
-
-        return await self._connected(look)
+        return await self._inbox.pipeline.journal.store.read_aside(work)
 
     async def _connected(self, work: Callable[[Connection], T]) -> T:
         def run() -> T:
@@ -251,4 +251,5 @@ class Receipts:
             finally:
                 connection.close()
 
-        return await asyncio.to_thread(run)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(run)

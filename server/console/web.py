@@ -4,6 +4,7 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import cast
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -223,8 +224,12 @@ async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in STATIC:
         return Response("not found", 404, media_type="text/plain")
-    content = files("server.console").joinpath("static", name).read_bytes()
-    return Response(content, media_type=STATIC[name], headers={"cache-control": "no-cache"})
+    return Response(_content(name), media_type=STATIC[name], headers={"cache-control": "no-cache"})
+
+
+@cache
+def _content(name: str) -> bytes:
+    return files("server.console").joinpath("static", name).read_bytes()
 
 
 def _json(value: object) -> str:

@@ -248,7 +248,8 @@ async def test_the_same_form_sent_twenty_times_is_one_use(people: People) -> Non
         "() => { HTMLFormElement.prototype.submit = function () { window.sent = new FormData(this); }; }"
     )
     await lead.page.get_by_role("button", name="approve").click()
-    await lead.page.wait_for_timeout(300)
+    while not await lead.page.evaluate("Boolean(window.sent)"):
+        await asyncio.sleep(0.01)
     fields = await lead.page.evaluate("Object.fromEntries(window.sent)")
     headers = {**await lead.cookies(), "origin": lead.url}
 

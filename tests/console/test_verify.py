@@ -114,6 +114,19 @@ async def test_every_part_of_a_proof_counts_in_both_verifiers(people: People) ->
     assert body(proof, "approval")["label"] == "approval"
 
 
+async def test_a_refusal_is_proven_like_an_approval(people: People) -> None:
+    lead = await people.person("lead")
+    asked = await people.world.call("reset_user_mfa", MARIA)
+    await lead.decide(asked["action_id"], "refuse", "the caller is unknown")
+    receipt = str((await people.world.get(asked["action_id"]))["receipt_id"])
+    proof = proof_of(people, receipt)
+    assert here(people, proof) == "authentic"
+    await lead.go(f"/receipts/{receipt}/verify")
+    said = await in_browser(lead, proof, roots_of(people))
+    assert said["ok"], said
+    assert any(c["says"].endswith("on the document that was shown: refuse") for c in said["checks"])
+
+
 WRONG: dict[str, Any] = {
     "one bit of the signature": lambda a: a.model_copy(update={"signature": flipped(a.signature, 20)}),
     "one bit of the authenticator's data": lambda a: a.model_copy(

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from contracts.errors import AilyusError
 from server.app import App, free_port
 from server.notices import slack_text
+from server.settings import FILE, Workspace
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace, until
 
 SETTINGS = """
@@ -172,3 +173,15 @@ def test_settings_that_could_not_work(tmp_path: Path, sandbox: Sandbox, extra: s
     workspace = make_workspace(tmp_path / "w", sandbox, extra="\n" + extra)
     with pytest.raises(AilyusError, match=sentence):
         App(workspace, workspace.release())
+
+
+@pytest.mark.parametrize("line", ['[notices.a]\nroles = ["Lead"]', '[console]\nadmins = ["Lead"]'])
+def test_a_role_that_nobody_declared(tmp_path: Path, sandbox: Sandbox, line: str) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    path = workspace.root / FILE
+    text = path.read_text()
+    path.write_text(
+        text.replace('admins = ["SecurityLead"]', 'admins = ["Lead"]') if "console" in line else f"{text}\n{line}\n"
+    )
+    with pytest.raises(AilyusError, match="`Lead` is no declared role"):
+        Workspace.open(workspace.root)

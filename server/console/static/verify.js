@@ -219,7 +219,7 @@ async function verifyProof(proofText, roots) {
     holds(`${disclosed.size} disclosures are what was committed to`);
     for (const [name, data] of disclosed) {
       const [receipt, label] = name.split(" ");
-      if (!/^approval(\/|$)/.test(label)) continue;
+      if (!/^(approval(\/.*)?|decision)$/.test(label)) continue;
       const word = await approval(data, receipt, statements, disclosed);
       const what = word.shown ? "on the document that was shown" : "on exactly this action";
       holds(`${word.who} signed as ${word.role} with a ${word.kind} key, ${what}: ${word.verdict}`);
