@@ -10,6 +10,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action
+from receipts.questions import approved_by
 from receipts.signing import Envelope
 from receipts.sqlite import Row, blob, integer
 from server.aftercare import OPEN, Aftercare
@@ -84,7 +85,7 @@ class Actions:
                 "reason": action.request.reason or "",
                 "params": [[name, _text(value)] for name, value in action.request.params.items()],
                 "told": text_of(dict(action.result)).split("\n") if action.result else [],
-                "timeline": [self._moment(row) for row in self._statements(action)],
+                "timeline": self._timeline(action),
                 "steps": steps,
                 "undoes": action.undoes,
                 "open": open_now is not None,
@@ -100,12 +101,23 @@ class Actions:
             },
         )
 
-    def _moment(self, row: Row) -> dict[str, JsonValue]:
+    def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
+        rows = self._read(
+            "SELECT id, kind, status, envelope, leaf_index FROM statements WHERE action_id = ? ORDER BY leaf_index",
+            action.id,
+        )
+        decided = approved_by(self._read, str(rows[0][0])) if rows else []
+        words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
+        comments = {str(d["receipt"]): str(d["comment"]) for d in decided}
+        return [self._moment(row, words.get(str(row[0])), comments.get(str(row[0]), "")) for row in rows]
+
+    def _moment(self, row: Row, who: str | None, comment: str) -> dict[str, JsonValue]:
         predicate = orjson.loads(Envelope.decode(blob(row[3])).payload)["predicate"]
         labels = self._read(
             "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(row[4])
         )
-        said: list[JsonValue] = list(sentences(predicate))
+        # what action it was and under which set stands above the timeline, once
+        said: list[JsonValue] = list(sentences(predicate)[2:-1])
         checks = predicate.get("checks")
         kind, status = str(row[1]), str(row[2])
         return {
@@ -114,6 +126,9 @@ class Actions:
             "status": status,
             "step": _STEPS.get(kind, kind),
             "at_ms": integer(predicate["atMs"]),
+            "who": who,
+            "comment": comment,
+            "changed": predicate.get("changed") if kind == "outcome" else None,
             "says": said,
             "checks": checks if isinstance(checks, list) else [],
             "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
@@ -173,12 +188,6 @@ class Actions:
         if action is None or action.request.tenant != visit.tenant:
             raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
         return action
-
-    def _statements(self, action: Action) -> list[Row]:
-        return self._read(
-            "SELECT id, kind, status, envelope, leaf_index FROM statements WHERE action_id = ? ORDER BY leaf_index",
-            action.id,
-        )
 
     def _is_open(self, action: Action) -> bool:
         rows = self._read(

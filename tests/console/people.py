@@ -1,6 +1,7 @@
 """People with browsers and passkeys: real Chromium, the protocol's virtual authenticators."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,9 @@ from playwright.async_api import (
     BrowserContext,
     CDPSession,
     ConsoleMessage,
+    Error,
     Page,
+    Playwright,
     Response,
     async_playwright,
 )
@@ -154,14 +157,20 @@ def listen(person: Person, page: Page) -> None:
     page.on("response", answered)
 
 
+async def launched(playwright: Playwright, path: str) -> Browser:
+    """With its sandbox where this machine allows that; the pages here are ours. As root Chromium has none."""
+    if os.geteuid() != 0:
+        with contextlib.suppress(Error):
+            return await playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
+    return await playwright.chromium.launch(executable_path=path, args=["--disable-gpu", "--no-sandbox"])
+
+
 @asynccontextmanager
 async def browsing(world: World) -> AsyncIterator[People]:
     path = find_browser()
     assert path is not None
     async with async_playwright() as playwright:
-        # as root Chromium has no sandbox; the pages here are ours
-        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = await launched(playwright, path)
         try:
             yield People(browser, world)
         finally:
