@@ -34,7 +34,7 @@ class Session:
 
     def sent(self, path: str, token: str) -> bool:
         """Was this form given to this session?"""
-        return hmac.compare_digest(self.token(path), token)
+        return hmac.compare_digest(self.token(path).encode(), token.encode())
 
 
 class Sessions:

@@ -1,6 +1,5 @@
 """The console as an ASGI application: every page with its `.json` twin, every action a plain form."""
 
-import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import JsonValue, ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -175,7 +174,6 @@ class Web:
             **page.body,
             page_title=page.title,
             path=visit.request.url.path,
-            query=visit.request.url.query,
             me=session.person if session else None,
             counts=self._navigation(session) if session else {},
             token=session.token if session else lambda path: "",
@@ -185,15 +183,18 @@ class Web:
     async def _form(self, request: Request, session: Session | None) -> Mapping[str, str]:
         """The fields of a form that this console gave to this session; anything else is refused."""
         # INVARIANT: no other site makes a person's browser do something here
-        if not hmac.compare_digest(request.headers.get("origin", ""), self.origin):
+        if request.headers.get("origin", "") != self.origin:
             raise AilyusError("bad_form", "the form was not sent from this console")
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             raise AilyusError("bad_form", "this is no form")
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise AilyusError("bad_form", "the form is too large")
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise AilyusError("bad_form", "the form is too large")
+        except ClientDisconnect:
+            raise AilyusError("bad_form", "the form did not come whole") from None
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50))
         if session is not None and not session.sent(request.url.path, fields.get("token", "")):
             raise AilyusError("bad_form", "the form was given to another session")

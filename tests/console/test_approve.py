@@ -293,6 +293,7 @@ async def test_forms_of_other_sites_and_other_sessions(people: People) -> None:
         (lead, "null", token, elsewhere),
         (two, lead.url, token, another),
         (lead, lead.url, "", another),
+        (lead, lead.url, "\u00e9\u202e", another),
     ]
     for person, origin, sent, sentence in cases:
         answer = await person.context.request.post(

@@ -90,7 +90,7 @@ GUARDS = [
     Guard("the key's own credential", "policies/passkey.py", " or assertion.credential != passkey.credential", "", "tests/console/test_verify.py::test_a_changed_word_is_nobodys"),
     Guard("a plain signature is no passkey's word", "policies/approval.py", "return assertion is not None and not signature and asserts(", "return assertion is None or asserts(", "tests/policies/test_approval.py::test_circumstances"),
     Guard("forms of this session", "server/console/web.py", "if session is not None and not session.sent(", "if False and not session.sent(", "tests/console/test_approve.py::test_forms_of_other_sites"),
-    Guard("forms of this origin", "server/console/web.py", 'if not hmac.compare_digest(request.headers.get("origin", ""), self.origin):', "if False:", "tests/console/test_approve.py::test_forms_of_other_sites"),
+    Guard("forms of this origin", "server/console/web.py", 'if request.headers.get("origin", "") != self.origin:', "if False:", "tests/console/test_approve.py::test_forms_of_other_sites"),
     Guard("this console's name", "server/console/web.py", "if host != self._host:", "if False:", "tests/console/test_approve.py::test_forms_of_other_sites"),
     Guard("a person decides for nobody else", "server/console/approvals.py", "if signed.binding.approver != visit.person.name or", "if", "tests/console/test_verify.py::test_a_foreign_passkey"),
     Guard("two different admins", "server/console/introductions.py", "if by.name in known.by:", "if False:", "tests/console/test_approve.py::test_who_brings_further_passkeys"),
