@@ -127,9 +127,10 @@ async def test_what_is_typed_into_searches_and_addresses(people: People) -> None
     from urllib.parse import quote
 
     for value in ALL.values():
-        for field in ("match", "agent", "contract", "status", "kind"):
-            await check(lead, f"/receipts?{field}={quote(value)}")
+        fields = "&".join(f"{field}={quote(value)}" for field in ("match", "agent", "contract", "status", "kind"))
+        await check(lead, f"/receipts?{fields}")
         await check(lead, f"/questions/changed?agent={quote(value)}")
+        await check(lead, f"/questions/done-to?match={quote(value)}")
     lead.faults.clear()
     for value in (MARKUP["script"], UNSEEN["bidi"]):
         for path in ("/actions/", "/approvals/", "/receipts/", "/contracts/", "/enrol/", "/nowhere/"):
