@@ -5,7 +5,7 @@ Whatever a page does (redirects, frames, workers, sockets, prefetch) goes throug
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 Place = tuple[str, int]
@@ -31,6 +31,7 @@ class Wall:
         self.refused = 0
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def open(self) -> str:
         """Listen on a free port of 127.0.0.1; returns the proxy's URL."""
@@ -47,6 +48,9 @@ class Wall:
         for relay in self._relays:
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # to close would wait for whoever does not read any more
+        self._writers.clear()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         relay = asyncio.create_task(self._serve(reader, writer))
@@ -54,7 +58,7 @@ class Wall:
         relay.add_done_callback(self._relays.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), self._kept(writer):
             place = await _asked(reader, writer)
             if place is None:
                 writer.write(_ANSWER % _NO_COMMAND)
@@ -71,9 +75,22 @@ class Wall:
         except OSError:
             writer.write(_ANSWER % _UNREACHABLE)
             return
-        with contextlib.closing(far_writer):
+        with self._kept(far_writer):
             writer.write(_ANSWER % _OK)
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+    @contextlib.contextmanager
+    def _kept(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """Close it at the end; whoever still has something on its way then is known until it is gone."""
+        self._writers = {known for known in self._writers if not _gone(known)} | {writer}
+        try:
+            yield
+        finally:
+            writer.close()
+
+
+def _gone(writer: asyncio.StreamWriter) -> bool:
+    return writer.transport.is_closing() and not writer.transport.get_write_buffer_size()
 
 
 async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Place | None:

@@ -268,6 +268,10 @@ async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
         server.should_exit = True
         server.force_exit = True
         await task
+        for connection in list(server.server_state.connections):
+            if connection.transport:  # in the middle of an answer that nobody waits for
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 RECORDS = """

@@ -15,7 +15,8 @@ from receipts.signing import Envelope
 from receipts.sqlite import Row, blob, integer
 from server.aftercare import OPEN, Aftercare
 from server.answers import text_of
-from server.console.web import Page, View, Visit, redirect
+from server.console.session import passkeys_of
+from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
 from server.telling import sentences
 
@@ -60,16 +61,14 @@ class Actions:
     async def action(self, visit: Visit) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
         mark = self._mark(visit.tenant, visit.named("action"))
-        action = self._known(visit, visit.named("action"))
+        action = action_of(visit, self._inbox.pipeline.journal)
         journal = self._inbox.pipeline.journal
         steps = [
             {"action": s.id, "contract": s.request.contract, "status": s.status, "state": s.state}
             for s in journal.steps(action.id)
         ]
         open_now = journal.open_intent(action.id)
-        key = next(
-            (k for k in journal.registry.keys().values() if k.keyid == visit.signed_in.keyid and k.passkey), None
-        )
+        keys = passkeys_of(journal.registry.keys().values(), visit.person)
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -90,14 +89,12 @@ class Actions:
                 "undoes": action.undoes,
                 "open": open_now is not None,
                 "can_recheck": action.state == "ended" and action.status == "confirmed" and action.plan is None,
-                "can_resolve": self._is_open(action) and not barred and key is not None,
+                "can_resolve": self._is_open(action) and not barred and bool(keys),
                 "doubtful": self._is_open(action),
                 "origin": self._inbox.pipeline.release.origin,
                 "me_name": visit.person.name,
                 "now_ms": journal.store.now_ms(),
-                "keys": [{"keyid": key.keyid, "credential": key.passkey.credential, "rpId": key.passkey.rp_id}]
-                if key and key.passkey
-                else [],
+                "keys": keys,
             },
         )
 
@@ -136,13 +133,13 @@ class Actions:
 
     async def recheck(self, visit: Visit) -> Response:
         """Look again whether a confirmed action still holds."""
-        action = self._known(visit, visit.named("action"))
+        action = action_of(visit, self._inbox.pipeline.journal)
         await self._aftercare.recheck(action.id)
         return redirect(f"/actions/{action.id}")
 
     async def resolve(self, visit: Visit) -> Response:
         """A person's signed word about an outcome in doubt: asserted, never confirmed."""
-        action = self._known(visit, visit.named("action"))
+        action = action_of(visit, self._inbox.pipeline.journal)
         signed = SignedResolution.model_validate_json(visit.form["signed"])
         if signed.resolution.person != visit.person.name or signed.resolution.action_id != action.id:
             raise AilyusError("bad_form", "this is not your word, or about another action")
@@ -182,12 +179,6 @@ class Actions:
             "content-security-policy": "sandbox; default-src 'none'",
         }
         return Response(blob(rows[0][0]), media_type="application/octet-stream", headers=headers)
-
-    def _known(self, visit: Visit, action_id: str) -> Action:
-        action = self._inbox.pipeline.journal.get(action_id)
-        if action is None or action.request.tenant != visit.tenant:
-            raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
-        return action
 
     def _is_open(self, action: Action) -> bool:
         rows = self._read(

@@ -14,7 +14,8 @@ from receipts.action import Action
 from receipts.query import Read
 from receipts.questions import day_of
 from server.aftercare import open_incidents
-from server.console.web import Page, View, Visit, redirect
+from server.console.session import passkeys_of
+from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
 from server.notices import Notices
 from server.oncall import OnCall
@@ -94,7 +95,7 @@ class Approvals:
     async def approval(self, visit: Visit) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
         mark = self._mark(visit.tenant, visit.named("action"))
-        action = self._known(visit)
+        action = action_of(visit, self._inbox.pipeline.journal)
         if action.state != "waiting":
             return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
         person, pipeline = visit.person, self._inbox.pipeline
@@ -105,10 +106,11 @@ class Approvals:
             binding, asked = await self._inbox.binding(action.id, person.name, role, "approve", "")
             document: dict[str, JsonValue] | None = binding.model_dump(mode="json")
         except AilyusError as error:
-            asked, document, why_not = await self._shown(action), None, {"sentence": error.sentence, "hint": error.hint}
+            # whoever may only look sees what was asked at first
+            asked, document = Asked.model_validate_json(action.asked or b""), None
+            why_not = {"sentence": error.sentence, "hint": error.hint}
         if document is not None and (barred := self._inbox.bars(action, person)):
             document, why_not = None, barred
-        keys = [k for k in pipeline.journal.registry.keys().values() if k.person == person.name and not k.revoked]
         agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
         today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
         lines = [line.model_dump() for line in asked.display.lines]
@@ -132,11 +134,7 @@ class Approvals:
                 "given": [{"person": name, "mine": name == person.name} for name in given],
                 "binding": document,
                 "why_not": why_not,
-                "keys": [
-                    {"keyid": k.keyid, "credential": k.passkey.credential, "rpId": k.passkey.rp_id}
-                    for k in keys
-                    if k.passkey is not None
-                ],
+                "keys": passkeys_of(pipeline.journal.registry.keys().values(), person),
                 "mine": person.name in (action.request.person, action.request.owner),
                 "expires_ms": action.expires_ms,
                 "mark": mark,
@@ -145,7 +143,7 @@ class Approvals:
 
     async def decide(self, visit: Visit) -> Response:
         """Take a signed decision; the page of the action then shows what becomes of it."""
-        action = self._known(visit)
+        action = action_of(visit, self._inbox.pipeline.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
         # INVARIANT: a person decides for nobody else, also with a key that this browser could reach
         if signed.binding.approver != visit.person.name or signed.binding.subject.action_id != action.id:
@@ -155,13 +153,13 @@ class Approvals:
 
     async def withdraw(self, visit: Visit) -> Response:
         """Take one's own approval back before it is used."""
-        action = self._known(visit)
+        action = action_of(visit, self._inbox.pipeline.journal)
         await self._inbox.withdraw(action.id, visit.person.name)
         return redirect(f"/approvals/{action.id}")
 
     async def cancel(self, visit: Visit) -> Response:
         """End a request of one's own, or of one's agent, that waits."""
-        action = self._known(visit)
+        action = action_of(visit, self._inbox.pipeline.journal)
         if visit.person.name not in (action.request.person, action.request.owner):
             raise AilyusError("no_authority", "whom it is for, or the agent's owner, ends a request")
         await self._inbox.cancel(action.id)
@@ -174,17 +172,6 @@ class Approvals:
             raise AilyusError("not_found", "there is no such escalation")
         await self._oncall.acknowledge(escalation, visit.person.name)
         return redirect("/inbox")
-
-    def _known(self, visit: Visit) -> Action:
-        """The action of the path, of this person's tenant; a foreign id is not found."""
-        action = self._inbox.pipeline.journal.get(visit.named("action"))
-        if action is None or action.request.tenant != visit.tenant:
-            raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
-        return action
-
-    async def _shown(self, action: Action) -> Asked:
-        """What was asked at first, for whoever may only look."""
-        return Asked.model_validate_json(action.asked or b"")
 
 
 def _open_intents(read: Read, tenant: str) -> list[dict[str, JsonValue]]:

@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
 from server.console.introductions import Introductions, SignedWord
-from server.console.session import Challenges, Sessions
+from server.console.session import Challenges, Sessions, passkeys_of
 from server.console.web import Page, View, Visit, cookie, redirect
 from server.pipeline import Pipeline
 
@@ -112,7 +112,6 @@ class PeoplePages:
             {"id": i.id, "person": i.person, "by": list(i.by), "mine": me.name in i.by}
             for i in self._introductions.waiting(visit.tenant)
         ]
-        own = [k for k in keys if k.person == me.name and not k.revoked and k.passkey is not None]
         body = {
             **self._creation(me.name),
             "people": rows,
@@ -126,11 +125,7 @@ class PeoplePages:
                 "at_ms": pipeline.journal.store.now_ms(),
                 "nonce": secrets.token_hex(16),
             },
-            "keys": [
-                {"keyid": k.keyid, "credential": k.passkey.credential, "rpId": k.passkey.rp_id}
-                for k in own
-                if k.passkey is not None
-            ],
+            "keys": passkeys_of(keys, me),
         }
         return Page("people.html", "People", body)
 

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from pydantic import JsonValue
 
 from contracts.canonical import digest
 from policies.passkey import Assertion, asserts
-from policies.principal import Person
+from policies.principal import Key, Person
 from receipts.registry import count_use
 from receipts.sqlite import Conflict, Txn
 from server.pipeline import Pipeline
@@ -35,6 +37,15 @@ class Session:
     def sent(self, path: str, token: str) -> bool:
         """Was this form given to this session?"""
         return hmac.compare_digest(self.token(path).encode(), token.encode())
+
+
+def passkeys_of(keys: Iterable[Key], person: Person) -> list[dict[str, JsonValue]]:
+    """The passkeys that a page may ask for: key id, credential and RP id of each."""
+    return [
+        {"keyid": key.keyid, "credential": key.passkey.credential, "rpId": key.passkey.rp_id}
+        for key in keys
+        if key.person == person.name and not key.revoked and key.passkey is not None
+    ]
 
 
 class Sessions:

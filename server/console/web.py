@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.errors import AilyusError
 from policies.display import visible
 from policies.principal import Person
+from receipts.action import Action
+from receipts.journal import Journal
 from server.answers import iso
 from server.console.session import COOKIE, Session, Sessions
 
@@ -90,6 +92,15 @@ class Visit:
     def asked(self, name: str) -> str:
         """A field of the query, without white space around it; empty when it is absent."""
         return self.request.query_params.get(name, "").strip()[:300]
+
+
+def action_of(visit: Visit, journal: Journal) -> Action:
+    """The action that the path names."""
+    action = journal.get(visit.named("action"))
+    # INVARIANT: nobody reads another tenant's action; a foreign id is not found
+    if action is None or action.request.tenant != visit.tenant:
+        raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
+    return action
 
 
 Handler = Callable[[Visit], Awaitable[Page | Response]]
