@@ -17,6 +17,7 @@ from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
 from policies.approval import SignedApproval
+from policies.passkey import sign_count
 from receipts.action import (
     Action,
     Intent,
@@ -133,19 +134,14 @@ class Journal(Lookup):
 
         return work
 
-    async def approve(
-        self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool, uses: int | None = None
-    ) -> None:
-        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing.
-
-        `uses` is what a passkey's authenticator counted.
-        """
+    async def approve(self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool) -> None:
+        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing."""
 
         def work(txn: Txn) -> None:
             txn.require_clock()
             binding = approval.binding
-            if uses is not None:
-                count_use(txn, approval.keyid, uses)
+            if approval.assertion is not None:
+                count_use(txn, approval.keyid, sign_count(approval.assertion))
             txn.write(
                 "INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?)",
                 approval.id,

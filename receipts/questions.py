@@ -58,22 +58,27 @@ def done_to(read: Read, value: str, tenant: str | None = None, limit: int = MAX_
 
     An e-mail finds a record's statements; those name the record, and so its other statements are found as well.
     """
-    direct = find(read, Query(tenant=tenant, matches=search_values(read, value), limit=limit))
-    further = _of_the_same_records(read, direct) if direct else []
+    kinds = _kinds(read)
+    own = _pseudonyms(read, kinds, value)
+    direct = find(read, Query(tenant=tenant, matches=own, limit=limit))
+    further = _of_the_same_records(read, kinds, direct) if direct else []
     if not further:
         return direct
-    return find(read, Query(tenant=tenant, matches=[*search_values(read, value), *further], limit=limit))
+    return find(read, Query(tenant=tenant, matches=[*own, *further], limit=limit))
 
 
 def search_values(read: Read, value: str) -> list[str]:
     """The pseudonyms that a value can have, in every tenant and for every kind that is indexed."""
-    kinds = ["resource", "label", "person", *_inputs(read)]
+    return _pseudonyms(read, _kinds(read), value)
+
+
+def _pseudonyms(read: Read, kinds: Sequence[str], value: str) -> list[str]:
     return [pseudonym(key, kind, value) for key in _keys(read).values() for kind in kinds]
 
 
-def _of_the_same_records(read: Read, found: Sequence[Found]) -> list[str]:
+def _of_the_same_records(read: Read, kinds: Sequence[str], found: Sequence[Found]) -> list[str]:
     """The other pseudonyms of the records that these statements are about, also before the record was looked at."""
-    keys, kinds = _keys(read), _inputs(read)
+    keys, inputs = _keys(read), [kind for kind in kinds if kind.startswith("input.")]
     records: set[tuple[str, str]] = set()
     for one in found:
         resource = predicate_of(read, one.receipt_id).get("resource")
@@ -86,7 +91,7 @@ def _of_the_same_records(read: Read, found: Sequence[Found]) -> list[str]:
             key = keys[str(tenant)]
             for param in orjson.loads(blob(request))["params"].values():
                 if isinstance(param, str) and (str(tenant), pseudonym(key, "resource", param)) in records:
-                    values |= {pseudonym(key, kind, param) for kind in kinds}
+                    values |= {pseudonym(key, kind, param) for kind in inputs}
     return sorted(values)
 
 
@@ -197,6 +202,7 @@ def _keys(read: Read) -> dict[str, bytes]:
     return {str(tenant): blob(key) for tenant, key in read("SELECT tenant, key FROM tenant_keys")}
 
 
-def _inputs(read: Read) -> list[str]:
+def _kinds(read: Read) -> list[str]:
+    """Every kind of value that is indexed; one pass over all actions, so it is asked for once."""
     rows = read("SELECT DISTINCT 'input.' || j.key FROM actions, json_each(CAST(request AS TEXT), '$.params') AS j")
-    return sorted(str(row[0]) for row in rows)
+    return ["resource", "label", "person", *sorted(str(row[0]) for row in rows)]

@@ -220,17 +220,21 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
 
-    async def read_aside(self, work: Callable[[Callable[..., list[Row]]], T]) -> T:
-        """A longer search, in a thread and on a connection of its own, so that the loop never waits for it."""
+    async def aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Longer reading, in a thread and on a connection of its own, so that the loop never waits for it."""
 
         def run() -> T:
             connection = connect(self.path, readonly=True)
             try:
-                return work(lambda sql, *params: connection.execute(sql, params).fetchall())
+                return work(connection)
             finally:
                 connection.close()
 
         return await asyncio.to_thread(run)
+
+    async def read_aside(self, work: Callable[[Callable[..., list[Row]]], T]) -> T:
+        """The same for a search."""
+        return await self.aside(lambda c: work(lambda sql, *params: c.execute(sql, params).fetchall()))
 
     def close(self) -> None:
         """Let queued entries finish, then give the store up."""

@@ -80,7 +80,7 @@ class App:
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
         settings = workspace.settings.console
-        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root, workspace.store)
+        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root)
         self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:

@@ -63,15 +63,10 @@ class Inbox:
         )
         return [str(row[0]) for row in rows]
 
-    def may_try(self, action: Action, person: Person, needs: Sequence[Sequence[tuple[str, int]]]) -> bool:
-        """Could this person be one of those who are asked? Their signature decides, not this."""
-        wanted = {role for need in needs for role, _ in need}
-        return bool(wanted & person.roles) and self.bars(action, person) is None
-
-    def bars(self, action: Action, person: Person) -> dict[str, str] | None:
-        """Why this person may never approve this action: by code, not by policy."""
+    def bars(self, action: Action, person: Person, given: Sequence[str]) -> dict[str, str] | None:
+        """Why this person may not approve this action, which these have approved: by code, not by policy."""
         release, request = self._pipeline().release, action.request
-        if person.name in self.given(action.id):
+        if person.name in given:
             return {"sentence": "you have approved it", "hint": "everybody counts once and for one role"}
         if not Bystanders(request.person, request.owner, release.author).excludes(person.name):
             return None
@@ -186,7 +181,6 @@ class Inbox:
         evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
         if shown is not None:
             evidence["asked"] = shown.model_dump_json().encode()
-        uses = (signed.keyid, sign_count(signed.assertion)) if signed and signed.assertion else None
         facts = {"approver": self._approver(action, signed)} if signed else {}
         about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
@@ -204,8 +198,8 @@ class Inbox:
         end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
 
         def work(txn: Txn) -> None:
-            if uses:
-                count_use(txn, *uses)
+            if signed is not None and signed.assertion is not None:
+                count_use(txn, signed.keyid, sign_count(signed.assertion))
             end(txn)
 
         await journal.write((action.id, action.watched), work)
@@ -234,9 +228,8 @@ class Inbox:
                 "asked": now.asked.model_dump_json().encode(),
             },
         )
-        uses = sign_count(signed.assertion) if signed.assertion else None
         try:
-            await journal.approve(action, signed, sealed, ready, uses)
+            await journal.approve(action, signed, sealed, ready)
         except Conflict:
             raise AilyusError("used", "this person has decided already, or the request moved on") from None
 

@@ -89,10 +89,12 @@ class Notices:
             stage = _stage(action, now)
             if self._told.get(action.id, -1) < stage:
                 new += [(action.id, event, route) for event, route in self._events(action, stage)]
+        if new:
+            await self._insert(new)
+        # only what is written down was told: a store that could not take it is asked again
         self._told = {action.id: _stage(action, now) for action in waiting}
-        if not new:
-            return
 
+    async def _insert(self, new: list[tuple[str, Event, str]]) -> None:
         def work(txn: Txn) -> None:
             for action_id, event, route in new:
                 txn.write(

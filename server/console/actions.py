@@ -69,6 +69,7 @@ class Actions:
         ]
         open_now = journal.open_intent(action.id)
         keys = passkeys_of(journal.registry.keys().values(), visit.person)
+        doubtful = self._is_open(action)
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -89,8 +90,8 @@ class Actions:
                 "undoes": action.undoes,
                 "open": open_now is not None,
                 "can_recheck": action.state == "ended" and action.status == "confirmed" and action.plan is None,
-                "can_resolve": self._is_open(action) and not barred and bool(keys),
-                "doubtful": self._is_open(action),
+                "can_resolve": doubtful and not barred and bool(keys),
+                "doubtful": doubtful,
                 "origin": self._inbox.pipeline.release.origin,
                 "me_name": visit.person.name,
                 "now_ms": journal.store.now_ms(),

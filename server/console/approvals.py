@@ -77,7 +77,7 @@ class Approvals:
         needs = asked["subject"]["needs"]
         lines = asked["display"]["lines"]
         first = next(line["value"] for line in lines if line["label"] == "what will change")
-        given = self._inbox.given(action.id)
+        given, wanted = self._inbox.given(action.id), {role for need in needs for role, _ in need}
         return {
             "action": action.id,
             "says": first,
@@ -86,8 +86,9 @@ class Approvals:
             "needs": needs,
             "plan": action.plan is not None,
             "steps": [[line["label"], line["value"]] for line in lines if _STEP.fullmatch(line["label"])],
-            "approved_by": [str(name) for name in given],
-            "can": self._inbox.may_try(action, person, needs) and person.name not in given,
+            "approved_by": list(given),
+            # their signature decides, not this
+            "can": bool(wanted & person.roles) and self._inbox.bars(action, person, given) is None,
             "created_ms": action.created_ms,
             "expires_ms": action.expires_ms,
         }
@@ -109,7 +110,7 @@ class Approvals:
             # whoever may only look sees what was asked at first
             asked, document = Asked.model_validate_json(action.asked or b""), None
             why_not = {"sentence": error.sentence, "hint": error.hint}
-        if document is not None and (barred := self._inbox.bars(action, person)):
+        if document is not None and (barred := self._inbox.bars(action, person, given)):
             document, why_not = None, barred
         agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
         today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))

@@ -1,6 +1,5 @@
 """The console put together: pages, sessions, live updates, as one ASGI application."""
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -40,7 +39,6 @@ class Console:
         notices: Notices,
         settings: ConsolePart,
         root: Path,
-        store: Path,
     ) -> None:
         self._pipeline = pipeline
         self._settings = settings
@@ -51,7 +49,7 @@ class Console:
         self._views = [
             *Approvals(inbox, oncall, notices, self._live.mark).views(),
             *Actions(inbox, aftercare, self._live.mark).views(),
-            *Receipts(inbox, store, root / "roots.json").views(),
+            *Receipts(inbox, root / "roots.json").views(),
             *Estate(pipeline, agents).views(),
             *self._live.views(),
         ]
@@ -84,11 +82,8 @@ class Console:
         await self._live.close()
 
     def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
-        """The numbers beside the names of pages, and how long the session lasts."""
+        """The numbers beside the names of pages."""
         rows = self._pipeline().journal.store.read(
-            "SELECT (SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?1),"
-            " (SELECT count(*) FROM incidents AS i JOIN actions AS a ON a.id = i.action_id"
-            "  WHERE i.resolved_ms IS NULL AND a.tenant = ?1)",
-            session.person.tenant,
+            "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", session.person.tenant
         )
-        return {"waiting": integer(rows[0][0]), "doubtful": integer(rows[0][1]), "at_ms": int(time.time() * 1000)}
+        return {"waiting": integer(rows[0][0])}

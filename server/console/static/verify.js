@@ -110,9 +110,6 @@ function cose(bytes) {
   return map;
 }
 
-const url64 = (bytes) =>
-  btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-
 /** ECDSA signatures come in DER; WebCrypto wants r ‖ s. */
 function rawEcdsa(der) {
   const part = (at) => {
@@ -131,8 +128,8 @@ async function coseVerifies(key, signature, message) {
   const ecdsa = alg === -7;
   must(ecdsa || alg === -257, "the passkey's algorithm is not one that we know");
   const jwk = ecdsa
-    ? { kty: "EC", crv: "P-256", x: url64(key.get(-2)), y: url64(key.get(-3)) }
-    : { kty: "RSA", n: url64(key.get(-1)), e: url64(key.get(-2)) };
+    ? { kty: "EC", crv: "P-256", x: textOf(key.get(-2)), y: textOf(key.get(-3)) }
+    : { kty: "RSA", n: textOf(key.get(-1)), e: textOf(key.get(-2)) };
   const how = ecdsa
     ? { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
     : { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
@@ -145,7 +142,7 @@ async function asserts(assertion, challenge, about) {
   const said = JSON.parse(new TextDecoder().decode(clientData));
   const authenticator = bytesOf(assertion.authenticator_data);
   must(assertion.credential === about.credential, "the assertion is of another passkey");
-  must(said.type === "webauthn.get" && said.challenge === url64(challenge), "the passkey signed another document");
+  must(said.type === "webauthn.get" && said.challenge === textOf(challenge), "the passkey signed another document");
   must(said.origin === about.origin && !said.crossOrigin, "the passkey answered at another origin");
   must(same(authenticator.slice(0, 32), await hash(about.rpId)), "the passkey answered for another site");
   must((authenticator[32] & 5) === 5, "the passkey did not verify its user");
