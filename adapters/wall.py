@@ -23,6 +23,14 @@ def place_of(url: str) -> Place | None:
     return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
+async def accept_no_more(servers: Iterable[asyncio.Server]) -> None:
+    """Before they are closed: a closed server of CPython forgets, open, what it just accepted (its issue 109564)."""
+    for server in servers:
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening)
+    await asyncio.sleep(0)
+
+
 class Wall:
     """One relay for one set of places."""
 
@@ -43,8 +51,9 @@ class Wall:
     async def close(self) -> None:
         """Stop listening and cut what is open."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await accept_no_more([server])
+            server.close()
         for relay in self._relays:
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
@@ -53,6 +62,9 @@ class Wall:
         self._writers.clear()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            writer.transport.abort()
+            return
         relay = asyncio.create_task(self._serve(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)

@@ -25,6 +25,7 @@ from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import HttpAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
+from adapters.wall import accept_no_more
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
 from policies.release import Release
@@ -188,6 +189,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         yield url
     finally:
         await app.console.close()
+        await accept_no_more(one for server in servers for one in getattr(server, "servers", ()))
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)

@@ -19,6 +19,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import ASGIApp
 
+from adapters.wall import accept_no_more
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.proof import write_proof
@@ -265,6 +266,7 @@ async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await accept_no_more(server.servers)
         server.should_exit = True
         server.force_exit = True
         await task

@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
+import json
 import os
 import signal
+import socket
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -32,7 +36,7 @@ async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site
     """Two connections with two accounts, two actions each, at once: no request carries a cookie of another."""
     names = ("helpdesk", "helpdesk-two")
     async with desk_of(
-        tmp_path / "w", sandbox, site, part=browser_part, names=names, seconds=40, patience="15s"
+        tmp_path / "w", sandbox, site, part=browser_part, names=names, seconds=40, patience="15s", api="15s"
     ) as desk:
         (desk.world.workspace.root / ".ailyus/secrets/helpdesk-two-login").write_text("ailyus:ailyus-pass-1")
         cookies: dict[str, set[str]] = {}
@@ -49,13 +53,14 @@ async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site
 
         desk.front.before = hook
         calls = [
-            desk.world.call(
+            desk.world.approved(
                 "set_ticket_priority", {"ticket_id": str(n), "priority": "high", "connection": names[n % 2]}
             )
             for n in range(1, 5)
         ]
         answers = await asyncio.gather(*calls)
-        assert [a["status"] for a in answers] == ["confirmed"] * 4, answers
+        attempts = [desk.world.proof(a["receipt_id"]).receipt.get("attempts") for a in answers]
+        assert [a["status"] for a in answers] == ["confirmed"] * 4, json.dumps([answers, attempts])
         assert all(marks <= {"", f"of-{name}"} for name, marks in cookies.items()), cookies
         assert desk.front.count("POST", "/login/") == 2  # one session for each connection
 
@@ -63,7 +68,7 @@ async def test_four_at_once_share_nothing(tmp_path: Path, sandbox: Sandbox, site
 async def test_three_whose_session_ended_sign_in_once(
     tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str
 ) -> None:
-    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, seconds=40, patience="15s") as desk:
+    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, seconds=40, patience="15s", api="15s") as desk:
         desk.front.before = only_pages
         assert (await desk.set_priority("high", 8))["status"] == "confirmed"
         desk.site.sign_out()
@@ -181,6 +186,23 @@ async def test_the_wall_lets_only_its_places_through(site: Site) -> None:
     assert await ask(b"127.0.0.1", site.port, command=2) == 7
     assert wall.refused == 3
     await wall.close()
+
+
+async def test_a_wall_that_closes_forgets_no_connection() -> None:
+    for turns in range(4):
+        wall = Wall([])
+        port = int((await wall.open()).rsplit(":", 1)[1])
+        callers = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await wall.close()
+        await asyncio.sleep(0.01)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            gc.collect()
+        for caller in callers:
+            caller.close()
+        assert not [str(w.message) for w in said if issubclass(w.category, ResourceWarning)]
 
 
 def test_the_browser_keeps_its_sandbox_and_has_a_user_of_its_own(tmp_path: Path) -> None:
