@@ -5,11 +5,14 @@ from collections.abc import Mapping
 
 from adapters.browser import BrowserAdapter
 from adapters.http import HttpAdapter
+from adapters.mcp import McpAdapter
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.expressions import Fault
 from contracts.flow_program import FlowRequest
+from contracts.mcp_request import McpRequest
 from contracts.observation import Channel, Execution, Observation, Reading
-from contracts.program import BrowserProgram, FlowRead, Program, Read
+from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program
+from contracts.request import ActionRequest
 from contracts.target import Target
 from policies.release import Release
 
@@ -17,13 +20,14 @@ from policies.release import Release
 class Systems:
     """The adapter of one release."""
 
-    def __init__(self, release: Release, http: HttpAdapter, browser: BrowserAdapter) -> None:
+    def __init__(self, release: Release, http: HttpAdapter, browser: BrowserAdapter, mcp: McpAdapter) -> None:
         self._release = release
         self._http = http
         self._browser = browser
+        self._mcp = mcp
 
     async def close(self) -> None:
-        """Give connections back. The browser is the gateway's, and stays warm."""
+        """Give connections back. The browser and sessions with MCP servers are the gateway's, and stay warm."""
         await self._http.close()
 
     async def observe(self, look: MayObserve) -> Observation:
@@ -33,7 +37,7 @@ class Systems:
         if target is None:
             return Observation({}, self._http.now_ms(), "same_channel", fault="no such connection")
         scope = program.scope(request.params, target.tenant, target.environment)
-        reads = [self._read(read, target, scope, look.deadline_monotonic) for read in program.reads]
+        reads = [self._read(read, target, request, scope, look.deadline_monotonic) for read in program.reads]
         results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
         channel = channel_of(program.reads, target)
         readings: dict[str, Reading] = {}
@@ -50,30 +54,36 @@ class Systems:
         """Send exactly what the order names, once, by its route."""
         if isinstance(dispatch.rendered, FlowRequest):
             return await self._browser.execute(dispatch)
+        if isinstance(dispatch.rendered, McpRequest):
+            return await self._mcp.execute(dispatch)
         return await self._http.execute(dispatch)
 
     async def _read(
-        self, read: Read | FlowRead, target: Target, scope: Mapping[str, object], deadline: float
+        self, read: AnyRead, target: Target, request: ActionRequest, scope: Mapping[str, object], deadline: float
     ) -> Reading | Fault:
         beside = self._release.beside(target, read.target)
         if beside is None:
             return Fault(f"no connection of kind `{read.target}` stands beside `{target.name}`")
         if isinstance(read, FlowRead):
             return await self._browser.read(read, beside, scope, deadline)
+        if isinstance(read, McpRead):
+            return await self._mcp.read(read, beside, request.person, scope, deadline)
         return await self._http.read(read, beside, scope, deadline)
 
 
-def channel_of(
-    reads: tuple[Read | FlowRead, ...], target: Target, program: Program | None = None, route: int = 0
-) -> Channel:
+def channel_of(reads: tuple[AnyRead, ...], target: Target, program: Program | None = None, route: int = 0) -> Channel:
     """Who observed, as seen from the route that acted (the API, where there was none).
 
-    What was done in pages and is read by the API, or the other way round, is read with another credential.
+    What was done in pages and is read by the API, or the other way round, is read with another credential. An MCP
+    server that reads back what it did itself is the same channel, whatever the credential.
     """
     own = [read for read in reads if read.target == target.kind]
     if not own:
         return "separate_system"
-    by_browser = program is not None and bool(program.routes) and isinstance(program.routes[route], BrowserProgram)
-    same_way = [read for read in own if isinstance(read, FlowRead) is by_browser]
+    acted = program.routes[route] if program is not None and program.routes else None
+    if isinstance(acted, McpProgram):
+        return "same_channel" if any(isinstance(read, McpRead) for read in own) else "separate_credential"
+    by_browser = isinstance(acted, BrowserProgram)
+    same_way = [read for read in own if isinstance(read, FlowRead) is by_browser and not isinstance(read, McpRead)]
     separate = bool(target.ui and target.ui.read_login) if by_browser else target.separate_reader
     return "same_channel" if same_way and not separate else "separate_credential"

@@ -11,6 +11,7 @@ from contracts.contract import (
     Condition,
     Contract,
     Input,
+    McpCall,
     NewObject,
     Observe,
     Output,
@@ -27,6 +28,7 @@ from contracts.inputs import DEFAULT_MAX_LENGTH, InputSchema
 from contracts.program import (
     HANDLE_PATTERN,
     RESERVED,
+    AnyRead,
     Body,
     BrowserProgram,
     CedarAttribute,
@@ -34,6 +36,8 @@ from contracts.program import (
     FlowRead,
     HttpProgram,
     Made,
+    McpProgram,
+    McpRead,
     Program,
     Read,
     RouteProgram,
@@ -128,13 +132,16 @@ class Texts:
         content = {"flow": flow.model_dump(mode="json", by_alias=True), "login": login.digest if login else None}
         return FlowProgram(flow, digest(content), templates, login)
 
-    def read(self, name: str, observe: Observe, target: str, names: Names) -> Read | FlowRead:
+    def read(self, name: str, observe: Observe, target: str, names: Names) -> AnyRead:
         """One read of the source of truth."""
         where = f"observe.{name}"
         if observe.browser is not None:
             system = observe.target or target
             flow = self.flow(f"{where}.browser", observe.browser, "read", system, names)
             return FlowRead(name, system, flow, observe.may_be_absent)
+        if observe.mcp is not None:
+            arguments = self.arguments(f"{where}.mcp.arguments", observe.mcp, names)
+            return McpRead(name, observe.target or target, observe.mcp.tool, observe.mcp.definition, arguments)
         self.check_headers(where, observe.headers)
         return Read(
             name,
@@ -169,6 +176,19 @@ class Texts:
             elif isinstance(node, dict):
                 stack.extend(node.values())
         return Body(tree, templates)
+
+    def arguments(self, where: str, call: McpCall, names: Names) -> Body:
+        """The arguments of a tool: what it makes of a text is not known, so a value never stands inside of one."""
+        body = self.body(where, dict(call.arguments), names)
+        for source, template in body.templates.items():
+            if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):
+                hint = (
+                    "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
+                )
+                raise AilyusError(
+                    "bad_expression", f"`{source}` puts a bare value into another text", hint=hint, field=where
+                )
+        return body
 
     def checks(self, where: str, conditions: Iterable[Condition], names: Names) -> tuple[Check, ...]:
         """Conditions with their sentences."""
@@ -303,6 +323,7 @@ class _Compiler(Texts):
             spends=self.expression("spends", c.spends, self.early) if c.spends else None,
         )
         self._check_secrets(program)
+        self._check_channel(program)
         self._check_late(resource, reads)
         return program
 
@@ -343,13 +364,28 @@ class _Compiler(Texts):
                     "bad_contract", f"the output `{name}` could carry a secret out", hint=hint, field=f"outputs.{name}"
                 )
 
-    def _check_late(self, resource: Resource, reads: Iterable[Read | FlowRead]) -> None:
+    def _check_channel(self, program: Program) -> None:
+        """What matters much is not proved by the server's own word alone."""
+        c = self.contract
+        if c.risk not in ("high", "critical") or c.same_channel or not any(r.way == "mcp" for r in c.execute):
+            return
+        proof = {path.split(".")[1] for check in program.expect for path in check.expression.paths()}
+        if all(isinstance(r, McpRead) and r.target == c.target for r in program.reads if r.name in proof):
+            hint = "observe it by `get` from the application itself, or say in `same_channel` why this is enough"
+            sentence = f"at risk {c.risk} it is read back through the server that acted"
+            raise AilyusError("bad_contract", sentence, hint=hint, field="expect")
+
+    def _check_late(self, resource: Resource, reads: Iterable[AnyRead]) -> None:
         """What arrives late may not choose the resource or what is read."""
         texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
         texts += [text for flow in flows_of(reads, ()) for text in flow.templates]
         for observe in self.observe.values():
             texts += [observe.get or observe.post or "", *observe.query.values(), *(observe.form or {}).values()]
-            texts += [str(observe.json_body), *observe.headers.values()]
+            texts += [
+                str(observe.json_body),
+                *observe.headers.values(),
+                str(observe.mcp.arguments if observe.mcp else ""),
+            ]
         for name, field in self.contract.inputs.items():
             if (field.late or field.type == "secret") and any(re.search(rf"\binputs\.{name}\b", t) for t in texts):
                 raise AilyusError(
@@ -378,8 +414,17 @@ class _Compiler(Texts):
         if route.browser is not None:
             flow = self.flow(f"{where}.browser", route.browser.flow, "write", self.contract.target, self.before)
             return BrowserProgram(index, flow, route.browser.timeout)
+        tests = (
+            self.expression(f"{where}.ok", route.ok or "!response.body.is_error", self.answer),
+            self.expression(f"{where}.declined", route.declined, self.answer) if route.declined else None,
+            self.expression(f"{where}.no_effect", route.no_effect, self.answer) if route.no_effect else None,
+        )
+        if route.mcp is not None:
+            call = route.mcp
+            arguments = self.arguments(f"{where}.mcp.arguments", call, self.before)
+            return McpProgram(index, call.tool, call.definition, arguments, call.timeout, *tests)
         if route.http is None:
-            raise AilyusError("bad_contract", "a route needs `http` or `browser`", field=where)
+            raise AilyusError("bad_contract", "a route needs `http`, `browser` or `mcp`", field=where)
         http = route.http
         headers = http.headers
         self.check_headers(where, headers)
@@ -394,9 +439,9 @@ class _Compiler(Texts):
             timeout_ms=http.timeout,
             idempotency_header=http.idempotency_key,
             if_match=self.template(f"{where}.http.if_match", http.if_match, self.before) if http.if_match else None,
-            ok=self.expression(f"{where}.ok", route.ok or "", self.answer),
-            declined=self.expression(f"{where}.declined", route.declined, self.answer) if route.declined else None,
-            no_effect=self.expression(f"{where}.no_effect", route.no_effect, self.answer) if route.no_effect else None,
+            ok=tests[0],
+            declined=tests[1],
+            no_effect=tests[2],
             decode=route.decode,
             lists=route.lists,
         )
@@ -423,16 +468,21 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
     for read in program.reads:
         if isinstance(read, FlowRead):
             yield from ((f"observe.{read.name}", text) for text in read.flow.templates)
+        if isinstance(read, McpRead):
+            yield from ((f"observe.{read.name}", text) for text in read.arguments.templates)
     for index, route in enumerate(program.routes):
         if isinstance(route, BrowserProgram):
             typed = {step.with_ for step in route.flow.flow.steps if step.with_ is not None}
             yield from (("execute" if t in typed else f"execute.{index}", t) for t in route.flow.templates)
             continue
+        tests = (route.ok, route.declined, route.no_effect)
+        yield from ((f"execute.{index}", e.text) for e in tests if e)
+        if isinstance(route, McpProgram):
+            yield from (("execute", t) for t in route.arguments.templates)
+            continue
         yield from ((f"execute.{index}", t.source) for t in (route.path, *(t for _, t in route.query)))
         yield from (("execute", t.source) for _, t in (*route.headers, *(route.form or ())))
         yield from (("execute", t) for t in (route.body.templates if route.body else ()))
-        tests = (route.ok, route.declined, route.no_effect)
-        yield from ((f"execute.{index}", e.text) for e in tests if e)
         yield from ((f"execute.{index}", route.if_match.source) for _ in [0] if route.if_match)
     for where, checks in (("require", program.require), ("expect", program.expect)):
         yield from ((where, check.expression.text) for check in checks)
@@ -443,7 +493,7 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
     yield from (("foreign", e.text) for e in (program.foreign, program.ours, program.widens, program.spends) if e)
 
 
-def flows_of(reads: Iterable[Read | FlowRead], routes: Iterable[RouteProgram]) -> Iterable[FlowProgram]:
+def flows_of(reads: Iterable[AnyRead], routes: Iterable[RouteProgram]) -> Iterable[FlowProgram]:
     """Every flow that a contract uses."""
     yield from (read.flow for read in reads if isinstance(read, FlowRead))
     yield from (route.flow for route in routes if isinstance(route, BrowserProgram))
@@ -459,6 +509,10 @@ def _words(locator: Locator | None) -> Iterable[str]:
 def _route_expressions(route: RouteProgram) -> Iterable[Expression]:
     if isinstance(route, BrowserProgram):
         yield from route.flow.expressions
+        return
+    if isinstance(route, McpProgram):
+        for template in route.arguments.templates.values():
+            yield from template.expressions
         return
     templates = [route.path, *(t for _, t in (*route.query, *route.headers, *(route.form or ())))]
     templates += [route.if_match] if route.if_match else []

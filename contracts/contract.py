@@ -17,7 +17,7 @@ from pydantic import (
 Risk = Literal["low", "medium", "high", "critical"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high", "critical")
 Kind = Literal["write", "read"]
-Way = Literal["http", "browser"]
+Way = Literal["http", "browser", "mcp"]
 Evidence = Literal["before", "after", "response", "screenshot", "snapshot"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
@@ -130,10 +130,22 @@ class Input(Strict):
     secret: Annotated[JsonValue, _unsupported("`secret` beside a type (write `type: secret`)")] = None
 
 
+class McpCall(Strict):
+    """One call of a tool of an upstream MCP server.
+
+    `definition` pins what the tool was when this contract was written: the SHA-256 of its definition (`definition_of`).
+    A tool that is another one is not called. In `arguments` every `${CEL}` is a whole value.
+    """
+
+    tool: str = Field(pattern=r"^[A-Za-z0-9_./-]{1,128}$")
+    definition: str = Field(pattern=r"^[0-9a-f]{64}$")
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class Observe(Strict):
     """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
-    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser"})
+    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser", "mcp"})
 
     get: str | None = Field(None, pattern=r"^/")
     post: str | None = Field(None, pattern=r"^/")
@@ -146,13 +158,17 @@ class Observe(Strict):
     decode: Literal["json", "xml"] = "json"
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
     browser: Name | None = Field(None, description="the flow that reads it from the application's pages")
+    mcp: McpCall | None = Field(None, description="the tool of an MCP server that reads it: `text` and `data`")
 
     @model_validator(mode="after")
     def _one_method(self) -> "Observe":
-        if sum(way is not None for way in (self.get, self.post, self.browser)) != 1:
-            raise ValueError("name exactly one of get, post, browser")
-        if self.browser is not None and (self.query or self.headers or self.json_body is not None or self.form):
+        if sum(way is not None for way in (self.get, self.post, self.browser, self.mcp)) != 1:
+            raise ValueError("name exactly one of get, post, browser, mcp")
+        of_http = bool(self.query or self.headers or self.json_body is not None or self.form)
+        if self.browser is not None and of_http:
             raise ValueError("a flow has no query, headers or body of its own here")
+        if self.mcp is not None and (of_http or self.may_be_absent or self.lists or self.decode != "json"):
+            raise ValueError("a tool has nothing here but `mcp` and `target`")
         if self.get is not None and (self.json_body is not None or self.form is not None):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
@@ -235,6 +251,12 @@ class BrowserRoute(Strict):
     timeout: Duration = Field(30_000, ge=1_000, le=60_000)
 
 
+class McpRoute(McpCall):
+    """One call that acts, and how long it may take."""
+
+    timeout: Duration = Field(10_000, ge=50, le=60_000)
+
+
 class Route(Strict):
     """One way to do it, and how to read the answer. No answer alone ever decides the outcome."""
 
@@ -242,7 +264,7 @@ class Route(Strict):
 
     http: HttpRoute | None = None
     browser: BrowserRoute | None = None
-    mcp: Annotated[JsonValue, _unsupported("an mcp adapter")] = None
+    mcp: McpRoute | None = None
     python: Annotated[JsonValue, _unsupported("a Python adapter")] = None
     ok: Cel | None = None
     declined: Cel | None = Field(None, description="the application says no: final, no other route")
@@ -252,8 +274,8 @@ class Route(Strict):
 
     @model_validator(mode="after")
     def _one_way(self) -> "Route":
-        if (self.http is None) is (self.browser is None):
-            raise ValueError("a route is exactly one of http, browser")
+        if sum(way is not None for way in (self.http, self.browser, self.mcp)) != 1:
+            raise ValueError("a route is exactly one of http, browser, mcp")
         if self.http is not None and self.ok is None:
             raise ValueError("an `http` route needs `ok`")
         if self.browser is not None and (self.ok or self.declined or self.no_effect):
@@ -263,7 +285,7 @@ class Route(Strict):
     @property
     def way(self) -> Way:
         """Which kind of route it is."""
-        return "http" if self.http is not None else "browser"
+        return "http" if self.http is not None else "browser" if self.browser is not None else "mcp"
 
 
 class SecretTo(Strict):
@@ -307,7 +329,7 @@ class NewObject(Strict):
 class Contract(Strict):
     """One action contract, as written. `contracts/README.md` explains every key."""
 
-    later = frozenset({"new_object", "ours", "widens", "recheck", "spends"})
+    later = frozenset({"new_object", "ours", "widens", "recheck", "spends", "same_channel"})
 
     contract: Name
     version: int = Field(ge=1, le=1_000_000)
@@ -345,6 +367,9 @@ class Contract(Strict):
     widens: Cel | None = Field(None, description="true when it gives a right that nobody has now: no undo does that")
     recheck: tuple[Duration, ...] = Field((), max_length=5, description="observe and expect again after these times")
     spends: Cel | None = Field(None, description="what it takes from a budget, a whole number of smallest units")
+    same_channel: Sentence | None = Field(
+        None, description="why it is enough, at risk high, that the server that acts is also the one that is read back"
+    )
     repeat_window: Duration = Field(600_000, ge=0, le=86_400_000)
     refused_hold: Duration = Field(3_600_000, ge=0, le=86_400_000)
     approval_valid: Duration = Field(3_600_000, ge=1000, le=86_400_000)
@@ -372,7 +397,7 @@ class Contract(Strict):
         for way in {route.way for route in self.execute}:
             if not {"before", "after"} <= set(self.evidence.get(way, ())):
                 raise ValueError(f"`evidence` of `{way}` needs at least `before` and `after`")
-        if {"screenshot", "snapshot"} & set(self.evidence.get("http", ())):
+        if {"screenshot", "snapshot"} & {*self.evidence.get("http", ()), *self.evidence.get("mcp", ())}:
             raise ValueError("only a `browser` route has screenshots and snapshots")
 
 

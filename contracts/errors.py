@@ -73,6 +73,7 @@ CODES = MappingProxyType(
         # doing
         "bad_url": "correct the base URL or the path of the route; redirects and other origins are never followed",
         "no_browser": "install one with `ailyus doctor --fix`",
+        "no_server": "correct the connection's [connections.NAME.mcp], or start the server",
         "no_credential": "set the environment variable or file that the connection names",
     }
 )

@@ -26,7 +26,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
 from contracts.flow import Flow
 from contracts.inputs import InputSchema
-from contracts.program import Body, Check, FlowRead, Program, Read
+from contracts.program import AnyRead, Body, Check, FlowRead, Program
 
 MAX_STEPS = 50
 MAX_ITEMS = 1000
@@ -149,7 +149,7 @@ class PlanProgram:
     digest: str
     inputs: InputSchema
     blocks: tuple[Block, ...]
-    reads: tuple[Read | FlowRead, ...]
+    reads: tuple[AnyRead, ...]
     expect: tuple[Check, ...]
     worse: Expression | None
     risk: Risk

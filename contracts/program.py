@@ -77,6 +77,21 @@ class FlowRead:
 
 
 @dataclass(frozen=True, slots=True)
+class McpRead:
+    """One compiled read by a tool of an MCP server, pinned to its definition."""
+
+    name: str
+    target: str
+    tool: str
+    definition: str
+    arguments: "Body"
+    may_be_absent: Literal[False] = False
+
+
+AnyRead = Read | FlowRead | McpRead
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A compiled condition with the sentence for when it does not hold."""
 
@@ -185,7 +200,31 @@ class BrowserProgram:
         return f"{commit.method} {commit.path}" if commit else ""
 
 
-RouteProgram = HttpProgram | BrowserProgram
+@dataclass(frozen=True, slots=True)
+class McpProgram:
+    """One compiled call of a tool of an MCP server, pinned to its definition."""
+
+    index: int
+    tool: str
+    definition: str
+    arguments: Body
+    timeout_ms: int
+    ok: Expression
+    declined: Expression | None
+    no_effect: Expression | None
+
+    @property
+    def said(self) -> str:
+        """The route as approvals and receipts name it, for example `mcp:create_branch`."""
+        return f"mcp:{self.tool}"
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for people."""
+        return f"as defined by {self.definition[:12]}"
+
+
+RouteProgram = HttpProgram | BrowserProgram | McpProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +260,7 @@ class Program:
     contract: Contract
     digest: str
     inputs: InputSchema
-    reads: tuple[Read | FlowRead, ...]
+    reads: tuple[AnyRead, ...]
     resource_type: str
     resource_id: Template
     resource_label: Template | None

@@ -1,18 +1,21 @@
-"""What one order sends, whatever the route: an HTTP request, or a flow through an application's pages."""
+"""What one order sends, whatever the route: an HTTP request, a flow through pages, or a call of a tool."""
 
 from contracts.expressions import Fault, Scope
 from contracts.flow_program import FlowRequest, render_flow
 from contracts.http_request import HttpRequest, render_read, render_route
-from contracts.program import BrowserProgram, FlowRead, Read, RouteProgram
+from contracts.mcp_request import McpRequest, render_mcp
+from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, RouteProgram
 from contracts.target import Target
 
-Rendered = HttpRequest | FlowRequest
+Rendered = HttpRequest | FlowRequest | McpRequest
 
 
 def render(
     route: RouteProgram, target: Target, scope: Scope, absent: frozenset[str], handles: tuple[tuple[str, str], ...]
 ) -> Rendered | Fault:
     """What this route would send to this target, or why it cannot be built."""
+    if isinstance(route, McpProgram):
+        return render_mcp(route, target.name, scope, absent, handles)
     if not isinstance(route, BrowserProgram):
         return render_route(route, target.base_url, scope, absent, handles)
     if target.ui is None:
@@ -20,10 +23,13 @@ def render(
     return render_flow(route.flow, target.ui.base_url, scope, absent, handles)
 
 
-def place_read(read: Read | FlowRead, target: Target, scope: Scope) -> str | None:
+def place_read(read: AnyRead, target: Target, scope: Scope) -> str | None:
     """Where a read looks, so that two reads of one place are known as such; None when it cannot be built."""
     if isinstance(read, FlowRead):
         flow = render_flow(read.flow, target.ui.base_url, scope) if target.ui else None
         return None if flow is None or isinstance(flow, Fault) else f"{flow.url} {flow.digest}"
+    if isinstance(read, McpRead):
+        call = render_mcp(read, target.name, scope)
+        return None if isinstance(call, Fault) else f"{call.url} {call.digest}"
     http = render_read(read, target.base_url, scope)
     return None if isinstance(http, Fault) else f"{http.url} {http.body.hex()}"

@@ -32,6 +32,21 @@ class Ui:
 
 
 @dataclass(frozen=True, slots=True)
+class Mcp:
+    """The upstream MCP server of a connection: a `url` (streamable HTTP), or a `command` that speaks on its pipes.
+
+    A command is spawned with nothing in its environment but `variables`, a name and a reference each, in `directory`
+    below the workspace (default: one of its own). Where a reference holds `{person}`, here or in the connection's
+    `read` and `write`, each person has a session with a credential of their own.
+    """
+
+    url: str = ""
+    command: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    directory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A named connection. Tenant and environment come from here, never from a record.
 
@@ -63,6 +78,7 @@ class Target:
     exclusive: bool = False
     rights: tuple[str, ...] = ()
     ui: Ui | None = None
+    mcp: Mcp | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +110,13 @@ class Target:
                 "readPrincipal": self.ui.read_principal,
                 "origins": list(self.ui.origins),
                 "rights": list(self.ui.rights),
+            }
+        if self.mcp is not None:
+            facts["mcp"] = {
+                "url": self.mcp.url,
+                "command": list(self.mcp.command),
+                "variables": dict(self.mcp.variables),
+                "directory": self.mcp.directory,
             }
         object.__setattr__(self, "digest", digest(facts))
 

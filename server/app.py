@@ -23,8 +23,10 @@ from starlette.types import ASGIApp
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import HttpAdapter
+from adapters.mcp import McpAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
+from adapters.upstream import Servers
 from adapters.wall import accept_no_more
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
@@ -67,6 +69,7 @@ class App:
         browser = workspace.settings.browser
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
         self._sessions = Sessions(self.browser)
+        self.servers = Servers(workspace.root)
         self.pipeline = self._pipeline_for(release)
         self._retiring: set[asyncio.Task[None]] = set()
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
@@ -86,7 +89,8 @@ class App:
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
-        adapter = Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions))
+        mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
+        adapter = Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions), mcp)
         return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
 
     async def start(self) -> None:
@@ -114,6 +118,7 @@ class App:
         await self.notices.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await self.browser.close()
+        await self.servers.close()
         await asyncio.to_thread(self.store.close)
 
     async def _activate(self, release: Release) -> None:

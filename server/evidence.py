@@ -6,6 +6,7 @@ import orjson
 from pydantic import JsonValue
 
 from contracts.http_request import HttpRequest
+from contracts.mcp_request import McpRequest
 from contracts.observation import Execution, Observation, Reading
 from contracts.program import ABSENT, Program, lookup
 from contracts.rendered import Rendered
@@ -51,7 +52,10 @@ def kept(program: Program, observation: Observation) -> Observation:
 
 
 def request_evidence(http: Rendered) -> dict[str, bytes]:
-    """The request or the flow as it was rendered; handles stand where secrets went."""
+    """The request, the flow or the call as it was rendered; handles stand where secrets went."""
+    if isinstance(http, McpRequest):
+        called = {"server": http.server, "tool": http.tool, "definition": http.definition}
+        return {"request": orjson.dumps(called), "request/body": http.body}
     if not isinstance(http, HttpRequest):
         said = {"flow": http.program.flow.flow, "digest": http.program.digest, "pages": http.base_url}
         return {"request": orjson.dumps(said), "request/body": orjson.dumps(http.said)}

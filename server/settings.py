@@ -12,7 +12,7 @@ from contracts.catalog import load_catalog
 from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
-from contracts.target import Target, Ui
+from contracts.target import Mcp, Target, Ui
 from policies.principal import People, Person
 from policies.release import Release
 
@@ -68,11 +68,20 @@ class BrowserPart(_Part):
     pages: int = Field(4, ge=1, le=32)
 
 
+class McpPart(_Part):
+    """The MCP server of a connection: a `url`, or a `command` with the `variables` that it gets (by reference)."""
+
+    url: str = ""
+    command: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default_factory=dict)
+    directory: str = ""
+
+
 class ConnectionPart(_Part):
     """One connection to one system. `read` and `write` are references: `env:NAME`, `file:PATH` or `none`."""
 
     kind: str
-    base_url: str
+    base_url: str = ""
     tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
     environment: str
     read: str
@@ -92,6 +101,7 @@ class ConnectionPart(_Part):
     exclusive: bool = False
     rights: tuple[str, ...] = ()
     browser: UiPart | None = None
+    mcp: McpPart | None = None
 
 
 class ConsolePart(_Part):
@@ -190,7 +200,9 @@ class Workspace:
         for name, connection in settings.connections.items():
             ui = connection.browser
             try:
-                for url in (connection.base_url, *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
+                if connection.mcp is not None:
+                    check_server(connection.mcp)
+                for url in (*_own_url(connection), *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
                     check_base_url(url)
             except AilyusError as error:
                 raise AilyusError(
@@ -259,6 +271,7 @@ class Workspace:
                 exclusive=c.exclusive,
                 rights=c.rights,
                 ui=_ui(c),
+                mcp=_mcp(c),
             )
             for name, c in self.settings.connections.items()
         }
@@ -287,6 +300,33 @@ class Workspace:
             governed=author is not None and not dev,
             change_freeze=settings.change_freeze,
         )
+
+
+_LAUNCHERS = {"uvx": "==", "npx": "@"}
+"""What fetches a package by itself, and what stands before a version."""
+
+
+def check_server(part: McpPart) -> None:
+    """An MCP server has one way in, and a package that a launcher fetches has a version."""
+    if bool(part.url) is bool(part.command):
+        raise AilyusError("bad_settings", "an MCP server has either `url` or `command`")
+    if part.url:
+        check_base_url(part.url)
+        return
+    mark = _LAUNCHERS.get(Path(part.command[0]).name)
+    packages = [word for word in part.command[1:] if not word.startswith("-")]
+    if mark and not any(mark in word[1:] for word in packages):
+        hint = f"name its version, for example `package{mark}1.2.3`"
+        raise AilyusError("bad_settings", f"`{' '.join(part.command)}` is not pinned by version", hint=hint)
+
+
+def _own_url(connection: ConnectionPart) -> tuple[str, ...]:
+    return () if connection.mcp is not None and not connection.base_url else (connection.base_url,)
+
+
+def _mcp(connection: ConnectionPart) -> Mcp | None:
+    part = connection.mcp
+    return Mcp(part.url, part.command, tuple(sorted(part.variables.items())), part.directory) if part else None
 
 
 def _ui(connection: ConnectionPart) -> Ui | None:

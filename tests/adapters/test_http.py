@@ -13,8 +13,10 @@ import pytest
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.http import MAX_ANSWER, HttpAdapter
+from adapters.mcp import McpAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
+from adapters.upstream import Servers
 from contracts.catalog import load_catalog
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
@@ -114,6 +116,7 @@ def systems(release: Release) -> Systems:
         release,
         HttpAdapter(*reach),
         BrowserAdapter(*reach, Sessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
+        McpAdapter(release, Open(), lambda: 0, Servers(Path("/"))),  # type: ignore[arg-type]
     )
 
 

@@ -1,0 +1,175 @@
+"""Tools of upstream MCP servers as reads and routes: called as the contract pinned them, or not at all."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from pydantic import JsonValue
+
+from adapters.decoding import Undecodable, decode
+from adapters.secrets import placed, revealed
+from adapters.upstream import Lost, Servers, Upstream
+from contracts.dispatch import Dispatch, Gate
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.mcp_request import McpRequest, render_mcp
+from contracts.observation import Delivery, Execution, Reading, Response
+from contracts.program import McpProgram, McpRead, Program
+from contracts.target import Target
+from policies.release import Release
+
+if TYPE_CHECKING:
+    from mcp_types import CallToolResult, InputRequiredResult
+
+log = structlog.get_logger()
+_ASKED = "the server asked for what only a client with a person could give"
+
+
+class McpAdapter:
+    """Reads and executes by upstream tools for one release. Sessions outlive the release, a stop does not.
+
+    INVARIANT: a tool whose definition is not the pinned one is stopped for the rest of this release, whatever the
+    server says later: only who releases the contract again has looked at it.
+    """
+
+    def __init__(self, release: Release, gate: Gate, now_ms: Callable[[], int], servers: Servers) -> None:
+        self._release = release
+        self._gate = gate
+        self._now_ms = now_ms
+        self._servers = servers
+        self._stopped: set[tuple[str, str, str]] = set()
+
+    async def read(
+        self, read: McpRead, target: Target, person: str, scope: Mapping[str, object], deadline: float
+    ) -> Reading | Fault:
+        """One read by a tool, with the read credential, before the deadline (seconds of the monotonic clock)."""
+        request = render_mcp(read, target.name, scope)
+        if isinstance(request, Fault):
+            return request
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                upstream = await self._servers.of(target, person, target.read)
+                if fault := await self._changed(upstream, target, request, now=False):
+                    return Fault(fault)
+                result = await upstream.call(request.tool, request.arguments)
+        except Lost as lost:
+            return Fault(f"`{read.name}` could not be read: {lost.sentence}")
+        except AilyusError as error:
+            return Fault(error.sentence)
+        except TimeoutError:
+            return Fault(f"`{read.name}` could not be read: the server did not answer in time")
+        seen = _seen(result)
+        if isinstance(seen, Fault):
+            return Fault(f"`{read.name}` could not be read: {seen.sentence}")
+        if seen.pop("is_error"):
+            return Fault(f"`{read.name}` could not be read: the tool answered with an error")
+        return Reading(read.name, 200, seen, orjson.dumps(seen), self._now_ms())
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Make exactly the order's call, once. Whatever is not certain after it began is `in_doubt`."""
+        started, request = self._now_ms(), dispatch.rendered
+        program = self._release.catalog.programs[dispatch.request.contract]
+        route, target = program.routes[dispatch.route], self._release.target(dispatch.request)
+        if not isinstance(route, McpProgram) or not isinstance(request, McpRequest):
+            raise AilyusError("internal", "the order is not for a tool")
+        if target is None or target.digest != dispatch.target_digest or target.name != request.server:
+            fault = "the target instance is not the one that the order names"
+            return self._ended(dispatch, started, "", "not_sent", fault)
+        identity, left = target.principal, dispatch.deadline_monotonic - time.monotonic()
+        sent = False
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                upstream = await self._servers.of(target, dispatch.request.person, target.write)
+                if changed := await self._changed(upstream, target, request, now=True):
+                    return self._ended(dispatch, started, identity, "stopped", changed)
+                secrets = revealed(self._gate, dispatch)
+                _, body = placed({"content-type": "application/json"}, request.body, secrets)
+                # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
+                if reason := self._gate.enter(dispatch):
+                    return self._ended(dispatch, started, identity, "not_sent", reason)
+                sent = True
+                result = await upstream.call(request.tool, orjson.loads(body))
+        except AilyusError as error:
+            return self._ended(dispatch, started, identity, "not_sent", error.sentence)
+        except Lost as lost:
+            delivery: Delivery = "refused" if lost.refused else "in_doubt" if sent else "not_sent"
+            return self._ended(dispatch, started, identity, delivery, lost.sentence)
+        except TimeoutError:
+            fault = "the server did not answer in time"
+            return self._ended(dispatch, started, identity, "in_doubt" if sent else "not_sent", fault)
+        seen = _seen(result)
+        if isinstance(seen, Fault):
+            return self._ended(dispatch, started, identity, "in_doubt", seen.sentence)
+        response = Response(200, {}, seen, orjson.dumps(seen))
+        delivery = _delivery(program, route, target, dispatch, response)
+        return self._ended(dispatch, started, identity, delivery, None, response)
+
+    async def _changed(self, upstream: Upstream, target: Target, request: McpRequest, *, now: bool) -> str | None:
+        """Why this tool may not be called, or None: it is defined as it was when the contract was released."""
+        key = (target.digest, request.tool, request.definition)
+        if key not in self._stopped:
+            pins = await upstream.definitions(now=now)
+            if pins.get(request.tool) == request.definition:
+                return None
+            self._stopped.add(key)
+            log.warning("tool_changed", connection=target.name, tool=request.tool, hint="ailyus contract import-mcp")
+        return f"the tool `{request.tool}` of `{target.name}` is not the one that was released"
+
+    def _ended(
+        self,
+        dispatch: Dispatch,
+        started_ms: int,
+        identity: str,
+        delivery: Delivery,
+        fault: str | None,
+        response: Response | None = None,
+    ) -> Execution:
+        request = dispatch.rendered
+        return Execution(
+            route=dispatch.route,
+            attempt=dispatch.attempt,
+            delivery=delivery,
+            started_ms=started_ms,
+            ended_ms=self._now_ms(),
+            method=request.method,
+            url=request.url,
+            request_digest=request.digest,
+            response=response,
+            fault=fault,
+            identity=identity,
+            via="mcp",
+        )
+
+
+def _delivery(program: Program, route: McpProgram, target: Target, dispatch: Dispatch, response: Response) -> Delivery:
+    scope = program.scope(dispatch.request.params, target.tenant, target.environment)
+    scope |= {"response.status": response.status, "response.headers": {}, "response.body": response.body}
+    if route.ok.holds(scope):
+        return "answered"
+    if route.declined and route.declined.holds(scope):
+        return "declined"
+    if route.no_effect and target.direct and route.no_effect.holds(scope):
+        return "no_effect"
+    return "in_doubt"
+
+
+def _seen(result: "CallToolResult | InputRequiredResult") -> dict[str, JsonValue] | Fault:
+    """What expressions see of a result: `is_error`, `text`, `data` (structured content, or the text if it is JSON)."""
+    from mcp_types import CallToolResult, TextContent
+
+    if not isinstance(result, CallToolResult):
+        return Fault(_ASKED)
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    raw = orjson.dumps(result.structured_content) if result.structured_content is not None else text.encode()
+    data: JsonValue = None
+    if raw[:1] in (b"{", b"["):
+        try:
+            data = decode(raw, "json", ())
+        except Undecodable:
+            data = None
+    if "\0" in text:
+        return Fault("the answer holds NUL characters")
+    return {"is_error": bool(result.is_error), "text": text, "data": data}

@@ -1,0 +1,162 @@
+"""An MCP server as a process of ours: an empty environment but for what is listed, bounded messages, ended as a group.
+
+The transport is MCP's stdio (2025-11-25, basic/transports#stdio): one JSON-RPC message a line on its pipes.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from contracts.errors import AilyusError
+
+if TYPE_CHECKING:  # heavy: loaded with the first upstream server
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+    from mcp.client._transport import TransportStreams
+    from mcp.shared.message import SessionMessage
+
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes of one message; a server that sends more is ended."""
+MAX_UNASKED = 1_000
+"""Messages that a server may send after the last one of ours."""
+_GRACE_SECONDS = 1.0
+"""A server that does not end by itself in this time, when its input is closed, is ended by a signal."""
+
+
+class Talk:
+    """Counts what a server says: one that floods is cut. `over` is set when nothing more can come."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.reason = "the server ended"
+        self._unasked = 0
+
+    def asked(self) -> None:
+        """We said something."""
+        self._unasked = 0
+
+    def heard(self) -> bool:
+        """The server said something; False when that was too much."""
+        self._unasked += 1
+        if self._unasked > MAX_UNASKED:
+            self.end("the server floods")
+        return not self.over.is_set()
+
+    def end(self, reason: str) -> None:
+        """Nothing more comes."""
+        if not self.over.is_set():
+            self.reason = reason
+            self.over.set()
+
+
+@asynccontextmanager
+async def spawned(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, talk: Talk
+) -> "AsyncIterator[TransportStreams]":
+    """Run a server and yield the streams of a session with it. Raises `no_server` when there is no such program."""
+    from mcp.shared.message import SessionMessage
+
+    program = shutil.which(command[0], path=environment.get("PATH", os.defpath))
+    if program is None:
+        hint = "give its whole path, or list `PATH` among the connection's variables"
+        raise AilyusError("no_server", f"there is no program `{command[0]}`", hint=hint)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *command[1:],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(environment),
+            cwd=folder,
+            start_new_session=True,
+            limit=MAX_MESSAGE,
+        )
+    except OSError:
+        raise AilyusError("no_server", f"`{command[0]}` cannot be run", hint="is it a program?") from None
+    if process.stdin is None or process.stdout is None:
+        raise AilyusError("internal", "a process without pipes")
+    to_us, ours = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    theirs, to_them = anyio.create_memory_object_stream[SessionMessage](0)
+    tasks = [
+        asyncio.create_task(_hear(process.stdout, to_us, talk)),
+        asyncio.create_task(_say(process.stdin, to_them, talk)),
+    ]
+    try:
+        yield ours, theirs
+    finally:
+        talk.end("the session was closed")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for stream in (to_us, ours, theirs, to_them):
+            stream.close()
+        process.stdin.close()
+        await asyncio.shield(_ended(process))
+
+
+async def _hear(
+    output: asyncio.StreamReader, to_us: "MemoryObjectSendStream[SessionMessage | Exception]", talk: Talk
+) -> None:
+    from mcp.shared.message import SessionMessage
+    from mcp_types import jsonrpc_message_adapter
+
+    async with to_us:
+        while True:
+            try:
+                line = await output.readline()
+            except ValueError:  # longer than the limit
+                return talk.end("the server sent more than 4 MiB at once")
+            if not line:
+                return talk.end("the server ended")
+            if not talk.heard():
+                return None
+            try:
+                message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+            except ValueError:  # what it logs to the wrong stream is no message
+                continue
+            try:
+                await to_us.send(SessionMessage(message))
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return None
+
+
+async def _say(pipe: asyncio.StreamWriter, to_them: "MemoryObjectReceiveStream[SessionMessage]", talk: Talk) -> None:
+    async with to_them:
+        async for message in to_them:
+            talk.asked()
+            text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+            try:
+                pipe.write(text.encode() + b"\n")
+                await pipe.drain()
+            except OSError:
+                return talk.end("the server reads no more")
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Its input is closed; wait a little, then end the whole group: launchers have children."""
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        for _ in range(int(_GRACE_SECONDS * 100)):
+            if process.returncode is not None and not _alive(process.pid):
+                break
+            await asyncio.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, ending)  # it leads its own session: no other process is in this group
+    await process.wait()
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
