@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,19 +69,18 @@ async def spawned(
         hint = "give its whole path, or list `PATH` among the connection's variables"
         raise AilyusError("no_server", f"there is no program `{command[0]}`", hint=hint)
     try:
-        process = await asyncio.create_subprocess_exec(
+        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+            lambda: SubprocessStreamProtocol(MAX_MESSAGE, asyncio.get_running_loop()),
             program,
             *command[1:],
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=dict(environment),
             cwd=folder,
             start_new_session=True,
-            limit=MAX_MESSAGE,
         )
     except OSError:
         raise AilyusError("no_server", f"`{command[0]}` cannot be run", hint="is it a program?") from None
+    process = Process(transport, protocol, asyncio.get_running_loop())
     if process.stdin is None or process.stdout is None:
         raise AilyusError("internal", "a process without pipes")
     to_us, ours = anyio.create_memory_object_stream[SessionMessage | Exception](0)
@@ -100,6 +100,7 @@ async def spawned(
             stream.close()
         process.stdin.close()
         await asyncio.shield(_ended(process))
+        transport.close()  # what it wrote and nobody read would keep the pipe open
 
 
 async def _hear(
@@ -140,7 +141,7 @@ async def _say(pipe: asyncio.StreamWriter, to_them: "MemoryObjectReceiveStream[S
                 return talk.end("the server reads no more")
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
+async def _ended(process: Process) -> None:
     """Its input is closed; wait a little, then end the whole group: launchers have children."""
     for ending in (signal.SIGTERM, signal.SIGKILL):
         for _ in range(int(_GRACE_SECONDS * 100)):
