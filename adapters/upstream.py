@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import httpx2
 import structlog
+from pydantic import JsonValue
 
 from adapters.secrets import Credentials
 from adapters.spawned import MAX_MESSAGE, MAX_UNASKED, Talk, spawned
@@ -26,7 +27,8 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
 log = structlog.get_logger()
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 20.0
-"""A launcher may have to fetch its package first."""
+FETCH_SECONDS: Final = 180.0
+"""When a server is looked at for the first time: its launcher may have to fetch the package."""
 AGE_SECONDS: Final = 10.0
 """How old the definitions may be on a read from a server that does not say when they change."""
 _LAST_ANSWER_SECONDS = 60.0
@@ -70,12 +72,12 @@ class Upstream:
         """May a new call go here?"""
         return not self.retired and not self._talk.over.is_set() and self._task is not None and not self._task.done()
 
-    async def open(self) -> None:
-        """Connect. Raises `Lost` or `AilyusError`."""
+    async def open(self, seconds: float = CONNECT_SECONDS) -> None:
+        """Connect in so many seconds. Raises `Lost` or `AilyusError`."""
         ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(ready))
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(seconds):
                 self._client = await ready
         except TimeoutError:
             await self.close()
@@ -121,9 +123,9 @@ class Upstream:
             self._pins, self._pinned_at = pins, time.monotonic()
         return self._pins
 
-    async def tools(self) -> list[dict[str, object]]:
+    async def tools(self) -> list[dict[str, JsonValue]]:
         """Every tool as the server defines it, for those who write contracts. Raises `Lost`."""
-        found: list[dict[str, object]] = []
+        found: list[dict[str, JsonValue]] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
             page = await self._bounded(self._of().list_tools(cursor=cursor))
@@ -231,8 +233,9 @@ class Upstream:
 class Servers:
     """The pool: a session for each connection, credential and, where credentials are people's own, person."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, seconds: float = CONNECT_SECONDS) -> None:
         self._root = root
+        self._seconds = seconds
         self.sessions: dict[tuple[str, str, str], Upstream] = {}
         self._opening: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -250,7 +253,7 @@ class Servers:
             if known is not None:
                 self._retire(known)
             opened = Upstream(self._connect(target, target.mcp, person, reference))
-            await opened.open()
+            await opened.open(self._seconds)
             self.sessions[key] = opened
             return opened
 
@@ -274,7 +277,9 @@ class Servers:
             secret = value(reference)
             headers = {} if secret is None else {target.header: f"{target.scheme} {secret}".strip()}
             return lambda talk: over_http(mcp.url, headers, talk)
-        environment = {name: value(of) or "" for name, of in mcp.variables}
+        environment = {
+            name: of.removeprefix("text:") if of.startswith("text:") else value(of) or "" for name, of in mcp.variables
+        }
         folder = self._root / mcp.directory if mcp.directory else self._root / ".ailyus" / "servers" / target.name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return lambda talk: spawned(mcp.command, environment, folder, talk)

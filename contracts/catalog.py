@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.compile import compile_contract, flows_of
 from contracts.contract import Contract, System
+from contracts.draft import todos
 from contracts.errors import AilyusError
 from contracts.flow import Flow
 from contracts.plan import Plan, PlanProgram, compile_plan
@@ -162,6 +163,16 @@ def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -
         content = loader.construct_document(node) if node else None
         if node is None or not isinstance(content, dict):
             raise AilyusError("bad_contract", "the file holds no YAML object", field=_place(path, folder, 1))
+        if open_ends := [
+            AilyusError(
+                "bad_contract",
+                f"`{'.'.join(where)}` is still to do{': ' if what else ''}{what}",
+                field=_place(path, folder, _line(node, where)),
+            )
+            for where, what in todos(content)
+        ]:
+            faults.extend(open_ends)
+            return None
         return model.model_validate(content), node
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

@@ -35,8 +35,8 @@ class Ui:
 class Mcp:
     """The upstream MCP server of a connection: a `url` (streamable HTTP), or a `command` that speaks on its pipes.
 
-    A command is spawned with nothing in its environment but `variables`, a name and a reference each, in `directory`
-    below the workspace (default: one of its own). Where a reference holds `{person}`, here or in the connection's
+    A command is spawned with nothing in its environment but `variables`, a name and a reference (or `text:…`) each, in
+    `directory` below the workspace (default: one of its own). Where a reference holds `{person}`, here or in the connection's
     `read` and `write`, each person has a session with a credential of their own.
     """
 

@@ -71,8 +71,25 @@ tests:
     return policy, test
 
 
+def _permit(action: str, role: str) -> Files:
+    policy = f"""\
+@id("{role.lower()}-may-{_slug(action)}")
+permit (principal in Role::"{role}", action == Action::"{action}", resource);
+"""
+    test = f"""\
+tests:
+  - name: {role} may {action}
+    action: {action}
+    agent: {{roles: [{role}]}}
+    person: {{roles: [{role}]}}
+    expect: permitted
+"""
+    return policy, test
+
+
 TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
     {
+        "permit": _permit,
         "require-approval": _require_approval,
         "tenant-wall": _tenant_wall,
         "change-freeze": _change_freeze,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.cli import draft_commands
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
 from server.cli.owner import ask_owner, list_owner
 
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
     ):
         for name, command in commands:
             group.command(name)(told(command))
+    draft_commands.register(contract)
     app.add_typer(contract, name="contract")
     app.add_typer(policy, name="policy")
     app.add_typer(agent, name="agent")
@@ -210,7 +212,8 @@ def policy_schema(workspace: WorkspaceOption = ".") -> None:
 
 def new_policy(
     template: Annotated[
-        str, typer.Argument(help="require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent")
+        str,
+        typer.Argument(help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent"),
     ],
     action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
     role: Annotated[str, typer.Option()] = "SecurityLead",
