@@ -35,9 +35,9 @@ class Ui:
 class Mcp:
     """The upstream MCP server of a connection: a `url` (streamable HTTP), or a `command` that speaks on its pipes.
 
-    A command is spawned with nothing in its environment but `variables`, a name and a reference (or `text:…`) each, in
-    `directory` below the workspace (default: one of its own). Where a reference holds `{person}`, here or in the connection's
-    `read` and `write`, each person has a session with a credential of their own.
+    A command is spawned with nothing in its environment but `variables`: a name each, and a reference or `text:…`. It
+    runs in `directory`, below the workspace (default: one of its own). Where a reference holds `{person}`, here or in
+    the connection's `read` and `write`, each person has a session with a credential of their own.
     """
 
     url: str = ""

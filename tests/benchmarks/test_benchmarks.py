@@ -1,5 +1,6 @@
 """The short form: the benchmark runs, and counts commits as the journal promises. It asserts no time."""
 
+import re
 import subprocess
 import sys
 
@@ -22,3 +23,10 @@ def test_the_short_form_of_the_console() -> None:
     assert done.returncode == 0, done.stderr
     assert "inbox with 20 pending" in done.stdout
     assert "with 50 viewers" in done.stdout
+
+
+def test_the_short_form_of_upstream() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.upstream", "--short"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", done.stdout) == ["http", "pipes"]

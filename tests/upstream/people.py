@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ import httpx2
 
 from contracts.mcp_request import definition_of
 from server.app import free_port
+from server.settings import Workspace
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace
 
@@ -84,11 +85,14 @@ def put_contracts(folder: Path) -> None:
         file.write_text(text)
 
 
-@asynccontextmanager
-async def staff_of(folder: Path, sandbox: Sandbox, way: Way, more: str = "") -> AsyncIterator[Staff]:
+@contextmanager
+def staff_workspace(
+    folder: Path, sandbox: Sandbox, way: Way, more: str = "", quiet: bool = False
+) -> Iterator[tuple[Workspace, Path, subprocess.Popen[bytes] | None]]:
+    """The workspace, the server's file, and the server where it is not the gateway that starts it."""
     file = folder / "state.json"
     folder.mkdir(parents=True)
-    file.write_text(json.dumps({"users": USERS, "calls": []}))
+    file.write_text(json.dumps({"users": USERS, "calls": [], "quiet": quiet}))
     command = [sys.executable, "-m", "tests.upstream.server", str(file)]
     process = None
     if way == "http":
@@ -98,16 +102,22 @@ async def staff_of(folder: Path, sandbox: Sandbox, way: Way, more: str = "") -> 
         text = f'url = "http://127.0.0.1:{port}/mcp"\n'
     else:
         text = f'command = {json.dumps(command)}\ndirectory = "{ROOT}"\n'
-    workspace = make_workspace(folder / "w", sandbox, extra=CONNECTION.format(way=text + more))
-    put_contracts(workspace.root)
-    (workspace.root / "policies" / "people.cedar").write_text(POLICY)
     try:
-        async with gateway(workspace, sandbox) as world:
-            yield Staff(world, file, process)
+        workspace = make_workspace(folder / "w", sandbox, extra=CONNECTION.format(way=text + more))
+        put_contracts(workspace.root)
+        (workspace.root / "policies" / "people.cedar").write_text(POLICY)
+        yield Workspace.open(workspace.root), file, process
     finally:
         if process:
             process.kill()
             process.wait()
+
+
+@asynccontextmanager
+async def staff_of(folder: Path, sandbox: Sandbox, way: Way, more: str = "") -> AsyncIterator[Staff]:
+    with staff_workspace(folder, sandbox, way, more) as (workspace, file, process):
+        async with gateway(workspace, sandbox) as world:
+            yield Staff(world, file, process)
 
 
 def wait(port: int) -> None:

@@ -71,7 +71,8 @@ async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.
         user["status"] = arguments["status"]
     if mode in ("die", "die before"):
         now["mode"] = ""
-    keep(now)
+    if not now.get("quiet"):
+        keep(now)
     if mode in ("die", "die before"):
         os._exit(1)
     if mode == "hang call":
