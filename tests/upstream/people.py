@@ -21,13 +21,14 @@ from tests.world import ROOT, Sandbox, World, gateway, make_workspace
 
 POLICY = """
 @id("support-may-use-people")
-permit (principal in Role::"Support", action in [Action::"get_person", Action::"set_person_status"], resource);
+permit (principal in Role::"Support", action in
+  [Action::"get_person", Action::"set_person_status", Action::"offboard_person"], resource);
 """
 CONNECTION = """
 [connections.people]
 kind = "people"
 tenant = "acme"
-environment = "staging"
+environment = "{environment}"
 read = "none"
 write = "none"
 principal = "people-server"
@@ -87,7 +88,7 @@ def put_contracts(folder: Path) -> None:
 
 @contextmanager
 def staff_workspace(
-    folder: Path, sandbox: Sandbox, way: Way, more: str = "", quiet: bool = False
+    folder: Path, sandbox: Sandbox, way: Way, more: str = "", quiet: bool = False, environment: str = "staging"
 ) -> Iterator[tuple[Workspace, Path, subprocess.Popen[bytes] | None]]:
     """The workspace, the server's file, and the server where it is not the gateway that starts it."""
     file = folder / "state.json"
@@ -103,7 +104,9 @@ def staff_workspace(
     else:
         text = f'command = {json.dumps(command)}\ndirectory = "{ROOT}"\n'
     try:
-        workspace = make_workspace(folder / "w", sandbox, extra=CONNECTION.format(way=text + more))
+        workspace = make_workspace(
+            folder / "w", sandbox, extra=CONNECTION.format(way=text + more, environment=environment)
+        )
         put_contracts(workspace.root)
         (workspace.root / "policies" / "people.cedar").write_text(POLICY)
         yield Workspace.open(workspace.root), file, process
@@ -114,8 +117,8 @@ def staff_workspace(
 
 
 @asynccontextmanager
-async def staff_of(folder: Path, sandbox: Sandbox, way: Way, more: str = "") -> AsyncIterator[Staff]:
-    with staff_workspace(folder, sandbox, way, more) as (workspace, file, process):
+async def staff_of(folder: Path, sandbox: Sandbox, way: Way, **how: Any) -> AsyncIterator[Staff]:
+    with staff_workspace(folder, sandbox, way, **how) as (workspace, file, process):
         async with gateway(workspace, sandbox) as world:
             yield Staff(world, file, process)
 

@@ -145,7 +145,7 @@ async def test_a_server_gets_nothing_of_our_environment(
     monkeypatch.setenv("AILYUS_TEST_SECRET", "s3cret")
     monkeypatch.setenv("OFFERED", "yes")
     more = 'variables = {GIVEN = "env:OFFERED", TOKEN = "file:.ailyus/secrets/people-{person}"}\n'
-    async with staff_of(tmp_path / "s", sandbox, "pipes", more) as staff:
+    async with staff_of(tmp_path / "s", sandbox, "pipes", more=more) as staff:
         refused = await staff.get()
         assert refused["status"] != "confirmed"
         assert "there is no usable credential at `file:.ailyus/secrets/people-requester`" in why(staff, refused)
