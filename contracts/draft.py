@@ -62,7 +62,7 @@ class Draft:
             "use_when": said.summary or f"{TODO} when an agent should use it",
             "kind": "write" if self.route else "read",
             "risk": said.risk or f"{TODO} low, medium, high or critical",
-            "verified_against": self.verified_against[:200],
+            "verified_against": re.sub(r"[^A-Za-z0-9 .,()+/=@:-]", "", self.verified_against)[:120] or "nothing yet",
             "target": self.target,
             "inputs": dict(self.inputs),
             "observe": dict(self.observe),
@@ -136,6 +136,11 @@ class Inputs:
         self.fields: dict[str, dict[str, JsonValue]] = {}
         self._fixed = fixed
 
+    @staticmethod
+    def described(name: str) -> dict[str, JsonValue]:
+        """A description in words of ours: those from outside reach no agent."""
+        return {"description": f"{identifier(name).replace('_', ' ').capitalize()}."}
+
     def arguments(
         self, schema: Mapping[str, JsonValue], prefix: str = "", depth: int = 0, *, needed_only: bool = False
     ) -> dict[str, JsonValue]:
@@ -173,6 +178,11 @@ class Inputs:
         return f"${{inputs.{own}}}"
 
 
+def _is_token(value: object) -> bool:
+    """A choice that is no sentence: whatever stands in a schema is read by agents."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.:/-]{1,64}", value) is not None
+
+
 def _plain(part: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """A schema without the `null` that stands beside it."""
     for key in ("anyOf", "oneOf"):
@@ -190,8 +200,7 @@ def _plain(part: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 def _input(name: str, part: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
     """One input with the bounds that its schema gives; None for what is no string, integer, boolean or list."""
-    words = identifier(name).replace("_", " ")
-    out: dict[str, JsonValue] = {"description": f"{words.capitalize()}."}
+    out = Inputs.described(name)
     kind, items = part.get("type"), part.get("items")
     if kind == "array" and isinstance(items, Mapping) and items.get("type") in ("string", "integer"):
         return {"type": "array", "items": {"type": items["type"]}, **out}
@@ -199,7 +208,7 @@ def _input(name: str, part: Mapping[str, JsonValue]) -> dict[str, JsonValue] | N
         return None
     out = {"type": kind, **out}
     choices = part.get("enum")
-    if kind == "string" and isinstance(choices, list) and choices and all(isinstance(c, str) for c in choices):
+    if kind == "string" and isinstance(choices, list) and choices and all(_is_token(c) for c in choices):
         out["enum"] = choices
     for key in ("minLength", "maxLength") if kind == "string" else ("minimum", "maximum") if kind == "integer" else ():
         bound = part.get(key)
@@ -208,6 +217,8 @@ def _input(name: str, part: Mapping[str, JsonValue]) -> dict[str, JsonValue] | N
     if kind == "string" and part.get("format") in ("email", "date", "date-time", "uuid"):
         out["format"] = part["format"]
     default = part.get("default")
-    if isinstance(default, {"string": str, "integer": int, "boolean": bool}[kind]):
+    if isinstance(default, {"string": str, "integer": int, "boolean": bool}[kind]) and (
+        not isinstance(default, str) or _is_token(default)
+    ):
         out["default"] = default
     return out

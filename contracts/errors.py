@@ -73,6 +73,8 @@ CODES = MappingProxyType(
         # doing
         "bad_url": "correct the base URL or the path of the route; redirects and other origins are never followed",
         "no_browser": "install one with `ailyus doctor --fix`",
+        "bad_curl": "give the line as it works in a shell: method, headers, body, URL",
+        "bad_description": "give a file with an OpenAPI description, in which every reference is local",
         "no_server": "correct the connection's [connections.NAME.mcp], or start the server",
         "no_credential": "set the environment variable or file that the connection names",
     }

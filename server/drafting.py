@@ -5,17 +5,20 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 from pydantic import JsonValue
 
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
+from contracts.curl import draft_lines
 from contracts.draft import Draft, Said, identifier
 from contracts.errors import AilyusError
+from contracts.http_request import check_base_url
 from contracts.mcp_import import Tool, draft_tool
 from contracts.mcp_request import definition_of
+from contracts.openapi import Description
 from contracts.target import Mcp, Target
 from server.settings import FILE, McpPart, Workspace, check_server
 
@@ -76,6 +79,63 @@ def import_mcp(workspace: Workspace, named: Named, said: Said) -> list[str]:
         _connect(workspace, kind, part, named.credential)
         lines.append(f"added [connections.{kind}] to {FILE}")
     return [*lines, "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The connection of a drafted API: its base URL, and references to what reads and what writes."""
+
+    name: str
+    base_url: str = ""
+    read: str = "none"
+    write: str = "none"
+
+
+def import_openapi(
+    workspace: Workspace,
+    file: Path,
+    operations: Sequence[str],
+    read: str,
+    api: Api,
+    fixed: Mapping[str, JsonValue],
+    said: Said,
+) -> list[str]:
+    """Write drafts of the named operations of one description. Returns what to say."""
+    description = Description.load(file)
+    if not operations:
+        lines = [f"  {o.id or o.said}: {o.said}" for o in description.operations]
+        return [f"{len(lines)} operations; name those to govern with --operation:", *lines]
+    drafts = [description.draft(operation, read, api.name, dict(fixed)) for operation in operations]
+    return [*(write(workspace, draft, said) for draft in drafts), *_reach(workspace, api)]
+
+
+def draft_curl(
+    workspace: Workspace,
+    writing: str,
+    reading: str,
+    name: str,
+    api: Api,
+    fixed: Mapping[str, JsonValue],
+    said: Said,
+) -> list[str]:
+    """Write the draft of two curl lines. Returns what to say."""
+    known = next((c.base_url for c in workspace.settings.connections.values() if c.kind == api.name), api.base_url)
+    draft, base_url = draft_lines(writing, reading, name, api.name, dict(fixed), known)
+    return [write(workspace, draft, said), *_reach(workspace, replace(api, base_url=api.base_url or base_url))]
+
+
+def _reach(workspace: Workspace, api: Api) -> list[str]:
+    """Add the connection where it is new and its base URL is known."""
+    following = "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"
+    kinds = {c.kind for c in workspace.settings.connections.values()}
+    if api.name in kinds:
+        return [following]
+    if not api.base_url:
+        return [f"add [connections.{api.name}] with `base_url` to {FILE}", following]
+    check_base_url(api.base_url)
+    lines = [f"base_url = {json.dumps(api.base_url)}", "direct = false"]
+    _add_connection(workspace, api.name, api.read, api.write, lines)
+    return [f"added [connections.{api.name}] to {FILE}", following]
 
 
 def write(workspace: Workspace, draft: Draft, said: Said) -> str:
@@ -147,14 +207,8 @@ def _kind_of(part: McpPart) -> str:
 
 
 def _connect(workspace: Workspace, name: str, part: McpPart, credential: str) -> None:
-    """Add the connection to the settings, or leave them as they are."""
-    settings = workspace.settings
-    tenants = sorted({p.tenant for p in settings.people} | {c.tenant for c in settings.connections.values()})
-    people = sorted({p.tenant for p in settings.people})
-    own = people[0] if len(people) == 1 else tenants[0] if tenants else "main"
-    lines = [f"\n[connections.{name}]", f'kind = "{name}"', f"tenant = {json.dumps(own)}"]
-    lines += [f"environment = {json.dumps(settings.environments[0])}", f"read = {json.dumps(credential)}"]
-    lines += [f"write = {json.dumps(credential)}", f'principal = "{name}"', f"\n[connections.{name}.mcp]"]
+    """The connection of an MCP server."""
+    lines = [f"\n[connections.{name}.mcp]"]
     if part.url:
         lines.append(f"url = {json.dumps(part.url)}")
     else:
@@ -164,6 +218,18 @@ def _connect(workspace: Workspace, name: str, part: McpPart, credential: str) ->
         lines.append(f"variables = {{{pairs}}}")
     if part.directory:
         lines.append(f"directory = {json.dumps(part.directory)}")
+    _add_connection(workspace, name, credential, credential, lines)
+
+
+def _add_connection(workspace: Workspace, name: str, read: str, write: str, more: Sequence[str]) -> None:
+    """Add a connection to the settings, or leave them as they are."""
+    settings = workspace.settings
+    tenants = sorted({p.tenant for p in settings.people} | {c.tenant for c in settings.connections.values()})
+    people = sorted({p.tenant for p in settings.people})
+    own = people[0] if len(people) == 1 else tenants[0] if tenants else "main"
+    lines = [f"\n[connections.{name}]", f'kind = "{name}"', f"tenant = {json.dumps(own)}"]
+    lines += [f"environment = {json.dumps(settings.environments[0])}", f"read = {json.dumps(read)}"]
+    lines += [f"write = {json.dumps(write)}", f'principal = "{name}"', *more]
     path = workspace.root / FILE
     before = path.read_text(encoding="utf-8")
     path.write_text(before.rstrip("\n") + "\n" + "\n".join(lines) + "\n", encoding="utf-8")

@@ -16,6 +16,9 @@ RiskOption = Annotated[str, typer.Option(help="low, medium, high or critical.")]
 ResourceOption = Annotated[str, typer.Option(help="What it is about: 'GitRepository=${inputs.repo_path}'.")]
 SummaryOption = Annotated[str, typer.Option(help="What it does, in one sentence of yours.")]
 ExpectOption = Annotated[list[str] | None, typer.Option(help="CEL that is true when it is done; repeat it.")]
+BaseUrlOption = Annotated[str, typer.Option(help="Where the API is, for a new connection.")]
+ReaderOption = Annotated[str, typer.Option("--read-credential", help="env:NAME or file:PATH, that may only read.")]
+WriterOption = Annotated[str, typer.Option("--write-credential", help="env:NAME or file:PATH.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="An argument that agents do not choose: name=value.")
 ]
@@ -23,7 +26,8 @@ SetOption = Annotated[
 
 def register(contract: typer.Typer) -> None:
     """Add the commands to `ailyus contract`."""
-    for name, command in (("import-mcp", import_mcp), ("pins", pins)):
+    commands = (("import-mcp", import_mcp), ("import-openapi", import_openapi), ("draft", draft), ("pins", pins))
+    for name, command in commands:
         contract.command(name)(told(command))
 
 
@@ -54,6 +58,58 @@ def import_mcp(
     )
     said = Said(risk, resource, summary, "", tuple(expect or ()))
     show(Format.text, None, import_mcp(Workspace.open(Path(workspace).resolve()), named, said))
+
+
+def import_openapi(
+    file: Annotated[Path, typer.Argument(help="An OpenAPI 3 or Swagger 2 description. Nothing is fetched.")],
+    as_: Annotated[str, typer.Option("--as", help="The kind of system; its connection has the same name.")],
+    operation: Annotated[
+        list[str] | None, typer.Option(help="An operationId, or 'DELETE /users/{id}'; without any, they are listed.")
+    ] = None,
+    read: Annotated[str, typer.Option(help="The GET that reads back; else that of the same path, or above.")] = "",
+    set_: SetOption = None,
+    risk: RiskOption = "",
+    resource: ResourceOption = "",
+    summary: SummaryOption = "",
+    expect: ExpectOption = None,
+    base_url: BaseUrlOption = "",
+    reader: ReaderOption = "none",
+    writer: WriterOption = "none",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Draft contracts for operations of an API description."""
+    from contracts.draft import Said
+    from server.drafting import Api, import_openapi
+    from server.settings import Workspace
+
+    said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
+    space = Workspace.open(Path(workspace).resolve())
+    show(Format.text, None, import_openapi(space, file, operation or [], read, api, _fixed(set_), said))
+
+
+def draft(
+    as_: Annotated[str, typer.Option("--as", help="The kind of system; its connection has the same name.")],
+    read: Annotated[str, typer.Option(help="The curl line that reads it back, in quotes.")],
+    write: Annotated[str, typer.Option(help="The curl line that changes something, in quotes.")] = "",
+    name: Annotated[str, typer.Option(help="The contract's name.")] = "",
+    set_: SetOption = None,
+    risk: RiskOption = "",
+    resource: ResourceOption = "",
+    summary: SummaryOption = "",
+    expect: ExpectOption = None,
+    base_url: BaseUrlOption = "",
+    reader: ReaderOption = "none",
+    writer: WriterOption = "none",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
+    from contracts.draft import Said
+    from server.drafting import Api, draft_curl
+    from server.settings import Workspace
+
+    said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
+    space = Workspace.open(Path(workspace).resolve())
+    show(Format.text, None, draft_curl(space, write, read, name, api, _fixed(set_), said))
 
 
 def pins(
