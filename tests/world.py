@@ -216,6 +216,15 @@ class Served:
             time.sleep(0.02)
         raise AssertionError("the gateway did not start")
 
+    def token(self, agent: str = SEEDED) -> str:
+        """The seeded agent's token, which is written just after the gateway answers."""
+        path = self.workspace.token_file(agent)
+        for _ in range(500):
+            if path.exists() and (text := path.read_text().strip()):
+                return text
+            time.sleep(0.02)
+        raise AssertionError("no agent was seeded")
+
     def owner(self) -> dict[str, Any] | None:
         import orjson
 

@@ -50,7 +50,7 @@ async def viewer(origin: str, cookie: str, ready: asyncio.Event) -> None:
 async def measure(served: Served, url: str, pending: int, calls: int, blocks: int) -> None:
     """Print both, as numbers of one run."""
     root = str(served.workspace.root)
-    token = served.workspace.token_file("support-bot").read_text().strip()
+    token = served.token()
     link = (await asyncio.to_thread(cli, "console", "link", "lead", "-w", root)).strip()
     origin = link.partition("/enrol/")[0]
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:

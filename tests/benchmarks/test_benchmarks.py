@@ -29,4 +29,4 @@ def test_the_short_form_of_upstream() -> None:
     command = [sys.executable, "-m", "tests.benchmarks.upstream", "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", done.stdout) == ["http", "pipes"]
+    assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", done.stdout) == ["http"]

@@ -96,11 +96,11 @@ def load(folder: Path, content: dict[str, Any]) -> Description:
     return Description.load(folder / "api.json")
 
 
-@pytest.mark.parametrize("reference", ["https://evil.example/x.json#/a", "other.yaml#/a", "file:///etc/passwd", "#/no"])
+@pytest.mark.parametrize("reference", ["https://evil.example/x.json#/a", "other.yaml#/a", "file:///etc/passwd"])
 def test_no_reference_leads_out(tmp_path: Path, reference: str) -> None:
     body = {"content": {"application/json": {"schema": {"$ref": reference}}}}
     description = load(tmp_path, described(post={"operationId": "make", "requestBody": body}))
-    with pytest.raises(AilyusError, match="leads"):
+    with pytest.raises(AilyusError, match="leads out"):
         description.draft("make", "", "t", {})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRAPS = "tests/policies/test_traps.py::test_trap_"
+UPSTREAM = "tests/upstream/test_upstream.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
 
 
@@ -98,6 +99,18 @@ GUARDS = [
     Guard("receipts of one's own tenant", "server/console/receipts.py", '"SELECT 1 FROM statements WHERE id = ? AND tenant = ?"', '"SELECT 1 FROM statements WHERE id = ? AND ? IS NOT NULL"', "tests/console/test_questions.py::test_nobody_reads"),
     Guard("escapes", "server/console/web.py", "autoescape=True", "autoescape=False", "tests/console/test_hostile.py::test_on_every_page"),
     Guard("evidence is no page", "server/console/actions.py", '"content-disposition": f\'attachment;', '"content-disposition": f\'inline;', "tests/console/test_hostile.py::test_evidence_is_a_file"),
+    Guard("pinned tools", "adapters/mcp.py", "if pins.get(request.tool) == request.definition:", "if True:", UPSTREAM + "a_tool_that_changes_is_stopped"),
+    Guard("a stopped tool stays stopped", "adapters/mcp.py", "            self._stopped.add(key)\n", "", UPSTREAM + "a_tool_that_changes_is_stopped"),
+    Guard("tools are compared before each write", "adapters/mcp.py", "self._changed(upstream, target, request, now=True)", "self._changed(upstream, target, request, now=False)", UPSTREAM + "a_tool_that_changes_is_stopped"),
+    Guard("the gate before a tool", "adapters/mcp.py", "if reason := self._gate.enter(dispatch):", "if (reason := self._gate.enter(dispatch)) and False:", UPSTREAM + "halted_while_the_definitions"),
+    Guard("an empty environment", "adapters/spawned.py", "env=dict(environment),", "env={**os.environ, **environment},", UPSTREAM + "a_server_gets_nothing"),
+    Guard("floods", "adapters/spawned.py", "if self._unasked > MAX_UNASKED:", "if False:", UPSTREAM + "an_endless_stream"),
+    Guard("the server's own word", "contracts/compile.py", "if all(isinstance(r, McpRead)", "if False and all(isinstance(r, McpRead)", "tests/contracts/test_mcp_contracts.py::test_what_is_refused"),
+    Guard("no value inside of an argument", "contracts/compile.py", "if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):", "if False:", "tests/contracts/test_mcp_contracts.py::test_what_is_refused"),
+    Guard("packages have versions", "server/settings.py", "if mark and not any(", "if False and not any(", "tests/contracts/test_mcp_contracts.py::test_a_package_has_a_version"),
+    Guard("no reference leads out", "contracts/openapi.py", 'if not reference.startswith("#/"):', "if False:", "tests/contracts/test_drafts.py::test_no_reference_leads_out"),
+    Guard("what is still to do", "contracts/catalog.py", "for where, what in todos(content)", "for where, what in ()", "tests/contracts/test_drafts.py::test_two_curl_lines"),
+    Guard("words from outside are comments", "contracts/draft.py", "return json.dumps(text[:_COMMENT])", "return text[:_COMMENT]", "tests/upstream/test_injection.py::test_of_a_tools_own_words"),
 ]  # fmt: skip
 
 

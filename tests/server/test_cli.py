@@ -31,7 +31,7 @@ def test_every_command_of_the_readme_exists() -> None:
     lines = [line for block in blocks for line in re.findall(r"ailyus [a-z][^#&\n]*", block)]
     assert len(lines) >= 15
     for line in lines:
-        found = re.match(r"ailyus ((?:contract|policy|approval|action|receipt|agent) \w+|\w+)", line)
+        found = re.match(r"ailyus ((?:contract|policy|approval|action|receipt|agent) [\w-]+|\w+)", line)
         assert found is not None
         usage = cli(*found[1].split(), "--help")
         assert "Usage" in usage, line

@@ -18,7 +18,7 @@ from server.app import free_port
 from server.settings import Workspace
 from tests.benchmarks.pages import mebibytes
 from tests.upstream.people import Staff, Way, staff_of
-from tests.world import Sandbox, app_serving
+from tests.world import Sandbox, app_serving, cli, until
 
 
 @pytest.fixture(params=["pipes", "http"])
@@ -48,7 +48,9 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("staff", "change"), [*(("pipes", change) for change in CHANGES), ("http", "described anew")], indirect=["staff"]
+)
 async def test_a_tool_that_changes_is_stopped_until_released_again(staff: Staff, change: str) -> None:
     assert (await staff.set("suspended"))["status"] == "confirmed"
     staff.become(**CHANGES[change])
@@ -137,6 +139,24 @@ async def test_a_server_that_misbehaves(staff: Staff, mode: str) -> None:
         assert re.search(f"{HOSTILE[mode]}|did not answer in time", reason_of(staff, answer))
     staff.become(mode="")
     assert (await staff.get("u3"))["status"] == "confirmed"
+
+
+async def test_halted_while_the_definitions_are_compared(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The last question is asked directly before the call, not before the look at what the tool is now."""
+    async with staff_of(tmp_path / "s", sandbox, "pipes") as staff:
+        root = staff.world.workspace.root
+        path = root / "contracts" / "people" / "set_person_status.yaml"
+        path.write_text(path.read_text().replace("timeout: 1s", "timeout: 9s"))
+        await staff.world.app.replace(staff.world.workspace.release())
+        assert (await staff.get())["status"] == "confirmed"
+        staff.become(mode="slow list")
+        acting = asyncio.create_task(staff.set("suspended"))
+        await until(lambda: staff.state().get("listing"))
+        how = ("halt", "connection", "people", "--as", "lead", "--reason", "an incident")
+        await asyncio.to_thread(cli, *how, cwd=root)
+        answer = await acting
+        assert answer["status"] == "not_applied", answer
+        assert staff.calls("set_status") == 0
 
 
 async def test_a_server_gets_nothing_of_our_environment(
