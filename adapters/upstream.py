@@ -110,28 +110,21 @@ class Upstream:
         async with self._listing:
             self._stale = False
             pins: dict[str, str] = {}
-            cursor: str | None = None
-            for _ in range(_MAX_PAGES):
-                client = self._of()
-                page = await self._bounded(client.list_tools(cursor=cursor))
-                for tool in page.tools:
-                    pin = definition_of(tool.model_dump(mode="json", by_alias=True, exclude_none=True))
-                    pins[tool.name] = pin if tool.name not in pins else "twice"
-                cursor = page.next_cursor
-                if cursor is None or len(pins) > _MAX_TOOLS:
-                    break
+            for tool in await self.tools():
+                name = str(tool["name"])
+                pins[name] = definition_of(tool) if name not in pins else "twice"
             self._pins, self._pinned_at = pins, time.monotonic()
         return self._pins
 
     async def tools(self) -> list[dict[str, JsonValue]]:
-        """Every tool as the server defines it, for those who write contracts. Raises `Lost`."""
+        """Every tool as the server defines it now, of at most so many pages. Raises `Lost`."""
         found: list[dict[str, JsonValue]] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
             page = await self._bounded(self._of().list_tools(cursor=cursor))
             found += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
             cursor = page.next_cursor
-            if cursor is None:
+            if cursor is None or len(found) > _MAX_TOOLS:
                 break
         return found
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import structlog
@@ -173,12 +174,12 @@ class App:
 async def running(app: App, port: int) -> AsyncIterator[str]:
     """Serve the gateway on 127.0.0.1 and the local door on a Unix socket; yields the MCP address."""
     host = app.workspace.settings.server.host
-    listener = _listen(host, port)
+    listener = listen(host, port)
     port = listener.getsockname()[1]
     await app.start()
-    servers = [_Server(app.gateway.app(host, port, app.console.app(port)))]
+    servers = [QuietServer(app.gateway.app(host, port, app.console.app(port)))]
     door, path = _door()
-    servers.append(_Server(app.api.app()))
+    servers.append(QuietServer(app.api.app()))
     url = f"http://{host}:{port}/mcp"
     tasks = [
         asyncio.create_task(servers[0].serve([listener])),
@@ -204,16 +205,16 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         path.parent.rmdir()
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """uvicorn without signal handlers of its own: the command line has them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, lifespan: Literal["on", "off"] = "on") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
-                lifespan="on",
+                lifespan=lifespan,
                 timeout_graceful_shutdown=2,
                 proxy_headers=False,
                 server_header=False,
@@ -226,7 +227,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `AilyusError` when the port is taken."""
     try:
         listener = socket.create_server((host, port), backlog=512)
     except OSError:

@@ -26,7 +26,13 @@ SetOption = Annotated[
 
 def register(contract: typer.Typer) -> None:
     """Add the commands to `ailyus contract`."""
-    commands = (("import-mcp", import_mcp), ("import-openapi", import_openapi), ("draft", draft), ("pins", pins))
+    commands = (
+        ("import-mcp", import_mcp),
+        ("import-openapi", import_openapi),
+        ("draft", draft),
+        ("pins", pins),
+        ("test", test),
+    )
     for name, command in commands:
         contract.command(name)(told(command))
 
@@ -125,6 +131,35 @@ def pins(
     rows, written = pins(Workspace.open(Path(workspace).resolve()), connection, accept)
     show(format, rows, [*table(rows, ("file", "tool", "state")), *written])
     if any(row["state"] != "as released" for row in rows) and not accept:
+        raise typer.Exit(1)
+
+
+def test(
+    name: Annotated[str, typer.Argument(help="A contract that changes something, over HTTP.")],
+    input_: Annotated[list[str] | None, typer.Option("--input", help="name=value; {n} is the fault's number.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Only these faults.")] = None,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Try a contract against faults between the gateway and its target, or the target's twin; exit 1 when one wins."""
+    import asyncio
+    import logging
+    from dataclasses import asdict
+
+    from server.rehearsal import FAULTS, rehearse
+    from server.settings import Workspace
+
+    chosen = fault or list(FAULTS)
+    if unknown := [one for one in chosen if one not in FAULTS]:
+        raise AilyusError("not_found", f"there is no fault `{unknown[0]}`", hint=f"one of {', '.join(FAULTS)}")
+    space = Workspace.open(Path(workspace).resolve())
+    logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose
+    rows = asyncio.run(rehearse(space, name, _fixed(input_), chosen))
+    said: list[dict[str, object]] = [
+        {**asdict(row), "done": "yes" if row.done else "no", "verdict": row.wrong or "ok"} for row in rows
+    ]
+    show(format, said, table(said, ("fault", "status", "sends", "effects", "done", "verdict")))
+    if any(row.wrong for row in rows):
         raise typer.Exit(1)
 
 

@@ -1,0 +1,53 @@
+"""`contract test`: every fault between a contract and its twin, and a table that tells when one wins."""
+
+import re
+from pathlib import Path
+
+import orjson
+
+from server.rehearsal import FAULTS, rehearse
+from tests.world import Sandbox, cli, make_workspace
+
+
+def test_the_table(tmp_path: Path) -> None:
+    cli("init", str(tmp_path / "w"))
+    arguments = ("--input", "user_id=00u1maria0001", "--input", 'ticket="4711"', "--format", "json")
+    rows = orjson.loads(cli("contract", "test", "reset_user_mfa", *arguments, cwd=tmp_path / "w"))
+    assert [row["fault"] for row in rows] == list(FAULTS)
+    assert {row["verdict"] for row in rows} == {"ok"}
+    status = {row["fault"]: row["status"] for row in rows}
+    assert status.pop("lie") == "not_applied"
+    assert set(status.values()) == {"confirmed"}
+    assert {row["fault"]: row["sends"] for row in rows if row["sends"] > 1} == {"429": 2, "5xx": 2}
+    assert [row["effects"] for row in rows] == [0 if row["fault"] == "lie" else 1 for row in rows]
+
+
+async def test_what_makes_something_leaves_one(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    text = (workspace.root / "ailyus.toml").read_text()
+    (workspace.root / "ailyus.toml").write_text(f"{text}\n[sandbox]\nport = {sandbox.port}\n")
+    workspace = type(workspace).open(workspace.root)
+    rows = await rehearse(workspace, "create_api_key", {"account_name": "slack-alerts"}, ["lost reply", "partial"])
+    assert [(row.status, row.sends, row.effects, row.wrong) for row in rows] == [("confirmed", 2, 1, "")] * 2
+
+
+def test_a_contract_that_believes_the_answer_is_caught(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    cli("init", str(root))
+    path = root / "contracts" / "okta" / "suspend_user.yaml"
+    text = re.sub(r"expect:\n  - .*\n", 'expect:\n  - {that: "response.status == 200", else: "no"}\n', path.read_text())
+    path.write_text(text)
+    arguments = ("--input", "user_id=00u1maria0001", "--fault", "lie")
+    said = cli("contract", "test", "suspend_user", *arguments, cwd=root, ok=False)
+    assert "confirmed, and it is not so" in said
+
+
+def test_what_cannot_be_tried(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    cli("init", str(root))
+    for arguments, words in (
+        (("find_user",), "there is no action `find_user`"),
+        (("suspend_user", "--fault", "rain"), "there is no fault `rain`"),
+        (("suspend_user", "--input", "user_id=00u9nobody9999", "--fault", "none"), "is there such a record"),
+    ):
+        assert words in cli("contract", "test", *arguments, cwd=root, ok=False)
