@@ -124,6 +124,7 @@ TEMPLATES: Mapping[str, Kind] = {
             "accounting-oncall": "security-oncall",
         },
     ),
+    "back-office": Kind({"backoffice": ("acme", "backoffice")}, ("base",), ("Support", "SecurityLead"), {}),
     "accounting-sync": Kind(
         {"ledger": ("acme", "ledger")},
         ("base", "accounting"),
@@ -134,14 +135,14 @@ TEMPLATES: Mapping[str, Kind] = {
 """What `ailyus init --template` knows."""
 
 
-def init_sandbox(folder: Path, template: str = "everything") -> None:
-    """Write a workspace on the sandbox, ready for `ailyus serve`."""
+def init_sandbox(folder: Path, template: str = "everything", sandbox_port: int = 0) -> None:
+    """Write a workspace on the sandbox (on a free port, if none is given), ready for `ailyus serve`."""
     kind = TEMPLATES.get(template)
     if kind is None:
         hint = f"one of {', '.join(sorted(TEMPLATES))}"
         raise AilyusError("bad_settings", f"there is no template `{template}`", hint=hint)
     _begin(folder)
-    port, sandbox_port = free_port(), free_port()
+    port, sandbox_port = free_port(), sandbox_port or free_port()
     _library(folder, sorted({system for _, system in kind.connections.values()}), kind.policies)
     for name, (org, system) in kind.connections.items():
         for use in ("read", "write"):
@@ -211,7 +212,9 @@ def _begin(folder: Path) -> None:
 def _library(folder: Path, systems: Sequence[str], policies: Sequence[str]) -> None:
     with as_file(files("contracts").joinpath("library")) as library:
         for system in systems:
-            shutil.copytree(library / system, folder / "contracts" / system)
+            (folder / "contracts" / system).mkdir(parents=True)
+            if (library / system).is_dir():  # a back office is nobody else's: its contracts are drafted
+                shutil.copytree(library / system, folder / "contracts" / system, dirs_exist_ok=True)
     (folder / "policies").mkdir(exist_ok=True)
     with as_file(files("policies").joinpath("library")) as library:
         for name in policies:

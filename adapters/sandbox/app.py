@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import orjson
 
-from adapters.sandbox import apikeys, crm, ledger, okta, records, slack, zendesk
+from adapters.sandbox import apikeys, backoffice, crm, ledger, okta, records, slack, zendesk
 from adapters.sandbox.system import Answer, Json, Request
 
 SYSTEMS: dict[str, ModuleType] = {
@@ -28,6 +28,7 @@ SYSTEMS: dict[str, ModuleType] = {
     "slack": slack,
     "crm": crm,
     "ledger": ledger,
+    "backoffice": backoffice,
 }
 ORGS = ("acme", "acme-staging", "globex")
 FAULTS = (
@@ -228,7 +229,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 async def _reply(send: Send, answer: Answer) -> None:
-    body = b"" if answer.body is None else orjson.dumps(answer.body)
+    page = answer.headers.get("content-type", "").startswith("text/html")
+    body = b"" if answer.body is None else answer.body.encode() if page else orjson.dumps(answer.body)
     headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
     await send(
         {

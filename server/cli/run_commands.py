@@ -39,7 +39,10 @@ def demo(
 def init(
     folder: Annotated[Path, typer.Argument(help="The new workspace's folder.")],
     target: Annotated[Literal["sandbox", "okta"], typer.Option(help="What it connects to.")] = "sandbox",
-    template: Annotated[str, typer.Option(help="On the sandbox: everything, or accounting-sync.")] = "everything",
+    template: Annotated[
+        str, typer.Option(help="On the sandbox: everything, accounting-sync, back-office.")
+    ] = "everything",
+    sandbox_port: Annotated[int, typer.Option(help="The sandbox's port; 0 picks a free one.")] = 0,
     base_url: Annotated[str, typer.Option(help="With --target okta: https://YOUR.okta.com")] = "",
     read_env: Annotated[str, typer.Option(help="Variable that holds the read-only token.")] = "OKTA_READ_TOKEN",
     write_env: Annotated[str, typer.Option(help="Variable that holds the writing token.")] = "OKTA_WRITE_TOKEN",
@@ -51,7 +54,7 @@ def init(
         base_url = base_url or typer.prompt("base URL")
         init_okta(folder, base_url, read_env, write_env)
     else:
-        init_sandbox(folder, template)
+        init_sandbox(folder, template, sandbox_port)
     typer.echo(f"wrote {folder}: ailyus.toml, contracts/, policies/\nnext: cd {folder} && ailyus serve")
 
 

@@ -1,0 +1,116 @@
+"""A small back office such as teams write for themselves: users, their API keys and integrations; an API and a page."""
+
+from html import escape
+
+from adapters.sandbox.clock import stamp
+from adapters.sandbox.system import Answer, Json, Request, Router
+
+router = Router()
+_NAMES = ("Ada Stone", "Ben Ode", "Cleo Park", "Dana Lind")
+
+
+def unauthorized() -> Answer:
+    """No or a wrong token."""
+    return Answer(401, {"error": "sign in first"})
+
+
+def forbidden() -> Answer:
+    """A read-only token that tries to write."""
+    return Answer(403, {"error": "this token only reads"})
+
+
+def _missing() -> Answer:
+    return Answer(404, {"error": "no such thing"})
+
+
+def seed() -> Json:
+    """Four users with a key each, and two integrations of which one has stopped."""
+    users = {
+        f"u-{n}": {"id": f"u-{n}", "name": name, "status": "active", "note": "", "changed_at": ""}
+        for n, name in enumerate(_NAMES, 1)
+    }
+    keys = {f"k-{n}": {"id": f"k-{n}", "user_id": f"u-{n}", "label": "laptop"} for n in range(1, len(_NAMES) + 1)}
+    integrations = {
+        "i-1": {"id": "i-1", "name": "billing", "state": "running", "error": ""},
+        "i-2": {"id": "i-2", "name": "mail", "state": "stopped", "error": "too many bounces"},
+    }
+    return {"users": users, "keys": keys, "integrations": integrations}
+
+
+@router.on("GET", "/api/users")
+def list_users(state: Json, request: Request) -> Answer:
+    """Every user."""
+    return Answer(200, {"users": list(state["users"].values())})
+
+
+@router.on("GET", "/api/users/{user}")
+def get_user(state: Json, request: Request, user: str) -> Answer:
+    """One user."""
+    found = state["users"].get(user)
+    return Answer(200, found) if found else _missing()
+
+
+@router.on("POST", "/api/users/{user}/lock")
+def lock(state: Json, request: Request, user: str) -> Answer:
+    """Lock a user, with a note."""
+    return _set(state, request, user, "locked")
+
+
+@router.on("POST", "/api/users/{user}/unlock")
+def unlock(state: Json, request: Request, user: str) -> Answer:
+    """Let a locked user in again."""
+    return _set(state, request, user, "active")
+
+
+def _set(state: Json, request: Request, user: str, status: str) -> Answer:
+    found = state["users"].get(user)
+    if not found:
+        return _missing()
+    found |= {"status": status, "note": str((request.body or {}).get("note", "")), "changed_at": stamp()}
+    return Answer(200, found)
+
+
+@router.on("GET", "/api/users/{user}/keys")
+def list_keys(state: Json, request: Request, user: str) -> Answer:
+    """The API keys of a user."""
+    return Answer(200, {"keys": [key for key in state["keys"].values() if key["user_id"] == user]})
+
+
+@router.on("DELETE", "/api/users/{user}/keys/{key}")
+def revoke_key(state: Json, request: Request, user: str, key: str) -> Answer:
+    """Revoke one API key."""
+    if state["keys"].get(key, {}).get("user_id") != user:
+        return _missing()
+    del state["keys"][key]
+    return Answer(204)
+
+
+@router.on("GET", "/api/integrations/{integration}")
+def get_integration(state: Json, request: Request, integration: str) -> Answer:
+    """One integration."""
+    found = state["integrations"].get(integration)
+    return Answer(200, found) if found else _missing()
+
+
+@router.on("POST", "/api/integrations/{integration}/restart")
+def restart(state: Json, request: Request, integration: str) -> Answer:
+    """Start an integration again."""
+    found = state["integrations"].get(integration)
+    if not found:
+        return _missing()
+    found |= {"state": "running", "error": ""}
+    return Answer(202, found)
+
+
+@router.on("GET", "/users/{user}")
+def user_page(state: Json, request: Request, user: str) -> Answer:
+    """The page that people use."""
+    found = state["users"].get(user)
+    if not found:
+        return Answer(404, "<h1>No such user</h1>", {"content-type": "text/html; charset=utf-8"})
+    keys = "".join(f"<li>{escape(k['label'])}</li>" for k in state["keys"].values() if k["user_id"] == user)
+    page = (
+        f"<!doctype html><title>{escape(found['name'])}</title><h1>{escape(found['name'])}</h1>"
+        f"<p>Status: <strong>{escape(found['status'])}</strong></p><ul>{keys}</ul>"
+    )
+    return Answer(200, page, {"content-type": "text/html; charset=utf-8"})

@@ -1,0 +1,69 @@
+"""A back office of one's own, governed by the README's six commands, run as they stand there."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import orjson
+
+from server.seed import SEEDED
+from server.settings import Workspace
+from tests.journeys.calls import call
+from tests.world import ROOT, cli
+
+
+def commands() -> str:
+    """The block of the README's section."""
+    section = (ROOT / "README.md").read_text().split("## Govern your own admin API in 15 minutes")[1]
+    found = re.search(r"```sh\n(.*?)```", section, re.S)
+    assert found is not None
+    return found[1]
+
+
+async def test_the_readmes_six_commands(tmp_path: Path) -> None:
+    text = commands()
+    lines = re.sub(r"\\\n", " ", text).strip().splitlines()
+    assert len(lines) <= 6
+    assert lines[-1] == "ailyus serve"
+    with socket.create_server(("127.0.0.1", 8421)):  # the README names a port: if somebody has it, say so
+        pass
+    env = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    before = text.removesuffix("ailyus serve\n")
+    done = subprocess.run(
+        ["/bin/bash", "-euc", before], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 failed" in done.stdout
+    table = [line.split() for line in done.stdout.splitlines() if line.endswith(" ok")]
+    assert len(table) == 10, done.stdout
+    root = tmp_path / "office"
+    workspace = Workspace.open(root)
+    serving = subprocess.Popen(
+        ["/bin/bash", "-euc", f"exec {lines[-1]}"], cwd=root, env=env, stdout=subprocess.DEVNULL
+    )
+    try:
+        token = workspace.token_file(SEEDED)
+        for _ in range(500):
+            if token.exists() and token.read_text().strip():
+                break
+            time.sleep(0.02)
+        url = orjson.loads(workspace.owner_file.read_bytes())["url"]
+        given = {"user_id": "u-2", "note": "left", "reason": "Ben has left the company"}
+        answer = await call(url, token.read_text().strip(), "lock_user", given)
+        assert (answer["status"], answer["changed"]) == ("confirmed", True), answer
+        headers = {"authorization": f"Bearer {(workspace.private / 'secrets' / 'backoffice-read').read_text().strip()}"}
+        async with httpx2.AsyncClient(headers=headers, trust_env=False) as http:
+            page = await http.get("http://127.0.0.1:8421/acme/backoffice/users/u-2")
+            assert "Ben Ode" in page.text
+            assert "<strong>locked</strong>" in page.text
+            keys = (await http.get("http://127.0.0.1:8421/acme/backoffice/api/users/u-2/keys")).json()
+            assert [key["id"] for key in keys["keys"]] == ["k-2"]
+    finally:
+        serving.terminate()
+        serving.wait(timeout=20)
+    assert "lock_user@1" in cli("contract", "list", cwd=root)
