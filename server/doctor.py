@@ -13,6 +13,7 @@ from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
 from receipts.sqlite import connect
 from server.cli.owner import find_owner
+from server.drafting import pins
 from server.provision import install_browser
 from server.settings import FILE, Workspace
 
@@ -47,6 +48,7 @@ def examine(folder: Path) -> list[Finding]:
     )
     findings.append(_routes(workspace, release))
     findings.append(_browser(workspace, release))
+    findings.extend(_servers(workspace))
     owner = find_owner(workspace)
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
@@ -95,6 +97,24 @@ def _browser(workspace: Workspace, release: Release) -> Finding:
     except AilyusError as error:
         return Finding("browser", False, error.sentence, error.hint)
     return Finding("browser", True, f"{found} {version}, {'in its sandbox' if settings.sandbox else 'NO SANDBOX'}")
+
+
+def _servers(workspace: Workspace) -> list[Finding]:
+    """Every MCP server, started and asked: are its tools those that were released?"""
+    findings = []
+    for name, connection in workspace.settings.connections.items():
+        if connection.mcp is None:
+            continue
+        following = f"ailyus contract pins {name}"
+        try:
+            rows, _ = pins(workspace, name, accept=False)
+        except AilyusError as error:
+            findings.append(Finding(f"server {name}", False, error.sentence, error.hint))
+            continue
+        other = sorted({str(row["tool"]) for row in rows if row["state"] != "as released"})
+        says = f"{', '.join(other)}: not as released" if other else f"{len(rows)} calls of its tools, all as released"
+        findings.append(Finding(f"server {name}", not other, says, following if other else ""))
+    return findings
 
 
 async def _opened(settings: BrowserSettings) -> str:

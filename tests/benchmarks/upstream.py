@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,9 +16,13 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from contracts.draft import Said
+from server.drafting import Named, import_mcp
 from server.settings import Workspace
 from tests.upstream.people import Way, staff_workspace
-from tests.world import ROOT, Sandbox, Served
+from tests.world import ROOT, Sandbox, Served, make_workspace
+
+GIT = "uvx -q mcp-server-git==2026.10.19"
 
 
 async def p50(calls: int, one: Callable[[], Awaitable[object]]) -> float:
@@ -41,33 +47,74 @@ async def serving(folder: Path, sandbox: Sandbox, way: Way) -> AsyncIterator[tup
             await asyncio.to_thread(served.stop)
 
 
+Call = tuple[str, dict[str, str]]
+
+
+async def compared(
+    name: str,
+    server: str | StdioServerParameters,
+    one: Call,
+    url: str,
+    token: str,
+    other: Call,
+    calls: int,
+    blocks: int,
+) -> None:
+    """Print the direct and the governed call of one tool, in turns, with a session each that stays open."""
+    ratios, directs, governeds = [], [], []
+    headers = {"authorization": f"Bearer {token}"}
+    async with (
+        Client(server, cache=None) as direct,
+        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+        Client(streamable_http_client(url, http_client=http), cache=None) as governed,
+    ):
+        for _ in range(blocks):
+            directs.append(await p50(calls, lambda: direct.call_tool(*one)))
+            governeds.append(await p50(calls, lambda: governed.call_tool(*other)))
+            ratios.append((governeds[-1] - directs[-1]) / directs[-1])
+        answer = await governed.call_tool(*other)
+        assert (answer.structured_content or {})["status"] == "confirmed", answer
+    print(
+        f"{name}: direct {statistics.median(directs):.2f} ms, governed {statistics.median(governeds):.2f} ms, "
+        f"added {statistics.median(ratios):.2f}x a direct call (p50)"
+    )
+
+
 async def measure(folder: Path, sandbox: Sandbox, calls: int, blocks: int) -> None:
-    """Print both ways of connecting, as numbers of one run, in turns."""
-    for way in ("http", "pipes")[: 1 if blocks == 1 else 2]:
-        async with serving(folder / way, sandbox, "http" if way == "http" else "pipes") as (workspace, url, token):
-            connection = workspace.settings.connections["people"].mcp
-            assert connection is not None
-            command = list(connection.command)
-            server = connection.url or StdioServerParameters(command=command[0], args=command[1:], cwd=ROOT)
-            ratios, directs, governeds = [], [], []
-            headers = {"authorization": f"Bearer {token}"}
-            async with (
-                Client(server, cache=None) as direct,
-                httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
-                Client(streamable_http_client(url, http_client=http), cache=None) as governed,
-            ):
-                for _ in range(blocks):
-                    there = await p50(calls, lambda: direct.call_tool("get_user", {"user_id": "u1"}))
-                    here = await p50(calls, lambda: governed.call_tool("get_person", {"user_id": "u1"}))
-                    directs.append(there)
-                    governeds.append(here)
-                    ratios.append((here - there) / there)
-                answer = await governed.call_tool("get_person", {"user_id": "u1"})
-                assert (answer.structured_content or {})["data"]["user"]["id"] == "u1"
-            print(
-                f"{way}: direct {statistics.median(directs):.2f} ms, governed {statistics.median(governeds):.2f} ms, "
-                f"added {statistics.median(ratios):.2f}x a direct call (p50)"
-            )
+    """A server that does next to nothing, in both ways; then one that does something, from the registry."""
+    ways: tuple[Way, ...] = ("http",) if blocks == 1 else ("http", "pipes")
+    for way in ways:
+        async with serving(folder / way, sandbox, way) as (workspace, url, token):
+            part = workspace.settings.connections["people"].mcp
+            assert part is not None
+            server = part.url or StdioServerParameters(command=part.command[0], args=list(part.command[1:]), cwd=ROOT)
+            one: Call = ("get_user", {"user_id": "u1"})
+            await compared(way, server, one, url, token, ("get_person", {"user_id": "u1"}), calls, blocks)
+    if blocks > 1:
+        await git(folder / "git", sandbox, calls, blocks)
+
+
+async def git(folder: Path, sandbox: Sandbox, calls: int, blocks: int) -> None:
+    """The branches of a repository, by the git server of the registry."""
+    workspace = make_workspace(folder / "w", sandbox)
+    notes = workspace.root / "notes"
+    subprocess.run(["git", "init", "-q", str(notes)], check=True)  # noqa: S607
+    named = Named(GIT, "git", ("git_branch",), fixed={"repo_path": str(notes), "branch_type": "local"})
+    said = Said("low", "GitRepository=notes", "List the branches of the notes.")
+    await asyncio.to_thread(import_mcp, workspace, named, said)
+    policy = (
+        '@id("support-may-list")\npermit (principal in Role::"Support", action == Action::"git_branch", resource);\n'
+    )
+    (workspace.root / "policies" / "git.cedar").write_text(policy)
+    served = Served(Workspace.open(workspace.root))
+    url = await asyncio.to_thread(served.start)
+    try:
+        command = GIT.split()
+        server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
+        one: Call = ("git_branch", {"repo_path": str(notes), "branch_type": "local"})
+        await compared("git", server, one, url, served.token(), ("git_branch", {}), calls, blocks)
+    finally:
+        await asyncio.to_thread(served.stop)
 
 
 def main() -> None:

@@ -43,9 +43,7 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
     assert len(table) == 10, done.stdout
     root = tmp_path / "office"
     workspace = Workspace.open(root)
-    serving = subprocess.Popen(
-        ["/bin/bash", "-euc", f"exec {lines[-1]}"], cwd=root, env=env, stdout=subprocess.DEVNULL
-    )
+    serving = subprocess.Popen(["/bin/bash", "-euc", f"exec {lines[-1]}"], cwd=root, env=env, stdout=subprocess.DEVNULL)
     try:
         token = workspace.token_file(SEEDED)
         for _ in range(500):

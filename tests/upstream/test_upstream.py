@@ -216,6 +216,22 @@ async def test_an_endless_stream_of_events_is_cut() -> None:
             await Upstream(lambda talk: over_http(f"http://127.0.0.1:{port}/mcp", {}, talk)).open()
 
 
+@pytest.mark.parametrize("staff", ["pipes"], indirect=True)
+async def test_doctor_and_pins_say_what_changed(staff: Staff) -> None:
+    root = staff.world.workspace.root
+    staff.become(describe=" Now for everybody.")
+    said = await asyncio.to_thread(cli, "doctor", cwd=root, ok=False)
+    assert "FAIL server people: set_status: not as released\n     next: ailyus contract pins people" in said
+    table = await asyncio.to_thread(cli, "contract", "pins", "people", cwd=root, ok=False)
+    assert len(re.findall("set_status +changed", table)) == 2
+    await asyncio.to_thread(cli, "contract", "pins", "people", "--accept", cwd=root)
+    assert "changed" not in await asyncio.to_thread(cli, "contract", "pins", "people", cwd=root)
+    text = (root / "contracts" / "people" / "set_person_status.yaml").read_text()
+    (root / "contracts" / "people" / "set_person_status.yaml").write_text(text.replace("version: 1", "version: 2"))
+    await staff.world.app.replace(staff.world.workspace.release())
+    assert (await staff.set("suspended"))["status"] == "confirmed"
+
+
 async def test_many_at_once_share_one_session(staff: Staff) -> None:
     answers = await asyncio.gather(*(staff.get(f"u{1 + n % 4}") for n in range(24)))
     assert {a["status"] for a in answers} == {"confirmed"}
