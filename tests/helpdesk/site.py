@@ -61,7 +61,10 @@ PROJECT: dict[str, Any] = {
 def configure(file: str) -> None:
     import django
 
-    settings.configure(**PROJECT, DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file}})
+    # writers wait for each other: a transaction that begins as a reader gets "database is locked" at once, and a 500
+    waiting = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": waiting}
+    settings.configure(**PROJECT, DATABASES={"default": database})
     django.setup()
 
 
