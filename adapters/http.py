@@ -14,14 +14,15 @@ import httpcore2
 from pydantic import JsonValue
 
 from adapters.decoding import Undecodable, decode
+from adapters.ending import Ending, delivery_of
 from adapters.secrets import Credentials, echoes, placed, revealed
 from adapters.sigv4 import AccessKey, signed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_read, same_place
-from contracts.observation import Delivery, Execution, Reading, Response
-from contracts.program import HttpProgram, Program, Read
+from contracts.observation import Execution, Reading, Response
+from contracts.program import HttpProgram, Read
 from contracts.target import Target
 from policies.release import Release
 
@@ -84,70 +85,44 @@ class HttpAdapter:
         program = release.catalog.programs[request.contract]
         route = program.routes[dispatch.route]
         target = release.target(request)
-        started = self.now_ms()
+        ending = Ending(dispatch, "http", self.now_ms(), self.now_ms)
         http = dispatch.rendered
         if not isinstance(http, HttpRequest) or not isinstance(route, HttpProgram):
             raise AilyusError("internal", "the order is not for HTTP")
         if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
-            return self._unsent(dispatch, started, "the target instance is not the one that the order names")
+            return ending.unsent("the target instance is not the one that the order names")
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
         try:
             secrets = revealed(self._gate, dispatch)
             headers, body = placed(dict(http.headers) | extra, http.body, secrets)
             headers |= self._credential(target, target.write, http, headers, body)
         except AilyusError as error:
-            return self._unsent(dispatch, started, error.sentence)
+            return ending.unsent(error.sentence)
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
         if reason := self._gate.enter(dispatch):
-            return self._unsent(dispatch, started, reason)
+            return ending.unsent(reason)
         fault, response, retry_after = None, None, None
         left = dispatch.deadline_monotonic - time.monotonic()
         if left <= 0:  # the process may have been frozen right after the last question
-            return self._unsent(dispatch, started, "the deadline has passed")
+            return ending.unsent("the deadline has passed")
         try:
             async with asyncio.timeout(left):
                 status, answer_headers, raw = await self._send(http, headers, body)
             response = _response(route, status, answer_headers, raw, secrets.values())
             retry_after = _retry_after(answer_headers)
-            delivery = self._delivery(program, route, target, dispatch, response)
+            delivery = delivery_of(program, route, target, dispatch, response)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
         except (*_FAULTS, _TooLarge) as error:
             delivery, fault = "in_doubt", _fault(error)
-        return Execution(
-            route=dispatch.route,
-            attempt=dispatch.attempt,
-            delivery=delivery,
-            started_ms=started,
-            ended_ms=self.now_ms(),
-            method=http.method,
-            url=http.url,
-            request_digest=http.digest,
-            response=response,
-            fault=fault,
-            retry_after_ms=retry_after,
-            idempotency_key=dispatch.idempotency_key if route.idempotency_header else None,
+        return ending.of(
+            delivery,
             identity=target.principal,
+            fault=fault,
+            response=response,
+            retry_after_ms=retry_after,
             keyed=route.idempotency_header is not None,
         )
-
-    def _delivery(
-        self, program: Program, route: HttpProgram, target: Target, dispatch: Dispatch, response: Response
-    ) -> Delivery:
-        scope = program.scope(dispatch.request.params, target.tenant, target.environment)
-        scope |= {
-            "response.status": response.status,
-            "response.headers": dict(response.headers),
-            "response.body": response.body,
-        }
-        if route.ok.holds(scope):
-            return "answered"
-        if route.declined and route.declined.holds(scope):
-            return "declined"
-        if route.no_effect and target.direct and _has_body(response) and route.no_effect.holds(scope):
-            return "no_effect"
-        # INVARIANT: 401 and 403 are the target's refusal: never another route.
-        return "refused" if response.status in (401, 403) else "in_doubt"
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
@@ -195,20 +170,6 @@ class HttpAdapter:
             scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
             return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
-
-    def _unsent(self, dispatch: Dispatch, started_ms: int, fault: str) -> Execution:
-        http = dispatch.rendered
-        return Execution(
-            dispatch.route,
-            dispatch.attempt,
-            "not_sent",
-            started_ms,
-            self.now_ms(),
-            http.method,
-            http.url,
-            http.digest,
-            fault=fault,
-        )
 
 
 def _host(url: httpcore2.URL) -> str:
@@ -266,10 +227,6 @@ def _request_id(headers: Mapping[str, str]) -> str | None:
 def _retry_after(headers: Mapping[str, str]) -> int | None:
     value = headers.get("retry-after", "")
     return min(int(value) * 1000, MAX_RETRY_AFTER_MS) if value.isdigit() and len(value) < 7 else None
-
-
-def _has_body(response: Response) -> bool:
-    return isinstance(response.body, dict) and bool(response.body)
 
 
 def _fault(error: Exception) -> str:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import JsonValue
 
 from adapters.decoding import Undecodable, decode
+from adapters.ending import Ending, delivery_of
 from adapters.secrets import placed, revealed
 from adapters.upstream import Lost, Servers, Upstream
 from contracts.dispatch import Dispatch, Gate
@@ -17,7 +18,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.mcp_request import McpRequest, render_mcp
 from contracts.observation import Delivery, Execution, Reading, Response
-from contracts.program import McpProgram, McpRead, Program
+from contracts.program import McpProgram, McpRead
 from contracts.target import Target
 from policies.release import Release
 
@@ -70,42 +71,42 @@ class McpAdapter:
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Make exactly the order's call, once. Whatever is not certain after it began is `in_doubt`."""
-        started, request = self._now_ms(), dispatch.rendered
+        request = dispatch.rendered
+        ending = Ending(dispatch, "mcp", self._now_ms(), self._now_ms)
         program = self._release.catalog.programs[dispatch.request.contract]
         route, target = program.routes[dispatch.route], self._release.target(dispatch.request)
         if not isinstance(route, McpProgram) or not isinstance(request, McpRequest):
             raise AilyusError("internal", "the order is not for a tool")
         if target is None or target.digest != dispatch.target_digest or target.name != request.server:
-            fault = "the target instance is not the one that the order names"
-            return self._ended(dispatch, started, "", "not_sent", fault)
+            return ending.unsent("the target instance is not the one that the order names")
         identity, left = target.principal, dispatch.deadline_monotonic - time.monotonic()
         sent = False
         try:
             async with asyncio.timeout(max(0.0, left)):
                 upstream = await self._servers.of(target, dispatch.request.person, target.write)
                 if changed := await self._changed(upstream, target, request, now=True):
-                    return self._ended(dispatch, started, identity, "stopped", changed)
+                    return ending.of("stopped", identity=identity, fault=changed)
                 secrets = revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
                 # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
                 if reason := self._gate.enter(dispatch):
-                    return self._ended(dispatch, started, identity, "not_sent", reason)
+                    return ending.of("not_sent", identity=identity, fault=reason)
                 sent = True
                 result = await upstream.call(request.tool, orjson.loads(body))
         except AilyusError as error:
-            return self._ended(dispatch, started, identity, "not_sent", error.sentence)
+            return ending.of("not_sent", identity=identity, fault=error.sentence)
         except Lost as lost:
             delivery: Delivery = "refused" if lost.refused else "in_doubt" if sent else "not_sent"
-            return self._ended(dispatch, started, identity, delivery, lost.sentence)
+            return ending.of(delivery, identity=identity, fault=lost.sentence)
         except TimeoutError:
             fault = "the server did not answer in time"
-            return self._ended(dispatch, started, identity, "in_doubt" if sent else "not_sent", fault)
+            return ending.of("in_doubt" if sent else "not_sent", identity=identity, fault=fault)
         seen = _seen(result)
         if isinstance(seen, Fault):
-            return self._ended(dispatch, started, identity, "in_doubt", seen.sentence)
+            return ending.of("in_doubt", identity=identity, fault=seen.sentence)
         response = Response(200, {}, seen, orjson.dumps(seen))
-        delivery = _delivery(program, route, target, dispatch, response)
-        return self._ended(dispatch, started, identity, delivery, None, response)
+        delivery = delivery_of(program, route, target, dispatch, response)
+        return ending.of(delivery, identity=identity, response=response)
 
     async def _changed(self, upstream: Upstream, target: Target, request: McpRequest, *, now: bool) -> str | None:
         """Why this tool may not be called, or None: it is defined as it was when the contract was released."""
@@ -117,43 +118,6 @@ class McpAdapter:
             self._stopped.add(key)
             log.warning("tool_changed", connection=target.name, tool=request.tool, hint="ailyus contract import-mcp")
         return f"the tool `{request.tool}` of `{target.name}` is not the one that was released"
-
-    def _ended(
-        self,
-        dispatch: Dispatch,
-        started_ms: int,
-        identity: str,
-        delivery: Delivery,
-        fault: str | None,
-        response: Response | None = None,
-    ) -> Execution:
-        request = dispatch.rendered
-        return Execution(
-            route=dispatch.route,
-            attempt=dispatch.attempt,
-            delivery=delivery,
-            started_ms=started_ms,
-            ended_ms=self._now_ms(),
-            method=request.method,
-            url=request.url,
-            request_digest=request.digest,
-            response=response,
-            fault=fault,
-            identity=identity,
-            via="mcp",
-        )
-
-
-def _delivery(program: Program, route: McpProgram, target: Target, dispatch: Dispatch, response: Response) -> Delivery:
-    scope = program.scope(dispatch.request.params, target.tenant, target.environment)
-    scope |= {"response.status": response.status, "response.headers": {}, "response.body": response.body}
-    if route.ok.holds(scope):
-        return "answered"
-    if route.declined and route.declined.holds(scope):
-        return "declined"
-    if route.no_effect and target.direct and route.no_effect.holds(scope):
-        return "no_effect"
-    return "in_doubt"
 
 
 def _seen(result: "CallToolResult | InputRequiredResult") -> dict[str, JsonValue] | Fault:

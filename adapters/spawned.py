@@ -58,12 +58,10 @@ class Talk:
 
 
 @asynccontextmanager
-async def spawned(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, talk: Talk
-) -> "AsyncIterator[TransportStreams]":
-    """Run a server and yield the streams of a session with it. Raises `no_server` when there is no such program."""
-    from mcp.shared.message import SessionMessage
-
+async def process(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> AsyncIterator[tuple[Process, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Run a program with its pipes, and end it with all its children. Raises `no_server` when there is no such one."""
     program = shutil.which(command[0], path=environment.get("PATH", os.defpath))
     if program is None:
         hint = "give its whole path, or list `PATH` among the connection's variables"
@@ -80,27 +78,37 @@ async def spawned(
         )
     except OSError:
         raise AilyusError("no_server", f"`{command[0]}` cannot be run", hint="is it a program?") from None
-    process = Process(transport, protocol, asyncio.get_running_loop())
-    if process.stdin is None or process.stdout is None:
+    running = Process(transport, protocol, asyncio.get_running_loop())
+    if running.stdin is None or running.stdout is None:
         raise AilyusError("internal", "a process without pipes")
-    to_us, ours = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    theirs, to_them = anyio.create_memory_object_stream[SessionMessage](0)
-    tasks = [
-        asyncio.create_task(_hear(process.stdout, to_us, talk)),
-        asyncio.create_task(_say(process.stdin, to_them, talk)),
-    ]
     try:
-        yield ours, theirs
+        yield running, running.stdout, running.stdin
     finally:
-        talk.end("the session was closed")
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for stream in (to_us, ours, theirs, to_them):
-            stream.close()
-        process.stdin.close()
-        await asyncio.shield(_ended(process))
+        running.stdin.close()
+        await asyncio.shield(_ended(running))
         transport.close()  # what it wrote and nobody read would keep the pipe open
+
+
+@asynccontextmanager
+async def spawned(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, talk: Talk
+) -> "AsyncIterator[TransportStreams]":
+    """Run a server and yield the streams of a session with it. Raises `no_server` when there is no such program."""
+    from mcp.shared.message import SessionMessage
+
+    async with process(command, environment, folder) as (_, output, pipe):
+        to_us, ours = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        theirs, to_them = anyio.create_memory_object_stream[SessionMessage](0)
+        tasks = [asyncio.create_task(_hear(output, to_us, talk)), asyncio.create_task(_say(pipe, to_them, talk))]
+        try:
+            yield ours, theirs
+        finally:
+            talk.end("the session was closed")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for stream in (to_us, ours, theirs, to_them):
+                stream.close()
 
 
 async def _hear(

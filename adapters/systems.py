@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from adapters.browser import BrowserAdapter
 from adapters.http import HttpAdapter
 from adapters.mcp import McpAdapter
+from adapters.python import PythonAdapter
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.expressions import Fault
 from contracts.flow_program import FlowRequest
 from contracts.mcp_request import McpRequest
 from contracts.observation import Channel, Execution, Observation, Reading
-from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program
-from contracts.request import ActionRequest
+from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
+from contracts.python_request import PythonRequest
 from contracts.target import Target
 from policies.release import Release
 
@@ -20,14 +21,17 @@ from policies.release import Release
 class Systems:
     """The adapter of one release."""
 
-    def __init__(self, release: Release, http: HttpAdapter, browser: BrowserAdapter, mcp: McpAdapter) -> None:
+    def __init__(
+        self, release: Release, http: HttpAdapter, browser: BrowserAdapter, mcp: McpAdapter, python: PythonAdapter
+    ) -> None:
         self._release = release
         self._http = http
         self._browser = browser
         self._mcp = mcp
+        self._python = python
 
     async def close(self) -> None:
-        """Give connections back. The browser and sessions with MCP servers are the gateway's, and stay warm."""
+        """Give connections back. Browser, MCP sessions and adapters' processes stay warm: the gateway's."""
         await self._http.close()
 
     async def observe(self, look: MayObserve) -> Observation:
@@ -37,7 +41,7 @@ class Systems:
         if target is None:
             return Observation({}, self._http.now_ms(), "same_channel", fault="no such connection")
         scope = program.scope(request.params, target.tenant, target.environment)
-        reads = [self._read(read, target, request, scope, look.deadline_monotonic) for read in program.reads]
+        reads = [self.read(read, target, request.person, scope, look.deadline_monotonic) for read in program.reads]
         results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
         channel = channel_of(program.reads, target)
         readings: dict[str, Reading] = {}
@@ -56,18 +60,23 @@ class Systems:
             return await self._browser.execute(dispatch)
         if isinstance(dispatch.rendered, McpRequest):
             return await self._mcp.execute(dispatch)
+        if isinstance(dispatch.rendered, PythonRequest):
+            return await self._python.execute(dispatch)
         return await self._http.execute(dispatch)
 
-    async def _read(
-        self, read: AnyRead, target: Target, request: ActionRequest, scope: Mapping[str, object], deadline: float
+    async def read(
+        self, read: AnyRead, target: Target, person: str, scope: Mapping[str, object], deadline: float
     ) -> Reading | Fault:
+        """One read for a person, before the deadline (seconds of the monotonic clock)."""
         beside = self._release.beside(target, read.target)
         if beside is None:
             return Fault(f"no connection of kind `{read.target}` stands beside `{target.name}`")
         if isinstance(read, FlowRead):
             return await self._browser.read(read, beside, scope, deadline)
         if isinstance(read, McpRead):
-            return await self._mcp.read(read, beside, request.person, scope, deadline)
+            return await self._mcp.read(read, beside, person, scope, deadline)
+        if isinstance(read, PythonRead):
+            return await self._python.read(read, beside, scope, deadline)
         return await self._http.read(read, beside, scope, deadline)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import httpx2
-import structlog
 from pydantic import JsonValue
 
 from adapters.secrets import Credentials
@@ -24,7 +23,6 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
     from mcp.client.session import IncomingMessage
     from mcp_types import CallToolResult, InputRequiredResult
 
-log = structlog.get_logger()
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 20.0
 FETCH_SECONDS: Final = 180.0
@@ -107,7 +105,10 @@ class Upstream:
         aged = not self._listens and time.monotonic() - self._pinned_at > AGE_SECONDS
         if not (now or self._stale or aged):
             return self._pins
+        begun = time.monotonic()
         async with self._listing:
+            if not (now or self._stale) and self._pinned_at >= begun:
+                return self._pins  # whoever was first here has asked for all that waited
             self._stale = False
             pins: dict[str, str] = {}
             for tool in await self.tools():

@@ -15,6 +15,7 @@ from contracts.contract import (
     NewObject,
     Observe,
     Output,
+    PythonCall,
     Resource,
     Route,
     System,
@@ -39,6 +40,8 @@ from contracts.program import (
     McpProgram,
     McpRead,
     Program,
+    PythonProgram,
+    PythonRead,
     Read,
     RouteProgram,
     UndoProgram,
@@ -142,6 +145,10 @@ class Texts:
         if observe.mcp is not None:
             arguments = self.arguments(f"{where}.mcp.arguments", observe.mcp, names)
             return McpRead(name, observe.target or target, observe.mcp.tool, observe.mcp.definition, arguments)
+        if observe.python is not None:
+            call = observe.python
+            arguments = self.arguments(f"{where}.python.arguments", call, names)
+            return PythonRead(name, observe.target or target, call.operation, arguments, observe.may_be_absent)
         self.check_headers(where, observe.headers)
         return Read(
             name,
@@ -177,17 +184,11 @@ class Texts:
                 stack.extend(node.values())
         return Body(tree, templates)
 
-    def arguments(self, where: str, call: McpCall, names: Names) -> Body:
-        """The arguments of a tool: what it makes of a text is not known, so a value never stands inside of one."""
+    def arguments(self, where: str, call: McpCall | PythonCall, names: Names) -> Body:
+        """The arguments of a call: what is made of a text there is not known, so a value never stands inside of one."""
         body = self.body(where, dict(call.arguments), names)
         for source, template in body.templates.items():
-            if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):
-                hint = (
-                    "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
-                )
-                raise AilyusError(
-                    "bad_expression", f"`{source}` puts a bare value into another text", hint=hint, field=where
-                )
+            _refuse_mixed(where, source, template)
         return body
 
     def checks(self, where: str, conditions: Iterable[Condition], names: Names) -> tuple[Check, ...]:
@@ -201,14 +202,7 @@ class Texts:
         out = []
         for key, source in pairs.items():
             template = self.template(f"{where}.{key}", source, names)
-            mixed = len(template.parts) > 1
-            if mixed and any(not isinstance(p, str) and p.function is None for p in template.parts):
-                raise AilyusError(
-                    "bad_expression",
-                    f"`{source}` puts a bare value into a string of another grammar",
-                    hint="use a typed function, for example ${scim.string(inputs.name)}",
-                    field=f"{where}.{key}",
-                )
+            _refuse_mixed(f"{where}.{key}", source, template)
             out.append((key, template))
         return tuple(out)
 
@@ -385,6 +379,7 @@ class _Compiler(Texts):
                 str(observe.json_body),
                 *observe.headers.values(),
                 str(observe.mcp.arguments if observe.mcp else ""),
+                str(observe.python.arguments if observe.python else ""),
             ]
         for name, field in self.contract.inputs.items():
             if (field.late or field.type == "secret") and any(re.search(rf"\binputs\.{name}\b", t) for t in texts):
@@ -423,8 +418,11 @@ class _Compiler(Texts):
             call = route.mcp
             arguments = self.arguments(f"{where}.mcp.arguments", call, self.before)
             return McpProgram(index, call.tool, call.definition, arguments, call.timeout, *tests)
+        if route.python is not None:
+            arguments = self.arguments(f"{where}.python.arguments", route.python, self.before)
+            return PythonProgram(index, route.python.operation, arguments, route.python.timeout, *tests)
         if route.http is None:
-            raise AilyusError("bad_contract", "a route needs `http`, `browser` or `mcp`", field=where)
+            raise AilyusError("bad_contract", "a route needs `http`, `browser`, `mcp` or `python`", field=where)
         http = route.http
         headers = http.headers
         self.check_headers(where, headers)
@@ -459,6 +457,14 @@ class _Compiler(Texts):
                 raise AilyusError("bad_contract", f"`{path}` is observed nowhere", field=f"{key}.{index}")
 
 
+def _refuse_mixed(where: str, source: str, template: Template) -> None:
+    """A value stands inside of another text only through a typed function: it could change what the text means."""
+    if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):
+        hint = "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
+        sentence = f"`{source}` puts a bare value into a text of another grammar"
+        raise AilyusError("bad_expression", sentence, hint=hint, field=where)
+
+
 def _source(output: str | Output) -> str:
     return output.value if isinstance(output, Output) else output
 
@@ -468,7 +474,7 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
     for read in program.reads:
         if isinstance(read, FlowRead):
             yield from ((f"observe.{read.name}", text) for text in read.flow.templates)
-        if isinstance(read, McpRead):
+        if isinstance(read, McpRead | PythonRead):
             yield from ((f"observe.{read.name}", text) for text in read.arguments.templates)
     for index, route in enumerate(program.routes):
         if isinstance(route, BrowserProgram):
@@ -477,7 +483,7 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
             continue
         tests = (route.ok, route.declined, route.no_effect)
         yield from ((f"execute.{index}", e.text) for e in tests if e)
-        if isinstance(route, McpProgram):
+        if isinstance(route, McpProgram | PythonProgram):
             yield from (("execute", t) for t in route.arguments.templates)
             continue
         yield from ((f"execute.{index}", t.source) for t in (route.path, *(t for _, t in route.query)))
@@ -510,7 +516,7 @@ def _route_expressions(route: RouteProgram) -> Iterable[Expression]:
     if isinstance(route, BrowserProgram):
         yield from route.flow.expressions
         return
-    if isinstance(route, McpProgram):
+    if isinstance(route, McpProgram | PythonProgram):
         for template in route.arguments.templates.values():
             yield from template.expressions
         return

@@ -17,7 +17,7 @@ from pydantic import (
 Risk = Literal["low", "medium", "high", "critical"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high", "critical")
 Kind = Literal["write", "read"]
-Way = Literal["http", "browser", "mcp"]
+Way = Literal["http", "browser", "mcp", "python"]
 Evidence = Literal["before", "after", "response", "screenshot", "snapshot"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
@@ -142,10 +142,17 @@ class McpCall(Strict):
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class PythonCall(Strict):
+    """One call of an adapter in Python: an operation that it knows. In `arguments` every `${CEL}` is a whole value."""
+
+    operation: Name
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class Observe(Strict):
     """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
-    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser", "mcp"})
+    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser", "mcp", "python"})
 
     get: str | None = Field(None, pattern=r"^/")
     post: str | None = Field(None, pattern=r"^/")
@@ -159,16 +166,19 @@ class Observe(Strict):
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
     browser: Name | None = Field(None, description="the flow that reads it from the application's pages")
     mcp: McpCall | None = Field(None, description="the tool of an MCP server that reads it: `text` and `data`")
+    python: PythonCall | None = Field(None, description="the operation of an adapter in Python that reads it")
 
     @model_validator(mode="after")
     def _one_method(self) -> "Observe":
-        if sum(way is not None for way in (self.get, self.post, self.browser, self.mcp)) != 1:
-            raise ValueError("name exactly one of get, post, browser, mcp")
+        if sum(way is not None for way in (self.get, self.post, self.browser, self.mcp, self.python)) != 1:
+            raise ValueError("name exactly one of get, post, browser, mcp, python")
         of_http = bool(self.query or self.headers or self.json_body is not None or self.form)
         if self.browser is not None and of_http:
             raise ValueError("a flow has no query, headers or body of its own here")
         if self.mcp is not None and (of_http or self.may_be_absent or self.lists or self.decode != "json"):
             raise ValueError("a tool has nothing here but `mcp` and `target`")
+        if self.python is not None and (of_http or self.lists or self.decode != "json"):
+            raise ValueError("an adapter has nothing here but `python`, `target` and `may_be_absent`")
         if self.get is not None and (self.json_body is not None or self.form is not None):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
@@ -257,6 +267,12 @@ class McpRoute(McpCall):
     timeout: Duration = Field(10_000, ge=50, le=60_000)
 
 
+class PythonRoute(PythonCall):
+    """One call that acts, and how long it may take."""
+
+    timeout: Duration = Field(10_000, ge=50, le=60_000)
+
+
 class Route(Strict):
     """One way to do it, and how to read the answer. No answer alone ever decides the outcome."""
 
@@ -265,7 +281,7 @@ class Route(Strict):
     http: HttpRoute | None = None
     browser: BrowserRoute | None = None
     mcp: McpRoute | None = None
-    python: Annotated[JsonValue, _unsupported("a Python adapter")] = None
+    python: PythonRoute | None = None
     ok: Cel | None = None
     declined: Cel | None = Field(None, description="the application says no: final, no other route")
     no_effect: Cel | None = Field(None, description="the application proves that nothing happened: the next may run")
@@ -274,10 +290,10 @@ class Route(Strict):
 
     @model_validator(mode="after")
     def _one_way(self) -> "Route":
-        if sum(way is not None for way in (self.http, self.browser, self.mcp)) != 1:
-            raise ValueError("a route is exactly one of http, browser, mcp")
-        if self.http is not None and self.ok is None:
-            raise ValueError("an `http` route needs `ok`")
+        if sum(way is not None for way in (self.http, self.browser, self.mcp, self.python)) != 1:
+            raise ValueError("a route is exactly one of http, browser, mcp, python")
+        if self.way in ("http", "python") and self.ok is None:
+            raise ValueError(f"a route by `{self.way}` needs `ok`")
         if self.browser is not None and (self.ok or self.declined or self.no_effect):
             raise ValueError("what a page says is declared in its flow")
         return self
@@ -285,7 +301,8 @@ class Route(Strict):
     @property
     def way(self) -> Way:
         """Which kind of route it is."""
-        return "http" if self.http is not None else "browser" if self.browser is not None else "mcp"
+        ways: tuple[Way, ...] = ("http", "browser", "mcp", "python")
+        return next(way for way in ways if getattr(self, way) is not None)
 
 
 class SecretTo(Strict):
@@ -397,7 +414,7 @@ class Contract(Strict):
         for way in {route.way for route in self.execute}:
             if not {"before", "after"} <= set(self.evidence.get(way, ())):
                 raise ValueError(f"`evidence` of `{way}` needs at least `before` and `after`")
-        if {"screenshot", "snapshot"} & {*self.evidence.get("http", ()), *self.evidence.get("mcp", ())}:
+        if {"screenshot", "snapshot"} & {e for way, kept in self.evidence.items() if way != "browser" for e in kept}:
             raise ValueError("only a `browser` route has screenshots and snapshots")
 
 

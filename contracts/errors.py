@@ -75,6 +75,7 @@ CODES = MappingProxyType(
         "no_browser": "install one with `ailyus doctor --fix`",
         "bad_curl": "give the line as it works in a shell: method, headers, body, URL",
         "bad_description": "give a file with an OpenAPI description, in which every reference is local",
+        "no_adapter": "see `ailyus adapter list`",
         "no_server": "correct the connection's [connections.NAME.mcp], or start the server",
         "no_credential": "set the environment variable or file that the connection names",
     }

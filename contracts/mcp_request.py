@@ -1,7 +1,6 @@
 """One rendered call of a tool of an MCP server: built before the intent, named by it, and made exactly so."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,9 +12,6 @@ from contracts.canonical import digest, sha256
 from contracts.expressions import Fault, Scope
 from contracts.program import McpProgram, McpRead
 
-MAX_ARGUMENTS: Final = 1024 * 1024
-"""Bytes that rendered arguments may have."""
-_INPUT: Final = re.compile(r"\$\{inputs\.([a-z][a-z0-9_]*)\}")
 _PINNED: Final = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
 
@@ -73,12 +69,7 @@ def render_mcp(
     handles: tuple[tuple[str, str], ...] = (),
 ) -> McpRequest | Fault:
     """The call of one request, or the fault of the first argument that has no value."""
-    if isinstance(call, McpRead):  # an optional input that was left out is not in scope
-        absent |= {t for t in call.arguments.templates if (m := _INPUT.fullmatch(t)) and f"inputs.{m[1]}" not in scope}
-    filled = call.arguments.filled(scope, absent)
-    if isinstance(filled, Fault):
-        return filled
-    body = orjson.dumps(filled, option=orjson.OPT_SORT_KEYS)
-    if len(body) > MAX_ARGUMENTS:
-        return Fault("the arguments are larger than 1 MiB")
-    return McpRequest(server, call.tool, call.definition, body, handles)
+    if isinstance(call, McpRead):
+        absent |= call.arguments.left_out(scope)
+    body = call.arguments.call(scope, absent)
+    return body if isinstance(body, Fault) else McpRequest(server, call.tool, call.definition, body, handles)

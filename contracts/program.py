@@ -1,9 +1,11 @@
 """A compiled contract: everything that the gateway needs to carry one action out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import orjson
 from pydantic import JsonValue
 
 from contracts.contract import (
@@ -26,6 +28,9 @@ PREVIEW: Final[Mapping[str, JsonValue]] = {
     "description": "True: decide and look, change nothing, and say what would happen.",
 }
 RESERVED: Final = frozenset({"reason", "connection", "preview"})
+MAX_ARGUMENTS: Final = 1024 * 1024
+"""Bytes that the arguments of one call may have."""
+_INPUT: Final = re.compile(r"\$\{inputs\.([a-z][a-z0-9_]*)\}")
 HANDLE_PATTERN: Final = "^sec_[0-9A-Z]{26}$"
 Decode = Literal["json", "xml"]
 
@@ -88,7 +93,18 @@ class McpRead:
     may_be_absent: Literal[False] = False
 
 
-AnyRead = Read | FlowRead | McpRead
+@dataclass(frozen=True, slots=True)
+class PythonRead:
+    """One compiled read by an adapter in Python; absent is what it gives as None."""
+
+    name: str
+    target: str
+    operation: str
+    arguments: "Body"
+    may_be_absent: bool
+
+
+AnyRead = Read | FlowRead | McpRead | PythonRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,18 @@ class Body:
                 out[key] = filled
             return out
         return node
+
+    def call(self, scope: Scope, absent: frozenset[str]) -> bytes | Fault:
+        """The arguments of a call as JSON bytes, keys sorted."""
+        filled = self.filled(scope, absent)
+        if isinstance(filled, Fault):
+            return filled
+        body = orjson.dumps(filled, option=orjson.OPT_SORT_KEYS)
+        return body if len(body) <= MAX_ARGUMENTS else Fault("the arguments are larger than 1 MiB")
+
+    def left_out(self, scope: Scope) -> frozenset[str]:
+        """Whole-value templates of optional inputs that are not in scope, for a read."""
+        return frozenset(t for t in self.templates if (m := _INPUT.fullmatch(t)) and f"inputs.{m[1]}" not in scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +252,30 @@ class McpProgram:
         return f"as defined by {self.definition[:12]}"
 
 
-RouteProgram = HttpProgram | BrowserProgram | McpProgram
+@dataclass(frozen=True, slots=True)
+class PythonProgram:
+    """One compiled call of an adapter in Python."""
+
+    index: int
+    operation: str
+    arguments: Body
+    timeout_ms: int
+    ok: Expression
+    declined: Expression | None
+    no_effect: Expression | None
+
+    @property
+    def said(self) -> str:
+        """The route as approvals and receipts name it, for example `python:add_member`."""
+        return f"python:{self.operation}"
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for people."""
+        return "by the connection's adapter"
+
+
+RouteProgram = HttpProgram | BrowserProgram | McpProgram | PythonProgram
 
 
 @dataclass(frozen=True, slots=True)

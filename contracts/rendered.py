@@ -1,13 +1,23 @@
-"""What one order sends, whatever the route: an HTTP request, a flow through pages, or a call of a tool."""
+"""What one order sends, whatever the route: an HTTP request, a flow through pages, or a call of a tool or adapter."""
 
 from contracts.expressions import Fault, Scope
 from contracts.flow_program import FlowRequest, render_flow
 from contracts.http_request import HttpRequest, render_read, render_route
 from contracts.mcp_request import McpRequest, render_mcp
-from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, RouteProgram
+from contracts.program import (
+    AnyRead,
+    BrowserProgram,
+    FlowRead,
+    McpProgram,
+    McpRead,
+    PythonProgram,
+    PythonRead,
+    RouteProgram,
+)
+from contracts.python_request import PythonRequest, render_python
 from contracts.target import Target
 
-Rendered = HttpRequest | FlowRequest | McpRequest
+Rendered = HttpRequest | FlowRequest | McpRequest | PythonRequest
 
 
 def render(
@@ -16,6 +26,8 @@ def render(
     """What this route would send to this target, or why it cannot be built."""
     if isinstance(route, McpProgram):
         return render_mcp(route, target.name, scope, absent, handles)
+    if isinstance(route, PythonProgram):
+        return render_python(route, target.name, scope, absent, handles)
     if not isinstance(route, BrowserProgram):
         return render_route(route, target.base_url, scope, absent, handles)
     if target.ui is None:
@@ -28,8 +40,12 @@ def place_read(read: AnyRead, target: Target, scope: Scope) -> str | None:
     if isinstance(read, FlowRead):
         flow = render_flow(read.flow, target.ui.base_url, scope) if target.ui else None
         return None if flow is None or isinstance(flow, Fault) else f"{flow.url} {flow.digest}"
-    if isinstance(read, McpRead):
-        call = render_mcp(read, target.name, scope)
+    if isinstance(read, McpRead | PythonRead):
+        call = (
+            render_mcp(read, target.name, scope)
+            if isinstance(read, McpRead)
+            else render_python(read, target.name, scope)
+        )
         return None if isinstance(call, Fault) else f"{call.url} {call.digest}"
     http = render_read(read, target.base_url, scope)
     return None if isinstance(http, Fault) else f"{http.url} {http.body.hex()}"

@@ -47,6 +47,14 @@ class Mcp:
 
 
 @dataclass(frozen=True, slots=True)
+class Plugin:
+    """The adapter in Python of a connection: its entry point, and the digest that its distribution must have."""
+
+    entry_point: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A named connection. Tenant and environment come from here, never from a record.
 
@@ -79,6 +87,7 @@ class Target:
     rights: tuple[str, ...] = ()
     ui: Ui | None = None
     mcp: Mcp | None = None
+    plugin: Plugin | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +127,8 @@ class Target:
                 "variables": dict(self.mcp.variables),
                 "directory": self.mcp.directory,
             }
+        if self.plugin is not None:
+            facts["adapter"] = {"entryPoint": self.plugin.entry_point, "digest": self.plugin.digest}
         object.__setattr__(self, "digest", digest(facts))
 
     @property

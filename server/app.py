@@ -23,8 +23,10 @@ from starlette.types import ASGIApp
 
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
+from adapters.hosts import Hosts
 from adapters.http import HttpAdapter
 from adapters.mcp import McpAdapter
+from adapters.python import PythonAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
 from adapters.upstream import Servers
@@ -57,7 +59,7 @@ VERSION = importlib.metadata.version("ailyus")
 class App:
     """One running gateway over one workspace."""
 
-    def __init__(self, workspace: Workspace, release: Release) -> None:
+    def __init__(self, workspace: Workspace, release: Release, hosts: Hosts | None = None) -> None:
         configure()
         key_path = workspace.private / "log.pem"
         key = load_key(key_path) if key_path.exists() else create_key(key_path)
@@ -71,6 +73,7 @@ class App:
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
         self._sessions = Sessions(self.browser)
         self.servers = Servers(workspace.root)
+        self.hosts = hosts or Hosts(workspace.root)
         self.pipeline = self._pipeline_for(release)
         self._retiring: set[asyncio.Task[None]] = set()
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
@@ -88,11 +91,17 @@ class App:
         self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root)
         self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
 
-    def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
+    def systems(self, release: Release) -> Systems:
+        """Every way to the targets of a release."""
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
-        adapter = Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions), mcp)
-        return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
+        python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)
+        return Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions), mcp, python)
+
+    def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
+        return Pipeline(
+            self.journal, release, self.systems(release), lambda caller: self.agents.current(caller), former
+        )
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
@@ -120,6 +129,7 @@ class App:
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await self.browser.close()
         await self.servers.close()
+        await self.hosts.close()
         await asyncio.to_thread(self.store.close)
 
     async def _activate(self, release: Release) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.chromium import BrowserSettings, Chromium, find_browser
+from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
@@ -49,6 +50,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.append(_routes(workspace, release))
     findings.append(_browser(workspace, release))
     findings.extend(_servers(workspace))
+    findings.extend(_adapters(workspace))
     owner = find_owner(workspace)
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
@@ -114,6 +116,17 @@ def _servers(workspace: Workspace) -> list[Finding]:
         other = sorted({str(row["tool"]) for row in rows if row["state"] != "as released"})
         says = f"{', '.join(other)}: not as released" if other else f"{len(rows)} calls of its tools, all as released"
         findings.append(Finding(f"server {name}", not other, says, following if other else ""))
+    return findings
+
+
+def _adapters(workspace: Workspace) -> list[Finding]:
+    """Every adapter in Python that is named: is it installed, with the code that was named?"""
+    here = {(one.entry_point, one.digest): one for one in offered()} if workspace.settings.adapters else {}
+    findings = []
+    for name, part in workspace.settings.adapters.items():
+        one = here.get((part.entry_point, part.digest))
+        says = f"{one.distribution} {one.version}" if one else f"`{part.entry_point}` with this digest is not installed"
+        findings.append(Finding(f"adapter {name}", one is not None, says, "" if one else "ailyus adapter list"))
     return findings
 
 

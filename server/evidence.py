@@ -9,6 +9,7 @@ from contracts.http_request import HttpRequest
 from contracts.mcp_request import McpRequest
 from contracts.observation import Execution, Observation, Reading
 from contracts.program import ABSENT, Program, lookup
+from contracts.python_request import PythonRequest
 from contracts.rendered import Rendered
 
 WITHHELD = b"(withheld: a secret passed here)"
@@ -56,6 +57,9 @@ def request_evidence(http: Rendered) -> dict[str, bytes]:
     if isinstance(http, McpRequest):
         called = {"server": http.server, "tool": http.tool, "definition": http.definition}
         return {"request": orjson.dumps(called), "request/body": http.body}
+    if isinstance(http, PythonRequest):
+        asked = {"connection": http.connection, "operation": http.operation}
+        return {"request": orjson.dumps(asked), "request/body": http.body}
     if not isinstance(http, HttpRequest):
         said = {"flow": http.program.flow.flow, "digest": http.program.digest, "pages": http.base_url}
         return {"request": orjson.dumps(said), "request/body": orjson.dumps(http.said)}

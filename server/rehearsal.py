@@ -1,59 +1,42 @@
 """A contract tried against faults: a gateway of its own, a target or its twin, and something bad in between."""
 
 import asyncio
-import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import RequestParamsMeta
 from pydantic import JsonValue
-from starlette.types import Receive, Scope, Send
 
-from adapters.http import HttpAdapter
-from adapters.wall import accept_no_more
+from adapters.systems import Systems
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.program import HttpProgram, Program, Read
+from contracts.program import HttpProgram, Program, PythonProgram, Read
+from contracts.target import Target
 from policies.release import Release
-from server.app import App, QuietServer, free_port, listen, running, start_sandbox
+from server.app import App, free_port, running, start_sandbox
+from server.proxy import FAULTS, Proxy, proxied
+from server.relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
 from server.settings import PersonPart, Workspace
 
-FAULTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "none": "nothing is wrong",
-        "lost reply": "it is done, and the connection is cut before the answer",
-        "late effect": "the connection is cut, and it is done a moment later",
-        "lie": "the answer says yes, and nothing is done",
-        "stale read": "it is done, and reads show the former state for a while",
-        "429": "too many requests, once",
-        "5xx": "an error before anything is done, once",
-        "5xx after": "an error after it is done",
-        "partial": "it is done, and half of the answer comes",
-        "retrying proxy": "a proxy sends it twice, and gives the second answer",
-    }
-)
+Between = Proxy | Relay
 _TIMES_MS: Final = 1_000
 """Deadline and settle time of the rehearsal, at most."""
-_LATE_SECONDS: Final = 0.6
-_STALE_SECONDS: Final = 0.5
-_HOP: Final = ("connection", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What came of one fault. `done` is what the target itself says.
 
-    `effects` are the sends of ours that took effect, or the new objects that are left, where an action makes one.
+    `effects` are the sends of ours that took effect, or the new objects that are left, where an action makes one; for
+    an adapter in Python, whether it is done. `note` is what was seen of an adapter that it must never do.
     """
 
     fault: str
@@ -61,113 +44,18 @@ class Row:
     sends: int
     effects: int
     done: bool
+    note: str = ""
 
     @property
     def wrong(self) -> str:
         """What must never be, or nothing."""
+        if self.note:
+            return self.note
         if self.effects > 1:
             return "done twice"
         if self.status == "confirmed" and not self.done:
             return "confirmed, and it is not so"
         return "not_applied, and it is so" if self.status == "not_applied" and self.done else ""
-
-
-@dataclass
-class _Between:
-    """The proxy: it lets everything through, but what one fault does to the write."""
-
-    origin: str
-    write: re.Pattern[str]
-    method: str
-    fault: str = "none"
-    sends: int = 0
-    effects: int = 0
-    stale_until: float = 0.0
-    seen: dict[str, httpx2.Response] = field(default_factory=dict)
-    later: set[asyncio.Task[None]] = field(default_factory=set)
-    http: httpx2.AsyncClient = field(default_factory=lambda: httpx2.AsyncClient(trust_env=False, timeout=10))
-
-    def begin(self, fault: str) -> None:
-        """The next fault."""
-        self.fault, self.sends, self.effects, self.stale_until = fault, 0, 0, 0.0
-        self.seen.clear()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http":
-            return
-        body = b""
-        while True:
-            part = await receive()
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
-        headers = [(k, v) for k, v in scope["headers"] if k.decode("latin-1") not in _HOP]
-        query = scope["query_string"].decode()
-        path = scope.get("raw_path", b"").decode() or scope["path"]
-        url = f"{self.origin}{path}" + (f"?{query}" if query else "")
-
-        async def forward() -> httpx2.Response:
-            return await self.http.request(scope["method"], url, headers=headers, content=body)
-
-        if scope["method"] == self.method and self.write.fullmatch(path):
-            await self._write(forward, send)
-            return
-        loop = asyncio.get_running_loop()
-        if loop.time() < self.stale_until and url in self.seen:
-            await _answer(send, self.seen[url])
-            return
-        answer = await forward()
-        if not self.sends:
-            self.seen[url] = answer
-        await _answer(send, answer)
-
-    async def _write(self, forward: Callable[[], Awaitable[httpx2.Response]], send: Send) -> None:
-        self.sends += 1
-        first = self.sends == 1
-        if self.fault == "lie":
-            return await _answer(send, httpx2.Response(200, json={}))
-        if first and self.fault == "429":
-            return await _answer(send, httpx2.Response(429, headers={"retry-after": "1"}, json={"error": "slow down"}))
-        if first and self.fault == "5xx":
-            return await _answer(send, httpx2.Response(503, json={"error": "not now"}))
-        if first and self.fault == "late effect":
-            task = asyncio.create_task(self._late(forward))
-            self.later.add(task)
-            return await _cut(send, 200, b"", 1)
-        answer = await forward()
-        self.effects += answer.is_success
-        if self.fault == "retrying proxy":
-            answer = await forward()
-        if self.fault == "stale read" and first:
-            self.stale_until = asyncio.get_running_loop().time() + _STALE_SECONDS
-        if first and self.fault == "lost reply":
-            return await _cut(send, 200, b"", 1)
-        if first and self.fault == "5xx after":
-            return await _answer(send, httpx2.Response(502, json={"error": "bad gateway"}))
-        if first and self.fault == "partial":
-            return await _cut(
-                send, answer.status_code, answer.content[: len(answer.content) // 2], len(answer.content) + 1
-            )
-        return await _answer(send, answer)
-
-    async def _late(self, forward: Callable[[], Awaitable[httpx2.Response]]) -> None:
-        await asyncio.sleep(_LATE_SECONDS)
-        self.effects += (await forward()).is_success
-
-
-async def _answer(send: Send, answer: httpx2.Response) -> None:
-    headers = [(k, v) for k, v in answer.headers.raw if k.lower().decode("latin-1") not in _HOP]
-    headers.append((b"content-length", str(len(answer.content)).encode()))
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
-
-
-async def _cut(send: Send, status: int, body: bytes, promised: int) -> None:
-    """Less than was promised: the server then cuts the connection."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(promised).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +65,7 @@ class _Stage:
     program: Program
     release: Release
     connection: str
-    looking: HttpAdapter
+    looking: Systems
     address: str
     token: str
 
@@ -189,32 +77,28 @@ async def rehearse(
     faults: Sequence[str],
     told: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
-    """Try a contract against each fault. In `inputs`, `{n}` is the number of the fault.
+    """Try a contract against each fault, or against all. In `inputs`, `{n}` is the number of the fault.
 
     Where the connection is the sandbox's, a sandbox of its own is used and set back before each fault.
     """
     async with _apart(workspace) as (real, set_back):
         release = await asyncio.to_thread(real.release)
         program, route = _suitable(release, name)
+        faults = _chosen(faults, FAULTS if isinstance(route, HttpProgram) else ADAPTER_FAULTS)
         connection = _connection(release, program, str(inputs.get("connection", "")))
         target = release.targets[connection]
-        parts = urlsplit(target.base_url)
-        between = _Between(f"{parts.scheme}://{parts.netloc}", _pattern(route, parts.path), route.method)
-        async with _served(between) as port:
-            changed = {
-                "base_url": f"http://127.0.0.1:{port}{parts.path}",
-                "max_timeout": _TIMES_MS,
-                "max_settle": _TIMES_MS,
-            }
+        async with _between(route, target) as (between, base_url):
+            changed = {"base_url": base_url, "max_timeout": _TIMES_MS, "max_settle": _TIMES_MS}
             behind = {**real.settings.connections}
             behind[connection] = behind[connection].model_copy(update=changed)
             there = Workspace(real.root, real.settings.model_copy(update={"connections": behind}))
-            app = App(there, await asyncio.to_thread(there.release))
+            hosts = FaultyHosts(there.root, between) if isinstance(between, Relay) else None
+            app = App(there, await asyncio.to_thread(there.release), hosts)
             async with running(app, 0) as address:
                 person = next(p for p in real.settings.people if p.tenant == target.tenant)
                 roles = frozenset(person.roles)
                 token = await app.agents.add("rehearsal", person.tenant, person.name, person.name, roles, False)
-                looking = HttpAdapter(release, app.journal, real.root, app.store.now_ms)
+                looking = app.systems(release)
                 stage = _Stage(program, release, connection, looking, address, token)
                 rows: list[Row] = []
                 try:
@@ -231,7 +115,7 @@ async def rehearse(
         return rows
 
 
-async def _row(stage: _Stage, between: _Between, given: dict[str, JsonValue]) -> Row:
+async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> Row:
     program = stage.program
     if program.needs_reason:
         given.setdefault("reason", f"a rehearsal of the fault {between.fault}")
@@ -244,12 +128,12 @@ async def _row(stage: _Stage, between: _Between, given: dict[str, JsonValue]) ->
     scope = program.scope(params, target.tenant, target.environment)
     scope |= {f"before.{n}": v for n, v in before.items()} | {f"after.{n}": v for n, v in after.items()}
     done = all(check.expression.holds(scope) for check in program.expect)
-    effects = between.effects
+    effects = int(done) if isinstance(between, Relay) else between.effects
     if program.made is not None:  # what an attempt left behind may have been taken back: what counts is what is there
         old, new = program.made.objects("before", scope) or [], program.made.objects("after", scope) or []
         known = {str(one[program.made.id]) for one in old}
         effects = sum(str(one[program.made.id]) not in known for one in new)
-    return Row(between.fault, str(answer["status"]), between.sends, effects, done)
+    return Row(between.fault, str(answer["status"]), between.sends, effects, done, between.note)
 
 
 async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -259,9 +143,9 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
     found: dict[str, JsonValue] = {}
     for read in stage.program.reads:
         beside = stage.release.beside(target, read.target)
-        if not isinstance(read, Read) or beside is None:
-            raise AilyusError("bad_contract", f"`{read.name}` is no read over HTTP", hint="only those can be rehearsed")
-        seen = await stage.looking.read(read, beside, scope, asyncio.get_running_loop().time() + 10)
+        if beside is None:
+            raise AilyusError("bad_settings", f"there is no connection of kind `{read.target}`")
+        seen = await stage.looking.read(read, target, "", scope, asyncio.get_running_loop().time() + 10)
         if isinstance(seen, Fault):
             raise AilyusError("bad_contract", seen.sentence, hint="are the inputs those of a record that exists?")
         found[read.name] = seen.value
@@ -293,19 +177,32 @@ async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> 
 # -- what is around it -------------------------------------------------------------------------------------------------
 
 
-def _suitable(release: Release, name: str) -> tuple[Program, HttpProgram]:
+def _suitable(release: Release, name: str) -> tuple[Program, HttpProgram | PythonProgram]:
     program = release.catalog.programs.get(name)
     if program is None or not program.is_write:
         raise AilyusError("not_found", f"there is no action `{name}`", hint="`ailyus contract list`")
     route = program.routes[0]
+    if isinstance(route, PythonProgram):
+        return program, route
     if not isinstance(route, HttpProgram):
-        raise AilyusError(
-            "bad_contract", f"the first route of `{name}` is not HTTP", hint="only those can be rehearsed"
-        )
+        sentence = f"the first route of `{name}` is neither HTTP nor Python"
+        raise AilyusError("bad_contract", sentence, hint="only those can be rehearsed")
     same = [r for r in program.reads if isinstance(r, Read) and r.method == route.method]
     if any(r.path.source == route.path.source for r in same):
         raise AilyusError("bad_contract", "a read looks like the write", hint="such a contract cannot be rehearsed")
     return program, route
+
+
+def _chosen(wanted: Sequence[str], known: Mapping[str, str]) -> Sequence[str]:
+    if unknown := [one for one in wanted if one not in known]:
+        raise AilyusError("not_found", f"there is no fault `{unknown[0]}`", hint=f"one of {', '.join(known)}")
+    if wanted and known is ADAPTER_FAULTS and wanted[0] != "none":
+        return ("none", *wanted)  # a lie is what the adapter said when it was true
+    return wanted or tuple(known)
+
+
+def _between(route: HttpProgram | PythonProgram, target: Target) -> AbstractAsyncContextManager[tuple[Between, str]]:
+    return proxied(route, target.base_url) if isinstance(route, HttpProgram) else relayed(target.base_url)
 
 
 def _connection(release: Release, program: Program, named: str) -> str:
@@ -315,26 +212,6 @@ def _connection(release: Release, program: Program, named: str) -> str:
     if not kinds:
         raise AilyusError("bad_settings", f"there is no connection of kind `{program.contract.target}`")
     return kinds[0]
-
-
-def _pattern(route: HttpProgram, base: str) -> re.Pattern[str]:
-    """Paths that the route's template can give."""
-    own = "".join(re.escape(part) if isinstance(part, str) else "[^/]+" for part in route.path.parts)
-    return re.compile(re.escape(base.rstrip("/")) + own)
-
-
-@asynccontextmanager
-async def _served(between: _Between) -> AsyncIterator[int]:
-    port = free_port()
-    server = QuietServer(between, "off")
-    task = asyncio.create_task(server.serve([listen("127.0.0.1", port)]))
-    try:
-        yield port
-    finally:
-        await accept_no_more(getattr(server, "servers", ()))
-        server.should_exit = server.force_exit = True
-        await task
-        await between.http.aclose()
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from contracts.observation import Execution
-from contracts.program import BrowserProgram, McpProgram, Program, RouteProgram
+from contracts.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
 from contracts.request import ActionRequest
 from contracts.target import Target
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
@@ -83,6 +83,8 @@ class Routes:
             return "no account for the browser"
         if isinstance(program.routes[route], McpProgram) and target.mcp is None:
             return "no MCP server"
+        if isinstance(program.routes[route], PythonProgram) and target.plugin is None:
+            return "no adapter"
         name = self.name(request, program, route)
         return "breaker" if name and self._journal.controls.is_route_halted(name) else None
 

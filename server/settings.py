@@ -12,7 +12,7 @@ from contracts.catalog import load_catalog
 from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
-from contracts.target import Mcp, Target, Ui
+from contracts.target import Mcp, Plugin, Target, Ui
 from policies.principal import People, Person
 from policies.release import Release
 
@@ -77,6 +77,13 @@ class McpPart(_Part):
     directory: str = ""
 
 
+class AdapterPart(_Part):
+    """An adapter in Python: its entry point in the group `ailyus.adapters`, and the digest of its distribution."""
+
+    entry_point: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class ConnectionPart(_Part):
     """One connection to one system. `read` and `write` are references: `env:NAME`, `file:PATH` or `none`."""
 
@@ -102,6 +109,7 @@ class ConnectionPart(_Part):
     rights: tuple[str, ...] = ()
     browser: UiPart | None = None
     mcp: McpPart | None = None
+    adapter: str = ""
 
 
 class ConsolePart(_Part):
@@ -157,6 +165,7 @@ class Settings(BaseSettings):
     browser: BrowserPart = BrowserPart()
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
+    adapters: dict[str, AdapterPart] = Field(default_factory=dict)
     escalations: dict[str, EscalationPart] = Field(default_factory=dict)
     console: ConsolePart = ConsolePart()
     approvals: ApprovalsPart = ApprovalsPart()
@@ -202,6 +211,9 @@ class Workspace:
             try:
                 if connection.mcp is not None:
                     check_server(connection.mcp)
+                if connection.adapter and connection.adapter not in settings.adapters:
+                    hint = f"name it under [adapters.{connection.adapter}]; see `ailyus adapter list`"
+                    raise AilyusError("bad_settings", f"there is no adapter `{connection.adapter}`", hint=hint)
                 for url in (*_own_url(connection), *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
                     check_base_url(url)
             except AilyusError as error:
@@ -272,9 +284,14 @@ class Workspace:
                 rights=c.rights,
                 ui=_ui(c),
                 mcp=_mcp(c),
+                plugin=self._plugin(c),
             )
             for name, c in self.settings.connections.items()
         }
+
+    def _plugin(self, connection: ConnectionPart) -> Plugin | None:
+        part = self.settings.adapters.get(connection.adapter)
+        return Plugin(part.entry_point, part.digest) if part else None
 
     def policies(self) -> dict[str, str]:
         """Policy files by name."""
@@ -321,7 +338,11 @@ def check_server(part: McpPart) -> None:
 
 
 def _own_url(connection: ConnectionPart) -> tuple[str, ...]:
-    return () if connection.mcp is not None and not connection.base_url else (connection.base_url,)
+    """The URL to check: an MCP server or an adapter needs none, and an adapter may speak another protocol."""
+    if not connection.base_url and (connection.mcp is not None or connection.adapter):
+        return ()
+    of_another = connection.adapter and not connection.base_url.startswith(("http:", "https:"))
+    return () if of_another else (connection.base_url,)
 
 
 def _mcp(connection: ConnectionPart) -> Mcp | None:

@@ -19,6 +19,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import ASGIApp
 
+from adapters.hosts import Hosts
 from adapters.wall import accept_no_more
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
@@ -184,9 +185,9 @@ class World:
 
 
 @asynccontextmanager
-async def gateway(workspace: Workspace, sandbox: Sandbox) -> AsyncIterator[World]:
+async def gateway(workspace: Workspace, sandbox: Sandbox, hosts: Hosts | None = None) -> AsyncIterator[World]:
     """A gateway in this process, served over real HTTP on a free port."""
-    app = App(workspace, workspace.release())
+    app = App(workspace, workspace.release(), hosts)
     async with running(app, 0) as url:
         await seed_agent(app)
         token = ""

@@ -60,7 +60,7 @@ def import_mcp(
     from server.settings import Workspace
 
     named = Named(
-        server, as_, tuple(tool or ()), tuple(read or ()), _fixed(set_), tuple(env or ()), directory, credential
+        server, as_, tuple(tool or ()), tuple(read or ()), fixed(set_), tuple(env or ()), directory, credential
     )
     said = Said(risk, resource, summary, "", tuple(expect or ()))
     show(Format.text, None, import_mcp(Workspace.open(Path(workspace).resolve()), named, said))
@@ -90,7 +90,7 @@ def import_openapi(
 
     said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
     space = Workspace.open(Path(workspace).resolve())
-    show(Format.text, None, import_openapi(space, file, operation or [], read, api, _fixed(set_), said))
+    show(Format.text, None, import_openapi(space, file, operation or [], read, api, fixed(set_), said))
 
 
 def draft(
@@ -115,7 +115,7 @@ def draft(
 
     said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
     space = Workspace.open(Path(workspace).resolve())
-    show(Format.text, None, draft_curl(space, write, read, name, api, _fixed(set_), said))
+    show(Format.text, None, draft_curl(space, write, read, name, api, fixed(set_), said))
 
 
 def pins(
@@ -135,26 +135,28 @@ def pins(
 
 
 def test(
-    name: Annotated[str, typer.Argument(help="A contract that changes something, over HTTP.")],
+    name: Annotated[str, typer.Argument(help="A contract that changes something, over HTTP or by Python.")],
     input_: Annotated[list[str] | None, typer.Option("--input", help="name=value; {n} is the fault's number.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="Only these faults.")] = None,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
     """Try a contract against faults between the gateway and its target, or the target's twin; exit 1 when one wins."""
+    try_out(Path(workspace), name, input_, fault, format)
+
+
+def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str] | None, format: Format) -> None:
+    """Rehearse one contract, and show what came of each fault."""
     import asyncio
     import logging
     from dataclasses import asdict
 
-    from server.rehearsal import FAULTS, rehearse
+    from server.rehearsal import rehearse
     from server.settings import Workspace
 
-    chosen = fault or list(FAULTS)
-    if unknown := [one for one in chosen if one not in FAULTS]:
-        raise AilyusError("not_found", f"there is no fault `{unknown[0]}`", hint=f"one of {', '.join(FAULTS)}")
-    space = Workspace.open(Path(workspace).resolve())
+    space = Workspace.open(folder.resolve())
     logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose
-    rows = asyncio.run(rehearse(space, name, _fixed(input_), chosen))
+    rows = asyncio.run(rehearse(space, name, fixed(inputs), faults or ()))
     said: list[dict[str, object]] = [
         {**asdict(row), "done": "yes" if row.done else "no", "verdict": row.wrong or "ok"} for row in rows
     ]
@@ -163,7 +165,8 @@ def test(
         raise typer.Exit(1)
 
 
-def _fixed(pairs: list[str] | None) -> "dict[str, JsonValue]":
+def fixed(pairs: list[str] | None) -> "dict[str, JsonValue]":
+    """`name=value` pairs; a value that is JSON counts as such."""
     out: dict[str, JsonValue] = {}
     for pair in pairs or ():
         name, equals, value = pair.partition("=")

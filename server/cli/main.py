@@ -12,13 +12,21 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from server.cli import action_commands, admin_commands, control_commands, receipt_commands, run_commands
+    from server.cli import (
+        action_commands,
+        adapter_commands,
+        admin_commands,
+        control_commands,
+        receipt_commands,
+        run_commands,
+    )
 
     run_commands.register(app)
     admin_commands.register(app)
     action_commands.register(app)
     receipt_commands.register(app)
     control_commands.register(app)
+    adapter_commands.register(app)
 
 
 def main() -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
+from adapters.hosts import Hosts
 from adapters.http import MAX_ANSWER, HttpAdapter
 from adapters.mcp import McpAdapter
+from adapters.python import PythonAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
 from adapters.upstream import Servers
@@ -117,6 +119,7 @@ def systems(release: Release) -> Systems:
         HttpAdapter(*reach),
         BrowserAdapter(*reach, Sessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
         McpAdapter(release, Open(), lambda: 0, Servers(Path("/"))),  # type: ignore[arg-type]
+        PythonAdapter(release, Open(), lambda: 0, Hosts(Path("/"))),  # type: ignore[arg-type]
     )
 
 

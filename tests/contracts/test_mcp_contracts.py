@@ -46,7 +46,7 @@ REFUSED = {
         "set_person_status",
         'user_id: "${inputs.user_id}", status: "${inputs.status}"}, timeout',
         'user_id: "id = ${inputs.user_id}", status: "${inputs.status}"}, timeout',
-        "puts a bare value into another text",
+        "puts a bare value into a text",
     ),
     "a tool that is not pinned": ("get_person", "definition: ", "undefined: ", "definition"),
     "screenshots": (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRAPS = "tests/policies/test_traps.py::test_trap_"
+ADAPTER = "tests/adapters/test_python.py::test_"
 UPSTREAM = "tests/upstream/test_upstream.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
 
@@ -111,6 +112,12 @@ GUARDS = [
     Guard("no reference leads out", "contracts/openapi.py", 'if not reference.startswith("#/"):', "if False:", "tests/contracts/test_drafts.py::test_no_reference_leads_out"),
     Guard("what is still to do", "contracts/catalog.py", "for where, what in todos(content)", "for where, what in ()", "tests/contracts/test_drafts.py::test_two_curl_lines"),
     Guard("words from outside are comments", "contracts/draft.py", "return json.dumps(text[:_COMMENT])", "return text[:_COMMENT]", "tests/upstream/test_injection.py::test_of_a_tools_own_words"),
+    Guard("an adapter's code", "adapters/plugin.py", "if digest_of(distribution) != digest:", "if False:", ADAPTER + "only_the_named_code"),
+    Guard("an adapter's environment", "adapters/hosts.py", "(python, *_MODULE), {}, folder", '(python, *_MODULE), dict(__import__("os").environ), folder', ADAPTER + "a_process_sees"),
+    Guard("one credential a process", "adapters/hosts.py", "key = (target.digest, reference)", 'key = (target.digest, "")', ADAPTER + "a_process_sees"),
+    Guard("the gate before an adapter", "adapters/python.py", "if reason := self._gate.enter(dispatch):", "if (reason := self._gate.enter(dispatch)) and False:", ADAPTER + "halted_while"),
+    Guard("too late to begin", "adapters/hosted.py", 'if time.monotonic() >= float(str(call["deadline"])):', "if False:", ADAPTER + "what_waited"),
+    Guard("sent again", "server/relay.py", "self.note = AGAIN", "pass", ADAPTER + "one_that_sends_again"),
 ]  # fmt: skip
 
 

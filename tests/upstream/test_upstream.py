@@ -1,22 +1,27 @@
 """Tools of an upstream MCP server: governed as pinned, stopped when they change, whatever the server does."""
 
 import asyncio
+import json
 import os
 import re
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from mcp_types import CallToolResult, TextContent
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.upstream import Lost, Upstream, over_http
+from adapters.upstream import Lost, Servers, Upstream, over_http
+from contracts.target import Mcp, Target
 from server.app import free_port
 from server.settings import Workspace
 from tests.benchmarks.pages import mebibytes
+from tests.upstream.legacy import ASKED
 from tests.upstream.people import Staff, Way, staff_of
 from tests.world import Sandbox, app_serving, cli, until
 
@@ -157,6 +162,23 @@ async def test_halted_while_the_definitions_are_compared(tmp_path: Path, sandbox
         answer = await acting
         assert answer["status"] == "not_applied", answer
         assert staff.calls("set_status") == 0
+
+
+async def test_what_a_server_of_the_handshake_era_asks_for_is_refused(tmp_path: Path) -> None:
+    command = (sys.executable, str(Path(__file__).with_name("legacy.py")))
+    facts = {"name": "legacy", "kind": "legacy", "base_url": "", "tenant": "acme", "environment": "prod"}
+    target = Target(**facts, read="none", write="none", principal="legacy", mcp=Mcp(command=command))
+    servers = Servers(tmp_path)
+    try:
+        upstream = await servers.of(target, "lead", "none")
+        result = await upstream.call("ask", {})
+    finally:
+        await servers.close()
+    assert isinstance(result, CallToolResult)
+    assert isinstance(result.content[0], TextContent)
+    said = json.loads(result.content[0].text)
+    assert said["offered"] == {}
+    assert {reply["id"]: reply["error"]["code"] for reply in said["replies"]} == dict.fromkeys(ASKED, -32600)
 
 
 async def test_a_server_gets_nothing_of_our_environment(

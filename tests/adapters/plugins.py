@@ -1,0 +1,132 @@
+"""Adapters in Python, installed as distributions into an environment of their own beside the gateway's packages."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from tests.world import ROOT
+
+CONTRACT = """\
+contract: add_to_group
+version: 1
+title: Add an IAM user to a group
+summary: Add one IAM user to one group of the account.
+use_when: a user needs what a group of the account may do
+kind: write
+risk: medium
+verified_against: moto 5.2
+target: aws_groups
+inputs:
+  user: {type: string, pattern: "^[a-z0-9-]{1,40}$", description: The IAM user's name.}
+  group: {type: string, pattern: "^[a-z0-9-]{1,40}$", description: The group's name.}
+observe:
+  groups: {python: {operation: groups_of, arguments: {user: "${inputs.user}"}}}
+resource: {type: IamUser, id: "${inputs.user}"}
+says: "Add ${inputs.user} to the group ${inputs.group}"
+shows: [before.groups]
+execute:
+  - python: {operation: add, arguments: {user: "${inputs.user}", group: "${inputs.group}"}, timeout: 5s}
+    ok: response.body.done
+detect: state
+settle: 2s
+expect:
+  - {that: "inputs.group in after.groups.names", else: "the user is not in the group"}
+evidence: {python: [before, after, response]}
+undo: none
+"""
+SETTINGS = """
+[adapters.groups]
+entry_point = "iam_groups"
+digest = "{digest}"
+
+[connections.aws_groups]
+kind = "aws_groups"
+adapter = "groups"
+base_url = "{url}"
+tenant = "acme"
+environment = "{environment}"
+read = "file:.ailyus/secrets/aws-read"
+write = "file:.ailyus/secrets/aws-write"
+max_timeout = "{timeout}"
+max_settle = "300ms"
+"""
+POLICY = """
+@id("support-may-add-to-groups")
+permit (principal in Role::"Support", action == Action::"add_to_group", resource);
+"""
+
+
+def example() -> str:
+    """The adapter that the README shows."""
+    return (ROOT / "adapters" / "README.md").read_text().split("```python\n")[1].split("```")[0]
+
+
+@dataclass
+class Environment:
+    """A virtual environment that sees the gateway's packages, and what a test installs into it."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Environment":
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        made = cls(folder)
+        below = sysconfig.get_path("purelib")
+        (made.site / "beside.pth").write_text(f"import site; site.addsitedir({below!r})\n")
+        return made
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "bin" / "python")
+
+    @property
+    def site(self) -> Path:
+        return next((self.folder / "lib").glob("python*/site-packages"))
+
+    def install(
+        self, text: str, module: str = "acme_groups", name: str = "acme-groups", editable: bool = False
+    ) -> None:
+        """What an installer leaves of a wheel (its files, METADATA, entry points, RECORD)."""
+        info = self.site / f"{name.replace('-', '_')}-1.0.dist-info"
+        shutil.rmtree(info, ignore_errors=True)
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ailyus.adapters]\niam_groups = {module}:Groups\n")
+        place = self.folder / "elsewhere" if editable else self.site
+        place.mkdir(exist_ok=True)
+        (place / f"{module}.py").write_text(text)
+        if editable:
+            (self.site / f"{module}.pth").write_text(f"{place}\n")
+        files = [f"{info.name}/METADATA", f"{info.name}/entry_points.txt", f"{info.name}/RECORD"]
+        files.append(f"{module}.pth" if editable else f"{module}.py")
+        (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+    def cli(self, *arguments: str, cwd: Path, ok: bool = True) -> str:
+        """Run `ailyus` in this environment."""
+        command = [self.python, "-P", "-c", "from server.cli.main import main; main()", *arguments]
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=os.environ
+        )
+        assert (done.returncode == 0) is ok, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def digest(self, cwd: Path) -> str:
+        """The digest of what is installed, as the command says it."""
+        return str(orjson.loads(self.cli("adapter", "list", "--format", "json", cwd=cwd))[0]["digest"])
+
+
+def add(root: Path, digest: str, url: str, environment: str = "prod", timeout: str = "1s") -> None:
+    """The contract, the connection and the policy."""
+    path = root / "ailyus.toml"
+    path.write_text(
+        path.read_text() + SETTINGS.format(digest=digest, url=url, environment=environment, timeout=timeout)
+    )
+    (root / "contracts" / "aws_groups").mkdir()
+    (root / "contracts" / "aws_groups" / "add_to_group.yaml").write_text(CONTRACT)
+    (root / "policies" / "groups.cedar").write_text(POLICY)
