@@ -78,7 +78,7 @@ class Environment:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         made = cls(folder)
         below = sysconfig.get_path("purelib")
-        (made.site / "beside.pth").write_text(f"import site; site.addsitedir({below!r})\n")
+        (made.site / "beside.pth").write_text(f"{ROOT}\nimport site; site.addsitedir({below!r})\n")
         return made
 
     @property
