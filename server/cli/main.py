@@ -12,6 +12,8 @@ app = typer.Typer(
 
 
 def _register() -> None:
+    if app.registered_commands:
+        return
     from server.cli import (
         action_commands,
         adapter_commands,

@@ -13,7 +13,9 @@ import orjson
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from typer.testing import CliRunner
 
+from server.cli import main
 from server.settings import FILE, Workspace
 from tests.world import COMMAND, MARIA, ROOT, Sandbox, Served, cli, make_workspace
 
@@ -30,10 +32,11 @@ def test_every_command_of_the_readme_exists() -> None:
     blocks = [a or b for a, b in re.findall(r"```sh\n(.*?)```|`(ailyus [^`]+)`", README, re.S)]
     lines = [line for block in blocks for line in re.findall(r"ailyus [a-z][^#&\n]*", block)]
     assert len(lines) >= 15
+    main._register()
     for line in lines:
         found = re.match(r"ailyus ((?:contract|policy|approval|action|receipt|agent) [\w-]+|\w+)", line)
         assert found is not None
-        usage = cli(*found[1].split(), "--help")
+        usage = CliRunner().invoke(main.app, [*found[1].split(), "--help"]).output
         assert "Usage" in usage, line
         for option in re.findall(r" (--[a-z]+)", line):
             assert option in usage, line
