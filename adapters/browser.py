@@ -110,7 +110,7 @@ class BrowserAdapter:
             fault = "the target instance is not the one that the order names"
             return _execution(dispatch, started, self._now_ms(), "", _unsent(fault))
         try:
-            secrets = revealed(self._gate, dispatch)
+            secrets = await revealed(self._gate, dispatch)
         except AilyusError as error:
             return _execution(dispatch, started, self._now_ms(), target.ui.principal, _unsent(error.sentence))
         kinds = frozenset(program.contract.evidence.get("browser", ())) if not program.secretive else frozenset[str]()

@@ -93,7 +93,7 @@ class HttpAdapter:
             return ending.unsent("the target instance is not the one that the order names")
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
         try:
-            secrets = revealed(self._gate, dispatch)
+            secrets = await revealed(self._gate, dispatch)
             headers, body = placed(dict(http.headers) | extra, http.body, secrets)
             headers |= self._credential(target, target.write, http, headers, body)
         except AilyusError as error:

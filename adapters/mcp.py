@@ -86,7 +86,7 @@ class McpAdapter:
                 upstream = await self._servers.of(target, dispatch.request.person, target.write)
                 if changed := await self._changed(upstream, target, request, now=True):
                     return ending.of("stopped", identity=identity, fault=changed)
-                secrets = revealed(self._gate, dispatch)
+                secrets = await revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
                 # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
                 if reason := self._gate.enter(dispatch):

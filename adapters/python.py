@@ -75,7 +75,7 @@ class PythonAdapter:
         try:
             async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
                 await self._hosts.of(target, target.write)
-                secrets = revealed(self._gate, dispatch)
+                secrets = await revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
                 # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
                 if reason := self._gate.enter(dispatch):

@@ -46,11 +46,11 @@ class Credentials:
         return value
 
 
-def revealed(gate: Gate, dispatch: Dispatch) -> dict[str, str]:
+async def revealed(gate: Gate, dispatch: Dispatch) -> dict[str, str]:
     """The secrets of an order by their handles. They live in this process's memory only while it is carried out."""
     found: dict[str, str] = {}
     for handle, destination in dispatch.rendered.handles:
-        secret = gate.reveal(dispatch, handle, destination)
+        secret = await gate.reveal(dispatch, handle, destination)
         if secret is None:
             raise AilyusError("bad_handle", "the handle gives no secret any more")
         found[handle] = secret

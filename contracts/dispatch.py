@@ -51,6 +51,6 @@ class Gate(Protocol):
         """Use the order up; None lets it pass, else the reason why it does not (used, fence, epoch, deadline)."""
         ...
 
-    def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
+    async def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
         """The secret behind a handle that the order's committed intent used up for this destination."""
         ...

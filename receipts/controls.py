@@ -59,25 +59,25 @@ class Controls:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        rows = store.read("SELECT value FROM meta WHERE key = 'epoch'")
-        self.epoch = int(str(rows[0][0])) if rows else 0
+        self.epoch = 0
         self._halts: tuple[Halt, ...] = ()
         self._incidents: set[str] = set()
-        self.refresh()
 
-    def refresh(self) -> None:
+    async def refresh(self) -> None:
         """Read again what is committed."""
         self._halts = tuple(
             Halt(str(r[0]), _SCOPE.validate_python(r[1]), str(r[2]), bool(r[3]), str(r[4]), str(r[5]), integer(r[6]))
-            for r in self._store.read(
+            for r in await self._store.read(
                 "SELECT id, scope, name, allow_undo, by, reason, at_ms FROM halts"
                 " WHERE lifted_ms IS NULL ORDER BY at_ms"
             )
         )
-        rows = self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
+        rows = await self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
         self._incidents = {str(r[0]) for r in rows}
         self.epoch = max(
-            self.epoch, *(int(str(r[0])) for r in self._store.read("SELECT value FROM meta WHERE key = 'epoch'")), 0
+            self.epoch,
+            *(int(str(r[0])) for r in await self._store.read("SELECT value FROM meta WHERE key = 'epoch'")),
+            0,
         )
 
     @property
@@ -111,7 +111,7 @@ class Controls:
 
         # INVARIANT: nobody decides under the old epoch while the halt is being written
         self.epoch = await self._store.write(work)
-        self.refresh()
+        await self.refresh()
 
     async def unhalt(self, scope: Scope, name: str, sealed: Sealed) -> None:
         """Lift a halt; raises `not_found` when there is none."""
@@ -130,7 +130,7 @@ class Controls:
             return bump(txn)
 
         self.epoch = await self._store.write(work)
-        self.refresh()
+        await self.refresh()
 
 
 def bump(txn: Txn) -> int:

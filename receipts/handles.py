@@ -48,9 +48,9 @@ class Handles:
             ids[output] = handle
         return ids, Minted(request, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
 
-    def open(self, handle: str, destination: str, action_id: str) -> str | None:
+    async def open(self, handle: str, destination: str, action_id: str) -> str | None:
         """The value, only for the action whose committed intent used this handle for this destination."""
-        rows = self._store.read(
+        rows = await self._store.read(
             "SELECT h.sealed FROM handles AS h JOIN handle_uses AS u ON u.handle = h.id"
             " WHERE h.id = ? AND u.destination = ? AND u.action_id = ? AND h.sealed IS NOT NULL",
             handle,
@@ -69,7 +69,7 @@ class Handles:
         """Drop the values that nobody may use any more."""
         due = "sealed IS NOT NULL AND expires_ms <= ?"
         now = self._store.now_ms()
-        if self._store.read(f"SELECT 1 FROM handles WHERE {due} LIMIT 1", now):
+        if await self._store.read(f"SELECT 1 FROM handles WHERE {due} LIMIT 1", now):
             await self._store.write(
                 lambda txn: txn.write(f"UPDATE handles SET sealed = NULL WHERE {due}", now, rows=None)
             )

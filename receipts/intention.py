@@ -1,6 +1,6 @@
 """What one intent commits, and what must hold in the transaction that commits it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -84,26 +84,30 @@ def require_room(txn: Txn, wanted: Intention) -> None:
         raise Busy
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
-        now = rate_of(txn.query, wanted.action, txn.now_ms)
+        sql, *values = rate_query(wanted.action, txn.now_ms)
+        now = rate_in(txn.query(str(sql), *values))
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
             raise Spent
 
 
-def rate_of(read: Callable[..., list[Row]], action: Action, now_ms: int) -> Rate:
-    """What an action's agent sent by its contract in the last hour and day, and spent; what is in doubt counts.
+_RATE = (
+    "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), coalesce(sum(spent), 0) FROM actions"
+    " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
+    " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?6"
+)
 
-    The action itself does not: it may be sent again.
+
+def rate_query(action: Action, now_ms: int) -> tuple[str | int, ...]:
+    """What an action's agent sent by its contract in the last hour and day, and spent: SQL and its values.
+
+    What is in doubt counts. The action itself does not: it may be sent again.
     """
     request = action.request
-    ((hour, day, spent),) = read(
-        "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), coalesce(sum(spent), 0) FROM actions"
-        " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
-        " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?6",
-        request.tenant,
-        request.agent,
-        request.contract,
-        now_ms - 3_600_000,
-        now_ms - 86_400_000,
-        action.id,
-    )
+    who = (request.tenant, request.agent, request.contract)
+    return (_RATE, *who, now_ms - 3_600_000, now_ms - 86_400_000, action.id)
+
+
+def rate_in(rows: list[Row]) -> Rate:
+    """The one row that `rate_query` gives."""
+    ((hour, day, spent),) = rows
     return Rate(integer(hour), integer(day), integer(spent))

@@ -62,6 +62,11 @@ class Journal(Lookup):
         self._entered: dict[str, set[tuple[int, int]]] = {}
         self._watchers: dict[str, set[asyncio.Future[None]]] = {}
 
+    async def load(self) -> None:
+        """Read what is committed: the epoch, live halts and incidents, tenants' keys. Before anything is asked."""
+        await self.registry.load()
+        await self.controls.refresh()
+
     @property
     def epoch(self) -> int:
         """The live control epoch."""
@@ -201,7 +206,7 @@ class Journal(Lookup):
         fence, controls_changed = await self.write((action.id, action.watched), work)
         self._fences[action.id] = fence
         if controls_changed:
-            self.controls.refresh()
+            await self.controls.refresh()
         return Dispatch(
             action_id=action.id,
             request=request,
@@ -396,7 +401,7 @@ class Journal(Lookup):
             return txn.control_changes > before
 
         if await self.write((action.id, action.watched), work):
-            self.controls.refresh()
+            await self.controls.refresh()
         self.forget(action.id)
 
     def forget(self, action_id: str) -> None:
@@ -421,9 +426,9 @@ class Journal(Lookup):
         entered.add((dispatch.step, dispatch.attempt))
         return None
 
-    def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
+    async def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
         """The value behind a handle, for an order whose committed intent used it up."""
-        return self.handles.open(handle, destination, dispatch.action_id)
+        return await self.handles.open(handle, destination, dispatch.action_id)
 
     # -- waiting for a change ----------------------------------------------------------------------------------------
 

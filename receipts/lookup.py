@@ -15,7 +15,7 @@ from receipts.action import (
     unpack_observation,
     unpack_request,
 )
-from receipts.intention import rate_of
+from receipts.intention import rate_in, rate_query
 from receipts.registry import Registry
 from receipts.sqlite import Row, Store, blob, integer
 
@@ -37,9 +37,11 @@ class Lookup:
         """The digest of the live release."""
         return self._registry.release
 
-    def latest(self, call_key: str) -> Action | None:
+    async def latest(self, call_key: str) -> Action | None:
         """The newest action of a call, whatever became of it."""
-        rows = self.store.read(f"{_ACTION} WHERE call_key = ? ORDER BY created_ms DESC, rowid DESC LIMIT 1", call_key)
+        rows = await self.store.read(
+            f"{_ACTION} WHERE call_key = ? ORDER BY created_ms DESC, rowid DESC LIMIT 1", call_key
+        )
         return _action(rows[0]) if rows else None
 
     def same_call(self, action: Action | None) -> Action | None:
@@ -51,65 +53,68 @@ class Lookup:
         held_by_policy = action.status in ("denied", "refused")
         return None if held_by_policy and action.release != self.release else action
 
-    def repeats(self, call_key: str, action_id: str) -> int:
+    async def repeats(self, call_key: str, action_id: str) -> int:
         """How many earlier actions the same call had."""
-        rows = self.store.read("SELECT count(*) FROM actions WHERE call_key = ? AND id <> ?", call_key, action_id)
+        rows = await self.store.read("SELECT count(*) FROM actions WHERE call_key = ? AND id <> ?", call_key, action_id)
         return integer(rows[0][0])
 
-    def get(self, action_id: str) -> Action | None:
+    async def get(self, action_id: str) -> Action | None:
         """An action by id."""
-        rows = self.store.read(f"{_ACTION} WHERE id = ?", action_id)
+        rows = await self.store.read(f"{_ACTION} WHERE id = ?", action_id)
         return _action(rows[0]) if rows else None
 
-    def active(self) -> list[Action]:
+    async def active(self) -> list[Action]:
         """Every action that has not ended; the steps of a plan are their plan's business."""
         return [
             _action(row)
-            for row in self.store.read(f"{_ACTION} WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms")
+            for row in await self.store.read(
+                f"{_ACTION} WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms"
+            )
         ]
 
-    def steps(self, plan_id: str) -> list[Action]:
+    async def steps(self, plan_id: str) -> list[Action]:
         """The actions that a plan has made so far, in order."""
-        return [_action(r) for r in self.store.read(f"{_ACTION} WHERE plan_id = ? ORDER BY rowid", plan_id)]
+        return [_action(r) for r in await self.store.read(f"{_ACTION} WHERE plan_id = ? ORDER BY rowid", plan_id)]
 
-    def left(self, action_id: str) -> Observation | None:
+    async def left(self, action_id: str) -> Observation | None:
         """The state that a confirmed action left behind."""
-        rows = self.store.read(
+        rows = await self.store.read(
             "SELECT after FROM intents WHERE action_id = ? AND after IS NOT NULL ORDER BY attempt DESC", action_id
         )
         return unpack_observation(blob(rows[0][0])) if rows else None
 
-    def being_undone(self, action_id: str) -> bool:
+    async def being_undone(self, action_id: str) -> bool:
         """Is something taken back that this action, or a step of this plan, made? That settles first."""
         return bool(
-            self.store.read(
+            await self.store.read(
                 "SELECT 1 FROM actions AS u WHERE u.state <> 'ended' AND u.plan_id IS NULL AND (u.undoes = ?1"
                 " OR u.undoes IN (SELECT id FROM actions WHERE plan_id = ?1))",
                 action_id,
             )
         )
 
-    def is_ours(self, action_id: str) -> bool:
+    async def is_ours(self, action_id: str) -> bool:
         """Is the change of a confirmed action tied to our own request?"""
-        return bool(self.store.read("SELECT 1 FROM intents WHERE action_id = ? AND ours = 1", action_id))
+        return bool(await self.store.read("SELECT 1 FROM intents WHERE action_id = ? AND ours = 1", action_id))
 
-    def before(self, action_id: str) -> Observation | None:
+    async def before(self, action_id: str) -> Observation | None:
         """The state before an action's last attempt."""
-        rows = self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
+        rows = await self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
         return unpack_observation(blob(rows[0][0])) if rows else None
 
-    def rate(self, action: Action) -> Rate:
+    async def rate(self, action: Action) -> Rate:
         """How often and for how much, with what is in flight or in doubt."""
-        return rate_of(self.store.read, action, self.store.now_ms())
+        sql, *values = rate_query(action, self.store.now_ms())
+        return rate_in(await self.store.read(str(sql), *values))
 
-    def lease_ended(self, action_id: str) -> bool:
+    async def lease_ended(self, action_id: str) -> bool:
         """May a running action be taken over?"""
-        rows = self.store.read("SELECT lease_until_ms FROM actions WHERE id = ?", action_id)
+        rows = await self.store.read("SELECT lease_until_ms FROM actions WHERE id = ?", action_id)
         return bool(rows) and integer(rows[0][0]) <= self.store.now_ms()
 
-    def open_intent(self, action_id: str) -> Intent | None:
+    async def open_intent(self, action_id: str) -> Intent | None:
         """The intent of an action whose outcome is not known yet."""
-        rows = self.store.read(
+        rows = await self.store.read(
             "SELECT action_id, step, attempt, route, fence, deadline_ms, settle_ms, action_digest, target_digest,"
             " before, receipt_id FROM intents WHERE action_id = ? AND state = 'intent'",
             action_id,
@@ -131,14 +136,14 @@ class Lookup:
             str(r[10]),
         )
 
-    def approvals(self, action_id: str) -> list[SignedApproval]:
+    async def approvals(self, action_id: str) -> list[SignedApproval]:
         """The signed approvals given for an action."""
-        rows = self.store.read("SELECT signed FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id)
+        rows = await self.store.read("SELECT signed FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id)
         return [SignedApproval.model_validate_json(blob(row[0])) for row in rows]
 
-    def used_by(self, approval_id: str) -> str | None:
+    async def used_by(self, approval_id: str) -> str | None:
         """The action that used an approval up, if one did."""
-        rows = self.store.read("SELECT action_id FROM approval_uses WHERE approval_id = ?", approval_id)
+        rows = await self.store.read("SELECT action_id FROM approval_uses WHERE approval_id = ?", approval_id)
         return str(rows[0][0]) if rows else None
 
 

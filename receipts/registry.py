@@ -17,10 +17,13 @@ class Registry:
     def __init__(self, store: Store, controls: Controls) -> None:
         self._store = store
         self._controls = controls
-        self._tenant_keys: dict[str, bytes] = {
-            str(tenant): blob(key) for tenant, key in store.read("SELECT tenant, key FROM tenant_keys")
-        }
+        self._tenant_keys: dict[str, bytes] = {}
         self.release = ""
+
+    async def load(self) -> None:
+        """Read what is committed."""
+        rows = await self._store.read("SELECT tenant, key FROM tenant_keys")
+        self._tenant_keys |= {str(tenant): blob(key) for tenant, key in rows}
 
     def tenant_key(self, tenant: str) -> bytes:
         """The key of a tenant's pseudonyms."""
@@ -49,9 +52,9 @@ class Registry:
         self._tenant_keys.update(missing)
         self.release = release
 
-    def suffix(self, name: str, version: int, digest: str) -> str:
+    async def suffix(self, name: str, version: int, digest: str) -> str:
         """`` or `+` and 8 hex digits: other content was released before under this name and version."""
-        rows = self._store.read(
+        rows = await self._store.read(
             "SELECT digest FROM contract_versions WHERE name = ? AND version = ? ORDER BY rowid", name, version
         )
         return f"+{digest[:8]}" if rows and rows[0][0] != digest else ""
@@ -67,31 +70,31 @@ class Registry:
 
         self._controls.epoch = await self._store.write(work)
 
-    def keys(self) -> dict[str, Key]:
+    async def keys(self) -> dict[str, Key]:
         """Every linked key."""
-        rows = self._store.read(
+        rows = await self._store.read(
             "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin"
             " FROM keys AS k LEFT JOIN passkeys AS p USING (keyid)"
         )
         return {str(r[0]): _key(r) for r in rows}
 
-    def passkey(self, credential: str) -> tuple[Key, int] | None:
+    async def passkey(self, credential: str) -> tuple[Key, int] | None:
         """A passkey by its credential id, and the last count of its uses."""
-        rows = self._store.read(
+        rows = await self._store.read(
             "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin, p.uses"
             " FROM keys AS k JOIN passkeys AS p USING (keyid) WHERE p.credential = ?",
             credential,
         )
         return (_key(rows[0]), integer(rows[0][8])) if rows else None
 
-    def uses(self, keyid: str) -> int:
+    async def uses(self, keyid: str) -> int:
         """The last count of uses that a passkey's authenticator said."""
-        rows = self._store.read("SELECT uses FROM passkeys WHERE keyid = ?", keyid)
+        rows = await self._store.read("SELECT uses FROM passkeys WHERE keyid = ?", keyid)
         return integer(rows[0][0]) if rows else 0
 
-    def grows(self, keyid: str, assertion: Assertion) -> bool:
+    async def grows(self, keyid: str, assertion: Assertion) -> bool:
         """Did the authenticator count on since it was last seen? Synced passkeys always say 0."""
-        before, now = self.uses(keyid), sign_count(assertion)
+        before, now = await self.uses(keyid), sign_count(assertion)
         return now > before or now == before == 0
 
 

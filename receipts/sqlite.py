@@ -213,7 +213,7 @@ class Store:
         """How many statements the log has."""
         return self._frontier.size
 
-    def read(self, sql: str, *params: Value) -> list[Row]:
+    async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""
         try:
             return self._reader.execute(sql, params).fetchall()

@@ -29,10 +29,10 @@ class Aftercare:
         """Take a person's signed word about an outcome in doubt; their word is asserted, never `confirmed`."""
         pipeline, said = self._pipeline(), signed.resolution
         journal, release = pipeline.journal, pipeline.release
-        action = journal.get(said.action_id)
+        action = await journal.get(said.action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{said.action_id}`")
-        key = journal.registry.keys().get(signed.keyid)
+        key = (await journal.registry.keys()).get(signed.keyid)
         person = release.people.get(said.person)
         if key is None or key.revoked or key.person != said.person or person is None:
             raise AilyusError("unlinked_key", "the key is not linked to this person")
@@ -88,10 +88,10 @@ class Aftercare:
         """Observe a confirmed action's resource again: do its expectations still hold?"""
         pipeline = self._pipeline()
         steps, journal = pipeline.steps, pipeline.journal
-        action = journal.get(action_id)
+        action = await journal.get(action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{action_id}`")
-        before = journal.before(action_id)
+        before = await journal.before(action_id)
         if action.state != "ended" or action.status != "confirmed" or before is None:
             raise AilyusError("not_waiting", f"the action is `{action.status}`: there is nothing to check again")
         program = pipeline.release.catalog.programs.get(action.request.contract)
@@ -131,7 +131,7 @@ class Aftercare:
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`."""
         journal = self._pipeline().journal
-        rows = journal.store.read(
+        rows = await journal.store.read(
             "SELECT DISTINCT action_id FROM rechecks WHERE done_ms IS NULL AND due_ms <= ? LIMIT 20",
             journal.store.now_ms(),
         )
@@ -163,9 +163,9 @@ def _done(txn: Txn, action_id: str) -> None:
     )
 
 
-def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
+async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
     """Outcomes in doubt that nobody has resolved; of one tenant, or of all."""
-    rows = pipeline.journal.store.read(
+    rows = await pipeline.journal.store.read(
         "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
         " ON a.id = i.action_id WHERE i.resolved_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY i.at_ms",
         tenant,

@@ -96,7 +96,7 @@ class Api:
             "governed": release.governed,
             "author": release.author,
             "contracts": len(release.catalog.programs),
-            "active": len(pipeline.journal.active()),
+            "active": len(await pipeline.journal.active()),
             "checkpoint": pipeline.journal.store.head(),
         }
 
@@ -112,7 +112,7 @@ class Api:
                 "expiresMs": action.expires_ms,
                 "needs": Asked.model_validate_json(action.asked or b"").subject.needs,
             }
-            for action in self._inbox.waiting()
+            for action in await self._inbox.waiting()
         ]
 
     async def binding(self, request: Request) -> object:
@@ -155,12 +155,12 @@ class Api:
 
     async def incidents(self, request: Request) -> object:
         """Outcomes in doubt that nobody has resolved."""
-        return open_incidents(self._pipeline())
+        return await open_incidents(self._pipeline())
 
     async def halts(self, request: Request) -> object:
         """What is halted, and what is on the wire nevertheless."""
         journal = self._pipeline().journal
-        rows = journal.store.read("SELECT action_id, connection FROM intents WHERE state = 'intent'")
+        rows = await journal.store.read("SELECT action_id, connection FROM intents WHERE state = 'intent'")
         return {
             "halts": [asdict(halt) for halt in journal.controls.halts],
             "on_the_wire": [{"action": str(a), "connection": str(c)} for a, c in rows],
@@ -179,7 +179,7 @@ class Api:
 
     async def escalations(self, request: Request) -> object:
         """What nobody has acknowledged."""
-        return self._oncall.listed()
+        return await self._oncall.listed()
 
     async def acknowledge(self, request: Request) -> object:
         """A person takes an escalation on."""
@@ -189,7 +189,7 @@ class Api:
 
     async def agents(self, request: Request) -> object:
         """Every agent."""
-        return [{**asdict(agent), "roles": sorted(agent.roles)} for agent in self._agents.list()]
+        return [{**asdict(agent), "roles": sorted(agent.roles)} for agent in await self._agents.list()]
 
     async def add_agent(self, request: Request) -> object:
         """Register an agent; its token is answered once."""
@@ -212,7 +212,7 @@ class Api:
 
     async def keys(self, request: Request) -> object:
         """Every key and whose it is."""
-        keys = self._pipeline().journal.registry.keys().values()
+        keys = (await self._pipeline().journal.registry.keys()).values()
         return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
 
     async def revoke_key(self, request: Request) -> object:

@@ -105,6 +105,7 @@ class App:
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
+        await self.journal.load()
         await self._activate(self.pipeline.release)
         await self._link_seeded_keys()
         self._write_roots()
@@ -142,7 +143,7 @@ class App:
             "release": release.digest,
             "author": release.author,
             "governed": release.governed,
-            "contracts": {p.name: self._label(p.name, p.contract.version, p.digest) for p in programs},
+            "contracts": {p.name: await self._label(p.name, p.contract.version, p.digest) for p in programs},
             "policies": release.decider.bundle.digest,
             "schema": release.decider.bundle.schema_digest,
         }
@@ -159,15 +160,15 @@ class App:
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
         await self.journal.registry.activate(release.digest, tenants, versions, sealed)
 
-    def _label(self, name: str, version: int, digest: str) -> str:
-        suffix = self.journal.registry.suffix(name, version, digest)
+    async def _label(self, name: str, version: int, digest: str) -> str:
+        suffix = await self.journal.registry.suffix(name, version, digest)
         if suffix:
             log.warning("contract_changed", contract=name, version=version, hint="give changed content a new version")
         return f"{version}{suffix}"
 
     async def _link_seeded_keys(self) -> None:
         """Keys that `init` made are linked once; in other workspaces people enrol theirs."""
-        known = self.journal.registry.keys()
+        known = await self.journal.registry.keys()
         for path in sorted((self.workspace.private / "keys").glob("*.pub")):
             seeded = NewKey.model_validate_json(path.read_bytes())
             public = bytes.fromhex(seeded.public)

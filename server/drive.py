@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
+from receipts.journal import Journal
 from receipts.sqlite import Conflict
 from server.answers import Answer
 from server.pipeline import Pipeline
@@ -44,7 +45,7 @@ class Driver:
     async def start(self) -> None:
         """Take over from a dead owner, then sweep for ever."""
         await self._pipeline().journal.end_leases()
-        self.sweep()
+        await self.sweep()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -54,42 +55,46 @@ class Driver:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def wake(self, action_id: str) -> None:
+    async def wake(self, action_id: str) -> None:
         """Carry one action on, if it is its turn."""
-        action = self._pipeline().journal.get(action_id)
+        action = await self._pipeline().journal.get(action_id)
         if action is not None:
-            self._drive(action)
+            await self._drive(action)
 
-    def sweep(self) -> list[asyncio.Task[Answer]]:
+    async def sweep(self) -> list[asyncio.Task[Answer]]:
         """Look at every action that has not ended."""
-        return [task for action in self._pipeline().journal.active() if (task := self._drive(action))]
+        return [task for action in await self._pipeline().journal.active() if (task := await self._drive(action))]
 
-    def _drive(self, action: Action) -> asyncio.Task[Answer] | None:
+    async def _drive(self, action: Action) -> asyncio.Task[Answer] | None:
         pipeline = self._pipeline()
         key = action.request.call_key if action.request.kind == "write" else action.id
         if pipeline.is_carrying(key):
             return None
         journal, release = pipeline.journal, pipeline.release
         if action.plan is not None:
-            return self._drive_plan(pipeline, key, action)
+            return await self._drive_plan(pipeline, key, action)
         if action.state == "ready":
             halted = journal.controls.halted(action.request)
             return None if halted else pipeline.carry(key, action, pipeline.act(action))
         if action.request.contract not in release.catalog.programs and action.state == "running":
             return None  # without its contract nothing can be read back: it stays open, and `ailyus doctor` counts it
-        if action.state == "running" and journal.lease_ended(action.id) and not journal.being_undone(action.id):
+        if action.state == "running" and await self._is_left(journal, action) and not pipeline.is_carrying(key):
             return pipeline.carry(key, action, self._recover(action))
         return None
 
-    def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[Answer] | None:
+    async def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[Answer] | None:
         plans = pipeline.plans
         if action.state == "ready" and not plans.is_halted(action):
             return pipeline.carry(key, action, plans.perform(action))
-        journal = pipeline.journal
-        idle = action.state == "running" and journal.lease_ended(action.id) and not journal.being_undone(action.id)
-        if idle and plans.is_readable(action):
+        if action.state != "running" or not await self._is_left(pipeline.journal, action):
+            return None
+        if await plans.is_readable(action) and not pipeline.is_carrying(key):
             return pipeline.carry(key, action, plans.recover(action))
         return None
+
+    async def _is_left(self, journal: Journal, action: Action) -> bool:
+        """Does nobody carry it on, here or elsewhere, and is nothing of it being taken back?"""
+        return await journal.lease_ended(action.id) and not await journal.being_undone(action.id)
 
     async def _recover(self, action: Action) -> Answer:
         """Finish an action whose process died: in doubt is a state, and the three-way probe settles it."""
@@ -103,7 +108,7 @@ class Driver:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                self.sweep()
+                await self.sweep()
                 await self._expire_waiting()
                 await self._pipeline().journal.handles.forget_expired()
                 for chore in self._chores:
@@ -119,7 +124,7 @@ class Driver:
     async def say_state(self) -> None:
         """Sign and log what is open now: a `state` statement."""
         journal = self._pipeline().journal
-        open_now = [[a.id, a.state] for a in journal.active()]
+        open_now = [[a.id, a.state] for a in await journal.active()]
         subject = {"open": sha256(orjson.dumps(open_now))}
         facts: dict[str, JsonValue] = {
             "running": sum(state == "running" for _, state in open_now),
@@ -131,6 +136,6 @@ class Driver:
 
     async def _expire_waiting(self) -> None:
         journal = self._pipeline().journal
-        for action in journal.active():
+        for action in await journal.active():
             if action.state == "waiting" and action.expires_ms <= journal.store.now_ms():
                 await self._expire(action)

@@ -27,7 +27,7 @@ async def halt(pipeline: Pipeline, agents: Agents, new: NewHalt) -> None:
         "all": {""},
         "connection": set(release.targets),
         "contract": set(release.catalog.programs) | set(release.catalog.plans),
-        "agent": {agent.name for agent in agents.list()},
+        "agent": {agent.name for agent in await agents.list()},
     }.get(new.scope, set())
     if new.name not in known:
         hint = f"one of {', '.join(sorted(known))}"

@@ -85,7 +85,7 @@ class Agents:
 
     async def change(self, name: str, *, revoke: bool) -> None:
         """Revoke an agent's token, or promote an observing agent."""
-        agent = next((a for a in self.list() if a.name == name), None)
+        agent = next((a for a in await self.list() if a.name == name), None)
         if agent is None:
             raise AilyusError("unknown_agent", f"there is no agent `{name}`")
         at = self._journal.store.now_ms()
@@ -101,12 +101,12 @@ class Agents:
             bump(txn)
 
         await self._journal.store.write(work)
-        self._journal.controls.refresh()
+        await self._journal.controls.refresh()
         self._callers.clear()
 
-    def list(self) -> list[Agent]:
+    async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
-        rows = self._journal.store.read(
+        rows = await self._journal.store.read(
             "SELECT name, tenant, owner, person, roles, observe_only, revoked FROM agents ORDER BY name"
         )
         return [
@@ -114,7 +114,7 @@ class Agents:
             for r in rows
         ]
 
-    def caller(self, token: str, boundary: str = "network") -> Caller | None:
+    async def caller(self, token: str, boundary: str = "network") -> Caller | None:
         """Whose token is this? None for an unknown, revoked or ill-formed one."""
         if not token.startswith(PREFIX) or len(token) > 100:
             return None
@@ -122,24 +122,24 @@ class Agents:
         known = self._callers.get(key + boundary)
         if known is not None and known[0] == release.digest:
             return known[1]
-        caller = self._registered("token_hash", key, boundary)
+        caller = await self._registered("token_hash", key, boundary)
         if caller is not None:
             self._callers[key + boundary] = (release.digest, caller)
         return caller
 
-    def named(self, name: str) -> Caller | None:
+    async def named(self, name: str) -> Caller | None:
         """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
-        return self._registered("name", name, "network")
+        return await self._registered("name", name, "network")
 
-    def current(self, caller: Caller) -> Caller | None:
+    async def current(self, caller: Caller) -> Caller | None:
         """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
-        now = self._registered("name", caller.agent, caller.boundary)
+        now = await self._registered("name", caller.agent, caller.boundary)
         same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
         return now if same else None
 
-    def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
+    async def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
         release = self._release()
-        rows = self._journal.store.read(
+        rows = await self._journal.store.read(
             f"SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE {column} = ? AND revoked = 0",
             value,
         )
@@ -162,7 +162,7 @@ class Agents:
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The SDK's hook: an access token whose subject is the person and whose client is the agent."""
-        caller = self.caller(token)
+        caller = await self.caller(token)
         if caller is None:
             return None
         return AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)

@@ -1,7 +1,7 @@
 """The inbox of approvers: list what waits, prepare what is to be signed, take signed decisions."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -41,7 +41,7 @@ class Now:
 class Inbox:
     """What people decide. `wake` is told which action to carry on."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], wake: Callable[[str], None]) -> None:
+    def __init__(self, pipeline: Callable[[], Pipeline], wake: Callable[[str], Awaitable[None]]) -> None:
         self._pipeline = pipeline
         self._wake = wake
 
@@ -56,9 +56,9 @@ class Inbox:
         program, plan = catalog.programs.get(contract), catalog.plans.get(contract)
         return program.contract.title if program else plan.plan.title if plan else contract
 
-    def given(self, action_id: str) -> list[str]:
+    async def given(self, action_id: str) -> list[str]:
         """Who has approved so far."""
-        rows = self._pipeline().journal.store.read(
+        rows = await self._pipeline().journal.store.read(
             "SELECT person FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id
         )
         return [str(row[0]) for row in rows]
@@ -72,9 +72,9 @@ class Inbox:
             return None
         return {"sentence": "somebody else must approve this", "hint": CODES["self_approval"]}
 
-    def waiting(self) -> list[Action]:
+    async def waiting(self) -> list[Action]:
         """Every action that waits for people."""
-        return [a for a in self._pipeline().journal.active() if a.state == "waiting"]
+        return [a for a in await self._pipeline().journal.active() if a.state == "waiting"]
 
     async def binding(
         self, action_id: str, approver: str, role: str | None, verdict: str, comment: str
@@ -105,12 +105,16 @@ class Inbox:
     async def decide(self, signed: SignedApproval) -> str:
         """Take a signed decision; returns the action's new state, or raises with the code of the refusal."""
         journal, release = self._pipeline().journal, self._pipeline().release
-        if journal.used_by(signed.id):
+        if await journal.used_by(signed.id):
             raise AilyusError("used", "this approval was used already")
         now = await self._look(signed.binding.subject.action_id)
         action, at = now.action, journal.store.now_ms()
-        code = fault_of(release, action, now.weighed, signed, journal.registry.keys(), at, False)
-        if code is None and signed.assertion is not None and not journal.registry.grows(signed.keyid, signed.assertion):
+        code = fault_of(release, action, now.weighed, signed, await journal.registry.keys(), at, False)
+        if (
+            code is None
+            and signed.assertion is not None
+            and not await journal.registry.grows(signed.keyid, signed.assertion)
+        ):
             code = "bad_signature"
         wanted = {role for need in now.asked.subject.needs for role, _ in need}
         if code is None and signed.binding.role not in wanted:
@@ -119,19 +123,19 @@ class Inbox:
             raise AilyusError(code, f"the approval does not count: {code.replace('_', ' ')}")
         if signed.binding.verdict == "refuse":
             return await self._refuse(now, signed)
-        given = [*journal.approvals(action.id), signed]
+        given = [*(await journal.approvals(action.id)), signed]
         roles, oldest = count(given, at)
         ready = now.weighed.permits(release, action.caller, roles, oldest)
         await self._record(now, signed, ready)
         if ready:
-            self._wake(action.id)
+            await self._wake(action.id)
         return "ready" if ready else "waiting"
 
     async def withdraw(self, action_id: str, person: str) -> None:
         """Take an approval back before it is used; what was ready waits again."""
         pipeline = self._pipeline()
-        journal, action = pipeline.journal, pipeline.journal.get(action_id)
-        mine = [a for a in journal.approvals(action_id) if a.binding.approver == person]
+        journal, action = pipeline.journal, await pipeline.journal.get(action_id)
+        mine = [a for a in await journal.approvals(action_id) if a.binding.approver == person]
         if action is None or not mine:
             raise AilyusError("unknown_approval", "there is no approval of yours for this action")
         facts: dict[str, JsonValue] = {"approval": mine[0].id, "approver": self._approver(action, mine[0])}
@@ -152,12 +156,12 @@ class Inbox:
 
     async def cancel(self, action_id: str) -> None:
         """End a request that waits, or a running plan at its next step's border."""
-        known = self._pipeline().journal.get(action_id)
+        known = await self._pipeline().journal.get(action_id)
         if known is not None and known.plan is not None and known.state in ("running", "ready"):
             await PlanRows(self._pipeline().journal).wish_end(action_id)
-            self._wake(action_id)
+            await self._wake(action_id)
             return
-        action = self._waiting(action_id)
+        action = await self._waiting(action_id)
         await self._close(action, "cancelled", "")
 
     async def expire(self, action: Action) -> None:
@@ -237,8 +241,8 @@ class Inbox:
         approver = signed.binding.approver if signed else ""
         return self._pipeline().journal.notary.pseudonym(action.request.tenant, "person", approver)
 
-    def _waiting(self, action_id: str) -> Action:
-        action = self._pipeline().journal.get(action_id)
+    async def _waiting(self, action_id: str) -> Action:
+        action = await self._pipeline().journal.get(action_id)
         if action is None:
             raise AilyusError("unknown_approval", "there is no such action")
         if action.state != "waiting":
@@ -248,7 +252,7 @@ class Inbox:
     async def _look(self, action_id: str) -> Now:
         """Observe and decide afresh, so that whatever changed since the request is seen before anybody signs."""
         pipeline = self._pipeline()
-        release, action = pipeline.release, self._waiting(action_id)
+        release, action = pipeline.release, await self._waiting(action_id)
         if pipeline.journal.store.now_ms() > action.expires_ms:
             raise AilyusError("expired", "the request is past its time")
         if action.plan is not None:
@@ -264,7 +268,7 @@ class Inbox:
         before = await pipeline.adapter.observe(look)
         if isinstance(establish(program, action.request, target, before), Denied):
             raise AilyusError("state_changed", "the record cannot be read as it was")
-        decision = pipeline.steps.decide(action, program, target, before)
+        decision = await pipeline.steps.decide(action, program, target, before)
         if not isinstance(decision, ApprovalRequired):
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")
-        return Now(action, pipeline.weighed(action, program, target, before, decision))
+        return Now(action, await pipeline.weighed(action, program, target, before, decision))

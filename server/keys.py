@@ -51,7 +51,7 @@ async def link_key(
     person = pipeline.release.people.get(key.person)
     if person is None:
         raise AilyusError("unknown_person", f"`{key.person}` is no declared person")
-    known = pipeline.journal.registry.keys()
+    known = await pipeline.journal.registry.keys()
     if key.keyid in known:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
     facts: dict[str, JsonValue] = {
@@ -81,7 +81,7 @@ async def link_key(
 async def revoke_key(pipeline: Pipeline, keyid: str, words: bytes = b"[]") -> None:
     """Revoke a key, and end its sessions. The statement names the last good size of the log."""
     journal = pipeline.journal
-    key = journal.registry.keys().get(keyid)
+    key = (await journal.registry.keys()).get(keyid)
     person = pipeline.release.people.get(key.person) if key else None
     head = journal.store.head().split("\n")
     facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}

@@ -82,7 +82,7 @@ class Gateway:
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """The tools of this caller; the list depends on who asks."""
-        caller = self._caller(ctx)
+        caller = await self._caller(ctx)
         tools = tools_for(self._pipeline().release, caller) if caller else []
         return types.ListToolsResult(tools=tools, cache_scope="private")
 
@@ -98,14 +98,14 @@ class Gateway:
         return result_of(answer)
 
     async def _answer(self, ctx: Context, params: types.CallToolRequestParams) -> Answer:
-        caller = self._caller(ctx)
+        caller = await self._caller(ctx)
         if caller is None:
             raise AilyusError("not_found", "the token is not known any more")
         arguments: Mapping[str, object] = params.arguments or {}
         if params.name == GET_ACTION.name:
             return await self._get_action(caller, _GET_ACTION.parse(arguments))
         if params.name == FIND_RECEIPTS.name:
-            return self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
+            return await self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
         key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
         call = ToolCall(name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None)
         reports: list[asyncio.Task[None]] = []
@@ -125,9 +125,9 @@ class Gateway:
         """Progress notifications while a plan runs: so many of so many, and the current step."""
         while True:
             pipeline = self._pipeline()
-            action = pipeline.journal.get(action_id)
+            action = await pipeline.journal.get(action_id)
             if action is not None and action.state == "running":
-                progress = pipeline.plans.progress(action).get("progress")
+                progress = (await pipeline.plans.progress(action)).get("progress")
                 if isinstance(progress, dict):
                     done, total, current = progress["done"], progress["total"], progress["current"]
                     if isinstance(done, int) and isinstance(total, int):
@@ -140,7 +140,7 @@ class Gateway:
         action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
         deadline = journal.store.now_ms() + (wait if isinstance(wait, int) else 0) * 1000
         while True:
-            action = journal.get(action_id) or self._pipeline().carried(action_id)
+            action = await journal.get(action_id) or self._pipeline().carried(action_id)
             # INVARIANT: nobody reads another principal's action; a foreign id is not found.
             mine = action is not None and (action.request.tenant, action.request.agent, action.request.person) == (
                 caller.tenant,
@@ -152,14 +152,14 @@ class Gateway:
             left = (deadline - journal.store.now_ms()) / 1000
             if action.state == "ended" or left <= 0:
                 if action.plan is not None and action.state in ("ready", "running"):
-                    return self._pipeline().plans.progress(action)
+                    return await self._pipeline().plans.progress(action)
                 if action.state in ("new", "ready", "running"):
                     receipt = (action.result or {}).get("receipt_id")
                     return answers.running(action.id, receipt if isinstance(receipt, str) else None)
                 return dict(action.result or {})
             await journal.changed(action_id, min(left, 5.0))
 
-    def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
+    async def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
         limit = arguments["limit"]
         query = Query(
             tenant=caller.tenant,
@@ -170,7 +170,7 @@ class Gateway:
             ends_only=True,
             limit=limit if isinstance(limit, int) else 10,
         )
-        rows = find(self._pipeline().journal.store.read, query)
+        rows = await self._pipeline().journal.store.read_aside(lambda read: find(read, query))
         found: list[JsonValue] = [
             {
                 "receipt_id": r.receipt_id,
@@ -191,12 +191,12 @@ class Gateway:
             "data": {"receipts": found},
         }
 
-    def _caller(self, ctx: Context) -> Caller | None:
+    async def _caller(self, ctx: Context) -> Caller | None:
         token = get_access_token()
         if token is None:
             return None
         bridged = ctx.request is not None and ctx.request.headers.get("x-ailyus-boundary") == "same_user"
-        return self._agents.caller(token.token, "same_user" if bridged else "network")
+        return await self._agents.caller(token.token, "same_user" if bridged else "network")
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         release = self._pipeline().release

@@ -18,10 +18,10 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from receipts.action import Action
-from receipts.sqlite import Txn, integer
+from receipts.sqlite import Conflict, Txn, integer
 from server.inbox import Inbox
 from server.settings import NoticePart
-from server.webhook import client, delivered, signed_headers
+from server.webhook import CLAIM_MS, client, delivered, signed_headers
 
 MAX_TRIES = 8
 """Failed deliveries after which a notice is given up; the console's inbox then says so."""
@@ -64,17 +64,19 @@ class Notices:
             return
         await self._write_down()
         store = self._inbox.pipeline.journal.store
-        rows = store.read(
+        rows = await store.read(
             "SELECT id, action_id, event, route, tried FROM notices WHERE delivered_ms IS NULL AND next_ms <= ?"
             " ORDER BY next_ms LIMIT 20",
             store.now_ms(),
         )
         for row in rows:
-            await self._deliver(_Due(str(row[0]), str(row[1]), str(row[2]), str(row[3]), integer(row[4])))
+            due = _Due(str(row[0]), str(row[1]), str(row[2]), str(row[3]), integer(row[4]))
+            if await self._claimed(due):
+                await self._deliver(due)
 
-    def failed(self, tenant: str) -> list[dict[str, str]]:
+    async def failed(self, tenant: str) -> list[dict[str, str]]:
         """Notices that were given up, about requests that still wait."""
-        rows = self._inbox.pipeline.journal.store.read(
+        rows = await self._inbox.pipeline.journal.store.read(
             "SELECT n.action_id, n.route FROM notices AS n JOIN actions AS a ON a.id = n.action_id"
             " WHERE n.delivered_ms IS NULL AND n.next_ms = ? AND a.tenant = ? AND a.state = 'waiting'",
             NEVER,
@@ -83,7 +85,7 @@ class Notices:
         return [{"action": str(action), "route": str(route)} for action, route in rows]
 
     async def _write_down(self) -> None:
-        now, waiting = self._inbox.pipeline.journal.store.now_ms(), self._inbox.waiting()
+        now, waiting = self._inbox.pipeline.journal.store.now_ms(), await self._inbox.waiting()
         new: list[tuple[str, Event, str]] = []
         for action in waiting:
             stage = _stage(action, now)
@@ -123,9 +125,26 @@ class Notices:
             events += [("next_group", follow) for name in first if (follow := self._routes[name].next)]
         return events
 
+    async def _claimed(self, due: _Due) -> bool:
+        # INVARIANT: of several that sweep at once one delivers; if it dies, the notice is due again
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE notices SET next_ms = ? WHERE id = ? AND tried = ? AND delivered_ms IS NULL AND next_ms <= ?",
+                txn.now_ms + CLAIM_MS,
+                due.id,
+                due.tried,
+                txn.now_ms,
+            )
+
+        try:
+            await self._inbox.pipeline.journal.store.write(work)
+        except Conflict:
+            return False
+        return True
+
     async def _deliver(self, due: _Due) -> None:
         journal = self._inbox.pipeline.journal
-        action, route = journal.get(due.action_id), self._routes.get(due.route)
+        action, route = await journal.get(due.action_id), self._routes.get(due.route)
         moot = action is None or action.state != "waiting" or route is None
         try:
             done = moot or (action is not None and route is not None and await self._sent(due, action, route))
@@ -151,7 +170,7 @@ class Notices:
 
     async def _sent(self, due: _Due, action: Action, route: NoticePart) -> bool:
         contract = action.request.contract
-        count = sum(a.request.tenant == action.request.tenant for a in self._inbox.waiting())
+        count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
         link = f"{self._origin()}/approvals/{action.id}"
         title, risk = self._inbox.title(contract), action.request.risk
         if route.webhook is not None:

@@ -14,7 +14,7 @@ from contracts.http_request import check_base_url
 from receipts.conclusion import Escalation, escalate
 from receipts.sqlite import Conflict, Txn, integer
 from server.pipeline import Pipeline
-from server.webhook import client, delivered, signed_headers
+from server.webhook import CLAIM_MS, client, delivered, signed_headers
 
 MAX_TRIES = 5
 """Failed deliveries after which the next route is told too."""
@@ -58,13 +58,31 @@ class OnCall:
     async def sweep(self) -> None:
         """Deliver what is due; go on to the next route where nobody acknowledged."""
         store = self._pipeline().journal.store
-        rows = store.read(
+        rows = await store.read(
             "SELECT id, action_id, route, tried, delivered_ms IS NOT NULL FROM escalations"
             " WHERE acknowledged_ms IS NULL AND next_ms <= ? LIMIT 20",
             store.now_ms(),
         )
         for row in rows:
-            await self._one(_Open(str(row[0]), str(row[1]), str(row[2]), integer(row[3]), bool(row[4])))
+            open_ = _Open(str(row[0]), str(row[1]), str(row[2]), integer(row[3]), bool(row[4]))
+            if await self._claimed(open_):
+                await self._one(open_)
+
+    async def _claimed(self, open_: _Open) -> bool:
+        # INVARIANT: of several that sweep at once one goes on; if it dies, the escalation is due again
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE escalations SET next_ms = ? WHERE id = ? AND acknowledged_ms IS NULL AND next_ms <= ?",
+                txn.now_ms + CLAIM_MS,
+                open_.id,
+                txn.now_ms,
+            )
+
+        try:
+            await self._pipeline().journal.store.write(work)
+        except Conflict:
+            return False
+        return True
 
     async def _one(self, open_: _Open) -> None:
         way = self._ways.get(open_.route)
@@ -86,7 +104,7 @@ class OnCall:
 
     async def _delivered(self, open_: _Open, way: Way) -> bool:
         journal = self._pipeline().journal
-        action = journal.get(open_.action_id)
+        action = await journal.get(open_.action_id)
         if action is None:
             return True
         # names and ids only: what a target or an agent wrote leaves by the console, never by a notice
@@ -122,7 +140,7 @@ class OnCall:
         pipeline = self._pipeline()
         if pipeline.release.people.get(person) is None:
             raise AilyusError("unknown_person", f"`{person}` is no declared person")
-        rows = pipeline.journal.store.read("SELECT action_id, route FROM escalations WHERE id = ?", escalation)
+        rows = await pipeline.journal.store.read("SELECT action_id, route FROM escalations WHERE id = ?", escalation)
         if not rows:
             raise AilyusError("not_found", f"there is no escalation `{escalation}`", hint="`ailyus escalation list`")
         action_id = str(rows[0][0])
@@ -149,7 +167,7 @@ class OnCall:
             "route": open_.route,
             "of": open_.action_id,
         }
-        action = journal.get(open_.action_id)
+        action = await journal.get(open_.action_id)
         if by and action:
             facts["by"] = journal.notary.pseudonym(action.request.tenant, "person", by)
         tenant = action.request.tenant if action else ""
@@ -167,9 +185,9 @@ class OnCall:
 
         await journal.store.write(work)
 
-    def listed(self, tenant: str | None = None) -> list[dict[str, JsonValue]]:
+    async def listed(self, tenant: str | None = None) -> list[dict[str, JsonValue]]:
         """Every escalation that nobody acknowledged, newest first; of one tenant, or of all."""
-        rows = self._pipeline().journal.store.read(
+        rows = await self._pipeline().journal.store.read(
             "SELECT e.id, e.action_id, e.route, a.contract, a.status, e.created_ms, e.delivered_ms"
             " FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
             " WHERE e.acknowledged_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY e.created_ms DESC LIMIT 100",

@@ -1,7 +1,7 @@
 """The path of an action: `perform` is the table of the architecture, line by line."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -48,7 +48,7 @@ class Pipeline:
         journal: Journal,
         release: Release,
         adapter: Adapter,
-        current: Callable[[Caller], Caller | None],
+        current: Callable[[Caller], Awaitable[Caller | None]],
         former: "Pipeline | None" = None,
     ) -> None:
         self.journal = journal
@@ -85,7 +85,7 @@ class Pipeline:
         key = new_id("read") if preview or request.kind == "read" else request.call_key
         # INVARIANT: the same call, while it is open or held, is the same action.
         if key not in self._running:
-            latest = self.journal.latest(key) if request.kind == "write" and not preview else None
+            latest = await self.journal.latest(key) if request.kind == "write" and not preview else None
             known = self.journal.same_call(latest)
             if known is not None and known.result is not None:
                 return dict(known.result)
@@ -116,9 +116,9 @@ class Pipeline:
         done, _ = await asyncio.wait([task], timeout=ANSWER_WITHIN)
         if done:
             return task.result()
-        known = self.journal.get(action.id)
+        known = await self.journal.get(action.id)
         if known is not None and known.plan is not None:
-            return self.plans.progress(known)
+            return await self.plans.progress(known)
         receipt = known.result.get("receipt_id") if known and known.result else None
         return answers.running(action.id, receipt if isinstance(receipt, str) else None)
 
@@ -134,7 +134,9 @@ class Pipeline:
         except Exception:  # the last line of defence: nothing of an exception reaches an agent
             log.exception("action_fault", action=action.id)
             fault = AilyusError("internal", "the gateway met a fault of its own")
-        known = self.journal.same_call(self.journal.latest(action.request.call_key)) or self.journal.get(action.id)
+        known = self.journal.same_call(await self.journal.latest(action.request.call_key)) or await self.journal.get(
+            action.id
+        )
         if known is not None and known.result is not None:
             return dict(known.result)
         return answers.invalid(fault, action.request.contract)
@@ -164,7 +166,7 @@ class Pipeline:
         if self.journal.controls.halted(request):
             return await self._halted(action)
         # a fresh call's token was verified just now; whoever waited for people is looked up again
-        caller = action.caller if action.state == "new" else self._current(action.caller)
+        caller = action.caller if action.state == "new" else await self._current(action.caller)
         if caller is None:
             gone = Denied("the agent is not registered for this person any more")
             return await self.steps.end(self.steps.denied(action, gone))
@@ -176,7 +178,7 @@ class Pipeline:
                 self.steps.denied(action, look if isinstance(look, Denied) else Denied("no connection"))
             )
         before = await self.adapter.observe(look)
-        decision = self.steps.decide(action, program, target, before)
+        decision = await self.steps.decide(action, program, target, before)
         if isinstance(decision, Denied):
             return await self.steps.end(self.steps.denied(action, decision))
         if done := await self._without_sending(action, program, target, before, decision):
@@ -209,7 +211,7 @@ class Pipeline:
 
     async def finish(self, sent: Sent) -> Answer:
         """Steps 8 to 10, for an action that is out or was when its process died."""
-        undo = Undo(self.steps, *self._used(sent.action))
+        undo = Undo(self.steps, *(await self._used(sent.action)))
         return await self.steps.end(await self.steps.finish(sent, undo.orphan))
 
     def sent_before(self, action: Action, intent: Intent, execution: Execution) -> Sent:
@@ -273,22 +275,24 @@ class Pipeline:
         """Count the approvals that are bound to this exact action in this exact state, and decide again with them."""
         if isinstance(decision, Permitted):
             return decision, ()
-        weighed = self.weighed(action, program, target, before, decision)
+        weighed = await self.weighed(action, program, target, before, decision)
         if action.state == "new":
             return await self._ask(action, before, decision, weighed)
-        known = counted(self.release, self.journal, action, weighed)
+        known = await counted(self.release, self.journal, action, weighed)
         if known.void:
             return await self.steps.end(self.steps.denied(action, Denied(known.void, decision.record), known.void))
-        again = self.steps.decide(action, program, target, before, known.roles, known.oldest_seconds)
+        again = await self.steps.decide(action, program, target, before, known.roles, known.oldest_seconds)
         if isinstance(again, Permitted):
             return again, known.approvals
         return await self.steps.end(self.steps.denied(action, Denied("need_missing", decision.record), "need_missing"))
 
-    def weighed(
+    async def weighed(
         self, action: Action, program: Program, target: Target, before: Observation, required: ApprovalRequired
     ) -> Weighed:
         """What would be asked of people now, and what their word is compared with."""
-        part = Part(action.request, required.facts, self.steps.circumstances(action, required.facts), required.needs)
+        part = Part(
+            action.request, required.facts, await self.steps.circumstances(action, required.facts), required.needs
+        )
         undo = undo_line(self.steps, program, action, before)
         return Weighed(asked_now(self.release, action, program, target, before, required, undo), (part,))
 
@@ -313,21 +317,21 @@ class Pipeline:
         await self.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 
-    def _still_permitted(
+    async def _still_permitted(
         self, action: Action, program: Program, target: Target, before: Observation
     ) -> Permitted | None:
         """Directly before every send: live release, live attributes, the approvals that this action used."""
-        decision = self.steps.decide(action, program, target, before)
+        decision = await self.steps.decide(action, program, target, before)
         if isinstance(decision, ApprovalRequired):
-            weighed = self.weighed(action, program, target, before, decision)
-            mine = counted(self.release, self.journal, action, weighed, mine=True)
-            decision = self.steps.decide(action, program, target, before, mine.roles, mine.oldest_seconds)
+            weighed = await self.weighed(action, program, target, before, decision)
+            mine = await counted(self.release, self.journal, action, weighed, mine=True)
+            decision = await self.steps.decide(action, program, target, before, mine.roles, mine.oldest_seconds)
         return decision if isinstance(decision, Permitted) else None
 
-    def _used(self, action: Action) -> tuple[Mapping[str, int], int]:
+    async def _used(self, action: Action) -> tuple[Mapping[str, int], int]:
         """The approvals that an action used, by role, and the age of the oldest in seconds."""
-        given = self.journal.approvals(action.id)
-        return count([a for a in given if self.journal.used_by(a.id) == action.id], self._now())
+        given = await self.journal.approvals(action.id)
+        return count([a for a in given if await self.journal.used_by(a.id) == action.id], self._now())
 
     # -- the ends ------------------------------------------------------------------------------------------------------
 

@@ -103,10 +103,10 @@ class PlanEnd(PlanWork):
         steps, journal = self._steps, self._steps.journal
         if any(ended.id == finished.action_id for ended in run.ended):
             await self._flush(run)  # it is read from its row
-        action = journal.get(finished.action_id)
-        left = journal.left(finished.action_id)
-        before = journal.before(finished.action_id)
-        if action is None or left is None or before is None or not journal.is_ours(finished.action_id):
+        action = await journal.get(finished.action_id)
+        left = await journal.left(finished.action_id)
+        before = await journal.before(finished.action_id)
+        if action is None or left is None or before is None or not await journal.is_ours(finished.action_id):
             return replace(finished, kept="it is not certain that the change is ours")
         action = replace(action, caller=run.action.caller)
         key = run.planned.units[position]

@@ -165,11 +165,11 @@ class Looks:
         if isinstance(look, Denied) or target is None:
             return look if isinstance(look, Denied) else Denied("no connection")
         before = await steps.adapter.observe(look)
-        decision = steps.decide(child, program, target, before, ahead=ahead)
+        decision = await steps.decide(child, program, target, before, ahead=ahead)
         if isinstance(decision, Denied):
             return decision
         needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
-        circumstances = steps.circumstances(child, decision.facts, ahead)
+        circumstances = await steps.circumstances(child, decision.facts, ahead)
         return Part(child.request, decision.facts, circumstances, needs), before
 
     async def _undo(

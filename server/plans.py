@@ -52,7 +52,7 @@ class Plans(PlanEnd):
     async def perform(self, action: Action) -> Answer:
         """A plan that is new, that people have approved, or that was paused."""
         steps, journal = self._steps, self._steps.journal
-        caller = action.caller if action.state == "new" else steps.current(action.caller)
+        caller = action.caller if action.state == "new" else await steps.current(action.caller)
         planned = await asyncio.to_thread(self._planned, action)
         if action.sent_ms and isinstance(planned, PlanRequest):
             return await self._resume(replace(action, caller=caller or action.caller), planned)
@@ -76,7 +76,7 @@ class Plans(PlanEnd):
             if action.state == "new":
                 return await self.looks.ask(action, looked)
             weighed = self.looks.weighed(action, looked)
-            known = counted(steps.release, journal, action, weighed)
+            known = await counted(steps.release, journal, action, weighed)
             if known.void or not weighed.permits(steps.release, caller, known.roles, known.oldest_seconds):
                 code = known.void or "need_missing"
                 return await self._steps.end(steps.denied(action, Denied(code), code))
@@ -101,8 +101,8 @@ class Plans(PlanEnd):
         if isinstance(planned, Denied):
             return await self.abandon(action)
         fence = await self._rows.take_plan(action)
-        action = replace(action, fence=fence, caller=self._steps.current(action.caller) or action.caller)
-        run = self._known(action, planned)
+        action = replace(action, fence=fence, caller=await self._steps.current(action.caller) or action.caller)
+        run = await self._known(action, planned)
         return await self._go(run, run.health)
 
     async def looked_again(self, action: Action) -> Weighed:
@@ -118,30 +118,32 @@ class Plans(PlanEnd):
         return self.looks.weighed(action, looked)
 
     async def _resume(self, action: Action, planned: PlanRequest) -> Answer:
-        run = self._known(replace(action, fence=action.fence + 1), planned)
+        run = await self._known(replace(action, fence=action.fence + 1), planned)
         said = plan_answers.running(run.action, self._tally(run), None)
         run.pending = [self._rows.beginning(action, run.progress.packed, said)]
         return await self._go(run, run.health)
 
-    def progress(self, action: Action) -> Answer:
+    async def progress(self, action: Action) -> Answer:
         """How far a running plan is."""
         planned = self._planned(action)
         if isinstance(planned, Denied):
             return answers.running(action.id, None)
-        run = self._known(action, planned, touched=False)
+        run = await self._known(action, planned, touched=False)
         current = planned.units[run.open.step.position].key if run.open and run.open.step else None
         return plan_answers.running(action, self._tally(run), current)
 
-    def is_readable(self, action: Action) -> bool:
+    async def is_readable(self, action: Action) -> bool:
         """Are the contracts of its steps still there? Without them nothing can be read back, and it stays open."""
-        names = {step.request.contract for step in self._steps.journal.steps(action.id) if step.state == "running"}
+        names = {
+            step.request.contract for step in await self._steps.journal.steps(action.id) if step.state == "running"
+        }
         return names <= set(self._steps.release.catalog.programs)
 
     async def abandon(self, action: Action) -> Answer:
         """A plan that is none of the live release's any more: what is done stays, is named, and a person is told."""
         if action.state == "running":
             action = replace(action, fence=await self._rows.take_plan(action))
-        run = self._remains(action)
+        run = await self._remains(action)
         if action.state == "ready":
             run.action = replace(action, fence=action.fence + 1)
             run.pending = [self._rows.beginning(action, action.plan or b"{}", action.result or {})]
@@ -149,9 +151,9 @@ class Plans(PlanEnd):
             await self._finish_open(run, run.open)
         return await self._close(run, self._tally(run).status(ABANDONED), ABANDONED, ())
 
-    def _remains(self, action: Action) -> Run:
+    async def _remains(self, action: Action) -> Run:
         """The steps that a plan made, as a plan of their own: what comes after them is not known any more."""
-        made = [s for s in self._steps.journal.steps(action.id) if s.step is not None]
+        made = [s for s in await self._steps.journal.steps(action.id) if s.step is not None]
         last = max((s.step.position for s in made if s.step), default=-1)
         known = {s.step.position: s for s in made if s.step and not s.undoes}
         units = tuple(
@@ -177,7 +179,7 @@ class Plans(PlanEnd):
             action.request.risk,
         )
         requests = tuple(known[p].request for p in sorted(known))
-        return self._known(action, PlanRequest(action.request, program, units, requests))
+        return await self._known(action, PlanRequest(action.request, program, units, requests))
 
     def is_halted(self, action: Action) -> bool:
         """Does the halt that paused the plan still hold?"""
@@ -203,11 +205,11 @@ class Plans(PlanEnd):
         self._unfolded[action.id] = planned
         return planned
 
-    def _known(self, action: Action, planned: PlanRequest, *, touched: bool = True) -> Run:
+    async def _known(self, action: Action, planned: PlanRequest, *, touched: bool = True) -> Run:
         """A run from its rows; `touched`: with what its steps left behind."""
         progress = Progress.unpacked(action.plan)
         run = Run(action, planned, progress, [])
-        for step in self._steps.journal.steps(action.id):
+        for step in await self._steps.journal.steps(action.id):
             if step.step is None:
                 continue
             position = step.step.position
@@ -218,7 +220,7 @@ class Plans(PlanEnd):
             else:
                 run.finished[position] = Finished.of(planned.units[position].key, step)
                 if touched and step.status == "confirmed":
-                    run.touched |= self.looks.left_behind(step.request, self._steps.journal.left(step.id))
+                    run.touched |= self.looks.left_behind(step.request, await self._steps.journal.left(step.id))
         at = progress.paused_at
         if at is not None and at in run.finished and not run.finished[at].confirmed:
             del run.finished[at]  # the halt came before its first byte: it begins again
@@ -251,7 +253,7 @@ class Plans(PlanEnd):
             if former and unit.wave != former.wave and await self._is_worse(run, health, unit.block == former.block):
                 return await self._stop(run, f"the health got worse in wave {former.wave}")
             former = unit
-            if stopped := self._border(run):
+            if stopped := await self._border(run):
                 return await self._stop(run, stopped)
             finished = await self._step(run, position, unit)
             if not finished.confirmed:
@@ -260,9 +262,9 @@ class Plans(PlanEnd):
             return await self._failed(run, run.progress.stopped)
         return await self._complete(run, health)
 
-    def _border(self, run: Run) -> str | None:
+    async def _border(self, run: Run) -> str | None:
         """At a step's border: was the plan cancelled, or is it past its time?"""
-        row = self._steps.journal.get(run.action.id)
+        row = await self._steps.journal.get(run.action.id)
         if row is not None and row.expires_ms == 1:
             return plan_answers.CANCELLED
         late = self._steps.now() > run.progress.started_ms + run.planned.program.plan.not_after
@@ -271,7 +273,7 @@ class Plans(PlanEnd):
     async def _step(self, run: Run, position: int, unit: Unit) -> Finished:
         """One step: in its turn, decided again with real values, sent, read back."""
         steps = self._steps
-        if fault := self._standing(run):
+        if fault := await self._standing(run):
             action = self._child(run, position, run.planned.steps[position])
             return self._kept(run, position, steps.denied(action, Denied(fault), fault))
         request = self._request(run, position)
@@ -315,22 +317,22 @@ class Plans(PlanEnd):
             return finished
         return self._kept(run, position, steps.denied(action, Denied("it kept changing"), "policy_changed"))
 
-    def _standing(self, run: Run) -> str | None:
+    async def _standing(self, run: Run) -> str | None:
         """INVARIANT: before every step the agent is still registered, and every approver's key still linked."""
-        caller = self._steps.current(run.action.caller)
+        caller = await self._steps.current(run.action.caller)
         if caller is None:
             return "other_requester"
         run.action = replace(run.action, caller=caller)
         if not run.progress.roles:
             return None
-        keys, given = self._steps.journal.registry.keys(), self._steps.journal.approvals(run.action.id)
+        keys, given = await self._steps.journal.registry.keys(), await self._steps.journal.approvals(run.action.id)
         linked = all((key := keys.get(a.keyid)) is not None and not key.revoked for a in given)
         return None if linked else "unlinked_key"
 
     async def _wait(self, run: Run) -> str | None:
         """The connection takes no more just now: wait a little, as long as the plan may."""
         await asyncio.sleep(BUSY_SECONDS)
-        return self._border(run)
+        return await self._border(run)
 
     async def _see_through(self, run: Run, sent: Sent) -> Ended:
         undo = Undo(self._steps, run.progress.roles, run.progress.oldest_seconds)
@@ -345,7 +347,7 @@ class Plans(PlanEnd):
             return steps.denied(action, look if isinstance(look, Denied) else Denied("no connection"))
         before = await steps.adapter.observe(look)
         roles, oldest = run.progress.roles, run.progress.oldest_seconds
-        decision = steps.decide(action, program, target, before, roles, oldest)
+        decision = await steps.decide(action, program, target, before, roles, oldest)
         if not isinstance(decision, Permitted):
             if isinstance(decision, Denied):
                 return steps.denied(action, decision)
@@ -363,9 +365,9 @@ class Plans(PlanEnd):
     def _again(self, run: Run) -> Again:
         """Directly before a further send of a step: with the approvals that the plan used."""
 
-        def again(action: Action, program: Program, target: Target, before: Observation) -> Permitted | None:
+        async def again(action: Action, program: Program, target: Target, before: Observation) -> Permitted | None:
             roles, oldest = run.progress.roles, run.progress.oldest_seconds
-            decision = self._steps.decide(action, program, target, before, roles, oldest)
+            decision = await self._steps.decide(action, program, target, before, roles, oldest)
             return decision if isinstance(decision, Permitted) else None
 
         return again

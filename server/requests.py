@@ -133,12 +133,12 @@ def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
     )
 
 
-def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:
+async def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:
     """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
-    keys, now_ms = journal.registry.keys(), journal.store.now_ms()
+    keys, now_ms = await journal.registry.keys(), journal.store.now_ms()
     good: list[SignedApproval] = []
-    for approval in journal.approvals(action.id):
-        used = journal.used_by(approval.id)
+    for approval in await journal.approvals(action.id):
+        used = await journal.used_by(approval.id)
         spent = used is not None and not (mine and used == action.id)
         code = fault_of(release, action, weighed, approval, keys, now_ms, spent)
         if code:

@@ -11,7 +11,7 @@ async def seed_agent(app: App) -> None:
     """Register `support-bot` for `requester` in a development workspace that has no agent yet."""
     workspace = app.workspace
     known = app.pipeline.release.people.get("requester")
-    if not workspace.settings.development or known is None or app.agents.list():
+    if not workspace.settings.development or known is None or await app.agents.list():
         return
     token = await app.agents.add(SEEDED, known.tenant, known.name, known.name, known.roles, False)
     path = workspace.token_file(SEEDED)

@@ -48,7 +48,7 @@ _ENDED: Mapping[str, Status] = {
     "stopped": "not_applied",
     "next_route": "not_applied",
 }
-Again = Callable[[Action, Program, Target, Observation], Permitted | None]
+Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | None]]
 """Decides once more, directly before a further send: with the approvals that this action used."""
 
 
@@ -107,7 +107,7 @@ class Steps:
         journal: Journal,
         release: Release,
         adapter: Adapter,
-        current: Callable[[Caller], Caller | None],
+        current: Callable[[Caller], Awaitable[Caller | None]],
         lanes: Lanes,
     ) -> None:
         self.journal = journal
@@ -119,7 +119,7 @@ class Steps:
 
     # -- looking and deciding ------------------------------------------------------------------------------------------
 
-    def decide(
+    async def decide(
         self,
         action: Action,
         program: Program,
@@ -133,11 +133,13 @@ class Steps:
         facts = establish(program, action.request, target, before)
         if isinstance(facts, Denied):
             return facts
-        circumstances = self.circumstances(action, facts, ahead)
+        circumstances = await self.circumstances(action, facts, ahead)
         decider = self.release.decider
         return decider.decide(action.request, action.caller, facts, circumstances, approvals or {}, oldest_seconds)
 
-    def circumstances(self, action: Action, facts: Facts | None = None, ahead: Rate = NOTHING_AHEAD) -> Circumstances:
+    async def circumstances(
+        self, action: Action, facts: Facts | None = None, ahead: Rate = NOTHING_AHEAD
+    ) -> Circumstances:
         """What a decision depends on beside the request, now; counted only where a policy of the slice reads it.
 
         `ahead` is what the earlier steps of a plan will have taken by then.
@@ -149,11 +151,11 @@ class Steps:
         if facts is not None and "resourceOpenIncident" in reads:
             incident = journal.controls.has_incident(self.resource(request, facts))
         spends = self.spends(request)
-        rate = journal.rate(action) if "rate" in reads else Rate()
+        rate = await journal.rate(action) if "rate" in reads else Rate()
         return Circumstances(
             journal.store.now_ms(),
             self.release.change_freeze,
-            0 if first else journal.repeats(request.call_key, action.id),
+            0 if first else await journal.repeats(request.call_key, action.id),
             rate=rate.plus(ahead) if "rate" in reads else rate,
             spends=spends,
             plan_size=action.step.size if action.step else 0,
@@ -225,10 +227,10 @@ class Steps:
 
     async def take_over(self, action: Action) -> Intent:
         """The open intent of an action whose process died, verified, under a new fence."""
-        intent = self.journal.open_intent(action.id)
+        intent = await self.journal.open_intent(action.id)
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
-        verify_intent(self, intent.receipt_id, intent.action_digest)
+        await verify_intent(self, intent.receipt_id, intent.action_digest)
         wait_ms = max(0, intent.deadline_ms - self.now()) + intent.settle_ms
         return replace(intent, fence=await self.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS))
 
@@ -409,7 +411,7 @@ class Steps:
             return None
         await asyncio.sleep((sent.execution.retry_after_ms or 100 * 2**sent.intent.attempt) / 1000)
         under = (self.release.digest, self.journal.epoch)
-        caller = self.current(sent.action.caller)
+        caller = await self.current(sent.action.caller)
         if caller is None or self.journal.controls.halted(sent.action.request, undo=bool(sent.action.undoes)):
             return None
         action = replace(sent.action, caller=caller)
@@ -419,7 +421,7 @@ class Steps:
         before = await self.adapter.observe(look)
         if not before.ok or not same(program.probed, sent.before, before):
             return None
-        permitted = sent.again(action, program, target, before)
+        permitted = await sent.again(action, program, target, before)
         if permitted is None:
             return None
         ready = Ready(action, program, target, before, permitted, (), under, sent.again)
@@ -555,10 +557,10 @@ class Steps:
         return self.journal.store.now_ms()
 
 
-def verify_intent(steps: Steps, receipt: str, action_digest: str) -> None:
+async def verify_intent(steps: Steps, receipt: str, action_digest: str) -> None:
     """What goes on is built from the signed intent: its signature and its action digest are checked again."""
     store = steps.journal.store
-    rows = store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
+    rows = await store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
     envelope = Envelope.decode(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
     named = f'"actionDigest":"{action_digest}"'.encode()
     keys = {store.signer.keyid: store.signer.public}

@@ -138,7 +138,7 @@ class Undo:
         # INVARIANT: an undo gives nobody a right that they do not have now
         if program.widens is not None and program.widens.value(scope) is not False:
             return Left("it would give a right back that is not there now")
-        permitted = self._permitted(action, program, target, before)
+        permitted = await self._permitted(action, program, target, before)
         if permitted is None:
             return Left("the policies do not allow the undo")
         unsent = steps.without_sending(action, program, target, before, permitted.facts, permitted.record)
@@ -146,9 +146,11 @@ class Undo:
             return unsent if unsent.status == "confirmed" else Left("the undo's own conditions do not hold")
         return Ready(action, program, target, before, permitted, (), under, self._permitted)
 
-    def _permitted(self, action: Action, program: Program, target: Target, before: Observation) -> Permitted | None:
+    async def _permitted(
+        self, action: Action, program: Program, target: Target, before: Observation
+    ) -> Permitted | None:
         """An undo is signed with what it takes back: the same approvals count."""
-        decision = self._steps.decide(action, program, target, before, self._approved, self._oldest)
+        decision = await self._steps.decide(action, program, target, before, self._approved, self._oldest)
         return decision if isinstance(decision, Permitted) else None
 
     async def orphan(self, sent: Sent, outputs: Mapping[str, JsonValue]) -> bool:

@@ -12,6 +12,8 @@ import httpx2
 
 TIMEOUT = 5.0
 """Seconds for one delivery."""
+CLAIM_MS = 30_000
+"""How long whoever delivers has it for itself: longer than a delivery may take."""
 
 
 def client() -> httpx2.AsyncClient:

@@ -181,7 +181,11 @@ class World:
         return verify(data, read_roots(self.workspace.root / "roots.json"))
 
     def rows(self, sql: str, *params: Any) -> list[Any]:
-        return self.app.store.read(sql, *params)
+        reader = connect(self.app.store.path, readonly=True)
+        try:
+            return reader.execute(sql, params).fetchall()
+        finally:
+            reader.close()
 
 
 @asynccontextmanager
@@ -254,6 +258,11 @@ def cli(*arguments: str, cwd: Path | None = None, ok: bool | None = True) -> str
     )
     assert ok is None or (done.returncode == 0) is ok, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+async def nobody(*_: object) -> list[object]:
+    """In place of whoever would carry an action on."""
+    return []
 
 
 async def until(condition: Any, seconds: float = 10.0) -> None:

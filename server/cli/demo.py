@@ -132,19 +132,19 @@ class Demo:
         while answer["status"] in ("approval_required", "running"):
             waited = {"action_id": answer["action_id"], "wait_seconds": 45}
             answer = dict((await self.client.call_tool("get_action", waited)).structured_content or {})
-        self.tell(title, answer, expected)
+        await self.tell(title, answer, expected)
 
     async def call(
         self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str
     ) -> dict[str, JsonValue]:
         """One tool call through the client."""
         result = await self.client.call_tool(tool, dict(arguments))
-        return self.tell(title, dict(result.structured_content or {}), expected)
+        return await self.tell(title, dict(result.structured_content or {}), expected)
 
     async def wait(self, title: str, action: str, expected: str) -> dict[str, JsonValue]:
         """Wait for an action to end, as an agent would."""
         result = await self.client.call_tool("get_action", {"action_id": action, "wait_seconds": 45})
-        return self.tell(title, dict(result.structured_content or {}), expected)
+        return await self.tell(title, dict(result.structured_content or {}), expected)
 
     async def approved(self, title: str, arguments: Mapping[str, JsonValue], expected: str) -> None:
         """A call, its approval, and its end."""
@@ -211,9 +211,9 @@ class Demo:
             refused = True
         self.expect("a receipt with one bit changed is refused", refused)
 
-    def tell(self, title: str, answer: dict[str, JsonValue], expected: str) -> dict[str, JsonValue]:
+    async def tell(self, title: str, answer: dict[str, JsonValue], expected: str) -> dict[str, JsonValue]:
         """Print one scene and its timeline, which is read from the signed receipts."""
-        scene = Scene(title, str(answer["status"]), expected, self.timeline(answer), answer)
+        scene = Scene(title, str(answer["status"]), expected, await self.timeline(answer), answer)
         self.scenes.append(scene)
         mark = "ok" if scene.status == expected else f"EXPECTED {expected}"
         self.say(f"\n{title}: {scene.status} [{mark}]")
@@ -222,9 +222,9 @@ class Demo:
         self.say(f"          → {answer['summary']}")
         return answer
 
-    def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    async def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
         """The steps of an action from its receipts, in milliseconds since it was first heard of."""
-        rows = self.app.store.read(
+        rows = await self.app.store.read(
             "SELECT envelope FROM statements WHERE action_id = ?1"
             " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1) ORDER BY leaf_index",
             str(answer["action_id"]),

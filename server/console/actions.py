@@ -1,6 +1,6 @@
 """One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 from pydantic import JsonValue
@@ -33,7 +33,7 @@ _STEPS = {
 class Actions:
     """What happened, and what people say about it afterwards."""
 
-    def __init__(self, inbox: Inbox, aftercare: Aftercare, mark: Callable[[str, str], str]) -> None:
+    def __init__(self, inbox: Inbox, aftercare: Aftercare, mark: Callable[[str, str], Awaitable[str]]) -> None:
         self._inbox = inbox
         self._mark = mark
         self._aftercare = aftercare
@@ -50,7 +50,7 @@ class Actions:
 
     async def actions(self, visit: Visit) -> Page:
         """The newest actions."""
-        rows = self._read(
+        rows = await self._read(
             "SELECT id, contract, state, status, agent, person, created_ms FROM actions"
             " WHERE tenant = ? AND plan_id IS NULL ORDER BY rowid DESC LIMIT 100",
             visit.tenant,
@@ -60,16 +60,16 @@ class Actions:
 
     async def action(self, visit: Visit) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
-        mark = self._mark(visit.tenant, visit.named("action"))
-        action = action_of(visit, self._inbox.pipeline.journal)
+        mark = await self._mark(visit.tenant, visit.named("action"))
+        action = await action_of(visit, self._inbox.pipeline.journal)
         journal = self._inbox.pipeline.journal
         steps = [
             {"action": s.id, "contract": s.request.contract, "status": s.status, "state": s.state}
-            for s in journal.steps(action.id)
+            for s in await journal.steps(action.id)
         ]
-        open_now = journal.open_intent(action.id)
-        keys = passkeys_of(journal.registry.keys().values(), visit.person)
-        doubtful = self._is_open(action)
+        open_now = await journal.open_intent(action.id)
+        keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
+        doubtful = await self._is_open(action)
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -85,7 +85,7 @@ class Actions:
                 "reason": action.request.reason or "",
                 "params": [[name, _text(value)] for name, value in action.request.params.items()],
                 "told": text_of(dict(action.result)).split("\n") if action.result else [],
-                "timeline": self._timeline(action),
+                "timeline": await self._timeline(action),
                 "steps": steps,
                 "undoes": action.undoes,
                 "open": open_now is not None,
@@ -99,19 +99,20 @@ class Actions:
             },
         )
 
-    def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
-        rows = self._read(
+    async def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
+        rows = await self._read(
             "SELECT id, kind, status, envelope, leaf_index FROM statements WHERE action_id = ? ORDER BY leaf_index",
             action.id,
         )
-        decided = approved_by(self._read, str(rows[0][0])) if rows else []
+        aside = self._inbox.pipeline.journal.store.read_aside
+        decided = await aside(lambda read: approved_by(read, str(rows[0][0]))) if rows else []
         words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
         comments = {str(d["receipt"]): str(d["comment"]) for d in decided}
-        return [self._moment(row, words.get(str(row[0])), comments.get(str(row[0]), "")) for row in rows]
+        return [await self._moment(row, words.get(str(row[0])), comments.get(str(row[0]), "")) for row in rows]
 
-    def _moment(self, row: Row, who: str | None, comment: str) -> dict[str, JsonValue]:
+    async def _moment(self, row: Row, who: str | None, comment: str) -> dict[str, JsonValue]:
         predicate = orjson.loads(Envelope.decode(blob(row[3])).payload)["predicate"]
-        labels = self._read(
+        labels = await self._read(
             "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(row[4])
         )
         # what action it was and under which set stands above the timeline, once
@@ -134,13 +135,13 @@ class Actions:
 
     async def recheck(self, visit: Visit) -> Response:
         """Look again whether a confirmed action still holds."""
-        action = action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.pipeline.journal)
         await self._aftercare.recheck(action.id)
         return redirect(f"/actions/{action.id}")
 
     async def resolve(self, visit: Visit) -> Response:
         """A person's signed word about an outcome in doubt: asserted, never confirmed."""
-        action = action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedResolution.model_validate_json(visit.form["signed"])
         if signed.resolution.person != visit.person.name or signed.resolution.action_id != action.id:
             raise AilyusError("bad_form", "this is not your word, or about another action")
@@ -150,7 +151,7 @@ class Actions:
     async def evidence(self, visit: Visit) -> Response:
         """One piece of evidence, as a file; who read it is logged before it is given."""
         receipt, label = visit.named("receipt"), visit.named("label")
-        rows = self._read(
+        rows = await self._read(
             "SELECT e.data, s.leaf_index FROM evidence AS e JOIN statements AS s USING (leaf_index)"
             " WHERE s.id = ? AND e.label = ? AND s.tenant = ?",
             receipt,
@@ -181,8 +182,8 @@ class Actions:
         }
         return Response(blob(rows[0][0]), media_type="application/octet-stream", headers=headers)
 
-    def _is_open(self, action: Action) -> bool:
-        rows = self._read(
+    async def _is_open(self, action: Action) -> bool:
+        rows = await self._read(
             "SELECT 1 FROM incidents WHERE action_id = ? AND resolved_ms IS NULL"
             " UNION ALL SELECT 1 FROM escalations WHERE action_id = ? AND acknowledged_ms IS NULL",
             action.id,
@@ -190,8 +191,8 @@ class Actions:
         )
         return action.state == "ended" and action.status in OPEN and bool(rows)
 
-    def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return self._inbox.pipeline.journal.store.read(sql, *values)
+    async def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return await self._inbox.pipeline.journal.store.read(sql, *values)
 
 
 def _plain(label: str) -> str:

@@ -1,7 +1,7 @@
 """The inbox, and the page on which one exact action is approved or refused."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 from pydantic import JsonValue
@@ -11,7 +11,6 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.principal import Person
 from receipts.action import Action
-from receipts.query import Read
 from receipts.questions import day_of
 from server.aftercare import open_incidents
 from server.console.session import passkeys_of
@@ -19,6 +18,7 @@ from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
 from server.notices import Notices
 from server.oncall import OnCall
+from server.pipeline import Pipeline
 from server.requests import Asked
 
 ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
@@ -30,7 +30,9 @@ _STEP = re.compile(r"[0-9]+\. .+ \(.+, wave [0-9]+, .+\)", re.DOTALL)
 class Approvals:
     """What waits for people, and their decisions."""
 
-    def __init__(self, inbox: Inbox, oncall: OnCall, notices: Notices, mark: Callable[[str, str], str]) -> None:
+    def __init__(
+        self, inbox: Inbox, oncall: OnCall, notices: Notices, mark: Callable[[str, str], Awaitable[str]]
+    ) -> None:
         self._inbox = inbox
         self._mark = mark
         self._notices = notices
@@ -50,9 +52,9 @@ class Approvals:
     async def inbox(self, visit: Visit) -> Page:
         """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
         pipeline, tenant = self._inbox.pipeline, visit.tenant
-        mark = self._mark(tenant, "inbox")
+        mark = await self._mark(tenant, "inbox")
         groups: dict[str, dict[str, object]] = {}
-        for action in self._inbox.waiting():
+        for action in await self._inbox.waiting():
             if action.request.tenant != tenant or action.asked is None:
                 continue
             contract = action.request.contract
@@ -62,22 +64,22 @@ class Approvals:
             )
             cards = group["cards"]
             if isinstance(cards, list):
-                cards.append(self._card(action, visit.person))
+                cards.append(await self._card(action, visit.person))
         tops = {
-            "intents": _open_intents(pipeline.journal.store.read, tenant),
-            "escalations": self._oncall.listed(tenant),
-            "untold": self._notices.failed(tenant),
-            "incidents": open_incidents(pipeline, tenant),
+            "intents": await _open_intents(pipeline, tenant),
+            "escalations": await self._oncall.listed(tenant),
+            "untold": await self._notices.failed(tenant),
+            "incidents": await open_incidents(pipeline, tenant),
         }
         return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
 
-    def _card(self, action: Action, person: Person) -> dict[str, JsonValue]:
+    async def _card(self, action: Action, person: Person) -> dict[str, JsonValue]:
         # the stored request is our own, written by `ask`: read without being validated 200 times a page
         asked = orjson.loads(action.asked or b"{}")
         needs = asked["subject"]["needs"]
         lines = asked["display"]["lines"]
         first = next(line["value"] for line in lines if line["label"] == "what will change")
-        given, wanted = self._inbox.given(action.id), {role for need in needs for role, _ in need}
+        given, wanted = await self._inbox.given(action.id), {role for need in needs for role, _ in need}
         return {
             "action": action.id,
             "says": first,
@@ -95,12 +97,12 @@ class Approvals:
 
     async def approval(self, visit: Visit) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
-        mark = self._mark(visit.tenant, visit.named("action"))
-        action = action_of(visit, self._inbox.pipeline.journal)
+        mark = await self._mark(visit.tenant, visit.named("action"))
+        action = await action_of(visit, self._inbox.pipeline.journal)
         if action.state != "waiting":
             return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
         person, pipeline = visit.person, self._inbox.pipeline
-        given = self._inbox.given(action.id)
+        given = await self._inbox.given(action.id)
         role = visit.asked("role") or None
         why_not = None
         try:
@@ -129,13 +131,13 @@ class Approvals:
                 "lines": [[line["label"], line["value"], line["origin"]] for line in lines],
                 "digest": asked.display.digest,
                 "today": today,
-                "pending": sum(a.request.agent == action.request.agent for a in self._inbox.waiting()),
+                "pending": sum(a.request.agent == action.request.agent for a in await self._inbox.waiting()),
                 "needs": asked.subject.needs,
                 "roles": sorted({r for need in asked.subject.needs for r, _ in need} & person.roles),
                 "given": [{"person": name, "mine": name == person.name} for name in given],
                 "binding": document,
                 "why_not": why_not,
-                "keys": passkeys_of(pipeline.journal.registry.keys().values(), person),
+                "keys": passkeys_of((await pipeline.journal.registry.keys()).values(), person),
                 "mine": person.name in (action.request.person, action.request.owner),
                 "expires_ms": action.expires_ms,
                 "mark": mark,
@@ -144,7 +146,7 @@ class Approvals:
 
     async def decide(self, visit: Visit) -> Response:
         """Take a signed decision; the page of the action then shows what becomes of it."""
-        action = action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
         # INVARIANT: a person decides for nobody else, also with a key that this browser could reach
         if signed.binding.approver != visit.person.name or signed.binding.subject.action_id != action.id:
@@ -154,13 +156,13 @@ class Approvals:
 
     async def withdraw(self, visit: Visit) -> Response:
         """Take one's own approval back before it is used."""
-        action = action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.pipeline.journal)
         await self._inbox.withdraw(action.id, visit.person.name)
         return redirect(f"/approvals/{action.id}")
 
     async def cancel(self, visit: Visit) -> Response:
         """End a request of one's own, or of one's agent, that waits."""
-        action = action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.pipeline.journal)
         if visit.person.name not in (action.request.person, action.request.owner):
             raise AilyusError("no_authority", "whom it is for, or the agent's owner, ends a request")
         await self._inbox.cancel(action.id)
@@ -169,14 +171,16 @@ class Approvals:
     async def acknowledge(self, visit: Visit) -> Response:
         """Take an escalation on."""
         escalation = visit.named("escalation")
-        if not any(e["escalation"] == escalation for e in self._oncall.listed(visit.tenant)):
+        if not any(e["escalation"] == escalation for e in await self._oncall.listed(visit.tenant)):
             raise AilyusError("not_found", "there is no such escalation")
         await self._oncall.acknowledge(escalation, visit.person.name)
         return redirect("/inbox")
 
 
-def _open_intents(read: Read, tenant: str) -> list[dict[str, JsonValue]]:
-    rows = read("SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant = ? LIMIT 100", tenant)
+async def _open_intents(pipeline: Pipeline, tenant: str) -> list[dict[str, JsonValue]]:
+    rows = await pipeline.journal.store.read(
+        "SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant = ? LIMIT 100", tenant
+    )
     return [
         {"action": str(r[0]), "agent": str(r[1]), "contract": str(r[2]), "deadline_ms": int(str(r[3]))} for r in rows
     ]

@@ -44,7 +44,7 @@ class Console:
         self._settings = settings
         self._sessions = Sessions(pipeline, settings.session)
         self._introductions = Introductions(pipeline, settings.admins)
-        self._live = Live(pipeline, lambda secret: self._sessions.find(secret) is not None)
+        self._live = Live(pipeline, self._is_signed_in)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
             *Approvals(inbox, oncall, notices, self._live.mark).views(),
@@ -71,19 +71,22 @@ class Console:
     async def first_run(self) -> tuple[str, str] | None:
         """The first admin and their link, while nobody at all has a passkey."""
         pipeline = self._pipeline()
-        if any(key.kind == "passkey" for key in pipeline.journal.registry.keys().values()):
+        if any(key.kind == "passkey" for key in (await pipeline.journal.registry.keys()).values()):
             return None
         people = sorted(pipeline.release.people.by_name.values(), key=lambda person: person.name)
         admin = next((person for person in people if self._introductions.is_admin(person)), None)
         return (admin.name, await self.introduce(admin.name)) if admin else None
 
+    async def _is_signed_in(self, secret: str) -> bool:
+        return await self._sessions.find(secret) is not None
+
     async def close(self) -> None:
         """End the live pages."""
         await self._live.close()
 
-    def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
+    async def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
         """The numbers beside the names of pages."""
-        rows = self._pipeline().journal.store.read(
+        rows = await self._pipeline().journal.store.read(
             "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", session.person.tenant
         )
         return {"waiting": integer(rows[0][0])}

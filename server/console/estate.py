@@ -75,9 +75,9 @@ class Estate:
         targets = release.candidates(program, visit.tenant)
         users = [
             {"agent": agent.name, "person": agent.person}
-            for agent in self._agents.list()
+            for agent in await self._agents.list()
             if agent.tenant == visit.tenant
-            and (caller := self._agents.named(agent.name)) is not None
+            and (caller := await self._agents.named(agent.name)) is not None
             and any(release.decider.denied_early(name, caller, target) is None for target in targets)
         ]
         return Page(
@@ -111,7 +111,7 @@ class Estate:
         """The agents of this tenant, and what they may not do any more."""
         rows = [
             {**asdict(agent), "roles": sorted(agent.roles), "halted": agent.name in self._halted("agent")}
-            for agent in self._agents.list()
+            for agent in await self._agents.list()
             if agent.tenant == visit.tenant
         ]
         return Page("agents.html", "Agents", {"agents": rows})
@@ -121,7 +121,7 @@ class Estate:
         pipeline = self._pipeline()
         wire = {
             str(name): integer(count)
-            for name, count in self._read(
+            for name, count in await self._read(
                 "SELECT i.connection, count(*) FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
                 " WHERE i.state = 'intent' AND a.tenant = ? GROUP BY i.connection",
                 visit.tenant,
@@ -140,7 +140,7 @@ class Estate:
             }
             for t in sorted(targets, key=lambda t: t.name)
         ]
-        agents = {a.name for a in self._agents.list() if a.tenant == visit.tenant}
+        agents = {a.name for a in await self._agents.list() if a.tenant == visit.tenant}
         mine = {"connection": {t.name for t in targets}, "agent": agents}
         halts = [
             asdict(h)
@@ -152,7 +152,7 @@ class Estate:
     async def halt(self, visit: Visit) -> Response:
         """Stop one thing of this tenant from now on."""
         scope, name = visit.form["scope"], visit.form.get("name", "")
-        self._require_own(visit, scope, name)
+        await self._require_own(visit, scope, name)
         new = NewHalt.model_validate(
             {
                 "scope": scope,
@@ -168,16 +168,16 @@ class Estate:
     async def lift(self, visit: Visit) -> Response:
         """Let it go on."""
         scope, name = visit.form["scope"], visit.form.get("name", "")
-        self._require_own(visit, scope, name.partition("/")[0] if scope == "route" else name)
+        await self._require_own(visit, scope, name.partition("/")[0] if scope == "route" else name)
         await lift(self._pipeline(), scope, name, visit.person.name)
         return redirect(BACK.get(scope, "/connections"))
 
-    def _require_own(self, visit: Visit, scope: str, name: str) -> None:
+    async def _require_own(self, visit: Visit, scope: str, name: str) -> None:
         """Nobody stops another tenant's work; what several tenants share is stopped at the terminal."""
         release = self._pipeline().release
         tenants = {t.tenant for t in release.targets.values()}
         target = release.targets.get(name)
-        agent = next((a for a in self._agents.list() if a.name == name), None)
+        agent = next((a for a in await self._agents.list() if a.name == name), None)
         if scope in ("connection", "route"):
             own = target is not None and target.tenant == visit.tenant
         elif scope == "agent":
@@ -200,5 +200,5 @@ class Estate:
     def _halted(self, scope: str) -> set[str]:
         return {h.name for h in self._pipeline().journal.controls.halts if h.scope == scope}
 
-    def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return self._pipeline().journal.store.read(sql, *values)
+    async def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return await self._pipeline().journal.store.read(sql, *values)

@@ -90,7 +90,7 @@ class Introductions:
 
     async def by_terminal(self, name: str) -> str:
         """A link's token, for whoever owns the gateway's process; refused once two admins have passkeys."""
-        people, keys = self._pipeline().release.people, self._pipeline().journal.registry.keys().values()
+        people, keys = self._pipeline().release.people, (await self._pipeline().journal.registry.keys()).values()
         person = people.get(name)
         if person is None:
             raise AilyusError("unknown_person", f"`{name}` is no declared person")
@@ -105,19 +105,19 @@ class Introductions:
         await self._insert(new_id("int"), name, (), token)
         return token
 
-    def waiting(self, tenant: str) -> list[Introduction]:
+    async def waiting(self, tenant: str) -> list[Introduction]:
         """Introductions that wait for a second admin."""
         store, people = self._pipeline().journal.store, self._pipeline().release.people
-        rows = store.read(
+        rows = await store.read(
             "SELECT id, person, words FROM introductions WHERE token_hash IS NULL AND expires_ms > ?", store.now_ms()
         )
         found = [_introduction(str(r[0]), str(r[1]), blob(r[2])) for r in rows]
         return [i for i in found if (p := people.get(i.person)) is not None and p.tenant == tenant]
 
-    def of_token(self, token: str) -> Introduction | None:
+    async def of_token(self, token: str) -> Introduction | None:
         """The introduction behind a link that was not used yet and is in its time."""
         store = self._pipeline().journal.store
-        rows = store.read(
+        rows = await store.read(
             "SELECT id, person, words FROM introductions WHERE token_hash = ? AND used_ms IS NULL AND expires_ms > ?",
             _hashed(token),
             store.now_ms(),
@@ -132,8 +132,8 @@ class Introductions:
             raise AilyusError("no_authority", "only an admin introduces somebody", hint="see `[console] admins`")
         if person is None or person.tenant != by.tenant:
             raise AilyusError("unknown_person", f"`{word.person}` is no declared person of `{by.tenant}`")
-        uses = self._vouched(by, signed, "introduce", word.about)
-        known = next((i for i in self.waiting(by.tenant) if i.id == word.about), None)
+        uses = await self._vouched(by, signed, "introduce", word.about)
+        known = next((i for i in await self.waiting(by.tenant) if i.id == word.about), None)
         if known is None:
             if not word.about.startswith("int_"):
                 raise AilyusError("bad_signature", "this names no introduction")
@@ -162,10 +162,10 @@ class Introductions:
 
     async def accept(self, token: str, public: bytes, passkey: Passkey) -> str:
         """Link the passkey that a person brought by a link; returns its key id."""
-        known = self.of_token(token)
+        known = await self.of_token(token)
         if known is None:
             raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
-        self._still_vouched(known)
+        await self._still_vouched(known)
 
         def used(txn: Txn) -> None:
             txn.write("UPDATE introductions SET used_ms = ? WHERE id = ? AND used_ms IS NULL", txn.now_ms, known.id)
@@ -179,7 +179,7 @@ class Introductions:
         """Link a further passkey of the same person; one that they have vouches for its attestation object (`made`)."""
         if signed.word.person != by.name:
             raise AilyusError("no_authority", "people add passkeys of their own only")
-        uses = self._vouched(by, signed, "add", digest(made))
+        uses = await self._vouched(by, signed, "add", digest(made))
         key = Key(keyid_of(public), public, by.name, "passkey", passkey=passkey)
 
         def used(txn: Txn) -> None:
@@ -191,31 +191,33 @@ class Introductions:
     async def revoke(self, by: Person, signed: SignedWord) -> None:
         """Revoke a key: one's own, or as an admin anybody's of the tenant."""
         pipeline = self._pipeline()
-        key = pipeline.journal.registry.keys().get(signed.word.about)
+        key = (await pipeline.journal.registry.keys()).get(signed.word.about)
         holder = pipeline.release.people.get(key.person) if key else None
         own = key is not None and key.person == by.name
         if key is None or not (own or (self.is_admin(by) and (holder is None or holder.tenant == by.tenant))):
             raise AilyusError("no_authority", "revoke a key of your own, or as an admin one of your tenant")
-        uses = self._vouched(by, signed, "revoke", key.keyid)
+        uses = await self._vouched(by, signed, "revoke", key.keyid)
         await self._write(lambda txn: count_use(txn, signed.keyid, uses))
         await revoke_key(pipeline, key.keyid, _words((signed,)))
 
-    def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
+    async def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
         """The passkey's new count, if this is a fresh word of this person's passkey about exactly that."""
         pipeline, word = self._pipeline(), signed.word
-        key = pipeline.journal.registry.keys().get(signed.keyid)
+        key = (await pipeline.journal.registry.keys()).get(signed.keyid)
         fresh = abs(pipeline.journal.store.now_ms() - word.at_ms) <= WORD_MS
         right = (word.origin, word.event, word.about, word.by) == (pipeline.release.origin, event, about, by.name)
         if key is None or key.revoked or key.person != by.name or not right or not fresh:
             raise AilyusError("no_authority", "a passkey of yours must say this, now", hint="try again on this page")
-        uses = asserts(signed.assertion, bytes.fromhex(word.digest), key, pipeline.journal.registry.uses(signed.keyid))
+        uses = asserts(
+            signed.assertion, bytes.fromhex(word.digest), key, await pipeline.journal.registry.uses(signed.keyid)
+        )
         if uses is None:
             raise AilyusError("bad_signature", "the passkey's signature does not hold")
         return uses
 
-    def _still_vouched(self, known: Introduction) -> None:
+    async def _still_vouched(self, known: Introduction) -> None:
         # INVARIANT: an introduction is worth what its admins are worth now
-        keys, people = self._pipeline().journal.registry.keys(), self._pipeline().release.people
+        keys, people = await self._pipeline().journal.registry.keys(), self._pipeline().release.people
         for signed in known.words:
             key, admin = keys.get(signed.keyid), people.get(signed.word.by)
             if key is None or key.revoked or admin is None or not self.is_admin(admin):

@@ -9,7 +9,7 @@ to watch, or was asleep, sees that at once. One task looks at the store once a s
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import orjson
@@ -37,7 +37,7 @@ class _Viewer:
 class Live:
     """Who watches what."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], is_signed_in: Callable[[str], bool]) -> None:
+    def __init__(self, pipeline: Callable[[], Pipeline], is_signed_in: Callable[[str], Awaitable[bool]]) -> None:
         self._pipeline = pipeline
         self._is_signed_in = is_signed_in
         self._viewers: set[_Viewer] = set()
@@ -60,17 +60,17 @@ class Live:
 
     async def _stream(self, viewer: _Viewer, secret: str) -> AsyncIterator[bytes]:
         self._viewers.add(viewer)
-        mark = self.mark(viewer.tenant, viewer.topic)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
         try:
+            mark = await self.mark(viewer.tenant, viewer.topic)
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._watch())
             yield _said(mark)
             while not self._closed:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(QUIET_SECONDS):
                         await viewer.signal.wait()
                 # INVARIANT: a session that ended learns nothing more
-                if self._closed or not self._is_signed_in(secret):
+                if self._closed or not await self._is_signed_in(secret):
                     return
                 viewer.signal.clear()
                 before, mark = mark, self._seen.get((viewer.tenant, viewer.topic), mark)
@@ -87,19 +87,19 @@ class Live:
                 continue
             size = now
             topics = {(v.tenant, v.topic) for v in self._viewers}
-            former, self._seen = self._seen, {topic: self.mark(*topic) for topic in topics}
+            former, self._seen = self._seen, {topic: await self.mark(*topic) for topic in topics}
             for viewer in self._viewers:
                 topic = (viewer.tenant, viewer.topic)
                 if former.get(topic) != self._seen.get(topic):
                     viewer.signal.set()
 
-    def mark(self, tenant: str, topic: str) -> str:
+    async def mark(self, tenant: str, topic: str) -> str:
         """What a page about this shows, as a digest; asked for before the page reads it."""
-        rows = self._inbox(tenant) if topic == "inbox" else self._action(tenant, topic)
+        rows = await self._inbox(tenant) if topic == "inbox" else await self._action(tenant, topic)
         return hashlib.sha256(orjson.dumps(rows)).hexdigest()
 
-    def _inbox(self, tenant: str) -> list[Row]:
-        return self._pipeline().journal.store.read(
+    async def _inbox(self, tenant: str) -> list[Row]:
+        return await self._pipeline().journal.store.read(
             "SELECT id, updated_ms FROM actions WHERE state = 'waiting' AND tenant = ?1"
             " UNION ALL SELECT e.id, e.next_ms FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
             " WHERE e.acknowledged_ms IS NULL AND a.tenant = ?1"
@@ -108,8 +108,8 @@ class Live:
             tenant,
         )
 
-    def _action(self, tenant: str, action: str) -> list[Row]:
-        return self._pipeline().journal.store.read(
+    async def _action(self, tenant: str, action: str) -> list[Row]:
+        return await self._pipeline().journal.store.read(
             "SELECT state, status, updated_ms, (SELECT max(leaf_index) FROM statements WHERE action_id = ?2),"
             " (SELECT count(*) FROM actions WHERE plan_id = ?2) FROM actions WHERE tenant = ?1 AND id = ?2",
             tenant,

@@ -78,7 +78,7 @@ class PeoplePages:
 
     async def invited(self, visit: Visit) -> Page:
         """Where a link leads: bring a passkey for the person that it names."""
-        known = self._introductions.of_token(visit.named("link"))
+        known = await self._introductions.of_token(visit.named("link"))
         if known is None:
             raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
         body = {**self._creation(known.person), "person": known.person, "by": list(known.by)}
@@ -93,7 +93,7 @@ class PeoplePages:
     async def people(self, visit: Visit) -> Page:
         """Everybody of this tenant, their keys, and who waits to be introduced."""
         pipeline, me = self._pipeline(), visit.person
-        keys = pipeline.journal.registry.keys().values()
+        keys = (await pipeline.journal.registry.keys()).values()
         rows = [
             {
                 "name": person.name,
@@ -110,7 +110,7 @@ class PeoplePages:
         ]
         waiting = [
             {"id": i.id, "person": i.person, "by": list(i.by), "mine": me.name in i.by}
-            for i in self._introductions.waiting(visit.tenant)
+            for i in await self._introductions.waiting(visit.tenant)
         ]
         body = {
             **self._creation(me.name),

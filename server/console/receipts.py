@@ -129,14 +129,14 @@ class Receipts:
 
     async def approved_by(self, visit: Visit) -> Page:
         """Who approved it, and what did they see?"""
-        receipt = self._of_tenant(visit, visit.asked("receipt"))
-        rows = approved_by(self._read, receipt) if receipt else []
+        receipt = await self._of_tenant(visit, visit.asked("receipt"))
+        rows = await self._aside(lambda read: approved_by(read, receipt)) if receipt else []
         return self._question("approved-by", "approved_by.html", {"approvals": rows}, visit)
 
     async def allowed_by(self, visit: Visit) -> Page:
         """Which policy allowed it?"""
-        receipt = self._of_tenant(visit, visit.asked("receipt"))
-        rows = allowed_by(self._read, receipt) if receipt else []
+        receipt = await self._of_tenant(visit, visit.asked("receipt"))
+        rows = await self._aside(lambda read: allowed_by(read, receipt)) if receipt else []
         return self._question("allowed-by", "allowed_by.html", {"decisions": rows}, visit)
 
     async def denied(self, visit: Visit) -> Page:
@@ -161,10 +161,10 @@ class Receipts:
     async def receipt(self, visit: Visit) -> Page:
         """One receipt: sentences before any hash."""
         receipt = visit.named("receipt")
-        self._must_see(visit, receipt)
-        rows = self._read("SELECT envelope, leaf_index, action_id FROM statements WHERE id = ?", receipt)
+        await self._must_see(visit, receipt)
+        rows = await self._read("SELECT envelope, leaf_index, action_id FROM statements WHERE id = ?", receipt)
         statement = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)
-        labels = self._read(
+        labels = await self._read(
             "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(rows[0][1])
         )
         body = {
@@ -180,7 +180,7 @@ class Receipts:
     async def proof(self, visit: Visit) -> Response:
         """The offline file that proves a receipt."""
         receipt = visit.named("receipt")
-        self._must_see(visit, receipt)
+        await self._must_see(visit, receipt)
         data = await self._connected(lambda connection: write_proof(connection, receipt, None, True).encoded())
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
         return Response(data, media_type="application/json", headers=headers)
@@ -188,7 +188,7 @@ class Receipts:
     async def verify(self, visit: Visit) -> Page:
         """The page that verifies the proof in the browser, with keys that the visitor may bring."""
         receipt = visit.named("receipt")
-        self._must_see(visit, receipt)
+        await self._must_see(visit, receipt)
         return Page("verify.html", "Verify in this browser", {"receipt": receipt})
 
     async def roots(self, visit: Visit) -> Response:
@@ -217,14 +217,14 @@ class Receipts:
         more = {"questions": [asdict(q) for q in QUESTIONS], "current": path, "asked": asked}
         return Page(template, saved.question, {**body, **more})
 
-    def _must_see(self, visit: Visit, receipt: str) -> None:
+    async def _must_see(self, visit: Visit, receipt: str) -> None:
         # INVARIANT: nobody reads another tenant's receipt; a foreign id is not found
-        if not self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
+        if not await self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
             raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
 
-    def _of_tenant(self, visit: Visit, receipt: str) -> str:
+    async def _of_tenant(self, visit: Visit, receipt: str) -> str:
         if receipt:
-            self._must_see(visit, receipt)
+            await self._must_see(visit, receipt)
         return receipt
 
     def _since(self, text: str, default: str) -> int:
@@ -234,8 +234,8 @@ class Receipts:
             raise AilyusError("bad_form", f"`{text}` is no length of time", hint="for example 12h or 30m") from None
         return self._inbox.pipeline.journal.store.now_ms() - ago if ago is not None else 0
 
-    def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return self._inbox.pipeline.journal.store.read(sql, *values)
+    async def _read(self, sql: str, *values: str | int) -> list[Row]:
+        return await self._inbox.pipeline.journal.store.read(sql, *values)
 
     async def _aside(self, work: Callable[[Read], T]) -> T:
         return await self._inbox.pipeline.journal.store.read_aside(work)

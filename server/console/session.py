@@ -59,7 +59,7 @@ class Sessions:
         """A new session's secret, if this is a linked passkey's word on the challenge."""
         pipeline = self._pipeline()
         journal, release = pipeline.journal, pipeline.release
-        known = journal.registry.passkey(assertion.credential)
+        known = await journal.registry.passkey(assertion.credential)
         if known is None:
             return None
         key, uses = known
@@ -79,10 +79,10 @@ class Sessions:
             return None
         return secret
 
-    def find(self, secret: str) -> Session | None:
+    async def find(self, secret: str) -> Session | None:
         """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
         pipeline = self._pipeline()
-        rows = pipeline.journal.store.read(
+        rows = await pipeline.journal.store.read(
             "SELECT s.person, s.keyid FROM sessions AS s JOIN keys AS k USING (keyid)"
             " WHERE s.token_hash = ? AND s.expires_ms > ? AND k.revoked = 0",
             _hashed(secret),

@@ -94,9 +94,9 @@ class Visit:
         return self.request.query_params.get(name, "").strip()[:300]
 
 
-def action_of(visit: Visit, journal: Journal) -> Action:
+async def action_of(visit: Visit, journal: Journal) -> Action:
     """The action that the path names."""
-    action = journal.get(visit.named("action"))
+    action = await journal.get(visit.named("action"))
     # INVARIANT: nobody reads another tenant's action; a foreign id is not found
     if action is None or action.request.tenant != visit.tenant:
         raise AilyusError("not_found", "there is no such action that you may see", hint="start at the inbox")
@@ -119,7 +119,7 @@ class View:
 class Web:
     """Routes, sessions, headers, templates."""
 
-    def __init__(self, sessions: Sessions, navigation: Callable[[Session], Mapping[str, JsonValue]]) -> None:
+    def __init__(self, sessions: Sessions, navigation: Callable[[Session], Awaitable[Mapping[str, JsonValue]]]) -> None:
         self._sessions = sessions
         self._navigation = navigation
         self.origin = ""
@@ -156,7 +156,7 @@ class Web:
             return answer
 
         async def answered(request: Request) -> Response:
-            visit = Visit(request, self._sessions.find(request.cookies.get(COOKIE, "")))
+            visit = Visit(request, await self._sessions.find(request.cookies.get(COOKIE, "")))
             try:
                 if visit.session is None and not view.public:
                     if request.method == "GET" and not as_json:
@@ -165,7 +165,7 @@ class Web:
                 if request.method == "POST":
                     visit = Visit(request, visit.session, await self._form(request, visit.session))
                 answer = await view.handler(visit)
-                return answer if isinstance(answer, Response) else self._answer(visit, answer, as_json=as_json)
+                return answer if isinstance(answer, Response) else await self._answer(visit, answer, as_json=as_json)
             except AilyusError as error:
                 page = fault_page(error)
             except (ValidationError, ValueError, KeyError):
@@ -173,11 +173,11 @@ class Web:
             except Exception:  # nothing of an exception reaches a browser
                 log.exception("console_fault", path=request.url.path[:200])
                 page = fault_page(AilyusError("internal", "the console met a fault of its own"), 500)
-            return self._answer(visit, page, as_json=as_json)
+            return await self._answer(visit, page, as_json=as_json)
 
         return endpoint
 
-    def _answer(self, visit: Visit, page: Page, *, as_json: bool) -> Response:
+    async def _answer(self, visit: Visit, page: Page, *, as_json: bool) -> Response:
         if as_json:
             return Response(orjson.dumps(page.body, default=list), page.status, media_type="application/json")
         session = visit.session
@@ -186,7 +186,7 @@ class Web:
             page_title=page.title,
             path=visit.request.url.path,
             me=session.person if session else None,
-            counts=self._navigation(session) if session else {},
+            counts=await self._navigation(session) if session else {},
             token=session.token if session else lambda path: "",
         )
         return Response(text, page.status, media_type="text/html")

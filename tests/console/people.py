@@ -80,7 +80,7 @@ class Person:
     async def post(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
         """A form of this person's session, sent without its page."""
         secret = (await self.cookies())["cookie"].partition("=")[2]
-        session = self.world.app.console._sessions.find(secret)
+        session = await self.world.app.console._sessions.find(secret)
         assert session is not None
         answer = await self.context.request.post(
             self.url + path,

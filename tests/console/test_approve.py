@@ -313,7 +313,9 @@ async def test_a_revoked_passkey_voids_what_it_approved(people: People) -> None:
     first, second = await people.person("lead"), await people.person("lead-two")
     action = await ask(people, CEO)
     await first.decide(action)
-    keyid = next(k.keyid for k in people.world.app.journal.registry.keys().values() if k.person == "lead" and k.passkey)
+    keyid = next(
+        k.keyid for k in (await people.world.app.journal.registry.keys()).values() if k.person == "lead" and k.passkey
+    )
     await second.go("/people")
     await second.press(f"revoke {keyid[:8]}")
     await second.decide(action)

@@ -87,7 +87,7 @@ async def test_approved_by_each_algorithm_and_verified_in_the_browser(people: Pe
         signed = SignedApproval.model_validate({"binding": binding, "keyid": options["keys"][0]["keyid"]})
         word = passkey.sign(bytes.fromhex(signed.binding.digest))
         signed = signed.model_copy(update={"assertion": word})
-        key = world.app.journal.registry.keys()[signed.keyid]
+        key = (await world.app.journal.registry.keys())[signed.keyid]
         assert signature_holds(signed, key)
         fields = {"token": token, "signed": signed.model_dump_json()}
         headers = {"cookie": cookie, "origin": passkey.origin}

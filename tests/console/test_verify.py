@@ -157,7 +157,7 @@ async def test_a_changed_word_is_nobodys(people: People) -> None:
     lead, receipt = await approved(people)
     rows = people.world.rows("SELECT signed FROM approvals")
     signed = SignedApproval.model_validate_json(bytes(rows[0][0]))
-    key = people.world.app.journal.registry.keys()[signed.keyid]
+    key = (await people.world.app.journal.registry.keys())[signed.keyid]
     assert key.passkey is not None
     assert signed.assertion is not None
     about = {
@@ -200,7 +200,7 @@ async def test_a_foreign_passkey_signs_for_nobody_else(people: People) -> None:
     assert "the decision is not yours" in await second.text()
     signed = await people.world.sign(asked["action_id"])
     foreign = next(
-        k for k in people.world.app.journal.registry.keys().values() if k.person == second.name and k.passkey
+        k for k in (await people.world.app.journal.registry.keys()).values() if k.person == second.name and k.passkey
     )
     with pytest.raises(AilyusError) as caught:
         await people.world.app.inbox.decide(signed.model_copy(update={"keyid": foreign.keyid}))

@@ -56,7 +56,7 @@ async def test_invariant_1_whatever_is_refused_leaves_nothing_to_run(world: Worl
     await world.app.inbox.decide(await world.sign(asked["action_id"], verdict="refuse"))
     await world.call("reset_user_mfa", {**LEO, "ticket": "4711"})
     assert world.rows("SELECT count(*) FROM intents") == [(0,)]
-    assert world.app.driver.sweep() == []
+    assert await world.app.driver.sweep() == []
     assert world.sandbox.writes() == 0
 
 
@@ -70,8 +70,8 @@ def test_invariant_2_an_approval_is_used_at_most_once(uses: list[int]) -> None:
             calls = [intend(journal, action(f"r{n}-{i}"), approvals=[signed]) for i, n in enumerate(uses)]
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert sum(not isinstance(r, BaseException) for r in results) == 1
-            assert journal.store.read("SELECT count(*) FROM intents") == [(1,)]
-            assert journal.store.read("SELECT count(*) FROM approval_uses") == [(1,)]
+            assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
+            assert await journal.store.read("SELECT count(*) FROM approval_uses") == [(1,)]
             journal.store.close()
 
     asyncio.run(run())
@@ -243,11 +243,10 @@ def test_invariant_10_the_log_never_forks_or_shrinks(groups: list[tuple[int, boo
                 heads.append(store.head())
             points = [Checkpoint.parse(open_note(h, store.origin, SIGNER.public)) for h in heads]
 
-            def node(level: int, index: int) -> bytes:
-                return bytes(store.read("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)[0][0])  # type: ignore[arg-type]
-
+            rows = await store.read("SELECT level, idx, hash FROM nodes")
+            nodes = {(level, index): bytes(hash) for level, index, hash in rows}  # type: ignore[arg-type]
             for old, new in itertools.pairwise(points):
-                proof = consistency_proof(old.size, new.size, node)
+                proof = consistency_proof(old.size, new.size, lambda level, index: nodes[level, index])
                 assert consistent(old.size, old.root, new.size, new.root, proof)
             assert points[-1].size == 1 + sum(count for count, _ in groups)
             store.close()

@@ -10,7 +10,7 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.signing import create_key, load_key
-from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace
+from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
 
 def signed_anew(world: World, signed: SignedApproval, person: str = "lead", **change: Any) -> SignedApproval:
@@ -105,13 +105,13 @@ async def test_drift_between_approval_and_use_is_denied_and_can_be_asked_anew(wo
     asked = await world.call("reset_user_mfa", MARIA)
     signed = await world.sign(asked["action_id"])
     wake = world.app.inbox._wake
-    world.app.inbox._wake = lambda action: None
-    world.app.driver.sweep = lambda: []  # type: ignore[method-assign]  # nobody carries it on yet
+    world.app.inbox._wake = nobody  # type: ignore[assignment]
+    world.app.driver.sweep = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
     await world.app.inbox.decide(signed)
     state = world.sandbox.state()
     state["acme"]["okta"]["factors"][MARIA["user_id"]].pop()
     world.sandbox.put(state)
-    wake(asked["action_id"])
+    await wake(asked["action_id"])
     drifted = await world.get(asked["action_id"])
     assert (drifted["status"], drifted["error"]["code"]) == ("denied", "state_changed")
     assert world.sandbox.writes() == 0
@@ -149,4 +149,4 @@ async def test_keys_are_strong_enough_or_do_not_count(tmp_path: Path, sandbox: S
     async with gateway(Workspace.open(workspace.root), sandbox) as world:
         with pytest.raises(FileNotFoundError):
             workspace.token_file("nobody").read_text()
-        assert world.app.journal.registry.keys() == {}
+        assert await world.app.journal.registry.keys() == {}

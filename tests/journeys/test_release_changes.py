@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, until
+from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody, until
 
 CONTRACT = "contracts/okta/reset_user_mfa.yaml"
 
@@ -23,8 +23,8 @@ async def test_what_was_approved_under_another_release_is_not_done(
     workspace = make_workspace(tmp_path / "w", sandbox)
     async with gateway(workspace, sandbox) as world:
         asked = await world.call("reset_user_mfa", MARIA)
-        world.app.inbox._wake = lambda action: None
-        world.app.driver.sweep = lambda: []  # type: ignore[method-assign]  # nobody carries it on yet
+        world.app.inbox._wake = nobody  # type: ignore[assignment]
+        world.app.driver.sweep = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
         assert await world.approve(asked["action_id"]) == "ready"
     path, toml = workspace.root / CONTRACT, workspace.root / FILE
     if change == "contract gone":
@@ -48,16 +48,16 @@ async def test_what_was_approved_under_another_release_is_not_done(
 async def test_what_a_revoked_agent_asked_for_or_a_revoked_key_approved_is_not_done(world: World, what: str) -> None:
     asked = await world.call("reset_user_mfa", MARIA)
     wake = world.app.inbox._wake
-    world.app.inbox._wake = lambda action: None
-    world.app.driver.sweep = lambda: []  # type: ignore[method-assign]  # nobody carries it on yet
+    world.app.inbox._wake = nobody  # type: ignore[assignment]
+    world.app.driver.sweep = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
     assert await world.approve(asked["action_id"]) == "ready"
     if what == "agent":
         await world.app.agents.change("support-bot", revoke=True)
     else:
-        keyid = next(k.keyid for k in world.app.journal.registry.keys().values() if k.person == "lead")
+        keyid = next(k.keyid for k in (await world.app.journal.registry.keys()).values() if k.person == "lead")
         sealed = world.app.journal.notary.seal_plain("key", "rcp_x", "", {keyid: "0" * 64}, 1, {"event": "revoked"})
         await world.app.journal.registry.revoke_key(keyid, sealed)
-    wake(asked["action_id"])
+    await wake(asked["action_id"])
     await until(lambda: world.rows("SELECT state FROM actions WHERE id = ?", asked["action_id"]) == [("ended",)])
     assert world.rows("SELECT status FROM actions WHERE id = ?", asked["action_id"]) == [("denied",)]
     assert world.sandbox.writes() == 0

@@ -13,7 +13,7 @@ async def test_twenty_times_and_twenty_at_once_and_after_a_restart(tmp_path: Pat
         in_turn = [await world.call("reset_user_mfa", {**MARIA, "reason": f"said otherwise, {i}"}) for i in range(20)]
         ids = {a["action_id"] for a in (*at_once, *in_turn)}
         assert len(ids) == 1
-        assert len(world.app.inbox.waiting()) == 1
+        assert len(await world.app.inbox.waiting()) == 1
         action = ids.pop()
     async with gateway(workspace, sandbox) as world:
         assert (await world.call("reset_user_mfa", MARIA))["action_id"] == action

@@ -166,7 +166,7 @@ async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None
     step = each(names)
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 5)
-    (action,) = (a for a in records.app.journal.active() if a.plan)
+    (action,) = (a for a in await records.app.journal.active() if a.plan)
     progress = await records.call("get_action", {"action_id": action.id})
     assert progress["status"] == "running"
     assert 0 < progress["progress"]["done"] < 200
@@ -178,7 +178,7 @@ async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None
     assert records.sandbox.effects() == [s["state"] for s in answer["steps"]].count("done")
 
 
-def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
+async def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
     from receipts.sqlite import Store
     from tests.receipts.making import SIGNER
     from tests.world import ROOT
@@ -189,12 +189,12 @@ def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     store = Store(path, SIGNER, "ailyus.test")
-    assert store.read("PRAGMA user_version") == [(4,)]
+    assert await store.read("PRAGMA user_version") == [(4,)]
     fresh = Store(tmp_path / "fresh.db", SIGNER, "ailyus.test")
     for table in ("actions", "intents", "halts", "handles", "escalations", "rechecks", "incidents"):
-        columns = {row[1:4] for row in store.read(f"PRAGMA table_info({table})")}
-        assert columns == {row[1:4] for row in fresh.read(f"PRAGMA table_info({table})")}, table
-    ((halts,),) = store.read("SELECT sql FROM sqlite_master WHERE name = 'halts'")
+        columns = {row[1:4] for row in await store.read(f"PRAGMA table_info({table})")}
+        assert columns == {row[1:4] for row in await fresh.read(f"PRAGMA table_info({table})")}, table
+    ((halts,),) = await store.read("SELECT sql FROM sqlite_master WHERE name = 'halts'")
     assert "'route'" in str(halts)
     store.close()
     fresh.close()

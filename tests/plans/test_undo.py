@@ -94,10 +94,10 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
     late = replace(making.action("two"), step=PlanStep(plan.id, 1, 1, 2, "two"))
     with pytest.raises(Conflict):
         await making.intend(journal, late)
-    assert journal.get(late.id) is None
+    assert await journal.get(late.id) is None
     mine = replace(making.action("two"), step=PlanStep(plan.id, 2, 1, 2, "two"))
     await making.intend(journal, mine)
-    assert [s.id for s in journal.steps(plan.id)] == [step.id, mine.id]
+    assert [s.id for s in await journal.steps(plan.id)] == [step.id, mine.id]
     journal.store.close()
 
 

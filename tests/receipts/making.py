@@ -33,6 +33,7 @@ PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RE
 
 async def journal_at(path: Path, clock: Any = None) -> Journal:
     journal = Journal(Store(path, SIGNER, "ailyus.test", clock), SIGNER)
+    await journal.load()
     sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
     await journal.registry.activate("release-1", ["acme"], [], sealed)
     await journal.end_leases()

@@ -51,7 +51,7 @@ async def test_an_old_fence_neither_acts_nor_writes(journal: Journal) -> None:
     assert journal.enter(dispatch) == "another owner holds this action"
     with pytest.raises(Conflict):
         await conclude(journal, asked, dispatch.fence)
-    assert journal.store.read("SELECT count(*) FROM statements WHERE kind = 'outcome'") == [(0,)]
+    assert await journal.store.read("SELECT count(*) FROM statements WHERE kind = 'outcome'") == [(0,)]
     await conclude(journal, asked, fence)
 
 
@@ -63,7 +63,7 @@ async def test_what_is_under_lease_is_left_alone(journal: Journal) -> None:
     journal._fences.clear()  # as another process would see it
     with pytest.raises(Conflict):
         await intend(journal, replace(asked, state="running", fence=1), attempt=2)
-    assert journal.store.read("SELECT count(*) FROM intents") == [(1,)]
+    assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
 
 
 async def test_a_used_approval_leaves_no_intent(journal: Journal) -> None:
@@ -76,9 +76,9 @@ async def test_a_used_approval_leaves_no_intent(journal: Journal) -> None:
     ]
     results = await asyncio.gather(*uses, return_exceptions=True)
     assert all(isinstance(r, Conflict) for r in results)
-    assert journal.store.read("SELECT count(*) FROM intents") == [(1,)]
-    assert journal.store.read("SELECT count(*) FROM actions") == [(1,)]
-    assert journal.store.read("SELECT count(*) FROM statements WHERE kind = 'intent'") == [(1,)]
+    assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
+    assert await journal.store.read("SELECT count(*) FROM actions") == [(1,)]
+    assert await journal.store.read("SELECT count(*) FROM statements WHERE kind = 'intent'") == [(1,)]
 
 
 async def test_only_the_live_release_intends(journal: Journal) -> None:
@@ -87,7 +87,7 @@ async def test_only_the_live_release_intends(journal: Journal) -> None:
     await journal.registry.activate("release-2", ["acme"], [], sealed)
     with pytest.raises(Conflict):
         await intend(journal, action())
-    assert journal.store.read("SELECT count(*) FROM actions") == [(0,)]
+    assert await journal.store.read("SELECT count(*) FROM actions") == [(0,)]
 
 
 async def test_the_same_call_is_one_open_action(journal: Journal) -> None:
@@ -148,33 +148,35 @@ async def _walk(operations: list[tuple[str, int, int]]) -> None:
                     await journal.end_leases()
             except Conflict:
                 pass
-            _holds(journal)
+            await _holds(journal)
         journal.store.close()
 
 
-def _holds(journal: Journal) -> None:
+async def _holds(journal: Journal) -> None:
     read = journal.store.read
-    assert read("SELECT count(*) FROM intents WHERE state = 'intent' GROUP BY action_id HAVING count(*) > 1") == []
-    assert read("SELECT 1 FROM approval_uses GROUP BY approval_id HAVING count(*) > 1") == []
     assert (
-        read(
+        await read("SELECT count(*) FROM intents WHERE state = 'intent' GROUP BY action_id HAVING count(*) > 1") == []
+    )
+    assert await read("SELECT 1 FROM approval_uses GROUP BY approval_id HAVING count(*) > 1") == []
+    assert (
+        await read(
             "SELECT 1 FROM intents i JOIN actions a ON a.id = i.action_id WHERE i.state = 'intent' AND a.state = 'ended'"
         )
         == []
     )
     assert (
-        read(
+        await read(
             "SELECT 1 FROM intents i JOIN actions a ON a.id = i.action_id WHERE i.state = 'intent' AND a.fence <> i.fence"
         )
         == []
     )
     (intents,), (logged,) = (
-        read("SELECT count(*) FROM intents")[0],
-        read("SELECT count(*) FROM statements WHERE kind = 'intent'")[0],
+        (await read("SELECT count(*) FROM intents"))[0],
+        (await read("SELECT count(*) FROM statements WHERE kind = 'intent'"))[0],
     )
     assert intents == logged
     (ended,), (outcomes,) = (
-        read("SELECT count(*) FROM actions WHERE state = 'ended'")[0],
-        read("SELECT count(*) FROM statements WHERE kind = 'outcome'")[0],
+        (await read("SELECT count(*) FROM actions WHERE state = 'ended'"))[0],
+        (await read("SELECT count(*) FROM statements WHERE kind = 'outcome'"))[0],
     )
     assert ended == outcomes

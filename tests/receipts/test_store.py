@@ -38,7 +38,7 @@ def statement(txn: Txn, name: str) -> int:
     return txn.append(index, SIGNER.envelope(f'{{"n":"{name}"}}'.encode()))
 
 
-def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
+async def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
     store = make()
     block = store.submit(lambda txn: time.sleep(0.1))
 
@@ -57,8 +57,8 @@ def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
     done = [f.exception() for f in futures]
     assert [i for i, fault in enumerate(done) if fault] == [31]
     assert isinstance(done[31], sqlite3.IntegrityError)
-    assert store.read("SELECT count(*) FROM meta WHERE key LIKE 'k%'") == [(63,)]
-    assert store.read("SELECT count(*) FROM statements") == [(63,)]
+    assert await store.read("SELECT count(*) FROM meta WHERE key LIKE 'k%'") == [(63,)]
+    assert await store.read("SELECT count(*) FROM statements") == [(63,)]
     assert sorted(f.result() for i, f in enumerate(futures) if i != 31) == list(range(63))
     assert store.commits <= 3
     assert "\n63\n" in store.head()
@@ -85,24 +85,21 @@ def test_a_commit_that_fails_answers_nobody_and_leaves_nothing(make: Make) -> No
     assert store.submit(lambda txn: statement(txn, "rcp_3")).result() == 1
 
 
-def test_a_cancelled_waiter_never_cancels_its_entry(make: Make) -> None:
+async def test_a_cancelled_waiter_never_cancels_its_entry(make: Make) -> None:
     store = make()
 
-    async def run() -> None:
-        slow = store.submit(lambda txn: time.sleep(0.1))
-        waiter = asyncio.create_task(store.write(lambda txn: statement(txn, "rcp_1")))
-        await asyncio.sleep(0.02)
-        waiter.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiter
-        await asyncio.wrap_future(slow)
-        await store.write(lambda txn: None)
-
-    asyncio.run(run())
-    assert store.read("SELECT id FROM statements") == [("rcp_1",)]
+    slow = store.submit(lambda txn: time.sleep(0.1))
+    waiter = asyncio.create_task(store.write(lambda txn: statement(txn, "rcp_1")))
+    await asyncio.sleep(0.02)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    await asyncio.wrap_future(slow)
+    await store.write(lambda txn: None)
+    assert await store.read("SELECT id FROM statements") == [("rcp_1",)]
 
 
-def test_another_number_of_rows_writes_nothing(make: Make) -> None:
+async def test_another_number_of_rows_writes_nothing(make: Make) -> None:
     store = make()
 
     def work(txn: Txn) -> None:
@@ -111,7 +108,7 @@ def test_another_number_of_rows_writes_nothing(make: Make) -> None:
 
     with pytest.raises(Conflict):
         store.submit(work).result()
-    assert store.read("SELECT count(*) FROM meta") == [(0,)]
+    assert await store.read("SELECT count(*) FROM meta") == [(0,)]
 
 
 def test_one_owner(make: Make) -> None:
@@ -163,7 +160,7 @@ def test_a_damaged_node_does_not_start(make: Make, tmp_path: Path) -> None:
     assert caught.value.code == "store_corrupt"
 
 
-def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(make: Make) -> None:
+async def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(make: Make) -> None:
     now = [10_000_000]
     store = make(clock=lambda: now[0])
     store.submit(lambda txn: statement(txn, "rcp_0")).result()
@@ -176,15 +173,15 @@ def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(make: Make
         store.submit(claim).result()
     assert caught.value.code == "clock_behind"
     store.submit(lambda txn: statement(txn, "rcp_1")).result()
-    assert store.read("SELECT at_ms FROM statements WHERE id = 'rcp_1'") == [(10_000_000,)]
+    assert await store.read("SELECT at_ms FROM statements WHERE id = 'rcp_1'") == [(10_000_000,)]
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(make: Make) -> None:
+async def test_a_full_disk_is_an_error_and_leaves_nothing(make: Make) -> None:
     store = make()
     store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    pages = store.read("PRAGMA page_count")[0][0]
+    pages = (await store.read("PRAGMA page_count"))[0][0]
     store.submit(lambda txn: txn.query(f"PRAGMA max_page_count = {pages}")).result()
     with pytest.raises(AilyusError):
         store.submit(lambda txn: txn.write("INSERT INTO evidence VALUES (1, 'l', x'00', ?)", b"x" * 1_000_000)).result()
-    assert store.read("SELECT count(*) FROM evidence") == [(0,)]
+    assert await store.read("SELECT count(*) FROM evidence") == [(0,)]
     assert "\n1\n" in store.head()

@@ -146,8 +146,8 @@ async def test_what_reaches_nobody_stands_in_the_inbox(tmp_path: Path, sandbox: 
                 lambda txn: txn.write("UPDATE notices SET next_ms = 0 WHERE tried < 8", rows=None)
             )
             await world.app.notices.sweep()
-        assert world.app.notices.failed("acme") == [{"action": asked["action_id"], "route": "leads"}]
-        assert world.app.notices.failed("globex") == []
+        assert await world.app.notices.failed("acme") == [{"action": asked["action_id"], "route": "leads"}]
+        assert await world.app.notices.failed("globex") == []
 
 
 def test_a_title_is_no_markup_in_slack() -> None:
