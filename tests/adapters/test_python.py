@@ -286,7 +286,7 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
     does, status, deliveries = OUTCOMES[case]
     environment.install(WRITES % does)
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="dev")
+    add(root, environment.digest(root), "", environment="dev", timeout="600ms")
     for name in ("aws-read", "aws-write"):
         (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
     workspace = Workspace.open(root)

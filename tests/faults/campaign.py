@@ -5,8 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,11 +12,12 @@ from typing import Any
 
 import orjson
 
+from tests.faults import killer
 from tests.faults.killer import POINTS
+from tests.forks import Forked
 from tests.journeys.test_kill import _call, _rows, _token
 from tests.world import ROOT, Sandbox, Served, Workspace, cli
 
-COMMAND = [sys.executable, "-P", "-c", "from tests.faults.killer import main; main()"]
 WIRE = (None, None, None, "lost_reply", "lost_request", "late_effect", "slow")
 WORK = ("event", "value", "plan", "undo", "key")
 
@@ -29,8 +28,7 @@ class Mortal(Served):
     def begin(self, kill: str) -> str:
         log = (self.workspace.private / "serve.log").open("ab")
         env = {**os.environ, "PYTHONPATH": str(ROOT), "AILYUS_KILL": kill}
-        command = [*COMMAND, "serve", "-w", str(self.workspace.root)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=env)
+        self.process = Forked(("serve", "-w", str(self.workspace.root)), ROOT, log, log, env, killer.main)
         log.close()
         end = time.monotonic() + 20
         while time.monotonic() < end:
