@@ -9,8 +9,8 @@ from contracts.observation import Observation
 from receipts.action import Action, Status
 from receipts.controls import Trip, trip, trip_route
 from receipts.handles import Minted, forget_used, give_back
-from receipts.sqlite import Txn
 from receipts.statement import Sealed
+from receipts.store import Txn
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,17 @@ def beside(txn: Txn, end: Conclusion) -> None:
     if end.incident:
         txn.control_changes += 1
         txn.write(
-            "INSERT OR IGNORE INTO incidents VALUES (?, ?, ?, NULL)", action.id, end.incident, txn.now_ms, rows=None
+            "INSERT INTO incidents VALUES (?, ?, ?, NULL) ON CONFLICT DO NOTHING",
+            action.id,
+            end.incident,
+            txn.now_ms,
+            rows=None,
         )
     if end.escalation:
         escalate(txn, end.escalation, action.id)
-    txn.insert("INSERT OR IGNORE INTO rechecks VALUES (?, ?, NULL)", [(action.id, due) for due in end.rechecks])
+    txn.insert(
+        "INSERT INTO rechecks VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", [(action.id, due) for due in end.rechecks]
+    )
     if end.route_trip:
         trip_route(txn, end.route_trip)
     if end.strike:

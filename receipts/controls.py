@@ -13,8 +13,8 @@ from pydantic import JsonValue, TypeAdapter
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
-from receipts.sqlite import Conflict, Store, Txn, integer
 from receipts.statement import Notary, Sealed
+from receipts.store import Conflict, Store, Txn, integer
 
 Scope = Literal["all", "connection", "contract", "agent", "route"]
 STREAK = 3
@@ -137,7 +137,7 @@ def bump(txn: Txn) -> int:
     """The next control epoch, committed with whatever made it necessary."""
     rows = txn.query("SELECT value FROM meta WHERE key = 'epoch'")
     epoch = int(str(rows[0][0])) + 1 if rows else 1
-    txn.write("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", str(epoch))
+    txn.write("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", str(epoch))
     txn.control_changes += 1
     return epoch
 

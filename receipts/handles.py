@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
-from receipts.sqlite import Conflict, Store, Txn, blob
+from receipts.store import Conflict, Store, Txn, blob
 
 LIFETIME_MS = 900_000
 """How long a handle can be used."""

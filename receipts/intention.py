@@ -11,8 +11,8 @@ from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action import Action
 from receipts.controls import Trip
-from receipts.sqlite import Conflict, Row, Txn, integer
 from receipts.statement import Sealed
+from receipts.store import Conflict, Row, Txn, integer
 
 
 class Busy(Conflict):
@@ -91,7 +91,7 @@ def require_room(txn: Txn, wanted: Intention) -> None:
 
 
 _RATE = (
-    "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), coalesce(sum(spent), 0) FROM actions"
+    "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), CAST(coalesce(sum(spent), 0) AS BIGINT) FROM actions"
     " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
     " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?6"
 )

@@ -4,7 +4,6 @@ Correctness lives in these transitions, never in who called them. receipts/READM
 """
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,8 +33,8 @@ from receipts.intention import Intention, require_room
 from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
 from receipts.signing import Signer
-from receipts.sqlite import Conflict, Store, Txn, Work, integer
 from receipts.statement import Notary, Sealed
+from receipts.store import Conflict, Store, Txn, Work, integer
 
 T = TypeVar("T")
 LEASE_MARGIN_MS = 1_000
@@ -274,8 +273,9 @@ class Journal(Lookup):
         """Inside a step's commit: its plan still is whose it was, and stays so until the step's deadline."""
         # INVARIANT: the steps of a plan that was taken over match no row
         txn.write(
-            "UPDATE actions SET lease_until_ms = max(lease_until_ms, ?), updated_ms = ?"
-            " WHERE id = ? AND fence = ? AND state = 'running'",
+            "UPDATE actions SET updated_ms = ?2,"
+            " lease_until_ms = CASE WHEN lease_until_ms < ?1 THEN ?1 ELSE lease_until_ms END"
+            " WHERE id = ?3 AND fence = ?4 AND state = 'running'",
             deadline_ms + LEASE_MARGIN_MS,
             txn.now_ms,
             step.id,
@@ -308,7 +308,7 @@ class Journal(Lookup):
             " sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
             " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"
             # INVARIANT: what another owner has under lease is left alone
-            f" AND (lease_until_ms <= ? OR ?) AND {_LIVE}",
+            f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",
             deadline_ms + LEASE_MARGIN_MS,
             orjson.dumps(result),
             self.release,
@@ -499,12 +499,7 @@ class Journal(Lookup):
 
     async def write(self, ids: Sequence[str], work: Work[T]) -> T:
         """One commit; whoever waits for one of these actions is woken. A row that exists already is a `Conflict`."""
-        try:
-            result = await self.store.write(work)
-        except sqlite3.IntegrityError as error:
-            raise Conflict(str(error)) from None
-        except sqlite3.DatabaseError as error:
-            raise AilyusError("store_corrupt", f"the store cannot be written: {str(error).lower()}") from None
+        result = await self.store.write(work)
         for action_id in ids:
             for waiter in self._watchers.pop(action_id, ()):
                 if not waiter.done():

@@ -17,7 +17,7 @@ from receipts.action import (
 )
 from receipts.intention import rate_in, rate_query
 from receipts.registry import Registry
-from receipts.sqlite import Row, Store, blob, integer
+from receipts.store import Row, Store, blob, integer
 
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"

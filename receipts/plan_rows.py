@@ -10,8 +10,8 @@ from pydantic import JsonValue
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
 from receipts.journal import LEASE_MARGIN_MS, Journal
-from receipts.sqlite import Txn, Work
 from receipts.statement import Sealed
+from receipts.store import Txn, Work
 
 
 class PlanRows:

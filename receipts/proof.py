@@ -9,7 +9,6 @@
 """
 
 import base64
-import sqlite3
 from collections.abc import Collection
 from typing import Literal
 
@@ -18,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.errors import AilyusError
 from receipts.log import Checkpoint
-from receipts.sqlite import consistency_from, newest_note, proof_from
+from receipts.store import Read, blob, consistency_by, integer, newest_note, proof_by
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a proof file that a verifier reads."""
@@ -65,52 +64,48 @@ class ProofFile(_Wire):
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
 
 
-def write_proof(connection: sqlite3.Connection, receipt_id: str, since: int | None, disclose: bool) -> ProofFile:
-    """Collect every statement of the receipt's action and of its steps, its release and its approvers' keys."""
-    connection.execute("BEGIN")  # one snapshot, so that every proof is in the same checkpoint
-    try:
-        row = connection.execute(
-            "SELECT action_id, leaf_index, contract FROM statements WHERE id = ?", (receipt_id,)
-        ).fetchone()
-        if row is None:
-            raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
-        action, leaf, contract = row
-        rows = connection.execute(
-            "SELECT id, leaf_index, envelope FROM statements WHERE (action_id IS NOT NULL AND action_id = ?1)"
-            " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1)"
-            " OR leaf_index = ?2 OR kind = 'key'"
-            " OR leaf_index = (SELECT max(leaf_index) FROM statements WHERE kind = 'release' AND leaf_index <= ?2)"
-            " ORDER BY leaf_index",
-            (action, leaf),
-        ).fetchall()
-        statements = tuple(
-            Proven(envelope=bytes(envelope).decode(), proof=proof_from(connection, index).text())
-            for _, index, envelope in rows
-        )
-        ids = [r[1] for r in rows]
-        steps = connection.execute("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", (action,)).fetchall()
-        contracts = {contract, *(step for (step,) in steps)}
-        marks = ", ".join("?" for _ in ids)
-        found = connection.execute(
-            f"SELECT s.id, e.label, e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
-            f" WHERE leaf_index IN ({marks})",
-            ids,
-        ).fetchall()
-        disclosures = tuple(
-            Disclosure(receipt=r[0], label=r[1], salt=_encode(r[2]), data=_encode(r[3]))
-            for r in found
-            # a plan's pictures are in the proofs of its steps
-            if disclose and _is_about(r[1], contracts) and not (steps and r[1].startswith("page/"))
-        )
-        consistency = _consistency(connection, since) if since is not None else None
-    finally:
-        connection.execute("COMMIT")
+def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) -> ProofFile:
+    """Collect every statement of the receipt's action and of its steps, its release and its approvers' keys.
+
+    `read` sees one snapshot, so that every proof is in the same checkpoint.
+    """
+    found = read("SELECT action_id, leaf_index, contract FROM statements WHERE id = ?", receipt_id)
+    if not found:
+        raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
+    action, leaf, contract = found[0]
+    rows = read(
+        "SELECT id, leaf_index, envelope FROM statements WHERE (action_id IS NOT NULL AND action_id = ?1)"
+        " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1)"
+        " OR leaf_index = ?2 OR kind = 'key'"
+        " OR leaf_index = (SELECT max(leaf_index) FROM statements WHERE kind = 'release' AND leaf_index <= ?2)"
+        " ORDER BY leaf_index",
+        action,
+        leaf,
+    )
+    statements = tuple(
+        Proven(envelope=blob(envelope).decode(), proof=proof_by(read, integer(index)).text())
+        for _, index, envelope in rows
+    )
+    steps = read("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", action)
+    contracts = {str(contract), *(str(step) for (step,) in steps)}
+    marks = ", ".join("?" for _ in rows)
+    pieces = read(
+        f"SELECT s.id, e.label, e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
+        f" WHERE leaf_index IN ({marks})",
+        *(row[1] for row in rows),
+    )
+    disclosures = tuple(
+        Disclosure(receipt=str(r[0]), label=str(r[1]), salt=_encode(blob(r[2])), data=_encode(blob(r[3])))
+        for r in pieces
+        # a plan's pictures are in the proofs of its steps
+        if disclose and _is_about(str(r[1]), contracts) and not (steps and str(r[1]).startswith("page/"))
+    )
     return ProofFile(
         format="ailyus-proof-v1",
         receipt=receipt_id,
         statements=statements,
         disclosures=disclosures,
-        consistency=consistency,
+        consistency=_consistency(read, since) if since is not None else None,
     )
 
 
@@ -120,11 +115,11 @@ def _is_about(label: str, contracts: Collection[str]) -> bool:
     return kind not in ("contract", "plan") or name in contracts
 
 
-def _consistency(connection: sqlite3.Connection, old: int) -> Consistency:
-    size = Checkpoint.of_note(newest_note(connection)).size
+def _consistency(read: Read, old: int) -> Consistency:
+    size = Checkpoint.of_note(newest_note(read)).size
     if old > size:
         raise AilyusError("not_authentic", f"the older checkpoint has {old} leaves, the log only {size}")
-    return Consistency(old=old, hashes=tuple(_encode(h) for h in consistency_from(connection, old, size)))
+    return Consistency(old=old, hashes=tuple(_encode(h) for h in consistency_by(read, old, size)))
 
 
 def _encode(data: bytes) -> str:

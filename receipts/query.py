@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from receipts.sqlite import Row
+from receipts.store import Row
 
 Read = Callable[..., list[Row]]
 

@@ -14,7 +14,7 @@ from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
 from receipts.query import Found, Query, Read, find
 from receipts.signing import Envelope
-from receipts.sqlite import blob, integer
+from receipts.store import blob, integer
 
 UNCONFIRMED = ("unknown", "diverged", "partial", "not_applied", "compensated")
 """Ends of what was sent, or was about to be, that are not what was asked for."""

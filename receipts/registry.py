@@ -7,8 +7,8 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key, Passkey, key_kind
 from receipts.controls import Controls, bump
-from receipts.sqlite import Row, Store, Txn, blob, integer
 from receipts.statement import Sealed
+from receipts.store import Row, Store, Txn, blob, integer
 
 
 class Registry:
@@ -42,10 +42,18 @@ class Registry:
             for tenant, key in missing.items():
                 txn.write("INSERT INTO tenant_keys VALUES (?, ?)", tenant, key)
             for name, version, digest in versions:
-                txn.write("INSERT OR IGNORE INTO contract_versions VALUES (?, ?, ?)", name, version, digest, rows=None)
+                txn.write(
+                    "INSERT INTO contract_versions VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    name,
+                    version,
+                    digest,
+                    rows=None,
+                )
             if txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
                 sealed.insert(txn)  # a restart with the same release needs no second statement
-            txn.write("INSERT OR REPLACE INTO meta VALUES ('release', ?)", release)
+            txn.write(
+                "INSERT INTO meta VALUES ('release', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", release
+            )
             return bump(txn)
 
         self._controls.epoch = await self._store.write(work)

@@ -16,7 +16,7 @@ from contracts.canonical import canonical, commitment, new_salt, pseudonym
 from contracts.request import ActionRequest
 from policies.decision import Record
 from receipts.signing import Envelope, Signer
-from receipts.sqlite import Index, Txn
+from receipts.store import Index, Txn
 
 Kind = Literal[
     "intent",

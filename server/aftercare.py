@@ -11,7 +11,7 @@ from policies.resolution import SignedResolution
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
 from receipts.reconciliation import Checked
-from receipts.sqlite import Txn
+from receipts.store import Txn
 from server.evidence import readings, seen
 from server.pipeline import Pipeline
 

@@ -36,7 +36,7 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
-from receipts.sqlite import Store
+from receipts.sqlite import SqliteStore
 from server.aftercare import Aftercare
 from server.api import Api
 from server.console.console import Console
@@ -65,7 +65,7 @@ class App:
         key = load_key(key_path) if key_path.exists() else create_key(key_path)
         self.workspace = workspace
         self.signer = Signer(key)
-        self.store = Store(workspace.store, self.signer, workspace.settings.origin)
+        self.store = SqliteStore(workspace.store, self.signer, workspace.settings.origin)
         waiting = workspace.settings.approvals
         pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
         self.journal = Journal(self.store, self.signer, pending=pending)

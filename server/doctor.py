@@ -1,7 +1,6 @@
 """Health, one finding per layer, each failure with the exact next command."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,21 @@ from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts.sqlite import connect
+from receipts.sqlite import snapshot
+from receipts.store import integer
 from server.cli.owner import find_owner
 from server.drafting import pins
 from server.provision import install_browser
 from server.settings import FILE, Workspace
+
+_COUNTS = (
+    "SELECT count(*) FROM statements",
+    "SELECT count(*) FROM actions WHERE state = 'waiting'",
+    "SELECT count(*) FROM open_intents",
+    "SELECT count(*) FROM halts WHERE lifted_ms IS NULL",
+    "SELECT count(*) FROM incidents WHERE resolved_ms IS NULL",
+    "SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,27 +173,20 @@ def _routes(workspace: Workspace, release: Release) -> Finding:
 def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     if not workspace.store.exists():
         return [Finding("store", True, "none yet; it is made by the first `ailyus serve`")]
+    started = time.perf_counter()
     try:
-        connection = connect(workspace.store, readonly=True)
-        started = time.perf_counter()
-        (size,) = connection.execute("SELECT count(*) FROM statements").fetchone()
-        (waiting,) = connection.execute("SELECT count(*) FROM actions WHERE state = 'waiting'").fetchone()
-        (intents,) = connection.execute("SELECT count(*) FROM open_intents").fetchone()
-        (halts,) = connection.execute("SELECT count(*) FROM halts WHERE lifted_ms IS NULL").fetchone()
-        (incidents,) = connection.execute("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL").fetchone()
-        (calls,) = connection.execute("SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL").fetchone()
-        passkeys = connection.execute(
-            "SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0"
-        ).fetchall()
-        used = {name for (name,) in connection.execute("SELECT DISTINCT contract FROM statements")}
-        connection.close()
-    except sqlite3.Error:
+        with snapshot(workspace.store) as read:
+            counts = [integer(read(sql)[0][0]) for sql in _COUNTS]
+            passkeys = read("SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0")
+            used = {name for (name,) in read("SELECT DISTINCT contract FROM statements")}
+    except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
+    size, waiting, intents, halts, incidents, calls = counts
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
     findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
     findings.append(_attention(halts, incidents, calls))
-    findings.append(_console(sorted(name for (name,) in passkeys)))
+    findings.append(_console(sorted(str(name) for (name,) in passkeys)))
     if never:
         findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
     return findings

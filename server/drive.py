@@ -17,7 +17,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
 from receipts.journal import Journal
-from receipts.sqlite import Conflict
+from receipts.store import Conflict
 from server.answers import Answer
 from server.pipeline import Pipeline
 from server.steps import died

@@ -15,7 +15,7 @@ from contracts.request import Caller
 from policies.release import Release
 from receipts.controls import bump
 from receipts.journal import Journal
-from receipts.sqlite import Txn
+from receipts.store import Txn
 
 PREFIX = "ailyus_"
 

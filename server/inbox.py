@@ -15,8 +15,8 @@ from policies.principal import Person
 from receipts.action import Action, Status
 from receipts.plan_rows import PlanRows
 from receipts.registry import count_use
-from receipts.sqlite import Conflict, Txn
 from receipts.statement import About
+from receipts.store import Conflict, Txn
 from server import answers
 from server.pipeline import Pipeline
 from server.requests import Asked, Weighed, fault_of

@@ -10,8 +10,8 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
 from receipts.registry import insert_key
-from receipts.sqlite import Conflict, Txn, Work
 from receipts.statement import Sealed
+from receipts.store import Conflict, Txn, Work
 from server.pipeline import Pipeline
 
 Authority = Literal["terminal", "passkey", "admins"]

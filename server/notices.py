@@ -18,7 +18,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from receipts.action import Action
-from receipts.sqlite import Conflict, Txn, integer
+from receipts.store import Conflict, Txn, integer
 from server.inbox import Inbox
 from server.settings import NoticePart
 from server.webhook import CLAIM_MS, client, delivered, signed_headers
@@ -100,7 +100,7 @@ class Notices:
         def work(txn: Txn) -> None:
             for action_id, event, route in new:
                 txn.write(
-                    "INSERT OR IGNORE INTO notices VALUES (?, ?, ?, ?, 0, ?, ?, NULL)",
+                    "INSERT INTO notices VALUES (?, ?, ?, ?, 0, ?, ?, NULL) ON CONFLICT DO NOTHING",
                     new_id("ntc"),
                     action_id,
                     event,

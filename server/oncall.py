@@ -12,7 +12,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from receipts.conclusion import Escalation, escalate
-from receipts.sqlite import Conflict, Txn, integer
+from receipts.store import Conflict, Txn, integer
 from server.pipeline import Pipeline
 from server.webhook import CLAIM_MS, client, delivered, signed_headers
 

@@ -22,8 +22,8 @@ from receipts.action import Action, Intent
 from receipts.intention import Busy, Spent
 from receipts.journal import Journal
 from receipts.reconciliation import outputs_of
-from receipts.sqlite import Conflict
 from receipts.statement import decision_evidence, decision_facts
+from receipts.store import Conflict
 from server import answers
 from server.answers import Answer
 from server.evidence import readings, seen

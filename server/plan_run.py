@@ -6,7 +6,7 @@ from contracts.observation import Observation
 from policies.approval import SignedApproval
 from policies.release import PlanRequest
 from receipts.action import Action, unpack_observation
-from receipts.sqlite import Work
+from receipts.store import Work
 from server.lanes import Place
 from server.plan_answers import Finished
 from server.plan_look import Progress, Touched

@@ -22,7 +22,7 @@ from policies.decision import Denied, Permitted
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
 from receipts.intention import Busy
-from receipts.sqlite import Conflict
+from receipts.store import Conflict
 from server import answers, plan_answers
 from server.answers import Answer
 from server.plan_answers import Finished

@@ -28,8 +28,8 @@ from receipts.intention import Intention, Limits
 from receipts.journal import LEASE_MARGIN_MS, Journal
 from receipts.reconciliation import Reconciliation, already_so, reconcile, same
 from receipts.signing import Envelope
-from receipts.sqlite import Conflict, Work
 from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
+from receipts.store import Conflict, Work
 from server import answers
 from server.answers import Answer
 from server.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen

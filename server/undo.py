@@ -17,7 +17,7 @@ from policies.decision import Denied, Permitted
 from receipts.action import Action, PlanStep
 from receipts.intention import Busy
 from receipts.reconciliation import same
-from receipts.sqlite import Conflict, Work
+from receipts.store import Conflict, Work
 from server.steps import Ended, Ready, Sent, Steps
 
 TRIES = 5

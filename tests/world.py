@@ -25,7 +25,7 @@ from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import load_key
-from receipts.sqlite import connect
+from receipts.sqlite import connect, reader
 from receipts.verify import read_roots, verify
 from server.app import App, free_port, running
 from server.seed import SEEDED, seed_agent
@@ -176,7 +176,7 @@ class World:
         """The offline proof of a receipt, verified with the workspace's roots."""
         connection = connect(self.workspace.store, readonly=True)
         try:
-            data = write_proof(connection, receipt, None, disclose=True).encoded()
+            data = write_proof(reader(connection), receipt, None, disclose=True).encoded()
         finally:
             connection.close()
         return verify(data, read_roots(self.workspace.root / "roots.json"))

@@ -220,10 +220,8 @@ def _binding(
 
 def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the newest actions."""
-    with reading(workspace) as connection:
-        found = connection.execute(
-            "SELECT id, contract, state, status, agent, person FROM actions ORDER BY created_ms DESC LIMIT 50"
-        ).fetchall()
+    with reading(workspace) as read:
+        found = read("SELECT id, contract, state, status, agent, person FROM actions ORDER BY created_ms DESC LIMIT 50")
     names = ("action", "contract", "state", "status", "agent", "person")
     rows = [dict(zip(names, row, strict=True)) for row in found]
     show(format, rows, table(rows, names) if rows else ["no action yet"])
@@ -237,17 +235,18 @@ def show_action(
     """Show what an agent was told about an action, and every receipt of it."""
     import orjson
 
+    from receipts.store import blob, integer
     from server.answers import iso, text_of
 
-    with reading(workspace) as connection:
-        row = connection.execute("SELECT result FROM actions WHERE id = ?", (action_id,)).fetchone()
-        if row is None:
-            raise AilyusError("not_found", f"there is no action `{action_id}`")
-        steps = connection.execute(
-            "SELECT id, kind, status, at_ms FROM statements WHERE action_id = ? ORDER BY leaf_index", (action_id,)
-        ).fetchall()
-    result = orjson.loads(row[0])
-    receipts = [{"receipt": r[0], "kind": r[1], "status": r[2], "at": iso(r[3])} for r in steps]
+    with reading(workspace) as read:
+        rows = read("SELECT result FROM actions WHERE id = ?", action_id)
+        steps = read(
+            "SELECT id, kind, status, at_ms FROM statements WHERE action_id = ? ORDER BY leaf_index", action_id
+        )
+    if not rows:
+        raise AilyusError("not_found", f"there is no action `{action_id}`")
+    result = orjson.loads(blob(rows[0][0]))
+    receipts = [{"receipt": r[0], "kind": r[1], "status": r[2], "at": iso(integer(r[3]))} for r in steps]
     show(
         format,
         {"result": result, "receipts": receipts},

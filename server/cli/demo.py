@@ -19,7 +19,8 @@ from policies.display import render, visible
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
-from receipts.sqlite import blob, connect
+from receipts.sqlite import snapshot
+from receipts.store import blob
 from receipts.verify import read_roots, verify
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
@@ -192,9 +193,8 @@ class Demo:
     def offline(self, receipt: str) -> None:
         """Write the proof file, verify it offline with the roots, then with one bit changed."""
         workspace = self.app.workspace
-        connection = connect(workspace.store, readonly=True)
-        data = write_proof(connection, receipt, None, disclose=True).encoded()
-        connection.close()
+        with snapshot(workspace.store) as read:
+            data = write_proof(read, receipt, None, disclose=True).encoded()
         (workspace.root / "proof.json").write_bytes(data)
         roots = read_roots(workspace.root / "roots.json")
         verified = verify(data, roots)

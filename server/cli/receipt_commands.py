@@ -2,7 +2,6 @@
 
 import os
 import re
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ from server.cli.owner import ask_owner
 from server.cli.store import reading
 
 if TYPE_CHECKING:
-    from receipts.query import Found, Read
+    from receipts.query import Found
 
 receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
 SinceOption = Annotated[str, typer.Option(help="How far back, for example 12h or 30m.")]
@@ -51,10 +50,10 @@ def recheck(
     """Look again at what was confirmed; exit 1 when it does not hold any more."""
     from server.settings import Workspace
 
-    with reading(workspace) as connection:
-        row = connection.execute("SELECT action_id FROM statements WHERE id = ?", (id_,)).fetchone()
+    with reading(workspace) as read:
+        rows = read("SELECT action_id FROM statements WHERE id = ?", id_)
     space = Workspace.open(Path(workspace).resolve())
-    result = ask_owner(space, "POST", f"/actions/{row[0] if row else id_}/recheck")
+    result = ask_owner(space, "POST", f"/actions/{str(rows[0][0]) if rows else id_}/recheck")
     facts = result if isinstance(result, dict) else {}
     show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
     if facts.get("status") != "holds":
@@ -79,12 +78,12 @@ def find_receipts(
     from receipts.questions import search_values
 
     since_ms = _since(since) if since else 0
-    with reading(workspace) as connection:
-        matches = search_values(_read(connection), match) if match else []
+    with reading(workspace) as read:
+        matches = search_values(read, match) if match else []
         query = Query(
             agent=agent, contract=contract, status=status, kind=kind, matches=matches, since_ms=since_ms, limit=limit
         )
-        found = [] if match and not matches else find(_read(connection), query)
+        found = [] if match and not matches else find(read, query)
     _list(format, found)
 
 
@@ -97,17 +96,19 @@ def show_receipt(
     import orjson
 
     from receipts.signing import Envelope
+    from receipts.store import blob, integer
     from server.telling import sentences
 
-    with reading(workspace) as connection:
-        row = connection.execute("SELECT envelope, leaf_index FROM statements WHERE id = ?", (receipt_id,)).fetchone()
-        if row is None:
-            raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
-    statement = orjson.loads(Envelope.decode(bytes(row[0])).payload)
+    with reading(workspace) as read:
+        rows = read("SELECT envelope, leaf_index FROM statements WHERE id = ?", receipt_id)
+    if not rows:
+        raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
+    row = rows[0]
+    statement = orjson.loads(Envelope.decode(blob(row[0])).payload)
     lines = [
         *sentences(statement["predicate"]),
         "",
-        f"log index {row[1]}",
+        f"log index {integer(row[1])}",
         orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
     ]
     show(format, statement, lines)
@@ -120,21 +121,23 @@ def evidence(
     format: FormatOption = Format.text,
 ) -> None:
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
-    with reading(workspace) as connection:
-        rows = connection.execute(
+    from receipts.store import blob
+
+    with reading(workspace) as read:
+        rows = read(
             "SELECT e.label, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ?"
             " ORDER BY e.label",
-            (receipt_id,),
-        ).fetchall()
+            receipt_id,
+        )
     if not rows:
         raise AilyusError("not_found", f"there is no evidence of a receipt `{receipt_id}`")
-    pieces = [{"label": str(label), "bytes": len(data)} for label, data in rows]
+    pieces = [{"label": str(label), "bytes": len(blob(data))} for label, data in rows]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
         for piece, (label, data) in zip(pieces, rows, strict=True):
             path = out / re.sub(r"[^A-Za-z0-9._-]", "-", str(label))
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
+                file.write(blob(data))
             piece["file"] = str(path)
     show(format, pieces, table(pieces, ("label", "bytes", "file") if out else ("label", "bytes")))
 
@@ -155,8 +158,8 @@ def proof(
     old = None
     if since is not None:
         old = Checkpoint.of_note(_note(since)).size
-    with reading(workspace) as connection:
-        data = write_proof(connection, receipt_id, old, disclose).encoded()
+    with reading(workspace) as read:
+        data = write_proof(read, receipt_id, old, disclose).encoded()
     if out is None:
         typer.echo(data.decode(), nl=False)
     else:
@@ -198,13 +201,14 @@ def export(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
-    with reading(workspace) as connection:
-        rows = connection.execute(
-            "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?",
-            (after, limit),
-        )
-        for index, envelope in rows:
-            typer.echo(f'{{"leaf_index":{index},"envelope":{bytes(envelope).decode()}}}')
+    from receipts.store import blob, integer
+
+    sql = "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?"
+    with reading(workspace) as read:
+        while limit > 0 and (rows := read(sql, after, min(limit, 1000))):
+            for index, envelope in rows:
+                typer.echo(f'{{"leaf_index":{integer(index)},"envelope":{blob(envelope).decode()}}}')
+            after, limit = int(str(rows[-1][0])), limit - len(rows)
 
 
 def _note(path: Path) -> str:
@@ -226,16 +230,16 @@ def audit(
     """Is anything missing? Recompute the log's root and compare every body, index column, approval and intent."""
     from receipts.audit import audit as run_audit
     from receipts.questions import first_since
-    from receipts.sqlite import newest_note
+    from receipts.store import newest_note
     from receipts.verify import read_roots
     from server.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     roots = read_roots(trust or space.root / "roots.json")
-    with reading(workspace) as connection:
-        findings = list(run_audit(connection, roots))
-        note = newest_note(connection)
-        then, now = first_since(_read(connection), _since(since))
+    with reading(workspace) as read:
+        findings = list(run_audit(read, roots))
+        note = newest_note(read)
+        then, now = first_since(read, _since(since))
     if checkpoint is not None:
         checkpoint.write_text(note, encoding="utf-8")
     show(
@@ -260,8 +264,8 @@ def changed(
     """What did this agent change?"""
     from receipts.questions import changed_by
 
-    with reading(workspace) as connection:
-        _list(format, changed_by(_read(connection), agent, _since(since)))
+    with reading(workspace) as read:
+        _list(format, changed_by(read, agent, _since(since)))
 
 
 def not_confirmed(
@@ -270,8 +274,8 @@ def not_confirmed(
     """What was not confirmed?"""
     from receipts.questions import unconfirmed
 
-    with reading(workspace) as connection:
-        _list(format, unconfirmed(_read(connection), _since(since)))
+    with reading(workspace) as read:
+        _list(format, unconfirmed(read, _since(since)))
 
 
 def everything_done_to(
@@ -282,8 +286,8 @@ def everything_done_to(
     """What was done to this person or record? Found although the receipts hold pseudonyms."""
     from receipts.questions import done_to
 
-    with reading(workspace) as connection:
-        _list(format, done_to(_read(connection), who))
+    with reading(workspace) as read:
+        _list(format, done_to(read, who))
 
 
 def who_approved(
@@ -295,8 +299,8 @@ def who_approved(
     from receipts.questions import approved_by
     from server.answers import iso
 
-    with reading(workspace) as connection:
-        rows = approved_by(_read(connection), receipt_id)
+    with reading(workspace) as read:
+        rows = approved_by(read, receipt_id)
     lines = []
     for row in rows:
         at, saw = row["at_ms"], row["saw"]
@@ -316,8 +320,8 @@ def which_policy(
     """Which policy allowed it?"""
     from receipts.questions import allowed_by
 
-    with reading(workspace) as connection:
-        rows = allowed_by(_read(connection), receipt_id)
+    with reading(workspace) as read:
+        rows = allowed_by(read, receipt_id)
     lines = []
     for row in rows:
         policies = row["policies"]
@@ -336,8 +340,8 @@ def tried_and_denied(
     from receipts.questions import denied
     from server.answers import iso
 
-    with reading(workspace) as connection:
-        groups = denied(_read(connection), _since(since))
+    with reading(workspace) as read:
+        groups = denied(read, _since(since))
     lines = []
     for group in groups:
         probing = ": probing?" if group.looks_like_probing else ""
@@ -382,7 +386,3 @@ def _since(text: str) -> int:
         return int(time.time() * 1000) - milliseconds(text)
     except ValueError as error:
         raise AilyusError("bad_settings", str(error), hint="for example --since 12h") from None
-
-
-def _read(connection: sqlite3.Connection) -> "Read":
-    return lambda sql, *values: connection.execute(sql, values).fetchall()

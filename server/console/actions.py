@@ -12,7 +12,7 @@ from policies.resolution import SignedResolution
 from receipts.action import Action
 from receipts.questions import approved_by
 from receipts.signing import Envelope
-from receipts.sqlite import Row, blob, integer
+from receipts.store import Row, blob, integer
 from server.aftercare import OPEN, Aftercare
 from server.answers import text_of
 from server.console.session import passkeys_of

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from starlette.types import ASGIApp
 
 from contracts.errors import AilyusError
-from receipts.sqlite import integer
+from receipts.store import integer
 from server.aftercare import Aftercare
 from server.console.actions import Actions
 from server.console.approvals import Approvals

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from contracts.program import Program
 from policies.release import Release
-from receipts.sqlite import Row, integer
+from receipts.store import Row, integer
 from server.console.web import Page, View, Visit, redirect
 from server.halting import NewHalt, halt, lift
 from server.identity import Agents

@@ -18,7 +18,7 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Passkey, Person, keyid_of
 from receipts.registry import count_use
-from receipts.sqlite import Conflict, Txn, blob
+from receipts.store import Conflict, Txn, blob
 from server.keys import link_key, revoke_key
 from server.pipeline import Pipeline
 

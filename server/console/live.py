@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
-from receipts.sqlite import Row
+from receipts.store import Row
 from server.console.web import View, Visit
 from server.pipeline import Pipeline
 

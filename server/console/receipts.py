@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TypeVar
 
 import orjson
@@ -26,7 +25,7 @@ from receipts.questions import (
     unconfirmed,
 )
 from receipts.signing import Envelope
-from receipts.sqlite import Row, blob, integer
+from receipts.store import Row, blob, integer
 from receipts.verify import read_roots
 from server.console.web import Page, View, Visit
 from server.inbox import Inbox
@@ -150,11 +149,10 @@ class Receipts:
         """Is anything missing? The whole log is computed again, in a thread."""
         since = self._since(visit.asked("since"), "168h")
 
-        def look(connection: Connection) -> tuple[list[str], tuple[int, int]]:
-            findings = list(audit(connection, read_roots(self._roots)))
-            return findings, first_since(lambda sql, *values: connection.execute(sql, values).fetchall(), since)
+        def look(read: Read) -> tuple[list[str], tuple[int, int]]:
+            return list(audit(read, read_roots(self._roots))), first_since(read, since)
 
-        findings, (then, now) = await self._connected(look)
+        findings, (then, now) = await self._one_by_one(look)
         body = {"ok": not findings, "findings": findings, "then": then, "now": now}
         return self._question("missing", "missing.html", body, visit)
 
@@ -181,7 +179,7 @@ class Receipts:
         """The offline file that proves a receipt."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
-        data = await self._connected(lambda connection: write_proof(connection, receipt, None, True).encoded())
+        data = await self._one_by_one(lambda read: write_proof(read, receipt, None, True).encoded())
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
         return Response(data, media_type="application/json", headers=headers)
 
@@ -240,6 +238,6 @@ class Receipts:
     async def _aside(self, work: Callable[[Read], T]) -> T:
         return await self._inbox.pipeline.journal.store.read_aside(work)
 
-    async def _connected(self, work: Callable[[Connection], T]) -> T:
+    async def _one_by_one(self, work: Callable[[Read], T]) -> T:
         async with self._one_at_a_time:
-            return await self._inbox.pipeline.journal.store.aside(work)
+            return await self._aside(work)

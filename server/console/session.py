@@ -13,7 +13,7 @@ from contracts.canonical import digest
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
 from receipts.registry import count_use
-from receipts.sqlite import Conflict, Txn
+from receipts.store import Conflict, Txn
 from server.pipeline import Pipeline
 
 COOKIE = "__Host-ailyus"

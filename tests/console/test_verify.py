@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval, signature_holds
 from policies.passkey import Assertion, decode, encode
 from receipts.proof import write_proof
-from receipts.sqlite import connect
+from receipts.sqlite import connect, reader
 from receipts.verify import read_roots, verify
 from tests.console.people import People, Person
 from tests.world import MARIA
@@ -36,7 +36,7 @@ def flipped(text: str, at: int) -> str:
 def proof_of(people: People, receipt: str) -> dict[str, Any]:
     connection = connect(people.world.workspace.store, readonly=True)
     try:
-        return dict(orjson.loads(write_proof(connection, receipt, None, True).encoded()))
+        return dict(orjson.loads(write_proof(reader(connection), receipt, None, True).encoded()))
     finally:
         connection.close()
 

@@ -192,11 +192,11 @@ class Campaign:
     def close(self) -> None:
         """At the end: the log is whole, and no receipt is missing."""
         from receipts.audit import audit
-        from receipts.sqlite import connect
+        from receipts.sqlite import connect, reader
         from receipts.verify import read_roots
 
         connection = connect(self.workspace.store, readonly=True)
-        self.wrong += list(audit(connection, read_roots(self.workspace.root / "roots.json")))
+        self.wrong += list(audit(reader(connection), read_roots(self.workspace.root / "roots.json")))
         missing = connection.execute(
             "SELECT count(*) FROM intents AS i WHERE NOT EXISTS (SELECT 1 FROM statements WHERE id = i.receipt_id)"
         ).fetchone()[0]

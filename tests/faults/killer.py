@@ -37,7 +37,7 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
     """Wrap our own functions so that the process ends itself at the point."""
     from adapters.http import HttpAdapter
     from receipts.journal import Journal
-    from receipts.sqlite import Store
+    from receipts.sqlite import SqliteStore
     from server.pipeline import Pipeline
     from server.undo import Undo
 
@@ -93,14 +93,14 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
         return await send(self, http, headers, body)
 
     HttpAdapter._send = sent  # type: ignore[method-assign]
-    commit = Store._durably_commit
+    commit = SqliteStore._durably_commit
 
-    def committed(self: Store) -> None:
+    def committed(self: SqliteStore) -> None:
         hit("before_commit")
         commit(self)
         hit("after_commit")
 
-    Store._durably_commit = committed  # type: ignore[method-assign]
+    SqliteStore._durably_commit = committed  # type: ignore[method-assign]
 
 
 def waking(quiet: list[bool]) -> bool:

@@ -19,7 +19,7 @@ from contracts.observation import Delivery, Execution, Observation, Reading, Res
 from receipts.log import Checkpoint, consistency_proof, consistent
 from receipts.reconciliation import reconcile
 from receipts.signing import Envelope, open_note
-from receipts.sqlite import Conflict, Txn
+from receipts.store import Conflict, Txn
 from tests.contracts.test_catalog import BAD, folder
 from tests.plans.test_run_plan import test_what_somebody_else_changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal

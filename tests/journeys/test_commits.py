@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from receipts.sqlite import Txn
+from receipts.store import Txn
 from tests.journeys.test_key_rotation import ROTATE
 from tests.journeys.test_kill import _call, _rows
 from tests.plans.test_run_plan import run, seeded, set_value

@@ -179,7 +179,7 @@ async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None
 
 
 async def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
-    from receipts.sqlite import Store
+    from receipts.sqlite import SqliteStore
     from tests.receipts.making import SIGNER
     from tests.world import ROOT
 
@@ -188,9 +188,9 @@ async def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> Non
     connection.executescript((ROOT / "tests" / "vectors" / "store_v1.sql").read_text())
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    store = Store(path, SIGNER, "ailyus.test")
+    store = SqliteStore(path, SIGNER, "ailyus.test")
     assert await store.read("PRAGMA user_version") == [(4,)]
-    fresh = Store(tmp_path / "fresh.db", SIGNER, "ailyus.test")
+    fresh = SqliteStore(tmp_path / "fresh.db", SIGNER, "ailyus.test")
     for table in ("actions", "intents", "halts", "handles", "escalations", "rechecks", "incidents"):
         columns = {row[1:4] for row in await store.read(f"PRAGMA table_info({table})")}
         assert columns == {row[1:4] for row in await fresh.read(f"PRAGMA table_info({table})")}, table

@@ -8,7 +8,7 @@ import pytest
 
 from receipts.action import PlanStep
 from receipts.plan_rows import PlanRows
-from receipts.sqlite import Conflict
+from receipts.store import Conflict
 from tests.plans.test_run_plan import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.world import World, until

@@ -19,7 +19,7 @@ from receipts.conclusion import Conclusion
 from receipts.intention import Intention
 from receipts.journal import Journal
 from receipts.signing import Signer
-from receipts.sqlite import Store
+from receipts.sqlite import SqliteStore
 from receipts.statement import About, Kind, Sealed
 
 KEY = Ed25519PrivateKey.generate()
@@ -32,7 +32,7 @@ PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RE
 
 
 async def journal_at(path: Path, clock: Any = None) -> Journal:
-    journal = Journal(Store(path, SIGNER, "ailyus.test", clock), SIGNER)
+    journal = Journal(SqliteStore(path, SIGNER, "ailyus.test", clock), SIGNER)
     await journal.load()
     sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
     await journal.registry.activate("release-1", ["acme"], [], sealed)

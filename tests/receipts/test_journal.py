@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import AilyusError
 from receipts.journal import Journal
-from receipts.sqlite import Conflict
+from receipts.store import Conflict
 from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
 
 

@@ -12,17 +12,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.signing import Signer
-from receipts.sqlite import Conflict, Index, Store, Txn
+from receipts.sqlite import SqliteStore
+from receipts.store import Conflict, Index, Txn
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
-Make = Callable[..., Store]
+Make = Callable[..., SqliteStore]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    opened: list[Store] = []
+    opened: list[SqliteStore] = []
 
-    def build(path: Path | None = None, clock: Callable[[], int] | None = None, kind: type[Store] = Store) -> Store:
+    def build(
+        path: Path | None = None, clock: Callable[[], int] | None = None, kind: type[SqliteStore] = SqliteStore
+    ) -> SqliteStore:
         store = kind(path or tmp_path / "store.db", SIGNER, "ailyus.test", clock)
         opened.append(store)
         return store
@@ -56,7 +59,7 @@ async def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
     block.result()
     done = [f.exception() for f in futures]
     assert [i for i, fault in enumerate(done) if fault] == [31]
-    assert isinstance(done[31], sqlite3.IntegrityError)
+    assert isinstance(done[31], Conflict)
     assert await store.read("SELECT count(*) FROM meta WHERE key LIKE 'k%'") == [(63,)]
     assert await store.read("SELECT count(*) FROM statements") == [(63,)]
     assert sorted(f.result() for i, f in enumerate(futures) if i != 31) == list(range(63))

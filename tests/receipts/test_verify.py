@@ -15,7 +15,7 @@ from receipts.audit import audit
 from receipts.log import Checkpoint
 from receipts.proof import write_proof
 from receipts.signing import Signer
-from receipts.sqlite import connect
+from receipts.sqlite import connect, reader
 from receipts.verify import Roots, read_roots, verify
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
@@ -24,7 +24,7 @@ class Proven:
     def __init__(self, world: World, receipt: str, since: str | None = None) -> None:
         connection = connect(world.workspace.store, readonly=True)
         old = Checkpoint.of_note(since).size if since else None
-        self.data = write_proof(connection, receipt, old, True).encoded()
+        self.data = write_proof(reader(connection), receipt, old, True).encoded()
         connection.close()
         self.roots = read_roots(world.workspace.root / "roots.json")
 
@@ -98,11 +98,11 @@ async def test_a_log_cut_by_one_leaf_or_grown_from_another_history(tmp_path: Pat
     connection = sqlite3.connect(tmp_path / "w" / ".ailyus" / "store.db")
     connection.execute("DELETE FROM checkpoints WHERE size = (SELECT max(size) FROM checkpoints)")
     connection.commit()
-    shorter = write_proof(connection, first["receipt_id"], None, True).encoded()
+    shorter = write_proof(reader(connection), first["receipt_id"], None, True).encoded()
     with pytest.raises(AilyusError):
         verify(shorter, cut.roots, newest)
     with pytest.raises(AilyusError):
-        write_proof(connection, first["receipt_id"], Checkpoint.of_note(newest).size, True)
+        write_proof(reader(connection), first["receipt_id"], Checkpoint.of_note(newest).size, True)
     connection.close()
     # the same key, the same origin, another history
     other = make_workspace(tmp_path / "other" / "w", sandbox)
@@ -122,7 +122,7 @@ async def test_the_audit_sees_every_change(world: World) -> None:
     path = world.workspace.store
     roots = read_roots(world.workspace.root / "roots.json")
     connection = connect(path, readonly=True)
-    assert list(audit(connection, roots)) == []
+    assert list(audit(reader(connection), roots)) == []
     connection.close()
     changes = [
         "UPDATE statements SET status = 'denied' WHERE kind = 'outcome'",
@@ -141,7 +141,7 @@ async def test_the_audit_sees_every_change(world: World) -> None:
         source.backup(copy)
         source.close()
         copy.execute(change)
-        assert list(audit(copy, roots)), change
+        assert list(audit(reader(copy), roots)), change
         copy.close()
 
 

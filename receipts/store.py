@@ -1,0 +1,315 @@
+"""The store, whatever its engine: one writer thread that commits entries in groups; reading never waits for it.
+
+Promises: an entry MUST be answered only after its COMMIT returned and its head is remembered. An entry that fails MUST
+leave no row and no leaf. A COMMIT that fails is unknown: the head MUST be read again before anything goes on.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from contracts.errors import AilyusError, NotDurable
+from receipts.log import Checkpoint, Frontier, LogProof, consistency_proof, inclusion_proof, leaf_hash
+from receipts.signing import Envelope, Signer
+
+T = TypeVar("T")
+Value = str | int | bytes | None
+Row = tuple[Value, ...]
+Read = Callable[..., list[Row]]
+"""SQL and its values in, rows out."""
+MAX_GROUP = 256
+MAX_QUEUED = 4096
+MAX_CLOCK_BACK_MS = 2_000
+_STATEMENT = (
+    "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
+    " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def blob(value: object) -> bytes:
+    """A BLOB column's value; anything else means that the store was tampered with."""
+    if not isinstance(value, bytes):
+        raise AilyusError("store_corrupt", "a column that holds bytes holds something else")
+    return value
+
+
+def integer(value: object) -> int:
+    """An INTEGER column's value; anything else means that the store was tampered with."""
+    if not isinstance(value, int):
+        raise AilyusError("store_corrupt", "a column that holds a number holds something else")
+    return value
+
+
+class Conflict(Exception):
+    """A guarded statement met other rows than expected: the world moved on, and nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The searchable columns of one statement; `audit` compares them with the signed body."""
+
+    id: str
+    kind: str
+    action_id: str | None
+    tenant: str
+    agent: str
+    contract: str
+    status: str
+    changed: bool | None
+    at_ms: int
+    search: tuple[str, ...] = ()
+
+
+class Txn(ABC):
+    """What one entry may do inside its SAVEPOINT. `control_changes` counts changed halts, epochs and incidents."""
+
+    def __init__(self, size: int, now_ms: int, clock_ok: bool) -> None:
+        self._base = size
+        self.leaves: list[bytes] = []
+        self.now_ms = now_ms
+        self.control_changes = 0
+        self._clock_ok = clock_ok
+
+    def write(self, sql: str, *params: Value, rows: int | None = 1) -> int:
+        """One guarded statement; another number of rows than expected raises `Conflict`."""
+        count = self._count(sql, params)
+        if rows is not None and count != rows:
+            raise Conflict
+        return count
+
+    @abstractmethod
+    def insert(self, sql: str, rows: Sequence[Row]) -> None:
+        """Several rows of one table."""
+
+    @abstractmethod
+    def query(self, sql: str, *params: Value) -> list[Row]:
+        """Rows as this transaction sees them."""
+
+    @abstractmethod
+    def _count(self, sql: str, params: Sequence[Value]) -> int:
+        """Run one statement; how many rows it changed."""
+
+    def append(self, index: Index, envelope: Envelope) -> int:
+        """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
+        position = self._base + len(self.leaves)
+        changed = None if index.changed is None else int(index.changed)
+        self._count(
+            _STATEMENT,
+            (
+                position,
+                index.id,
+                index.kind,
+                index.action_id,
+                index.tenant,
+                index.agent,
+                index.contract,
+                index.status,
+                changed,
+                index.at_ms,
+                envelope.encoded(),
+            ),
+        )
+        self.insert("INSERT INTO search VALUES (?, ?)", [(value, position) for value in index.search])
+        self.leaves.append(leaf_hash(envelope.leaf()))
+        return position
+
+    def require_clock(self) -> None:
+        """Refuse a claim while the clock runs behind the store's last committed time."""
+        if not self._clock_ok:
+            raise AilyusError("clock_behind", "the clock is more than 2 s behind the store")
+
+
+Work = Callable[[Txn], T]
+
+
+@dataclass(slots=True)
+class Entry(Generic[T]):
+    """One unit of work and who waits for it; `loop` is set when a coroutine of that loop does."""
+
+    work: Work[T]
+    waiter: "Future[T] | asyncio.Future[T]"
+    loop: asyncio.AbstractEventLoop | None = None
+    result: T | None = None
+    fault: BaseException | None = None
+
+    def answer(self) -> None:
+        """Tell the waiter, if it still waits."""
+        if self.waiter.cancelled():
+            return
+        if self.fault is not None:
+            self.waiter.set_exception(self.fault)
+        else:
+            self.waiter.set_result(cast(T, self.result))
+
+
+class Store(ABC):
+    """One log and everything beside it. `write` is the only way in; readers never wait for it."""
+
+    def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
+        self.path = path
+        self.signer = signer
+        self.origin = origin
+        self.commits = 0
+        self._clock = clock or (lambda: time.time_ns() // 1_000_000)
+        self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
+        self._failed: str | None = None
+        self._frontier = Frontier(0, [])
+        self._thread = threading.Thread(target=self._run, name="ailyus-writer", daemon=True)
+
+    def now_ms(self) -> int:
+        """The clock, in integer milliseconds since the epoch."""
+        return self._clock()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run one entry durably. Raises what the entry raised, or `NotDurable`.
+
+        Cancelling the waiter never cancels the entry.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._put(Entry(work, waiter, loop))
+        return await waiter
+
+    def submit(self, work: Work[T]) -> "Future[T]":
+        """Queue one entry from any thread; the future is answered after the COMMIT and the head file."""
+        future: Future[T] = Future()
+        self._put(Entry(work, future))
+        return future
+
+    @property
+    def size(self) -> int:
+        """How many statements the log has."""
+        return self._frontier.size
+
+    @abstractmethod
+    async def read(self, sql: str, *params: Value) -> list[Row]:
+        """A point read."""
+
+    @abstractmethod
+    async def read_aside(self, work: Callable[[Read], T]) -> T:
+        """Longer reading, in a thread and on a connection of its own, so that the loop never waits for it."""
+
+    @abstractmethod
+    def head(self) -> str:
+        """The newest committed checkpoint, as a signed note ('' when the log is empty)."""
+
+    @abstractmethod
+    def proof(self, leaf_index: int) -> LogProof:
+        """The inclusion proof of a leaf in the newest committed checkpoint."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let queued entries finish, then give the store up."""
+
+    @abstractmethod
+    def _commit_group(self, group: "Sequence[Entry[object]]") -> None:
+        """Commit these, and answer each. In the writer thread."""
+
+    def _finish(self) -> None:
+        """Let queued entries finish."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, entry: "Entry[T]") -> None:
+        if self._failed:
+            raise NotDurable(self._failed)
+        if self._queue.qsize() >= MAX_QUEUED:
+            raise AilyusError("overloaded", "the journal's queue is full")
+        self._queue.put(cast("Entry[object]", entry))
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            group = [first]
+            stop = False
+            while len(group) < MAX_GROUP and not self._queue.empty():
+                entry = self._queue.get()
+                if entry is None:
+                    stop = True
+                    break
+                group.append(entry)
+            self._commit_group(group)
+            if stop:
+                return
+
+    def _append_leaves(self, frontier: Frontier, txn: Txn) -> None:
+        """Put the leaves of a group, and the checkpoint over them, into its transaction."""
+        if not txn.leaves:
+            return
+        txn.insert("INSERT INTO nodes VALUES (?, ?, ?)", [n for leaf in txn.leaves for n in frontier.append(leaf)])
+        checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
+        note = self.signer.note(self.origin, checkpoint.body)
+        txn.insert("INSERT INTO checkpoints VALUES (?, ?, ?)", [(frontier.size, note, txn.now_ms)])
+
+
+def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:
+    """The log's frontier at a size, whose root must be that of its checkpoint."""
+    frontier = Frontier.of(size, node)
+    if Checkpoint.of_note(note).root != frontier.root():
+        raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
+    return frontier
+
+
+def nodes_by(read: Read) -> Callable[[int, int], bytes]:
+    """The nodes of the log, by level and index."""
+
+    def node(level: int, index: int) -> bytes:
+        rows = read("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
+        if not rows:
+            raise AilyusError("store_corrupt", "a node of the log is missing")
+        return blob(rows[0][0])
+
+    return node
+
+
+def newest_note(read: Read) -> str:
+    """The newest committed checkpoint note, '' when there is none."""
+    rows = read("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")
+    return str(rows[0][0]) if rows else ""
+
+
+def proof_by(read: Read, leaf_index: int) -> LogProof:
+    """The inclusion proof of a leaf in the newest committed checkpoint."""
+    note = newest_note(read)
+    hashes = inclusion_proof(leaf_index, Checkpoint.of_note(note).size, nodes_by(read))
+    return LogProof(leaf_index, tuple(hashes), note)
+
+
+def consistency_by(read: Read, old: int, size: int) -> list[bytes]:
+    """The consistency proof between two sizes of the log."""
+    return consistency_proof(old, size, nodes_by(read))
+
+
+def answer_all(group: Sequence[Entry[object]], fault: Exception) -> None:
+    """Every entry of a group failed so."""
+    for entry in group:
+        entry.fault = fault
+    answer(group)
+
+
+def answer(group: Sequence[Entry[object]]) -> None:
+    """One wake-up for each loop, however many of its coroutines wait."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Entry[object]]] = {}
+    for entry in group:
+        if entry.loop is None:
+            entry.answer()
+        else:
+            by_loop.setdefault(entry.loop, []).append(entry)
+    for loop, entries in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_answer_here, entries)
+
+
+def _answer_here(entries: Sequence[Entry[object]]) -> None:
+    for entry in entries:
+        entry.answer()
