@@ -25,6 +25,7 @@ Value = str | int | bytes | None
 Row = tuple[Value, ...]
 Read = Callable[..., list[Row]]
 """SQL and its values in, rows out."""
+NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
@@ -158,6 +159,7 @@ class Store(ABC):
         self.signer = signer
         self.origin = origin
         self.commits = 0
+        self._own_clock = clock
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
         self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
         self._failed: str | None = None
@@ -197,17 +199,18 @@ class Store(ABC):
     async def read_aside(self, work: Callable[[Read], T]) -> T:
         """Longer reading, in a thread and on a connection of its own, so that the loop never waits for it."""
 
-    @abstractmethod
-    def head(self) -> str:
+    async def newest(self) -> str:
         """The newest committed checkpoint, as a signed note ('' when the log is empty)."""
-
-    @abstractmethod
-    def proof(self, leaf_index: int) -> LogProof:
-        """The inclusion proof of a leaf in the newest committed checkpoint."""
+        rows = await self.read(NEWEST)
+        return str(rows[0][0]) if rows else ""
 
     @abstractmethod
     def close(self) -> None:
-        """Let queued entries finish, then give the store up."""
+        """Let queued entries finish, then give the store up. Waits: not in a loop."""
+
+    async def aclose(self) -> None:
+        """The same, from a loop."""
+        await asyncio.to_thread(self.close)
 
     @abstractmethod
     def _commit_group(self, group: "Sequence[Entry[object]]") -> None:
@@ -274,7 +277,7 @@ def nodes_by(read: Read) -> Callable[[int, int], bytes]:
 
 def newest_note(read: Read) -> str:
     """The newest committed checkpoint note, '' when there is none."""
-    rows = read("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")
+    rows = read(NEWEST)
     return str(rows[0][0]) if rows else ""
 
 

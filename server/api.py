@@ -97,7 +97,7 @@ class Api:
             "author": release.author,
             "contracts": len(release.catalog.programs),
             "active": len(await pipeline.journal.active()),
-            "checkpoint": pipeline.journal.store.head(),
+            "checkpoint": await pipeline.journal.store.newest(),
         }
 
     async def approvals(self, request: Request) -> object:

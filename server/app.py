@@ -131,7 +131,7 @@ class App:
         await self.browser.close()
         await self.servers.close()
         await self.hosts.close()
-        await asyncio.to_thread(self.store.close)
+        await self.store.aclose()
 
     async def _activate(self, release: Release) -> None:
         notary, at = self.journal.notary, self.store.now_ms()

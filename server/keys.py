@@ -83,7 +83,7 @@ async def revoke_key(pipeline: Pipeline, keyid: str, words: bytes = b"[]") -> No
     journal = pipeline.journal
     key = (await journal.registry.keys()).get(keyid)
     person = pipeline.release.people.get(key.person) if key else None
-    head = journal.store.head().split("\n")
+    head = (await journal.store.newest()).split("\n")
     facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}
     sealed = _statement(pipeline, person.tenant if person else "", keyid, facts, {"words": words})
     try:

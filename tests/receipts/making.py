@@ -18,9 +18,11 @@ from receipts.action import Action, Status
 from receipts.conclusion import Conclusion
 from receipts.intention import Intention
 from receipts.journal import Journal
+from receipts.postgres import PostgresStore
 from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
 from receipts.statement import About, Kind, Sealed
+from receipts.store import Store
 
 KEY = Ed25519PrivateKey.generate()
 SIGNER = Signer(KEY)
@@ -31,8 +33,15 @@ RECORD = Record({"agent": (), "person": ()}, (), "s", "c", b"[]", b"[]")
 PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RECORD)
 
 
-async def journal_at(path: Path, clock: Any = None) -> Journal:
-    journal = Journal(SqliteStore(path, SIGNER, "ailyus.test", clock), SIGNER)
+def store_at(path: Path, database: str = "", clock: Any = None) -> Store:
+    """The store of a file, or of a database beside which the file remembers what was seen."""
+    if database:
+        return PostgresStore(database, path, SIGNER, "ailyus.test", clock)
+    return SqliteStore(path, SIGNER, "ailyus.test", clock)
+
+
+async def journal_at(path: Path, clock: Any = None, database: str = "") -> Journal:
+    journal = Journal(store_at(path, database, clock), SIGNER)
     await journal.load()
     sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
     await journal.registry.activate("release-1", ["acme"], [], sealed)

@@ -1,6 +1,7 @@
 """Transitions of the journal: fences, leases, orders that are used once, and what no sequence of calls can break."""
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,14 +14,15 @@ from hypothesis import strategies as st
 from contracts.errors import AilyusError
 from receipts.journal import Journal
 from receipts.store import Conflict
+from tests.postgres import Postgres
 from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    made = await journal_at(tmp_path / "store.db")
+async def journal(tmp_path: Path, database: str) -> AsyncIterator[Journal]:
+    made = await journal_at(tmp_path / "store.db", database=database)
     yield made
-    made.store.close()
+    await made.store.aclose()
 
 
 async def test_an_order_is_used_once(journal: Journal) -> None:
@@ -121,10 +123,19 @@ def test_no_sequence_of_transitions_breaks_the_journal(operations: list[tuple[st
     asyncio.run(_walk(operations))
 
 
-async def _walk(operations: list[tuple[str, int, int]]) -> None:
+NAMES = itertools.count(1)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(OPERATIONS)
+def test_nor_on_postgres(postgres: Postgres, operations: list[tuple[str, int, int]]) -> None:
+    asyncio.run(_walk(operations, postgres.database(f"walk_{next(NAMES)}")))
+
+
+async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> None:
     """Any caller may call anything with any fence, right or wrong: the guarded statements hold."""
     with tempfile.TemporaryDirectory() as folder:
-        journal = await journal_at(Path(folder) / "store.db")
+        journal = await journal_at(Path(folder) / "store.db", database=database)
         actions = [action(f"r{i}") for i in range(3)]
         attempts = [0, 0, 0]
         signed = approval(actions[0])
@@ -149,7 +160,7 @@ async def _walk(operations: list[tuple[str, int, int]]) -> None:
             except Conflict:
                 pass
             await _holds(journal)
-        journal.store.close()
+        await journal.store.aclose()
 
 
 async def _holds(journal: Journal) -> None:

