@@ -13,8 +13,9 @@ import asyncio
 import functools
 import os
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -45,6 +46,7 @@ T = TypeVar("T")
 VERSION: Final = 1
 CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 10.0
+COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SETTINGS: Final = {
     "application_name": "ailyus",
@@ -90,10 +92,21 @@ class _Session:
         )
         self._connection.add_log_listener(lambda _, message: self._heard(message))
 
-    def execute(self, sql: str, params: Sequence[Value] = (), seconds: float | None = STATEMENT_SECONDS) -> str:
-        """One statement; PostgreSQL's own word for what it did."""
-        done: str = self._wait(self._of().execute(numbered(sql), *params, timeout=seconds))
-        return done
+    def execute(
+        self,
+        sql: str,
+        params: Sequence[Value] = (),
+        seconds: float | None = STATEMENT_SECONDS,
+        cut_after: float | None = None,
+    ) -> str:
+        """One statement; PostgreSQL's own word for what it did. `cut_after` drops the connection without a word."""
+        connection = self._of()
+        cut = self.loop.call_later(cut_after, connection.terminate) if cut_after else None
+        try:
+            return self._wait(connection.execute(numbered(sql), *params, timeout=seconds))
+        finally:
+            if cut is not None:
+                cut.cancel()
 
     def many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for several rows, in one round trip."""
@@ -151,6 +164,8 @@ class PostgresTxn(Txn):
 class PostgresStore(Store):
     """One database and this replica's way into it. `path` names the file that remembers what was seen there."""
 
+    shared = True
+
     def __init__(
         self, url: str, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None
     ) -> None:
@@ -186,15 +201,8 @@ class PostgresStore(Store):
         """Longer reading of one snapshot, in a thread and on a connection of its own."""
 
         def run() -> T:
-            session = _Session(self._url)
-            try:
-                session.open()
-                session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return work(session.query)
-            except (*_FAULTS, OSError) as error:
-                raise AilyusError("store_corrupt", f"the store cannot be read: {_said(error)}") from None
-            finally:
-                session.close()
+            with snapshot(self._url) as read:
+                return work(read)
 
         return await asyncio.to_thread(run)
 
@@ -283,7 +291,8 @@ class PostgresStore(Store):
         return True
 
     def _durably_commit(self) -> None:
-        self._session.execute("COMMIT", seconds=None)  # never given up: what it did would not be known
+        # never cancelled, since what it did would not be known; a connection that is gone ends after so long
+        self._session.execute("COMMIT", seconds=None, cut_after=COMMIT_SECONDS)
 
     def _settle(self, group: Sequence[Entry[object]], frontier: Frontier, at_ms: int, now_ms: int) -> None:
         self.commits += 1
@@ -382,6 +391,20 @@ class PostgresStore(Store):
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[Read]:
+    """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
+    session = _Session(url)
+    try:
+        session.open()
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield session.query
+    except (*_FAULTS, OSError) as error:
+        raise AilyusError("store_corrupt", f"the store cannot be read: {_said(error)}") from None
+    finally:
+        session.close()
 
 
 _FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)

@@ -152,7 +152,12 @@ class Entry(Generic[T]):
 
 
 class Store(ABC):
-    """One log and everything beside it. `write` is the only way in; readers never wait for it."""
+    """One log and everything beside it. `write` is the only way in; readers never wait for it.
+
+    `shared`: other processes write here too.
+    """
+
+    shared = False
 
     def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
         self.path = path

@@ -36,7 +36,6 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
-from receipts.sqlite import SqliteStore
 from server.aftercare import Aftercare
 from server.api import Api
 from server.console.console import Console
@@ -49,6 +48,7 @@ from server.notices import Notices
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
 from server.settings import Workspace
+from server.stores import open_store
 from server.telemetry import configure
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class App:
         key = load_key(key_path) if key_path.exists() else create_key(key_path)
         self.workspace = workspace
         self.signer = Signer(key)
-        self.store = SqliteStore(workspace.store, self.signer, workspace.settings.origin)
+        self.store = open_store(workspace, self.signer)
         waiting = workspace.settings.approvals
         pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
         self.journal = Journal(self.store, self.signer, pending=pending)

@@ -11,12 +11,12 @@ from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts.sqlite import snapshot
 from receipts.store import integer
 from server.cli.owner import find_owner
 from server.drafting import pins
 from server.provision import install_browser
 from server.settings import FILE, Workspace
+from server.stores import reading
 
 _COUNTS = (
     "SELECT count(*) FROM statements",
@@ -171,11 +171,11 @@ def _routes(workspace: Workspace, release: Release) -> Finding:
 
 
 def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
-    if not workspace.store.exists():
+    if workspace.settings.store is None and not workspace.store.exists():
         return [Finding("store", True, "none yet; it is made by the first `ailyus serve`")]
     started = time.perf_counter()
     try:
-        with snapshot(workspace.store) as read:
+        with reading(workspace) as read:
             counts = [integer(read(sql)[0][0]) for sql in _COUNTS]
             passkeys = read("SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0")
             used = {name for (name,) in read("SELECT DISTINCT contract FROM statements")}

@@ -112,6 +112,12 @@ class ConnectionPart(_Part):
     adapter: str = ""
 
 
+class StorePart(_Part):
+    """A store on PostgreSQL: a reference to its URL, `postgresql://user:password@host/database`."""
+
+    url: str = Field(pattern=r"^(env|file):.+$")
+
+
 class ConsolePart(_Part):
     """The console: where browsers reach it, which roles vouch for new passkeys, how long a session lasts."""
 
@@ -162,6 +168,7 @@ class Settings(BaseSettings):
     environments: tuple[str, ...] = ("prod",)
     server: ServerPart = ServerPart()
     sandbox: SandboxPart | None = None
+    store: StorePart | None = None
     browser: BrowserPart = BrowserPart()
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
@@ -241,7 +248,7 @@ class Workspace:
 
     @property
     def store(self) -> Path:
-        """The store file."""
+        """The store file, or where a replica remembers what it saw of the database."""
         return self.private / "store.db"
 
     @property

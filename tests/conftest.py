@@ -1,6 +1,8 @@
 """Fixtures: the sandbox process (one for all), and a world for each test that wants one."""
 
 import asyncio
+import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +11,19 @@ import pytest
 from adapters.chromium import BrowserSettings, Chromium, find_browser
 from contracts.errors import AilyusError
 from tests.helpdesk.desk import Desk, Site, desk_of
+from tests.postgres import Postgres
+from tests.postgres import postgres as postgres
 from tests.world import Sandbox, World, add_records, cli, gateway, make_workspace
+
+_NAMES = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `both_stores` runs over a file and over a database."""
+    if "database" in metafunc.fixturenames and (
+        metafunc.definition.get_closest_marker("both_stores") or os.environ.get("AILYUS_BOTH")
+    ):
+        metafunc.parametrize("database", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +40,17 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
-    async with gateway(make_workspace(tmp_path / "w", sandbox), sandbox) as running:
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a new database where a test asks for one (`both_stores`); nothing where the store is a file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database(f"test_{next(_NAMES)}")
+
+
+@pytest.fixture
+async def world(tmp_path: Path, sandbox: Sandbox, database: str) -> AsyncIterator[World]:
+    async with gateway(make_workspace(tmp_path / "w", sandbox, database=database), sandbox) as running:
         yield running
 
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import uvicorn
@@ -25,14 +26,16 @@ from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import load_key
-from receipts.sqlite import connect, reader
+from receipts.store import Read
 from receipts.verify import read_roots, verify
 from server.app import App, free_port, running
 from server.seed import SEEDED, seed_agent
 from server.settings import FILE, Workspace
+from server.stores import reading
 from server.template import init_sandbox
 from tests.forks import Forked
 
+T = TypeVar("T")
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "the phone was stolen, see the ticket"}
 LEO = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "a new phone, see the ticket"}
 NOBODY_ENROLLED = {"user_id": "00u4none00001", "ticket": "4715", "reason": "a new phone, see the ticket"}
@@ -101,6 +104,7 @@ def make_workspace(
     settle: str = "500ms",
     extra: str = "",
     template: str = "everything",
+    database: str = "",
 ) -> Workspace:
     """A workspace like `ailyus init` writes it, on this sandbox, with short times."""
     init_sandbox(folder, template)
@@ -111,6 +115,9 @@ def make_workspace(
     text = text.replace(str(own.port), str(sandbox.port)).replace(f"[sandbox]\nport = {sandbox.port}\n", "")
     short = f'principal = "ailyus-writer"\nmax_timeout = "{timeout}"\nmax_settle = "{settle}"'
     path.write_text(text.replace('principal = "ailyus-writer"', short) + extra)
+    if database:
+        (folder / ".ailyus" / "secrets" / "store").write_text(database + "\n")
+        path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
     return Workspace.open(folder)
 
 
@@ -174,19 +181,19 @@ class World:
 
     def proof(self, receipt: str) -> Any:
         """The offline proof of a receipt, verified with the workspace's roots."""
-        connection = connect(self.workspace.store, readonly=True)
-        try:
-            data = write_proof(reader(connection), receipt, None, disclose=True).encoded()
-        finally:
-            connection.close()
+        data = self._reading(lambda read: write_proof(read, receipt, None, disclose=True).encoded())
         return verify(data, read_roots(self.workspace.root / "roots.json"))
 
     def rows(self, sql: str, *params: Any) -> list[Any]:
-        reader = connect(self.app.store.path, readonly=True)
-        try:
-            return reader.execute(sql, params).fetchall()
-        finally:
-            reader.close()
+        return self._reading(lambda read: read(sql, *params))
+
+    def _reading(self, work: Callable[[Read], T]) -> T:
+        def run() -> T:
+            with reading(self.workspace) as read:
+                return work(read)
+
+        with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
+            return pool.submit(run).result()
 
 
 @asynccontextmanager

@@ -19,13 +19,13 @@ from policies.display import render, visible
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
-from receipts.sqlite import snapshot
 from receipts.store import blob
 from receipts.verify import read_roots, verify
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
 from server.seed import SEEDED, seed_agent
 from server.settings import FILE, Workspace
+from server.stores import reading
 from server.template import init_sandbox
 
 Predicate = Mapping[str, JsonValue]
@@ -193,7 +193,7 @@ class Demo:
     def offline(self, receipt: str) -> None:
         """Write the proof file, verify it offline with the roots, then with one bit changed."""
         workspace = self.app.workspace
-        with snapshot(workspace.store) as read:
+        with reading(workspace) as read:
             data = write_proof(read, receipt, None, disclose=True).encoded()
         (workspace.root / "proof.json").write_bytes(data)
         roots = read_roots(workspace.root / "roots.json")

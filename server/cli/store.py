@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contracts.errors import AilyusError
-
 if TYPE_CHECKING:
     from receipts.store import Read
 
@@ -14,11 +12,8 @@ if TYPE_CHECKING:
 @contextmanager
 def reading(workspace: str) -> "Iterator[Read]":
     """The store of a workspace as it is now, for reading."""
-    from receipts.sqlite import snapshot
+    from server import stores
     from server.settings import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
-    if not space.store.exists():
-        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    with snapshot(space.store) as read:
+    with stores.reading(Workspace.open(Path(workspace).resolve())) as read:
         yield read

@@ -15,7 +15,9 @@ from contracts.errors import AilyusError
 from receipts.journal import Journal
 from receipts.store import Conflict
 from tests.postgres import Postgres
-from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
+from tests.receipts.making import action, approval, conclude, intend, journal_at, leases_end, seal
+
+pytestmark = pytest.mark.both_stores
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ async def test_an_order_under_an_older_epoch_does_not_act(journal: Journal) -> N
 async def test_an_old_fence_neither_acts_nor_writes(journal: Journal) -> None:
     asked = action()
     dispatch = await intend(journal, asked)
-    await journal.end_leases()
+    await leases_end(journal)
     fence = await journal.take(replace(asked, state="running", fence=1), 1000)
     assert fence == 2
     assert journal.enter(dispatch) == "another owner holds this action"
@@ -156,7 +158,7 @@ async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> N
                 elif name == "take":
                     await journal.take(replace(asked, state="running", fence=fence), 1000)
                 else:
-                    await journal.end_leases()
+                    await leases_end(journal)
             except Conflict:
                 pass
             await _holds(journal)

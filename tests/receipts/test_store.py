@@ -20,6 +20,9 @@ SIGNER = Signer(Ed25519PrivateKey.generate())
 Make = Callable[..., SqliteStore]
 
 
+pytestmark = pytest.mark.both_stores
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     opened: list[SqliteStore] = []

@@ -1,0 +1,54 @@
+"""Which store a workspace has: a file of its own, or a database that several replicas share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from adapters.secrets import Credentials
+from contracts.errors import AilyusError
+
+if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
+    from receipts.signing import Signer
+    from receipts.store import Read, Store
+    from server.settings import Workspace
+
+
+def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
+    """Open it for writing. Raises `AilyusError`."""
+    from receipts.sqlite import SqliteStore
+
+    origin = workspace.settings.origin
+    if workspace.settings.store is None:
+        return SqliteStore(workspace.store, signer, origin)
+    url = _url(workspace)
+    from receipts.postgres import PostgresStore
+
+    return PostgresStore(url, workspace.store, signer, origin)
+
+
+@contextmanager
+def reading(workspace: "Workspace") -> "Iterator[Read]":
+    """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
+    if workspace.settings.store is None:
+        from receipts.sqlite import snapshot
+
+        if not workspace.store.exists():
+            raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+        with snapshot(workspace.store) as read:
+            yield read
+        return
+    url = _url(workspace)
+    from receipts.postgres import snapshot as snapshot_of
+
+    with snapshot_of(url) as read:
+        yield read
+
+
+def _url(workspace: "Workspace") -> str:
+    try:
+        import asyncpg  # noqa: F401  # is it there?
+    except ImportError:
+        hint = "install the extra: `uv tool install '.[postgres]'`"
+        raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
+    part = workspace.settings.store
+    return Credentials(workspace.root).value(part.url if part else "none") or ""
