@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import structlog
 from pydantic import JsonValue
@@ -58,6 +59,7 @@ class Pipeline:
         self.steps = Steps(journal, release, adapter, current, self.lanes)
         self.plans = Plans(self.steps)
         self._current = current
+        self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[str, tuple[Action, asyncio.Task[Answer]]] = former._running if former else {}
 
     async def retire(self) -> None:
@@ -84,15 +86,16 @@ class Pipeline:
         preview = request.kind == "write" and call.arguments.get("preview") is True
         key = new_id("read") if preview or request.kind == "read" else request.call_key
         # INVARIANT: the same call, while it is open or held, is the same action.
-        if key not in self._running:
-            latest = await self.journal.latest(key) if request.kind == "write" and not preview else None
-            known = self.journal.same_call(latest)
-            if known is not None and known.result is not None:
-                return dict(known.result)
-            action = Action(
-                new_id("act"), request, caller, created_ms=self._now(), first=latest is None, preview=preview
-            )
-            self.carry(key, action, self.plans.perform(action) if plan else self.act(action))
+        async with self._looking.setdefault(key, asyncio.Lock()):  # two that look at once would both find nothing
+            if key not in self._running:
+                latest = await self.journal.latest(key) if request.kind == "write" and not preview else None
+                known = self.journal.same_call(latest)
+                if known is not None and known.result is not None:
+                    return dict(known.result)
+                action = Action(
+                    new_id("act"), request, caller, created_ms=self._now(), first=latest is None, preview=preview
+                )
+                self.carry(key, action, self.plans.perform(action) if plan else self.act(action))
         begun(self._running[key][0])
         return await self._patiently(key)
 
