@@ -122,7 +122,7 @@ def use(txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, u
         try:
             txn.write(
                 "INSERT INTO handle_uses VALUES (?, ?, ?) ON CONFLICT (handle, destination) DO UPDATE"
-                " SET action_id = excluded.action_id WHERE action_id = excluded.action_id",
+                " SET action_id = excluded.action_id WHERE handle_uses.action_id = excluded.action_id",
                 handle,
                 destination,
                 action_id,

@@ -325,9 +325,7 @@ class Journal(Lookup):
         return action.fence + 1
 
     async def end_leases(self) -> None:
-        """Taking the store's lock ends whatever the dead owner held. Where others live, their leases run out."""
-        if self.store.shared:
-            return
+        """Taking the store's lock ends whatever the dead owner held."""
         await self.store.write(
             lambda txn: txn.write("UPDATE actions SET lease_until_ms = 0 WHERE state = 'running'", rows=None)
         )

@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: many replicas, one log.
+"""The store on PostgreSQL: one log, written by one process at a time.
 
 The journal's transitions are the same statements as on SQLite, with the engine's own placeholders. A group of entries
 is one transaction; it holds the one row of `head` from its first statement to its end, so positions of the log have no
@@ -13,6 +13,7 @@ import asyncio
 import functools
 import os
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 10.0
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
+_OWN_TRIES: Final = 30
 _SETTINGS: Final = {
     "application_name": "ailyus",
     "synchronous_commit": "on",
@@ -163,8 +165,6 @@ class PostgresTxn(Txn):
 
 class PostgresStore(Store):
     """One database and this replica's way into it. `path` names the file that remembers what was seen there."""
-
-    shared = True
 
     def __init__(
         self, url: str, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None
@@ -313,6 +313,7 @@ class PostgresStore(Store):
         """Whatever it was, it is unknown: open anew, look which database it is, and only then answer."""
         try:
             self._session.open()
+            self._own()
             self._frontier, self._high_water_ms = self._load_head()
             self._refuse_another()
         except (*_FAULTS, OSError):
@@ -329,20 +330,25 @@ class PostgresStore(Store):
 
     def _open(self) -> None:
         self._session.open()
+        self._own()
         self._prepare()
         self._frontier, self._high_water_ms = self._load_head()
         self._refuse_another()
 
+    def _own(self) -> None:
+        """Held as long as the session lives. A session of ours that was cut is soon noticed by the server."""
+        # INVARIANT: one process owns a store; what the halts, agents and lanes of another would do is not seen here
+        for _ in range(_OWN_TRIES):
+            if self._session.query("SELECT pg_try_advisory_lock(8421)") == [(True,)]:
+                return
+            time.sleep(0.1)
+        raise AilyusError("owner_elsewhere", "another process owns this store")
+
     def _prepare(self) -> None:
         schema = files("receipts").joinpath("postgres.sql").read_text()
-        self._session.execute("SELECT pg_advisory_lock(8420)")  # one replica makes the tables
-        try:
-            found = self._session.query("SELECT to_regclass('head') IS NOT NULL")
-            if found != [(True,)]:
-                self._session.execute(f"BEGIN;{schema};COMMIT;", seconds=60.0)
-            ((version,),) = self._session.query("SELECT version FROM head")
-        finally:
-            self._session.execute("SELECT pg_advisory_unlock(8420)")
+        if self._session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
+            self._session.execute(f"BEGIN;{schema};COMMIT;", seconds=60.0)
+        ((version,),) = self._session.query("SELECT version FROM head")
         if version != VERSION:
             sentence = f"the store has version {integer(version)}, not {VERSION}"
             raise AilyusError("store_corrupt", sentence, hint="`ailyus store migrate`")

@@ -152,12 +152,7 @@ class Entry(Generic[T]):
 
 
 class Store(ABC):
-    """One log and everything beside it. `write` is the only way in; readers never wait for it.
-
-    `shared`: other processes write here too.
-    """
-
-    shared = False
+    """One log and everything beside it. `write` is the only way in; readers never wait for it."""
 
     def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
         self.path = path

@@ -89,7 +89,7 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
     running = replace(plan, state="running", fence=1)
     step = replace(making.action("one"), step=PlanStep(plan.id, 1, 0, 2, "one"))
     await making.conclude(journal, step, (await making.intend(journal, step)).fence)
-    await making.leases_end(journal)
+    await journal.end_leases()
     assert await rows.take_plan(running) == 2
     late = replace(making.action("two"), step=PlanStep(plan.id, 1, 1, 2, "two"))
     with pytest.raises(Conflict):

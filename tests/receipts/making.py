@@ -40,19 +40,12 @@ def store_at(path: Path, database: str = "", clock: Any = None) -> Store:
     return SqliteStore(path, SIGNER, "ailyus.test", clock)
 
 
-async def leases_end(journal: Journal) -> None:
-    """Time passes."""
-    await journal.store.write(
-        lambda txn: txn.write("UPDATE actions SET lease_until_ms = 0 WHERE state = 'running'", rows=None)
-    )
-
-
 async def journal_at(path: Path, clock: Any = None, database: str = "") -> Journal:
     journal = Journal(store_at(path, database, clock), SIGNER)
     await journal.load()
     sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
     await journal.registry.activate("release-1", ["acme"], [], sealed)
-    await leases_end(journal)
+    await journal.end_leases()
     return journal
 
 

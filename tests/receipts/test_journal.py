@@ -15,7 +15,7 @@ from contracts.errors import AilyusError
 from receipts.journal import Journal
 from receipts.store import Conflict
 from tests.postgres import Postgres
-from tests.receipts.making import action, approval, conclude, intend, journal_at, leases_end, seal
+from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
 
 pytestmark = pytest.mark.both_stores
 
@@ -49,7 +49,7 @@ async def test_an_order_under_an_older_epoch_does_not_act(journal: Journal) -> N
 async def test_an_old_fence_neither_acts_nor_writes(journal: Journal) -> None:
     asked = action()
     dispatch = await intend(journal, asked)
-    await leases_end(journal)
+    await journal.end_leases()
     fence = await journal.take(replace(asked, state="running", fence=1), 1000)
     assert fence == 2
     assert journal.enter(dispatch) == "another owner holds this action"
@@ -158,7 +158,7 @@ async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> N
                 elif name == "take":
                     await journal.take(replace(asked, state="running", fence=fence), 1000)
                 else:
-                    await leases_end(journal)
+                    await journal.end_leases()
             except Conflict:
                 pass
             await _holds(journal)
