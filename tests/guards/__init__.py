@@ -117,6 +117,9 @@ GUARDS = [
     Guard("one credential a process", "adapters/hosts.py", "key = (target.digest, reference)", 'key = (target.digest, "")', ADAPTER + "a_process_sees"),
     Guard("the gate before an adapter", "adapters/python.py", "if reason := self._gate.enter(dispatch):", "if (reason := self._gate.enter(dispatch)) and False:", ADAPTER + "halted_while"),
     Guard("too late to begin", "adapters/hosted.py", 'if time.monotonic() >= float(str(call["deadline"])):', "if False:", ADAPTER + "what_waited"),
+    Guard("a promoted database", "receipts/postgres.py", 'if seen and (seen["system"], seen["timeline"]) != (system, timeline):', "if False:", "tests/receipts/test_postgres.py::test_a_promoted"),
+    Guard("a commit that no standby has", "receipts/postgres.py", "if done is None or self._session.warned:", "if done is None:", "tests/receipts/test_postgres.py::test_a_commit_that"),
+    Guard("one owner of a database", "receipts/postgres.py", "        self._own()\n        self._prepare()\n", "        self._prepare()\n", "tests/receipts/test_store.py::test_one_owner"),
     Guard("sent again", "server/relay.py", "self.note = AGAIN", "pass", ADAPTER + "one_that_sends_again"),
 ]  # fmt: skip
 

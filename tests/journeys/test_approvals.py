@@ -12,6 +12,8 @@ from policies.principal import keyid_of
 from receipts.signing import create_key, load_key
 from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
+pytestmark = pytest.mark.both_stores
+
 
 def signed_anew(world: World, signed: SignedApproval, person: str = "lead", **change: Any) -> SignedApproval:
     """The same approval with changed fields, signed properly by somebody's key."""

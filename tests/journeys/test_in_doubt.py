@@ -6,6 +6,8 @@ import pytest
 
 from tests.world import MARIA, World
 
+pytestmark = pytest.mark.both_stores
+
 
 async def test_a_reply_lost_after_the_effect_is_confirmed_with_one_effect(world: World) -> None:
     world.sandbox.fault("lost_reply")

@@ -3,7 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.world import LEO, MARIA, Sandbox, World, gateway, make_workspace
+
+pytestmark = pytest.mark.both_stores
 
 
 async def test_twenty_times_and_twenty_at_once_and_after_a_restart(tmp_path: Path, sandbox: Sandbox) -> None:
