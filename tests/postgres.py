@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,9 @@ class Postgres:
             self.process.wait()
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One server for all tests of a process; each takes a database of its own."""
+@contextmanager
+def serving() -> Iterator[Postgres]:
+    """A server in a folder that another user can reach, gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ailyus-pg-"))
     folder.chmod(0o755)
     server = Postgres(folder / "server")
@@ -120,3 +121,10 @@ def postgres() -> Iterator[Postgres]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a process; each takes a database of its own."""
+    with serving() as server:
+        yield server

@@ -1,8 +1,6 @@
 """What PostgreSQL alone can do to a store: a commit that no standby has, a promoted standby, a session that is cut."""
 
 import asyncio
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from contracts.errors import AilyusError, NotDurable
 from receipts.postgres import PostgresStore, numbered
 from receipts.store import Txn
-from tests.postgres import Postgres
+from tests.postgres import Postgres, serving
 from tests.receipts.making import SIGNER
 from tests.receipts.test_store import statement
 
@@ -21,16 +19,8 @@ from tests.receipts.test_store import statement
 @pytest.fixture
 def own() -> Iterator[Postgres]:
     """A server of this test alone."""
-    folder = Path(tempfile.mkdtemp(prefix="ailyus-pg-"))
-    folder.chmod(0o755)
-    server = Postgres(folder / "server")
-    try:
-        server.initialise()
-        server.start()
+    with serving() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def opened(url: str, path: Path) -> PostgresStore:
