@@ -38,14 +38,19 @@ class Wall:
         self.places = frozenset(place for url in urls if (place := place_of(url)))
         self.refused = 0
         self._server: asyncio.Server | None = None
+        self._opening = asyncio.Lock()
         self._relays: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def open(self) -> str:
         """Listen on a free port of 127.0.0.1; returns the proxy's URL."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
+        async with self._opening:  # two first users at once are given the same one
+            if self._server is None:
+                # not serving yet: whoever is cancelled while it begins would leave a server that nobody knows
+                begun = await asyncio.start_server(self._accepted, "127.0.0.1", 0, start_serving=False)
+                self._server = begun
+                await begun.start_serving()
+            port: int = self._server.sockets[0].getsockname()[1]
         return f"socks5://127.0.0.1:{port}"
 
     async def close(self) -> None:
@@ -65,6 +70,7 @@ class Wall:
         if self._server is None:
             writer.transport.abort()
             return
+        self._writers.add(writer)  # also of a relay that is cancelled before it begins
         relay = asyncio.create_task(self._serve(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)

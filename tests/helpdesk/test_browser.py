@@ -205,6 +205,26 @@ async def test_a_wall_that_closes_forgets_no_connection() -> None:
         assert not [str(w.message) for w in said if issubclass(w.category, ResourceWarning)]
 
 
+async def test_a_wall_that_four_open_at_once_is_one() -> None:
+    wall = Wall([])
+    assert len(set(await asyncio.gather(*(wall.open() for _ in range(4))))) == 1
+    await wall.close()
+
+
+@pytest.mark.parametrize("turns", range(9))
+async def test_a_wall_whose_opening_is_cancelled_leaves_no_server(turns: int) -> None:
+    wall = Wall([])
+    opening = asyncio.create_task(wall.open())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    await wall.close()
+    keys = asyncio.get_running_loop()._selector.get_map().values()  # type: ignore[attr-defined]
+    listening = [key for key in keys if key.data[0] and "accept" in repr(key.data[0])]
+    assert listening == []
+
+
 def test_the_browser_keeps_its_sandbox_and_has_a_user_of_its_own(tmp_path: Path) -> None:
     program, arguments = launch_line(BrowserSettings(), Path("/usr/bin/true"), tmp_path)
     assert "--no-sandbox" not in arguments

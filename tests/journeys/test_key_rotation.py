@@ -7,8 +7,6 @@ import pytest
 
 from tests.world import World, until
 
-pytestmark = pytest.mark.both_stores
-
 ROTATE = {
     "account_name": "slack-alerts",
     "integration_name": "alerts",
