@@ -276,7 +276,7 @@ async def until(condition: Any, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not become so in time"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

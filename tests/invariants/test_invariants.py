@@ -23,7 +23,7 @@ from receipts.store import Conflict, Txn
 from tests.contracts.test_catalog import BAD, folder
 from tests.plans.test_run_plan import test_what_somebody_else_changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal
-from tests.world import LEO, MARIA, ROOT, World
+from tests.world import LEO, MARIA, ROOT, World, until
 
 NO_DEADLINE = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -84,8 +84,7 @@ async def test_invariant_3_a_release_that_changed_in_between_sends_nothing_more(
     world.sandbox._client.delete("/faults")
     world.sandbox.fault("lost_request", "unlock")
     task = asyncio.create_task(world.call("unlock_user", arguments))
-    while not world.sandbox.writes():
-        await asyncio.sleep(0.005)
+    await until(world.sandbox.writes)
     (world.workspace.root / "policies" / "stop.cedar").write_text(
         '@id("stop") forbid (principal, action == Action::"unlock_user", resource);'
     )
@@ -99,8 +98,7 @@ async def test_invariant_3_attributes_that_changed_in_between_send_nothing_more(
     asked = await world.call("reset_user_mfa", MARIA)
     world.sandbox.fault("lost_request")
     await world.approve(asked["action_id"])
-    while not world.sandbox.writes():
-        await asyncio.sleep(0.005)
+    await until(world.sandbox.writes)
     state = world.sandbox.state()
     state["acme"]["okta"]["users"][MARIA["user_id"]]["profile"]["userType"] = "vip"
     world.sandbox.put(state)

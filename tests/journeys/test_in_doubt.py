@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.world import MARIA, World
+from tests.world import MARIA, World, until
 
 pytestmark = pytest.mark.both_stores
 
@@ -45,8 +45,7 @@ async def test_a_user_who_enrols_anew_meanwhile_keeps_the_new_factor(world: Worl
     asked = await world.call("reset_user_mfa", MARIA)
     world.sandbox.fault(fault, ms=2000)
     await world.approve(asked["action_id"])
-    while not world.sandbox.writes():
-        await asyncio.sleep(0.005)
+    await until(world.sandbox.writes)
     state = world.sandbox.state()
     new = {"id": "opfnewphone01", "factorType": "push", "provider": "OKTA", "status": "ACTIVE"}
     state["acme"]["okta"]["factors"][MARIA["user_id"]].append(new)
@@ -114,8 +113,7 @@ async def test_an_idempotency_key_is_the_same_for_every_attempt(records: World) 
 async def test_a_read_back_that_fails_is_unknown_never_confirmed(records: World) -> None:
     records.sandbox.fault("slow", "records", "records", ms=100)
     task = asyncio.create_task(records.call("put_record", {"record": "r1", "value": "new"}))
-    while not records.sandbox.writes():
-        await asyncio.sleep(0.005)
+    await until(records.sandbox.writes)
     records.sandbox.fault("500", "records", "records", reads=True, times=99)
     answer = await task
     assert answer["status"] == "unknown"
@@ -126,8 +124,7 @@ async def test_a_stale_read_counts_only_after_it_settled(records: World) -> None
     records.sandbox.fault("stale_read", "records", "records", times=0)
     task = asyncio.create_task(records.call("put_record", {"record": "r1", "value": "new"}))
     records.sandbox.fault("slow", "records", "records", ms=60)
-    while not records.sandbox.writes():
-        await asyncio.sleep(0.002)
+    await until(records.sandbox.writes)
     records.sandbox.fault("stale_read", "records", "records", times=2)
     answer = await task
     assert answer["status"] == "confirmed"

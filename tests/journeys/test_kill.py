@@ -12,8 +12,7 @@ import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from server.seed import SEEDED
-from tests.world import Sandbox, Served, Workspace, add_records
+from tests.world import Sandbox, Served, Workspace, add_records, until
 
 KILLS = 25
 
@@ -82,10 +81,7 @@ async def _call(url: str, token: str, tool: str, arguments: dict[str, Any]) -> d
 
 
 async def _token(workspace: Workspace) -> str:
-    path = workspace.token_file(SEEDED)
-    while not path.exists():
-        await asyncio.sleep(0.02)
-    return path.read_text().strip()
+    return await asyncio.to_thread(Served(workspace).token)
 
 
 def _rows(workspace: Workspace, sql: str) -> list[Any]:
@@ -105,8 +101,7 @@ async def test_a_later_attempt_that_died_is_followed_by_the_next_one(tmp_path: P
         token = await _token(workspace)
         sandbox.fault("lost_request", "events", "records", times=2)
         call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": "paid"}))
-        while sandbox.writes() < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: sandbox.writes() >= 2)
         await asyncio.to_thread(served.kill)
         with contextlib.suppress(BaseException):
             await asyncio.wait_for(call, 5)

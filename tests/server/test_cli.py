@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,7 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
     served = Served(workspace)
     url = served.start()
     try:
-        while not workspace.token_file("support-bot").exists():
-            time.sleep(0.02)
-        token = workspace.token_file("support-bot").read_text().strip()
+        token = served.token("support-bot")
         asked = _call(url, token, "reset_user_mfa", MARIA)
         assert "reset_user_mfa@1" in cli("contract", "list", cwd=root)
         assert "recover_sync@1" in cli("contract", "list", cwd=root)
