@@ -63,7 +63,7 @@ def beside(txn: Txn, end: Conclusion) -> None:
         )
     if end.escalation:
         escalate(txn, end.escalation, action.id)
-    txn.insert(
+    txn.many(
         "INSERT INTO rechecks VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", [(action.id, due) for due in end.rechecks]
     )
     if end.route_trip:

@@ -1,9 +1,11 @@
 """Halts, the breaker and open incidents: what stops an action although policies permit it.
 
 One control epoch covers releases, revocations and halts. Every intent is compared with it in its own transaction, and
-every order again before its first byte.
+every order again before its first byte. Where replicas share a store, an order leaves only while it is less than a
+second ago that this one read which epoch is the live one.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +19,8 @@ from receipts.statement import Notary, Sealed
 from receipts.store import Conflict, Store, Txn, integer
 
 Scope = Literal["all", "connection", "contract", "agent", "route"]
+FRESH_SECONDS = 1.0
+"""How old what is known of the epoch may be when an order leaves: the longest that a halt may take to reach it."""
 STREAK = 3
 """Strikes in a row, on one contract or connection, that trip the breaker."""
 BREAKER = "breaker"
@@ -60,11 +64,30 @@ class Controls:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.epoch = 0
+        self.live = ""
+        """The digest of the live release, as last read."""
+        self._read_at = 0.0
         self._halts: tuple[Halt, ...] = ()
         self._incidents: set[str] = set()
 
     async def refresh(self) -> None:
         """Read again what is committed."""
+        await self.look(everything=True)
+
+    async def look(self, *, everything: bool = False) -> bool:
+        """Read the epoch, and the rest when it moved. True when it did."""
+        at = time.monotonic()
+        meta = await self._store.read("SELECT key, value FROM meta WHERE key IN ('epoch', 'release')")
+        known = {str(key): str(value) for key, value in meta}
+        epoch = int(known.get("epoch", 0))
+        moved = epoch > self.epoch
+        # INVARIANT: the epoch is read before what it covers: what comes in between is read again with the next one
+        if moved or everything:
+            await self._read_halts()
+        self.epoch, self.live, self._read_at = max(self.epoch, epoch), known.get("release", ""), at
+        return moved
+
+    async def _read_halts(self) -> None:
         self._halts = tuple(
             Halt(str(r[0]), _SCOPE.validate_python(r[1]), str(r[2]), bool(r[3]), str(r[4]), str(r[5]), integer(r[6]))
             for r in await self._store.read(
@@ -74,11 +97,11 @@ class Controls:
         )
         rows = await self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
         self._incidents = {str(r[0]) for r in rows}
-        self.epoch = max(
-            self.epoch,
-            *(int(str(r[0])) for r in await self._store.read("SELECT value FROM meta WHERE key = 'epoch'")),
-            0,
-        )
+
+    @property
+    def is_fresh(self) -> bool:
+        """Is the epoch surely the live one, but for the last second?"""
+        return not self._store.shared or time.monotonic() - self._read_at <= FRESH_SECONDS
 
     @property
     def halts(self) -> tuple[Halt, ...]:

@@ -4,6 +4,7 @@ A value is sealed with AES-256-GCM (NIST SP 800-38D): 12 random bytes of nonce, 
 additional data is the handle's id, so that a sealed value cannot be moved to another row.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,21 @@ class Handles:
 
     def __init__(self, store: Store, key_file: Path) -> None:
         self._store = store
-        self._cipher = AESGCM(_key(key_file))
+        key = _key(key_file)
+        self._cipher = AESGCM(key)
+        self._mark = hashlib.sha256(b"ailyus-handles" + key).hexdigest()
+
+    async def check(self) -> None:
+        """Raise unless every replica of the store seals with the same key."""
+
+        def work(txn: Txn) -> str:
+            if not txn.query("SELECT 1 FROM meta WHERE key = 'handles'"):
+                txn.write("INSERT INTO meta VALUES ('handles', ?)", self._mark)
+            return str(txn.query("SELECT value FROM meta WHERE key = 'handles'")[0][0])
+
+        if await self._store.write(work) != self._mark:
+            hint = "give every replica the same `.ailyus/store.secrets` and `.ailyus/log.pem`"
+            raise AilyusError("bad_settings", "secrets of this store are sealed with another key", hint=hint)
 
     def seal(
         self,
@@ -95,7 +110,7 @@ class Minted:
     def insert(self, txn: Txn) -> None:
         """Write the rows."""
         request = self._request
-        txn.insert(
+        txn.many(
             "INSERT INTO handles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (handle, request.tenant, request.person, self._plan_id, self._made_by, to, sealed, self._expires_ms)

@@ -12,11 +12,19 @@ from policies.decision import Permitted, Rate
 from receipts.action import Action
 from receipts.controls import Trip
 from receipts.statement import Sealed
-from receipts.store import Conflict, Row, Txn, integer
+from receipts.store import Conflict, Row, Txn, Value, integer
 
 
 class Busy(Conflict):
-    """The connection's limit, or the resource's lock, is taken: nothing was written, and it may be tried again."""
+    """The connection's limit, or the resource's lock, is taken: nothing was written; `wanted` may be tried again.
+
+    `soon`: as soon as somebody has ended. What was sent in the last minute frees nothing before its minute is over.
+    """
+
+    def __init__(self, wanted: "Intention", soon: bool) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.soon = soon
 
 
 class Spent(Conflict):
@@ -36,8 +44,8 @@ class Intention:
     """Everything that one intent commits. `permitted` is the promise that Cedar said yes.
 
     `decided_under` is the release digest and the control epoch under which it did: both must still be live. `rate` is
-    what the decision counted on, None when no policy reads it. `lock` names the resource that nothing else may make
-    objects on meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route that the
+    what the decision counted on, None when no policy reads it. `lock` names the resource that nothing else may write
+    to meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route that the
     attempt before this one took, which failed unless the application proved that it had no effect.
     """
 
@@ -65,29 +73,32 @@ class Intention:
 
 def require_room(txn: Txn, wanted: Intention) -> None:
     """Limits, locks and what a decision counted on, compared in the transaction that takes from them."""
-    request, limits = wanted.action.request, wanted.limits
-    if limits.in_flight:
-        ((flying,),) = txn.query(
-            "SELECT count(*) FROM intents WHERE state = 'intent' AND connection = ?", request.connection
-        )
-        if integer(flying) >= limits.in_flight:
-            raise Busy
-    if limits.per_minute:
-        ((sent,),) = txn.query(
-            "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ? AND at_ms > 0",
-            request.connection,
-            txn.now_ms - 60_000,
-        )
-        if integer(sent) >= limits.per_minute:
-            raise Busy
-    if wanted.lock and txn.query("SELECT 1 FROM intents WHERE lock = ? AND state = 'intent'", wanted.lock):
-        raise Busy
+    for query, params, room in room_queries(wanted, txn.now_ms):
+        ((taken,),) = txn.query(query, *params)
+        if integer(taken) >= room:
+            raise Busy(wanted, soon="at_ms" not in query)
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
         now = rate_in(txn.query(str(sql), *values))
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
             raise Spent
+
+
+def room_queries(wanted: Intention, now_ms: int) -> list[tuple[str, tuple[Value, ...], int]]:
+    """What an intent needs room in: the SQL that counts what is taken, its values, and how much may be."""
+    limits, name = wanted.limits, wanted.action.request.connection
+    queries: list[tuple[str, tuple[Value, ...], int]] = []
+    if limits.in_flight:
+        sql = "SELECT count(*) FROM intents WHERE state = 'intent' AND connection = ? AND action_id <> ?"
+        queries.append((sql, (name, wanted.action.id), limits.in_flight))
+    if limits.per_minute:
+        sql = "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ? AND at_ms > 0"
+        queries.append((sql, (name, now_ms - 60_000), limits.per_minute))
+    if wanted.lock:
+        sql = "SELECT count(*) FROM intents WHERE lock = ? AND state = 'intent' AND action_id <> ?"
+        queries.append((sql, (wanted.lock, wanted.action.id), 1))
+    return queries
 
 
 _RATE = (

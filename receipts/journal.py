@@ -4,8 +4,10 @@ Correctness lives in these transitions, never in who called them. receipts/READM
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,10 +36,12 @@ from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
 from receipts.signing import Signer
 from receipts.statement import Notary, Sealed
-from receipts.store import Conflict, Store, Txn, Work, integer
+from receipts.store import Change, Conflict, Store, Txn, Work, integer
 
 T = TypeVar("T")
 LEASE_MARGIN_MS = 1_000
+LEASE_MS = 5_000
+"""How long what is under way stays its owner's without a renewal; an intent extends it to its deadline and a second."""
 MAX_PENDING = (5, 50)
 """Requests that may wait for people: of one agent for one person, and of one tenant."""
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
@@ -59,12 +63,23 @@ class Journal(Lookup):
         self._pending = pending
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}
-        self._watchers: dict[str, set[asyncio.Future[None]]] = {}
+        self._plans: dict[str, int] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
 
     async def load(self) -> None:
         """Read what is committed: the epoch, live halts and incidents, tenants' keys. Before anything is asked."""
+        if self.store.shared:
+            await self.handles.check()
         await self.registry.load()
         await self.controls.refresh()
+
+    async def follow(self) -> None:
+        """From now on hear what other replicas commit: their halts, and transitions that somebody waits for here."""
+        await self.store.follow(self._heard)
+
+    async def _heard(self, change: Change) -> None:
+        await self.controls.look(everything=change.controls)
+        self._wake(self._watchers if change.ids is None else change.ids)
 
     @property
     def epoch(self) -> int:
@@ -204,7 +219,7 @@ class Journal(Lookup):
 
         fence, controls_changed = await self.write((action.id, action.watched), work)
         self._fences[action.id] = fence
-        if controls_changed:
+        if controls_changed or not self.controls.is_fresh:
             await self.controls.refresh()
         return Dispatch(
             action_id=action.id,
@@ -237,8 +252,9 @@ class Journal(Lookup):
             )
         if action.step:
             self.hold_plan(txn, action.step, wanted.deadline_ms)
-        require_room(txn, wanted)
+        # first: the same call elsewhere is the same action, it is not waited for as somebody else's
         fence = self._claim(txn, action, wanted.result, wanted.deadline_ms, wanted.decided_under, wanted.spent)
+        require_room(txn, wanted)
         user = action.step.id if action.step else action.id
         for approval in wanted.approvals:
             txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
@@ -276,7 +292,7 @@ class Journal(Lookup):
             "UPDATE actions SET updated_ms = ?2,"
             " lease_until_ms = CASE WHEN lease_until_ms < ?1 THEN ?1 ELSE lease_until_ms END"
             " WHERE id = ?3 AND fence = ?4 AND state = 'running'",
-            deadline_ms + LEASE_MARGIN_MS,
+            max(deadline_ms + LEASE_MARGIN_MS, txn.now_ms + LEASE_MS),
             txn.now_ms,
             step.id,
             step.fence,
@@ -294,8 +310,8 @@ class Journal(Lookup):
         """One guarded statement over id, state, fence, live release and control epoch; returns the new fence."""
         # INVARIANT: the release that decided, not whichever is live by now
         live = (decided_under[0], str(decided_under[1]))
+        lease_ms = max(deadline_ms + LEASE_MARGIN_MS, txn.now_ms + LEASE_MS)
         if action.state == "new":
-            lease_ms = deadline_ms + LEASE_MARGIN_MS
             self.insert(
                 txn, action, "running", "running", result, fence=1, lease_ms=lease_ms, sent_ms=txn.now_ms, spent=spent
             )
@@ -309,7 +325,7 @@ class Journal(Lookup):
             " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"
             # INVARIANT: what another owner has under lease is left alone
             f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",
-            deadline_ms + LEASE_MARGIN_MS,
+            lease_ms,
             orjson.dumps(result),
             self.release,
             txn.now_ms,
@@ -325,12 +341,36 @@ class Journal(Lookup):
         return action.fence + 1
 
     async def end_leases(self) -> None:
-        """Taking the store's lock ends whatever the dead owner held."""
+        """Taking a store's lock ends whatever its dead owner held. Among replicas leases end by themselves."""
         await self.store.write(
             lambda txn: txn.write("UPDATE actions SET lease_until_ms = 0 WHERE state = 'running'", rows=None)
         )
 
-    async def take(self, action: Action, lease_ms: int) -> int:
+    def hold(self, plan_id: str, fence: int | None) -> None:
+        """A plan is under way here, under this fence; None: no longer."""
+        if fence is None:
+            self._plans.pop(plan_id, None)
+        else:
+            self._plans[plan_id] = fence
+
+    async def renew(self, carried: Collection[str]) -> None:
+        """Keep the leases of what is under way here, in one statement for all of it."""
+        fences = {**self._fences, **self._plans}
+        held = [(action, fences[action]) for action in carried if action in fences]
+
+        def work(txn: Txn) -> None:
+            until = txn.now_ms + LEASE_MS
+            # INVARIANT: only the owner of the fence renews
+            txn.many(
+                "UPDATE actions SET lease_until_ms = ?1 WHERE id = ?2 AND fence = ?3 AND state = 'running'"
+                " AND lease_until_ms < ?1",
+                [(until, action, fence) for action, fence in held],
+            )
+
+        if self.store.shared and held:
+            await self.store.write(work)
+
+    async def take(self, action: Action) -> int:
         """Take a running action over whose lease has ended: fence + 1, so that the old owner's writes match no row."""
 
         def work(txn: Txn) -> int:
@@ -338,7 +378,7 @@ class Journal(Lookup):
             txn.write(
                 "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
                 " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",
-                txn.now_ms + lease_ms,
+                txn.now_ms + LEASE_MS,
                 txn.now_ms,
                 action.id,
                 action.fence,
@@ -421,6 +461,8 @@ class Journal(Lookup):
             return "another owner holds this action"
         if dispatch.epoch != self.epoch:
             return "the control epoch moved on"
+        if not self.controls.is_fresh:
+            return "whether it was stopped meanwhile is not known"
         if time.monotonic() >= dispatch.deadline_monotonic:
             return "the deadline has passed"
         entered.add((dispatch.step, dispatch.attempt))
@@ -432,18 +474,23 @@ class Journal(Lookup):
 
     # -- waiting for a change ----------------------------------------------------------------------------------------
 
-    async def changed(self, action_id: str, seconds: float) -> None:
-        """Return when a transition of this action was committed, or after so many seconds."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._watchers.setdefault(action_id, set()).add(waiter)
+    @contextmanager
+    def watching(self, action_id: str) -> Iterator["Watch"]:
+        """Watch an action: what is committed from here on is not missed, whatever is read in between."""
+        watch = Watch()
+        self._watchers.setdefault(action_id, set()).add(watch.event)
         try:
-            await asyncio.wait([waiter], timeout=seconds)
+            yield watch
         finally:
-            waiters = self._watchers.get(action_id)
-            if waiters:
-                waiters.discard(waiter)
-                if not waiters:
-                    del self._watchers[action_id]
+            watchers = self._watchers.get(action_id, set())
+            watchers.discard(watch.event)
+            if not watchers:
+                self._watchers.pop(action_id, None)
+
+    def _wake(self, ids: Iterable[str]) -> None:
+        for action_id in ids:
+            for event in self._watchers.get(action_id, ()):
+                event.set()
 
     def insert(
         self,
@@ -499,9 +546,20 @@ class Journal(Lookup):
 
     async def write(self, ids: Sequence[str], work: Work[T]) -> T:
         """One commit; whoever waits for one of these actions is woken. A row that exists already is a `Conflict`."""
-        result = await self.store.write(work)
-        for action_id in ids:
-            for waiter in self._watchers.pop(action_id, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+        result = await self.store.write(work, ids)
+        self._wake(ids)
         return result
+
+
+class Watch:
+    """Whoever waits for a transition of one action."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    async def change(self, seconds: float) -> None:
+        """Return when one was committed since this was last called, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.event.wait()
+        self.event.clear()

@@ -38,12 +38,7 @@ class Frontier:
     @classmethod
     def of(cls, size: int, node: Node) -> "Frontier":
         """The frontier of a stored tree."""
-        peaks, start = [], 0
-        for level in range(size.bit_length() - 1, -1, -1):
-            if size >> level & 1:
-                peaks.append(node(level, start >> level))
-                start += 1 << level
-        return cls(size, peaks)
+        return cls(size, [node(level, index) for level, index in peaks_of(size)])
 
     def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Add one leaf hash; returns the newly complete nodes as (level, index, hash)."""
@@ -67,6 +62,16 @@ class Frontier:
         for peak in reversed(self.peaks[:-1]):
             root = node_hash(peak, root)
         return root
+
+
+def peaks_of(size: int) -> list[tuple[int, int]]:
+    """Level and index of every complete subtree at the right edge of a tree, largest first."""
+    peaks, start = [], 0
+    for level in range(size.bit_length() - 1, -1, -1):
+        if size >> level & 1:
+            peaks.append((level, start >> level))
+            start += 1 << level
+    return peaks
 
 
 def range_hash(low: int, high: int, node: Node) -> bytes:

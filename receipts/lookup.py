@@ -15,10 +15,11 @@ from receipts.action import (
     unpack_observation,
     unpack_request,
 )
-from receipts.intention import rate_in, rate_query
+from receipts.intention import Intention, rate_in, rate_query, room_queries
 from receipts.registry import Registry
 from receipts.store import Row, Store, blob, integer
 
+YOUNG_MS = 1_000
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
     " plan_id, position, undoes, plan, sent_ms FROM actions"
@@ -63,14 +64,40 @@ class Lookup:
         rows = await self.store.read(f"{_ACTION} WHERE id = ?", action_id)
         return _action(rows[0]) if rows else None
 
-    async def active(self) -> list[Action]:
-        """Every action that has not ended; the steps of a plan are their plan's business."""
-        return [
-            _action(row)
-            for row in await self.store.read(
-                f"{_ACTION} WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms"
-            )
-        ]
+    async def moving(self) -> list[Action]:
+        """Every action whose turn it is, and nobody's else; the steps of a plan are their plan's business.
+
+        What became ready a moment ago is left to the replica where it did.
+        """
+        sql = (
+            f"{_ACTION} WHERE state <> 'ended' AND state IN ('ready', 'running') AND plan_id IS NULL"
+            " AND (state = 'running' OR updated_ms <= ?) ORDER BY created_ms"
+        )
+        young = YOUNG_MS if self.store.shared else 0
+        return [_action(row) for row in await self.store.read(sql, self.store.now_ms() - young)]
+
+    async def expired(self) -> list[Action]:
+        """Every action that waited for people too long."""
+        sql = f"{_ACTION} WHERE state <> 'ended' AND state = 'waiting' AND expires_ms <= ? ORDER BY created_ms"
+        return [_action(row) for row in await self.store.read(sql, self.store.now_ms())]
+
+    async def waiting(self) -> list[Action]:
+        """Every action that waits for people, oldest first."""
+        sql = f"{_ACTION} WHERE state <> 'ended' AND state = 'waiting' AND plan_id IS NULL ORDER BY created_ms"
+        return [_action(row) for row in await self.store.read(sql)]
+
+    async def open(self) -> list[tuple[str, str]]:
+        """Id and state of every action that has not ended, oldest first."""
+        sql = "SELECT id, state FROM actions WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms"
+        return [(str(row[0]), str(row[1])) for row in await self.store.read(sql)]
+
+    async def has_room(self, wanted: Intention) -> bool:
+        """Would an intent that was `Busy` be let in by now?"""
+        for sql, values, room in room_queries(wanted, self.store.now_ms()):
+            rows = await self.store.read(sql, *values)
+            if integer(rows[0][0]) >= room:
+                return False
+        return True
 
     async def steps(self, plan_id: str) -> list[Action]:
         """The actions that a plan has made so far, in order."""

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
-from receipts.journal import LEASE_MARGIN_MS, Journal
+from receipts.journal import LEASE_MS, Journal
 from receipts.statement import Sealed
 from receipts.store import Txn, Work
 
@@ -27,15 +27,17 @@ class PlanRows:
             txn.require_clock()
             if action.state == "new":
                 begun = replace(action, plan=plan)
-                lease = txn.now_ms + LEASE_MARGIN_MS
+                lease = txn.now_ms + LEASE_MS
                 self._journal.insert(
                     txn, begun, "running", "running", result, fence=1, lease_ms=lease, sent_ms=txn.now_ms
                 )
                 return
             txn.write(
-                "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, plan = ?, result = ?,"
-                " release = ?, updated_ms = ?, sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
+                "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"
+                " plan = ?, result = ?, release = ?, updated_ms = ?,"
+                " sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
                 " WHERE id = ? AND fence = ? AND state = 'ready'",
+                txn.now_ms + LEASE_MS,
                 plan,
                 orjson.dumps(result),
                 self._journal.release,
@@ -100,8 +102,9 @@ class PlanRows:
         def work(txn: Txn) -> int:
             txn.require_clock()
             txn.write(
-                "UPDATE actions SET fence = fence + 1, updated_ms = ? WHERE id = ? AND fence = ? AND state = 'running'"
-                " AND lease_until_ms <= ?",
+                "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
+                " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",
+                txn.now_ms + LEASE_MS,
                 txn.now_ms,
                 plan.id,
                 plan.fence,

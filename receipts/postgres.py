@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one log, written by one process at a time.
+"""The store on PostgreSQL: one log, written by the replicas of one gateway.
 
 The journal's transitions are the same statements as on SQLite, with the engine's own placeholders. A group of entries
 is one transaction; it holds the one row of `head` from its first statement to its end, so positions of the log have no
@@ -10,25 +10,29 @@ shorter than one that was seen, MUST NOT be written to.
 """
 
 import asyncio
-import functools
+import fcntl
 import os
 import re
+import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import asyncpg
 import orjson
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.log import Frontier, range_hash
-from receipts.signing import Signer
+from receipts.connection import CONNECT_SECONDS, FAULTS, SETTINGS, STATEMENT_SECONDS, Session, numbered, said
+from receipts.listener import CHANNEL, Listener, payload
+from receipts.log import Frontier, peaks_of, range_hash
+from receipts.signing import Signer, open_note
 from receipts.store import (
     MAX_CLOCK_BACK_MS,
+    Change,
     Conflict,
     Entry,
     Read,
@@ -38,6 +42,7 @@ from receipts.store import (
     Value,
     answer,
     answer_all,
+    blob,
     frontier_at,
     integer,
     nodes_by,
@@ -45,126 +50,68 @@ from receipts.store import (
 
 T = TypeVar("T")
 VERSION: Final = 1
-CONNECT_SECONDS: Final = 5.0
-STATEMENT_SECONDS: Final = 10.0
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
-_OWN_TRIES: Final = 30
-_SETTINGS: Final = {
-    "application_name": "ailyus",
-    "synchronous_commit": "on",
-    # a frozen client otherwise holds the row of the head for ever
-    "idle_in_transaction_session_timeout": "5000",
-    "lock_timeout": "5000",
-}
-_PLACE: Final = re.compile(r"\?(\d*)")
+_SHARE_TRIES: Final = 30
+_SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
+"""Held by every replica for as long as its session lives, so that nobody migrates under it."""
 _HEAD: Final = "SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM head FOR UPDATE"
 _IDENTITY: Final = (
     "SELECT system_identifier::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
 )
 
 
-@functools.cache
-def numbered(sql: str) -> str:
-    """`?` and `?1` as PostgreSQL writes them: `$1`. No literal of ours holds a question mark."""
-    count = 0
-
-    def place(match: "re.Match[str]") -> str:
-        nonlocal count
-        count += 1
-        return f"${match[1] or count}"
-
-    return _PLACE.sub(place, sql)
-
-
-class _Session:
-    """One connection and the loop that it lives in, used from one thread that waits for each statement."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.loop = asyncio.new_event_loop()
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self.warned = False
-
-    def open(self) -> None:
-        """Connect anew."""
-        self.drop()
-        self._connection = self._wait(
-            asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=dict(_SETTINGS))
-        )
-        self._connection.add_log_listener(lambda _, message: self._heard(message))
-
-    def execute(
-        self,
-        sql: str,
-        params: Sequence[Value] = (),
-        seconds: float | None = STATEMENT_SECONDS,
-        cut_after: float | None = None,
-    ) -> str:
-        """One statement; PostgreSQL's own word for what it did. `cut_after` drops the connection without a word."""
-        connection = self._of()
-        cut = self.loop.call_later(cut_after, connection.terminate) if cut_after else None
-        try:
-            return self._wait(connection.execute(numbered(sql), *params, timeout=seconds))
-        finally:
-            if cut is not None:
-                cut.cancel()
-
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
-        """One statement for several rows, in one round trip."""
-        self._wait(self._of().executemany(numbered(sql), rows, timeout=STATEMENT_SECONDS))
-
-    def query(self, sql: str, *params: Value) -> list[Row]:
-        """Rows."""
-        return [tuple(row) for row in self._wait(self._of().fetch(numbered(sql), *params, timeout=STATEMENT_SECONDS))]
-
-    def drop(self) -> None:
-        """Give the connection up, whatever state it is in."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
-            self._wait(asyncio.sleep(0))
-
-    def close(self) -> None:
-        """The same, and the loop."""
-        self.drop()
-        self.loop.close()
-
-    def _of(self) -> "asyncpg.Connection[asyncpg.Record]":
-        if self._connection is None or self._connection.is_closed():
-            raise asyncpg.InterfaceError("the connection is closed")
-        return self._connection
-
-    def _wait(self, what: "Coroutine[Any, Any, T]") -> T:
-        return self.loop.run_until_complete(what)
-
-    def _heard(self, message: "asyncpg.PostgresLogMessage") -> None:
-        # 01000 at COMMIT: it is durable here, and no standby was waited for
-        self.warned = self.warned or getattr(message, "sqlstate", "") == "01000"
+_ANOTHER: Final = "the database is another one, or was promoted"
+_TABLE: Final = re.compile(r"(?:INTO|UPDATE) (\w+)")
+_UNWITNESSED: Final = (
+    "SELECT current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT 1 FROM pg_stat_replication"
+    " WHERE application_name NOT IN ('pg_basebackup', 'pg_receivewal'))"
+)
+_SETTLE: Final = "WITH told AS (SELECT pg_notify(?1, ?2)) UPDATE head SET size = ?3, high_water_ms = ?4 FROM told"
 
 
 class PostgresTxn(Txn):
-    """The transaction of one group."""
+    """The transaction of one group. Rows that are only inserted wait, and go in one round trip for each table."""
 
-    def __init__(self, session: _Session, size: int, now_ms: int, clock_ok: bool) -> None:
+    def __init__(self, session: Session, size: int, now_ms: int, clock_ok: bool) -> None:
         super().__init__(size, now_ms, clock_ok)
         self._session = session
+        self._waiting: dict[str, list[Row]] = {}
 
-    def insert(self, sql: str, rows: Sequence[Row]) -> None:
-        """Several rows of one table."""
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each of several rows; how many it changed is not asked."""
         if rows:
-            self._session.many(sql, rows)
+            self._waiting.setdefault(sql, []).extend(rows)
 
     def query(self, sql: str, *params: Value) -> list[Row]:
         """Rows as this transaction sees them."""
+        self._flush_for(sql)
         return self._session.query(sql, *params)
 
+    def flush(self) -> None:
+        """Insert what waits, in the order in which it came first."""
+        waiting, self._waiting = self._waiting, {}
+        for sql, rows in waiting.items():
+            self._session.many(sql, rows)
+
+    def forget(self) -> None:
+        """Drop what waits: the entry that asked for it failed."""
+        self._waiting.clear()
+
+    def _flush_for(self, sql: str) -> None:
+        # what waits is only for tables that this statement does not touch
+        if any(_TABLE.search(one)[1] in sql for one in self._waiting):  # type: ignore[index]
+            self.flush()
+
     def _count(self, sql: str, params: Sequence[Value]) -> int:
+        self._flush_for(sql)
         return int(self._session.execute(sql, params).rpartition(" ")[2])
 
 
 class PostgresStore(Store):
     """One database and this replica's way into it. `path` names the file that remembers what was seen there."""
+
+    shared = True
 
     def __init__(
         self, url: str, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None
@@ -174,7 +121,10 @@ class PostgresStore(Store):
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._pool_loop: asyncio.AbstractEventLoop | None = None
         self._ahead_ms = 0
-        self._session = _Session(url)
+        self._session = Session(url)
+        self._replica = secrets.token_hex(4)
+        self._identity: dict[str, str] = {}
+        self._listener = Listener(url, self._replica, self._refuse_other_server)
         self._opened: Future[None] = Future()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._thread.start()
@@ -194,8 +144,8 @@ class PostgresStore(Store):
         try:
             pool = await self._readers()
             return [tuple(row) for row in await pool.fetch(numbered(sql), *params, timeout=STATEMENT_SECONDS)]
-        except (*_FAULTS, OSError) as error:
-            raise AilyusError("store_corrupt", f"the store cannot be read: {_said(error)}") from None
+        except FAULTS as error:
+            raise NotDurable(f"the store cannot be read: {said(error)}") from None
 
     async def read_aside(self, work: Callable[[Read], T]) -> T:
         """Longer reading of one snapshot, in a thread and on a connection of its own."""
@@ -212,15 +162,25 @@ class PostgresStore(Store):
 
     async def aclose(self) -> None:
         """The same, from the loop that read."""
+        await self._listener.close()
         if self._pool is not None:
             await self._pool.close()
         await super().aclose()
+
+    async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
+        """Hear what other replicas commit."""
+
+        async def counted(change: Change) -> None:
+            self.changes += change.ids != frozenset()
+            await heard(change)
+
+        self._listener.start(counted)
 
     async def _readers(self) -> "asyncpg.Pool[asyncpg.Record]":
         loop = asyncio.get_running_loop()
         if self._pool is None or self._pool_loop is not loop:
             self._pool_loop = loop
-            settings = {**_SETTINGS, "default_transaction_read_only": "on"}
+            settings = {**SETTINGS, "default_transaction_read_only": "on"}
             self._pool = asyncpg.create_pool(
                 self._url, min_size=0, max_size=_READERS, timeout=CONNECT_SECONDS, server_settings=settings
             )
@@ -234,8 +194,8 @@ class PostgresStore(Store):
             self._opened.set_result(None)
             super()._run()
         except Exception as error:
-            lost = isinstance(error, (*_FAULTS, OSError))
-            sentence = f"the database does not open: {_said(error)}"
+            lost = isinstance(error, FAULTS)
+            sentence = f"the database does not open: {said(error)}"
             self._opened.set_exception(AilyusError("store_corrupt", sentence) if lost else error)
         finally:
             self._session.close()
@@ -246,8 +206,12 @@ class PostgresStore(Store):
         try:
             # an entry that fails spoils its transaction: then all are done again, each behind a SAVEPOINT of its own
             done = self._attempt(group, careful=False) or self._attempt(group, careful=True)
-        except (*_FAULTS, OSError) as error:
-            return self._recover(group, NotDurable(f"the store did not take the commit: {_said(error)}"))
+        except FAULTS as error:
+            return self._recover(group, NotDurable(f"the store did not take the commit: {said(error)}"))
+        except AilyusError as error:  # the log is not the one that it was
+            self._session.drop()
+            self._failed = error.sentence
+            return answer_all(group, NotDurable(self._failed))
         if done is None or self._session.warned:
             self._session.warned = False
             return self._recover(group, NotDurable("no standby has the commit"))
@@ -267,8 +231,16 @@ class PostgresStore(Store):
             if not self._run_entry(entry, txn, careful):
                 session.execute("ROLLBACK")
                 return None
-        self._append_leaves(frontier, txn)
-        session.execute("UPDATE head SET size = ?, high_water_ms = ?", (frontier.size, txn.now_ms))
+        try:
+            self._append_leaves(frontier, txn)
+            txn.flush()
+        except asyncpg.PostgresError:
+            if careful:
+                raise
+            session.execute("ROLLBACK")  # some entry's statement is there already: each by itself says whose
+            return None
+        change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
+        session.query(_SETTLE, CHANNEL, payload(self._replica, change), frontier.size, txn.now_ms)
         self._durably_commit()
         return frontier, txn.now_ms, integer(now)
 
@@ -278,6 +250,8 @@ class PostgresStore(Store):
             self._session.execute("SAVEPOINT entry")
         try:
             entry.result = entry.work(txn)
+            if careful:
+                txn.flush()
         except (asyncpg.InterfaceError, OSError, TimeoutError):
             raise  # the connection is gone: nobody's entry is done
         except Exception as fault:  # an entry's fault is its caller's, never its neighbours'
@@ -285,6 +259,7 @@ class PostgresStore(Store):
                 return False
             self._session.execute("ROLLBACK TO entry")
             del txn.leaves[mark:]
+            txn.forget()
             entry.fault = _fault_of(fault)
         if careful:
             self._session.execute("RELEASE entry")
@@ -296,6 +271,7 @@ class PostgresStore(Store):
 
     def _settle(self, group: Sequence[Entry[object]], frontier: Frontier, at_ms: int, now_ms: int) -> None:
         self.commits += 1
+        self.changes += 1
         grown = frontier.size != self._frontier.size
         self._frontier, self._high_water_ms = frontier, at_ms
         if self._clock_is_theirs:
@@ -313,10 +289,10 @@ class PostgresStore(Store):
         """Whatever it was, it is unknown: open anew, look which database it is, and only then answer."""
         try:
             self._session.open()
-            self._own()
+            self._share()
             self._frontier, self._high_water_ms = self._load_head()
             self._refuse_another()
-        except (*_FAULTS, OSError):
+        except FAULTS:
             pass  # the next group tries again, and fails until the database is back
         except AilyusError as error:
             self._failed = error.sentence
@@ -330,19 +306,26 @@ class PostgresStore(Store):
 
     def _open(self) -> None:
         self._session.open()
-        self._own()
+        self._share()
+        self._refuse_unwitnessed()
         self._prepare()
         self._frontier, self._high_water_ms = self._load_head()
         self._refuse_another()
 
-    def _own(self) -> None:
-        """Held as long as the session lives. A session of ours that was cut is soon noticed by the server."""
-        # INVARIANT: one process owns a store; what the halts, agents and lanes of another would do is not seen here
-        for _ in range(_OWN_TRIES):
-            if self._session.query("SELECT pg_try_advisory_lock(8421)") == [(True,)]:
+    def _share(self) -> None:
+        for _ in range(_SHARE_TRIES):
+            if self._session.query(_SHARED) == [(True,)]:
                 return
             time.sleep(0.1)
-        raise AilyusError("owner_elsewhere", "another process owns this store")
+        raise AilyusError("owner_elsewhere", "the store is being migrated", hint="start the gateway after it")
+
+    def _refuse_unwitnessed(self) -> None:
+        # INVARIANT: where a standby may be promoted, what was acknowledged is there
+        if self._session.query(_UNWITNESSED) == [(True,)]:
+            hint = "set `synchronous_standby_names` on the server"
+            raise AilyusError(
+                "bad_settings", "a standby streams from the database, and no commit waits for it", hint=hint
+            )
 
     def _prepare(self) -> None:
         schema = files("receipts").joinpath("postgres.sql").read_text()
@@ -359,6 +342,8 @@ class PostgresStore(Store):
 
     def _frontier_of(self, size: int) -> Frontier:
         """The frontier to append to: a copy of ours, or what another replica left."""
+        if size < self._frontier.size:
+            raise AilyusError("store_rewound", f"the log ends at {size}, its last known head is {self._frontier.size}")
         if size == self._frontier.size:
             return Frontier(size, list(self._frontier.peaks))
         return self._frontier_at(size)
@@ -369,7 +354,18 @@ class PostgresStore(Store):
         rows = self._session.query("SELECT note FROM checkpoints WHERE size = ?", size)
         if not rows:
             raise AilyusError("store_corrupt", f"there is no checkpoint at {size}")
-        return frontier_at(size, str(rows[0][0]), nodes_by(self._session.query))
+        note = str(rows[0][0])
+        try:
+            open_note(note, self.origin, self.signer.public)
+        except AilyusError:
+            hint = "give every replica the same `origin` and the same `.ailyus/log.pem`"
+            raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
+        places = peaks_of(size)
+        sql = "SELECT level, idx, hash FROM nodes WHERE (level, idx) IN (VALUES {})".format(
+            ", ".join("(CAST(? AS BIGINT), CAST(? AS BIGINT))" for _ in places)
+        )
+        found = {(row[0], row[1]): blob(row[2]) for row in self._session.query(sql, *(n for p in places for n in p))}
+        return frontier_at(size, note, lambda level, index: found.get((level, index), b""))
 
     def _refuse_another(self) -> None:
         # INVARIANT: a promoted standby, or an older copy, may lack what was promised: a person decides
@@ -380,50 +376,54 @@ class PostgresStore(Store):
             seen = {}
         except (OSError, orjson.JSONDecodeError):
             raise AilyusError("store_corrupt", f"the head file `{self.head_path.name}` is damaged") from None
-        if seen and (seen["system"], seen["timeline"]) != (system, timeline):
-            raise AilyusError("store_rewound", "the database is another one, or was promoted")
+        identity = {"system": str(system), "timeline": str(timeline)}
+        if seen and {name: seen[name] for name in identity} != identity:
+            raise AilyusError("store_rewound", _ANOTHER)
         size = int(seen.get("size", 0))
         node = nodes_by(self._session.query)
         if size > self._frontier.size or (size and range_hash(0, size, node).hex() != seen["root"]):
             raise AilyusError("store_rewound", f"the log ends at {self._frontier.size}, its last known head is {size}")
-        self._identity = {"system": str(system), "timeline": str(timeline)}
+        self._identity = identity
         self._remember()
 
     def _remember(self) -> None:
         text = orjson.dumps({**self._identity, "size": self._frontier.size, "root": self._frontier.root().hex()})
         descriptor = os.open(self.head_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # replicas of one folder share it
+            known = os.pread(descriptor, 256, 0)
+            if known and int(orjson.loads(known)["size"]) > self._frontier.size:
+                return
             os.pwrite(descriptor, text.ljust(256), 0)
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
 
+    async def _refuse_other_server(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        system, timeline = await connection.fetchrow(_IDENTITY) or ("", "")
+        if self._identity and (system, timeline) != (self._identity["system"], self._identity["timeline"]):
+            # INVARIANT: what follows a promotion is refused here too, not only by whoever connects to write
+            self._failed = _ANOTHER
+            raise AilyusError("store_rewound", _ANOTHER)
+
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Read]:
     """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
-    session = _Session(url)
+    session = Session(url)
     try:
         session.open()
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield session.query
-    except (*_FAULTS, OSError) as error:
-        raise AilyusError("store_corrupt", f"the store cannot be read: {_said(error)}") from None
+    except FAULTS as error:
+        raise AilyusError("store_corrupt", f"the store cannot be read: {said(error)}") from None
     finally:
         session.close()
-
-
-_FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 def _fault_of(fault: Exception) -> Exception:
     if isinstance(fault, asyncpg.IntegrityConstraintViolationError):
         return Conflict(type(fault).__name__)
     if isinstance(fault, asyncpg.PostgresError):
-        return AilyusError("store_corrupt", f"the store cannot be written: {_said(fault)}")
+        return AilyusError("store_corrupt", f"the store cannot be written: {said(fault)}")
     return fault
-
-
-def _said(error: BaseException) -> str:
-    # never the exception's text: it can hold values and addresses
-    return getattr(error, "sqlstate", None) or type(error).__name__.lower()

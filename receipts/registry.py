@@ -23,7 +23,7 @@ class Registry:
     async def load(self) -> None:
         """Read what is committed."""
         rows = await self._store.read("SELECT tenant, key FROM tenant_keys")
-        self._tenant_keys |= {str(tenant): blob(key) for tenant, key in rows}
+        self._tenant_keys = {str(tenant): blob(key) for tenant, key in rows}
 
     def tenant_key(self, tenant: str) -> bytes:
         """The key of a tenant's pseudonyms."""
@@ -36,11 +36,12 @@ class Registry:
         self, release: str, tenants: Sequence[str], versions: Sequence[tuple[str, int, str]], sealed: Sealed
     ) -> None:
         """Make a release the live one: from now on only it can commit an intent."""
-        missing = {t: os.urandom(32) for t in tenants if t not in self._tenant_keys}
 
         def work(txn: Txn) -> int:
-            for tenant, key in missing.items():
-                txn.write("INSERT INTO tenant_keys VALUES (?, ?)", tenant, key)
+            for tenant in tenants:
+                txn.write(
+                    "INSERT INTO tenant_keys VALUES (?, ?) ON CONFLICT DO NOTHING", tenant, os.urandom(32), rows=None
+                )
             for name, version, digest in versions:
                 txn.write(
                     "INSERT INTO contract_versions VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -57,8 +58,12 @@ class Registry:
             return bump(txn)
 
         self._controls.epoch = await self._store.write(work)
-        self._tenant_keys.update(missing)
-        self.release = release
+        await self.follow(release)
+
+    async def follow(self, release: str) -> None:
+        """Take a release that is live already, with the tenants that came with it."""
+        await self.load()
+        self._controls.live = self.release = release
 
     async def suffix(self, name: str, version: int, digest: str) -> str:
         """`` or `+` and 8 hex digits: other content was released before under this name and version."""

@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from receipts.log import Frontier, LogProof, range_hash
 from receipts.signing import Signer
 from receipts.store import (
     MAX_CLOCK_BACK_MS,
+    Change,
     Conflict,
     Entry,
     Read,
@@ -42,8 +43,8 @@ class SqliteTxn(Txn):
         super().__init__(size, now_ms, clock_ok)
         self._connection = connection
 
-    def insert(self, sql: str, rows: Sequence[Row]) -> None:
-        """Several rows of one table."""
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each of several rows; how many it changed is not asked."""
         if rows:
             self._connection.executemany(sql, rows)
 
@@ -81,6 +82,9 @@ class SqliteStore(Store):
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""
         return self._read(sql, *params)
+
+    async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
+        """Nobody else commits to a file."""
 
     def _read(self, sql: str, *params: Value) -> list[Row]:
         try:
@@ -164,6 +168,7 @@ class SqliteStore(Store):
 
     def _settle_group(self, group: Sequence[Entry[object]], frontier: Frontier, now_ms: int) -> None:
         self.commits += 1
+        self.changes += 1
         try:
             if frontier.size != self._frontier.size:
                 self._write_head(frontier)

@@ -53,7 +53,7 @@ class Sealed:
     def insert(self, txn: Txn) -> int:
         """Write statement, leaf and evidence inside one entry."""
         position = txn.append(self.index, self.envelope)
-        txn.insert("INSERT INTO evidence VALUES (?, ?, ?, ?)", [(position, *row) for row in self.evidence])
+        txn.many("INSERT INTO evidence VALUES (?, ?, ?, ?)", [(position, *row) for row in self.evidence])
         return position
 
 

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +69,14 @@ class Index:
     search: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What another process committed: the ids of actions (None: any), and whether controls are among it."""
+
+    ids: frozenset[str] | None
+    controls: bool
+
+
 class Txn(ABC):
     """What one entry may do inside its SAVEPOINT. `control_changes` counts changed halts, epochs and incidents."""
 
@@ -87,8 +95,8 @@ class Txn(ABC):
         return count
 
     @abstractmethod
-    def insert(self, sql: str, rows: Sequence[Row]) -> None:
-        """Several rows of one table."""
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each of several rows; how many it changed is not asked."""
 
     @abstractmethod
     def query(self, sql: str, *params: Value) -> list[Row]:
@@ -102,23 +110,21 @@ class Txn(ABC):
         """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
         position = self._base + len(self.leaves)
         changed = None if index.changed is None else int(index.changed)
-        self._count(
-            _STATEMENT,
-            (
-                position,
-                index.id,
-                index.kind,
-                index.action_id,
-                index.tenant,
-                index.agent,
-                index.contract,
-                index.status,
-                changed,
-                index.at_ms,
-                envelope.encoded(),
-            ),
+        row = (
+            position,
+            index.id,
+            index.kind,
+            index.action_id,
+            index.tenant,
+            index.agent,
+            index.contract,
+            index.status,
+            changed,
+            index.at_ms,
+            envelope.encoded(),
         )
-        self.insert("INSERT INTO search VALUES (?, ?)", [(value, position) for value in index.search])
+        self.many(_STATEMENT, [row])
+        self.many("INSERT INTO search VALUES (?, ?)", [(value, position) for value in index.search])
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
 
@@ -133,11 +139,12 @@ Work = Callable[[Txn], T]
 
 @dataclass(slots=True)
 class Entry(Generic[T]):
-    """One unit of work and who waits for it; `loop` is set when a coroutine of that loop does."""
+    """One unit of work, the actions that it changes, and who waits for it: `loop` is set when a coroutine does."""
 
     work: Work[T]
     waiter: "Future[T] | asyncio.Future[T]"
     loop: asyncio.AbstractEventLoop | None = None
+    ids: tuple[str, ...] = ()
     result: T | None = None
     fault: BaseException | None = None
 
@@ -152,13 +159,19 @@ class Entry(Generic[T]):
 
 
 class Store(ABC):
-    """One log and everything beside it. `write` is the only way in; readers never wait for it."""
+    """One log and everything beside it. `write` is the only way in; readers never wait for it.
+
+    `shared`: other processes write to it too. `changes` counts what was committed here, or heard of from others.
+    """
+
+    shared = False
 
     def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
         self.path = path
         self.signer = signer
         self.origin = origin
         self.commits = 0
+        self.changes = 0
         self._own_clock = clock
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
         self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
@@ -170,15 +183,19 @@ class Store(ABC):
         """The clock, in integer milliseconds since the epoch."""
         return self._clock()
 
-    async def write(self, work: Work[T]) -> T:
-        """Run one entry durably. Raises what the entry raised, or `NotDurable`.
+    async def write(self, work: Work[T], ids: Sequence[str] = ()) -> T:
+        """Run one entry durably; it changes the actions `ids`. Raises what the entry raised, or `NotDurable`.
 
         Cancelling the waiter never cancels the entry.
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._put(Entry(work, waiter, loop))
+        self._put(Entry(work, waiter, loop, tuple(ids)))
         return await waiter
+
+    @abstractmethod
+    async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
+        """From now on hear of what other processes commit, and a few times a second of nothing; until it is closed."""
 
     def submit(self, work: Work[T]) -> "Future[T]":
         """Queue one entry from any thread; the future is answered after the COMMIT and the head file."""
@@ -249,10 +266,10 @@ class Store(ABC):
         """Put the leaves of a group, and the checkpoint over them, into its transaction."""
         if not txn.leaves:
             return
-        txn.insert("INSERT INTO nodes VALUES (?, ?, ?)", [n for leaf in txn.leaves for n in frontier.append(leaf)])
+        txn.many("INSERT INTO nodes VALUES (?, ?, ?)", [n for leaf in txn.leaves for n in frontier.append(leaf)])
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
         note = self.signer.note(self.origin, checkpoint.body)
-        txn.insert("INSERT INTO checkpoints VALUES (?, ?, ?)", [(frontier.size, note, txn.now_ms)])
+        txn.many("INSERT INTO checkpoints VALUES (?, ?, ?)", [(frontier.size, note, txn.now_ms)])
 
 
 def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:

@@ -96,7 +96,7 @@ class Api:
             "governed": release.governed,
             "author": release.author,
             "contracts": len(release.catalog.programs),
-            "active": len(await pipeline.journal.active()),
+            "active": len(await pipeline.journal.open()),
             "checkpoint": await pipeline.journal.store.newest(),
         }
 

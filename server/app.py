@@ -1,6 +1,7 @@
 """The composition root: opens the store, releases what the files say, serves agents and the command line."""
 
 import asyncio
+import contextlib
 import gc
 import importlib.metadata
 import os
@@ -36,6 +37,7 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
+from receipts.store import Conflict
 from server.aftercare import Aftercare
 from server.api import Api
 from server.console.console import Console
@@ -53,6 +55,7 @@ from server.telemetry import configure
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5
+_LOOK_AGAIN_SECONDS = 2.0
 VERSION = importlib.metadata.version("ailyus")
 
 
@@ -76,6 +79,7 @@ class App:
         self.hosts = hosts or Hosts(workspace.root)
         self.pipeline = self._pipeline_for(release)
         self._retiring: set[asyncio.Task[None]] = set()
+        self._look_again = 0.0
         self.agents = Agents(self.journal, lambda: self.pipeline.release)
         self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
         self.aftercare = Aftercare(lambda: self.pipeline)
@@ -83,7 +87,7 @@ class App:
         credentials = Credentials(workspace.root)
         self.oncall = OnCall(lambda: self.pipeline, ways, credentials)
         self.notices = Notices(self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin)
-        chores = (self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
+        chores = (self._take_live, self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
         self.driver = Driver(lambda: self.pipeline, self.inbox.expire, chores)
         self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
@@ -106,6 +110,7 @@ class App:
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self.journal.load()
+        await self.journal.follow()
         await self._activate(self.pipeline.release)
         await self._link_seeded_keys()
         self._write_roots()
@@ -116,6 +121,24 @@ class App:
         if release.digest == self.pipeline.release.digest:
             return
         await self._activate(release)
+        self._swap(release)
+
+    async def _take_live(self) -> None:
+        """Another replica has released something: this one's files hold it too, or it serves nobody until they do."""
+        live, mine = self.journal.controls.live, self.pipeline.release
+        if not self.store.shared or live == mine.digest or time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
+        dev = mine.author is not None and not mine.governed
+        fresh = await asyncio.to_thread(lambda: Workspace.open(self.workspace.root).release(mine.author, dev=dev))
+        if fresh.digest != live:
+            hint = "give this replica the files of the live release, or start one that releases these"
+            log.warning("another_release", live=live[:8], files=fresh.digest[:8], hint=hint)
+            return
+        await self.journal.registry.follow(live)
+        self._swap(fresh)
+
+    def _swap(self, release: Release) -> None:
         former = self.pipeline
         self.pipeline = self._pipeline_for(release, former)
         task = asyncio.create_task(former.retire())
@@ -173,7 +196,8 @@ class App:
             seeded = NewKey.model_validate_json(path.read_bytes())
             public = bytes.fromhex(seeded.public)
             if self.workspace.settings.development and not any(k.public == public for k in known.values()):
-                await link_new(self.pipeline, seeded)
+                with contextlib.suppress(Conflict):  # another replica was first
+                    await link_new(self.pipeline, seeded)
 
     def _write_roots(self) -> None:
         """What a verifier needs to trust, to be handed over by another way than the receipts."""
@@ -188,10 +212,13 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     listener = listen(host, port)
     port = listener.getsockname()[1]
     await app.start()
-    servers = [QuietServer(app.gateway.app(host, port, app.console.app(port)))]
+    known = app.workspace.settings.server.hosts
+    servers = [QuietServer(app.gateway.app(host, port, app.console.app(port), known))]
     door, path = _door()
     servers.append(QuietServer(app.api.app()))
     url = f"http://{host}:{port}/mcp"
+    # replicas may share a folder, the owner of a file is alone in it
+    owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
     tasks = [
         asyncio.create_task(servers[0].serve([listener])),
         asyncio.create_task(servers[1].serve([door])),
@@ -202,7 +229,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
                 if task.done():
                     task.result()
             await asyncio.sleep(0.005)
-        _announce(app.workspace, url, path)
+        _announce(owner, url, path)
         yield url
     finally:
         await app.console.close()
@@ -211,7 +238,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
             server.should_exit = True
         await asyncio.gather(*tasks)
         await app.stop()
-        app.workspace.owner_file.unlink(missing_ok=True)
+        owner.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         path.parent.rmdir()
 
@@ -258,12 +285,12 @@ def _door() -> tuple[socket.socket, Path]:
     return door, path
 
 
-def _announce(workspace: Workspace, url: str, door: Path) -> None:
+def _announce(file_: Path, url: str, door: Path) -> None:
     content = orjson.dumps({"pid": os.getpid(), "url": url, "door": str(door)})
-    temporary = workspace.owner_file.with_suffix(".new")
+    temporary = file_.with_suffix(".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
-    os.replace(temporary, workspace.owner_file)
+    os.replace(temporary, file_)
 
 
 def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
@@ -281,6 +308,12 @@ def start_sandbox(port: int, state: Path | None) -> "subprocess.Popen[str]":
         process.wait()
         time.sleep(0.3)
     raise AilyusError("bad_settings", f"the sandbox does not start on port {port}", hint="end what uses the port")
+
+
+def answers_on(port: int) -> bool:
+    """Does something listen on this port of 127.0.0.1?"""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def settle_collector() -> None:

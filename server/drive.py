@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
-from receipts.journal import Journal
+from receipts.journal import LEASE_MS, Journal
 from receipts.store import Conflict
 from server.answers import Answer
 from server.pipeline import Pipeline
@@ -40,20 +40,22 @@ class Driver:
         self._pipeline = pipeline
         self._expire = expire
         self._chores = chores
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take over from a dead owner, then sweep for ever."""
-        await self._pipeline().journal.end_leases()
+        journal = self._pipeline().journal
+        if not journal.store.shared:
+            await journal.end_leases()
         await self.sweep()
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._renew())]
 
     async def stop(self) -> None:
         """Stop sweeping; actions on their way finish by themselves."""
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     async def wake(self, action_id: str) -> None:
         """Carry one action on, if it is its turn."""
@@ -62,8 +64,8 @@ class Driver:
             await self._drive(action)
 
     async def sweep(self) -> list[asyncio.Task[Answer]]:
-        """Look at every action that has not ended."""
-        return [task for action in await self._pipeline().journal.active() if (task := await self._drive(action))]
+        """Look at every action that is not people's turn."""
+        return [task for action in await self._pipeline().journal.moving() if (task := await self._drive(action))]
 
     async def _drive(self, action: Action) -> asyncio.Task[Answer] | None:
         pipeline = self._pipeline()
@@ -121,10 +123,23 @@ class Driver:
             except AilyusError as error:
                 log.warning("sweep", code=error.code)
 
+    async def _renew(self) -> None:
+        """Keep what is under way here for longer than a third of a lease."""
+        long: set[str] = set()
+        while True:
+            await asyncio.sleep(LEASE_MS / 3000)
+            pipeline = self._pipeline()
+            now = pipeline.carrying()
+            try:
+                await pipeline.journal.renew(now & long)
+            except AilyusError as error:
+                log.warning("renewal", code=error.code)
+            long = now
+
     async def say_state(self) -> None:
         """Sign and log what is open now: a `state` statement."""
         journal = self._pipeline().journal
-        open_now = [[a.id, a.state] for a in await journal.active()]
+        open_now = await journal.open()
         subject = {"open": sha256(orjson.dumps(open_now))}
         facts: dict[str, JsonValue] = {
             "running": sum(state == "running" for _, state in open_now),
@@ -136,6 +151,5 @@ class Driver:
 
     async def _expire_waiting(self) -> None:
         journal = self._pipeline().journal
-        for action in await journal.active():
-            if action.state == "waiting" and action.expires_ms <= journal.store.now_ms():
-                await self._expire(action)
+        for action in await journal.expired():
+            await self._expire(action)

@@ -39,7 +39,8 @@ class Agents:
     def __init__(self, journal: Journal, release: Callable[[], Release]) -> None:
         self._journal = journal
         self._release = release
-        self._callers: dict[str, tuple[str, Caller]] = {}
+        self._callers: dict[str, Caller] = {}
+        self._under: tuple[str, int] = ("", 0)
 
     async def add(
         self, name: str, tenant: str, owner: str, person: str | None, roles: frozenset[str], observe_only: bool
@@ -78,9 +79,10 @@ class Agents:
                 hashed,
             )
             sealed.insert(txn)
+            bump(txn)  # the token that it had before is known no more
 
         await self._journal.store.write(work)
-        self._callers.clear()
+        await self._journal.controls.refresh()
         return token
 
     async def change(self, name: str, *, revoke: bool) -> None:
@@ -102,7 +104,6 @@ class Agents:
 
         await self._journal.store.write(work)
         await self._journal.controls.refresh()
-        self._callers.clear()
 
     async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
@@ -119,12 +120,16 @@ class Agents:
         if not token.startswith(PREFIX) or len(token) > 100:
             return None
         release, key = self._release(), _hashed(token)
+        # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it
+        under = (release.digest, self._journal.epoch)
+        if under != self._under:
+            self._callers, self._under = {}, under
         known = self._callers.get(key + boundary)
-        if known is not None and known[0] == release.digest:
-            return known[1]
+        if known is not None and self._journal.controls.is_fresh:
+            return known
         caller = await self._registered("token_hash", key, boundary)
-        if caller is not None:
-            self._callers[key + boundary] = (release.digest, caller)
+        if caller is not None and under == self._under:
+            self._callers[key + boundary] = caller
         return caller
 
     async def named(self, name: str) -> Caller | None:

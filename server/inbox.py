@@ -74,7 +74,7 @@ class Inbox:
 
     async def waiting(self) -> list[Action]:
         """Every action that waits for people."""
-        return [a for a in await self._pipeline().journal.active() if a.state == "waiting"]
+        return await self._pipeline().journal.waiting()
 
     async def binding(
         self, action_id: str, approver: str, role: str | None, verdict: str, comment: str

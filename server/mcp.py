@@ -1,7 +1,7 @@
 """The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mcp_types as types
@@ -19,6 +19,7 @@ from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
 from receipts.action import Action
+from receipts.journal import Watch
 from receipts.query import Query, find
 from server import answers
 from server.answers import Answer
@@ -56,20 +57,26 @@ class Gateway:
         )
         self.server.middleware.clear()
 
-    def app(self, host: str, port: int, console: ASGIApp) -> Front:
-        """The ASGI application: `/mcp` for agents with a token, the console for people."""
-        plain, streaming = (self._app(host, port, json_response=json) for json in (True, False))
+    def app(self, host: str, port: int, console: ASGIApp, hosts: Sequence[str] = ()) -> Front:
+        """The ASGI application: `/mcp` for agents with a token, the console for people.
+
+        `hosts` are names (`host:port`) by which a load balancer is reached.
+        """
+        plain, streaming = (self._app(host, port, hosts, json_response=json) for json in (True, False))
         return Front(plain, streaming, MAX_BODY, console)
 
-    def _app(self, host: str, port: int, *, json_response: bool) -> Starlette:
+    def _app(self, host: str, port: int, hosts: Sequence[str], *, json_response: bool) -> Starlette:
         return self.server.streamable_http_app(
             json_response=json_response,
             stateless_http=True,
             max_request_body_size=MAX_BODY,
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
-                allowed_hosts=[f"{name}:{port}" for name in (host, "127.0.0.1", "localhost")],
-                allowed_origins=[f"http://{name}:{port}" for name in (host, "127.0.0.1", "localhost")],
+                allowed_hosts=[*(f"{name}:{port}" for name in (host, "127.0.0.1", "localhost")), *hosts],
+                allowed_origins=[
+                    *(f"http://{name}:{port}" for name in (host, "127.0.0.1", "localhost")),
+                    *(f"{scheme}://{name}" for name in hosts for scheme in ("http", "https")),
+                ],
             ),
             host=host,
             auth=AuthSettings(
@@ -123,22 +130,28 @@ class Gateway:
 
     async def _report(self, ctx: Context, action_id: str) -> None:
         """Progress notifications while a plan runs: so many of so many, and the current step."""
-        while True:
-            pipeline = self._pipeline()
-            action = await pipeline.journal.get(action_id)
-            if action is not None and action.state == "running":
-                progress = (await pipeline.plans.progress(action)).get("progress")
-                if isinstance(progress, dict):
-                    done, total, current = progress["done"], progress["total"], progress["current"]
-                    if isinstance(done, int) and isinstance(total, int):
-                        await ctx.session.report_progress(done, total, str(current) if current else None)
-            await pipeline.journal.changed(action_id, 1.0)
-            await asyncio.sleep(REPORT_SECONDS)
+        with self._pipeline().journal.watching(action_id) as watch:
+            while True:
+                pipeline = self._pipeline()
+                action = await pipeline.journal.get(action_id)
+                if action is not None and action.state == "running":
+                    progress = (await pipeline.plans.progress(action)).get("progress")
+                    if isinstance(progress, dict):
+                        done, total, current = progress["done"], progress["total"], progress["current"]
+                        if isinstance(done, int) and isinstance(total, int):
+                            await ctx.session.report_progress(done, total, str(current) if current else None)
+                await watch.change(1.0)
+                await asyncio.sleep(REPORT_SECONDS)
 
     async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
         journal = self._pipeline().journal
         action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
         deadline = journal.store.now_ms() + (wait if isinstance(wait, int) else 0) * 1000
+        with journal.watching(action_id) as watch:
+            return await self._ended(caller, action_id, deadline, watch)
+
+    async def _ended(self, caller: Caller, action_id: str, deadline: int, watch: Watch) -> Answer:
+        journal = self._pipeline().journal
         while True:
             action = await journal.get(action_id) or self._pipeline().carried(action_id)
             # INVARIANT: nobody reads another principal's action; a foreign id is not found.
@@ -157,7 +170,7 @@ class Gateway:
                     receipt = (action.result or {}).get("receipt_id")
                     return answers.running(action.id, receipt if isinstance(receipt, str) else None)
                 return dict(action.result or {})
-            await journal.changed(action_id, min(left, 5.0))
+            await watch.change(min(left, 5.0))
 
     async def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
         limit = arguments["limit"]

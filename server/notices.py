@@ -85,16 +85,18 @@ class Notices:
         return [{"action": str(action), "route": str(route)} for action, route in rows]
 
     async def _write_down(self) -> None:
-        now, waiting = self._inbox.pipeline.journal.store.now_ms(), await self._inbox.waiting()
+        journal = self._inbox.pipeline.journal
+        now = journal.store.now_ms()
+        rows = await journal.store.read("SELECT id, created_ms, expires_ms FROM actions WHERE state = 'waiting'")
+        stages = {str(r[0]): _stage(integer(r[1]), integer(r[2]), now) for r in rows}
         new: list[tuple[str, Event, str]] = []
-        for action in waiting:
-            stage = _stage(action, now)
-            if self._told.get(action.id, -1) < stage:
-                new += [(action.id, event, route) for event, route in self._events(action, stage)]
+        for action_id, stage in stages.items():
+            if self._told.get(action_id, -1) < stage and (action := await journal.get(action_id)) is not None:
+                new += [(action_id, event, route) for event, route in self._events(action, stage)]
         if new:
             await self._insert(new)
         # only what is written down was told: a store that could not take it is asked again
-        self._told = {action.id: _stage(action, now) for action in waiting}
+        self._told = stages
 
     async def _insert(self, new: list[tuple[str, Event, str]]) -> None:
         def work(txn: Txn) -> None:
@@ -201,10 +203,9 @@ def slack_text(event: str, title: str, risk: str, count: int, link: str) -> str:
     return f"{again}{plain} ({risk} risk) needs a person; {count} waiting. <{link}|Look and decide>"
 
 
-def _stage(action: Action, now_ms: int) -> int:
+def _stage(created_ms: int, expires_ms: int, now_ms: int) -> int:
     """0, 1 after a third of the time, 2 after two thirds."""
-    whole = max(1, action.expires_ms - action.created_ms)
-    return min(2, max(0, 3 * (now_ms - action.created_ms) // whole))
+    return min(2, max(0, 3 * (now_ms - created_ms) // max(1, expires_ms - created_ms)))
 
 
 def _is_next(name: str, routes: Mapping[str, NoticePart]) -> bool:

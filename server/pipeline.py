@@ -1,6 +1,7 @@
 """The path of an action: `perform` is the table of the architecture, line by line."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
@@ -37,6 +38,8 @@ from server.undo import Undo, undo_line
 log = structlog.get_logger()
 ANSWER_WITHIN = 20.0
 """Seconds after which a call that is not finished answers `running`."""
+BUSY_SECONDS = 90.0
+"""How long a call waits for what others hold."""
 TRIES = 8
 """How often a decision is made anew when a halt, a rate or another action came in between."""
 
@@ -76,6 +79,10 @@ class Pipeline:
     ) -> Answer:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
         plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
+        if self.journal.store.shared and self.journal.controls.live != self.release.digest:
+            # INVARIANT: nothing is decided by policies that another replica has replaced
+            fault = AilyusError("release_changed", "another replica has released other contracts or policies")
+            return answers.invalid(fault, call.name)
         try:
             if plan:
                 request = (await asyncio.to_thread(self.release.parse_plan, call, caller)).request
@@ -91,7 +98,7 @@ class Pipeline:
                 latest = await self.journal.latest(key) if request.kind == "write" and not preview else None
                 known = self.journal.same_call(latest)
                 if known is not None and known.result is not None:
-                    return dict(known.result)
+                    return await self._elsewhere(known)
                 action = Action(
                     new_id("act"), request, caller, created_ms=self._now(), first=latest is None, preview=preview
                 )
@@ -109,6 +116,10 @@ class Pipeline:
     def is_carrying(self, key: str) -> bool:
         """Is a task of this process at work on this call?"""
         return key in self._running
+
+    def carrying(self) -> set[str]:
+        """The ids of everything that a task of this process is at work on."""
+        return {action.id for action, _ in self._running.values()}
 
     def carried(self, action_id: str) -> Action | None:
         """An action that a task of this process is at work on, also before anything of it is committed."""
@@ -141,23 +152,36 @@ class Pipeline:
             action.id
         )
         if known is not None and known.result is not None:
-            return dict(known.result)
+            return await self._elsewhere(known)
         return answers.invalid(fault, action.request.contract)
+
+    async def _elsewhere(self, known: Action) -> Answer:
+        """What became of a call that another replica carries, or carried; of any other, what is known."""
+        end = time.monotonic() + ANSWER_WITHIN
+        with self.journal.watching(known.id) as watch:
+            while self.journal.store.shared and known.state in ("ready", "running"):
+                left = end - time.monotonic()
+                if left <= 0 or self.carried(known.id):
+                    break
+                await watch.change(left)
+                known = await self.journal.get(known.id) or known
+        return dict(known.result or {})
 
     # -- the path ------------------------------------------------------------------------------------------------------
 
     async def act(self, action: Action) -> Answer:
         """`perform`, again where a limit was reached or a halt, a rate or a revocation came in between."""
         for _ in range(TRIES):
-            epoch = self.journal.epoch
+            epoch, under = self.journal.epoch, self.release.digest
             try:
                 return await self.perform(action)
-            except Busy:
-                await asyncio.sleep(0.05)  # something of an earlier life still holds the connection or the resource
             except Spent:
                 continue
+            except Busy:
+                break
             except Conflict:
-                if self.journal.epoch == epoch:
+                await self.journal.controls.look()
+                if self.journal.epoch == epoch or self.journal.controls.live != under:
                     raise
         raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
 
@@ -202,8 +226,27 @@ class Pipeline:
         place = await self.lanes.enter(target.name, target.max_in_flight, f"{facts.resource_type}/{facts.resource_id}")
         try:
             return await (self.perform(ready.action, place) if place.waited else self._send(ready))
+        except Busy as busy:
+            if not busy.soon:
+                raise
+            return await self._after_others(ready, place, busy)
         finally:
             self.lanes.leave(place)
+
+    async def _after_others(self, ready: Ready, place: Place, busy: Busy) -> Answer:
+        """Another replica, or what a dead process left, holds the connection or the resource: look again after it."""
+        end = time.monotonic() + BUSY_SECONDS
+        pause = 0.05
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.5)
+            try:
+                if await self.journal.has_room(busy.wanted):
+                    return await self.perform(ready.action, place)
+            except Busy as again:
+                busy = again
+            if time.monotonic() > end:
+                raise busy
 
     async def _send(self, ready: Ready) -> Answer:
         """Steps 6 and 7: commit the signed intent, then act."""

@@ -227,11 +227,13 @@ class Plans(PlanEnd):
         return run
 
     async def _go(self, run: Run, health: Observation | None) -> Answer:
+        self._steps.journal.hold(run.action.id, run.action.fence)
         try:
             return await self._carry(run, health)
         except Paused as paused:
             return await self._pause(run, paused)
         finally:
+            self._steps.journal.hold(run.action.id, None)
             for held in (*run.former, *([run.place] if run.place else [])):
                 self._steps.lanes.leave(held)
 
@@ -293,10 +295,10 @@ class Plans(PlanEnd):
                 return self._kept(run, position, ready)
             try:
                 sent = await steps.send(ready, run.pending)
-            except Busy:
+            except Busy as busy:
                 await self._flush(run)
                 tries -= 1
-                if stopped := await self._wait(run):
+                if stopped := await self._wait(run, busy):
                     return self._kept(run, position, steps.denied(action, Denied(stopped), "policy_changed"))
                 continue
             except Conflict:
@@ -329,10 +331,14 @@ class Plans(PlanEnd):
         linked = all((key := keys.get(a.keyid)) is not None and not key.revoked for a in given)
         return None if linked else "unlinked_key"
 
-    async def _wait(self, run: Run) -> str | None:
-        """The connection takes no more just now: wait a little, as long as the plan may."""
-        await asyncio.sleep(BUSY_SECONDS)
-        return await self._border(run)
+    async def _wait(self, run: Run, busy: Busy) -> str | None:
+        """The connection or the resource takes no more just now: wait, as long as the plan may."""
+        while True:
+            await asyncio.sleep(BUSY_SECONDS)
+            if stopped := await self._border(run):
+                return stopped
+            if await self._steps.journal.has_room(busy.wanted):
+                return None
 
     async def _see_through(self, run: Run, sent: Sent) -> Ended:
         undo = Undo(self._steps, run.progress.roles, run.progress.oldest_seconds)

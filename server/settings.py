@@ -24,10 +24,14 @@ class _Part(BaseModel):
 
 
 class ServerPart(_Part):
-    """Where the gateway listens. Only loopback addresses are bound."""
+    """Where the gateway listens, and the names (`host:port`) of the load balancer before it.
+
+    Only loopback addresses are bound.
+    """
 
     host: Literal["127.0.0.1"] = "127.0.0.1"
     port: int = Field(8420, ge=1, le=65535)
+    hosts: tuple[str, ...] = ()
 
 
 class SandboxPart(_Part):
@@ -255,6 +259,10 @@ class Workspace:
     def owner_file(self) -> Path:
         """Where the running gateway says how to reach it."""
         return self.private / "owner.json"
+
+    def owner_files(self) -> list[Path]:
+        """The same, of every replica that runs in this folder, too."""
+        return [self.owner_file, *sorted(self.private.glob("owner-*.json"))]
 
     def key_file(self, person: str) -> Path:
         """A person's key file."""

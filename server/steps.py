@@ -25,7 +25,7 @@ from receipts.conclusion import Conclusion, Escalation
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import Intention, Limits
-from receipts.journal import LEASE_MARGIN_MS, Journal
+from receipts.journal import Journal
 from receipts.reconciliation import Reconciliation, already_so, reconcile, same
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
@@ -231,8 +231,7 @@ class Steps:
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
         await verify_intent(self, intent.receipt_id, intent.action_digest)
-        wait_ms = max(0, intent.deadline_ms - self.now()) + intent.settle_ms
-        return replace(intent, fence=await self.journal.take(action, wait_ms + 30_000 + LEASE_MARGIN_MS))
+        return replace(intent, fence=await self.journal.take(action))
 
     def held_ms(self, request: ActionRequest) -> int:
         """How long a no is held, in milliseconds."""
@@ -340,7 +339,8 @@ class Steps:
             rate=permitted.circumstances.rate if permitted.circumstances and "rate" in reads else None,
             spent=permitted.circumstances.spends if permitted.circumstances else 0,
             limits=Limits(target.max_in_flight, target.per_minute),
-            lock=self.resource(action.request, permitted.facts) if program.made else None,
+            # what is taken back may still hold the resource that it was made on
+            lock=None if action.undoes else self.resource(action.request, permitted.facts),
             via=self.routes.name(action.request, program, route),
             trip=self.routes.trip(action.request, program, attempts[-1].route) if attempts else None,
             former_failed=not attempts or attempts[-1].delivery != "no_effect",

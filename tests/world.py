@@ -240,11 +240,12 @@ class Served:
     def owner(self) -> dict[str, Any] | None:
         import orjson
 
-        try:
-            found: dict[str, Any] = orjson.loads(self.workspace.owner_file.read_bytes())
-        except (OSError, orjson.JSONDecodeError):
-            return None
-        return found
+        for file in self.workspace.owner_files():
+            with contextlib.suppress(OSError, orjson.JSONDecodeError):
+                found: dict[str, Any] = orjson.loads(file.read_bytes())
+                if self.process and found["pid"] == self.process.pid:
+                    return found
+        return None
 
     def kill(self) -> None:
         assert self.process is not None

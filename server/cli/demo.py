@@ -171,7 +171,8 @@ class Demo:
                 self.say(f"  or with a passkey at the console, as {first[0]}: {first[1]}")
             else:
                 self.say(f"  or at the console: {self.app.console.origin}/approvals/{action}")
-            await self.app.journal.changed(action, 3600.0)
+            with self.app.journal.watching(action) as watch:
+                await watch.change(3600.0)
             return
         shown = await self.sign(action, "lead")
         if not quiet:

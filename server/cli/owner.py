@@ -23,14 +23,19 @@ class Owner(BaseModel):
 
 
 def find_owner(workspace: Workspace) -> Owner | None:
-    """The running gateway of a workspace, if it listens."""
-    try:
-        owner = Owner.model_validate_json(workspace.owner_file.read_bytes())
-        with socket.socket(socket.AF_UNIX) as door:
-            door.connect(owner.door)  # only a living process listens; a process id may be a zombie's, or another's
-    except (OSError, ValueError):
-        return None
-    return owner
+    """The running gateway of a workspace, or one of its replicas, if it listens."""
+    for file_ in workspace.owner_files():
+        try:
+            owner = Owner.model_validate_json(file_.read_bytes())
+            with socket.socket(socket.AF_UNIX) as door:
+                door.connect(owner.door)  # only a living process listens; its id may be a zombie's, or another's
+            return owner
+        except ConnectionRefusedError:
+            if file_ != workspace.owner_file:
+                file_.unlink(missing_ok=True)  # of a replica that was killed
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def ask_owner(workspace: Workspace, method: str, path: str, body: object = None, **query: str) -> JsonValue:

@@ -73,7 +73,7 @@ def serve(
 
 async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) -> None:
     from contracts.errors import AilyusError
-    from server.app import App, running, settle_collector, start_sandbox
+    from server.app import App, answers_on, running, settle_collector, start_sandbox
     from server.seed import seed_agent
     from server.settings import Workspace
 
@@ -83,7 +83,9 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
         raise AilyusError("no_author", "nobody releases this set of contracts and policies")
     release = await asyncio.to_thread(partial(workspace.release, author, dev=dev))
     app = App(workspace, release)
-    twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json") if settings.sandbox else None
+    twin = None
+    if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
+        twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json")
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

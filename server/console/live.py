@@ -82,7 +82,7 @@ class Live:
         size = -1
         while self._viewers and not self._closed:
             await asyncio.sleep(SECONDS)
-            now = self._pipeline().journal.store.size
+            now = self._pipeline().journal.store.changes
             if now == size:
                 continue
             size = now

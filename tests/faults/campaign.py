@@ -7,15 +7,19 @@ import random
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from receipts.audit import audit
+from receipts.verify import read_roots
+from server.stores import reading
 from tests.faults import killer
 from tests.faults.killer import POINTS
 from tests.forks import Forked
-from tests.journeys.test_kill import _call, _rows, _token
+from tests.journeys.test_kill import _call, _token
 from tests.world import ROOT, Sandbox, Served, Workspace, cli
 
 WIRE = (None, None, None, "lost_reply", "lost_request", "late_effect", "slow")
@@ -53,6 +57,18 @@ class Campaign:
     wrong: list[str] = field(default_factory=list)
     number: int = 0
     token: str = ""
+    reading: Workspace | None = None
+    """Through which workspace the store is read, where that is another than the one that dies."""
+
+    def rows(self, sql: str) -> list[Any]:
+        """What the store holds now."""
+
+        def run() -> list[Any]:
+            with reading(self.reading or self.workspace) as read:
+                return read(sql)
+
+        with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
+            return pool.submit(run).result()
 
     async def begin(self) -> None:
         """Let the workspace be seeded once."""
@@ -113,7 +129,7 @@ class Campaign:
 
     async def settle(self) -> None:
         end = time.monotonic() + 20
-        while _rows(self.workspace, "SELECT 1 FROM actions WHERE state <> 'ended' LIMIT 1"):
+        while await asyncio.to_thread(self.rows, "SELECT 1 FROM actions WHERE state <> 'ended' LIMIT 1"):
             if time.monotonic() > end:
                 self.wrong.append(f"round {self.number}: an action never ended")
                 return
@@ -151,16 +167,14 @@ class Campaign:
         return Work(work, calls[work], records, name, self.rows_now())
 
     def rows_now(self) -> int:
-        if not self.workspace.store.exists():
-            return 0
-        return int(_rows(self.workspace, "SELECT coalesce(max(rowid), 0) FROM actions")[0][0])
+        return int(self.rows("SELECT coalesce(max(rowid), 0) FROM actions")[0][0])
 
     def look(self, work: "Work", where: str) -> None:
         """Every intent closed, each effect once, and what was answered is what the target holds."""
-        if _rows(self.workspace, "SELECT count(*) FROM intents WHERE state = 'intent'") != [(0,)]:
+        if self.rows("SELECT count(*) FROM intents WHERE state = 'intent'") != [(0,)]:
             self.wrong.append(f"{where}: an intent is open")
         sql = f"SELECT contract, status, result, plan_id, undoes FROM actions WHERE rowid > {work.since} ORDER BY rowid"
-        rows = _rows(self.workspace, sql)
+        rows = self.rows(sql)
         tops = [r for r in rows if r[3] is None and r[4] is None]
         status = tops[-1][1] if tops else "nothing"
         self.ends[f"{work.kind} {status}"] += 1
@@ -191,20 +205,20 @@ class Campaign:
 
     def close(self) -> None:
         """At the end: the log is whole, and no receipt is missing."""
-        from receipts.audit import audit
-        from receipts.sqlite import connect, reader
-        from receipts.verify import read_roots
 
-        connection = connect(self.workspace.store, readonly=True)
-        self.wrong += list(audit(reader(connection), read_roots(self.workspace.root / "roots.json")))
-        missing = connection.execute(
+        def run() -> None:
+            with reading(self.reading or self.workspace) as read:
+                self.wrong += list(audit(read, read_roots(self.workspace.root / "roots.json")))
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(run).result()
+        ((missing,),) = self.rows(
             "SELECT count(*) FROM intents AS i WHERE NOT EXISTS (SELECT 1 FROM statements WHERE id = i.receipt_id)"
-        ).fetchone()[0]
-        unended = connection.execute(
+        )
+        ((unended,),) = self.rows(
             "SELECT count(*) FROM actions AS a WHERE state = 'ended' AND sent_ms > 0 AND NOT EXISTS"
             " (SELECT 1 FROM statements WHERE action_id = a.id AND kind = 'outcome')"
-        ).fetchone()[0]
-        connection.close()
+        )
         if missing or unended:
             self.wrong.append(f"{missing} intents and {unended} outcomes have no receipt")
 
@@ -260,7 +274,7 @@ async def freeze(campaign: Campaign, point: str, *, ask: bool = False) -> None:
     await campaign.settle()
     if campaign.sandbox.writes(work.records[0]) > writes + 1:
         campaign.wrong.append(f"frozen at {point}: it was sent more than once")
-    intents = _rows(campaign.workspace, "SELECT attempt FROM intents ORDER BY rowid DESC LIMIT 1")
+    intents = campaign.rows("SELECT attempt FROM intents ORDER BY rowid DESC LIMIT 1")
     sent_now = campaign.sandbox.writes(work.records[0]) == writes + 1
     # the first order was past its deadline: what was sent belongs to a later attempt
     if point != "after_send" and sent_now and intents[0][0] < 2:

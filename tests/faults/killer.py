@@ -1,8 +1,12 @@
-"""`ailyus serve` that dies (or freezes) at one named point: `AILYUS_KILL=point[:nth][:stop]`. Only tests start it."""
+"""`ailyus serve` that ends at one named point: `AILYUS_KILL=point[:nth][:stop|:cut=PORT]`. Only tests start it.
+
+It is killed, is frozen (`stop`), or loses its way to the database (`cut`: by word to whoever holds that way).
+"""
 
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,20 +27,36 @@ POINTS = (
 )
 
 
+def _by(number: signal.Signals) -> Callable[[str], Callable[[], None]]:
+    return lambda how: lambda: os.kill(os.getpid(), number)
+
+
+def _cut(how: str) -> Callable[[], None]:
+    def cut() -> None:
+        with socket.create_connection(("127.0.0.1", int(how.partition("=")[2]))) as control:
+            control.recv(1)
+
+    return cut
+
+
+ENDS = {"": _by(signal.SIGKILL), "stop": _by(signal.SIGSTOP), "cut": _cut}
+
+
 def main() -> None:
     point, _, rest = os.environ.get("AILYUS_KILL", "").partition(":")
     nth, _, how = rest.partition(":")
     if point:
-        arm(point, int(nth or 1), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
+        arm(point, int(nth or 1), ENDS[how.partition("=")[0]](how))
     from server.cli.main import main as ailyus
 
     ailyus()
 
 
-def arm(point: str, nth: int, how: signal.Signals) -> None:
+def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     """Wrap our own functions so that the process ends itself at the point."""
     from adapters.http import HttpAdapter
     from receipts.journal import Journal
+    from receipts.postgres import PostgresStore
     from receipts.sqlite import SqliteStore
     from server.pipeline import Pipeline
     from server.undo import Undo
@@ -50,7 +70,7 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
             if left[0] == 0:
                 sys.stderr.write(f"killed at {here}\n")
                 sys.stderr.flush()
-                os.kill(os.getpid(), how)
+                end()
 
     def around(
         cls: type, name: str, before: str = "", after: str = "", only: Callable[..., bool] | None = None
@@ -69,7 +89,14 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
         setattr(cls, name, wrapper)
 
     around(Pipeline, "call", "during_request", only=lambda call, *_: waking(quiet))
-    around(Journal, "intend", "before_intent", "after_intent", only=lambda *_: waking(quiet))
+    undoing: set[str] = set()
+
+    def intending(intention: Any, *_: Any) -> bool:
+        if intention.action.undoes:
+            undoing.add(intention.action.id)
+        return waking(quiet)
+
+    around(Journal, "intend", "before_intent", "after_intent", only=intending)
     around(Journal, "commit", "before_outcome", "after_outcome")
     around(HttpAdapter, "execute", after="after_send")
     around(Undo, "take_back", "before_undo")
@@ -80,7 +107,7 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
         refusal = enter(self, dispatch)
         if refusal is None:
             hit("between_check_and_write")
-            if point == "during_undo" and self.get(dispatch.action_id).undoes:  # type: ignore[union-attr]
+            if dispatch.action_id in undoing:
                 hit("during_undo")
         return refusal
 
@@ -93,14 +120,14 @@ def arm(point: str, nth: int, how: signal.Signals) -> None:
         return await send(self, http, headers, body)
 
     HttpAdapter._send = sent  # type: ignore[method-assign]
-    commit = SqliteStore._durably_commit
+    for store in (SqliteStore, PostgresStore):
 
-    def committed(self: SqliteStore) -> None:
-        hit("before_commit")
-        commit(self)
-        hit("after_commit")
+        def committed(self: Any, commit: Callable[[Any], None] = store._durably_commit) -> None:
+            hit("before_commit")
+            commit(self)
+            hit("after_commit")
 
-    SqliteStore._durably_commit = committed  # type: ignore[method-assign]
+        store._durably_commit = committed  # type: ignore[method-assign]
 
 
 def waking(quiet: list[bool]) -> bool:

@@ -50,7 +50,7 @@ async def test_an_old_fence_neither_acts_nor_writes(journal: Journal) -> None:
     asked = action()
     dispatch = await intend(journal, asked)
     await journal.end_leases()
-    fence = await journal.take(replace(asked, state="running", fence=1), 1000)
+    fence = await journal.take(replace(asked, state="running", fence=1))
     assert fence == 2
     assert journal.enter(dispatch) == "another owner holds this action"
     with pytest.raises(Conflict):
@@ -63,7 +63,7 @@ async def test_what_is_under_lease_is_left_alone(journal: Journal) -> None:
     asked = action()
     await intend(journal, asked)
     with pytest.raises(Conflict):
-        await journal.take(replace(asked, state="running", fence=1), 1000)
+        await journal.take(replace(asked, state="running", fence=1))
     journal._fences.clear()  # as another process would see it
     with pytest.raises(Conflict):
         await intend(journal, replace(asked, state="running", fence=1), attempt=2)
@@ -156,7 +156,7 @@ async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> N
                 elif name == "conclude":
                     await conclude(journal, asked, fence)
                 elif name == "take":
-                    await journal.take(replace(asked, state="running", fence=fence), 1000)
+                    await journal.take(replace(asked, state="running", fence=fence))
                 else:
                     await journal.end_leases()
             except Conflict:

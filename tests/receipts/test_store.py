@@ -135,10 +135,10 @@ async def test_another_number_of_rows_writes_nothing(either: Open) -> None:
     assert await store.read("SELECT count(*) FROM meta") == [(0,)]
 
 
-async def test_one_owner(either: Open) -> None:
-    either()
+def test_one_owner(make: Make) -> None:
+    make()
     with pytest.raises(AilyusError) as caught:
-        either()
+        make()
     assert caught.value.code == "owner_elsewhere"
 
 

@@ -1,0 +1,188 @@
+"""Two gateways over one database: whoever is asked, the promises are the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import orjson
+import pytest
+
+from contracts.errors import AilyusError
+from receipts.controls import halt_statement, new_halt
+from receipts.signing import create_key
+from server.app import App
+from server.settings import FILE, Workspace
+from tests.postgres import Postgres
+from tests.replicas.pair import Pair, copied, pair_of
+from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace, until
+
+
+@pytest.fixture
+def database(postgres: Postgres, request: pytest.FixtureRequest) -> str:
+    return postgres.database(request.node.name.split("[")[0][:60])
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, sandbox: Sandbox, database: str) -> AsyncIterator[Pair]:
+    async with pair_of(with_database(add_records(tmp_path / "w", sandbox), database), sandbox) as two:
+        yield two
+
+
+def with_database(workspace: Workspace, database: str) -> Workspace:
+    (workspace.private / "secrets" / "store").write_text(database + "\n")
+    path = workspace.root / FILE
+    path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
+    return Workspace.open(workspace.root)
+
+
+async def test_asked_here_approved_there_and_answered_here(pair: Pair) -> None:
+    asked = await pair.a.call("reset_user_mfa", MARIA)
+    assert asked["status"] == "approval_required"
+    waiting = asyncio.create_task(pair.a.get(asked["action_id"]))
+    await asyncio.sleep(0.2)
+    await pair.b.approve(asked["action_id"])
+    answer = await waiting
+    assert answer["status"] == "confirmed"
+    assert await pair.b.get(asked["action_id"]) == answer
+    assert pair.a.sandbox.effects("reset_factors") == 1
+    assert pair.b.proof(answer["receipt_id"])
+
+
+async def test_one_call_at_both_is_one_action(pair: Pair) -> None:
+    pair.a.sandbox.fault("slow", "events", "records", ms=300)
+    call = {"record": "r1", "name": "paid"}
+    one, other = await asyncio.gather(pair.a.call("add_event", call), pair.b.call("add_event", call))
+    assert one == other
+    assert one["status"] == "confirmed"
+    assert pair.a.sandbox.effects() == 1
+
+
+async def test_two_agents_at_two_replicas_take_turns_at_one_record(pair: Pair) -> None:
+    for number in range(4):
+        values = [f"{side}{'x' * number}" for side in ("a", "b")]
+        calls = [
+            world.call("set_value", {"record": "r1", "value": value})
+            for world, value in zip((pair.a, pair.b), values, strict=True)
+        ]
+        answers = await asyncio.gather(*calls)
+        assert [answer["status"] for answer in answers] == ["confirmed", "confirmed"], answers
+    assert pair.a.sandbox.effects() == 8
+
+
+async def test_a_halt_and_its_end_reach_the_other(pair: Pair) -> None:
+    journal = pair.b.app.journal
+    halt = new_halt("contract", "set_value", False, "lead", "an incident", journal.store.now_ms())
+    await journal.controls.halt(halt, halt_statement(journal.notary, halt, "halted"))
+    await until(lambda: pair.a.app.journal.controls.halts, 1.0)
+    answer = await pair.a.call("set_value", {"record": "r1", "value": "x"})
+    assert answer["status"] == "denied"
+    assert pair.a.sandbox.effects() == 0
+    await journal.controls.unhalt("contract", "set_value", halt_statement(journal.notary, halt, "lifted"))
+    await until(lambda: not pair.a.app.journal.controls.halts, 1.0)
+    assert (await pair.a.call("set_value", {"record": "r1", "value": "x"}))["status"] == "confirmed"
+
+
+async def test_a_token_that_is_revoked_here_is_unknown_there(pair: Pair) -> None:
+    assert (await pair.a.call("set_value", {"record": "r1", "value": "x"}))["status"] == "confirmed"
+    await pair.b.app.agents.change("support-bot", revoke=True)
+    epoch = pair.b.app.journal.epoch
+    await until(lambda: pair.a.app.journal.epoch == epoch, 1.0)
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        headers = {"authorization": f"Bearer {pair.a.token}", "accept": "application/json, text/event-stream"}
+        answer = await http.post(pair.a.url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    assert answer.status_code == 401
+
+
+async def test_what_one_releases_the_other_takes_from_its_files(pair: Pair) -> None:
+    policy = '@id("stop") forbid (principal, action == Action::"set_value", resource);'
+    (pair.b.workspace.root / "policies" / "stop.cedar").write_text(policy)
+    await pair.b.app.replace(await asyncio.to_thread(pair.b.workspace.release))
+    await until(lambda: pair.a.app.journal.controls.live == pair.b.app.pipeline.release.digest, 1.0)
+    # its files are the old ones still: it serves nobody
+    refused = await pair.a.call("set_value", {"record": "r1", "value": "x"})
+    assert refused["status"] == "invalid", refused
+    assert "another replica has released" in refused["summary"]
+    (pair.a.workspace.root / "policies" / "stop.cedar").write_text(policy)
+    await until(lambda: pair.a.app.pipeline.release.digest == pair.b.app.pipeline.release.digest)
+    assert (await pair.a.call("set_value", {"record": "r1", "value": "x"}))["status"] == "denied"
+    assert pair.a.sandbox.effects() == 0
+
+
+async def test_the_replica_that_is_left_finishes_what_a_gone_one_began(
+    tmp_path: Path, sandbox: Sandbox, database: str
+) -> None:
+    workspace = with_database(add_records(tmp_path / "w", sandbox), database)
+    async with gateway(workspace, sandbox) as a:
+        sandbox.fault("late_effect", "events", "records", ms=300)
+        async with gateway(copied(workspace, tmp_path / "b"), sandbox) as b:
+            asked = await a.call("reset_user_mfa", LEO)
+            # the one that would carry it on is gone: its sweep and its orders with it
+            for task in b.app.driver._tasks:
+                task.cancel()
+            b.app.inbox._wake = lambda action: asyncio.sleep(0)  # type: ignore[method-assign, assignment]
+            await b.approve(asked["action_id"])
+            assert (await a.get(asked["action_id"]))["status"] == "confirmed"
+    assert sandbox.effects("reset_factors") == 1
+
+
+async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("receipts.journal", "server.drive", "receipts.plan_rows"):
+        monkeypatch.setattr(f"{name}.LEASE_MS", 600)
+    pair.a.sandbox.fault("stale_read", "records", "records", times=60)
+    answer = await pair.a.call("put_record", {"record": "r1", "value": "x"})
+    assert answer["status"] in ("unknown", "confirmed", "not_applied"), answer
+    (fence,) = pair.a.rows("SELECT fence FROM actions WHERE id = ?", answer["action_id"])[0]
+    assert fence == 1, "the other replica took it over"
+
+
+async def test_another_key_is_refused(tmp_path: Path, sandbox: Sandbox, database: str) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, database=database)
+    async with gateway(workspace, sandbox):
+        other = copied(workspace, tmp_path / "other")
+        (other.private / "log.pem").unlink()
+        create_key(other.private / "log.pem")
+        with pytest.raises(AilyusError, match="another key"):
+            await asyncio.to_thread(App, other, other.release())
+        (other.private / "log.pem").write_bytes((workspace.private / "log.pem").read_bytes())
+        (other.private / "store.secrets").unlink()
+        app = await asyncio.to_thread(App, other, other.release())
+        with pytest.raises(AilyusError, match="sealed with another key"):
+            await app.start()
+        await app.stop()
+
+
+async def test_replicas_of_one_folder(tmp_path: Path, sandbox: Sandbox, database: str) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, database=database)
+    async with gateway(workspace, sandbox) as a:
+        asked = await a.call("reset_user_mfa", MARIA)
+        app = App(workspace, workspace.release())
+        await app.start()
+        try:
+            assert [action.id for action in await app.journal.waiting()] == [asked["action_id"]]
+        finally:
+            await app.stop()
+        assert (await a.reset(LEO))["status"] == "confirmed"
+        head = orjson.loads((workspace.private / "store.head").read_bytes())
+        assert head["size"] == a.app.store.size
+
+
+async def test_a_load_balancers_name_is_taken_where_it_is_named(
+    tmp_path: Path, sandbox: Sandbox, database: str
+) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, database=database)
+    path = workspace.root / FILE
+    path.write_text(path.read_text().replace("[server]\n", '[server]\nhosts = ["mcp.example.com"]\n'))
+    async with gateway(Workspace.open(workspace.root), sandbox) as world:
+        assert [await asked_as(world, host) for host in ("mcp.example.com", "evil.example.com")] == [200, 421]
+
+
+async def asked_as(world: World, host: str) -> int:
+    headers = {
+        "authorization": f"Bearer {world.token}", "accept": "application/json, text/event-stream", "host": host
+    }  # fmt: skip
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        return (await http.post(world.url, headers=headers, json=body)).status_code
