@@ -35,11 +35,15 @@ class Systems:
         await self._http.close()
 
     async def observe(self, look: MayObserve) -> Observation:
-        """Every declared read, side by side. One that is not answered makes it no observation."""
+        """Every declared read, side by side. One that is not answered makes it no observation.
+
+        Its time is when the look began: what was written after that may not have been seen.
+        """
+        began = self._http.now_ms()
         release, request = self._release, look.request
         program, target = release.readable(request.contract), release.target(request)
         if target is None:
-            return Observation({}, self._http.now_ms(), "same_channel", fault="no such connection")
+            return Observation({}, began, "same_channel", fault="no such connection")
         scope = program.scope(request.params, target.tenant, target.environment)
         reads = [self.read(read, target, request.person, scope, look.deadline_monotonic) for read in program.reads]
         results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
@@ -47,12 +51,12 @@ class Systems:
         readings: dict[str, Reading] = {}
         for result in results:
             if isinstance(result, Fault):
-                return Observation(readings, self._http.now_ms(), channel, fault=result.sentence)
+                return Observation(readings, began, channel, fault=result.sentence)
             readings[result.name] = result
         missing = any(
             r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
         )
-        return Observation(readings, self._http.now_ms(), channel, missing=missing)
+        return Observation(readings, began, channel, missing=missing)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""

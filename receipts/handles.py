@@ -5,6 +5,7 @@ additional data is the handle's id, so that a sealed value cannot be moved to an
 """
 
 import hashlib
+import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,9 +29,13 @@ class Handles:
 
     def __init__(self, store: Store, key_file: Path) -> None:
         self._store = store
-        key = _key(key_file)
+        self._key = key = _key(key_file)
         self._cipher = AESGCM(key)
         self._mark = hashlib.sha256(b"ailyus-handles" + key).hexdigest()
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for another purpose, the same at every replica (one block of HKDF, RFC 5869)."""
+        return hmac.digest(self._key, purpose + b"\x01", "sha256")
 
     async def check(self) -> None:
         """Raise unless every replica of the store seals with the same key."""

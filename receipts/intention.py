@@ -28,7 +28,7 @@ class Busy(Conflict):
 
 
 class Spent(Conflict):
-    """Somebody else took from the rate or budget that the decision counted on: decide again."""
+    """Somebody else took from what the decision counted on, or wrote to the resource since the look: look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ def require_room(txn: Txn, wanted: Intention) -> None:
         ((taken,),) = txn.query(query, *params)
         if integer(taken) >= room:
             raise Busy(wanted, soon="at_ms" not in query)
+    # INVARIANT: what was written to the resource since it was looked at was not seen
+    plan = wanted.action.step.id if wanted.action.step else "none"
+    if wanted.lock and txn.query(_WRITTEN, wanted.lock, wanted.action.id, wanted.before.at_ms, plan):
+        raise Spent
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
@@ -101,6 +105,11 @@ def room_queries(wanted: Intention, now_ms: int) -> list[tuple[str, tuple[Value,
     return queries
 
 
+_WRITTEN = (
+    "SELECT 1 FROM (SELECT a.updated_ms, a.plan_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
+    " WHERE i.lock = ? AND i.action_id <> ? ORDER BY i.rowid DESC LIMIT 1) AS newest"
+    " WHERE updated_ms >= ? AND coalesce(plan_id, '') <> ?"
+)
 _RATE = (
     "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), CAST(coalesce(sum(spent), 0) AS BIGINT) FROM actions"
     " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"

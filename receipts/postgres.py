@@ -49,7 +49,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 1
+VERSION: Final = 2
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30
@@ -328,13 +328,12 @@ class PostgresStore(Store):
             )
 
     def _prepare(self) -> None:
-        schema = files("receipts").joinpath("postgres.sql").read_text()
-        if self._session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
-            self._session.execute(f"BEGIN;{schema};COMMIT;", seconds=60.0)
-        ((version,),) = self._session.query("SELECT version FROM head")
-        if version != VERSION:
-            sentence = f"the store has version {integer(version)}, not {VERSION}"
-            raise AilyusError("store_corrupt", sentence, hint="`ailyus store migrate`")
+        version = version_of(self._session)
+        if version is None:
+            create(self._session)
+        elif version != VERSION:
+            hint = "end every replica, then `ailyus store migrate`" if version < VERSION else "use a newer ailyus"
+            raise AilyusError("store_corrupt", f"the store has version {version}, not {VERSION}", hint=hint)
 
     def _load_head(self) -> tuple[Frontier, int]:
         ((size, high_water),) = self._session.query("SELECT size, high_water_ms FROM head")
@@ -405,6 +404,55 @@ class PostgresStore(Store):
             # INVARIANT: what follows a promotion is refused here too, not only by whoever connects to write
             self._failed = _ANOTHER
             raise AilyusError("store_rewound", _ANOTHER)
+
+
+def version_of(session: Session) -> int | None:
+    """The version of the tables in a database, None when there are none."""
+    if session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
+        return None
+    return integer(session.query("SELECT version FROM head")[0][0])
+
+
+def create(session: Session) -> None:
+    """Make the tables. Of several that begin at once one makes them."""
+    schema = files("receipts").joinpath("postgres.sql").read_text()
+    session.execute("BEGIN")
+    session.query("SELECT pg_advisory_xact_lock(8422)")
+    if version_of(session) is None:
+        session.execute(schema, seconds=60.0)
+    session.execute("COMMIT")
+
+
+def migrate(url: str) -> tuple[int, int]:
+    """Bring a database that no replica uses to the newest version: the versions before and after. Forward only."""
+    with alone(url) as session:
+        version = version_of(session)
+        if version is None:
+            create(session)
+            return VERSION, VERSION
+        if version > VERSION:
+            sentence = f"the store has version {version}, not {VERSION}"
+            raise AilyusError("store_corrupt", sentence, hint="use a newer ailyus")
+        for step in range(version + 1, VERSION + 1):
+            change = files("receipts").joinpath("migrations", "postgres", f"{step}.sql").read_text()
+            session.execute(f"BEGIN;{change};UPDATE head SET version = {step};COMMIT;", seconds=600.0)
+        return version, VERSION
+
+
+@contextmanager
+def alone(url: str) -> Iterator[Session]:
+    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+    session = Session(url)
+    try:
+        session.open()
+        if session.query("SELECT pg_try_advisory_lock(8421)") != [(True,)]:
+            hint = "end every gateway of this database first"
+            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
+        yield session
+    except FAULTS as error:
+        raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
+    finally:
+        session.close()
 
 
 @contextmanager

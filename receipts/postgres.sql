@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (1, 0, 0);
+INSERT INTO head VALUES (2, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -72,6 +72,7 @@ CREATE TABLE intents (
 );
 CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
 CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
+CREATE INDEX intents_resource ON intents (lock, rowid) WHERE lock IS NOT NULL;
 CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';
 -- INVARIANT: what names the objects it makes is in flight at most once per resource.
 CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
@@ -206,6 +207,8 @@ CREATE TABLE sessions (
   keyid TEXT NOT NULL,
   expires_ms BIGINT NOT NULL
 );
+-- Challenges that were answered: each is answered once.
+CREATE TABLE answered (challenge BYTEA PRIMARY KEY, expires_ms BIGINT NOT NULL);
 CREATE TABLE introductions (
   id TEXT PRIMARY KEY,
   person TEXT NOT NULL,

@@ -66,6 +66,7 @@ CREATE TABLE intents (
 ) STRICT;
 CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
 CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
+CREATE INDEX intents_resource ON intents (lock) WHERE lock IS NOT NULL;
 CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';
 -- INVARIANT: what names the objects it makes is in flight at most once per resource.
 CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
@@ -194,6 +195,8 @@ CREATE TABLE sessions (
   keyid TEXT NOT NULL,
   expires_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Challenges that were answered: each is answered once.
+CREATE TABLE answered (challenge BLOB PRIMARY KEY, expires_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE introductions (
   id TEXT PRIMARY KEY,
   person TEXT NOT NULL,

@@ -33,7 +33,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class SqliteTxn(Txn):
@@ -199,16 +199,11 @@ class SqliteStore(Store):
     def _open(self) -> sqlite3.Connection:
         try:
             connection = connect(self.path)
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 schema = files("receipts").joinpath("schema.sql").read_text()
                 connection.executescript(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
                 os.chmod(self.path, 0o600)
-            elif not 1 <= version <= SCHEMA_VERSION:
-                raise AilyusError("store_corrupt", f"the store has version {version}, not {SCHEMA_VERSION}")
-            for step in range(version + 1, SCHEMA_VERSION + 1) if version else ():
-                change = files("receipts").joinpath("migrations", f"{step}.sql").read_text()
-                connection.executescript(f"BEGIN IMMEDIATE;{change};PRAGMA user_version = {step};COMMIT;")
+            _migrate(connection)
         except sqlite3.DatabaseError as error:
             raise AilyusError("store_corrupt", f"the store does not open: {str(error).lower()}") from None
         return connection
@@ -239,6 +234,42 @@ class SqliteStore(Store):
         line = f"{frontier.size} {frontier.root().hex()}\n".ljust(128)
         os.pwrite(self._head_fd, line.encode(), 0)
         os.fdatasync(self._head_fd)
+
+
+def migrate(path: Path) -> tuple[int, int]:
+    """Bring a file that nobody owns to the newest version: the versions before and after. Forward only."""
+    lock = _own(path.with_suffix(path.suffix + ".lock"))
+    try:
+        with contextlib.closing(connect(path)) as connection:
+            return _migrate(connection)
+    except sqlite3.DatabaseError as error:
+        raise AilyusError("store_corrupt", f"the store does not open: {str(error).lower()}") from None
+    finally:
+        os.close(lock)
+
+
+def _migrate(connection: sqlite3.Connection) -> tuple[int, int]:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if not 1 <= version <= SCHEMA_VERSION:
+        hint = "it was written by another version of ailyus: use that one, or a newer one"
+        raise AilyusError("store_corrupt", f"the store has version {version}, not {SCHEMA_VERSION}", hint=hint)
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        change = files("receipts").joinpath("migrations", f"{step}.sql").read_text()
+        connection.executescript(f"BEGIN IMMEDIATE;{change};PRAGMA user_version = {step};COMMIT;")
+    return version, SCHEMA_VERSION
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file that no gateway has open, read by whoever copies it. Raises `owner_elsewhere`."""
+    lock = _own(path.with_suffix(path.suffix + ".lock"))
+    try:
+        with contextlib.closing(connect(path)) as connection:
+            _migrate(connection)
+            connection.execute("BEGIN")
+            yield connection
+    finally:
+        os.close(lock)
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:

@@ -20,10 +20,24 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
     origin = workspace.settings.origin
     if workspace.settings.store is None:
         return SqliteStore(workspace.store, signer, origin)
-    url = _url(workspace)
+    url = database_url(workspace)
     from receipts.postgres import PostgresStore
 
     return PostgresStore(url, workspace.store, signer, origin)
+
+
+def migrate_store(workspace: "Workspace") -> tuple[int, int]:
+    """The versions before and after. Raises `AilyusError`."""
+    if workspace.settings.store is None:
+        from receipts.sqlite import migrate
+
+        if not workspace.store.exists():
+            raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+        return migrate(workspace.store)
+    url = database_url(workspace)
+    from receipts.postgres import migrate as migrate_database
+
+    return migrate_database(url)
 
 
 @contextmanager
@@ -37,14 +51,15 @@ def reading(workspace: "Workspace") -> "Iterator[Read]":
         with snapshot(workspace.store) as read:
             yield read
         return
-    url = _url(workspace)
+    url = database_url(workspace)
     from receipts.postgres import snapshot as snapshot_of
 
     with snapshot_of(url) as read:
         yield read
 
 
-def _url(workspace: "Workspace") -> str:
+def database_url(workspace: "Workspace") -> str:
+    """The URL of the settings' database. Raises `bad_settings` without the extra."""
     try:
         import asyncpg  # noqa: F401  # is it there?
     except ImportError:

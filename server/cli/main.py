@@ -21,6 +21,7 @@ def _register() -> None:
         control_commands,
         receipt_commands,
         run_commands,
+        store_commands,
     )
 
     run_commands.register(app)
@@ -29,6 +30,7 @@ def _register() -> None:
     receipt_commands.register(app)
     control_commands.register(app)
     adapter_commands.register(app)
+    store_commands.register(app)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ class PeoplePages:
         self._pipeline = pipeline
         self._sessions = sessions
         self._introductions = introductions
-        self._challenges = Challenges(origin)
+        self._challenges = Challenges(origin, pipeline)
         self._origin = origin
         self._rp_id = urlsplit(origin).hostname or "localhost"
         self._session_seconds = session_seconds
@@ -60,7 +60,8 @@ class PeoplePages:
         """Check the passkey's word; a session of its own each time, so that none is fixed by anybody."""
         challenge = decode(visit.form["challenge"])
         assertion = Assertion.model_validate_json(visit.form["signed"])
-        known = self._challenges.take(challenge, "ailyus-sign-in-v1")
+        # a visitor's challenges touch the store only with a passkey's word on them
+        known = self._challenges.is_ours(challenge, "ailyus-sign-in-v1")
         secret = await self._sessions.open(assertion, challenge) if known else None
         if secret is None:
             hint = "use a passkey that you brought here by a link; `ailyus console link PERSON` makes the first"
@@ -86,7 +87,7 @@ class PeoplePages:
 
     async def enrol(self, visit: Visit) -> Response:
         """Link the passkey that somebody brought by a link."""
-        public, passkey = self._brought(visit)
+        public, passkey = await self._brought(visit)
         await self._introductions.accept(visit.named("link"), public, passkey)
         return redirect("/sign-in")
 
@@ -131,7 +132,7 @@ class PeoplePages:
 
     async def add(self, visit: Visit) -> Response:
         """A further passkey of one's own, vouched for by one that one has."""
-        public, passkey = self._brought(visit)
+        public, passkey = await self._brought(visit)
         made = Attestation.model_validate_json(visit.form["attestation"]).attestation_object
         signed = SignedWord.model_validate_json(visit.form["signed"])
         await self._introductions.add(visit.person, public, passkey, made, signed)
@@ -167,11 +168,11 @@ class PeoplePages:
             "user_name": person,
         }
 
-    def _brought(self, visit: Visit) -> tuple[bytes, Passkey]:
+    async def _brought(self, visit: Visit) -> tuple[bytes, Passkey]:
         """The public key and the place of a new passkey, checked (WebAuthn Level 3, section 7.1)."""
         attestation = Attestation.model_validate_json(visit.form["attestation"])
         challenge = decode(visit.form["challenge"])
-        if not self._challenges.take(challenge, "ailyus-enrol-v1"):
+        if not await self._challenges.take(challenge, "ailyus-enrol-v1"):
             raise AilyusError("bad_form", "the page is past its time", hint="open it again")
         public = attested(attestation, challenge, self._rp_id, self._origin)
         return public, Passkey(attestation.credential, self._rp_id, self._origin)

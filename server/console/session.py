@@ -3,13 +3,11 @@
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from contracts.canonical import digest
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
 from receipts.registry import count_use
@@ -18,8 +16,7 @@ from server.pipeline import Pipeline
 
 COOKIE = "__Host-ailyus"
 """`Secure; HttpOnly; SameSite=Lax; Path=/`: Strict would lose the session on a link from a notice."""
-CHALLENGE_SECONDS = 300.0
-MAX_CHALLENGES = 1000
+CHALLENGE_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ class Sessions:
         secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
 
         def work(txn: Txn) -> None:
+            answer(txn, challenge)
             count_use(txn, key.keyid, counted)
             txn.write("DELETE FROM sessions WHERE expires_ms <= ?", txn.now_ms, rows=None)
             txn.write("INSERT INTO sessions VALUES (?, ?, ?, ?)", _hashed(secret), key.person, key.keyid, expires)
@@ -101,30 +99,50 @@ class Sessions:
 
 
 class Challenges:
-    """Challenges of sign-ins and of new passkeys: each is answered once, within five minutes.
+    """Challenges of sign-ins and of new passkeys: each is answered once, within five minutes, by whichever replica.
 
-    A challenge is the digest of `{purpose, origin, nonce, about}`, so that no answer to one can be an approval.
+    Nobody remembers one before it is answered: 16 random bytes, its end in ms (8 bytes, big-endian), and HMAC-SHA-256
+    over purpose, origin and both, under a key that all replicas have. The 56 bytes are never an approval's 32.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, pipeline: Callable[[], Pipeline]) -> None:
         self._origin = origin
-        self._open: dict[bytes, tuple[str, float]] = {}
+        self._pipeline = pipeline
 
     def new(self, purpose: str) -> bytes:
-        """A fresh challenge, 32 bytes."""
-        now = time.monotonic()
-        self._open = {c: v for c, v in self._open.items() if v[1] > now}
-        while len(self._open) >= MAX_CHALLENGES:  # a flood of visitors pushes out the oldest, never the store
-            del self._open[next(iter(self._open))]
-        document = {"purpose": purpose, "origin": self._origin, "nonce": secrets.token_hex(16)}
-        challenge = bytes.fromhex(digest(document))
-        self._open[challenge] = (purpose, now + CHALLENGE_SECONDS)
-        return challenge
+        """A fresh challenge, 56 bytes."""
+        body = secrets.token_bytes(16) + (self._now() + CHALLENGE_MS).to_bytes(8, "big")
+        return body + self._sealed(purpose, body)
 
-    def take(self, challenge: bytes, purpose: str) -> bool:
-        """Was it given for this, and not answered yet?"""
-        known = self._open.pop(challenge, None)
-        return known is not None and known[0] == purpose and known[1] > time.monotonic()
+    def is_ours(self, challenge: bytes, purpose: str) -> bool:
+        """Was it given for this, and is it in its time? Whether it was answered before says `answer`."""
+        body = challenge[:24]
+        if not hmac.compare_digest(self._sealed(purpose, body), challenge[24:]):
+            return False
+        return int.from_bytes(body[16:], "big") > self._now()
+
+    async def take(self, challenge: bytes, purpose: str) -> bool:
+        """The same, and it was not answered yet: from now on it is."""
+        if not self.is_ours(challenge, purpose):
+            return False
+        try:
+            await self._pipeline().journal.write((), lambda txn: answer(txn, challenge))
+        except Conflict:
+            return False
+        return True
+
+    def _now(self) -> int:
+        return self._pipeline().journal.store.now_ms()
+
+    def _sealed(self, purpose: str, body: bytes) -> bytes:
+        key = self._pipeline().journal.handles.derived(b"ailyus-challenges")
+        return hmac.digest(key, f"{purpose}\n{self._origin}\n".encode() + body, "sha256")
+
+
+def answer(txn: Txn, challenge: bytes) -> None:
+    """Inside a commit: a challenge is answered; a second answer is a `Conflict`."""
+    txn.write("DELETE FROM answered WHERE expires_ms <= ?", txn.now_ms, rows=None)
+    txn.write("INSERT INTO answered VALUES (?, ?)", challenge, int.from_bytes(challenge[16:24], "big"))
 
 
 def _hashed(secret: str) -> str:

@@ -1,7 +1,6 @@
 """Halts, the breaker, incidents, escalations, resolutions and later looks."""
 
 import asyncio
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -176,25 +175,3 @@ async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None
     assert answer["status"] == "partial", answer
     assert "cancelled" in answer["summary"]
     assert records.sandbox.effects() == [s["state"] for s in answer["steps"]].count("done")
-
-
-async def test_the_store_of_the_version_before_is_migrated(tmp_path: Any) -> None:
-    from receipts.sqlite import SqliteStore
-    from tests.receipts.making import SIGNER
-    from tests.world import ROOT
-
-    path = tmp_path / "store.db"
-    connection = sqlite3.connect(path)
-    connection.executescript((ROOT / "tests" / "vectors" / "store_v1.sql").read_text())
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    store = SqliteStore(path, SIGNER, "ailyus.test")
-    assert await store.read("PRAGMA user_version") == [(4,)]
-    fresh = SqliteStore(tmp_path / "fresh.db", SIGNER, "ailyus.test")
-    for table in ("actions", "intents", "halts", "handles", "escalations", "rechecks", "incidents"):
-        columns = {row[1:4] for row in await store.read(f"PRAGMA table_info({table})")}
-        assert columns == {row[1:4] for row in await fresh.read(f"PRAGMA table_info({table})")}, table
-    ((halts,),) = await store.read("SELECT sql FROM sqlite_master WHERE name = 'halts'")
-    assert "'route'" in str(halts)
-    store.close()
-    fresh.close()

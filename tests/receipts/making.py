@@ -72,8 +72,10 @@ def seal(journal: Journal, of: Action, kind: Kind, status: str) -> Sealed:
 async def intend(
     journal: Journal, of: Action, *, attempt: int = 1, approvals: Any = (), timeout_ms: int = 1000, **more: Any
 ) -> Dispatch:
+    # looked at now, after whatever was written in the same millisecond
+    before = more.pop("before", replace(BEFORE, at_ms=journal.store.now_ms() + 1))
     intention = Intention(
-        of, PERMITTED, BEFORE, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
+        of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"}, **more,
     )  # fmt: skip

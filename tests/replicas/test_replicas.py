@@ -12,6 +12,7 @@ from contracts.errors import AilyusError
 from receipts.controls import halt_statement, new_halt
 from receipts.signing import create_key
 from server.app import App
+from server.console.session import Challenges
 from server.settings import FILE, Workspace
 from tests.postgres import Postgres
 from tests.replicas.pair import Pair, copied, pair_of
@@ -136,6 +137,16 @@ async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
     assert answer["status"] in ("unknown", "confirmed", "not_applied"), answer
     (fence,) = pair.a.rows("SELECT fence FROM actions WHERE id = ?", answer["action_id"])[0]
     assert fence == 1, "the other replica took it over"
+
+
+async def test_a_challenge_of_one_is_answered_once_at_either(pair: Pair) -> None:
+    here, there = (Challenges("https://console.example", lambda w=w: w.app.pipeline) for w in (pair.a, pair.b))
+    challenge = here.new("ailyus-sign-in-v1")
+    assert not await there.take(challenge, "ailyus-enrol-v1")
+    assert not await there.take(challenge[:-1] + bytes([challenge[-1] ^ 1]), "ailyus-sign-in-v1")
+    assert await there.take(challenge, "ailyus-sign-in-v1")
+    assert not await there.take(challenge, "ailyus-sign-in-v1")
+    assert not await here.take(challenge, "ailyus-sign-in-v1")
 
 
 async def test_another_key_is_refused(tmp_path: Path, sandbox: Sandbox, database: str) -> None:

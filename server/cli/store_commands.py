@@ -1,0 +1,48 @@
+"""Commands about the store: migrate, copy."""
+
+from pathlib import Path
+
+import typer
+
+from contracts.errors import AilyusError
+from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+
+store = typer.Typer(help="The store: bring it to a newer version, or from a file to a database.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    store.command()(told(migrate))
+    store.command()(told(copy))
+    app.add_typer(store, name="store")
+
+
+def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+    """Bring the workspace's store to this version of ailyus; forward only, while no gateway uses it."""
+    from server.settings import Workspace
+    from server.stores import migrate_store
+
+    before, after = migrate_store(Workspace.open(Path(workspace).resolve()))
+    said = f"the store has version {after}" + ("" if before == after else f", it had {before}")
+    show(format, {"before": before, "after": after}, [said])
+
+
+def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+    """Copy the workspace's file into the empty database of `[store] url`, with its log, proofs and open actions."""
+    from receipts.transfer import ASIDE, transfer
+    from server.settings import Workspace
+    from server.stores import database_url
+
+    space = Workspace.open(Path(workspace).resolve())
+    if space.settings.store is None:
+        hint = 'add [store] with url = "env:AILYUS_STORE" to ailyus.toml'
+        raise AilyusError("bad_settings", "the settings name no database", hint=hint)
+    done = transfer(space.store, database_url(space))
+    show(
+        format,
+        {"statements": done.statements, "open": done.open, "aside": space.store.name + ASIDE},
+        [
+            f"copied {done.statements} statements and {done.open} open actions; the log goes on from the same head",
+            f"the file is put aside as {space.store.name}{ASIDE}\nnext: ailyus serve",
+        ],
+    )

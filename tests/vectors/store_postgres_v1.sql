@@ -1,0 +1,240 @@
+-- The store on PostgreSQL: the tables of schema.sql, and one row that serialises those who write.
+
+-- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
+CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
+INSERT INTO head VALUES (1, 0, 0);
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- What is to be done, and how far it is. `call_key` is the identity of the call (contracts/README.md).
+CREATE TABLE actions (
+  id TEXT PRIMARY KEY,
+  call_key TEXT, -- null for reads, which are never the same call twice
+  tenant TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  person TEXT NOT NULL,
+  contract TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'running', 'ended')),
+  status TEXT NOT NULL,
+  fence BIGINT NOT NULL DEFAULT 0,
+  lease_until_ms BIGINT NOT NULL DEFAULT 0,
+  release TEXT NOT NULL,
+  request BYTEA NOT NULL,
+  caller BYTEA NOT NULL,
+  asked BYTEA,
+  result BYTEA NOT NULL,
+  created_ms BIGINT NOT NULL,
+  updated_ms BIGINT NOT NULL,
+  expires_ms BIGINT NOT NULL DEFAULT 0,
+  held_until_ms BIGINT NOT NULL DEFAULT 0,
+  plan_id TEXT, -- the plan that this is a step of
+  position BIGINT, -- which unit of the plan
+  undoes TEXT, -- the action that this one takes back
+  plan BYTEA, -- of a plan: its units and how far it is
+  connection TEXT NOT NULL DEFAULT '',
+  sent_ms BIGINT NOT NULL DEFAULT 0, -- when its first intent was committed
+  spent BIGINT NOT NULL DEFAULT 0, -- what it takes from a budget
+  strike BIGINT NOT NULL DEFAULT 0, -- 1: the target lied, or it ended diverged or unknown
+  rowid BIGINT GENERATED ALWAYS AS IDENTITY
+);
+-- INVARIANT: the same call, while it is open, is the same action.
+CREATE UNIQUE INDEX actions_open ON actions (call_key) WHERE state <> 'ended';
+CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NOT NULL;
+CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
+CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
+CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
+CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
+
+-- One row per send. Nothing leaves before its row is durable.
+CREATE TABLE intents (
+  action_id TEXT NOT NULL REFERENCES actions (id),
+  step BIGINT NOT NULL,
+  attempt BIGINT NOT NULL,
+  route BIGINT NOT NULL,
+  fence BIGINT NOT NULL,
+  epoch BIGINT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intent', 'done', 'failed', 'escalated')),
+  deadline_ms BIGINT NOT NULL,
+  settle_ms BIGINT NOT NULL,
+  action_digest TEXT NOT NULL,
+  target_digest TEXT NOT NULL,
+  request_digest TEXT NOT NULL,
+  before BYTEA NOT NULL,
+  receipt_id TEXT NOT NULL,
+  connection TEXT NOT NULL DEFAULT '',
+  lock TEXT, -- the resource that nothing else may make objects on meanwhile
+  at_ms BIGINT NOT NULL DEFAULT 0, -- where the connection counts per minute, else 0
+  after BYTEA, -- the state that it left, which an undo must find unchanged
+  ours BIGINT NOT NULL DEFAULT 0, -- 1: the change is tied to our request
+  via TEXT NOT NULL DEFAULT '', -- the route, where its contract has several: its breaker counts by this name
+  rowid BIGINT GENERATED ALWAYS AS IDENTITY,
+  PRIMARY KEY (action_id, step, attempt)
+);
+CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
+CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
+CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';
+-- INVARIANT: what names the objects it makes is in flight at most once per resource.
+CREATE UNIQUE INDEX intents_lock ON intents (lock) WHERE state = 'intent' AND lock IS NOT NULL;
+
+CREATE TABLE approvals (
+  id TEXT PRIMARY KEY,
+  action_id TEXT NOT NULL REFERENCES actions (id),
+  person TEXT NOT NULL,
+  role TEXT NOT NULL,
+  signed BYTEA NOT NULL,
+  at_ms BIGINT NOT NULL
+);
+-- INVARIANT: one person counts once for one action.
+CREATE UNIQUE INDEX approvals_person ON approvals (action_id, person);
+-- INVARIANT: an approval is used at most once.
+CREATE TABLE approval_uses (approval_id TEXT PRIMARY KEY, action_id TEXT NOT NULL, fence BIGINT NOT NULL);
+
+-- The log. `envelope` is the DSSE envelope; every other column is an index over it that `audit` compares with the body.
+CREATE TABLE statements (
+  leaf_index BIGINT PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  action_id TEXT,
+  tenant TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  contract TEXT NOT NULL,
+  status TEXT NOT NULL,
+  changed BIGINT,
+  at_ms BIGINT NOT NULL,
+  envelope BYTEA NOT NULL
+);
+CREATE INDEX statements_action ON statements (action_id, leaf_index);
+CREATE INDEX statements_time ON statements (tenant, at_ms);
+CREATE TABLE search (value TEXT NOT NULL, leaf_index BIGINT NOT NULL, PRIMARY KEY (value, leaf_index));
+CREATE TABLE nodes (level BIGINT NOT NULL, idx BIGINT NOT NULL, hash BYTEA NOT NULL, PRIMARY KEY (level, idx));
+CREATE TABLE checkpoints (size BIGINT PRIMARY KEY, note TEXT NOT NULL, at_ms BIGINT NOT NULL);
+
+-- What the commitments in the signed bodies open to. Erasing a row breaks no proof.
+CREATE TABLE evidence (
+  leaf_index BIGINT NOT NULL, -- in the order of the log, so that it only ever grows at its end
+  label TEXT NOT NULL,
+  salt BYTEA NOT NULL,
+  data BYTEA NOT NULL,
+  PRIMARY KEY (leaf_index, label)
+);
+
+CREATE TABLE tenant_keys (tenant TEXT PRIMARY KEY, key BYTEA NOT NULL);
+CREATE TABLE keys (
+  keyid TEXT PRIMARY KEY,
+  public BYTEA NOT NULL,
+  person TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('passkey', 'file', 'development')),
+  revoked BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE agents (
+  name TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  person TEXT NOT NULL,
+  roles TEXT NOT NULL,
+  observe_only BIGINT NOT NULL,
+  token_hash TEXT NOT NULL UNIQUE,
+  revoked BIGINT NOT NULL DEFAULT 0
+);
+-- What was released under each name and version, so that other content under the same version is never silent.
+CREATE TABLE contract_versions (
+  name TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  rowid BIGINT GENERATED ALWAYS AS IDENTITY,
+  PRIMARY KEY (name, version, digest)
+);
+
+-- What a person or the breaker stopped. A lifted row stays, so that a streak counts only from there.
+CREATE TABLE halts (
+  id TEXT PRIMARY KEY,
+  scope TEXT NOT NULL CHECK (scope IN ('all', 'connection', 'contract', 'agent', 'route')),
+  name TEXT NOT NULL,
+  allow_undo BIGINT NOT NULL,
+  by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  lifted_ms BIGINT
+);
+CREATE UNIQUE INDEX halts_live ON halts (scope, name) WHERE lifted_ms IS NULL;
+
+-- An unresolved diverged or unknown outcome on a resource (a pseudonym).
+CREATE TABLE incidents (action_id TEXT PRIMARY KEY, resource TEXT NOT NULL, at_ms BIGINT NOT NULL, resolved_ms BIGINT);
+
+-- Who was told, when, and whether somebody took it on.
+CREATE TABLE escalations (
+  id TEXT PRIMARY KEY,
+  action_id TEXT NOT NULL,
+  route TEXT NOT NULL,
+  tried BIGINT NOT NULL DEFAULT 0,
+  created_ms BIGINT NOT NULL,
+  next_ms BIGINT NOT NULL,
+  delivered_ms BIGINT,
+  acknowledged_ms BIGINT,
+  acknowledged_by TEXT
+);
+CREATE INDEX escalations_open ON escalations (next_ms) WHERE acknowledged_ms IS NULL;
+
+-- Secrets on their way, sealed (AES-256-GCM). `sealed` is null once the value is gone.
+CREATE TABLE handles (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  person TEXT NOT NULL,
+  plan_id TEXT,
+  made_by TEXT NOT NULL,
+  destinations TEXT NOT NULL,
+  sealed BYTEA,
+  expires_ms BIGINT NOT NULL
+);
+-- INVARIANT: a handle is used once per destination.
+CREATE TABLE handle_uses (handle TEXT NOT NULL, destination TEXT NOT NULL, action_id TEXT NOT NULL, PRIMARY KEY (handle, destination));
+
+-- When to look again at what was confirmed.
+CREATE TABLE rechecks (action_id TEXT NOT NULL, due_ms BIGINT NOT NULL, done_ms BIGINT, PRIMARY KEY (action_id, due_ms));
+
+-- Where a passkey answers, who is signed in at the console, who may bring a new passkey, and who was told what.
+CREATE TABLE passkeys (
+  keyid TEXT PRIMARY KEY REFERENCES keys (keyid),
+  credential TEXT NOT NULL UNIQUE,
+  rp_id TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  uses BIGINT NOT NULL -- the authenticator's own count, 0 where it has none
+);
+CREATE TABLE sessions (
+  token_hash TEXT PRIMARY KEY,
+  person TEXT NOT NULL,
+  keyid TEXT NOT NULL,
+  expires_ms BIGINT NOT NULL
+);
+CREATE TABLE introductions (
+  id TEXT PRIMARY KEY,
+  person TEXT NOT NULL,
+  words BYTEA NOT NULL, -- the signed words of the admins who introduce them; [] is the terminal's
+  token_hash TEXT UNIQUE, -- null until enough of them did
+  expires_ms BIGINT NOT NULL,
+  used_ms BIGINT
+);
+CREATE TABLE notices (
+  id TEXT PRIMARY KEY,
+  action_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  route TEXT NOT NULL,
+  tried BIGINT NOT NULL DEFAULT 0,
+  created_ms BIGINT NOT NULL,
+  next_ms BIGINT NOT NULL,
+  delivered_ms BIGINT
+);
+-- INVARIANT: nobody is told the same twice.
+CREATE UNIQUE INDEX notices_once ON notices (action_id, event, route);
+CREATE INDEX notices_open ON notices (next_ms) WHERE delivered_ms IS NULL;
+
+-- What SQLite has by these names.
+CREATE FUNCTION json_array_length(list TEXT) RETURNS BIGINT IMMUTABLE LANGUAGE SQL
+RETURN json_array_length(list::json)::bigint;
+
+-- Stable, documented views (receipts/README.md).
+CREATE VIEW receipts AS
+SELECT id AS receipt_id, leaf_index, kind, action_id, tenant, agent, contract, status, changed, at_ms FROM statements;
+CREATE VIEW open_intents AS
+SELECT i.action_id, a.tenant, a.agent, a.contract, i.attempt, i.deadline_ms, i.receipt_id
+FROM intents AS i JOIN actions AS a ON a.id = i.action_id WHERE i.state = 'intent';
