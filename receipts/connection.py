@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
+import uvloop
 
 from receipts.store import Row, Value
 
@@ -43,7 +44,7 @@ class Session:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.warned = False
 

@@ -321,7 +321,7 @@ class PostgresStore(Store):
 
     def _refuse_unwitnessed(self) -> None:
         # INVARIANT: where a standby may be promoted, what was acknowledged is there
-        if self._session.query(_UNWITNESSED) == [(True,)]:
+        if is_unwitnessed(self._session.query):
             hint = "set `synchronous_standby_names` on the server"
             raise AilyusError(
                 "bad_settings", "a standby streams from the database, and no commit waits for it", hint=hint
@@ -404,6 +404,11 @@ class PostgresStore(Store):
             # INVARIANT: what follows a promotion is refused here too, not only by whoever connects to write
             self._failed = _ANOTHER
             raise AilyusError("store_rewound", _ANOTHER)
+
+
+def is_unwitnessed(read: Read) -> bool:
+    """Does a standby stream from the database, and no commit waits for it? Its promotion would lose what was said."""
+    return read(_UNWITNESSED) == [(True,)]
 
 
 def version_of(session: Session) -> int | None:

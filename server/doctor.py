@@ -11,7 +11,7 @@ from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts.store import integer
+from receipts.store import Read, integer
 from server.cli.owner import find_owner
 from server.drafting import pins
 from server.provision import install_browser
@@ -148,6 +148,12 @@ async def _opened(settings: BrowserSettings) -> str:
         await chromium.close()
 
 
+def _is_unwitnessed(read: Read) -> bool:
+    from receipts.postgres import is_unwitnessed  # asyncpg is an extra
+
+    return is_unwitnessed(read)
+
+
 def _attention(halts: int, incidents: int, calls: int) -> Finding:
     says = f"{halts} halts, {incidents} outcomes in doubt, {calls} escalations that nobody took on"
     following = "ailyus halts; ailyus action open; ailyus escalation list" if halts or incidents or calls else ""
@@ -179,12 +185,16 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
             counts = [integer(read(sql)[0][0]) for sql in _COUNTS]
             passkeys = read("SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0")
             used = {name for (name,) in read("SELECT DISTINCT contract FROM statements")}
+            alone = workspace.settings.store is not None and _is_unwitnessed(read)
     except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
     size, waiting, intents, halts, incidents, calls = counts
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
     findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
+    if alone:
+        following = "set `synchronous_standby_names` on the server"
+        findings.append(Finding("standby", False, "a standby streams, and no commit waits for it", following))
     findings.append(_attention(halts, incidents, calls))
     findings.append(_console(sorted(str(name) for (name,) in passkeys)))
     if never:

@@ -83,6 +83,7 @@ class Replicas(Campaign):
         self.way = way
         self.takeovers: list[float] = []
         self.mortal = Mortal(workspace)
+        self.hows = HOW
 
     async def begin(self) -> None:
         """The first start makes keys and the agent; the other replica is given a copy, and another way."""
@@ -111,7 +112,7 @@ class Replicas(Campaign):
         work = "undo" if "undo" in point else self.dice.choice(("event", "value", "plan", "undo", "key"))
         wire = self.dice.choice((None, None, None, "lost_reply", "lost_request", "late_effect", "slow"))
         nth = self.dice.choice((1, 1, 2, 3)) if work in ("plan", "undo") and "undo" not in point else 1
-        how = self.dice.choice(HOW)
+        how = self.dice.choice(self.hows)
         check = await asyncio.to_thread(self.prepare, work, wire)
         ending = {"kill": "", "stop": ":stop", "cut": f":cut={self.way.control}"}[how]
         url = await asyncio.to_thread(served.begin, f"{point}:{nth}{ending}")
@@ -173,7 +174,14 @@ class Replicas(Campaign):
         self.takeovers.append(time.monotonic() - at)
 
 
-async def campaign(server: Postgres, kills: int, seed: int, folder: Path) -> Replicas:
+async def campaign(
+    server: Postgres,
+    kills: int,
+    seed: int,
+    folder: Path,
+    hows: tuple[str, ...] = HOW,
+    points: tuple[str, ...] = POINTS,
+) -> Replicas:
     """One pair of replicas with a database and twins of its own."""
     sandbox = await asyncio.to_thread(Sandbox)
     way = Way(server.port)
@@ -186,7 +194,8 @@ async def campaign(server: Postgres, kills: int, seed: int, folder: Path) -> Rep
         path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
         made = Replicas(Workspace.open(workspace.root), sandbox, random.Random(seed), way)
         await made.begin()
-        await made.run(kills)
+        made.hows = hows
+        await made.run(kills, points)
         return made
     finally:
         await way.close()

@@ -13,10 +13,12 @@ from receipts import sqlite
 from receipts.audit import audit
 from receipts.postgres import PostgresStore, migrate
 from receipts.sqlite import SqliteStore
+from receipts.transfer import transfer
 from receipts.verify import read_roots
 from server.settings import FILE, Workspace
 from tests.journeys.test_kill import _call
 from tests.postgres import Postgres
+from tests.receipts import making
 from tests.receipts.making import SIGNER
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
@@ -133,6 +135,25 @@ async def test_what_was_on_its_way_goes_on_in_the_database(
     async with gateway(Workspace.open(workspace.root), sandbox) as world:
         await until(lambda: world.rows("SELECT 1 FROM actions WHERE state = 'ended' AND status = 'confirmed'"))
     assert sandbox.effects() == 1
+
+
+async def test_a_damaged_log_is_not_copied(tmp_path: Path, postgres: Postgres) -> None:
+    journal = await making.journal_at(tmp_path / "store.db")
+    for name in "abc":
+        asked = making.action(name)
+        await making.conclude(journal, asked, (await making.intend(journal, asked)).fence)
+    journal.store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        connection.execute("UPDATE nodes SET hash = zeroblob(32) WHERE level = 2 AND idx = 0")
+        connection.commit()
+    url = postgres.database("damaged")
+    with pytest.raises(AilyusError, match="do not give the root"):
+        await asyncio.to_thread(transfer, tmp_path / "store.db", url)
+    assert (tmp_path / "store.db").exists()
+    connection = await asyncpg.connect(url)
+    assert await connection.fetchval("SELECT count(*) FROM statements") == 0
+    await connection.close()
+    journal.store.close()
 
 
 def moved(workspace: Workspace, url: str, *, ok: bool = True) -> str:

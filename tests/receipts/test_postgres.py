@@ -107,6 +107,33 @@ async def test_a_session_that_is_cut_leaves_nothing_and_the_next_one_goes_on(
     await store.aclose()
 
 
+async def test_a_standby_that_no_commit_waits_for(own: Postgres, tmp_path: Path) -> None:
+    url = own.database("a")
+    standby = await asyncio.to_thread(own.standby, tmp_path_of(own) / "standby")
+    try:
+        with pytest.raises(AilyusError, match="no commit waits for it") as caught:
+            await asyncio.to_thread(opened, url, tmp_path)
+        assert "synchronous_standby_names" in caught.value.hint
+        await sql(url, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        await until_shown(url)
+        store = await asyncio.to_thread(opened, url, tmp_path)
+        assert await store.write(lambda txn: statement(txn, "rcp_0")) == 0
+        await store.aclose()
+    finally:
+        standby.stop()
+
+
+async def until_shown(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    while await connection.fetchval("SHOW synchronous_standby_names") != "*":
+        await asyncio.sleep(0.05)
+    await connection.close()
+
+
+def tmp_path_of(server: Postgres) -> Path:
+    return server.folder.parent
+
+
 async def test_a_log_that_was_longer_is_not_written_to(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.database("longer")
     store = opened(url, tmp_path)

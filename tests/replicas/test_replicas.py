@@ -15,6 +15,7 @@ from server.app import App
 from server.console.session import Challenges
 from server.settings import FILE, Workspace
 from tests.postgres import Postgres
+from tests.receipts import making
 from tests.replicas.pair import Pair, copied, pair_of
 from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace, until
 
@@ -125,6 +126,15 @@ async def test_the_replica_that_is_left_finishes_what_a_gone_one_began(
             await b.approve(asked["action_id"])
             assert (await a.get(asked["action_id"]))["status"] == "confirmed"
     assert sandbox.effects("reset_factors") == 1
+
+
+async def test_an_order_leaves_only_while_the_epoch_is_known(tmp_path: Path, database: str) -> None:
+    journal = await making.journal_at(tmp_path / "store.db", database=database)
+    orders = [await making.intend(journal, making.action(name)) for name in ("a", "b")]
+    assert journal.enter(orders[0]) is None
+    journal.controls._read_at -= 1.1
+    assert journal.enter(orders[1]) == "whether it was stopped meanwhile is not known"
+    await journal.store.aclose()
 
 
 async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(

@@ -1,0 +1,157 @@
+"""`uv run --group benchmarks python -m tests.benchmarks.postgres [--short]`: the store on PostgreSQL, in one run.
+
+Ratios: durable transitions a second against DBOS at 16 callers, the engine against its bare commits, two replicas
+against one. Then 1,000 actions that wait for people: what they cost, and how soon one is woken.
+"""
+
+import argparse
+import asyncio
+import importlib.util
+import itertools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from receipts.connection import Session
+from receipts.journal import Journal
+from receipts.postgres import PostgresStore
+from tests.postgres import Postgres, serving
+from tests.receipts.making import action, conclude, intend, journal_at
+
+CALLERS = 16
+_COUNTER = itertools.count()
+_NAMES = itertools.count()
+
+
+async def one(journal: Journal) -> None:
+    """An action's two durable transitions: intent, outcome; each with its signed statement in the log."""
+    name = f"r{next(_COUNTER)}"
+    asked = action(name)
+    dispatch = await intend(journal, asked, lock=name)
+    await conclude(journal, asked, dispatch.fence)
+
+
+async def transitions(url: str, folder: Path, callers: int, actions: int) -> tuple[float, float]:
+    """Durable transitions a second, and milliseconds of CPU for each action."""
+    journal = await journal_at(folder / f"{next(_NAMES)}.db", database=url)
+
+    async def caller(count: int) -> None:
+        for _ in range(count):
+            await one(journal)
+
+    await caller(10)
+    start, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(caller(actions // callers) for _ in range(callers)))
+    took, busy = time.perf_counter() - start, time.process_time() - cpu
+    await journal.store.aclose()
+    return actions * 2 / took, busy / actions * 1000
+
+
+def dbos(url: str, callers: int, workflows: int) -> float:
+    command = [sys.executable, "-m", "tests.benchmarks.dbos", url, str(callers), str(workflows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    return float(done.stdout.split()[-1])
+
+
+class Recorder(Session):
+    """Remembers what each commit consisted of."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.commits: list[list[tuple[str, str, Any]]] = [[]]
+
+    def execute(self, sql: str, params: Any = (), *more: Any, **named: Any) -> str:
+        self.commits[-1].append(("execute", sql, tuple(params)))
+        if sql == "COMMIT":
+            self.commits.append([])
+        return super().execute(sql, params, *more, **named)
+
+    def many(self, sql: str, rows: Any) -> None:
+        self.commits[-1].append(("many", sql, list(rows)))
+        super().many(sql, rows)
+
+
+async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float, float]:
+    """Milliseconds of one action's two transitions, and of its bare commits: what they wrote, nothing around it."""
+    url = server.database(f"bench_{next(_NAMES)}")
+    journal = await journal_at(folder / f"{next(_NAMES)}.db", database=url)
+    store = journal.store
+    assert isinstance(store, PostgresStore)
+    for _ in range(20):
+        await one(journal)
+    await store.aclose()
+    bare = server.database(f"bench_{next(_NAMES)}")
+    await asyncio.to_thread(server.run, "pg_dump", *_at(server), "-f", "dump.sql", url.rpartition("/")[2])
+    await asyncio.to_thread(server.run, "psql", *_at(server), "-q", "-f", "dump.sql", bare.rpartition("/")[2])
+
+    def recorded(url: str) -> Session:
+        return recorder
+
+    recorder = Recorder(url)
+    import receipts.postgres as module
+
+    plain, module.Session = module.Session, recorded  # type: ignore[assignment,misc]
+    try:
+        journal = await journal_at(store.path, database=url)
+    finally:
+        module.Session = plain  # type: ignore[misc]
+    recorder.commits = [[]]
+    times = []
+    for _ in range(actions):
+        start = time.perf_counter()
+        await one(journal)
+        times.append(time.perf_counter() - start)
+    await journal.store.aclose()
+
+    def replay() -> list[float]:
+        session = Session(bare)
+        session.open()
+        took = []
+        for work in recorder.commits:
+            if not work:
+                continue
+            start = time.perf_counter()
+            for how, sql, params in work:
+                getattr(session, how)(sql, params)
+            took.append(time.perf_counter() - start)
+        session.close()
+        return took
+
+    took = await asyncio.to_thread(replay)
+    return statistics.median(times) * 1000, statistics.median(took) * 2000
+
+
+def _at(server: Postgres) -> tuple[str, ...]:
+    return ("-h", "127.0.0.1", "-p", str(server.port), "-U", "ailyus")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true")
+    count = 320 if parser.parse_args().short else 3200
+    import uvloop
+
+    with serving() as server, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for callers in (1, CALLERS, 64):
+            ours, cpu = uvloop.run(
+                transitions(
+                    server.database(f"bench_{next(_NAMES)}"), folder, callers, count // (4 if callers == 1 else 1)
+                )
+            )
+            print(f"{callers:3} callers: {ours:7.0f} durable transitions/s, {cpu:.2f} ms of CPU an action", flush=True)
+            if callers == CALLERS:
+                at16 = ours
+        if importlib.util.find_spec("dbos"):
+            theirs = dbos(server.database("dbos"), CALLERS, count // 3)
+            print(f"DBOS at {CALLERS}: {theirs:7.0f}; ratio {at16 / theirs:.1f}")
+        engine, bare = uvloop.run(overhead(server, folder, count // 8))
+        print(f"engine {engine:.2f} ms, bare commits {bare:.2f} ms: {engine / bare:.2f}x")
+
+
+if __name__ == "__main__":
+    main()
