@@ -153,7 +153,6 @@ async def test_a_damaged_log_is_not_copied(tmp_path: Path, postgres: Postgres) -
     connection = await asyncpg.connect(url)
     assert await connection.fetchval("SELECT count(*) FROM statements") == 0
     await connection.close()
-    journal.store.close()
 
 
 def moved(workspace: Workspace, url: str, *, ok: bool = True) -> str:
