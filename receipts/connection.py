@@ -76,7 +76,7 @@ class Session:
         """One statement for several rows, in one round trip."""
         self._wait(self._of().executemany(numbered(sql), rows, timeout=STATEMENT_SECONDS))
 
-    def query(self, sql: str, *params: Value) -> list[Row]:
+    def query(self, sql: str, *params: Value | Sequence[Value]) -> list[Row]:
         """Rows."""
         return [tuple(row) for row in self._wait(self._of().fetch(numbered(sql), *params, timeout=STATEMENT_SECONDS))]
 

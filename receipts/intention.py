@@ -72,15 +72,25 @@ class Intention:
 
 
 def require_room(txn: Txn, wanted: Intention) -> None:
-    """Limits, locks and what a decision counted on, compared in the transaction that takes from them."""
-    for query, params, room in room_queries(wanted, txn.now_ms):
+    """Release, epoch, limits, locks and what a decision counted on, compared in the commit that takes from them."""
+    for query, params, room in limit_queries(wanted, txn.now_ms):
         ((taken,),) = txn.query(query, *params)
         if integer(taken) >= room:
             raise Busy(wanted, soon="at_ms" not in query)
-    # INVARIANT: what was written to the resource since it was looked at was not seen
-    plan = wanted.action.step.id if wanted.action.step else "none"
-    if wanted.lock and txn.query(_WRITTEN, wanted.lock, wanted.action.id, wanted.before.at_ms, plan):
-        raise Spent
+    release, epoch = wanted.decided_under[0], str(wanted.decided_under[1])
+    if not wanted.lock and txn.query(f"SELECT {_LIVE}", release, epoch) != [(2,)]:
+        raise Conflict
+    if wanted.lock:
+        plan = wanted.action.step.id if wanted.action.step else "none"
+        seen = (release, epoch, wanted.lock, wanted.action.id, wanted.before.at_ms, plan)
+        ((live, held, written),) = txn.query(_RESOURCE, *seen)
+        if live != 2:
+            raise Conflict
+        if held:
+            raise Busy(wanted, soon=True)
+        # INVARIANT: what was written to the resource since it was looked at was not seen
+        if written:
+            raise Spent
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
@@ -89,27 +99,38 @@ def require_room(txn: Txn, wanted: Intention) -> None:
             raise Spent
 
 
-def room_queries(wanted: Intention, now_ms: int) -> list[tuple[str, tuple[Value, ...], int]]:
-    """What an intent needs room in: the SQL that counts what is taken, its values, and how much may be."""
+Counted = tuple[str, tuple[Value, ...], int]
+"""SQL that counts what is taken, its values, and how much may be."""
+
+
+def limit_queries(wanted: Intention, now_ms: int) -> list[Counted]:
+    """What an intent needs room in at its connection."""
     limits, name = wanted.limits, wanted.action.request.connection
-    queries: list[tuple[str, tuple[Value, ...], int]] = []
+    queries: list[Counted] = []
     if limits.in_flight:
         sql = "SELECT count(*) FROM intents WHERE state = 'intent' AND connection = ? AND action_id <> ?"
         queries.append((sql, (name, wanted.action.id), limits.in_flight))
     if limits.per_minute:
         sql = "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ? AND at_ms > 0"
         queries.append((sql, (name, now_ms - 60_000), limits.per_minute))
-    if wanted.lock:
-        sql = "SELECT count(*) FROM intents WHERE lock = ? AND state = 'intent' AND action_id <> ?"
-        queries.append((sql, (wanted.lock, wanted.action.id), 1))
     return queries
 
 
-_WRITTEN = (
-    "SELECT 1 FROM (SELECT a.updated_ms, a.plan_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
-    " WHERE i.lock = ? AND i.action_id <> ? ORDER BY i.rowid DESC LIMIT 1) AS newest"
-    " WHERE updated_ms >= ? AND coalesce(plan_id, '') <> ?"
+def room_queries(wanted: Intention, now_ms: int) -> list[Counted]:
+    """The same, and at its resource."""
+    sql = "SELECT count(*) FROM intents WHERE lock = ? AND state = 'intent' AND action_id <> ?"
+    return [*limit_queries(wanted, now_ms), *([(sql, (wanted.lock, wanted.action.id), 1)] if wanted.lock else [])]
+
+
+_LIVE = "(SELECT count(*) FROM meta WHERE (key = 'release' AND value = ?1) OR (key = 'epoch' AND value = ?2))"
+"""2 while the release and the epoch under which it was decided are the live ones."""
+_RESOURCE = (
+    f"SELECT {_LIVE}, (SELECT count(*) FROM intents WHERE lock = ?3 AND state = 'intent' AND action_id <> ?4),"
+    " (SELECT count(*) FROM (SELECT a.updated_ms, a.plan_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
+    " WHERE i.lock = ?3 AND i.action_id <> ?4 ORDER BY i.rowid DESC LIMIT 1) AS newest"
+    " WHERE updated_ms >= ?5 AND coalesce(plan_id, '') <> ?6)"
 )
+"""The same; whether somebody writes to a resource now; whether another plan or action did since it was looked at."""
 _RATE = (
     "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), CAST(coalesce(sum(spent), 0) AS BIGINT) FROM actions"
     " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"

@@ -307,7 +307,10 @@ class Journal(Lookup):
         decided_under: tuple[str, int],
         spent: int = 0,
     ) -> int:
-        """One guarded statement over id, state, fence, live release and control epoch; returns the new fence."""
+        """One guarded statement over id, state, fence, live release and control epoch; returns the new fence.
+
+        Of an action that is new, `require_room` compares the release and the epoch.
+        """
         # INVARIANT: the release that decided, not whichever is live by now
         live = (decided_under[0], str(decided_under[1]))
         lease_ms = max(deadline_ms + LEASE_MARGIN_MS, txn.now_ms + LEASE_MS)
@@ -315,8 +318,6 @@ class Journal(Lookup):
             self.insert(
                 txn, action, "running", "running", result, fence=1, lease_ms=lease_ms, sent_ms=txn.now_ms, spent=spent
             )
-            if not txn.query(f"SELECT 1 WHERE {_LIVE}", *live):
-                raise Conflict
             return 1
         txn.write(
             "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"

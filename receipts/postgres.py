@@ -31,7 +31,12 @@ from receipts.listener import CHANNEL, Listener, payload
 from receipts.log import Frontier, peaks_of, range_hash
 from receipts.signing import Signer, open_note
 from receipts.store import (
+    CHECKPOINTS,
+    EVIDENCE,
     MAX_CLOCK_BACK_MS,
+    NODES,
+    SEARCH,
+    STATEMENTS,
     Change,
     Conflict,
     Entry,
@@ -67,7 +72,27 @@ _UNWITNESSED: Final = (
     "SELECT current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT 1 FROM pg_stat_replication"
     " WHERE application_name NOT IN ('pg_basebackup', 'pg_receivewal'))"
 )
-_SETTLE: Final = "WITH told AS (SELECT pg_notify(?1, ?2)) UPDATE head SET size = ?3, high_water_ms = ?4 FROM told"
+_LOGGED: Final = {
+    STATEMENTS: "bigint text text text text text text text bigint bigint bytea",
+    SEARCH: "text bigint",
+    EVIDENCE: "bigint text bytea bytea",
+    NODES: "bigint bigint bytea",
+    CHECKPOINTS: "bigint text bigint",
+}
+"""What a group adds to the log: by its statement, the types of its columns. They go in one statement, as arrays."""
+
+
+def _settling() -> str:
+    parts, place = [], 4
+    for number, (sql, types) in enumerate(_LOGGED.items()):
+        arrays = ", ".join(f"?{place + n + 1}::{kind}[]" for n, kind in enumerate(types.split()))
+        place += len(types.split())
+        parts.append(f"w{number} AS ({sql.partition(' VALUES ')[0]} SELECT * FROM unnest({arrays}))")
+    parts.append("told AS (SELECT pg_notify(?1, ?2))")
+    return f"WITH {', '.join(parts)} UPDATE head SET size = ?3, high_water_ms = ?4 FROM told"
+
+
+_SETTLE: Final = _settling()
 
 
 class PostgresTxn(Txn):
@@ -93,6 +118,12 @@ class PostgresTxn(Txn):
         waiting, self._waiting = self._waiting, {}
         for sql, rows in waiting.items():
             self._session.many(sql, rows)
+
+    def columns(self) -> "list[list[Value]]":
+        """What waits for the log, by column, taken out; whatever else waits is inserted."""
+        taken = [(self._waiting.pop(sql, []), len(types.split())) for sql, types in _LOGGED.items()]
+        self.flush()
+        return [[row[n] for row in rows] for rows, width in taken for n in range(width)]
 
     def forget(self) -> None:
         """Drop what waits: the entry that asked for it failed."""
@@ -233,14 +264,14 @@ class PostgresStore(Store):
                 return None
         try:
             self._append_leaves(frontier, txn)
-            txn.flush()
+            change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
+            told = payload(self._replica, change)
+            session.query(_SETTLE, CHANNEL, told, frontier.size, txn.now_ms, *txn.columns())
         except asyncpg.PostgresError:
             if careful:
                 raise
             session.execute("ROLLBACK")  # some entry's statement is there already: each by itself says whose
             return None
-        change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
-        session.query(_SETTLE, CHANNEL, payload(self._replica, change), frontier.size, txn.now_ms)
         self._durably_commit()
         return frontier, txn.now_ms, integer(now)
 

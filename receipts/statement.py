@@ -16,7 +16,7 @@ from contracts.canonical import canonical, commitment, new_salt, pseudonym
 from contracts.request import ActionRequest
 from policies.decision import Record
 from receipts.signing import Envelope, Signer
-from receipts.store import Index, Txn
+from receipts.store import EVIDENCE, Index, Txn
 
 Kind = Literal[
     "intent",
@@ -53,7 +53,7 @@ class Sealed:
     def insert(self, txn: Txn) -> int:
         """Write statement, leaf and evidence inside one entry."""
         position = txn.append(self.index, self.envelope)
-        txn.many("INSERT INTO evidence VALUES (?, ?, ?, ?)", [(position, *row) for row in self.evidence])
+        txn.many(EVIDENCE, [(position, *row) for row in self.evidence])
         return position
 
 

@@ -29,7 +29,11 @@ NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
-_STATEMENT = (
+SEARCH = "INSERT INTO search VALUES (?, ?)"
+EVIDENCE = "INSERT INTO evidence VALUES (?, ?, ?, ?)"
+NODES = "INSERT INTO nodes VALUES (?, ?, ?)"
+CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
+STATEMENTS = (
     "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
     " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -123,8 +127,8 @@ class Txn(ABC):
             index.at_ms,
             envelope.encoded(),
         )
-        self.many(_STATEMENT, [row])
-        self.many("INSERT INTO search VALUES (?, ?)", [(value, position) for value in index.search])
+        self.many(STATEMENTS, [row])
+        self.many(SEARCH, [(value, position) for value in index.search])
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
 
@@ -266,10 +270,10 @@ class Store(ABC):
         """Put the leaves of a group, and the checkpoint over them, into its transaction."""
         if not txn.leaves:
             return
-        txn.many("INSERT INTO nodes VALUES (?, ?, ?)", [n for leaf in txn.leaves for n in frontier.append(leaf)])
+        txn.many(NODES, [n for leaf in txn.leaves for n in frontier.append(leaf)])
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
         note = self.signer.note(self.origin, checkpoint.body)
-        txn.many("INSERT INTO checkpoints VALUES (?, ?, ?)", [(frontier.size, note, txn.now_ms)])
+        txn.many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])
 
 
 def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:

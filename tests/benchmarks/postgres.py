@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import importlib.util
 import itertools
+import os
 import statistics
 import subprocess
 import sys
@@ -70,6 +71,11 @@ class Recorder(Session):
             self.commits.append([])
         return super().execute(sql, params, *more, **named)
 
+    def query(self, sql: str, *params: Any) -> Any:
+        if not sql.startswith("SELECT"):
+            self.commits[-1].append(("query", sql, params))
+        return super().query(sql, *params)
+
     def many(self, sql: str, rows: Any) -> None:
         self.commits[-1].append(("many", sql, list(rows)))
         super().many(sql, rows)
@@ -110,15 +116,22 @@ async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float,
     def replay() -> list[float]:
         session = Session(bare)
         session.open()
+        head = os.open(folder / "bare.head", os.O_RDWR | os.O_CREAT)
         took = []
         for work in recorder.commits:
             if not work:
                 continue
             start = time.perf_counter()
             for how, sql, params in work:
-                getattr(session, how)(sql, params)
+                if how == "query":
+                    session.query(sql, *params)
+                else:
+                    getattr(session, how)(sql, params)
+            os.pwrite(head, b"x" * 256, 0)
+            os.fdatasync(head)
             took.append(time.perf_counter() - start)
         session.close()
+        os.close(head)
         return took
 
     took = await asyncio.to_thread(replay)
@@ -148,7 +161,10 @@ def main() -> None:
                 at16 = ours
         if importlib.util.find_spec("dbos"):
             theirs = dbos(server.database("dbos"), CALLERS, count // 3)
-            print(f"DBOS at {CALLERS}: {theirs:7.0f}; ratio {at16 / theirs:.1f}")
+            print(f"DBOS at {CALLERS}: {theirs:7.0f}; ratio {at16 / theirs:.1f}", flush=True)
+            files, _ = uvloop.run(transitions("", folder, CALLERS, count))
+            theirs = dbos(f"sqlite:///{folder / 'dbos.db'}", CALLERS, count // 12)
+            print(f"in files: {files:7.0f} against DBOS {theirs:7.0f}; ratio {files / theirs:.1f}", flush=True)
         engine, bare = uvloop.run(overhead(server, folder, count // 8))
         print(f"engine {engine:.2f} ms, bare commits {bare:.2f} ms: {engine / bare:.2f}x")
 
