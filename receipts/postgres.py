@@ -226,8 +226,9 @@ class PostgresStore(Store):
             super()._run()
         except Exception as error:
             lost = isinstance(error, FAULTS)
-            sentence = f"the database does not open: {said(error)}"
-            self._opened.set_exception(AilyusError("store_corrupt", sentence) if lost else error)
+            hint = "is it there, and does `[store] url` name it?"
+            away = AilyusError("store_unavailable", f"the database does not open: {said(error)}", hint=hint)
+            self._opened.set_exception(away if lost else error)
         finally:
             self._session.close()
 

@@ -34,13 +34,16 @@ class Way:
         self.cuts = 0
 
     async def begin(self) -> None:
+        self.loop = asyncio.get_running_loop()
         self._servers = [await asyncio.start_server(one, "127.0.0.1", 0) for one in (self._pass, self._told)]
         self.port, self.control = (server.sockets[0].getsockname()[1] for server in self._servers)
 
     async def close(self) -> None:
-        self.cut()
         for server in self._servers:
             server.close()
+        self.cut()
+        while self._pairs:
+            await asyncio.sleep(0.01)
 
     def cut(self) -> None:
         self._open = False
@@ -60,7 +63,11 @@ class Way:
         if not self._open:
             writer.transport.abort()
             return
-        there = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            there = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.transport.abort()
+            return
         ends = {writer, there[1]}
         self._pairs |= ends
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
