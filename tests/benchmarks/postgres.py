@@ -159,6 +159,8 @@ def main() -> None:
             print(f"{callers:3} callers: {ours:7.0f} durable transitions/s, {cpu:.2f} ms of CPU an action", flush=True)
             if callers == CALLERS:
                 at16 = ours
+        alone, _ = uvloop.run(transitions("", folder, 1, count // 4))
+        print(f"in a file, 1 caller: {alone:7.0f}", flush=True)
         if importlib.util.find_spec("dbos"):
             theirs = dbos(server.database("dbos"), CALLERS, count // 3)
             print(f"DBOS at {CALLERS}: {theirs:7.0f}; ratio {at16 / theirs:.1f}", flush=True)

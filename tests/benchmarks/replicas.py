@@ -36,6 +36,8 @@ def cpu(pid: int) -> float:
 
 def workspace_at(folder: Path, sandbox: Sandbox, url: str) -> Workspace:
     workspace = add_records(folder, sandbox)
+    if not url:
+        return workspace
     (workspace.private / "secrets" / "store").write_text(url + "\n")
     path = workspace.root / FILE
     path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n' + WAITING)
@@ -147,9 +149,17 @@ def main() -> None:
 
 async def everything(server: Postgres, sandbox: Sandbox, folder: Path, short: bool) -> None:
     measured = []
+    workspace = workspace_at(folder / "file", sandbox, "")
+    count = 160 if short else 1600
+    used, rate, p50 = await load(sandbox, workspace, 1, count)
+    size = sum(
+        one.stat().st_size for one in (workspace.store, workspace.store.with_name("store.db-wal")) if one.exists()
+    )
+    print(f"in a file: {used:.1f} ms of CPU a write, {rate:.0f} writes/s, p50 {p50:.0f} ms;", end=" ")
+    print(f"{size / (count + 3 * CALLERS) / 1000:.1f} kB of store a write", flush=True)
     for replicas in (1, 2):
         workspace = workspace_at(folder / f"w{replicas}", sandbox, server.database(f"replicas_{replicas}"))
-        used, rate, p50 = await load(sandbox, workspace, replicas, 160 if short else 1600)
+        used, rate, p50 = await load(sandbox, workspace, replicas, count)
         measured.append(used)
         print(f"{replicas} replicas: {used:.1f} ms of CPU a write, {rate:.0f} writes/s, p50 {p50:.0f} ms", flush=True)
     print(f"two against one, CPU for each write: {measured[1] / measured[0]:.2f}x")
