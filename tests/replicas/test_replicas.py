@@ -137,6 +137,22 @@ async def test_an_order_leaves_only_while_the_epoch_is_known(tmp_path: Path, dat
     await journal.store.aclose()
 
 
+async def test_a_lease_lasts_as_long_as_it_is_renewed(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receipts.journal.LEASE_MS", 1500)
+    journal = await making.journal_at(tmp_path / "store.db", database=database)
+    asked = making.action("a")
+    await making.intend(journal, asked, timeout_ms=1)
+    await asyncio.sleep(1.0)
+    await journal.renew({asked.id, "act_of_somebody_else"})
+    await asyncio.sleep(1.0)
+    assert not await journal.lease_ended(asked.id)
+    await asyncio.sleep(1.0)
+    assert await journal.lease_ended(asked.id)
+    await journal.store.aclose()
+
+
 async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
