@@ -143,7 +143,7 @@ async def test_a_lease_lasts_as_long_as_it_is_renewed(
     monkeypatch.setattr("receipts.journal.LEASE_MS", 1500)
     journal = await making.journal_at(tmp_path / "store.db", database=database)
     asked = making.action("a")
-    await making.intend(journal, asked, timeout_ms=1)
+    await making.intend(journal, asked, timeout_ms=300)
     await asyncio.sleep(1.0)
     await journal.renew({asked.id, "act_of_somebody_else"})
     await asyncio.sleep(1.0)
