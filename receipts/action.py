@@ -53,7 +53,8 @@ class Action:
 
     `first` is true while this process knows that the call had no earlier action; a stored action does not say.
     `preview`: decide and look, change nothing. `plan` is how far a plan is; `step` is set for an action that is a step
-    of one; `undoes` names the action that this one takes back. `sent_ms` is when its first intent was committed.
+    of one; `undoes` names the action that this one takes back. `sent_ms` is when its first intent was committed, and
+    `updated_ms` when the store last changed it.
     """
 
     id: str
@@ -74,6 +75,12 @@ class Action:
     step: PlanStep | None = None
     undoes: str | None = None
     sent_ms: int = 0
+    updated_ms: int = 0
+
+    def is_of(self, caller: Caller) -> bool:
+        """Did this agent ask for it, for this person? Nobody else may see it."""
+        request = self.request
+        return (request.tenant, request.agent, request.person) == (caller.tenant, caller.agent, caller.person)
 
     @property
     def watched(self) -> str:

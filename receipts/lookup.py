@@ -22,7 +22,7 @@ from receipts.store import Row, Store, blob, integer
 YOUNG_MS = 1_000
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
-    " plan_id, position, undoes, plan, sent_ms FROM actions"
+    " plan_id, position, undoes, plan, sent_ms, updated_ms FROM actions"
 )
 
 
@@ -192,4 +192,5 @@ def _action(row: Row) -> Action:
         step=None if row[12] is None else PlanStep(str(row[12]), 0, integer(row[13]), 0, ""),
         undoes=str(row[14]) if row[14] is not None else None,
         sent_ms=integer(row[16]),
+        updated_ms=integer(row[17]),
     )

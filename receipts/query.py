@@ -22,6 +22,7 @@ class Query:
     changed: bool | None = None
     kind: str | None = None
     action: str | None = None
+    receipt: str | None = None
     since_ms: int = 0
     ends_only: bool = False
     limit: int = 50
@@ -58,6 +59,9 @@ def find(read: Read, query: Query) -> list[Found]:
     if query.action is not None:
         where.append("s.action_id = ?")
         values.append(query.action)
+    if query.receipt is not None:
+        where.append("s.id = ?")
+        values.append(query.receipt)
     if query.person is not None:
         where.append("EXISTS (SELECT 1 FROM search WHERE value = ? AND leaf_index = s.leaf_index)")
         values.append(query.person)

@@ -89,7 +89,14 @@ class App:
         self.notices = Notices(self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin)
         chores = (self._take_live, self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
         self.driver = Driver(lambda: self.pipeline, self.inbox.expire, chores)
-        self.gateway = Gateway(lambda: self.pipeline, self.agents, VERSION)
+        self.gateway = Gateway(
+            lambda: self.pipeline,
+            self.agents,
+            self.inbox,
+            lambda: self.console.origin,
+            VERSION,
+            workspace.settings.origin,
+        )
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
         settings = workspace.settings.console
         self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root)
@@ -141,6 +148,9 @@ class App:
     def _swap(self, release: Release) -> None:
         former = self.pipeline
         self.pipeline = self._pipeline_for(release, former)
+        telling = asyncio.create_task(self.gateway.tools_changed())
+        self._retiring.add(telling)
+        telling.add_done_callback(self._retiring.discard)
         task = asyncio.create_task(former.retire())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -212,8 +222,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     listener = listen(host, port)
     port = listener.getsockname()[1]
     await app.start()
-    known = app.workspace.settings.server.hosts
-    servers = [QuietServer(app.gateway.app(host, port, app.console.app(port), known))]
+    servers = [QuietServer(app.gateway.app(port, app.console.app(port), app.workspace.settings.server))]
     door, path = _door()
     servers.append(QuietServer(app.api.app()))
     url = f"http://{host}:{port}/mcp"
@@ -233,6 +242,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         yield url
     finally:
         await app.console.close()
+        app.gateway.close()
         await accept_no_more(one for server in servers for one in getattr(server, "servers", ()))
         for server in servers:
             server.should_exit = True

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp.server.auth.provider import AccessToken
 from pydantic import JsonValue
 
 from contracts.canonical import new_id, sha256
@@ -34,7 +33,7 @@ class Agent:
 
 
 class Agents:
-    """Registered agents, and the verifier of their tokens (the MCP SDK's `TokenVerifier`)."""
+    """Registered agents, and whose token is whose."""
 
     def __init__(self, journal: Journal, release: Callable[[], Release]) -> None:
         self._journal = journal
@@ -165,12 +164,9 @@ class Agents:
             boundary,
         )
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """The SDK's hook: an access token whose subject is the person and whose client is the agent."""
-        caller = await self.caller(token)
-        if caller is None:
-            return None
-        return AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
+    def metadata(self, port: int) -> dict[str, JsonValue] | None:
+        """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
+        return None
 
 
 def _hashed(token: str) -> str:

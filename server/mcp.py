@@ -1,17 +1,20 @@
 """The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types as types
 import structlog
-from mcp.server.auth.middleware.auth_context import get_access_token
-from mcp.server.auth.settings import AuthSettings
-from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel.server import Server
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import AnyHttpUrl, JsonValue
+from mcp.shared.exceptions import MCPError
+from pydantic import JsonValue
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -20,106 +23,195 @@ from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
 from receipts.action import Action
 from receipts.journal import Watch
-from receipts.query import Query, find
 from server import answers
+from server.admission import MAX_BODY, Admission
 from server.answers import Answer
+from server.front import Apps, Front
 from server.identity import Agents
-from server.pipeline import Pipeline
-from server.streams import Front
+from server.inbox import Inbox
+from server.ladder import REQUEST, Result, result_of, task_of, waiting_result
+from server.pipeline import ANSWER_WITHIN, Pipeline
+from server.resources import Receipts
+from server.sessions import SessionIds
+from server.settings import ServerPart
+from server.tasks import Context, Task, serve_tasks
 from server.tools import FIND_RECEIPTS, GET_ACTION, tools_for
 
 CALLER_KEY = "dev.ailyus/caller-key"
 """The key in `_meta` by which a caller tells two equal calls apart on purpose."""
-MAX_BODY = 4 * 1024 * 1024
 REPORT_SECONDS = 0.5
 """Pause between two progress notifications."""
-Context = ServerRequestContext[Any, Any]
+STATE_SECONDS = 86_400.0
+"""How long a client may keep the state of a call that waits for people."""
+MAX_SESSIONS = 1_000
+"""Live sessions of the handshake era; a client more is answered without one."""
 log = structlog.get_logger()
 
 _GET_ACTION = InputSchema.compile(GET_ACTION.input_schema, {})
 _FIND_RECEIPTS = InputSchema.compile(FIND_RECEIPTS.input_schema, {})
 
 
-class Gateway:
-    """Handlers of one MCP server over the live pipeline."""
+class _Server(Server[dict[str, Any]]):
+    """The SDK's server; `tells` says whether clients of the handshake era hear that the tools changed."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], agents: Agents, version: str) -> None:
+    tells = False
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """What `initialize` is answered with. The tasks extension belongs to the modern era."""
+        options = notification_options or NotificationOptions(tools_changed=self.tells)
+        return super().create_initialization_options(options, experimental_capabilities, extensions or {})
+
+
+class Gateway:
+    """Handlers of one MCP server over the live pipeline. `console` is the console's origin."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[], Pipeline],
+        agents: Agents,
+        inbox: Inbox,
+        console: Callable[[], str],
+        version: str,
+        origin: str,
+    ) -> None:
         self._pipeline = pipeline
         self._agents = agents
-        self.server: Server[dict[str, Any]] = Server(
+        self._inbox = inbox
+        self._console = console
+        self._bus = InMemorySubscriptionBus()
+        self._listening = ListenHandler(self._bus, max_subscriptions=MAX_SESSIONS, max_buffered_events=64)
+        self._sessions: OrderedDict[str, ServerSession] = OrderedDict()
+        self.receipts = Receipts(pipeline, self._caller)
+        self.server = _Server(
             "ailyus",
             version=version,
             title="Ailyus",
             instructions=answers.INSTRUCTIONS,
             on_list_tools=self.list_tools,
-            on_call_tool=self.call_tool,
+            on_call_tool=self.call_tool,  # type: ignore[arg-type] # a task is a result of an extension
+            on_subscriptions_listen=self._listening,
             get_tool_input_schema=self._input_schema,
         )
-        self.server.middleware.clear()
+        self.receipts.serve(self.server)
+        serve_tasks(self.server, self)
+        self.server.add_notification_handler("notifications/initialized", types.NotificationParams, self._opened)
+        handles = pipeline().journal.handles
+        # the state of a call that waits goes with the client, sealed to tool, arguments, principal and deployment
+        security = RequestStateSecurity(keys=[handles.derived(b"ailyus-request-state")], ttl=STATE_SECONDS)
+        self.server.middleware[:] = [RequestStateBoundary(security, default_audience=origin)]
+        self._ids = SessionIds(handles.derived(b"ailyus-mcp-session"))
 
-    def app(self, host: str, port: int, console: ASGIApp, hosts: Sequence[str] = ()) -> Front:
-        """The ASGI application: `/mcp` for agents with a token, the console for people.
+    def app(self, port: int, console: ASGIApp, settings: ServerPart) -> Front:
+        """The ASGI application: `/mcp` for agents with a token, the console for people."""
+        shared = self._pipeline().journal.store.shared
+        self.server.tells = not shared
+        plain = self._app(port, settings, json_response=True, stateless=True)
+        streaming = self._app(port, settings, json_response=False, stateless=True)
+        sessions = None if shared else self._app(port, settings, json_response=False, stateless=False)
+        apps = Apps(plain, streaming, sessions)
+        return Front(apps, console, self._agents, Admission(settings.rate), self._ids, self._agents.metadata(port))
 
-        `hosts` are names (`host:port`) by which a load balancer is reached.
-        """
-        plain, streaming = (self._app(host, port, hosts, json_response=json) for json in (True, False))
-        return Front(plain, streaming, MAX_BODY, console)
-
-    def _app(self, host: str, port: int, hosts: Sequence[str], *, json_response: bool) -> Starlette:
+    def _app(self, port: int, settings: ServerPart, *, json_response: bool, stateless: bool) -> Starlette:
+        own = [f"{name}:{port}" for name in (settings.host, "localhost")]
         return self.server.streamable_http_app(
             json_response=json_response,
-            stateless_http=True,
+            stateless_http=stateless,
             max_request_body_size=MAX_BODY,
+            max_sessions=MAX_SESSIONS,
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
-                allowed_hosts=[*(f"{name}:{port}" for name in (host, "127.0.0.1", "localhost")), *hosts],
+                allowed_hosts=[*own, *settings.hosts],
                 allowed_origins=[
-                    *(f"http://{name}:{port}" for name in (host, "127.0.0.1", "localhost")),
-                    *(f"{scheme}://{name}" for name in hosts for scheme in ("http", "https")),
+                    *(f"http://{name}" for name in own),
+                    *(f"{scheme}://{name}" for name in settings.hosts for scheme in ("http", "https")),
                 ],
             ),
-            host=host,
-            auth=AuthSettings(
-                issuer_url=AnyHttpUrl(f"http://{host}:{port}"),
-                resource_server_url=None,
-                validate_token_resource=False,
-            ),
-            token_verifier=self._agents,
+            host=settings.host,
         )
+
+    # -- what changes --------------------------------------------------------------------------------------------------
+
+    async def _opened(self, ctx: Context, params: types.NotificationParams) -> None:
+        session = ctx.request.headers.get("mcp-session-id") if ctx.request is not None else None
+        if session is not None:
+            self._sessions[session] = ctx.session
+            while len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+
+    async def tools_changed(self) -> None:
+        """Tell every client that listens, in either era, to list the tools anew."""
+        await self._bus.publish(ToolsListChanged())
+        for name, session in list(self._sessions.items()):
+            try:
+                await session.send_tool_list_changed()
+            except Exception:  # whatever a session that ended raises: it hears nothing more
+                self._sessions.pop(name, None)
+
+    def close(self) -> None:
+        """End every stream that listens, as the protocol says."""
+        self._listening.close()
+
+    # -- tools ---------------------------------------------------------------------------------------------------------
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """The tools of this caller; the list depends on who asks."""
-        caller = await self._caller(ctx)
-        tools = tools_for(self._pipeline().release, caller) if caller else []
+        tools = tools_for(self._pipeline().release, await self._caller(ctx))
         return types.ListToolsResult(tools=tools, cache_scope="private")
 
-    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
         """Every call comes through here. Nothing of an unexpected fault reaches the client."""
         try:
-            answer = await self._answer(ctx, params)
+            return await self._call(ctx, params)
+        except MCPError:
+            raise
         except AilyusError as error:
             answer = answers.invalid(error, params.name)
         except Exception:  # the text of an exception would leak to the client otherwise
             log.exception("tool_fault", tool=params.name[:64])
             answer = answers.invalid(AilyusError("internal", "the gateway met a fault of its own"), "the tool")
-        return result_of(answer)
+        return result_of(answer, ctx.protocol_version)
 
-    async def _answer(self, ctx: Context, params: types.CallToolRequestParams) -> Answer:
+    async def _call(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
         caller = await self._caller(ctx)
-        if caller is None:
-            raise AilyusError("not_found", "the token is not known any more")
         arguments: Mapping[str, object] = params.arguments or {}
         if params.name == GET_ACTION.name:
-            return await self._get_action(caller, _GET_ACTION.parse(arguments))
+            return result_of(await self._get_action(caller, _GET_ACTION.parse(arguments)), ctx.protocol_version)
         if params.name == FIND_RECEIPTS.name:
-            return await self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments))
+            return result_of(await self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments)), ctx.protocol_version)
+        begun_ms = self._now()
+        if params.request_state is not None:
+            answer = await self._asked_again(caller, params.request_state, params.input_responses or {})
+        else:
+            answer = await self._perform(ctx, caller, params, arguments)
+        if answer["status"] not in ("approval_required", "running"):
+            return result_of(answer, ctx.protocol_version)
+        action = await self._pipeline().journal.get(str(answer["action_id"]))
+        asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
+        return waiting_result(ctx, answer, action, self._console(), asked_before=asked_before)
+
+    async def _asked_again(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> Answer:
+        """The client opened the page, or did not. What its user clicked there is not the approval: the journal is."""
+        opened = responses.get(REQUEST)
+        wait = ANSWER_WITHIN if getattr(opened, "action", None) == "accept" else 0.0
+        journal = self._pipeline().journal
+        with journal.watching(action_id) as watch:
+            return await self._ended(caller, action_id, journal.store.now_ms() + int(wait * 1000), watch)
+
+    async def _perform(
+        self, ctx: Context, caller: Caller, params: types.CallToolRequestParams, arguments: Mapping[str, object]
+    ) -> Answer:
         key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
         call = ToolCall(name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None)
         reports: list[asyncio.Task[None]] = []
         token = (ctx.meta or {}).get("progress_token") if ctx.meta else None
 
         def begun(action: Action) -> None:
-            if token is not None and self._pipeline().release.is_plan(action.request.contract):
+            if token is not None:
                 reports.append(asyncio.create_task(self._report(ctx, action.id)))
 
         try:
@@ -129,61 +221,61 @@ class Gateway:
                 report.cancel()
 
     async def _report(self, ctx: Context, action_id: str) -> None:
-        """Progress notifications while a plan runs: so many of so many, and the current step."""
+        """Progress notifications: of a plan so many of so many and the current step; of an action that it is out."""
         with self._pipeline().journal.watching(action_id) as watch:
             while True:
                 pipeline = self._pipeline()
                 action = await pipeline.journal.get(action_id)
                 if action is not None and action.state == "running":
-                    progress = (await pipeline.plans.progress(action)).get("progress")
+                    progress = (await pipeline.plans.progress(action)).get("progress") if action.plan else None
                     if isinstance(progress, dict):
                         done, total, current = progress["done"], progress["total"], progress["current"]
                         if isinstance(done, int) and isinstance(total, int):
                             await ctx.session.report_progress(done, total, str(current) if current else None)
+                    elif action.plan is None:
+                        await ctx.session.report_progress(1, 2, "sent; it is being read back")
                 await watch.change(1.0)
                 await asyncio.sleep(REPORT_SECONDS)
 
     async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
-        journal = self._pipeline().journal
         action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
-        deadline = journal.store.now_ms() + (wait if isinstance(wait, int) else 0) * 1000
-        with journal.watching(action_id) as watch:
+        deadline = self._now() + (wait if isinstance(wait, int) else 0) * 1000
+        with self._pipeline().journal.watching(action_id) as watch:
             return await self._ended(caller, action_id, deadline, watch)
 
     async def _ended(self, caller: Caller, action_id: str, deadline: int, watch: Watch) -> Answer:
-        journal = self._pipeline().journal
         while True:
-            action = await journal.get(action_id) or self._pipeline().carried(action_id)
-            # INVARIANT: nobody reads another principal's action; a foreign id is not found.
-            mine = action is not None and (action.request.tenant, action.request.agent, action.request.person) == (
-                caller.tenant,
-                caller.agent,
-                caller.person,
-            )
-            if action is None or not mine:
+            action = await self._own(caller, action_id)
+            if action is None:
                 raise AilyusError("not_found", "there is no such action that you may see", field="/action_id")
-            left = (deadline - journal.store.now_ms()) / 1000
+            left = (deadline - self._now()) / 1000
             if action.state == "ended" or left <= 0:
-                if action.plan is not None and action.state in ("ready", "running"):
-                    return await self._pipeline().plans.progress(action)
-                if action.state in ("new", "ready", "running"):
-                    receipt = (action.result or {}).get("receipt_id")
-                    return answers.running(action.id, receipt if isinstance(receipt, str) else None)
-                return dict(action.result or {})
+                return await self._so_far(action)
             await watch.change(min(left, 5.0))
+
+    async def _own(self, caller: Caller, action_id: str) -> Action | None:
+        """The action of that id, if it is this caller's."""
+        action = await self._pipeline().journal.get(action_id) or self._pipeline().carried(action_id)
+        # INVARIANT: nobody reads another principal's action; a foreign id is not found.
+        return action if action is not None and action.is_of(caller) else None
+
+    async def _so_far(self, action: Action) -> Answer:
+        """What is known of an action now."""
+        if action.plan is not None and action.state in ("ready", "running"):
+            return await self._pipeline().plans.progress(action)
+        if action.state in ("new", "ready", "running"):
+            receipt = (action.result or {}).get("receipt_id")
+            return answers.running(action.id, receipt if isinstance(receipt, str) else None)
+        return dict(action.result or {})
 
     async def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
         limit = arguments["limit"]
-        query = Query(
-            tenant=caller.tenant,
-            agent=caller.agent,
-            person=self._pipeline().journal.notary.pseudonym(caller.tenant, "person", caller.person),
+        rows = await self.receipts.found(
+            caller,
+            limit if isinstance(limit, int) else 10,
             contract=_text(arguments.get("contract")),
             status=_text(arguments.get("status")),
-            ends_only=True,
-            limit=limit if isinstance(limit, int) else 10,
         )
-        rows = await self._pipeline().journal.store.read_aside(lambda read: find(read, query))
         found: list[JsonValue] = [
             {
                 "receipt_id": r.receipt_id,
@@ -204,26 +296,41 @@ class Gateway:
             "data": {"receipts": found},
         }
 
-    async def _caller(self, ctx: Context) -> Caller | None:
-        token = get_access_token()
-        if token is None:
-            return None
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
+    async def task(self, ctx: Context, task_id: str) -> Task | None:
+        """The caller's own action, as a task."""
+        action = await self._own(await self._caller(ctx), task_id)
+        return task_of(ctx, await self._so_far(action), action, self._console()) if action else None
+
+    async def answer(self, ctx: Context, task_id: str, responses: Mapping[str, JsonValue]) -> None:
+        """Nothing: an answer that comes by the agent's own client is never an approval."""
+
+    async def cancel(self, ctx: Context, task_id: str) -> None:
+        """End what waits for people, or a plan at its next step; what is on its way out goes on to its end."""
+        try:
+            await self._inbox.cancel(task_id)
+        except AilyusError:  # it does not wait any more; the next `tasks/get` says how it ended
+            log.info("cancelled_too_late", action=task_id)
+
+    # -- who asks ------------------------------------------------------------------------------------------------------
+
+    async def _caller(self, ctx: Context) -> Caller:
+        user = ctx.request.scope.get("user") if ctx.request is not None else None
+        token = user.access_token.token if user is not None else ""
         bridged = ctx.request is not None and ctx.request.headers.get("x-ailyus-boundary") == "same_user"
-        return await self._agents.caller(token.token, "same_user" if bridged else "network")
+        caller = await self._agents.caller(token, "same_user" if bridged else "network")
+        if caller is None:
+            raise AilyusError("not_found", "the token is not known any more")
+        return caller
+
+    def _now(self) -> int:
+        return self._pipeline().journal.store.now_ms()
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         release = self._pipeline().release
         program, plan = release.catalog.programs.get(name), release.catalog.plans.get(name)
         return program.inputs.schema if program else plan.inputs.schema if plan else None
-
-
-def result_of(answer: Answer) -> types.CallToolResult:
-    """One envelope on both channels."""
-    return types.CallToolResult(
-        content=[types.TextContent(type="text", text=answers.text_of(answer))],
-        structured_content=answer,
-        is_error=answer["status"] not in answers.NOT_ERRORS,
-    )
 
 
 def _text(value: JsonValue) -> str | None:

@@ -19,7 +19,8 @@ from server.settings import Workspace
 
 MAX_LINE = 1024 * 1024
 _VERSION = "io.modelcontextprotocol/protocolVersion"
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", "tasks/get": "taskId"}
+_NAMED |= {"tasks/update": "taskId", "tasks/cancel": "taskId"}
 _TRIES = 3
 Message = dict[str, JsonValue]
 
@@ -36,6 +37,7 @@ class Bridge:
             "x-ailyus-boundary": "same_user",
         }
         self._version: str | None = None
+        self._session: str | None = None
         self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False)
         self._write_lock = asyncio.Lock()
 
@@ -64,32 +66,46 @@ class Bridge:
         except AilyusError as error:
             answer = _error(message, f"{error.sentence}; {error.hint}")
         if answer is not None and "id" in message:
-            async with self._write_lock:
-                sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
-                sys.stdout.buffer.flush()
+            await self._write(answer)
+
+    async def _write(self, message: Message) -> None:
+        async with self._write_lock:
+            sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
+            sys.stdout.buffer.flush()
 
     async def _post(self, message: Message) -> Message | None:
         for attempt in range(_TRIES):
             owner = await asyncio.to_thread(ensure_owner, self._workspace)
             try:
-                answer = await self._client.post(
-                    owner.url, content=orjson.dumps(message), headers={**self._headers, **self._routing(message)}
-                )
+                return await self._exchange(owner.url, message)
             except httpx2.TransportError:
                 await asyncio.sleep(0.1 * 2**attempt)
-                continue
-            return self._answered(message, answer)
         raise AilyusError("no_owner", "the gateway does not answer")
 
-    def _answered(self, message: Message, answer: httpx2.Response) -> Message | None:
-        if answer.status_code == 202 or not answer.content:
+    async def _exchange(self, url: str, message: Message) -> Message | None:
+        """One POST; what a stream brings before the answer goes on to the client as it comes."""
+        headers = {**self._headers, **self._routing(message)}
+        async with self._client.stream("POST", url, content=orjson.dumps(message), headers=headers) as answer:
+            self._session = answer.headers.get("mcp-session-id", self._session)
+            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+                return self._answered(message, answer.status_code, await answer.aread())
+            async for line in answer.aiter_lines():
+                event = _parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
+                if event is not None and "method" not in event:
+                    return self._answered(message, answer.status_code, orjson.dumps(event))
+                if event is not None:
+                    await self._write(event)
+        raise httpx2.ReadError("the stream ended before the answer")
+
+    def _answered(self, message: Message, status: int, content: bytes) -> Message | None:
+        if status == 202 or not content:
             return None
         try:
-            result = orjson.loads(answer.content)
+            result = orjson.loads(content)
         except orjson.JSONDecodeError:
-            return _error(message, f"the gateway answered {answer.status_code}; is the agent's token still valid?")
+            return _error(message, f"the gateway answered {status}; is the agent's token still valid?")
         if not isinstance(result, dict) or "jsonrpc" not in result:
-            return _error(message, f"the gateway answered {answer.status_code}; is the agent's token still valid?")
+            return _error(message, f"the gateway answered {status}; is the agent's token still valid?")
         if message.get("method") == "initialize" and isinstance(result.get("result"), dict):
             self._version = str(result["result"].get("protocolVersion", "")) or None
         if result.get("id") is None:
@@ -103,7 +119,10 @@ class Bridge:
         meta = params.get("_meta")
         modern = meta.get(_VERSION) if isinstance(meta, dict) else None
         if not isinstance(modern, str):
-            return {"mcp-protocol-version": self._version} if self._version and method != "initialize" else {}
+            if method == "initialize":
+                return {}
+            known = {"mcp-protocol-version": self._version, "mcp-session-id": self._session}
+            return {name: value for name, value in known.items() if value}
         headers = {"mcp-protocol-version": modern, "mcp-method": method}
         name = params.get(_NAMED.get(method, ""))
         if isinstance(name, str):
