@@ -88,7 +88,9 @@ class Front:
             await self._console(scope, receive, send)
 
     async def _agent(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(cast(list[tuple[bytes, bytes]], scope["headers"]))
+        # white space around a value is no part of it (RFC 9110, section 5.5)
+        scope["headers"] = [(n, v.strip(b" \t")) for n, v in cast(list[tuple[bytes, bytes]], scope["headers"])]
+        headers = dict(scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         caller = await self._agents.caller(token) if scheme.lower() == "bearer" else None
         if caller is None:
