@@ -24,6 +24,8 @@ class Caller:
     """Whose credential made the call: an agent, the person it acts for, and who owns the agent.
 
     `roles` and `person_roles` are already intersected with the declared roles. `observe_only` agents change nothing.
+    `issuer` is who says so: empty for an agent's own token. A token that names no agent is not `delegated`: its person
+    looks through a client, and nobody acts for them.
     """
 
     agent: str
@@ -34,6 +36,8 @@ class Caller:
     person_roles: frozenset[str]
     observe_only: bool = False
     boundary: str = "network"
+    issuer: str = ""
+    delegated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

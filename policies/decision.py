@@ -206,6 +206,9 @@ class Decider:
         return self._early(contract, caller, target.tenant, target.environment)
 
     def _early_decision(self, contract: str, caller: Caller, tenant: str, environment: str) -> Denied | None:
+        # INVARIANT: only an agent that somebody named acts for a person
+        if not caller.delegated and self._programs[contract].is_write:
+            return Denied("the token names no agent that acts for its person", None)
         sliced = self.bundle.slices[contract]
         bound = bind_resource(sliced.nodes, tenant, environment)
         entities = self.bundle.entities(self._principals(caller))

@@ -56,6 +56,10 @@ class People:
         """The person of that name, if declared."""
         return self.by_name.get(name)
 
+    def of(self, issuer: str, subject: str) -> Person | None:
+        """Whom an issuer means by a subject, if declared."""
+        return next((p for p in self.by_name.values() if (p.issuer, p.subject) == (issuer, subject)), None)
+
 
 def key_kind(value: object) -> KeyKind:
     """A stored kind of key; anything else raises."""

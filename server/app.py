@@ -47,6 +47,7 @@ from server.inbox import Inbox
 from server.keys import NewKey, link_new
 from server.mcp import Gateway
 from server.notices import Notices
+from server.oauth import Tokens
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
 from server.settings import Workspace
@@ -80,7 +81,9 @@ class App:
         self.pipeline = self._pipeline_for(release)
         self._retiring: set[asyncio.Task[None]] = set()
         self._look_again = 0.0
-        self.agents = Agents(self.journal, lambda: self.pipeline.release)
+        oauth = workspace.settings.oauth
+        self.tokens = Tokens(oauth) if oauth else None
+        self.agents = Agents(self.journal, lambda: self.pipeline.release, self.tokens)
         self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
         self.aftercare = Aftercare(lambda: self.pipeline)
         ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
@@ -160,6 +163,8 @@ class App:
         await self.driver.stop()
         await self.oncall.close()
         await self.notices.close()
+        if self.tokens is not None:
+            await self.tokens.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await self.browser.close()
         await self.servers.close()

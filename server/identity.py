@@ -1,22 +1,33 @@
 """Agents and their tokens: who calls, and for whom. Tokens are stored as hashes only."""
 
 import hashlib
+import math
 import secrets
+import time
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import structlog
 from pydantic import JsonValue
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import Caller
+from policies.principal import Person
 from policies.release import Release
 from receipts.controls import bump
 from receipts.journal import Journal
 from receipts.store import Txn
+from server.oauth import MAX_TOKEN, Tokens
 
 PREFIX = "ailyus_"
+MAX_KNOWN = 10_000
+"""Tokens of which something is known."""
+UNKNOWN_SECONDS = 2.0
+"""How long a token that is nobody's is not looked up again, so that a flood of them costs next to nothing."""
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +46,12 @@ class Agent:
 class Agents:
     """Registered agents, and whose token is whose."""
 
-    def __init__(self, journal: Journal, release: Callable[[], Release]) -> None:
+    def __init__(self, journal: Journal, release: Callable[[], Release], tokens: Tokens | None = None) -> None:
         self._journal = journal
         self._release = release
-        self._callers: dict[str, Caller] = {}
-        self._under: tuple[str, int] = ("", 0)
+        self._tokens = tokens
+        self._callers: OrderedDict[str, _Known] = OrderedDict()
+        self._under: tuple[str, int, int] = ("", 0, 0)
 
     async def add(
         self, name: str, tenant: str, owner: str, person: str | None, roles: frozenset[str], observe_only: bool
@@ -115,21 +127,48 @@ class Agents:
         ]
 
     async def caller(self, token: str, boundary: str = "network") -> Caller | None:
-        """Whose token is this? None for an unknown, revoked or ill-formed one."""
-        if not token.startswith(PREFIX) or len(token) > 100:
+        """Whose token is this? None for an unknown, revoked, expired or ill-formed one, or one for somebody else."""
+        if not token or len(token) > MAX_TOKEN:
             return None
-        release, key = self._release(), _hashed(token)
-        # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it
-        under = (release.digest, self._journal.epoch)
+        own = token.startswith(PREFIX)
+        if self._tokens is not None and not own:
+            await self._tokens.refresh()
+        key, now = _hashed(token) + boundary, time.time()
+        under = self._epoch()
+        # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
         if under != self._under:
-            self._callers, self._under = {}, under
-        known = self._callers.get(key + boundary)
-        if known is not None and self._journal.controls.is_fresh:
-            return known
-        caller = await self._registered("token_hash", key, boundary)
-        if caller is not None and under == self._under:
-            self._callers[key + boundary] = caller
-        return caller
+            self._callers.clear()
+            self._under = under
+        known = self._callers.get(key)
+        if known is not None and known.until > now and self._journal.controls.is_fresh:
+            self._callers.move_to_end(key)
+            return known.caller
+        if own:
+            known = _Known(await self._registered("token_hash", _hashed(token), boundary), math.inf)
+        else:
+            known = await self._of_issuer(token, boundary)
+        if known.caller is None:
+            known = _Known(None, now + UNKNOWN_SECONDS)
+        if under == self._epoch():
+            self._callers[key] = known
+            while len(self._callers) > MAX_KNOWN:
+                self._callers.popitem(last=False)
+        return known.caller
+
+    def _epoch(self) -> tuple[str, int, int]:
+        return self._release().digest, self._journal.epoch, self._tokens.generation if self._tokens else 0
+
+    async def _of_issuer(self, token: str, boundary: str) -> "_Known":
+        """An access token of the authorization server: a declared person, through a registered agent."""
+        claims = await self._tokens.verify(token) if self._tokens is not None else None
+        if claims is None or self._tokens is None:
+            return _Known(None, 0.0)
+        person = self._release().people.of(claims.iss, claims.sub)
+        agent = await self._registered("name", self._tokens.agent(claims.client), boundary)
+        if person is None or agent is None or agent.tenant != person.tenant:
+            log.info("token_of_nobody", declared=person is not None, registered=agent is not None)
+            return _Known(None, 0.0)
+        return _Known(_acting(agent, person, delegated=claims.act is not None), claims.exp)
 
     async def named(self, name: str) -> Caller | None:
         """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
@@ -138,6 +177,11 @@ class Agents:
     async def current(self, caller: Caller) -> Caller | None:
         """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
         now = await self._registered("name", caller.agent, caller.boundary)
+        if caller.issuer and now is not None:
+            person = self._release().people.get(caller.person)
+            if person is None or person.issuer != caller.issuer:
+                return None
+            now = _acting(now, person, delegated=caller.delegated)
         same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
         return now if same else None
 
@@ -166,7 +210,20 @@ class Agents:
 
     def metadata(self, port: int) -> dict[str, JsonValue] | None:
         """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
-        return None
+        return self._tokens.metadata(port) if self._tokens is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose a token is, until when that may be believed (seconds since the epoch)."""
+
+    caller: Caller | None
+    until: float
+
+
+def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:
+    """A registered agent, for the person whom the issuer names."""
+    return replace(agent, person=person.name, person_roles=person.roles, issuer=person.issuer, delegated=delegated)
 
 
 def _hashed(token: str) -> str:

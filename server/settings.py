@@ -17,6 +17,8 @@ from policies.principal import People, Person
 from policies.release import Release
 
 FILE = "ailyus.toml"
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Asymmetric ones only (RFC 7518, section 3.1; RFC 8037)."""
 
 
 class _Part(BaseModel):
@@ -118,6 +120,21 @@ class ConnectionPart(_Part):
     adapter: str = ""
 
 
+class OAuthPart(_Part):
+    """The authorization server whose access tokens are taken: `keys` is its JWKS, else its metadata says where.
+
+    `resource` is what tokens must be meant for, `agents` the registered agent for a client id or an actor, `keys_for`
+    how long a key set is trusted unseen.
+    """
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$")
+    resource: str = Field("", pattern=r"^(https?://[^\s?#]+)?$")
+    keys: str = ""
+    algorithms: tuple[Algorithm, ...] = ("RS256", "ES256", "EdDSA")
+    agents: dict[str, str] = Field(default_factory=dict)
+    keys_for: Duration = 60_000
+
+
 class StorePart(_Part):
     """A store on PostgreSQL: a reference to its URL, `postgresql://user:password@host/database`."""
 
@@ -175,6 +192,7 @@ class Settings(BaseSettings):
     server: ServerPart = ServerPart()
     sandbox: SandboxPart | None = None
     store: StorePart | None = None
+    oauth: OAuthPart | None = None
     browser: BrowserPart = BrowserPart()
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)
@@ -233,6 +251,12 @@ class Workspace:
                 raise AilyusError(
                     error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}"
                 ) from None
+        oauth = settings.oauth
+        try:
+            for url in (oauth.issuer, *filter(None, (oauth.keys,))) if oauth else ():
+                check_base_url(url)
+        except AilyusError as error:
+            raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: oauth") from None
         for where, named in (
             ("console: admins", settings.console.admins),
             *((f"notices.{name}: roles", notice.roles) for name, notice in settings.notices.items()),
