@@ -94,7 +94,8 @@ def text_of(answer: Mapping[str, JsonValue]) -> str:
         lines.append(f"error {error['code']} at `{error['field']}`: {error['hint']}")
     approval = answer.get("approval")
     if isinstance(approval, dict):
-        lines.append(f"needs {approval['needs']}, until {approval['expires_at']}")
+        at = f", at {approval['url']}" if "url" in approval else ""
+        lines.append(f"needs {approval['needs']}, until {approval['expires_at']}{at}")
     if answer.get("escalated_to"):
         lines.append(f"escalated to {answer['escalated_to']}")
     tail = [f"Next: {answer['next']}"]

@@ -42,15 +42,23 @@ def result_of(answer: Answer, version: str = "") -> types.CallToolResult:
     )
 
 
-def waiting_result(ctx: Context, answer: Answer, known: Action | None, console: str, *, asked_before: bool) -> Result:
+def with_link(answer: Answer, console: str) -> Answer:
+    """With the page of the console where it is decided, for whoever is asked."""
+    approval = answer.get("approval")
+    if answer["status"] != "approval_required" or not isinstance(approval, dict):
+        return answer
+    return answer | {"approval": {**approval, "url": f"{console}/approvals/{answer['action_id']}"}}
+
+
+def waiting_result(ctx: Context, answer: Answer, known: Action | None, *, asked_before: bool) -> Result:
     """An answer that is not the end of its action, on the client's best rung."""
     action = answer["action_id"]
     if not isinstance(action, str) or known is None:
         return result_of(answer, ctx.protocol_version)
     if declares_tasks(ctx):
-        return task_of(ctx, answer, known, console).created()
+        return task_of(ctx, answer, known).created()
     if answer["status"] == "approval_required" and opens_links(ctx) and not asked_before:
-        request = link_to(action, answer, console)
+        request = link_to(answer)
         if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             raise UrlElicitationRequiredError([request.model_copy(update={"elicitation_id": action})])
         asked = types.ElicitRequest(params=request)
@@ -67,15 +75,15 @@ def opens_links(ctx: Context) -> bool:
     return elicitation is not None and elicitation.url is not None
 
 
-def link_to(action: str, answer: Answer, console: str) -> types.ElicitRequestURLParams:
-    """The page of this approval in the console."""
+def link_to(answer: Answer) -> types.ElicitRequestURLParams:
+    """The page of this approval in the console, for the client to open."""
     approval = answer.get("approval")
-    needs = approval.get("needs") if isinstance(approval, dict) else "somebody"
-    message = f"{needs} must decide; open the page, or send it to them"
-    return types.ElicitRequestURLParams(message=message, url=f"{console}/approvals/{action}")
+    told = approval if isinstance(approval, dict) else {}
+    message = f"{told.get('needs')} must decide; open the page, or send it to them"
+    return types.ElicitRequestURLParams(message=message, url=str(told.get("url")))
 
 
-def task_of(ctx: Context, answer: Answer, action: Action, console: str) -> Task:
+def task_of(ctx: Context, answer: Answer, action: Action) -> Task:
     """An action as a task."""
     status = str(answer["status"])
     base = Task(
@@ -86,7 +94,7 @@ def task_of(ctx: Context, answer: Answer, action: Action, console: str) -> Task:
         status_message=str(answer["summary"]),
     )
     if status == "approval_required" and opens_links(ctx):
-        request = types.ElicitRequest(params=link_to(action.id, answer, console))
+        request = types.ElicitRequest(params=link_to(answer))
         shown: JsonValue = request.model_dump(mode="json", by_alias=True, exclude_none=True)
         return base.model_copy(update={"status": "input_required", "input_requests": {REQUEST: shown}})
     if status in ("approval_required", "running"):

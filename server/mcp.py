@@ -29,7 +29,7 @@ from server.answers import Answer
 from server.front import Apps, Front
 from server.identity import Agents
 from server.inbox import Inbox
-from server.ladder import REQUEST, Result, result_of, task_of, waiting_result
+from server.ladder import REQUEST, Result, result_of, task_of, waiting_result, with_link
 from server.pipeline import ANSWER_WITHIN, Pipeline
 from server.resources import Receipts
 from server.sessions import SessionIds
@@ -180,19 +180,23 @@ class Gateway:
         caller = await self._caller(ctx)
         arguments: Mapping[str, object] = params.arguments or {}
         if params.name == GET_ACTION.name:
-            return result_of(await self._get_action(caller, _GET_ACTION.parse(arguments)), ctx.protocol_version)
+            return self._told(ctx, await self._get_action(caller, _GET_ACTION.parse(arguments)))
         if params.name == FIND_RECEIPTS.name:
-            return result_of(await self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments)), ctx.protocol_version)
+            return self._told(ctx, await self._find_receipts(caller, _FIND_RECEIPTS.parse(arguments)))
         begun_ms = self._now()
         if params.request_state is not None:
             answer = await self._asked_again(caller, params.request_state, params.input_responses or {})
         else:
             answer = await self._perform(ctx, caller, params, arguments)
         if answer["status"] not in ("approval_required", "running"):
-            return result_of(answer, ctx.protocol_version)
+            return self._told(ctx, answer)
+        answer = with_link(answer, self._console())
         action = await self._pipeline().journal.get(str(answer["action_id"]))
         asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
-        return waiting_result(ctx, answer, action, self._console(), asked_before=asked_before)
+        return waiting_result(ctx, answer, action, asked_before=asked_before)
+
+    def _told(self, ctx: Context, answer: Answer) -> types.CallToolResult:
+        return result_of(with_link(answer, self._console()), ctx.protocol_version)
 
     async def _asked_again(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> Answer:
         """The client opened the page, or did not. What its user clicked there is not the approval: the journal is."""
@@ -301,7 +305,7 @@ class Gateway:
     async def task(self, ctx: Context, task_id: str) -> Task | None:
         """The caller's own action, as a task."""
         action = await self._own(await self._caller(ctx), task_id)
-        return task_of(ctx, await self._so_far(action), action, self._console()) if action else None
+        return task_of(ctx, with_link(await self._so_far(action), self._console()), action) if action else None
 
     async def answer(self, ctx: Context, task_id: str, responses: Mapping[str, JsonValue]) -> None:
         """Nothing: an answer that comes by the agent's own client is never an approval."""

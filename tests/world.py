@@ -197,10 +197,12 @@ class World:
 
 
 @asynccontextmanager
-async def gateway(workspace: Workspace, sandbox: Sandbox, hosts: Hosts | None = None) -> AsyncIterator[World]:
+async def gateway(
+    workspace: Workspace, sandbox: Sandbox, hosts: Hosts | None = None, port: int = 0
+) -> AsyncIterator[World]:
     """A gateway in this process, served over real HTTP on a free port."""
     app = App(workspace, workspace.release(), hosts)
-    async with running(app, 0) as url:
+    async with running(app, port) as url:
         await seed_agent(app)
         token = ""
         with contextlib.suppress(FileNotFoundError):

