@@ -50,7 +50,15 @@ class _TooLarge(Exception):
 class HttpAdapter:
     """Reads and executes over HTTP for one release."""
 
-    def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        release: Release,
+        gate: Gate,
+        root: Path,
+        now_ms: Callable[[], int],
+        carried: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._carried = carried  # headers of the trace, which are no part of the request that was approved
         self._release = release
         self._gate = gate
         self._credentials = Credentials(root)
@@ -71,6 +79,7 @@ class HttpAdapter:
         try:
             headers = dict(http.headers)
             headers |= self._credential(target, target.read, http, headers, http.body)
+            headers |= self._carried()
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
@@ -96,6 +105,7 @@ class HttpAdapter:
             secrets = await revealed(self._gate, dispatch)
             headers, body = placed(dict(http.headers) | extra, http.body, secrets)
             headers |= self._credential(target, target.write, http, headers, body)
+            headers |= self._carried()
         except AilyusError as error:
             return ending.unsent(error.sentence)
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.

@@ -46,7 +46,8 @@ class ActionRequest:
 
     `action_digest` is what an approval is bound to and an intent names. `call_key` is the identity of the call: the
     same key is the same action while it is open or held (contracts/README.md); the reason is part of neither. `late`
-    names inputs of a plan's step that an earlier step will fill.
+    names inputs of a plan's step that an earlier step will fill. `trace` is the `traceparent` (W3C Trace Context) of
+    the call that asked first: a part of no digest, and of no decision.
     """
 
     contract: str
@@ -65,6 +66,7 @@ class ActionRequest:
     caller_key: str | None
     boundary: str = "network"
     late: tuple[str, ...] = ()
+    trace: str = ""
     action_digest: str = field(init=False)
     call_key: str = field(init=False)
 

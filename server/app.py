@@ -22,6 +22,7 @@ import uvicorn
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
+from adapters.adapter import Adapter
 from adapters.browser import BrowserAdapter, Sessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.hosts import Hosts
@@ -38,6 +39,7 @@ from policies.release import Release
 from receipts.journal import Journal
 from receipts.signing import Signer, create_key, load_key
 from receipts.store import Conflict
+from server import tracing
 from server.aftercare import Aftercare
 from server.api import Api
 from server.console.console import Console
@@ -53,6 +55,7 @@ from server.pipeline import Pipeline
 from server.settings import Workspace
 from server.stores import open_store
 from server.telemetry import configure
+from server.tracing import TracedAdapter
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5
@@ -65,6 +68,8 @@ class App:
 
     def __init__(self, workspace: Workspace, release: Release, hosts: Hosts | None = None) -> None:
         configure()
+        telemetry = workspace.settings.telemetry
+        self._end_tracing = tracing.export(telemetry) if telemetry else None
         key_path = workspace.private / "log.pem"
         key = load_key(key_path) if key_path.exists() else create_key(key_path)
         self.workspace = workspace
@@ -110,12 +115,13 @@ class App:
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
         python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)
-        return Systems(release, HttpAdapter(*reach), BrowserAdapter(*reach, self._sessions), mcp, python)
+        http = HttpAdapter(*reach, tracing.outgoing if tracing.is_on() else dict)
+        return Systems(release, http, BrowserAdapter(*reach, self._sessions), mcp, python)
 
     def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
-        return Pipeline(
-            self.journal, release, self.systems(release), lambda caller: self.agents.current(caller), former
-        )
+        systems: Adapter = self.systems(release)
+        adapter = TracedAdapter(systems) if tracing.is_on() else systems
+        return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
@@ -170,6 +176,8 @@ class App:
         await self.servers.close()
         await self.hosts.close()
         await self.store.aclose()
+        if self._end_tracing is not None:
+            await asyncio.to_thread(self._end_tracing)
 
     async def _activate(self, release: Release) -> None:
         notary, at = self.journal.notary, self.store.now_ms()

@@ -17,7 +17,7 @@ from receipts.plan_rows import PlanRows
 from receipts.registry import count_use
 from receipts.statement import About
 from receipts.store import Conflict, Txn
-from server import answers
+from server import answers, tracing
 from server.pipeline import Pipeline
 from server.requests import Asked, Weighed, fault_of
 
@@ -104,10 +104,14 @@ class Inbox:
 
     async def decide(self, signed: SignedApproval) -> str:
         """Take a signed decision; returns the action's new state, or raises with the code of the refusal."""
-        journal, release = self._pipeline().journal, self._pipeline().release
-        if await journal.used_by(signed.id):
+        if await self._pipeline().journal.used_by(signed.id):
             raise AilyusError("used", "this approval was used already")
         now = await self._look(signed.binding.subject.action_id)
+        with tracing.approval(now.action, signed.binding):
+            return await self._decided(now, signed)
+
+    async def _decided(self, now: Now, signed: SignedApproval) -> str:
+        journal, release = self._pipeline().journal, self._pipeline().release
         action, at = now.action, journal.store.now_ms()
         code = fault_of(release, action, now.weighed, signed, await journal.registry.keys(), at, False)
         if (

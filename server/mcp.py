@@ -21,9 +21,10 @@ from starlette.types import ASGIApp
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
+from policies.release import RUN_PLAN
 from receipts.action import Action
 from receipts.journal import Watch
-from server import answers
+from server import answers, tracing
 from server.admission import MAX_BODY, Admission
 from server.answers import Answer
 from server.front import Apps, Front
@@ -110,6 +111,8 @@ class Gateway:
         """The ASGI application: `/mcp` for agents with a token, the console for people."""
         shared = self._pipeline().journal.store.shared
         self.server.tells = not shared
+        if tracing.is_on():
+            self.server.middleware.insert(0, tracing.Calls(self._is_tool))
         plain = self._app(port, settings, json_response=True, stateless=True)
         streaming = self._app(port, settings, json_response=False, stateless=True)
         sessions = None if shared else self._app(port, settings, json_response=False, stateless=False)
@@ -330,6 +333,11 @@ class Gateway:
 
     def _now(self) -> int:
         return self._pipeline().journal.store.now_ms()
+
+    def _is_tool(self, name: str) -> bool:
+        catalog = self._pipeline().release.catalog
+        ours = (GET_ACTION.name, FIND_RECEIPTS.name, RUN_PLAN)
+        return name in catalog.programs or name in catalog.plans or name in ours
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         release = self._pipeline().release

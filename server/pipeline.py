@@ -26,13 +26,14 @@ from receipts.journal import Journal
 from receipts.reconciliation import outputs_of
 from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
-from server import answers
+from server import answers, tracing
 from server.answers import Answer
 from server.evidence import readings, seen
 from server.lanes import Lanes, Place
 from server.plans import Plans
 from server.requests import Part, Weighed, asked_now, counted
 from server.steps import Ready, Sent, Steps
+from server.tracing import TracedSteps
 from server.undo import Undo, undo_line
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ class Pipeline:
         self.release = release
         self.adapter = adapter
         self.lanes: Lanes = former.lanes if former else Lanes()
-        self.steps = Steps(journal, release, adapter, current, self.lanes)
+        self.steps = (TracedSteps if tracing.is_on() else Steps)(journal, release, adapter, current, self.lanes)
         self.plans = Plans(self.steps)
         self._current = current
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -90,6 +91,8 @@ class Pipeline:
                 request = self.release.parse(call, caller)
         except AilyusError as error:
             return answers.invalid(error, call.name, self._finder(call, error))
+        if tracing.is_on():
+            request = replace(request, trace=tracing.carrier())
         preview = request.kind == "write" and call.arguments.get("preview") is True
         key = new_id("read") if preview or request.kind == "read" else request.call_key
         # INVARIANT: the same call, while it is open or held, is the same action.
@@ -108,7 +111,8 @@ class Pipeline:
 
     def carry(self, key: str, action: Action, work: Coroutine[None, None, Answer]) -> asyncio.Task[Answer]:
         """Run one action's work in a task of its own, at most one per call key."""
-        task = asyncio.create_task(self._guarded(action, work))
+        guarded = self._guarded(action, work)
+        task = asyncio.create_task(self._traced(action, guarded) if tracing.is_on() else guarded)
         self._running[key] = (action, task)
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return task
@@ -135,6 +139,12 @@ class Pipeline:
             return await self.plans.progress(known)
         receipt = known.result.get("receipt_id") if known and known.result else None
         return answers.running(action.id, receipt if isinstance(receipt, str) else None)
+
+    async def _traced(self, action: Action, work: Coroutine[None, None, Answer]) -> Answer:
+        with tracing.carried(action) as ended:
+            answer = await work
+            ended.append(str(answer["status"]))
+            return answer
 
     async def _guarded(self, action: Action, work: Coroutine[None, None, Answer]) -> Answer:
         """Faults become answers, and an action that may have been sent never says that it was not."""

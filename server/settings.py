@@ -156,6 +156,12 @@ class ApprovalsPart(_Part):
     pending_per_tenant: int = Field(50, ge=1, le=10_000)
 
 
+class TelemetryPart(_Part):
+    """The OpenTelemetry collector that traces and metrics go to (OTLP over HTTP, without `/v1/...`)."""
+
+    endpoint: str = Field(pattern=r"^https?://[^\s?#]+$")
+
+
 class NoticePart(_Part):
     """Who is told that people are needed: by a signed webhook, or in a channel of a Slack connection.
 
@@ -193,6 +199,7 @@ class Settings(BaseSettings):
     sandbox: SandboxPart | None = None
     store: StorePart | None = None
     oauth: OAuthPart | None = None
+    telemetry: TelemetryPart | None = None
     browser: BrowserPart = BrowserPart()
     people: tuple[PersonPart, ...] = ()
     connections: dict[str, ConnectionPart] = Field(default_factory=dict)

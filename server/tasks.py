@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 EXTENSION = "io.modelcontextprotocol/tasks"
+METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
 POLL_MS = 1000
 """How often a client is asked to look."""
 Context = ServerRequestContext[Any, Any]

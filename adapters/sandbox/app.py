@@ -95,6 +95,7 @@ class Sandbox:
         fault = self._fault(system, request)
         entry = {"org": org, "system": system, "method": request.method, "path": path, "writer": writer}
         entry |= {"fault": fault["fault"] if fault else None, "status": None, "effect": False}
+        entry["traceparent"] = headers.get("traceparent")
         self.log.append(entry)
         if not writer and token != f"{system}-read-{org}":
             answer = module.unauthorized()
