@@ -1,9 +1,13 @@
-"""How much of the gateway one principal may take at once, decided before anything of a request is parsed."""
+"""How much of the gateway one principal may take, decided before anything of a request is parsed.
 
+Whoever asks too fast is made slow first and refused then: a refusal at once would only be asked for again at once.
+"""
+
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 MAX_BODY = 4 * 1024 * 1024
@@ -12,10 +16,14 @@ MAX_HELD = 16 * MAX_BODY
 """Bytes of bodies held at once, of everybody."""
 MAX_HELD_EACH = 2 * MAX_BODY
 """Bytes of bodies held at once, of one principal."""
-BODY_SECONDS = 10.0
-"""How long a body may take to arrive."""
+FREE_BYTES = 64 * 1024
+"""Every so many bytes of a body count as one request more."""
 IN_FLIGHT = 128
 """Requests of one principal at once; a `get_action` that waits is one."""
+MAX_SLOWED = 512
+"""Requests of one principal that are made to wait; more are refused at once."""
+SLOWED_SECONDS = 1.0
+"""The longest that a request waits for its turn, and how long a refusal takes."""
 MAX_KNOWN = 10_000
 """Principals remembered; the one that was quiet for longest is forgotten first."""
 
@@ -35,27 +43,36 @@ class _Use:
     tokens: float
     at: float
     in_flight: int = 0
+    slowed: int = 0
     held: int = 0
 
 
 class Admission:
-    """A token bucket, a count of requests and a count of bytes for each principal."""
+    """A token bucket, a count of requests and a count of bytes for each principal. `rate` 0 is without a bound."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, patience: float) -> None:
         self._rate = rate
+        self.patience = patience
+        """Seconds that a body may take to arrive."""
         self._uses: OrderedDict[str, _Use] = OrderedDict()
         self._held = 0
 
-    @contextmanager
-    def admitted(self, principal: str) -> Iterator[None]:
-        """One request of a principal; raises `Refused` (429)."""
+    @asynccontextmanager
+    async def admitted(self, principal: str) -> AsyncIterator[None]:
+        """One request of a principal, in its turn; raises `Refused` (429)."""
         use = self._use(principal)
-        if self._rate and not self._takes(use):
+        turn = self._turn(use)
+        if turn > SLOWED_SECONDS:
+            use.tokens += 1
+            await self._slowed(use, SLOWED_SECONDS)
             raise Refused(429, f"more than {self._rate} requests a second")
         if use.in_flight >= IN_FLIGHT:
+            await self._slowed(use, SLOWED_SECONDS)
             raise Refused(429, f"more than {IN_FLIGHT} requests at once")
         use.in_flight += 1
         try:
+            if turn > 0:
+                await asyncio.sleep(turn)
             yield
         finally:
             use.in_flight -= 1
@@ -68,30 +85,37 @@ class Admission:
             raise Refused(503, "too many bytes on their way at once")
         use.held += size
         self._held += size
+        if self._rate:
+            use.tokens -= size / FREE_BYTES
         try:
             yield
         finally:
             use.held -= size
             self._held -= size
 
+    async def _slowed(self, use: _Use, seconds: float) -> None:
+        if use.slowed >= MAX_SLOWED:
+            return
+        use.slowed += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            use.slowed -= 1
+
     def _use(self, principal: str) -> _Use:
         use = self._uses.get(principal)
         if use is None:
             while len(self._uses) >= MAX_KNOWN:
                 self._uses.popitem(last=False)
-            use = self._uses[principal] = _Use(self._burst, time.monotonic())
+            use = self._uses[principal] = _Use(2.0 * self._rate, time.monotonic())
         self._uses.move_to_end(principal)
         return use
 
-    def _takes(self, use: _Use) -> bool:
+    def _turn(self, use: _Use) -> float:
+        """Take a token; the seconds until it is there."""
+        if not self._rate:
+            return 0.0
         now = time.monotonic()
-        use.tokens = min(self._burst, use.tokens + (now - use.at) * self._rate)
+        use.tokens = min(2.0 * self._rate, use.tokens + (now - use.at) * self._rate) - 1
         use.at = now
-        if use.tokens < 1:
-            return False
-        use.tokens -= 1
-        return True
-
-    @property
-    def _burst(self) -> float:
-        return 2.0 * self._rate
+        return max(0.0, -use.tokens / self._rate)

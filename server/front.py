@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.request import Caller
-from server.admission import BODY_SECONDS, MAX_BODY, Admission, Refused
+from server.admission import MAX_BODY, Admission, Refused
 from server.identity import Agents
 from server.sessions import HEADER, Foreign, Session, SessionIds
 
@@ -103,9 +103,12 @@ class Front:
         scope["user"] = AuthenticatedUser(access)
         principal = f"{caller.tenant}\n{caller.agent}\n{caller.person}"
         try:
-            with self._admission.admitted(principal), ExitStack() as held:
-                messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
-                await self._answered(scope, headers, caller, messages, receive, send)
+            async with self._admission.admitted(principal):
+                with ExitStack() as held:
+                    if int(headers.get(b"content-length", b"0")) > MAX_BODY:
+                        raise Refused(413, f"more than {MAX_BODY} bytes")
+                    messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
+                    await self._answered(scope, headers, caller, messages, receive, send)
         except Refused as refused:
             response = Response(
                 refused.sentence, refused.status, {"retry-after": str(refused.after)}, media_type="text/plain"
@@ -177,7 +180,7 @@ class Front:
         messages: list[Message] = []
         size = 0
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._admission.patience):
                 while True:
                     message = await receive()
                     messages.append(message)
@@ -186,7 +189,7 @@ class Front:
                     if message["type"] != "http.request" or not message.get("more_body") or size > MAX_BODY:
                         return messages
         except TimeoutError:
-            raise Refused(408, f"the body did not come within {BODY_SECONDS:g} s") from None
+            raise Refused(408, f"the body did not come within {self._admission.patience:g} s") from None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:

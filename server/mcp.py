@@ -117,7 +117,14 @@ class Gateway:
         streaming = self._app(port, settings, json_response=False, stateless=True)
         sessions = None if shared else self._app(port, settings, json_response=False, stateless=False)
         apps = Apps(plain, streaming, sessions)
-        return Front(apps, console, self._agents, Admission(settings.rate), self._ids, self._agents.metadata(port))
+        return Front(
+            apps,
+            console,
+            self._agents,
+            Admission(settings.rate, settings.patience / 1000),
+            self._ids,
+            self._agents.metadata(port),
+        )
 
     def _app(self, port: int, settings: ServerPart, *, json_response: bool, stateless: bool) -> Starlette:
         own = [f"{name}:{port}" for name in (settings.host, "localhost")]

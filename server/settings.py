@@ -29,13 +29,14 @@ class ServerPart(_Part):
     """Where the gateway listens, and the names (`host:port`) of the load balancer before it.
 
     Only loopback addresses are bound. `rate` is how many requests a second one agent may send for one person, twice as
-    many in a burst; 0 is without a bound.
+    many in a burst; 0 is without a bound. `patience` is how long a request's body may take to arrive.
     """
 
     host: Literal["127.0.0.1"] = "127.0.0.1"
     port: int = Field(8420, ge=1, le=65535)
     hosts: tuple[str, ...] = ()
     rate: int = Field(100, ge=0, le=100_000)
+    patience: Duration = 10_000
 
 
 class SandboxPart(_Part):
