@@ -34,6 +34,7 @@ from receipts.handles import Handles, use
 from receipts.intention import Intention, require_room
 from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
+from receipts.roles import Roles
 from receipts.signing import Signer
 from receipts.statement import Notary, Sealed
 from receipts.store import Change, Conflict, Store, Txn, Work, integer
@@ -59,6 +60,7 @@ class Journal(Lookup):
         self.controls = controls
         self.registry = registry
         self.notary = Notary(signer, store.origin, self.registry.tenant_key)
+        self.roles = Roles(store)
         self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
         self._pending = pending
         self._fences: dict[str, int] = {}

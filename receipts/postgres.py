@@ -54,7 +54,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 2
+VERSION: Final = 3
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30

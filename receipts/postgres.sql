@@ -209,6 +209,13 @@ CREATE TABLE sessions (
 );
 -- Challenges that were answered: each is answered once.
 CREATE TABLE answered (challenge BYTEA PRIMARY KEY, expires_ms BIGINT NOT NULL);
+-- What an identity provider said of people's roles.
+CREATE TABLE role_facts (
+  person TEXT PRIMARY KEY,
+  roles TEXT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  refresh BYTEA NOT NULL -- sealed; empty where the provider gave no refresh token
+);
 CREATE TABLE introductions (
   id TEXT PRIMARY KEY,
   person TEXT NOT NULL,

@@ -197,6 +197,13 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 -- Challenges that were answered: each is answered once.
 CREATE TABLE answered (challenge BLOB PRIMARY KEY, expires_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- What an identity provider said of people's roles.
+CREATE TABLE role_facts (
+  person TEXT PRIMARY KEY,
+  roles TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  refresh BLOB NOT NULL -- sealed; empty where the provider gave no refresh token
+) STRICT, WITHOUT ROWID;
 CREATE TABLE introductions (
   id TEXT PRIMARY KEY,
   person TEXT NOT NULL,

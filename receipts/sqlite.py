@@ -33,7 +33,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 class SqliteTxn(Txn):

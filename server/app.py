@@ -107,7 +107,7 @@ class App:
         )
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
         settings = workspace.settings.console
-        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, workspace.root)
+        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, credentials, workspace.root)
         self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
 
     def systems(self, release: Release) -> Systems:
@@ -170,7 +170,7 @@ class App:
         await self.oncall.close()
         await self.notices.close()
         if self.tokens is not None:
-            await self.tokens.close()
+            await self.tokens.issuer.close()
         await asyncio.gather(*self._retiring, self.pipeline.retire())
         await self.browser.close()
         await self.servers.close()

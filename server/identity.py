@@ -132,7 +132,7 @@ class Agents:
             return None
         own = token.startswith(PREFIX)
         if self._tokens is not None and not own:
-            await self._tokens.refresh()
+            await self._tokens.issuer.refresh()
         key, now = _hashed(token) + boundary, time.time()
         under = self._epoch()
         # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
@@ -156,7 +156,7 @@ class Agents:
         return known.caller
 
     def _epoch(self) -> tuple[str, int, int]:
-        return self._release().digest, self._journal.epoch, self._tokens.generation if self._tokens else 0
+        return self._release().digest, self._journal.epoch, self._tokens.issuer.generation if self._tokens else 0
 
     async def _of_issuer(self, token: str, boundary: str) -> "_Known":
         """An access token of the authorization server: a declared person, through a registered agent."""

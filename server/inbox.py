@@ -19,7 +19,7 @@ from receipts.statement import About
 from receipts.store import Conflict, Txn
 from server import answers, tracing
 from server.pipeline import Pipeline
-from server.requests import Asked, Weighed, fault_of
+from server.requests import Asked, Weighed, fault_of, held_by
 
 VALID_MS = 900_000
 """How long a signed decision may wait to be used."""
@@ -85,7 +85,8 @@ class Inbox:
         if person is None:
             raise AilyusError("unknown_person", f"`{approver}` is no declared person")
         wanted = {r for need in now.asked.subject.needs for r, _ in need}
-        roles = sorted(wanted & person.roles) if role is None else [role]
+        held = await self._pipeline().journal.roles.known(person)
+        roles = sorted(wanted & held) if role is None else [role]
         if not roles:
             raise AilyusError("wrong_role", f"`{approver}` holds none of the roles that are asked for")
         at = self._pipeline().journal.store.now_ms()
@@ -113,7 +114,9 @@ class Inbox:
     async def _decided(self, now: Now, signed: SignedApproval) -> str:
         journal, release = self._pipeline().journal, self._pipeline().release
         action, at = now.action, journal.store.now_ms()
-        code = fault_of(release, action, now.weighed, signed, await journal.registry.keys(), at, False)
+        keys = await journal.registry.keys()
+        held = await held_by(release, journal, signed.binding.approver)
+        code = fault_of(release, action, now.weighed, signed, keys, at, False, held)
         if (
             code is None
             and signed.assertion is not None

@@ -140,7 +140,8 @@ async def counted(release: Release, journal: Journal, action: Action, weighed: W
     for approval in await journal.approvals(action.id):
         used = await journal.used_by(approval.id)
         spent = used is not None and not (mine and used == action.id)
-        code = fault_of(release, action, weighed, approval, keys, now_ms, spent)
+        held = await held_by(release, journal, approval.binding.approver)
+        code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held)
         if code:
             return Counted((), {}, 0, code)
         good.append(approval)
@@ -156,24 +157,33 @@ def fault_of(
     keys: Mapping[str, Key],
     now_ms: int,
     spent: bool,
+    held: frozenset[str],
 ) -> str | None:
-    """The code why a signed decision does not count now, or None."""
+    """The code why a signed decision does not count now, or None. `held`: the roles that its approver has now."""
     request = action.request
     bystanders = Bystanders(request.person, request.owner, release.author)
     rules = Rules(release.development, request.risk, request.boundary)
     code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
-    if code is None and not _holds_role(release, action, weighed, approval):
+    if code is None and not _holds_role(release, action, weighed, approval, held):
         code = "wrong_role"
     return code
 
 
-def _holds_role(release: Release, action: Action, weighed: Weighed, approval: SignedApproval) -> bool:
+async def held_by(release: Release, journal: Journal, name: str) -> frozenset[str]:
+    """The roles that a person has now; what an identity provider says is not older than 15 minutes."""
+    person = release.people.get(name)
+    return await journal.roles.held(person) if person else frozenset()
+
+
+def _holds_role(
+    release: Release, action: Action, weighed: Weighed, approval: SignedApproval, held: frozenset[str]
+) -> bool:
     """Does Cedar now permit `approve:<contract>` for this approver in this role, for every part that asks for it?"""
     person, role = release.people.get(approval.binding.approver), approval.binding.role
     asking = [p for p in weighed.parts if any(r == role for need in p.needs for r, _ in need)]
     if person is None or not asking:
         return False
-    approver = caller_of(person.name, person.tenant, person.roles)
+    approver = caller_of(person.name, person.tenant, held)
     return all(
         release.decider.may_approve(p.request, action.caller, p.facts, p.circumstances, approver, role) is not None
         for p in asking

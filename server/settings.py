@@ -142,12 +142,27 @@ class StorePart(_Part):
     url: str = Field(pattern=r"^(env|file):.+$")
 
 
+class OidcPart(_Part):
+    """The identity provider of the console: the people whose `issuer` it is sign in there, and hold what it says.
+
+    `roles` are the declared roles for values of the claim; nobody of this issuer holds any other.
+    """
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$")
+    client_id: str
+    client_secret: str = Field(pattern=r"^(env|file):.+$")
+    scopes: tuple[str, ...] = ("openid", "profile", "offline_access")
+    roles_claim: str = "groups"
+    roles: dict[str, str] = Field(default_factory=dict)
+
+
 class ConsolePart(_Part):
     """The console: where browsers reach it, which roles vouch for new passkeys, how long a session lasts."""
 
     url: str | None = Field(None, pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")
     admins: tuple[str, ...] = ()
     session: Duration = 28_800_000
+    oidc: OidcPart | None = None
 
 
 class ApprovalsPart(_Part):
@@ -259,14 +274,18 @@ class Workspace:
                 raise AilyusError(
                     error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}"
                 ) from None
-        oauth = settings.oauth
-        try:
-            for url in (oauth.issuer, *filter(None, (oauth.keys,))) if oauth else ():
+        oauth, oidc = settings.oauth, settings.console.oidc
+        for place, url in (
+            *((("oauth", oauth.issuer), ("oauth", oauth.keys or oauth.issuer)) if oauth else ()),
+            *((("console.oidc", oidc.issuer),) if oidc else ()),
+        ):
+            try:
                 check_base_url(url)
-        except AilyusError as error:
-            raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: oauth") from None
+            except AilyusError as error:
+                raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: {place}") from None
         for where, named in (
             ("console: admins", settings.console.admins),
+            ("console.oidc: roles", tuple(oidc.roles.values()) if oidc else ()),
             *((f"notices.{name}: roles", notice.roles) for name, notice in settings.notices.items()),
         ):
             if unknown := sorted(set(named) - set(settings.roles)):

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
+from adapters.secrets import Credentials
 from contracts.errors import AilyusError
 from receipts.store import integer
 from server.aftercare import Aftercare
@@ -15,6 +16,7 @@ from server.console.estate import Estate
 from server.console.introductions import Introductions
 from server.console.live import Live
 from server.console.people import PeoplePages
+from server.console.provider import Provider
 from server.console.receipts import Receipts
 from server.console.session import Session, Sessions
 from server.console.web import Web
@@ -38,10 +40,12 @@ class Console:
         oncall: OnCall,
         notices: Notices,
         settings: ConsolePart,
+        credentials: Credentials,
         root: Path,
     ) -> None:
         self._pipeline = pipeline
         self._settings = settings
+        self._provider: Provider | None = None
         self._sessions = Sessions(pipeline, settings.session)
         self._introductions = Introductions(pipeline, settings.admins)
         self._live = Live(pipeline, self._is_signed_in)
@@ -54,13 +58,19 @@ class Console:
             *self._live.views(),
         ]
         self.origin = settings.url or ""
+        if settings.oidc is not None:
+            self._provider = Provider(settings.oidc, pipeline, self._sessions, credentials)
+            roles = pipeline().journal.roles
+            roles.issuer, roles.reader = settings.oidc.issuer, self._provider.read_again
 
     def app(self, port: int) -> ASGIApp:
         """The application, reached at the origin of the settings, else at `http://localhost:PORT`."""
         self.origin = self._settings.url or f"http://localhost:{port}"
         seconds = self._settings.session // 1000
-        people = PeoplePages(self._pipeline, self._sessions, self._introductions, self.origin, seconds)
-        return self._web.app(self.origin, [*self._views, *people.views()])
+        provided = self._provider.views(self.origin, seconds) if self._provider else []
+        known = (self._sessions, self._introductions)
+        people = PeoplePages(self._pipeline, *known, self.origin, seconds, has_provider=bool(provided))
+        return self._web.app(self.origin, [*self._views, *people.views(), *provided])
 
     async def introduce(self, person: str) -> str:
         """The link by which a person brings a first passkey; for the terminal only."""
@@ -83,6 +93,8 @@ class Console:
     async def close(self) -> None:
         """End the live pages."""
         await self._live.close()
+        if self._provider is not None:
+            await self._provider.close()
 
     async def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
         """The numbers beside the names of pages."""

@@ -27,7 +27,10 @@ class PeoplePages:
         introductions: Introductions,
         origin: str,
         session_seconds: int,
+        *,
+        has_provider: bool = False,
     ) -> None:
+        self._has_provider = has_provider
         self._pipeline = pipeline
         self._sessions = sessions
         self._introductions = introductions
@@ -53,7 +56,8 @@ class PeoplePages:
     async def door(self, visit: Visit) -> Page:
         """Sign in with a passkey; no name is asked for."""
         challenge = encode(self._challenges.new("ailyus-sign-in-v1"))
-        body = {"challenge": challenge, "rp_id": self._rp_id, "to": _inside(visit.asked("to"))}
+        body: dict[str, object] = {"challenge": challenge, "rp_id": self._rp_id, "to": _inside(visit.asked("to"))}
+        body["provider"] = self._has_provider
         return Page("sign_in.html", "Sign in", body)
 
     async def sign_in(self, visit: Visit) -> Response:

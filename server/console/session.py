@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -77,17 +77,32 @@ class Sessions:
             return None
         return secret
 
+    async def open_for(self, person: Person) -> str:
+        """A new session's secret for somebody whom the identity provider let in; it has no key that could sign."""
+        journal = self._pipeline().journal
+        secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
+
+        def work(txn: Txn) -> None:
+            txn.write("DELETE FROM sessions WHERE expires_ms <= ?", txn.now_ms, rows=None)
+            txn.write("INSERT INTO sessions VALUES (?, ?, '', ?)", _hashed(secret), person.name, expires)
+
+        await journal.write((), work)
+        return secret
+
     async def find(self, secret: str) -> Session | None:
         """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
         pipeline = self._pipeline()
         rows = await pipeline.journal.store.read(
-            "SELECT s.person, s.keyid FROM sessions AS s JOIN keys AS k USING (keyid)"
-            " WHERE s.token_hash = ? AND s.expires_ms > ? AND k.revoked = 0",
+            "SELECT s.person, s.keyid FROM sessions AS s LEFT JOIN keys AS k ON k.keyid = s.keyid"
+            " WHERE s.token_hash = ? AND s.expires_ms > ? AND (s.keyid = '' OR k.revoked = 0)",
             _hashed(secret),
             pipeline.journal.store.now_ms(),
         )
         person = pipeline.release.people.get(str(rows[0][0])) if rows else None
-        return Session(person, str(rows[0][1]), secret) if person else None
+        if person is None:
+            return None
+        shown = replace(person, roles=await pipeline.journal.roles.known(person))
+        return Session(shown, str(rows[0][1]), secret)
 
     async def close(self, secret: str) -> None:
         """Sign out."""

@@ -31,6 +31,7 @@ class Issuer:
     keys: dict[str, Any] = field(default_factory=dict)
     looked: int = 0
     is_down: bool = False
+    kind: str = "at+jwt"
 
     def __post_init__(self) -> None:
         self.rotate("k1")
@@ -79,7 +80,7 @@ class Issuer:
             **claims,
         }
         body = {n: v for n, v in body.items() if v is not None}
-        return jwt.encode(body, key or self.keys[name], algorithm, headers={"kid": name, "typ": "at+jwt"})
+        return jwt.encode(body, key or self.keys[name], algorithm, headers={"kid": name, "typ": self.kind})
 
     def unsigned(self) -> str:
         _, body, _ = self.token().split(".")

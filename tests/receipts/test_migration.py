@@ -23,7 +23,7 @@ from tests.receipts.making import SIGNER
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
 VECTORS = ROOT / "tests" / "vectors"
-LATEST = 5
+LATEST = 6
 
 
 @pytest.mark.parametrize("version", range(1, LATEST))

@@ -1,0 +1,253 @@
+"""Signing in by OpenID Connect: who somebody is, and which roles their provider gives them. It signs no decision.
+
+Authorization code with PKCE (RFC 7636, S256), `state` and `nonce` sealed into a cookie of ten minutes, so that any
+replica takes the answer; `iss` of the answer is compared (RFC 9207). What is approved is still signed by a passkey.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import cast
+
+import httpx2
+import orjson
+import structlog
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from starlette.responses import Response
+
+from adapters.secrets import Credentials
+from contracts.errors import AilyusError
+from policies.passkey import decode, encode
+from policies.principal import Person
+from receipts.roles import Told
+from server.console.session import Sessions
+from server.console.web import View, Visit, cookie, redirect
+from server.issuer import FETCH_SECONDS, Document, Issuer
+from server.pipeline import Pipeline
+from server.settings import OidcPart
+
+COOKIE = "__Host-ailyus-provider"
+ANSWER_MS = 600_000
+"""How long somebody may take at the provider's pages."""
+BACK = "/sign-in/back"
+_TYPES = frozenset({"jwt", ""})
+_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+log = structlog.get_logger()
+
+
+class _Begun(BaseModel):
+    """What is kept while somebody is at the provider: in their own browser, sealed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: str
+    nonce: str
+    verifier: str
+    to: str
+    until_ms: int
+
+
+class Provider:
+    """One identity provider, for the people whose `issuer` it is."""
+
+    def __init__(
+        self, settings: OidcPart, pipeline: Callable[[], Pipeline], sessions: Sessions, credentials: Credentials
+    ) -> None:
+        self._settings = settings
+        self._pipeline = pipeline
+        self._sessions = sessions
+        self._credentials = credentials
+        self._issuer = Issuer(settings.issuer)
+        self._origin = ""
+        self._seconds = 0
+
+    def views(self, origin: str, session_seconds: int) -> list[View]:
+        """Where it is reached, at a console of this origin."""
+        self._origin, self._seconds = origin, session_seconds
+        return [
+            View("GET", "/sign-in/provider", self.begin, public=True),
+            View("GET", BACK, self.back, public=True),
+        ]
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._issuer.close()
+
+    async def begin(self, visit: Visit) -> Response:
+        """To the provider's own page."""
+        metadata = await self._metadata()
+        begun = _Begun(
+            state=secrets.token_urlsafe(24),
+            nonce=secrets.token_urlsafe(24),
+            verifier=secrets.token_urlsafe(48),
+            to=visit.asked("to"),
+            until_ms=self._now() + ANSWER_MS,
+        )
+        async with self._client() as client:
+            url, _ = client.create_authorization_url(
+                str(metadata["authorization_endpoint"]),
+                state=begun.state,
+                nonce=begun.nonce,
+                code_verifier=begun.verifier,
+            )
+        answer = redirect(str(url))
+        answer.headers["set-cookie"] = _cookie(self._sealed(begun), ANSWER_MS // 1000)
+        return answer
+
+    async def back(self, visit: Visit) -> Response:
+        """From the provider's page: who it is, what they hold, and a session of their own."""
+        begun = self._opened(visit.request.cookies.get(COOKIE, ""))
+        # INVARIANT: nobody is signed in by an answer that their own browser did not ask for
+        if begun is None or not hmac.compare_digest(begun.state.encode(), visit.asked("state").encode()):
+            raise _refused("the answer belongs to no question of this browser")
+        if (
+            visit.asked("error")
+            or visit.request.query_params.get("iss", self._settings.issuer) != self._settings.issuer
+        ):
+            raise _refused("the provider did not let you in")
+        metadata = await self._metadata()
+        try:
+            async with self._client() as client:
+                token = await client.fetch_token(
+                    str(metadata["token_endpoint"]),
+                    code=visit.request.query_params.get("code", "")[:2000],
+                    code_verifier=begun.verifier,
+                    grant_type="authorization_code",
+                )
+                claims = await self._identity(token, begun.nonce)
+                person = self._pipeline().release.people.of(self._settings.issuer, str(claims["sub"]))
+                if person is None:
+                    raise _refused("you are no declared person of this deployment")
+                told = await self._told(client, token, claims, metadata)
+        except (OAuthError, httpx2.HTTPError, ValueError, KeyError) as fault:
+            log.info("provider_refused", reason=type(fault).__name__)
+            raise _refused("the provider's answer does not hold") from None
+        await self._pipeline().journal.roles.learn(person, told)
+        secret = await self._sessions.open_for(person)
+        to = begun.to
+        plain = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isascii() and to.isprintable()
+        answer = redirect(to if plain else "/inbox")
+        answer.headers["set-cookie"] = cookie(secret, self._seconds)
+        answer.headers.append("set-cookie", _cookie("", 0))
+        return answer
+
+    async def read_again(self, person: Person, sealed: bytes) -> Told | None:
+        """What the provider says now; None when it says nothing, or nothing of this person."""
+        refresh = self._revealed(person, sealed)
+        if not refresh:
+            return None
+        try:
+            metadata = await self._metadata()
+            async with self._client() as client:
+                token = await client.refresh_token(str(metadata["token_endpoint"]), refresh_token=refresh)
+                token = {"refresh_token": refresh, **token}
+                claims: Document = {}
+                if token.get("id_token"):
+                    claims = await self._identity(token, None)
+                    if claims["sub"] != person.subject:
+                        return None
+                return await self._told(client, token, claims, metadata, person)
+        except (OAuthError, httpx2.HTTPError, ValueError, KeyError, AilyusError) as fault:
+            log.warning("roles_not_read", person=person.name, reason=type(fault).__name__)
+            return None
+
+    async def _identity(self, token: Document, nonce: str | None) -> Document:
+        """The claims of the identity token, checked (OpenID Connect Core 1.0, section 3.1.3.7)."""
+        claims = await self._issuer.checked(str(token["id_token"]), self._settings.client_id, _ALGORITHMS, _TYPES)
+        if claims is None:
+            raise ValueError("the identity token does not hold")
+        if nonce is not None and not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+            raise ValueError("the identity token answers another question")
+        if claims.get("azp", self._settings.client_id) != self._settings.client_id:
+            raise ValueError("the identity token is for another client")
+        return cast(Document, claims)
+
+    async def _told(
+        self,
+        client: AsyncOAuth2Client,
+        token: Document,
+        claims: Document,
+        metadata: Document,
+        person: Person | None = None,
+    ) -> Told:
+        """The declared roles, from the identity token, else from `userinfo`."""
+        if self._settings.roles_claim not in claims:
+            subject = person.subject if person else claims["sub"]
+            answer = await client.get(str(metadata["userinfo_endpoint"]))
+            info = orjson.loads(answer.content) if answer.status_code == 200 else {}
+            if not isinstance(info, dict) or info.get("sub") != subject:
+                raise ValueError("userinfo speaks of somebody else")
+            claims = {**claims, **info}
+        said: JsonValue = claims.get(self._settings.roles_claim)
+        groups = said if isinstance(said, list) else [said]
+        held = {self._settings.roles[g] for g in groups if isinstance(g, str) and g in self._settings.roles}
+        who = str(person.subject if person else claims["sub"])
+        return Told(frozenset(held), self._hidden(who, str(token.get("refresh_token") or "")))
+
+    async def _metadata(self) -> Document:
+        try:
+            return await self._issuer.metadata()
+        except ValueError:
+            raise _refused("the provider cannot be reached") from None
+
+    def _client(self) -> AsyncOAuth2Client:
+        return AsyncOAuth2Client(
+            client_id=self._settings.client_id,
+            client_secret=self._credentials.value(self._settings.client_secret),
+            scope=" ".join(self._settings.scopes),
+            redirect_uri=self._origin + BACK,
+            code_challenge_method="S256",
+            timeout=FETCH_SECONDS,
+            trust_env=False,
+        )
+
+    def _now(self) -> int:
+        return self._pipeline().journal.store.now_ms()
+
+    def _key(self, purpose: bytes) -> bytes:
+        return self._pipeline().journal.handles.derived(purpose)
+
+    def _sealed(self, begun: _Begun) -> str:
+        body = begun.model_dump_json().encode()
+        return f"{encode(body)}.{hmac.new(self._key(b'ailyus-provider'), body, hashlib.sha256).hexdigest()}"
+
+    def _opened(self, text: str) -> _Begun | None:
+        body, _, mac = text.partition(".")
+        try:
+            content = decode(body)
+            sealed = hmac.new(self._key(b"ailyus-provider"), content, hashlib.sha256).hexdigest()
+            if not hmac.compare_digest(sealed.encode(), mac.encode()):
+                return None
+            begun = _Begun.model_validate_json(content)
+        except (ValueError, ValidationError):
+            return None
+        return begun if begun.until_ms > self._now() else None
+
+    def _hidden(self, subject: str, refresh: str) -> bytes:
+        """A refresh token under a key of the deployment: AES-256-GCM, the nonce before it, the subject bound to it."""
+        if not refresh:
+            return b""
+        nonce = secrets.token_bytes(12)
+        return nonce + AESGCM(self._key(b"ailyus-refresh")).encrypt(nonce, refresh.encode(), subject.encode())
+
+    def _revealed(self, person: Person, sealed: bytes) -> str:
+        if not sealed:
+            return ""
+        cipher = AESGCM(self._key(b"ailyus-refresh"))
+        try:
+            return cipher.decrypt(sealed[:12], sealed[12:], person.subject.encode()).decode()
+        except InvalidTag:
+            return ""
+
+
+def _refused(sentence: str) -> AilyusError:
+    return AilyusError("signed_out", sentence, hint="begin again at the sign-in page; nothing happened")
+
+
+def _cookie(value: str, seconds: int) -> str:
+    return f"{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"
