@@ -160,21 +160,36 @@ def stdio(
 def connect(
     client: Annotated[Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"], typer.Argument()],
     agent: Annotated[str, typer.Option(help="The agent that the client is.")] = "support-bot",
+    name: Annotated[str, typer.Option(help="What the client calls this server.")] = "ailyus",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the entry out again.")] = False,
+    only_print: Annotated[bool, typer.Option("--print", help="Only show what would be written.")] = False,
     workspace: WorkspaceOption = ".",
 ) -> None:
-    """Print the configuration with which an MCP client reaches this workspace."""
+    """Connect an MCP client to this workspace: write its own configuration where it is found, else print it."""
     import orjson
 
+    from contracts.errors import AilyusError
+    from server.cli.clients import client_of, command
     from server.settings import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
-    arguments = ["stdio", "--agent", agent, "--workspace", str(space.root)]
-    if client == "claude-code":
-        typer.echo(f"claude mcp add ailyus -- ailyus {' '.join(arguments)}")
+    found = client_of("cursor" if client == "print" else client)
+    if remove:
+        if client == "print" or not found.is_found:
+            raise AilyusError("bad_settings", f"`{found.file}` is not there", hint="there is nothing to take out")
+        changed = found.put(name, None)
+        typer.echo(f"took `{name}` out of {found.file}" if changed else f"`{name}` was not in {found.file}")
         return
-    key = "servers" if client == "vscode" else "mcpServers"
-    config = {key: {"ailyus": {"command": "ailyus", "args": arguments}}}
-    typer.echo(orjson.dumps(config, option=orjson.OPT_INDENT_2).decode())
+    space = Workspace.open(Path(workspace).resolve())
+    program, before = command()
+    entry = found.entry(program, [*before, "stdio", "--agent", agent, "--workspace", str(space.root)])
+    if client == "print" or only_print or not found.is_found:
+        if client != "print" and not only_print:
+            typer.echo(f"{client} was not found here; put this into its {found.file.name}:", err=True)
+        typer.echo(orjson.dumps({found.key: {name: entry}}, option=orjson.OPT_INDENT_2).decode())
+        return
+    changed = found.put(name, entry)
+    typer.echo(f"wrote `{name}` into {found.file}" if changed else f"`{name}` is in {found.file} already")
+    typer.echo(f"restart the client; `ailyus connect {client} --remove` takes it out again")
 
 
 def doctor(

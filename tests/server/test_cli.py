@@ -114,7 +114,7 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
         assert "hint:" in cli("approval", "revoke", "nothing", cwd=root, ok=False)
         assert "OK   gateway" in cli("doctor", cwd=root)
         assert '"ailyus"' in cli("connect", "print", cwd=root)
-        assert cli("connect", "claude-code", cwd=root).startswith("claude mcp add ailyus")
+        assert '"mcpServers"' in cli("connect", "claude-code", "--print", cwd=root)
     finally:
         served.stop()
     assert "next: ailyus serve" in cli("doctor", cwd=root, ok=False)
