@@ -18,11 +18,11 @@ MAX_HELD_EACH = 2 * MAX_BODY
 """Bytes of bodies held at once, of one principal."""
 FREE_BYTES = 64 * 1024
 """Every so many bytes of a body count as one request more."""
-IN_FLIGHT = 128
+IN_FLIGHT = 256
 """Requests of one principal at once; a `get_action` that waits is one."""
 MAX_SLOWED = 512
 """Requests of one principal that are made to wait; more are refused at once."""
-SLOWED_SECONDS = 1.0
+SLOWED_SECONDS = 2.0
 """The longest that a request waits for its turn, and how long a refusal takes."""
 MAX_KNOWN = 10_000
 """Principals remembered; the one that was quiet for longest is forgotten first."""

@@ -94,9 +94,8 @@ class Front:
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         caller = await self._agents.caller(token) if scheme.lower() == "bearer" else None
         if caller is None:
-            await self._unknown(401, "the token is missing, unknown, expired or not meant for this server")(
-                scope, receive, send
-            )
+            sentence = "the token is unknown, expired, revoked or not meant for this server" if token else ""
+            await self._unknown(401, sentence)(scope, receive, send)
             return
         access = AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
         access.claims = {"iss": caller.tenant}
@@ -166,14 +165,15 @@ class Front:
             self._ended.popitem(last=False)
 
     def _unknown(self, status: int, sentence: str) -> Response:
-        """RFC 6750, section 3, with RFC 9728, section 5.1."""
+        """RFC 6750, section 3 (who brought no token is told of no error), with RFC 9728, section 5.1."""
         error = "invalid_token" if status == 401 else "insufficient_scope"
-        challenge = f'Bearer error="{error}", error_description="{sentence}"'
+        said = {"error": error, "error_description": sentence} if sentence else {}
         if self._metadata is not None:
             resource = str(self._metadata["resource"]).removesuffix(MCP_PATH)
-            challenge += f', resource_metadata="{resource}{METADATA_PATH}{MCP_PATH}"'
-        body = orjson.dumps({"error": error, "error_description": sentence})
-        return Response(body, status, {"www-authenticate": challenge}, media_type="application/json")
+            said["resource_metadata"] = f"{resource}{METADATA_PATH}{MCP_PATH}"
+        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
+        body = orjson.dumps({"error": error, "error_description": sentence or "a token is needed"})
+        return Response(body, status, {"www-authenticate": challenge.strip()}, media_type="application/json")
 
     async def _body(self, principal: str, receive: Receive, held: ExitStack) -> list[Message]:
         """The request's messages up to the bound; what is beyond it is refused by the application."""

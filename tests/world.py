@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,15 @@ def make_workspace(
         (folder / ".ailyus" / "secrets" / "store").write_text(database + "\n")
         path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
     return Workspace.open(folder)
+
+
+def unbounded(workspace: Workspace) -> Workspace:
+    """The same, with no bound on how fast one agent may ask: for measuring how fast the gateway is."""
+    path = workspace.root / FILE
+    text, changed = re.subn(r"(\[server\]\nport = \d+\n)", r"\1rate = 0\n", path.read_text())
+    assert changed == 1
+    path.write_text(text)
+    return Workspace.open(workspace.root)
 
 
 @dataclass

@@ -5,6 +5,7 @@ is the same action, so nothing happens twice.
 """
 
 import asyncio
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ import orjson
 from pydantic import JsonValue
 
 from contracts.errors import AilyusError
-from server.cli.owner import ensure_owner
+from server.cli.owner import ensure_owner, find_owner
 from server.settings import Workspace
 
 MAX_LINE = 1024 * 1024
@@ -22,6 +23,10 @@ _VERSION = "io.modelcontextprotocol/protocolVersion"
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", "tasks/get": "taskId"}
 _NAMED |= {"tasks/update": "taskId", "tasks/cancel": "taskId"}
 _TRIES = 3
+_PATIENCE = 60.0
+"""Seconds that calls on their way have when the client has gone."""
+_AGAIN_SECONDS = 1.0
+_NO_STREAM = 405
 Message = dict[str, JsonValue]
 
 
@@ -47,6 +52,7 @@ class Bridge:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
         pending: set[asyncio.Task[None]] = set()
+        listening: asyncio.Task[None] | None = None
         while (line := await lines.get()) is not None:
             message = _parse(line)
             if message is None:
@@ -55,10 +61,43 @@ class Bridge:
             pending.add(task)
             task.add_done_callback(pending.discard)
             if message.get("method") == "initialize":
-                await task  # its answer settles the version that later messages carry
+                await task  # its answer settles the version and the session that later messages carry
+                if self._session and listening is None:
+                    listening = asyncio.create_task(self._listen())
         if pending:
-            await asyncio.wait(pending)
+            await asyncio.wait(pending, timeout=_PATIENCE)
+        for task in (*pending, *([listening] if listening else ())):
+            task.cancel()
+        await self._end()
         await self._client.aclose()
+
+    async def _listen(self) -> None:
+        """What the gateway says by itself in a session of the handshake era: that its tools changed."""
+        while True:
+            with contextlib.suppress(httpx2.TransportError, AilyusError):
+                owner = await asyncio.to_thread(find_owner, self._workspace)
+                if owner is not None and await self._heard(owner.url) == _NO_STREAM:
+                    return  # the session is not live there any more, or never was
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _heard(self, url: str) -> int:
+        headers = {**self._headers, **self._session_headers()}
+        async with self._client.stream("GET", url, headers=headers, timeout=None) as answer:
+            async for line in answer.aiter_lines():
+                event = _parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
+                if event is not None:
+                    await self._write(event)
+            return answer.status_code
+
+    async def _end(self) -> None:
+        owner = await asyncio.to_thread(find_owner, self._workspace) if self._session else None
+        if owner is not None:
+            with contextlib.suppress(httpx2.TransportError):
+                await self._client.delete(owner.url, headers={**self._headers, **self._session_headers()}, timeout=2.0)
+
+    def _session_headers(self) -> dict[str, str]:
+        known = {"mcp-protocol-version": self._version, "mcp-session-id": self._session}
+        return {name: value for name, value in known.items() if value}
 
     async def _relay(self, message: Message) -> None:
         try:
@@ -121,8 +160,7 @@ class Bridge:
         if not isinstance(modern, str):
             if method == "initialize":
                 return {}
-            known = {"mcp-protocol-version": self._version, "mcp-session-id": self._session}
-            return {name: value for name, value in known.items() if value}
+            return self._session_headers()
         headers = {"mcp-protocol-version": modern, "mcp-method": method}
         name = params.get(_NAMED.get(method, ""))
         if isinstance(name, str):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx2
 
-from server.settings import FILE, Workspace
+from server.settings import FILE
 from tests.benchmarks.__main__ import ERA, META
 from tests.console.authenticator import Authenticator, signed_in
-from tests.world import MARIA, Sandbox, Served, cli, make_workspace
+from tests.world import MARIA, Sandbox, Served, cli, make_workspace, unbounded
 
 VIEWERS = 50
 
@@ -103,7 +103,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         waiting = "\n[approvals]\npending_per_agent = 500\npending_per_tenant = 500\n"
         workspace = make_workspace(Path(folder) / "w", sandbox, extra=waiting)
-        served = Served(Workspace.open(workspace.root))
+        served = Served(unbounded(workspace))
         assert (workspace.root / FILE).exists()
         try:
             url = served.start()

@@ -18,7 +18,7 @@ from server.settings import FILE, Workspace
 from tests.benchmarks.__main__ import one_caller
 from tests.postgres import Postgres, serving
 from tests.replicas.pair import copied
-from tests.world import MARIA, Sandbox, Served, add_records, gateway
+from tests.world import MARIA, Sandbox, Served, add_records, gateway, unbounded
 
 CALLERS = 16
 WAITING = """
@@ -35,7 +35,7 @@ def cpu(pid: int) -> float:
 
 
 def workspace_at(folder: Path, sandbox: Sandbox, url: str) -> Workspace:
-    workspace = add_records(folder, sandbox)
+    workspace = unbounded(add_records(folder, sandbox))
     if not url:
         return workspace
     (workspace.private / "secrets" / "store").write_text(url + "\n")

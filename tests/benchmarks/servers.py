@@ -18,6 +18,7 @@ from mcp.server.lowlevel.server import Server
 from server.app import App, running, settle_collector
 from server.settings import FILE, Workspace
 from server.template import init_sandbox
+from tests.world import unbounded
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"record": {"type": "string"}, "value": {"type": "string"}}}
 
@@ -114,7 +115,7 @@ def bench_workspace(folder: Path, target: str) -> Workspace:
     (path / "set_value.yaml").write_text(CONTRACT.format(name="set_value", kind="write", more=VALUE) + WRITE)
     policy = '@id("bench")\npermit (principal in Role::"Support", action in Action::"tag_records", resource);\n'
     (folder / "policies" / "bench.cedar").write_text(policy)
-    return Workspace.open(folder)
+    return unbounded(Workspace.open(folder))
 
 
 async def gateway(target: str, folder: Path) -> None:

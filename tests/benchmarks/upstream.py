@@ -20,7 +20,7 @@ from contracts.draft import Said
 from server.drafting import Named, import_mcp
 from server.settings import Workspace
 from tests.upstream.people import Way, staff_workspace
-from tests.world import ROOT, Sandbox, Served, make_workspace
+from tests.world import ROOT, Sandbox, Served, make_workspace, unbounded
 
 GIT = "uvx -q mcp-server-git==2026.10.19"
 
@@ -39,7 +39,7 @@ async def p50(calls: int, one: Callable[[], Awaitable[object]]) -> float:
 async def serving(folder: Path, sandbox: Sandbox, way: Way) -> AsyncIterator[tuple[Workspace, str, str]]:
     """A gateway as a process of its own, over a server that notes nothing down."""
     with staff_workspace(folder, sandbox, way, quiet=True) as (workspace, _, _):
-        served = Served(workspace)
+        served = Served(unbounded(workspace))
         url = await asyncio.to_thread(served.start)
         try:
             yield workspace, url, served.token()
@@ -106,7 +106,7 @@ async def git(folder: Path, sandbox: Sandbox, calls: int, blocks: int) -> None:
         '@id("support-may-list")\npermit (principal in Role::"Support", action == Action::"git_branch", resource);\n'
     )
     (workspace.root / "policies" / "git.cedar").write_text(policy)
-    served = Served(Workspace.open(workspace.root))
+    served = Served(unbounded(workspace))
     url = await asyncio.to_thread(served.start)
     try:
         command = GIT.split()

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TRAPS = "tests/policies/test_traps.py::test_trap_"
 ADAPTER = "tests/adapters/test_python.py::test_"
 UPSTREAM = "tests/upstream/test_upstream.py::test_"
+TOKENS = "tests/identity/test_tokens.py::test_"
+STRANGERS = "tests/identity/test_isolation.py::test_"
+SIGN_IN = "tests/identity/test_sign_in.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
 
 
@@ -127,9 +130,24 @@ GUARDS = [
     Guard("one write at a resource", "server/steps.py", "lock=None if action.undoes else self.resource(action.request, permitted.facts),", "lock=None,", "tests/replicas/test_replicas.py::test_two_agents"),
     Guard("a lease that is renewed", "receipts/journal.py", "if self.store.shared and held:", "if False:", "tests/replicas/test_replicas.py::test_a_lease_lasts"),
     Guard("a release of another replica", "server/pipeline.py", "if self.journal.store.shared and self.journal.controls.live != self.release.digest:", "if False:", "tests/replicas/test_replicas.py::test_what_one_releases"),
-    Guard("what is known of tokens", "server/identity.py", "self._callers, self._under = {}, under", "self._under = under", "tests/replicas/test_replicas.py::test_a_token"),
+    Guard("what is known of tokens", "server/identity.py", "            self._callers.clear()\n", "", "tests/replicas/test_replicas.py::test_a_token"),
     Guard("a challenge is answered once", "server/console/session.py", '    txn.write("INSERT INTO answered VALUES (?, ?)", challenge', '    txn.write("SELECT 1 WHERE ? = ?", challenge', "tests/replicas/test_replicas.py::test_a_challenge"),
     Guard("sent again", "server/relay.py", "self.note = AGAIN", "pass", ADAPTER + "one_that_sends_again"),
+    Guard("audience of tokens", "server/issuer.py", '"verify_nbf": False,', '"verify_nbf": False, "verify_aud": False,', TOKENS + "what_is_wrong"),
+    Guard("issuer of tokens", "server/issuer.py", "                issuer=self.name,\n", "", TOKENS + "what_is_wrong"),
+    Guard("tokens that begin later", "server/oauth.py", "if claims.nbf <= time.time() + SKEW_SECONDS else None", "", TOKENS + "what_is_wrong"),
+    Guard("only an agent acts for a person", "policies/decision.py", "if not caller.delegated and", "if False and", TOKENS + "a_token_without_an_actor"),
+    Guard("tokens end with their keys", "server/identity.py", "self._tokens.issuer.generation if self._tokens else 0", "0", TOKENS + "a_rotated_key"),
+    Guard("sessions of another", "server/sessions.py", "            raise Foreign\n", "            pass\n", TOKENS + "a_session_of_another"),
+    Guard("sealed state of a call", "server/mcp.py", "self.server.middleware[:] = [RequestStateBoundary(security, default_audience=origin)]", "self.server.middleware.clear()", STRANGERS + "the_state_of_anothers"),
+    Guard("actions of another", "server/mcp.py", "if action is not None and action.is_of(caller) else None", "", STRANGERS + "an_action_a_task"),
+    Guard("receipts of another agent", "server/resources.py", "            agent=caller.agent,\n", "", STRANGERS + "an_action_a_task"),
+    Guard("roles that were said long ago", "receipts/roles.py", "if self._store.now_ms() - at_ms <= FRESH_MS:", "if True:", SIGN_IN + "who_lost_the_role"),
+    Guard("answers that nobody asked for", "server/console/provider.py", "if begun is None or not hmac.compare_digest(begun.state.encode(), visit.asked(\"state\").encode()):", "if begun is None:", SIGN_IN + "answers_that_do_not_belong"),
+    Guard("identity for another question", "server/console/provider.py", "if nonce is not None and not", "if False and not", SIGN_IN + "an_identity_token_for"),
+    Guard("share of requests", "server/admission.py", "if turn > SLOWED_SECONDS:", "if False:", "tests/server/test_admission.py::test_a_flood"),
+    Guard("share of bytes", "server/admission.py", "if use.held + size > MAX_HELD_EACH or", "if", "tests/server/test_admission.py::test_what_is_held"),
+    Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
 ]  # fmt: skip
 
 

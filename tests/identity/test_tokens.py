@@ -232,3 +232,12 @@ async def test_a_session_of_another_is_refused(both: Both) -> None:
     assert (await post(world, world.token, **{"mcp-session-id": "0" * 32})).status_code == 404
     assert world.rows("SELECT count(*) FROM statements") == before
     assert (await post(world, world.token, **{"mcp-session-id": session})).status_code == 200
+
+
+async def test_who_brings_no_token_is_told_where_to_get_one(both: Both) -> None:
+    world, _ = both
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        answer = await http.post(world.url, json=LIST, headers={"accept": "application/json"})
+    assert answer.status_code == 401
+    challenge = answer.headers["www-authenticate"]
+    assert challenge == f'Bearer resource_metadata="https://ailyus.example.com{METADATA_PATH}/mcp"'

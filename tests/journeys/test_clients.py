@@ -10,7 +10,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from server.cli.owner import find_owner
-from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, make_workspace, until
+from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, gateway, make_workspace, until
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning"
@@ -81,3 +81,35 @@ async def test_an_owner_killed_in_mid_effect_and_a_call_through_a_bridge(tmp_pat
         if owner:
             os.kill(owner.pid, 15)
             await until(lambda: find_owner(workspace) is None)
+
+
+async def test_a_client_on_a_bridge_hears_that_the_tools_changed(tmp_path: Path, sandbox: Sandbox) -> None:
+    heard = asyncio.Event()
+
+    async def told(message: Any) -> None:
+        if "list_changed" in str(getattr(message, "method", "")):
+            heard.set()
+
+    async with gateway(make_workspace(tmp_path / "w", sandbox), sandbox) as world:
+        root = world.workspace.root
+        async with Client(bridge(world.workspace), mode="legacy", message_handler=told) as client:
+            await client.list_tools()
+            await asyncio.sleep(0.5)  # the stream on which it hears opens after the handshake
+            path = next((root / "contracts").rglob("find_user.yaml"))
+            path.write_text(path.read_text().replace("version: 1", "version: 2"))
+            await world.app.replace(await asyncio.to_thread(world.workspace.release))
+            await asyncio.wait_for(heard.wait(), 10)
+
+
+async def test_a_call_that_its_client_cancels_goes_on_to_its_end(tmp_path: Path, sandbox: Sandbox) -> None:
+    sandbox.fault("slow", "unlock", ms=800)
+    arguments = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
+    async with gateway(make_workspace(tmp_path / "w", sandbox), sandbox) as world:
+        for mode in ("legacy", "auto"):
+            async with world.client(mode) as client:
+                call = asyncio.create_task(client.call_tool("unlock_user", arguments))
+                await until(lambda: sandbox.writes("unlock") == 1)
+                call.cancel()
+                answer = await _call(client, "unlock_user", arguments)
+            assert answer["status"] == "confirmed", answer
+            assert sandbox.writes("unlock") == 1

@@ -81,12 +81,12 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 2)
+    assert await asyncio.to_thread(migrate, old) == (1, 3)
     store = await asyncio.to_thread(opened, old)
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (2, 2)
+    assert await asyncio.to_thread(migrate, fresh) == (3, 3)
     assert await columns(old) == await columns(fresh)
 
 

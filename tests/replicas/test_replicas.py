@@ -14,6 +14,7 @@ from receipts.signing import create_key
 from server.app import App
 from server.console.session import Challenges
 from server.settings import FILE, Workspace
+from tests.identity.test_isolation import modern
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.replicas.pair import Pair, copied, pair_of
@@ -223,3 +224,42 @@ async def asked_as(world: World, host: str) -> int:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     async with httpx2.AsyncClient(trust_env=False) as http:
         return (await http.post(world.url, headers=headers, json=body)).status_code
+
+
+LINKS = {"elicitation": {"url": {}}}
+START = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": LINKS, "clientInfo": {"name": "a", "version": "1"}},
+}
+
+
+async def test_a_session_a_task_and_the_state_of_a_call_go_on_at_the_other(pair: Pair) -> None:
+    a, b = pair.a, pair.b
+    headers = {"authorization": f"Bearer {a.token}", "accept": "application/json, text/event-stream"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "reset_user_mfa", "arguments": LEO}}
+    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+        begun = await http.post(a.url, json=START, headers=headers)
+        assert not begun.json()["result"]["capabilities"]["tools"].get("listChanged")
+        in_it = {
+            **headers,
+            "mcp-session-id": begun.headers["mcp-session-id"],
+            "mcp-protocol-version": "2025-11-25",
+        }
+        # the other one knows from the id alone that this client opens links
+        refused = (await http.post(b.url, json=call, headers=in_it)).json()["error"]
+        assert refused["code"] == -32042
+        assert (await http.get(b.url, headers=in_it)).status_code == 405
+    params = {"name": "reset_user_mfa", "arguments": MARIA}
+    first = (await modern(a, a.token, "tools/call", "reset_user_mfa", params, **LINKS))["result"]
+    assert first["resultType"] == "input_required"
+    action = first["inputRequests"]["approval"]["params"]["url"].rpartition("/")[2]
+    seen = (await modern(b, a.token, "tasks/get", action, {"taskId": action}))["result"]
+    assert seen["status"] == "input_required"
+    await b.approve(action)
+    answered = {**params, "requestState": first["requestState"], "inputResponses": {"approval": {"action": "accept"}}}
+    ended = (await modern(b, a.token, "tools/call", "reset_user_mfa", answered, **LINKS))["result"]
+    assert ended["structuredContent"]["status"] == "confirmed", ended
+    seen = (await modern(a, a.token, "tasks/get", action, {"taskId": action}))["result"]
+    assert (seen["status"], seen["result"]["structuredContent"]) == ("completed", ended["structuredContent"])
