@@ -235,7 +235,8 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     listener = listen(host, port)
     port = listener.getsockname()[1]
     await app.start()
-    servers = [QuietServer(app.gateway.app(port, app.console.app(port), app.workspace.settings.server))]
+    front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
+    servers = [QuietServer(front)]
     door, path = _door()
     servers.append(QuietServer(app.api.app()))
     url = f"http://{host}:{port}/mcp"
@@ -256,6 +257,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     finally:
         await app.console.close()
         app.gateway.close()
+        front.close()
         await accept_no_more(one for server in servers for one in getattr(server, "servers", ()))
         for server in servers:
             server.should_exit = True

@@ -14,6 +14,7 @@ from policies.release import Release
 from receipts.store import Read, integer
 from server.cli.owner import find_owner
 from server.drafting import pins
+from server.issuer import Issuer
 from server.provision import install_browser
 from server.settings import FILE, Workspace
 from server.stores import reading
@@ -60,6 +61,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.append(_browser(workspace, release))
     findings.extend(_servers(workspace))
     findings.extend(_adapters(workspace))
+    findings.extend(_issuers(workspace, release))
     owner = find_owner(workspace)
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
@@ -108,6 +110,39 @@ def _browser(workspace: Workspace, release: Release) -> Finding:
     except AilyusError as error:
         return Finding("browser", False, error.sentence, error.hint)
     return Finding("browser", True, f"{found} {version}, {'in its sandbox' if settings.sandbox else 'NO SANDBOX'}")
+
+
+def _issuers(workspace: Workspace, release: Release) -> list[Finding]:
+    """Whoever says who people are: do they answer, and are any of their people declared?"""
+    settings = workspace.settings
+    named = {
+        "oauth": (settings.oauth.issuer, settings.oauth.keys) if settings.oauth else None,
+        "sign-in": (settings.console.oidc.issuer, "") if settings.console.oidc else None,
+    }
+    findings = []
+    for layer, where in named.items():
+        if where is None:
+            continue
+        people = sum(person.issuer == where[0] for person in release.people.by_name.values())
+        count = asyncio.run(_keys_of(*where))
+        if not count:
+            following = f"start {where[0]}, or correct its address in {FILE}"
+            findings.append(Finding(layer, False, f"{where[0]} gives no keys", following))
+        elif not people:
+            following = f'give people `issuer = "{where[0]}"` and their `subject` in {FILE}'
+            findings.append(Finding(layer, False, f"nobody is declared with the issuer {where[0]}", following))
+        else:
+            findings.append(Finding(layer, True, f"{where[0]}, {count} keys, {people} people"))
+    return findings
+
+
+async def _keys_of(issuer: str, keys: str) -> int:
+    asked = Issuer(issuer, keys)
+    try:
+        await asked.refresh()
+        return asked.count
+    finally:
+        await asked.close()
 
 
 def _servers(workspace: Workspace) -> list[Finding]:

@@ -5,6 +5,7 @@ notifications; and in their session if they opened one (MCP 2025-11-25).
 """
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
@@ -68,6 +69,11 @@ class Front:
         self._ids = ids
         self._metadata = metadata
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End the streams that only listen: a gateway that stops waits for none of them."""
+        self._closing.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -140,16 +146,18 @@ class Front:
             scope[OPENS_LINKS] = session.opens_links
             if scope["method"] == "DELETE":
                 self._end(session)
-        if session is None and not (post and b'"initialize"' in body and b"mcp-protocol-version" not in headers):
-            await stateless(scope, _again(messages, receive), send)
-            return
         fresh = session is None
         if session is None:
-            session = Session("", _opens_links(body))
-        given = _Given(self._ids, session, caller, send, fresh=fresh)
+            begun = _handshake(body) if post and b"mcp-protocol-version" not in headers else None
+            if begun is None:
+                await stateless(scope, _again(messages, receive), send)
+                return
+            session = Session("", "url" in begun)
+        given, again = _Given(self._ids, session, caller, send, fresh=fresh), _again(messages, receive)
         if self._apps.sessions is not None:
             inner = scope if fresh else {**scope, "headers": _renamed(scope, session.inner)}
-            await self._apps.sessions(inner, _again(messages, receive), given.send)
+            listens = scope["method"] == "GET"
+            await self._apps.sessions(inner, self._until_closing(receive) if listens else again, given.send)
             if not given.is_gone:
                 return
         # the session is not live here: after a restart, or at another replica, its id says enough
@@ -158,6 +166,20 @@ class Front:
             await stateless(plain, _again(messages, receive), given.send_anyhow)
         else:
             await Response("", 405, {"allow": "POST"})(scope, receive, send)
+
+    def _until_closing(self, receive: Receive) -> Receive:
+        """The client of a stream that only listens is taken to be gone when the gateway stops."""
+
+        async def received() -> Message:
+            coming, closing = asyncio.ensure_future(receive()), asyncio.ensure_future(self._closing.wait())
+            try:
+                await asyncio.wait((coming, closing), return_when=asyncio.FIRST_COMPLETED)
+                return coming.result() if coming.done() else {"type": "http.disconnect"}
+            finally:
+                coming.cancel()
+                closing.cancel()
+
+        return received
 
     def _end(self, session: Session) -> None:
         self._ended[session.inner] = None
@@ -226,7 +248,7 @@ class _Given:
     async def send_anyhow(self, message: Message) -> None:
         """ASGI's `send` of the application without sessions: a client that opens one still gets an id."""
         if message["type"] == "http.response.start" and self._fresh and message["status"] == 200:
-            message = {**message, "headers": self._headers(message, "0" * 32)}
+            message = {**message, "headers": self._headers(message, secrets.token_hex(16))}
         await self._send(message)
 
     def _headers(self, message: Message, inner: str) -> list[tuple[bytes, bytes]]:
@@ -234,12 +256,18 @@ class _Given:
         return [*(h for h in message["headers"] if h[0] != HEADER), (HEADER, own)]
 
 
-def _opens_links(body: bytes) -> bool:
-    """Does the client of this `initialize` declare elicitation by URL?"""
+def _handshake(body: bytes) -> Mapping[str, JsonValue] | None:
+    """What the client of an `initialize` declares of elicitation; None for every other message."""
+    if b'"initialize"' not in body:
+        return None
     try:
-        return "url" in orjson.loads(body)["params"]["capabilities"]["elicitation"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return False
+        message = orjson.loads(body)
+        if message["method"] != "initialize":
+            return None
+        declared = message["params"]["capabilities"].get("elicitation")
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return None
+    return declared if isinstance(declared, dict) else {}
 
 
 def _renamed(scope: Scope, inner: str) -> list[tuple[bytes, bytes]]:

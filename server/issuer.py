@@ -47,6 +47,11 @@ class Issuer:
         self.generation = 0
         """Moves when a key came, went or changed: what was verified before is verified anew."""
 
+    @property
+    def count(self) -> int:
+        """How many keys it has."""
+        return len(self._keys.by_id)
+
     async def refresh(self) -> None:
         """Look at the keys anew when they are too old."""
         if time.monotonic() - self._keys.looked > self._keys_for:

@@ -63,7 +63,13 @@ class Person:
         return self.world.app.console.origin
 
     async def go(self, path: str) -> Page:
-        await self.page.goto(self.url + path)
+        for again in (True, False):
+            try:
+                await self.page.goto(self.url + path)
+                break
+            except Error as fault:  # a page that looks again by itself was first
+                if not again or "interrupted by another navigation" not in str(fault):
+                    raise
         return self.page
 
     async def text(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from server.front import METADATA_PATH
 from tests.identity.issuer import RESOURCE, Issuer, issued, other_key
-from tests.world import Sandbox, World
+from tests.world import Sandbox, World, cli
 
 Both = tuple[World, Issuer]
 LEO = {"user_id": "00u2leo000001", "reason": "locked out since this morning"}
@@ -241,3 +241,13 @@ async def test_who_brings_no_token_is_told_where_to_get_one(both: Both) -> None:
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]
     assert challenge == f'Bearer resource_metadata="https://ailyus.example.com{METADATA_PATH}/mcp"'
+
+
+async def test_the_doctor_asks_the_issuer(both: Both) -> None:
+    world, issuer = both
+    root = str(world.workspace.root)
+    said = await asyncio.to_thread(cli, "doctor", "-w", root, ok=None)
+    assert f"OK   oauth: {issuer.url}, 1 keys, 2 people" in said
+    issuer.is_down = True
+    said = await asyncio.to_thread(cli, "doctor", "-w", root, ok=None)
+    assert f"FAIL oauth: {issuer.url} gives no keys" in said

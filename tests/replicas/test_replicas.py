@@ -251,6 +251,12 @@ async def test_a_session_a_task_and_the_state_of_a_call_go_on_at_the_other(pair:
         refused = (await http.post(b.url, json=call, headers=in_it)).json()["error"]
         assert refused["code"] == -32042
         assert (await http.get(b.url, headers=in_it)).status_code == 405
+        again = await http.post(b.url, json=START, headers=headers)
+        ended = {**in_it, "mcp-session-id": again.headers["mcp-session-id"]}
+        await http.delete(b.url, headers=ended)
+        ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+        assert (await http.post(b.url, json=ping, headers=ended)).status_code == 404
+        assert (await http.post(b.url, json=ping, headers=in_it)).status_code == 200
     params = {"name": "reset_user_mfa", "arguments": MARIA}
     first = (await modern(a, a.token, "tools/call", "reset_user_mfa", params, **LINKS))["result"]
     assert first["resultType"] == "input_required"

@@ -129,8 +129,10 @@ async def test_four_mebibytes_are_read_and_more_is_not(strict: World) -> None:
 async def test_many_large_bodies_at_once_are_held_up_to_a_bound(strict: World) -> None:
     other = await another(strict)
     before = resident()
-    readers = [await raw(strict, strict.token, b" " * (MAX_BODY - 1), length=MAX_BODY) for _ in range(24)]
+    body = b" " * (MAX_BODY - 1)
+    sending = [asyncio.create_task(raw(strict, strict.token, body, length=MAX_BODY)) for _ in range(24)]
     assert await is_well(strict, other)
+    readers = await asyncio.gather(*sending)
     statuses = [await asyncio.wait_for(reader.readline(), 20) for reader in readers]
     assert all(b" 503 " in status or b" 408 " in status or b" 429 " in status for status in statuses)
     assert resident() - before < 60 * 1024 * 1024
