@@ -44,6 +44,7 @@ WRONG: dict[str, Callable[[Issuer], str]] = {
     "another audience": lambda i: i.token(aud="https://other.example.com/mcp"),
     "no audience": lambda i: i.token(aud=None),
     "another issuer": lambda i: i.token(iss="https://evil.example.com"),
+    "a person of another issuer": lambda i: i.token(iss="local", sub="requester"),
     "algorithm none": lambda i: i.unsigned(),
     "HS256 with the public key": lambda i: i.with_public_key_as_secret(),
     "an algorithm that is not listed": lambda i: i.token(algorithm="ES384", key=_p384()),
