@@ -43,6 +43,8 @@ class Issuer:
         self._keys = _Keys({}, b"", -math.inf)
         self._tried = 0.0
         self._looking = asyncio.Lock()
+        self._said: tuple[Document, float] = ({}, -math.inf)
+        self._reading = asyncio.Lock()
         self._client = httpx2.AsyncClient(timeout=FETCH_SECONDS, trust_env=False, follow_redirects=False)
         self.generation = 0
         """Moves when a key came, went or changed: what was verified before is verified anew."""
@@ -134,7 +136,16 @@ class Issuer:
         return _Keys(found, orjson.dumps(listed, option=orjson.OPT_SORT_KEYS), time.monotonic())
 
     async def metadata(self) -> Document:
-        """RFC 8414, section 3.1, else OpenID Connect Discovery 1.0, section 4; raises `ValueError` without."""
+        """What the issuer says of itself, looked at as seldom as its keys are; raises `ValueError` without."""
+        async with self._reading:
+            said, looked = self._said
+            if time.monotonic() - looked > self._keys_for:
+                said = await self._metadata()
+                self._said = (said, time.monotonic())
+            return said
+
+    async def _metadata(self) -> Document:
+        """OpenID Connect Discovery 1.0, section 4, else RFC 8414, section 3.1."""
         issuer = self.name.rstrip("/")
         scheme, _, rest = issuer.partition("://")
         host, slash, path = rest.partition("/")

@@ -4,6 +4,7 @@ Authorization code with PKCE (RFC 7636, S256), `state` and `nonce` sealed into a
 replica takes the answer; `iss` of the answer is compared (RFC 9207). What is approved is still signed by a passkey.
 """
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -35,6 +36,8 @@ COOKIE = "__Host-ailyus-provider"
 ANSWER_MS = 600_000
 """How long somebody may take at the provider's pages."""
 BACK = "/sign-in/back"
+AT_ONCE = 4
+"""Sign-ins that are asked for at the provider at once: visitors do not make the gateway flood it."""
 _TYPES = frozenset({"jwt", ""})
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 log = structlog.get_logger()
@@ -63,6 +66,7 @@ class Provider:
         self._sessions = sessions
         self._credentials = credentials
         self._issuer = Issuer(settings.issuer)
+        self._asking = asyncio.Semaphore(AT_ONCE)
         self._origin = ""
         self._seconds = 0
 
@@ -112,7 +116,7 @@ class Provider:
             raise _refused("the provider did not let you in")
         metadata = await self._metadata()
         try:
-            async with self._client() as client:
+            async with self._asking, self._client() as client:
                 token = await client.fetch_token(
                     str(metadata["token_endpoint"]),
                     code=visit.request.query_params.get("code", "")[:2000],
