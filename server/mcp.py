@@ -7,6 +7,7 @@ from typing import Any
 
 import mcp_types as types
 import structlog
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -14,7 +15,7 @@ from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -68,6 +69,19 @@ class _Server(Server[dict[str, Any]]):
         return super().create_initialization_options(options, experimental_capabilities, extensions or {})
 
 
+async def shielded(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """Around every request: in the handshake era the SDK tells a client the text of whatever is raised."""
+    try:
+        return await call_next(ctx)
+    except (MCPError, ValidationError):
+        raise
+    except AilyusError as error:
+        raise MCPError(types.INVALID_PARAMS, f"{error.sentence}; {error.hint}") from None
+    except Exception:  # nothing of an exception leaks
+        log.exception("request_fault", method=ctx.method)
+        raise MCPError(types.INTERNAL_ERROR, "the gateway met a fault of its own") from None
+
+
 class Gateway:
     """Handlers of one MCP server over the live pipeline. `console` is the console's origin."""
 
@@ -104,7 +118,7 @@ class Gateway:
         handles = pipeline().journal.handles
         # the state of a call that waits goes with the client, sealed to tool, arguments, principal and deployment
         security = RequestStateSecurity(keys=[handles.derived(b"ailyus-request-state")], ttl=STATE_SECONDS)
-        self.server.middleware[:] = [RequestStateBoundary(security, default_audience=origin)]
+        self.server.middleware[:] = [shielded, RequestStateBoundary(security, default_audience=origin)]
         self._ids = SessionIds(handles.derived(b"ailyus-mcp-session"))
 
     def app(self, port: int, console: ASGIApp, settings: ServerPart) -> Front:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
@@ -156,3 +157,13 @@ async def test_progress_goes_to_whoever_called_and_to_nobody_else(house: World, 
     )
     assert heard["own"]
     assert heard["theirs"] == []
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_nothing_of_an_exception_reaches_a_client(house: World, mode: str) -> None:
+    house.app.gateway.receipts._pipeline = lambda: {}["maria@example.com"]  # a fault that nobody foresaw
+    async with house.client(mode) as client:
+        with pytest.raises(MCPError) as raised:
+            await client.list_resources()
+    assert "maria" not in str(raised.value)
+    assert "fault of its own" in raised.value.error.message

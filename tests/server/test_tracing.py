@@ -158,7 +158,7 @@ async def test_off_is_off(world: World) -> None:
     action = await world.app.journal.get(answer["action_id"])
     assert action is not None
     assert action.request.trace == ""
-    assert len(world.app.gateway.server.middleware) == 1
+    assert len(world.app.gateway.server.middleware) == 2
     assert all(entry["traceparent"] is None for entry in world.sandbox.log())
 
 
