@@ -19,10 +19,10 @@ _NAMES = itertools.count(1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What is marked `both_stores` runs over a file and over a database."""
-    if "database" in metafunc.fixturenames and (
-        metafunc.definition.get_closest_marker("both_stores") or os.environ.get("AILYUS_BOTH")
-    ):
+    """What is marked `both_stores` runs over a file and over a database; with `AILYUS_BOTH=1` all but `of_a_file`."""
+    marked = metafunc.definition.get_closest_marker
+    everywhere = os.environ.get("AILYUS_BOTH") and not marked("of_a_file")
+    if "database" in metafunc.fixturenames and (marked("both_stores") or everywhere):
         metafunc.parametrize("database", ["sqlite", "postgres"], indirect=True)
 
 

@@ -15,6 +15,7 @@ def recorded(world: World) -> list[int]:
     return [world.rows(f"SELECT count(*) FROM {t}")[0][0] for t in ("actions", "intents", "statements", "checkpoints")]
 
 
+@pytest.mark.of_a_file
 @pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = ON"])
 async def test_a_store_that_takes_nothing_sends_nothing(world: World, pragma: str) -> None:
     await world.call("find_user", {"email": "maria@example.com"})
@@ -44,6 +45,7 @@ async def test_a_store_that_takes_nothing_sends_nothing(world: World, pragma: st
     assert world.rows("SELECT count(*) FROM intents WHERE state = 'intent'") == [(0,)]
 
 
+@pytest.mark.of_a_file
 async def test_a_clock_set_back_an_hour_stops_every_claim(world: World) -> None:
     await world.call("find_user", {"email": "maria@example.com"})
     clock = world.app.store._clock

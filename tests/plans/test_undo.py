@@ -183,6 +183,7 @@ async def test_an_agent_that_was_revoked_sends_nothing_more(records: World) -> N
     assert records.sandbox.effects() <= sent + 1
 
 
+@pytest.mark.of_a_file
 async def test_an_expired_handle_ends_the_step_not_the_gateway(world: World) -> None:
     store = world.app.store
     asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
