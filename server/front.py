@@ -31,6 +31,8 @@ METADATA_PATH = "/.well-known/oauth-protected-resource"
 """RFC 9728, section 3; also with the resource's path behind it (section 3.1)."""
 OPENS_LINKS = "ailyus.opens_links"
 """The key in the ASGI scope: the client of this session declared elicitation by URL."""
+NOBODY = ""
+"""Whose share it is when nobody knows yet whose it is."""
 MAX_ENDED = 10_000
 """Ids of sessions that their clients ended, kept so that they stay ended."""
 _MARK = b'"progressToken"'
@@ -98,27 +100,38 @@ class Front:
         scope["headers"] = [(n, v.strip(b" \t")) for n, v in cast(list[tuple[bytes, bytes]], scope["headers"])]
         headers = dict(scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        caller = await self._agents.caller(token) if scheme.lower() == "bearer" else None
-        if caller is None:
-            sentence = "the token is unknown, expired, revoked or not meant for this server" if token else ""
-            await self._unknown(401, sentence)(scope, receive, send)
-            return
-        access = AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
-        access.claims = {"iss": caller.tenant}
-        scope["user"] = AuthenticatedUser(access)
-        principal = f"{caller.tenant}\n{caller.agent}\n{caller.person}"
+        token = token if scheme.lower() == "bearer" else ""
         try:
-            async with self._admission.admitted(principal):
-                with ExitStack() as held:
-                    if int(headers.get(b"content-length", b"0")) > MAX_BODY:
-                        raise Refused(413, f"more than {MAX_BODY} bytes")
-                    messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
-                    await self._answered(scope, headers, caller, messages, receive, send)
+            if not self._agents.remembers(token):  # whoever is not known yet has one share with all the others
+                async with self._admission.admitted(NOBODY):
+                    if await self._agents.caller(token) is None:
+                        sentence = "the token is unknown, expired, revoked or not meant for this server"
+                        await self._unknown(401, sentence if token else "")(scope, receive, send)
+                        return
+            caller = await self._agents.caller(token)
+            if caller is None:
+                await self._unknown(401, "the token has just ended")(scope, receive, send)
+                return
+            await self._admitted(scope, headers, token, caller, receive, send)
         except Refused as refused:
             response = Response(
                 refused.sentence, refused.status, {"retry-after": str(refused.after)}, media_type="text/plain"
             )
             await response(scope, receive, send)
+
+    async def _admitted(
+        self, scope: Scope, headers: Mapping[bytes, bytes], token: str, caller: Caller, receive: Receive, send: Send
+    ) -> None:
+        access = AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
+        access.claims = {"iss": caller.tenant}
+        scope["user"] = AuthenticatedUser(access)
+        principal = f"{caller.tenant}\n{caller.agent}\n{caller.person}"
+        async with self._admission.admitted(principal):
+            with ExitStack() as held:
+                if int(headers.get(b"content-length", b"0")) > MAX_BODY:
+                    raise Refused(413, f"more than {MAX_BODY} bytes")
+                messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
+                await self._answered(scope, headers, caller, messages, receive, send)
 
     async def _answered(
         self,

@@ -155,6 +155,11 @@ class Agents:
                 self._callers.popitem(last=False)
         return known.caller
 
+    def remembers(self, token: str, boundary: str = "network") -> bool:
+        """Was this token found to be somebody's, and is that still believed?"""
+        known = self._callers.get(_hashed(token) + boundary)
+        return known is not None and known.caller is not None
+
     def _epoch(self) -> tuple[str, int, int]:
         return self._release().digest, self._journal.epoch, self._tokens.issuer.generation if self._tokens else 0
 

@@ -145,7 +145,7 @@ class StorePart(_Part):
 class OidcPart(_Part):
     """The identity provider of the console: the people whose `issuer` it is sign in there, and hold what it says.
 
-    `roles` are the declared roles for values of the claim; nobody of this issuer holds any other.
+    `roles` are the declared roles for values of the claim; nobody of this issuer approves with any other.
     """
 
     issuer: str = Field(pattern=r"^https?://[^\s?#]+$")

@@ -304,9 +304,9 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
 
 async def test_halted_while_its_process_starts(environment: Environment, tmp_path: Path, sandbox: Sandbox) -> None:
     """The last question is asked directly before the call, not before the process is there."""
-    begun = tmp_path / "begun"
+    begun, halted = tmp_path / "begun", tmp_path / "halted"
     slow = f"        if at.credential == 'the write key':\n            open({str(begun)!r}, 'w').close()\n"
-    slow += "            import time; time.sleep(2)\n"
+    slow += f"            import os, time\n            while not os.path.exists({str(halted)!r}): time.sleep(0.02)\n"
     environment.install((WRITES % "pass").replace(INIT, INIT + slow))
     root = make_workspace(tmp_path / "w", sandbox).root
     add(root, environment.digest(root), "", environment="dev", timeout="9s")
@@ -319,6 +319,7 @@ async def test_halted_while_its_process_starts(environment: Environment, tmp_pat
         await until(begun.exists)
         how = ("halt", "connection", "aws_groups", "--as", "lead", "--reason", "an incident")
         await asyncio.to_thread(cli, *how, cwd=root)
+        halted.touch()
         answer = await acting
         assert answer["status"] == "not_applied", answer
         assert not (root / ".ailyus" / "adapters" / "aws_groups" / "u-1").exists()

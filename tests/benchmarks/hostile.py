@@ -5,6 +5,7 @@ The quiet agent's governed reads alone, and while one other agent does each of f
 
 import asyncio
 import contextlib
+import secrets
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.server.test_admission import FIND, headers
 from tests.world import Sandbox, Served, cli, make_workspace
 
 READS = 150
-ATTACKS = ("flood", "four_mebibytes", "half_a_body", "never_reads", "goes_away")
+ATTACKS = ("flood", "unknown_tokens", "four_mebibytes", "half_a_body", "never_reads", "goes_away")
 
 
 async def quiet(url: str, token: str) -> float:
@@ -48,9 +49,10 @@ async def attack(kind: str, url: str, token: str) -> None:
         while True:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 reader, writer = await asyncio.open_connection(host, int(port))
-                if kind == "flood":
+                if kind in ("flood", "unknown_tokens"):
                     while True:
-                        writer.write(head(len(body)) + body)
+                        one_time = secrets.token_hex(8).encode() if kind == "unknown_tokens" else b""
+                        writer.write(head(len(body)).replace(b"\r\naccept:", one_time + b"\r\naccept:") + body)
                         await writer.drain()
                         size = 0
                         while (line := await reader.readline()) != b"\r\n":

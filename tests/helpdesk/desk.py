@@ -155,7 +155,7 @@ def desk_workspace(
     account: str = "ailyus",
     seconds: int = 12,
     api: str = "1s",
-    patience: str = "2500ms",
+    patience: str = "3500ms",
     part: str = "",
     more: str = "",
     browser: str = "",

@@ -34,7 +34,7 @@ PASSWORD = "/password/"
 async def vault(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str) -> AsyncIterator[Desk]:
     """A helpdesk beside an issuer whose secrets may become passwords of the helpdesk."""
     prepare = may_become_a_password
-    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, prepare=prepare, seconds=4) as desk:
+    async with desk_of(tmp_path / "w", sandbox, site, part=browser_part, prepare=prepare, seconds=6) as desk:
         yield desk
 
 

@@ -195,3 +195,14 @@ def resident() -> int:
         if line.startswith("Private_Dirty"):
             return int(line.split()[1]) * 1024
     raise AssertionError(os.name)
+
+
+async def test_nobodies_share_one_share_and_leave_the_others_theirs(strict: World) -> None:
+    assert await is_well(strict, strict.token)
+    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+        sent = [http.post(strict.url, json=FIND, headers=headers(f"ailyus_{n}")) for n in range(150)]
+        flooding = asyncio.gather(*sent)
+        await asyncio.sleep(0.2)
+        assert await is_well(strict, strict.token)
+        codes = [answer.status_code for answer in await flooding]
+    assert set(codes) == {401, 429}
