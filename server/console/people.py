@@ -13,7 +13,7 @@ from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
 from server.console.introductions import Introductions, SignedWord
 from server.console.session import Challenges, Sessions, passkeys_of
-from server.console.web import Page, View, Visit, cookie, redirect
+from server.console.web import Page, View, Visit, cookie, inside, redirect
 from server.pipeline import Pipeline
 
 
@@ -56,7 +56,7 @@ class PeoplePages:
     async def door(self, visit: Visit) -> Page:
         """Sign in with a passkey; no name is asked for."""
         challenge = encode(self._challenges.new("ailyus-sign-in-v1"))
-        body: dict[str, object] = {"challenge": challenge, "rp_id": self._rp_id, "to": _inside(visit.asked("to"))}
+        body: dict[str, object] = {"challenge": challenge, "rp_id": self._rp_id, "to": inside(visit.asked("to"))}
         body["provider"] = self._has_provider
         return Page("sign_in.html", "Sign in", body)
 
@@ -70,7 +70,7 @@ class PeoplePages:
         if secret is None:
             hint = "use a passkey that you brought here by a link; `ailyus console link PERSON` makes the first"
             raise AilyusError("signed_out", "this passkey does not open this console", hint=hint)
-        answer = redirect(_inside(visit.form.get("to", "")))
+        answer = redirect(inside(visit.form.get("to", "")))
         answer.headers["set-cookie"] = cookie(secret, self._session_seconds)
         return answer
 
@@ -180,9 +180,3 @@ class PeoplePages:
             raise AilyusError("bad_form", "the page is past its time", hint="open it again")
         public = attested(attestation, challenge, self._rp_id, self._origin)
         return public, Passkey(attestation.credential, self._rp_id, self._origin)
-
-
-def _inside(path: str) -> str:
-    """A path of this console, and nothing else: no other host, no scheme."""
-    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
-    return path if plain else "/inbox"

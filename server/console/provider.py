@@ -27,7 +27,7 @@ from policies.passkey import decode, encode
 from policies.principal import Person
 from receipts.roles import Told
 from server.console.session import Sessions
-from server.console.web import View, Visit, cookie, redirect
+from server.console.web import View, Visit, cookie, inside, redirect
 from server.issuer import FETCH_SECONDS, Document, Issuer
 from server.pipeline import Pipeline
 from server.settings import OidcPart
@@ -133,9 +133,7 @@ class Provider:
             raise _refused("the provider's answer does not hold") from None
         await self._pipeline().journal.roles.learn(person, told)
         secret = await self._sessions.open_for(person)
-        to = begun.to
-        plain = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isascii() and to.isprintable()
-        answer = redirect(to if plain else "/inbox")
+        answer = redirect(inside(begun.to))
         answer.headers["set-cookie"] = cookie(secret, self._seconds)
         answer.headers.append("set-cookie", _cookie("", 0))
         return answer
