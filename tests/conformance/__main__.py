@@ -18,7 +18,7 @@ async def main() -> int:
                 for revision in REVISIONS:
                     report = await asyncio.to_thread(run, url, revision, Path(folder) / revision)
                     print(report.text)
-                    failed += len(report.failed)
+                    failed += len(report.missed)
     finally:
         sandbox.close()
     return 1 if failed else 0

@@ -34,6 +34,11 @@ class Report:
     warned: tuple[str, ...]
     text: str
 
+    @property
+    def missed(self) -> list[str]:
+        """The checks that failed, but for the scenarios of `UNSCORED`."""
+        return [line for line in self.failed if line.partition(":")[0] not in UNSCORED]
+
 
 class _AsAgent:
     """The suite has no place for a token: it comes as the seeded agent. Everything behind this is the gateway."""
@@ -64,8 +69,8 @@ async def profile(folder: Path, sandbox: Sandbox) -> AsyncIterator[str]:
             await until(lambda: server.started)
             yield f"http://localhost:{port}/mcp"
         finally:
+            front.close()
             server.should_exit = True
-            server.force_exit = True
             await task
 
 
