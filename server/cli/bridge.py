@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -83,10 +84,8 @@ class Bridge:
     async def _heard(self, url: str) -> int:
         headers = {**self._headers, **self._session_headers()}
         async with self._client.stream("GET", url, headers=headers, timeout=None) as answer:
-            async for line in answer.aiter_lines():
-                event = _parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
-                if event is not None:
-                    await self._write(event)
+            async for event in _events(answer):
+                await self._write(event)
             return answer.status_code
 
     async def _end(self) -> None:
@@ -128,12 +127,10 @@ class Bridge:
             self._session = answer.headers.get("mcp-session-id", self._session)
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                 return self._answered(message, answer.status_code, await answer.aread())
-            async for line in answer.aiter_lines():
-                event = _parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
-                if event is not None and "method" not in event:
+            async for event in _events(answer):
+                if "method" not in event:
                     return self._answered(message, answer.status_code, orjson.dumps(event))
-                if event is not None:
-                    await self._write(event)
+                await self._write(event)
         raise httpx2.ReadError("the stream ended before the answer")
 
     def _answered(self, message: Message, status: int, content: bytes) -> Message | None:
@@ -172,6 +169,14 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[bytes | N
     for line in iter(lambda: sys.stdin.buffer.readline(MAX_LINE), b""):
         asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
     asyncio.run_coroutine_threadsafe(lines.put(None), loop)
+
+
+async def _events(answer: httpx2.Response) -> AsyncIterator[Message]:
+    """The messages of an event stream."""
+    async for line in answer.aiter_lines():
+        event = _parse(line.removeprefix("data:").encode()) if line.startswith("data:") else None
+        if event is not None:
+            yield event
 
 
 def _parse(line: bytes) -> Message | None:
