@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -42,17 +42,19 @@ def numbered(sql: str) -> str:
 class Session:
     """One connection and the loop that it lives in, used from one thread that waits for each statement."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: Mapping[str, str] = SETTINGS) -> None:
         self._url = url
+        self._settings = dict(settings)
         self.loop = uvloop.new_event_loop()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.warned = False
+        self._types: dict[str, tuple[str, ...]] = {}
 
     def open(self) -> None:
         """Connect anew."""
         self.drop()
         self._connection = self._wait(
-            asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=dict(SETTINGS))
+            asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=self._settings)
         )
         self._connection.add_log_listener(lambda _, message: self._heard(message))
 
@@ -75,6 +77,14 @@ class Session:
     def many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for several rows, in one round trip."""
         self._wait(self._of().executemany(numbered(sql), rows, timeout=STATEMENT_SECONDS))
+
+    def types(self, sql: str) -> tuple[str, ...]:
+        """The types of a statement's parameters."""
+        found = self._types.get(sql)
+        if found is None:
+            statement = self._wait(self._of().prepare(numbered(sql), timeout=STATEMENT_SECONDS))
+            found = self._types[sql] = tuple(kind.name for kind in statement.get_parameters())
+        return found
 
     def query(self, sql: str, *params: Value | Sequence[Value]) -> list[Row]:
         """Rows."""

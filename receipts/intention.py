@@ -78,12 +78,12 @@ def require_room(txn: Txn, wanted: Intention) -> None:
         if integer(taken) >= room:
             raise Busy(wanted, soon="at_ms" not in query)
     release, epoch = wanted.decided_under[0], str(wanted.decided_under[1])
-    if not wanted.lock and txn.query(f"SELECT {_LIVE}", release, epoch) != [(2,)]:
+    if not wanted.lock and txn.expect((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
         raise Conflict
     if wanted.lock:
         plan = wanted.action.step.id if wanted.action.step else "none"
         seen = (release, epoch, wanted.lock, wanted.action.id, wanted.before.at_ms, plan)
-        ((live, held, written),) = txn.query(_RESOURCE, *seen)
+        live, held, written = txn.expect((2, 0, 0), _RESOURCE, *seen)
         if live != 2:
             raise Conflict
         if held:

@@ -261,7 +261,7 @@ class Journal(Lookup):
         for approval in wanted.approvals:
             txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
         use(txn, request, action.step.id if action.step else None, action.id, wanted.rendered.handles)
-        txn.write(
+        txn.own(
             "INSERT INTO intents (action_id, step, attempt, route, fence, epoch, state, deadline_ms, settle_ms,"
             " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms, via)"
             " VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -407,7 +407,7 @@ class Journal(Lookup):
 
         def work(txn: Txn) -> None:
             action = end.action
-            txn.write(
+            txn.own(
                 "UPDATE intents SET state = ?, after = ?, ours = ?"
                 " WHERE action_id = ? AND fence = ? AND state = 'intent'",
                 "escalated" if end.status == "unknown" else "failed" if end.failed else "done",
@@ -416,7 +416,7 @@ class Journal(Lookup):
                 action.id,
                 action.fence,
             )
-            txn.write(
+            txn.own(
                 "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
                 " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",
                 end.status,
@@ -514,7 +514,7 @@ class Journal(Lookup):
         """Inside a commit: the row of an action that is new."""
         request, step = action.request, action.step
         named = request.kind == "write" and step is None and not action.preview and not action.undoes
-        txn.write(
+        txn.own(
             "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
             " release, request, caller, asked, result, created_ms, updated_ms, expires_ms, held_until_ms, plan_id,"
             " position, undoes, plan, connection, sent_ms, spent)"

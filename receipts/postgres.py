@@ -12,7 +12,6 @@ shorter than one that was seen, MUST NOT be written to.
 import asyncio
 import fcntl
 import os
-import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -26,17 +25,13 @@ import asyncpg
 import orjson
 
 from contracts.errors import AilyusError, NotDurable
+from receipts.batch import Batch
 from receipts.connection import CONNECT_SECONDS, FAULTS, SETTINGS, STATEMENT_SECONDS, Session, numbered, said
 from receipts.listener import CHANNEL, Listener, payload
 from receipts.log import Frontier, peaks_of, range_hash
 from receipts.signing import Signer, open_note
 from receipts.store import (
-    CHECKPOINTS,
-    EVIDENCE,
     MAX_CLOCK_BACK_MS,
-    NODES,
-    SEARCH,
-    STATEMENTS,
     Change,
     Conflict,
     Entry,
@@ -61,77 +56,75 @@ _SHARE_TRIES: Final = 30
 _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
 _HEAD: Final = "SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM head FOR UPDATE"
+WRITER: Final = {**SETTINGS, "plan_cache_mode": "force_generic_plan"}
+"""The writer's statements are few and large: to plan one takes half as long as to run it."""
 _IDENTITY: Final = (
     "SELECT system_identifier::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
 )
 
 
 _ANOTHER: Final = "the database is another one, or was promoted"
-_TABLE: Final = re.compile(r"(?:INTO|UPDATE) (\w+)")
 _UNWITNESSED: Final = (
     "SELECT current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT 1 FROM pg_stat_replication"
     " WHERE application_name NOT IN ('pg_basebackup', 'pg_receivewal'))"
 )
-_LOGGED: Final = {
-    STATEMENTS: "bigint text text text text text text text bigint bigint bytea",
-    SEARCH: "text bigint",
-    EVIDENCE: "bigint text bytea bytea",
-    NODES: "bigint bigint bytea",
-    CHECKPOINTS: "bigint text bigint",
-}
-"""What a group adds to the log: by its statement, the types of its columns. They go in one statement, as arrays."""
+_END: Final = (
+    "told AS (SELECT pg_notify(?1, ?2)), ended AS (UPDATE head SET size = ?3, high_water_ms = ?4 FROM told RETURNING 1)"
+)
+"""What ends a group, in the same statement as all that waited for its end."""
 
 
-def _settling() -> str:
-    parts, place = [], 4
-    for number, (sql, types) in enumerate(_LOGGED.items()):
-        arrays = ", ".join(f"?{place + n + 1}::{kind}[]" for n, kind in enumerate(types.split()))
-        place += len(types.split())
-        parts.append(f"w{number} AS ({sql.partition(' VALUES ')[0]} SELECT * FROM unnest({arrays}))")
-    parts.append("told AS (SELECT pg_notify(?1, ?2))")
-    return f"WITH {', '.join(parts)} UPDATE head SET size = ?3, high_water_ms = ?4 FROM told"
-
-
-_SETTLE: Final = _settling()
+class _Otherwise(Exception):
+    """Something is not as an entry was told."""
 
 
 class PostgresTxn(Txn):
-    """The transaction of one group. Rows that are only inserted wait, and go in one round trip for each table."""
+    """The transaction of one group. What may wait for the group's end does, unless each entry stands for itself."""
 
-    def __init__(self, session: Session, size: int, now_ms: int, clock_ok: bool) -> None:
+    def __init__(self, session: Session, size: int, now_ms: int, clock_ok: bool, careful: bool) -> None:
         super().__init__(size, now_ms, clock_ok)
         self._session = session
-        self._waiting: dict[str, list[Row]] = {}
+        self._careful = careful
+        self._batch = Batch()
+
+    def own(self, sql: str, *params: Value) -> None:
+        """One guarded statement that changes one row, of the entry's own action."""
+        if self._careful:
+            self.write(sql, *params)
+        else:
+            self._batch.change(sql, params)
+
+    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
+        """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet."""
+        if self._careful:
+            return super().expect(usual, sql, *params)
+        self._batch.expect(sql, params, usual)
+        return usual
 
     def many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for each of several rows; how many it changed is not asked."""
         if rows:
-            self._waiting.setdefault(sql, []).extend(rows)
+            self._batch.add(sql, rows)
 
     def query(self, sql: str, *params: Value) -> list[Row]:
         """Rows as this transaction sees them."""
         self._flush_for(sql)
         return self._session.query(sql, *params)
 
-    def flush(self) -> None:
-        """Insert what waits, in the order in which it came first."""
-        waiting, self._waiting = self._waiting, {}
-        for sql, rows in waiting.items():
-            self._session.many(sql, rows)
-
-    def columns(self) -> "list[list[Value]]":
-        """What waits for the log, by column, taken out; whatever else waits is inserted."""
-        taken = [(self._waiting.pop(sql, []), len(types.split())) for sql, types in _LOGGED.items()]
-        self.flush()
-        return [[row[n] for row in rows] for rows, width in taken for n in range(width)]
+    def flush(self, end: "tuple[str, Row] | None" = None) -> None:
+        """Do what waits, in one statement."""
+        if self._batch or end:
+            whole = self._batch.take(self._session.types, end)
+            if not whole.holds(self._session.query(whole.sql, *whole.values)):
+                raise _Otherwise
 
     def forget(self) -> None:
         """Drop what waits: the entry that asked for it failed."""
-        self._waiting.clear()
+        self._batch = Batch()
 
     def _flush_for(self, sql: str) -> None:
         # what waits is only for tables that this statement does not touch
-        if any(_TABLE.search(one)[1] in sql for one in self._waiting):  # type: ignore[index]
+        if self._batch.concerns(sql):
             self.flush()
 
     def _count(self, sql: str, params: Sequence[Value]) -> int:
@@ -152,7 +145,7 @@ class PostgresStore(Store):
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._pool_loop: asyncio.AbstractEventLoop | None = None
         self._ahead_ms = 0
-        self._session = Session(url)
+        self._session = Session(url, WRITER)
         self._replica = secrets.token_hex(4)
         self._identity: dict[str, str] = {}
         self._listener = Listener(url, self._replica, self._refuse_other_server)
@@ -237,7 +230,10 @@ class PostgresStore(Store):
             return answer_all(group, NotDurable(self._failed))
         try:
             # an entry that fails spoils its transaction: then all are done again, each behind a SAVEPOINT of its own
-            done = self._attempt(group, careful=False) or self._attempt(group, careful=True)
+            done = self._attempt(group, careful=False)
+            if done is None:
+                self.repeated += 1
+                done = self._attempt(group, careful=True)
         except FAULTS as error:
             return self._recover(group, NotDurable(f"the store did not take the commit: {said(error)}"))
         except AilyusError as error:  # the log is not the one that it was
@@ -257,45 +253,41 @@ class PostgresStore(Store):
         ((size, high_water, now),) = session.query(_HEAD)
         frontier = self._frontier_of(integer(size))
         high, at = integer(high_water), integer(now) if self._clock_is_theirs else self._clock()
-        txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS)
-        for entry in group:
-            entry.result, entry.fault = None, None
-            if not self._run_entry(entry, txn, careful):
-                session.execute("ROLLBACK")
-                return None
+        txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
         try:
+            for entry in group:
+                self._run_entry(entry, txn, careful)
             self._append_leaves(frontier, txn)
             change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
-            told = payload(self._replica, change)
-            session.query(_SETTLE, CHANNEL, told, frontier.size, txn.now_ms, *txn.columns())
-        except asyncpg.PostgresError:
+            txn.flush((_END, (CHANNEL, payload(self._replica, change), frontier.size, txn.now_ms)))
+        except (asyncpg.InterfaceError, OSError, TimeoutError):
+            raise  # the connection is gone: nobody's entry is done
+        except Exception:
             if careful:
                 raise
-            session.execute("ROLLBACK")  # some entry's statement is there already: each by itself says whose
+            session.execute("ROLLBACK")  # each by itself says whose fault it was
             return None
         self._durably_commit()
         return frontier, txn.now_ms, integer(now)
 
-    def _run_entry(self, entry: Entry[object], txn: PostgresTxn, careful: bool) -> bool:
+    def _run_entry(self, entry: Entry[object], txn: PostgresTxn, careful: bool) -> None:
+        entry.result, entry.fault = None, None
+        if not careful:
+            entry.result = entry.work(txn)
+            return
         mark = len(txn.leaves)
-        if careful:
-            self._session.execute("SAVEPOINT entry")
+        self._session.execute("SAVEPOINT entry")
         try:
             entry.result = entry.work(txn)
-            if careful:
-                txn.flush()
+            txn.flush()
         except (asyncpg.InterfaceError, OSError, TimeoutError):
-            raise  # the connection is gone: nobody's entry is done
+            raise
         except Exception as fault:  # an entry's fault is its caller's, never its neighbours'
-            if not careful:
-                return False
             self._session.execute("ROLLBACK TO entry")
             del txn.leaves[mark:]
             txn.forget()
             entry.fault = _fault_of(fault)
-        if careful:
-            self._session.execute("RELEASE entry")
-        return True
+        self._session.execute("RELEASE entry")
 
     def _durably_commit(self) -> None:
         # never cancelled, since what it did would not be known; a connection that is gone ends after so long

@@ -82,7 +82,7 @@ class Change:
 
 
 class Txn(ABC):
-    """What one entry may do inside its SAVEPOINT. `control_changes` counts changed halts, epochs and incidents."""
+    """What one entry may do, all of it or nothing. `control_changes` counts changed halts, epochs and incidents."""
 
     def __init__(self, size: int, now_ms: int, clock_ok: bool) -> None:
         self._base = size
@@ -97,6 +97,18 @@ class Txn(ABC):
         if rows is not None and count != rows:
             raise Conflict
         return count
+
+    def own(self, sql: str, *params: Value) -> None:
+        """One guarded statement that changes one row, of the entry's own action: it may wait for the group's end."""
+        self.write(sql, *params)
+
+    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
+        """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet.
+
+        INVARIANT: an entry that was told `usual` where the truth is otherwise leaves nothing, and is run again with it.
+        """
+        (row,) = self.query(sql, *params)
+        return row
 
     @abstractmethod
     def many(self, sql: str, rows: Sequence[Row]) -> None:
@@ -165,7 +177,8 @@ class Entry(Generic[T]):
 class Store(ABC):
     """One log and everything beside it. `write` is the only way in; readers never wait for it.
 
-    `shared`: other processes write to it too. `changes` counts what was committed here, or heard of from others.
+    `shared`: other processes write to it too. `changes` counts what was committed here, or heard of from others;
+    `repeated` the groups that were done again, entry by entry, because one of them failed.
     """
 
     shared = False
@@ -175,6 +188,7 @@ class Store(ABC):
         self.signer = signer
         self.origin = origin
         self.commits = 0
+        self.repeated = 0
         self.changes = 0
         self._own_clock = clock
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)

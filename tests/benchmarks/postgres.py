@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,8 @@ def dbos(url: str, callers: int, workflows: int) -> float:
 class Recorder(Session):
     """Remembers what each commit consisted of."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, settings: Mapping[str, str]) -> None:
+        super().__init__(url, settings)
         self.commits: list[list[tuple[str, str, Any]]] = [[]]
 
     def execute(self, sql: str, params: Any = (), *more: Any, **named: Any) -> str:
@@ -94,11 +95,12 @@ async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float,
     await asyncio.to_thread(server.run, "pg_dump", *_at(server), "-f", "dump.sql", url.rpartition("/")[2])
     await asyncio.to_thread(server.run, "psql", *_at(server), "-q", "-f", "dump.sql", bare.rpartition("/")[2])
 
-    def recorded(url: str) -> Session:
-        return recorder
-
-    recorder = Recorder(url)
     import receipts.postgres as module
+
+    recorder = Recorder(url, module.WRITER)
+
+    def recorded(url: str, settings: Mapping[str, str]) -> Session:
+        return recorder
 
     plain, module.Session = module.Session, recorded  # type: ignore[assignment,misc]
     try:
@@ -114,7 +116,7 @@ async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float,
     await journal.store.aclose()
 
     def replay() -> list[float]:
-        session = Session(bare)
+        session = Session(bare, module.WRITER)
         session.open()
         head = os.open(folder / "bare.head", os.O_RDWR | os.O_CREAT)
         took = []
