@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (3, 0, 0);
+INSERT INTO head VALUES (4, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -70,7 +70,7 @@ CREATE TABLE intents (
   rowid BIGINT GENERATED ALWAYS AS IDENTITY,
   PRIMARY KEY (action_id, step, attempt)
 );
-CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
+CREATE INDEX intents_open ON intents (action_id) WHERE state = 'intent';
 CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
 CREATE INDEX intents_resource ON intents (lock, rowid) WHERE lock IS NOT NULL;
 CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';

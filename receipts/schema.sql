@@ -64,7 +64,7 @@ CREATE TABLE intents (
   via TEXT NOT NULL DEFAULT '', -- the route, where its contract has several: its breaker counts by this name
   PRIMARY KEY (action_id, step, attempt)
 ) STRICT;
-CREATE INDEX intents_open ON intents (state) WHERE state = 'intent';
+CREATE INDEX intents_open ON intents (action_id) WHERE state = 'intent';
 CREATE INDEX intents_connection ON intents (connection, at_ms) WHERE at_ms > 0;
 CREATE INDEX intents_resource ON intents (lock) WHERE lock IS NOT NULL;
 CREATE INDEX intents_via ON intents (via, deadline_ms) WHERE via <> '';

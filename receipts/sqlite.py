@@ -37,7 +37,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 class SqliteTxn(Txn):

@@ -1,7 +1,8 @@
 """`uv run --group benchmarks python -m tests.benchmarks.postgres [--short]`: the store on PostgreSQL, in one run.
 
-Ratios: durable transitions a second against DBOS at 16 callers, the engine against its bare commits, two replicas
-against one. Then 1,000 actions that wait for people: what they cost, and how soon one is woken.
+Ratios: durable transitions a second against DBOS at 16 callers, and the engine against its bare commits: what it wrote,
+again, with the lock that every commit takes and with nothing around it. At 16 callers the bare commits say how far any
+engine could come on this machine. (`tests.benchmarks.replicas`: two replicas against one, and who waits for people.)
 """
 
 import argparse
@@ -9,7 +10,6 @@ import asyncio
 import importlib.util
 import itertools
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +20,7 @@ from typing import Any
 
 from receipts.connection import Session
 from receipts.journal import Journal
-from receipts.postgres import PostgresStore
+from receipts.postgres import HEAD, PostgresStore
 from tests.postgres import Postgres, serving
 from tests.receipts.making import action, conclude, intend, journal_at
 
@@ -73,7 +73,7 @@ class Recorder(Session):
         return super().execute(sql, params, *more, **named)
 
     def query(self, sql: str, *params: Any) -> Any:
-        if not sql.startswith("SELECT"):
+        if not sql.startswith("SELECT") or sql == HEAD:
             self.commits[-1].append(("query", sql, params))
         return super().query(sql, *params)
 
@@ -82,8 +82,8 @@ class Recorder(Session):
         super().many(sql, rows)
 
 
-async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float, float]:
-    """Milliseconds of one action's two transitions, and of its bare commits: what they wrote, nothing around it."""
+async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -> tuple[float, float]:
+    """Durable transitions a second, and as many as its bare commits would be: what they wrote, nothing around it."""
     url = server.database(f"bench_{next(_NAMES)}")
     journal = await journal_at(folder / f"{next(_NAMES)}.db", database=url)
     store = journal.store
@@ -108,22 +108,22 @@ async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float,
     finally:
         module.Session = plain  # type: ignore[misc]
     recorder.commits = [[]]
-    times = []
-    for _ in range(actions):
-        start = time.perf_counter()
-        await one(journal)
-        times.append(time.perf_counter() - start)
+
+    async def caller() -> None:
+        for _ in range(actions // callers):
+            await one(journal)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    took = time.perf_counter() - start
     await journal.store.aclose()
 
-    def replay() -> list[float]:
+    def replay() -> float:
         session = Session(bare, module.WRITER)
         session.open()
         head = os.open(folder / "bare.head", os.O_RDWR | os.O_CREAT)
-        took = []
-        for work in recorder.commits:
-            if not work:
-                continue
-            start = time.perf_counter()
+        start = time.perf_counter()
+        for work in filter(None, recorder.commits):
             for how, sql, params in work:
                 if how == "query":
                     session.query(sql, *params)
@@ -131,13 +131,12 @@ async def overhead(server: Postgres, folder: Path, actions: int) -> tuple[float,
                     getattr(session, how)(sql, params)
             os.pwrite(head, b"x" * 256, 0)
             os.fdatasync(head)
-            took.append(time.perf_counter() - start)
+        took = time.perf_counter() - start
         session.close()
         os.close(head)
         return took
 
-    took = await asyncio.to_thread(replay)
-    return statistics.median(times) * 1000, statistics.median(took) * 2000
+    return actions * 2 / took, actions * 2 / await asyncio.to_thread(replay)
 
 
 def _at(server: Postgres) -> tuple[str, ...]:
@@ -169,8 +168,11 @@ def main() -> None:
             files, _ = uvloop.run(transitions("", folder, CALLERS, count))
             theirs = dbos(f"sqlite:///{folder / 'dbos.db'}", CALLERS, count // 12)
             print(f"in files: {files:7.0f} against DBOS {theirs:7.0f}; ratio {files / theirs:.1f}", flush=True)
-        engine, bare = uvloop.run(overhead(server, folder, count // 8))
-        print(f"engine {engine:.2f} ms, bare commits {bare:.2f} ms: {engine / bare:.2f}x")
+        for callers in (1, CALLERS):
+            engine, bare = uvloop.run(overhead(server, folder, callers, count // (8 if callers == 1 else 2)))
+            print(
+                f"engine at {callers:2}: {engine:7.0f}, its bare commits {bare:7.0f}: {bare / engine:.2f}x", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -193,3 +193,14 @@ async def _holds(journal: Journal) -> None:
         (await read("SELECT count(*) FROM statements WHERE kind = 'outcome'"))[0],
     )
     assert ended == outcomes
+
+
+async def test_an_open_intent_is_found_by_its_action(tmp_path: Path) -> None:
+    # with an index on the state alone each outcome looked at every open intent: 272 µs at 2,000, against 17
+    journal = await journal_at(tmp_path / "store.db")
+    plan = await journal.store.read(
+        "EXPLAIN QUERY PLAN UPDATE intents SET state = ? WHERE action_id = ? AND fence = ? AND state = 'intent'",
+        "done", "act_1", 1,
+    )  # fmt: skip
+    assert "USING INDEX intents_open (action_id=?)" in str(plan)
+    await journal.store.aclose()

@@ -23,7 +23,7 @@ from tests.receipts.making import SIGNER
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
 VECTORS = ROOT / "tests" / "vectors"
-LATEST = 6
+LATEST = 7
 
 
 @pytest.mark.parametrize("version", range(1, LATEST))
@@ -46,6 +46,7 @@ def tables(path: Path) -> dict[str, set[object]]:
     try:
         names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {n: {row[1:4] for row in connection.execute(f"PRAGMA table_info({n})")} for n in names}
+        found["indexes"] = set(connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index'"))
         ((halts,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'halts'")
         assert "'route'" in halts
         return found
@@ -65,7 +66,9 @@ async def columns(url: str) -> set[tuple[object, ...]]:
     connection = await asyncpg.connect(url)
     try:
         sql = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
-        return {tuple(row) for row in await connection.fetch(f"{sql} WHERE table_schema = 'public'")}
+        indexes = "SELECT indexdef FROM pg_indexes"
+        found = [f"{sql} WHERE table_schema = 'public'", f"{indexes} WHERE schemaname = 'public'"]
+        return {tuple(row) for query in found for row in await connection.fetch(query)}
     finally:
         await connection.close()
 
@@ -81,12 +84,12 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 3)
+    assert await asyncio.to_thread(migrate, old) == (1, 4)
     store = await asyncio.to_thread(opened, old)
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (3, 3)
+    assert await asyncio.to_thread(migrate, fresh) == (4, 4)
     assert await columns(old) == await columns(fresh)
 
 
