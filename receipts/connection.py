@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
-import uvloop
 
 from receipts.store import Row, Value
 
@@ -45,7 +44,8 @@ class Session:
     def __init__(self, url: str, settings: Mapping[str, str] = SETTINGS) -> None:
         self._url = url
         self._settings = dict(settings)
-        self.loop = uvloop.new_event_loop()
+        # asyncio's own: to run one coroutine to its end costs a quarter of what it does in uvloop
+        self.loop = asyncio.new_event_loop()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.warned = False
         self._types: dict[str, tuple[str, ...]] = {}
@@ -57,6 +57,16 @@ class Session:
             asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=self._settings)
         )
         self._connection.add_log_listener(lambda _, message: self._heard(message))
+
+    def begin(self, sql: str) -> list[Row]:
+        """Begin a transaction, and the rows of its first query."""
+        connection = self._of()
+
+        async def both() -> "list[asyncpg.Record]":
+            await connection.execute("BEGIN", timeout=STATEMENT_SECONDS)
+            return await connection.fetch(sql, timeout=STATEMENT_SECONDS)
+
+        return [tuple(row) for row in self._wait(both())]
 
     def execute(
         self,

@@ -55,7 +55,7 @@ _READERS: Final = 8
 _SHARE_TRIES: Final = 30
 _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
-HEAD: Final = "SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM head FOR UPDATE"
+_HEAD: Final = "SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM head FOR UPDATE"
 WRITER: Final = {**SETTINGS, "plan_cache_mode": "force_generic_plan"}
 """The writer's statements are few and large: to plan one takes half as long as to run it."""
 _IDENTITY: Final = (
@@ -248,9 +248,8 @@ class PostgresStore(Store):
 
     def _attempt(self, group: Sequence[Entry[object]], *, careful: bool) -> "tuple[Frontier, int, int] | None":
         session = self._session
-        session.execute("BEGIN")
         # INVARIANT: whoever holds this row is the only one who appends to the log
-        ((size, high_water, now),) = session.query(HEAD)
+        ((size, high_water, now),) = session.begin(_HEAD)
         frontier = self._frontier_of(integer(size))
         high, at = integer(high_water), integer(now) if self._clock_is_theirs else self._clock()
         txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
