@@ -206,7 +206,12 @@ class PostgresStore(Store):
             self._pool_loop = loop
             settings = {**SETTINGS, "default_transaction_read_only": "on"}
             self._pool = asyncpg.create_pool(
-                self._url, min_size=0, max_size=_READERS, timeout=CONNECT_SECONDS, server_settings=settings
+                self._url,
+                min_size=0,
+                max_size=_READERS,
+                timeout=CONNECT_SECONDS,
+                server_settings=settings,
+                reset=_leave,
             )
         return await self._pool
 
@@ -427,6 +432,10 @@ class PostgresStore(Store):
             # INVARIANT: what follows a promotion is refused here too, not only by whoever connects to write
             self._failed = _ANOTHER
             raise AilyusError("store_rewound", _ANOTHER)
+
+
+async def _leave(connection: object) -> None:
+    """Point reads leave nothing behind in their session: to ask for that again would be a round trip for each."""
 
 
 def is_unwitnessed(read: Read) -> bool:
