@@ -73,6 +73,8 @@ class Sandbox:
         body = b""
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return  # a request that never became whole has no effect
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
