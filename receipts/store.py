@@ -276,7 +276,12 @@ class Store(ABC):
                     stop = True
                     break
                 group.append(entry)
-            self._commit_group(group)
+            try:
+                self._commit_group(group)
+            except Exception as fault:
+                # INVARIANT: what our own fault left is not known: nothing more is written, and nobody waits for ever
+                self._failed = f"the store's writer failed: {type(fault).__name__.lower()}"
+                answer_all(group, NotDurable(self._failed))
             if stop:
                 return
 

@@ -49,6 +49,7 @@ GUARDS = [
     Guard("bound to the exact subject", "policies/approval.py", "    if changed:\n        return changed\n", "", "tests/policies/test_approval.py::test_no_field_of_the_subject_is_forgotten"),
     Guard("SAVEPOINT", "receipts/sqlite.py", 'self._connection.execute("ROLLBACK TO entry")', "pass", "tests/receipts/test_store.py::test_one_poisoned_entry_among_sixty_four"),
     Guard("a group taken back", "receipts/sqlite.py", '                self._connection.execute("ROLLBACK")', "                pass", "tests/receipts/test_store.py::test_one_poisoned_entry_among_sixty_four"),
+    Guard("a writer that fails says so", "receipts/store.py", "                answer_all(group, NotDurable(self._failed))\n            if stop:", "                pass\n            if stop:", "tests/receipts/test_store.py::test_a_fault_of_our_own_is_told"),
     Guard("what waited is as told", "receipts/postgres.py", "                raise _Otherwise", "                pass", "tests/receipts/test_batch.py::test_groups_that_collide"),
     Guard("what waits is flushed first", "receipts/postgres.py", "if self._batch.concerns(sql):", "if False:", "tests/receipts/test_batch.py::test_groups_that_collide"),
     Guard("rewound stores", "receipts/sqlite.py", "            self._refuse_rewound()\n", "", "tests/receipts/test_store.py::test_an_older_copy_does_not_start"),

@@ -109,6 +109,20 @@ def test_a_commit_that_fails_answers_nobody_and_leaves_nothing(make: Make) -> No
     assert store.submit(lambda txn: statement(txn, "rcp_3")).result() == 1
 
 
+async def test_a_fault_of_our_own_is_told_and_ends_the_writing(either: Open) -> None:
+    store = either()
+    store.submit(lambda txn: statement(txn, "rcp_0")).result()
+
+    def breaks_the_log(txn: Txn) -> None:
+        txn.leaves.append("no hash")  # type: ignore[arg-type]
+
+    with pytest.raises(NotDurable, match="the store's writer failed: typeerror"):
+        store.submit(breaks_the_log).result(10)
+    with pytest.raises(NotDurable):
+        store.submit(lambda txn: statement(txn, "rcp_1"))
+    assert await store.read("SELECT id FROM statements") == [("rcp_0",)]
+
+
 async def test_a_cancelled_waiter_never_cancels_its_entry(either: Open) -> None:
     store = either()
 
