@@ -1,7 +1,7 @@
 """The store on SQLite: one owner process, one writer thread, grouped commits.
 
 A group is tried as it is; only when one of its entries fails is it done again, with a SAVEPOINT for each: a savepoint
-copies every page that its entry touches, which was a third of what a group of eight wrote.
+copies every page that its entry touches, which was more than half of what a group of eight wrote.
 """
 
 import asyncio
