@@ -7,8 +7,8 @@ all of them together one statement with a part for each:
                                                 FROM unnest(?1::text[], ?2::int8[]) AS v(p1, p2) RETURNING 1)
     UPDATE actions SET state = ?                w1 AS (UPDATE actions SET state = v.p1
     WHERE id = ?                                FROM unnest(…) AS v(p1, p2) WHERE id = v.p2 RETURNING 1)
-    SELECT count(*) FROM intents WHERE lock = ? w2 AS (SELECT FROM unnest(…) AS v(p1, u1), LATERAL (SELECT …) AS r(u)
-                                                WHERE (r.u) IS DISTINCT FROM (v.u1))
+    SELECT count(*) FROM intents WHERE lock = ? w2 AS (SELECT FROM unnest(…) AS v(p1, p2), LATERAL (SELECT …) AS r(c0)
+                                                WHERE (r.c0) IS DISTINCT FROM (v.p2))
 
 Every part sees the tables as they were before the whole (PostgreSQL, 7.8.4 "Data-Modifying Statements in WITH"). So
 only what concerns rows of an entry's own action may wait. Where two are about the same row after all, a key or a count
@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from receipts.connection import numbered
 from receipts.store import Row, Value
 
-_PLACE: Final = re.compile(r"\?(\d*)")
 _TABLE: Final = re.compile(r"(?:INTO|UPDATE|FROM|JOIN) (\w+)")
 Types = Callable[[str], tuple[str, ...]]
 """The types of a statement's parameters, as the database names them."""
@@ -68,7 +68,7 @@ class Batch:
         """Everything that waits as one statement, taken out; `end` is one more part, and its values."""
         # sorted, so that groups of the same kinds are the same prepared statement
         sets = sorted(self._sets.items())
-        kinds = tuple((sql, _filled(types(sql), len(one.rows[0]))) for sql, one in sets)
+        kinds = tuple((sql, types(sql), len(one.rows[0])) for sql, one in sets)
         last, values = end or ("", ())
         columns = [list(column) for _, one in sets for column in zip(*one.rows, strict=True)]
         self._sets = {}
@@ -88,41 +88,35 @@ class Whole:
         return all(want is None or want == got for want, got in zip(self.wants, rows[0], strict=True))
 
 
-def _filled(types: tuple[str, ...], width: int) -> tuple[str, ...]:
-    """The types of a row: of parameters, and of the integers that a query is expected to give."""
-    return types + ("int8",) * (width - len(types))
-
-
 @functools.cache
 def _tables(sql: str) -> frozenset[str]:
     return frozenset(_TABLE.findall(sql))
 
 
 @functools.lru_cache(512)
-def _combined(kinds: tuple[tuple[str, tuple[str, ...]], ...], end: str, place: int) -> str:
+def _combined(kinds: tuple[tuple[str, tuple[str, ...], int], ...], end: str, place: int) -> str:
     parts, counts = [], []
-    for number, (sql, types) in enumerate(kinds):
-        arrays, place = _arrays(types, place)
-        parts.append(f"w{number} AS ({_over(sql, arrays, types)})")
+    for number, (sql, types, width) in enumerate(kinds):
+        # what a query is expected to give stands behind its parameters
+        columns = (*types, *("int8",) * (width - len(types)))
+        arrays = ", ".join(f"?{place + n}::{kind}[]" for n, kind in enumerate(columns, 1))
+        names = [f"p{n}" for n in range(1, width + 1)]
+        rows = f"unnest({arrays}) AS v({', '.join(names)})"
+        place += width
+        parts.append(f"w{number} AS ({_over(sql, rows, names[len(types) :])})")
         counts.append(f"(SELECT count(*) FROM w{number})")
     if end:
         parts.append(end)
     return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
 
 
-def _arrays(types: Sequence[str], place: int) -> tuple[str, int]:
-    return ", ".join(f"?{place + n}::{kind}[]" for n, kind in enumerate(types, 1)), place + len(types)
-
-
-def _over(sql: str, arrays: str, types: Sequence[str]) -> str:
-    """A statement for one row as the same for every row of some arrays, one for each parameter."""
-    rows = f"unnest({arrays}) AS v({', '.join(f'p{n + 1}' for n in range(len(types)))})"
-    one, params = _of_row(sql)
+def _over(sql: str, rows: str, usual: Sequence[str]) -> str:
+    """A statement for one row as the same for each of some rows `v`; `usual` names what a query is expected to give."""
+    one = numbered(sql, "v.p")
     if sql.startswith("SELECT"):
-        usual = ", ".join(f"v.p{n + 1}" for n in range(params, len(types)))
-        found = [f"c{n}" for n in range(len(types) - params)]
-        told = ", ".join(f"r.{name}" for name in found)
-        return f"SELECT FROM {rows}, LATERAL ({one}) AS r({', '.join(found)}) WHERE ({told}) IS DISTINCT FROM ({usual})"
+        found = [f"c{n}" for n in range(len(usual))]
+        told, want = ", ".join(f"r.{name}" for name in found), ", ".join(f"v.{name}" for name in usual)
+        return f"SELECT FROM {rows}, LATERAL ({one}) AS r({', '.join(found)}) WHERE ({told}) IS DISTINCT FROM ({want})"
     if sql.startswith("INSERT"):
         before, _, rest = one.partition(" VALUES (")
         values, _, conflict = rest.partition(" ON CONFLICT ")
@@ -130,16 +124,3 @@ def _over(sql: str, arrays: str, types: Sequence[str]) -> str:
         return f"{before} SELECT {values.rstrip().removesuffix(')')} FROM {rows} {conflict}RETURNING 1"
     before, _, guard = one.partition(" WHERE ")
     return f"{before} FROM {rows} WHERE {guard} RETURNING 1"
-
-
-def _of_row(sql: str) -> tuple[str, int]:
-    """A statement whose parameters are the columns of a row `v`; and how many it has."""
-    highest = 0
-
-    def place(match: "re.Match[str]") -> str:
-        nonlocal highest
-        number = int(match[1] or highest + 1)
-        highest = max(highest, number)
-        return f"v.p{number}"
-
-    return _PLACE.sub(place, sql), highest

@@ -26,14 +26,14 @@ _PLACE: Final = re.compile(r"\?(\d*)")
 
 
 @functools.cache
-def numbered(sql: str) -> str:
-    """`?` and `?1` as PostgreSQL writes them: `$1`. No literal of ours holds a question mark."""
+def numbered(sql: str, sign: str = "$") -> str:
+    """`?` and `?1` as PostgreSQL writes them: `$1`, or with another sign. No literal of ours holds a question mark."""
     count = 0
 
     def place(match: "re.Match[str]") -> str:
         nonlocal count
         count += 1
-        return f"${match[1] or count}"
+        return f"{sign}{match[1] or count}"
 
     return _PLACE.sub(place, sql)
 

@@ -74,6 +74,10 @@ _END: Final = (
 """What ends a group, in the same statement as all that waited for its end."""
 
 
+_GONE: Final = (asyncpg.InterfaceError, OSError, TimeoutError)
+"""The connection is: nobody's entry is done."""
+
+
 class _Otherwise(Exception):
     """Something is not as an entry was told."""
 
@@ -264,8 +268,8 @@ class PostgresStore(Store):
             self._append_leaves(frontier, txn)
             change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
             txn.flush((_END, (CHANNEL, payload(self._replica, change), frontier.size, txn.now_ms)))
-        except (asyncpg.InterfaceError, OSError, TimeoutError):
-            raise  # the connection is gone: nobody's entry is done
+        except _GONE:
+            raise
         except Exception:
             if careful:
                 raise
@@ -284,7 +288,7 @@ class PostgresStore(Store):
         try:
             entry.result = entry.work(txn)
             txn.flush()
-        except (asyncpg.InterfaceError, OSError, TimeoutError):
+        except _GONE:
             raise
         except Exception as fault:  # an entry's fault is its caller's, never its neighbours'
             self._session.execute("ROLLBACK TO entry")

@@ -126,16 +126,15 @@ class SqliteStore(Store):
     def _commit_group(self, group: Sequence[Entry[object]]) -> None:
         if self._failed:
             return answer_all(group, NotDurable(self._failed))
-        frontier = Frontier(self._frontier.size, list(self._frontier.peaks))
-        try:
-            at_ms = self._attempt(group, frontier, careful=False)
-            if at_ms is None:
-                self.repeated += 1
-                frontier = Frontier(self._frontier.size, list(self._frontier.peaks))
-                at_ms = self._attempt(group, frontier, careful=True)
-        except (sqlite3.Error, OSError) as error:
-            return self._recover(group, frontier, error)
-        self._settle_group(group, frontier, at_ms or 0)
+        for careful in (False, True):
+            frontier = Frontier(self._frontier.size, list(self._frontier.peaks))
+            try:
+                at_ms = self._attempt(group, frontier, careful=careful)
+            except (sqlite3.Error, OSError) as error:
+                return self._recover(group, frontier, error)
+            if at_ms is not None:
+                return self._settle_group(group, frontier, at_ms)
+            self.repeated += 1
         return None
 
     def _attempt(self, group: Sequence[Entry[object]], frontier: Frontier, *, careful: bool) -> int | None:

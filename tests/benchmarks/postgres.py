@@ -83,10 +83,6 @@ class Recorder(Session):
             self.commits[-1].append(("query", sql, *params))
         return super().query(sql, *params)
 
-    def many(self, sql: str, rows: Any) -> None:
-        self.commits[-1].append(("many", sql, list(rows)))
-        super().many(sql, rows)
-
 
 async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -> tuple[float, float, float]:
     """Durable transitions a second; as many as its bare commits would be: what they wrote, nothing around it; ratio."""

@@ -86,7 +86,7 @@ STEPS = st.builds(
 Entry = Callable[[Journal], Coroutine[Any, Any, object]]
 
 
-def entry(maker: Journal, actions: list[Action], step: Step, number: int) -> Entry:
+def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
     """An entry that any journal can be given: what it commits was made once, by one of them."""
     about = actions[step.which]
     if step.what in ("intend", "limited"):
@@ -160,7 +160,7 @@ async def compared(groups: list[list[Step]], folder: Path, url: str) -> None:
             journal._pending = (2, 3)
         actions = [action(f"r{n}") for n in range(5)]
         for group in groups:
-            entries = [entry(serial, actions, step, n) for n, step in enumerate(group)]
+            entries = [entry(serial, actions, step) for step in group]
             one_by_one = [await said(one(serial)) for one in entries]
             assert await grouped(batched, entries) == one_by_one
             assert await rows(batched) == await rows(serial)
