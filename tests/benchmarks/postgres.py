@@ -35,7 +35,7 @@ async def one(journal: Journal) -> None:
     """An action's two durable transitions: intent, outcome; each with its signed statement in the log."""
     name = f"r{next(_COUNTER)}"
     asked = action(name)
-    dispatch = await intend(journal, asked, lock=name)
+    dispatch = await intend(journal, asked, lock=name, timeout_ms=30_000)  # a machine may stand still for a second
     await conclude(journal, asked, dispatch.fence)
 
 
