@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.compile import compile_contract, flows_of
 from contracts.contract import Contract, System
+from contracts.document import Malformed, read_document
 from contracts.draft import todos
 from contracts.errors import AilyusError
 from contracts.flow import Flow
@@ -21,24 +22,6 @@ MAX_FILE = 256 * 1024
 """Bytes that one contract file may have."""
 _SYSTEM_FILE = "_system.yaml"
 M = TypeVar("M", bound=BaseModel)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without anchors, aliases or duplicate keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # untyped in types-pyyaml
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"duplicate key `{key.value}`", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +141,7 @@ def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -
         text = path.read_text(encoding="utf-8")
         if len(text) > MAX_FILE:
             raise AilyusError("bad_contract", "the file is larger than 256 KiB", field=_place(path, folder, 1))
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        content = loader.construct_document(node) if node else None
+        node, content = read_document(text)
         if node is None or not isinstance(content, dict):
             raise AilyusError("bad_contract", "the file holds no YAML object", field=_place(path, folder, 1))
         if open_ends := [
@@ -174,10 +155,9 @@ def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -
             faults.extend(open_ends)
             return None
         return model.model_validate(content), node
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        faults.append(AilyusError("bad_contract", f"no YAML: {error.problem}", field=_place(path, folder, line)))
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except Malformed as error:
+        faults.append(AilyusError("bad_contract", f"no YAML: {error}", field=_place(path, folder, error.line)))
+    except UnicodeDecodeError:
         faults.append(AilyusError("bad_contract", "the file is no UTF-8 YAML", field=_place(path, folder, 1)))
     except ValidationError as error:
         faults.extend(_explained(problem, path, folder, node) for problem in error.errors())

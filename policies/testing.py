@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from contracts.contract import Input
+from contracts.document import Malformed, read_document
 from contracts.errors import AilyusError
 from contracts.program import Program
 from contracts.request import ActionRequest, Caller
@@ -91,13 +91,22 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
     cases: list[tuple[str, Case]] = []
     for path in sorted(folder.rglob("*.test.yaml")):
         try:
-            content = CaseFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-            sentence = str(error).split("\n")[0].lower()
-            hint = "see policies/README.md for the format"
-            raise AilyusError("bad_policy", f"no policy tests: {sentence}", hint=hint, field=path.name) from None
+            content = CaseFile.model_validate(read_document(path.read_text(encoding="utf-8"))[1])
+        except Malformed as error:
+            raise _no_tests(path, f"line {error.line}: {error}") from None
+        except UnicodeDecodeError:
+            raise _no_tests(path, "the file is no UTF-8") from None
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise _no_tests(path, f"`{where}`: {problem['msg'].lower()}") from None
         cases.extend((path.name, case) for case in content.tests)
     return cases
+
+
+def _no_tests(path: Path, why: str) -> AilyusError:
+    hint = "see policies/README.md for the format"
+    return AilyusError("bad_policy", f"no policy tests: {why}", hint=hint, field=path.name)
 
 
 def run_tests(decider: Decider, programs: Mapping[str, Program], cases: Iterable[Case]) -> list[Result]:

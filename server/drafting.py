@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import yaml
 from pydantic import JsonValue
 
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
 from contracts.curl import draft_lines
+from contracts.document import Malformed, read_document
 from contracts.draft import Draft, Said, identifier
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
@@ -173,8 +173,13 @@ def pins(workspace: Workspace, name: str, accept: bool) -> tuple[list[dict[str, 
     rows: list[dict[str, object]] = []
     written: list[str] = []
     for path in sorted((workspace.root / "contracts").rglob("*.yaml")):
-        text = changed = path.read_text(encoding="utf-8")
-        for tool, pin in _pinned(yaml.safe_load(text), connection.kind):
+        try:
+            text = changed = path.read_text(encoding="utf-8")
+            content = read_document(text)[1]
+        except (Malformed, UnicodeDecodeError):
+            sentence = f"`{path.relative_to(workspace.root)}` is no YAML that is read here"
+            raise AilyusError("bad_contract", sentence, hint="run `ailyus contract check`") from None
+        for tool, pin in _pinned(content, connection.kind):
             now = definition_of(tools[tool]) if tool in tools else ""
             state = "as released" if now == pin else "changed" if now else "gone"
             rows.append({"file": str(path.relative_to(workspace.root)), "tool": tool, "state": state})

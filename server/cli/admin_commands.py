@@ -184,12 +184,14 @@ def explain_policy(
     format: FormatOption = Format.text,
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
-    import yaml
-
+    from contracts.document import Malformed, read_document
     from policies.testing import Case, What, Who, evaluate, explain
 
     decider, programs, _ = _decider(workspace)
-    attributes = {k: yaml.safe_load(v) for k, _, v in (a.partition("=") for a in attribute or [])}
+    try:
+        attributes = {k: read_document(v)[1] for k, _, v in (a.partition("=") for a in attribute or [])}
+    except Malformed as error:
+        raise AilyusError("bad_attribute", f"an attribute's value cannot be read: {error}", hint="quote it") from None
     counts = {k: int(v) for k, _, v in (a.partition("=") for a in approval or []) if v.isdigit()}
     case = Case(
         name="explain",

@@ -33,6 +33,8 @@ BAD = {
     "credential_header": (GOOD.replace("timeout: 10s}", "timeout: 10s, headers: {Authorization: x}}"), "bad_contract", "not for contracts"),
     "reserved_input": (GOOD.replace("inputs:\n", 'inputs:\n  reason: {type: string, description: "x"}\n'), "bad_contract", "reserved"),
     "unobserved_path": (GOOD.replace("shows: [before.user.status]", "shows: [before.group.x]"), "bad_contract", "observed nowhere"),
+    "too_deep": ("a: " + "[" * 9_000, "bad_contract", "no YAML: more than 64"),
+    "a_list_as_key": (GOOD + "? [a]\n: b\n", "bad_contract", "no YAML: a key must be a word"),
     "not_yaml": ("{{{", "bad_contract", "no YAML"),
     "a_list": ("- a\n- b\n", "bad_contract", "no YAML object"),
     "a_number_input": (GOOD.replace("type: string", "type: number", 1), "bad_contract", "type"),

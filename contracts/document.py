@@ -1,0 +1,74 @@
+"""One YAML document that means what it says: no aliases, tags or merges, no key twice; a line for each complaint."""
+
+import yaml
+
+MAX_DEPTH = 64
+"""Lists and objects that a document may hold within each other."""
+_MERGE = "tag:yaml.org,2002:merge"
+_DATE = "tag:yaml.org,2002:timestamp"
+
+
+class Malformed(Exception):
+    """This is no document that we read: what is wrong, and on which line (from 1)."""
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+class _Loader(yaml.CSafeLoader):
+    """Plain values only, under keys that are words and are there once; a date is a text (YAML 1.2.2, 10.3)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                raise yaml.MarkedYAMLError(problem="a key must be a word, and not `<<`", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"duplicate key `{key.value}`", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:  # an integer of 5,000 digits
+            problem = f"`{str(node.value)[:40]}` is no number that exists; quote it if it is a text"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag != _DATE]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_document(text: str) -> tuple[yaml.Node | None, object]:
+    """The tree of a document (for lines) and its values; nothing, twice, where it is empty. Raises `Malformed`."""
+    try:
+        _check_events(text)
+        loader = _Loader(text)
+        try:
+            node: yaml.Node | None = loader.get_single_node()
+            return node, loader.construct_document(node) if node else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Malformed(str(error.problem), line) from None
+    except (yaml.YAMLError, UnicodeEncodeError):
+        raise Malformed("there is a character in it that YAML does not allow", 1) from None
+
+
+def _check_events(text: str) -> None:
+    """Before anything is built, since what builds it calls itself for each level."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise Malformed("anchors and aliases are not allowed", line)
+        if tag := getattr(event, "tag", None):
+            raise Malformed(f"tags like `{str(tag)[:40]}` are not allowed", line)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise Malformed(f"more than {MAX_DEPTH} lists and objects within each other", line)
