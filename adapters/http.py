@@ -17,6 +17,7 @@ from adapters.decoding import Undecodable, decode
 from adapters.ending import Ending, delivery_of
 from adapters.secrets import Credentials, echoes, placed, revealed
 from adapters.sigv4 import AccessKey, signed
+from adapters.tls import trusted
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
@@ -63,7 +64,7 @@ class HttpAdapter:
         self._gate = gate
         self._credentials = Credentials(root)
         self.now_ms = now_ms
-        self._pool = httpcore2.AsyncConnectionPool(max_connections=100, keepalive_expiry=30.0)
+        self._pool = httpcore2.AsyncConnectionPool(trusted(), max_connections=100, keepalive_expiry=30.0)
 
     async def close(self) -> None:
         """Close pooled connections."""

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from adapters.secrets import Credentials
 from adapters.spawned import MAX_MESSAGE, MAX_UNASKED, Talk, spawned
+from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.mcp_request import definition_of
 from contracts.target import Mcp, Target
@@ -300,7 +301,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
     """HTTP without redirects and compression; no answer, and no message of an event stream, is larger than 4 MiB."""
 
     def __init__(self, talk: Talk) -> None:
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._inner = httpx2.AsyncHTTPTransport(trust_env=False, verify=trusted())
         self._talk = talk
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

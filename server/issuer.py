@@ -12,6 +12,7 @@ import orjson
 import structlog
 from pydantic import JsonValue
 
+from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 
@@ -45,7 +46,9 @@ class Issuer:
         self._looking = asyncio.Lock()
         self._said: tuple[Document, float] = ({}, -math.inf)
         self._reading = asyncio.Lock()
-        self._client = httpx2.AsyncClient(timeout=FETCH_SECONDS, trust_env=False, follow_redirects=False)
+        self._client = httpx2.AsyncClient(
+            timeout=FETCH_SECONDS, trust_env=False, follow_redirects=False, verify=trusted()
+        )
         self.generation = 0
         """Moves when a key came, went or changed: what was verified before is verified anew."""
 

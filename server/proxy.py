@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 from starlette.types import Receive, Scope, Send
 
+from adapters.tls import trusted
 from adapters.wall import accept_no_more
 from contracts.program import HttpProgram
 from server.app import QuietServer, free_port, listen
@@ -49,7 +50,9 @@ class Proxy:
     stale_until: float = 0.0
     seen: dict[str, httpx2.Response] = field(default_factory=dict)
     later: set[asyncio.Task[None]] = field(default_factory=set)
-    http: httpx2.AsyncClient = field(default_factory=lambda: httpx2.AsyncClient(trust_env=False, timeout=10))
+    http: httpx2.AsyncClient = field(
+        default_factory=lambda: httpx2.AsyncClient(trust_env=False, timeout=10, verify=trusted())
+    )
 
     def begin(self, fault: str) -> None:
         """The next fault."""

@@ -16,6 +16,7 @@ from mcp_types import RequestParamsMeta
 from pydantic import JsonValue
 
 from adapters.systems import Systems
+from adapters.tls import nobody
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.program import HttpProgram, Program, PythonProgram, Read
@@ -156,7 +157,7 @@ async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> 
     headers = {"authorization": f"Bearer {stage.token}"}
     meta: RequestParamsMeta = {"dev.ailyus/caller-key": fault}  # type: ignore[typeddict-unknown-key]  # ours
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
         Client(streamable_http_client(stage.address, http_client=http)) as client,
     ):
         answer = (await client.call_tool(stage.program.name, dict(given), meta=meta)).structured_content or {}
@@ -230,7 +231,9 @@ async def _apart(workspace: Workspace) -> AsyncIterator[tuple[Workspace, Callabl
     async def set_back() -> None:
         if twin is None:
             return
-        async with httpx2.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}/_sandbox") as http:
+        async with httpx2.AsyncClient(
+            trust_env=False, verify=nobody(), base_url=f"http://127.0.0.1:{port}/_sandbox"
+        ) as http:
             if not state:
                 state.append((await http.get("/state")).content)
             await http.put("/state", content=state[0])

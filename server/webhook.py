@@ -10,6 +10,8 @@ import hmac
 
 import httpx2
 
+from adapters.tls import trusted
+
 TIMEOUT = 5.0
 """Seconds for one delivery."""
 CLAIM_MS = 30_000
@@ -18,7 +20,7 @@ CLAIM_MS = 30_000
 
 def client() -> httpx2.AsyncClient:
     """A client that follows no redirect and takes no proxy from the environment."""
-    return httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+    return httpx2.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False, verify=trusted())
 
 
 def signed_headers(secret: str, id_: str, at_ms: int, body: bytes) -> dict[str, str]:

@@ -44,12 +44,12 @@ class Aws:
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(400):
             try:
-                httpx2.get(f"{self.url}/moto-api/", trust_env=False)
+                httpx2.get(f"{self.url}/moto-api/", trust_env=False, verify=False)
                 break
             except httpx2.TransportError:
                 time.sleep(0.05)
-        httpx2.post(f"{self.url}/moto-api/reset-auth", content=b"100", trust_env=False)
-        httpx2.post(f"{self.url}/moto-api/reset", trust_env=False)
+        httpx2.post(f"{self.url}/moto-api/reset-auth", content=b"100", trust_env=False, verify=False)
+        httpx2.post(f"{self.url}/moto-api/reset", trust_env=False, verify=False)
         iam = self.client("iam", "x", "y")
         self.writer = self._principal(iam, "gateway-writer", ["iam:*", "secretsmanager:*"])
         self.reader = self._principal(
@@ -60,7 +60,7 @@ class Aws:
         self.old: tuple[str, str] = (old["AccessKeyId"], old["SecretAccessKey"])
         self._allow(iam, "ci", ["sts:*", "secretsmanager:*"])
         self.client("secretsmanager", "x", "y").create_secret(Name="ci/deploy", SecretString=self.old[1])
-        httpx2.post(f"{self.url}/moto-api/reset-auth", content=b"0", trust_env=False)
+        httpx2.post(f"{self.url}/moto-api/reset-auth", content=b"0", trust_env=False, verify=False)
         self.iam: Any = self.client("iam", *self.writer)
 
     def client(self, service: str, key: str, secret: str) -> Any:

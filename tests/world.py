@@ -35,6 +35,7 @@ from server.settings import FILE, Workspace
 from server.stores import reading
 from server.template import init_sandbox
 from tests.forks import Forked
+from tests.web import blocking_web, web
 
 T = TypeVar("T")
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "the phone was stolen, see the ticket"}
@@ -54,7 +55,7 @@ class Sandbox:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline().startswith("sandbox ")
-        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}/_sandbox", trust_env=False)
+        self._client = blocking_web(base_url=f"http://127.0.0.1:{self.port}/_sandbox")
         self._pristine = self.state()
 
     def reset(self) -> None:
@@ -149,7 +150,7 @@ class World:
     async def client(self, mode: str = "auto", token: str | None = None) -> AsyncIterator[Client]:
         headers = {"authorization": f"Bearer {token or self.token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+            web(headers=headers, timeout=60.0) as http,
             Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
         ):
             yield client

@@ -15,6 +15,7 @@ import httpx2
 import orjson
 from pydantic import JsonValue
 
+from adapters.tls import trusted
 from contracts.errors import AilyusError
 from server.cli.owner import ensure_owner, find_owner
 from server.settings import Workspace
@@ -44,7 +45,7 @@ class Bridge:
         }
         self._version: str | None = None
         self._session: str | None = None
-        self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False, verify=trusted())
         self._write_lock = asyncio.Lock()
 
     async def run(self) -> None:

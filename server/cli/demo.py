@@ -13,6 +13,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import JsonValue
 
+from adapters.tls import nobody
 from contracts.errors import AilyusError
 from policies.approval import sign_binding
 from policies.display import render, visible
@@ -311,8 +312,10 @@ async def play(format_: Format, interactive: bool) -> int:
             token = workspace.token_file(SEEDED).read_text().strip()
             headers = {"authorization": f"Bearer {token}"}
             async with (
-                httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
-                httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/_sandbox", trust_env=False) as control,
+                httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
+                httpx2.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}/_sandbox", trust_env=False, verify=nobody()
+                ) as control,
                 Client(streamable_http_client(url, http_client=http)) as client,
             ):
                 demo = Demo(app, client, control, format_, interactive)

@@ -12,6 +12,7 @@ import httpx2
 from server.settings import FILE
 from tests.benchmarks.__main__ import ERA, META
 from tests.console.authenticator import Authenticator, signed_in
+from tests.web import web
 from tests.world import MARIA, Sandbox, Served, cli, make_workspace, unbounded
 
 VIEWERS = 50
@@ -40,7 +41,7 @@ async def call(http: httpx2.AsyncClient, url: str, token: str, tool: str, argume
 
 async def viewer(origin: str, cookie: str, ready: asyncio.Event) -> None:
     """One open page."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=None) as http:
+    async with web(timeout=None) as http:
         async with http.stream("GET", f"{origin}/events", headers={"cookie": cookie}) as answer:
             assert answer.status_code == 200
             async for _ in answer.aiter_raw():
@@ -53,7 +54,7 @@ async def measure(served: Served, url: str, pending: int, calls: int, blocks: in
     token = served.token()
     link = (await asyncio.to_thread(cli, "console", "link", "lead", "-w", root)).strip()
     origin = link.partition("/enrol/")[0]
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+    async with web(timeout=30) as http:
         cookie = await signed_in(http, link, Authenticator(origin))
         for number in range(pending):
             said = await call(http, url, token, "reset_user_mfa", MARIA, f"k{number}")

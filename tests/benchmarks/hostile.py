@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx2
 import orjson
 
 from tests.server.test_admission import FIND, headers
+from tests.web import web
 from tests.world import Sandbox, Served, cli, make_workspace
 
 READS = 150
@@ -26,7 +26,7 @@ ATTACKS = ("flood", "unknown_tokens", "four_mebibytes", "half_a_body", "never_re
 async def quiet(url: str, token: str) -> float:
     """The median of governed reads, one after another, in milliseconds."""
     took = []
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+    async with web(timeout=30) as http:
         for _ in range(READS):
             begun = time.perf_counter()
             answer = await http.post(url, json=FIND, headers=headers(token))

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import mcp_types as types
 import uvicorn
 from mcp.server.lowlevel.server import Server
@@ -18,6 +17,7 @@ from mcp.server.lowlevel.server import Server
 from server.app import App, running, settle_collector
 from server.settings import FILE, Workspace
 from server.template import init_sandbox
+from tests.web import web
 from tests.world import unbounded
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"record": {"type": "string"}, "value": {"type": "string"}}}
@@ -42,7 +42,7 @@ class ByHand:
     """What a team writes itself: the same HTTP calls, the same durable commits, and nothing else."""
 
     def __init__(self, target: str, folder: Path) -> None:
-        self.http = httpx2.AsyncClient(trust_env=False)
+        self.http = web()
         self.target = target
         self.connection = sqlite3.connect(folder / "hand.db", isolation_level=None, check_same_thread=False)
         self.connection.execute("PRAGMA journal_mode = WAL")

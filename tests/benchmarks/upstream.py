@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx2
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
@@ -20,6 +19,7 @@ from contracts.draft import Said
 from server.drafting import Named, import_mcp
 from server.settings import Workspace
 from tests.upstream.people import Way, staff_workspace
+from tests.web import web
 from tests.world import ROOT, Sandbox, Served, make_workspace, unbounded
 
 GIT = "uvx -q mcp-server-git==2026.10.19"
@@ -65,7 +65,7 @@ async def compared(
     headers = {"authorization": f"Bearer {token}"}
     async with (
         Client(server, cache=None) as direct,
-        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+        web(headers=headers, timeout=60.0) as http,
         Client(streamable_http_client(url, http_client=http), cache=None) as governed,
     ):
         for _ in range(blocks):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import mcp_types as types
 import pytest
 from mcp.client.client import Client
@@ -19,6 +18,7 @@ from server.app import free_port
 from tests.clients.terminal import typescript
 from tests.console.people import SECOND_LEAD, People, Person, browsing
 from tests.inspector import inspector
+from tests.web import web
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 pytestmark = pytest.mark.usefixtures("browser_part")
@@ -73,7 +73,7 @@ Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 async def python(house: House, mode: str, **options: Any) -> AsyncIterator[Client]:
     headers = {"authorization": f"Bearer {house.world.token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+        web(headers=headers, timeout=60.0) as http,
         Client(streamable_http_client(house.world.url, http_client=http), mode=mode, **options) as client,
     ):
         yield client
@@ -213,7 +213,7 @@ async def test_a_client_with_tasks_gets_a_task(house: House) -> None:
             "mcp-name": name,
         }
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-        async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+        async with web(timeout=30) as http:
             found: dict[str, Any] = (await http.post(house.world.url, json=body, headers=headers)).json()
             return dict(found["result"])
 

@@ -14,6 +14,7 @@ from policies.principal import Key, Passkey, keyid_of
 from tests.console.authenticator import Authenticator, signed_in
 from tests.console.people import People
 from tests.console.test_verify import in_browser, proof_of, roots_of
+from tests.web import web
 from tests.world import MARIA
 
 ORIGIN = "http://localhost:8420"
@@ -79,7 +80,7 @@ async def test_approved_by_each_algorithm_and_verified_in_the_browser(people: Pe
     world = people.world
     passkey = Authenticator(world.app.console.origin, algorithm)
     asked = await world.call("reset_user_mfa", MARIA)
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         cookie = await signed_in(http, await world.app.console.introduce("lead"), passkey)
         url = f"{passkey.origin}/approvals/{asked['action_id']}"
         options, token = await options_of(http, url, cookie)
@@ -106,7 +107,7 @@ async def test_approved_by_each_algorithm_and_verified_in_the_browser(people: Pe
 async def test_a_sign_in_is_answered_once(people: People) -> None:
     origin = people.world.app.console.origin
     passkey = Authenticator(origin)
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         await signed_in(http, await people.world.app.console.introduce("lead"), passkey)
         page = (await http.get(f"{origin}/sign-in")).text
         found = re.search(r'name="challenge" value="([^"]+)"', page)

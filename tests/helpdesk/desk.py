@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from server.app import free_port
 from server.settings import Workspace
+from tests.web import blocking_web, web
 from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace
 
 CONNECTION = """
@@ -54,7 +55,7 @@ class Site:
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
-        self.http = httpx2.Client(base_url=self.url, trust_env=False, timeout=20)
+        self.http = blocking_web(base_url=self.url, timeout=20)
         for _ in range(200):
             try:
                 self.http.get("/_test/accepts", params={"username": "x", "password": "y"})
@@ -114,7 +115,7 @@ class Front:
         headers = {k: v for k, v in request.headers.items() if k not in ("content-length", "connection")}
         headers["accept-encoding"] = "identity"
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+        async with web(timeout=20) as http:
             found = await http.request(request.method, self.site.url + path, headers=headers, content=body)
         content = found.content
         if "html" in found.headers.get("content-type", ""):

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import orjson
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from tests.web import web
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 MORE_PEOPLE = """
@@ -62,7 +62,7 @@ async def modern(
         "mcp-name": name,
     }
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+    async with web(timeout=30) as http:
         found: dict[str, Any] = (await http.post(world.url, json=body, headers=headers)).json()
         return found
 

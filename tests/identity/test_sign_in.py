@@ -16,6 +16,7 @@ from receipts.store import Txn
 from server.app import free_port
 from server.keys import NewKey, link_new
 from tests.identity.provider import CLIENT, SECRET, Idp
+from tests.web import web
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace
 
 PART = """
@@ -45,7 +46,7 @@ class House:
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[httpx2.AsyncClient]:
-        async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+        async with web(timeout=20) as http:
             yield http
 
     async def through(self, http: httpx2.AsyncClient, to: str = "/inbox") -> httpx2.Response:

@@ -11,6 +11,7 @@ import pytest
 
 from server.front import METADATA_PATH
 from tests.identity.issuer import RESOURCE, Issuer, issued, other_key
+from tests.web import web
 from tests.world import Sandbox, World, cli
 
 Both = tuple[World, Issuer]
@@ -36,7 +37,7 @@ async def post(world: World, token: str, **headers: str) -> httpx2.Response:
         "mcp-protocol-version": "2025-11-25",
         **headers,
     }
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with web(timeout=20) as http:
         return await http.post(world.url, json=LIST, headers=sent)
 
 
@@ -126,7 +127,7 @@ async def test_a_token_without_an_actor_looks_and_writes_nothing(both: Both, san
 async def test_metadata_says_who_issues_tokens(both: Both) -> None:
     world, issuer = both
     origin = world.url.removesuffix("/mcp")
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         for path in (METADATA_PATH, f"{METADATA_PATH}/mcp"):
             found = (await http.get(origin + path)).json()
             assert found["resource"] == RESOURCE
@@ -223,7 +224,7 @@ async def test_a_session_of_another_is_refused(both: Both) -> None:
         "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}},
     }
     headers = {"authorization": f"Bearer {world.token}", "accept": "application/json, text/event-stream"}
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with web(timeout=20) as http:
         session = (await http.post(world.url, json=start, headers=headers)).headers["mcp-session-id"]
     before = world.rows("SELECT count(*) FROM statements")
     answer = await post(world, issuer.token(), **{"mcp-session-id": session})
@@ -237,7 +238,7 @@ async def test_a_session_of_another_is_refused(both: Both) -> None:
 
 async def test_who_brings_no_token_is_told_where_to_get_one(both: Both) -> None:
     world, _ = both
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         answer = await http.post(world.url, json=LIST, headers={"accept": "application/json"})
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.web import web
 
 
 async def call(url: str, token: str, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False) as http,
+        web(headers=headers, timeout=60.0) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         return dict((await client.call_tool(tool, dict(arguments))).structured_content or {})

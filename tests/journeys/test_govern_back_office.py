@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import httpx2
 import orjson
 
 from server.seed import SEEDED
 from server.settings import Workspace
 from tests.journeys.calls import call
+from tests.web import web
 from tests.world import ROOT, cli
 
 
@@ -55,7 +55,7 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
         answer = await call(url, token.read_text().strip(), "lock_user", given)
         assert (answer["status"], answer["changed"]) == ("confirmed", True), answer
         headers = {"authorization": f"Bearer {(workspace.private / 'secrets' / 'backoffice-read').read_text().strip()}"}
-        async with httpx2.AsyncClient(headers=headers, trust_env=False) as http:
+        async with web(headers=headers) as http:
             page = await http.get("http://127.0.0.1:8421/acme/backoffice/users/u-2")
             assert "Ben Ode" in page.text
             assert "<strong>locked</strong>" in page.text

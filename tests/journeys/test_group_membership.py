@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from server.app import free_port
+from tests.web import blocking_web
 from tests.world import ROOT, Sandbox, Workspace, World, gateway, make_workspace
 
 CONNECTION = """
@@ -41,7 +42,7 @@ class Scim:
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         headers = {"authorization": "Bearer secret", "content-type": "application/scim+json"}
-        self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}/v2", headers=headers, trust_env=False)
+        self.http = blocking_web(base_url=f"http://127.0.0.1:{self.port}/v2", headers=headers)
         for _ in range(200):
             try:
                 self.http.get("/Users")

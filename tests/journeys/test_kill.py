@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.web import web
 from tests.world import Sandbox, Served, Workspace, add_records, until
 
 KILLS = 25
@@ -74,7 +74,7 @@ async def _ended(url: str, token: str, name: str) -> dict[str, Any]:
 
 async def _call(url: str, token: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     async with (
-        httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30.0, trust_env=False) as http,
+        web(headers={"authorization": f"Bearer {token}"}, timeout=30.0) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         return dict((await client.call_tool(tool, arguments)).structured_content or {})

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import orjson
 import pytest
 
@@ -18,6 +17,7 @@ from tests.identity.test_isolation import modern
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.replicas.pair import Pair, copied, pair_of
+from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace, until
 
 
@@ -91,7 +91,7 @@ async def test_a_token_that_is_revoked_here_is_unknown_there(pair: Pair) -> None
     await pair.b.app.agents.change("support-bot", revoke=True)
     epoch = pair.b.app.journal.epoch
     await until(lambda: pair.a.app.journal.epoch == epoch, 1.0)
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         headers = {"authorization": f"Bearer {pair.a.token}", "accept": "application/json, text/event-stream"}
         answer = await http.post(pair.a.url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     assert answer.status_code == 401
@@ -222,7 +222,7 @@ async def asked_as(world: World, host: str) -> int:
         "authorization": f"Bearer {world.token}", "accept": "application/json, text/event-stream", "host": host
     }  # fmt: skip
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         return (await http.post(world.url, headers=headers, json=body)).status_code
 
 
@@ -239,7 +239,7 @@ async def test_a_session_a_task_and_the_state_of_a_call_go_on_at_the_other(pair:
     a, b = pair.a, pair.b
     headers = {"authorization": f"Bearer {a.token}", "accept": "application/json, text/event-stream"}
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "reset_user_mfa", "arguments": LEO}}
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+    async with web(timeout=30) as http:
         begun = await http.post(a.url, json=START, headers=headers)
         assert not begun.json()["result"]["capabilities"]["tools"].get("listChanged")
         in_it = {

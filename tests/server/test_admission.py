@@ -7,13 +7,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, Admission, Refused
+from tests.web import web
 from tests.world import Sandbox, World, gateway, make_workspace
 
 FIND: dict[str, Any] = {
@@ -61,7 +61,7 @@ async def another(world: World) -> str:
 
 
 async def is_well(world: World, token: str) -> bool:
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with web(timeout=20) as http:
         answer = await http.post(world.url, json=FIND, headers=headers(token))
     return bool(answer.json()["result"]["structuredContent"]["status"] == "confirmed")
 
@@ -87,7 +87,7 @@ async def closed(*readers: asyncio.StreamReader) -> None:
 
 async def test_a_flood_is_told_to_wait_and_others_are_not(narrow: World) -> None:
     other = await another(narrow)
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with web(timeout=20) as http:
         sent = [http.post(narrow.url, json=FIND, headers=headers(narrow.token)) for _ in range(100)]
         came = await asyncio.gather(*sent)
     codes = [answer.status_code for answer in came]
@@ -128,7 +128,7 @@ async def test_half_a_body_is_waited_for_so_long_and_no_longer(strict: World) ->
 
 async def test_four_mebibytes_are_read_and_more_is_not(strict: World) -> None:
     big = {**FIND, "params": {"name": "find_user", "arguments": {"email": "x" * (MAX_BODY - 300)}}}
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+    async with web(timeout=30) as http:
         answer = await http.post(strict.url, json=big, headers=headers(strict.token))
         assert answer.json()["result"]["structuredContent"]["status"] == "invalid"
         # so many bytes count as many requests: its own next one waits, and another's does not
@@ -211,7 +211,7 @@ def resident() -> int:
 
 async def test_nobodies_share_one_share_and_leave_the_others_theirs(narrow: World) -> None:
     assert await is_well(narrow, narrow.token)
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with web(timeout=20) as http:
         sent = [http.post(narrow.url, json=FIND, headers=headers(f"ailyus_{n}")) for n in range(150)]
         flooding = asyncio.gather(*sent)
         await asyncio.sleep(0.2)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from server.cli import main
 from server.settings import FILE, Workspace
+from tests.web import web
 from tests.world import COMMAND, MARIA, ROOT, Sandbox, Served, cli, make_workspace
 
 README = (ROOT / "README.md").read_text()
@@ -122,11 +123,10 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 def _call(url: str, token: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    import httpx2
 
     async def run() -> dict[str, Any]:
         async with (
-            httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=60.0, trust_env=False) as http,
+            web(headers={"authorization": f"Bearer {token}"}, timeout=60.0) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             return dict((await client.call_tool(tool, arguments)).structured_content or {})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -21,6 +20,7 @@ from starlette.routing import Route
 from server import tracing
 from server.app import free_port
 from server.seed import SEEDED
+from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, app_serving, gateway, make_workspace
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -107,7 +107,7 @@ async def test_the_context_may_come_in_a_header_and_every_action_has_one_trace(t
         "method": "tools/call",
         "params": {"name": "find_user", "arguments": {"email": "maria@example.com"}},
     }
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with web() as http:
         await http.post(traced.url, json=body, headers=headers)
     assert traces_of(seen.named("action find_user")) == {TRACE}
     seen.spans.clear()

@@ -126,7 +126,7 @@ async def staff_of(folder: Path, sandbox: Sandbox, way: Way, **how: Any) -> Asyn
 def wait(port: int) -> None:
     for _ in range(300):
         try:
-            httpx2.get(f"http://127.0.0.1:{port}/", trust_env=False)
+            httpx2.get(f"http://127.0.0.1:{port}/", trust_env=False, verify=False)
             return
         except httpx2.TransportError:
             time.sleep(0.05)
