@@ -11,16 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
 
 import orjson
 import structlog
-import uvicorn
 from pydantic import JsonValue
-from starlette.types import ASGIApp
 
 from adapters.adapter import Adapter
 from adapters.browser import BrowserAdapter, Sessions
@@ -32,7 +29,6 @@ from adapters.python import PythonAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
 from adapters.upstream import Servers
-from adapters.wall import accept_no_more
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
 from policies.release import Release
@@ -52,6 +48,7 @@ from server.notices import Notices
 from server.oauth import Tokens
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
+from server.serving import listen, serving
 from server.settings import Workspace
 from server.stores import open_store
 from server.telemetry import configure
@@ -236,69 +233,24 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     port = listener.getsockname()[1]
     await app.start()
     front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
-    servers = [QuietServer(front)]
     door, path = _door()
-    servers.append(QuietServer(app.api.app()))
     url = f"http://{host}:{port}/mcp"
     # replicas may share a folder, the owner of a file is alone in it
     owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
-    tasks = [
-        asyncio.create_task(servers[0].serve([listener])),
-        asyncio.create_task(servers[1].serve([door])),
-    ]
     try:
-        while not all(server.started for server in servers):
-            for task in tasks:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.005)
-        _announce(owner, url, path)
-        yield url
+        async with serving(front, listener), serving(app.api.app(), door):
+            _announce(owner, url, path)
+            try:
+                yield url
+            finally:
+                await app.console.close()
+                app.gateway.close()
+                front.close()
     finally:
-        await app.console.close()
-        app.gateway.close()
-        front.close()
-        await accept_no_more(one for server in servers for one in getattr(server, "servers", ()))
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*tasks)
         await app.stop()
         owner.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         path.parent.rmdir()
-
-
-class QuietServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the command line has them."""
-
-    def __init__(self, app: ASGIApp, lifespan: Literal["on", "off"] = "on") -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan=lifespan,
-                timeout_graceful_shutdown=2,
-                proxy_headers=False,
-                server_header=False,
-            )
-        )
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """None are captured here."""
-        yield
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `AilyusError` when the port is taken."""
-    try:
-        listener = socket.create_server((host, port), backlog=512)
-    except OSError:
-        hint = "end what uses it, or set `port` under [server] in ailyus.toml"
-        raise AilyusError("bad_settings", f"the port {port} is in use", hint=hint) from None
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
 
 
 def _door() -> tuple[socket.socket, Path]:
@@ -346,10 +298,3 @@ def settle_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

@@ -13,9 +13,8 @@ import httpx2
 from starlette.types import Receive, Scope, Send
 
 from adapters.tls import trusted
-from adapters.wall import accept_no_more
 from contracts.program import HttpProgram
-from server.app import QuietServer, free_port, listen
+from server.serving import listen, serving
 
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -142,15 +141,12 @@ async def proxied(route: HttpProgram, base_url: str) -> AsyncIterator[tuple[Prox
     """A proxy before a base URL, and the base URL that leads through it."""
     parts = urlsplit(base_url)
     proxy = Proxy(f"{parts.scheme}://{parts.netloc}", _pattern(route, parts.path), route.method)
-    port = free_port()
-    server = QuietServer(proxy, "off")
-    task = asyncio.create_task(server.serve([listen("127.0.0.1", port)]))
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
     try:
-        yield proxy, f"http://127.0.0.1:{port}{parts.path}"
+        async with serving(proxy, listener, "off", grace=0.0):
+            yield proxy, f"http://127.0.0.1:{port}{parts.path}"
     finally:
-        await accept_no_more(getattr(server, "servers", ()))
-        server.should_exit = server.force_exit = True
-        await task
         await proxy.http.aclose()
 
 

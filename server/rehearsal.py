@@ -22,9 +22,10 @@ from contracts.expressions import Fault
 from contracts.program import HttpProgram, Program, PythonProgram, Read
 from contracts.target import Target
 from policies.release import Release
-from server.app import App, free_port, running, start_sandbox
+from server.app import App, running, start_sandbox
 from server.proxy import FAULTS, Proxy, proxied
 from server.relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
+from server.serving import free_port
 from server.settings import PersonPart, Workspace
 
 Between = Proxy | Relay

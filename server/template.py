@@ -12,7 +12,7 @@ import orjson
 
 from contracts.errors import AilyusError
 from receipts.signing import create_key
-from server.app import free_port
+from server.serving import free_port
 from server.settings import FILE
 
 _SANDBOX = """\

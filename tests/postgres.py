@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.app import free_port
+from server.serving import free_port
 
 USER = "nobody"
 CONFIG = """

@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import ASGIApp
 
 from adapters.hosts import Hosts
-from adapters.wall import accept_no_more
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.proof import write_proof
 from receipts.signing import load_key
 from receipts.store import Read
 from receipts.verify import read_roots, verify
-from server.app import App, free_port, running
+from server.app import App, running
 from server.seed import SEEDED, seed_agent
+from server.serving import free_port, listen, serving
 from server.settings import FILE, Workspace
 from server.stores import reading
 from server.template import init_sandbox
@@ -296,23 +295,8 @@ async def until(condition: Any, seconds: float = 10.0) -> None:
 @asynccontextmanager
 async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     """Any application over real HTTP, in this process."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", access_log=False)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]
-    task = asyncio.create_task(server._serve(None))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
+    async with serving(app, listen("127.0.0.1", port), "off", grace=0.0):
         yield
-    finally:
-        await accept_no_more(server.servers)
-        server.should_exit = True
-        server.force_exit = True
-        await task
-        for connection in list(server.server_state.connections):
-            if connection.transport:  # in the middle of an answer that nobody waits for
-                connection.transport.abort()
-        await asyncio.sleep(0)
 
 
 RECORDS = """

@@ -29,7 +29,7 @@ from contracts.request import ActionRequest
 from contracts.target import Target
 from policies.principal import People
 from policies.release import Release
-from server.app import free_port
+from server.serving import free_port
 from tests.world import ROOT
 
 

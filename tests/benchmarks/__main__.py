@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from server.app import free_port
+from server.serving import free_port
 
 ERA = "2026-07-28"
 META = {

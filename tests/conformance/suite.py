@@ -1,6 +1,5 @@
 """The official conformance suite (@modelcontextprotocol/conformance), run against a gateway with the fixtures."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -12,10 +11,10 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.app import QuietServer, listen
+from server.serving import listen, serving
 from tests.conformance.fixtures import Fixtures
 from tests.node import node, packages
-from tests.world import Sandbox, gateway, make_workspace, until
+from tests.world import Sandbox, gateway, make_workspace
 
 PACKAGE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -63,15 +62,11 @@ async def profile(folder: Path, sandbox: Sandbox) -> AsyncIterator[str]:
         port = listener.getsockname()[1]
         settings = app.workspace.settings.server.model_copy(update={"rate": 0})
         front = app.gateway.app(port, Response("no console here", 404), settings)
-        server = QuietServer(_AsAgent(front, world.token))
-        task = asyncio.create_task(server.serve([listener]))
-        try:
-            await until(lambda: server.started)
-            yield f"http://localhost:{port}/mcp"
-        finally:
-            front.close()
-            server.should_exit = True
-            await task
+        async with serving(_AsAgent(front, world.token), listener):
+            try:
+                yield f"http://localhost:{port}/mcp"
+            finally:
+                front.close()
 
 
 def run(url: str, revision: str, folder: Path, *more: str) -> Report:

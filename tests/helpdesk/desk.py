@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.app import free_port
+from server.serving import free_port
 from server.settings import Workspace
 from tests.web import blocking_web, web
 from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace

@@ -13,8 +13,8 @@ from contracts.errors import AilyusError
 from receipts.roles import FRESH_MS
 from receipts.signing import create_key
 from receipts.store import Txn
-from server.app import free_port
 from server.keys import NewKey, link_new
+from server.serving import free_port
 from tests.identity.provider import CLIENT, SECRET, Idp
 from tests.web import web
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from contracts.catalog import Complaints, load_catalog
 from policies.templates import write_template
-from server.app import free_port
+from server.serving import free_port
 from server.settings import Workspace
 from tests.world import Sandbox, app_serving, cli, gateway, make_workspace
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.app import free_port
+from server.serving import free_port
 from tests.web import blocking_web
 from tests.world import ROOT, Sandbox, Workspace, World, gateway, make_workspace
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.app import free_port
+from server.serving import free_port
 from server.settings import FILE, Workspace
 from tests.world import Sandbox, World, gateway
 

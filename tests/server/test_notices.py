@@ -16,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.errors import AilyusError
-from server.app import App, free_port
+from server.app import App
 from server.notices import slack_text
+from server.serving import free_port
 from server.settings import FILE, Workspace
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace, until
 

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server import tracing
-from server.app import free_port
 from server.seed import SEEDED
+from server.serving import free_port
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, app_serving, gateway, make_workspace
 

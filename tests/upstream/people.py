@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx2
 
 from contracts.mcp_request import definition_of
-from server.app import free_port
+from server.serving import free_port
 from server.settings import Workspace
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace

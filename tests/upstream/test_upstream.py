@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from adapters.upstream import Lost, Servers, Upstream, over_http
 from contracts.target import Mcp, Target
-from server.app import free_port
+from server.serving import free_port
 from server.settings import Workspace
 from tests.benchmarks.pages import mebibytes
 from tests.upstream.legacy import ASKED

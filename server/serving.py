@@ -1,0 +1,105 @@
+"""An application over HTTP: begun on a listening socket, told when to end, and then gone at once but for answers."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Literal
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.wall import accept_no_more
+from contracts.errors import AilyusError
+
+GRACE = 2.0
+"""Seconds for the answers that are on their way when a server ends."""
+_DATE_SECONDS = 1.0
+_LOOK_SECONDS = 0.002
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, listener: socket.socket, lifespan: Literal["on", "off"] = "on", grace: float = GRACE
+) -> AsyncIterator[None]:
+    """Serve while the context lasts, and no connection outlives it."""
+    server = _Server(app, lifespan, grace)
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+                raise AilyusError("internal", "the application did not start", hint="the log says why")
+            await asyncio.sleep(_LOOK_SECONDS)
+        yield
+    finally:
+        server.end()
+        await task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `AilyusError` when the port is taken."""
+    try:
+        listener = socket.create_server((host, port), backlog=512)
+    except OSError:
+        hint = "end what uses it, or set `port` under [server] in ailyus.toml"
+        raise AilyusError("bad_settings", f"the port {port} is in use", hint=hint) from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signals of its own, which looks ten times a second whether it should end, and then waits on."""
+
+    def __init__(self, app: ASGIApp, lifespan: Literal["on", "off"], grace: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan=lifespan, proxy_headers=False, server_header=False
+            )
+        )
+        self._grace = grace
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Begin to end."""
+        self.should_exit = True
+        self._ending.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None are captured here: the command line has them."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Each tick writes the date that answers carry."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _DATE_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """No new connection, an end for idle ones, the grace for the others, and then an end for them too."""
+        await accept_no_more(self.servers)
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        for _ in range(round(self._grace / _LOOK_SECONDS)):
+            if not state.connections and not state.tasks:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        for connection in list(state.connections):
+            if connection.transport is not None:  # whoever answers there is told that nobody reads it any more
+                connection.transport.abort()
+        await asyncio.sleep(0)
+        for task in state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
