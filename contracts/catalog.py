@@ -11,15 +11,14 @@ from pydantic_core import ErrorDetails
 
 from contracts.compile import compile_contract, flows_of
 from contracts.contract import Contract, System
-from contracts.document import Malformed, read_document
+from contracts.document import read_document
 from contracts.draft import todos
 from contracts.errors import AilyusError
 from contracts.flow import Flow
 from contracts.plan import Plan, PlanProgram, compile_plan
 from contracts.program import Program
+from contracts.source import Malformed, read_source
 
-MAX_FILE = 256 * 1024
-"""Bytes that one contract file may have."""
 _SYSTEM_FILE = "_system.yaml"
 M = TypeVar("M", bound=BaseModel)
 
@@ -138,10 +137,7 @@ def _load_plan(
 
 def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -> tuple[M, yaml.Node] | None:
     try:
-        text = path.read_text(encoding="utf-8")
-        if len(text) > MAX_FILE:
-            raise AilyusError("bad_contract", "the file is larger than 256 KiB", field=_place(path, folder, 1))
-        node, content = read_document(text)
+        node, content = read_document(read_source(path))
         if node is None or not isinstance(content, dict):
             raise AilyusError("bad_contract", "the file holds no YAML object", field=_place(path, folder, 1))
         if open_ends := [
@@ -157,8 +153,6 @@ def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -
         return model.model_validate(content), node
     except Malformed as error:
         faults.append(AilyusError("bad_contract", f"no YAML: {error}", field=_place(path, folder, error.line)))
-    except UnicodeDecodeError:
-        faults.append(AilyusError("bad_contract", "the file is no UTF-8 YAML", field=_place(path, folder, 1)))
     except ValidationError as error:
         faults.extend(_explained(problem, path, folder, node) for problem in error.errors())
     except AilyusError as error:

@@ -2,18 +2,12 @@
 
 import yaml
 
+from contracts.source import Malformed
+
 MAX_DEPTH = 64
 """Lists and objects that a document may hold within each other."""
 _MERGE = "tag:yaml.org,2002:merge"
 _DATE = "tag:yaml.org,2002:timestamp"
-
-
-class Malformed(Exception):
-    """This is no document that we read: what is wrong, and on which line (from 1)."""
-
-    def __init__(self, problem: str, line: int) -> None:
-        super().__init__(problem)
-        self.line = line
 
 
 class _Loader(yaml.CSafeLoader):

@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cedarpy
 import orjson
@@ -12,10 +13,14 @@ from cedarpy import pst
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from contracts.program import Program
+from contracts.source import Malformed, read_source
 from policies.impossible import is_impossible
+from policies.nesting import MAX_BRACKETS, MAX_DEPTH, too_deep
 from policies.schema import RESERVED_ROLE, SENTINEL, generate_schema, meaning, membership
 
 ENGINE = "cedarpy " + importlib.metadata.version("cedarpy")
+MAX_FILE = 1024 * 1024
+"""Bytes that one file of policies may have."""
 MAX_VECTORS = 256
 """Vectors of approvals that one action's policies may span."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -87,6 +92,15 @@ def load_bundle(
     return bundle
 
 
+def read_policies(path: Path) -> str:
+    """The text of one file of policies; raises `AilyusError` `bad_policy`."""
+    try:
+        return read_source(path, MAX_FILE)
+    except Malformed as error:
+        hint = "see policies/README.md for the format"
+        raise AilyusError("bad_policy", str(error), hint=hint, field=f"{path.name}:{error.line}") from None
+
+
 def canary(bundle: Bundle) -> None:
     """Prove, with the handles that decisions use, that a forbid on a group denies a member of the group."""
     policies = cedarpy.PolicySet.from_str(
@@ -109,6 +123,10 @@ def canary(bundle: Bundle) -> None:
 
 
 def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[str, pst.Template, str]]:
+    if line := too_deep(text):
+        sentence = f"line {line} nests deeper than {MAX_BRACKETS} brackets or {MAX_DEPTH} parts of a condition"
+        hint = "write several policies, or a set with `contains`"
+        raise AilyusError("bad_policy", sentence, hint=hint, field=file)
     try:
         parsed = cedarpy.policies_to_pst(text)
         sources = orjson.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]

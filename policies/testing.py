@@ -8,10 +8,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from contracts.contract import Input
-from contracts.document import Malformed, read_document
+from contracts.document import read_document
 from contracts.errors import AilyusError
 from contracts.program import Program
 from contracts.request import ActionRequest, Caller
+from contracts.source import Malformed, read_source
 from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
 
 NOW_MS = 1_767_000_000_000
@@ -91,11 +92,9 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
     cases: list[tuple[str, Case]] = []
     for path in sorted(folder.rglob("*.test.yaml")):
         try:
-            content = CaseFile.model_validate(read_document(path.read_text(encoding="utf-8"))[1])
+            content = CaseFile.model_validate(read_document(read_source(path))[1])
         except Malformed as error:
             raise _no_tests(path, f"line {error.line}: {error}") from None
-        except UnicodeDecodeError:
-            raise _no_tests(path, "the file is no UTF-8") from None
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))

@@ -12,13 +12,14 @@ from pydantic import JsonValue
 
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
 from contracts.curl import draft_lines
-from contracts.document import Malformed, read_document
+from contracts.document import read_document
 from contracts.draft import Draft, Said, identifier
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from contracts.mcp_import import Tool, draft_tool
 from contracts.mcp_request import definition_of
 from contracts.openapi import Description
+from contracts.source import Malformed, read_source
 from contracts.target import Mcp, Target
 from server.settings import FILE, McpPart, Workspace, check_server
 
@@ -174,11 +175,11 @@ def pins(workspace: Workspace, name: str, accept: bool) -> tuple[list[dict[str, 
     written: list[str] = []
     for path in sorted((workspace.root / "contracts").rglob("*.yaml")):
         try:
-            text = changed = path.read_text(encoding="utf-8")
+            text = changed = read_source(path)
             content = read_document(text)[1]
-        except (Malformed, UnicodeDecodeError):
-            sentence = f"`{path.relative_to(workspace.root)}` is no YAML that is read here"
-            raise AilyusError("bad_contract", sentence, hint="run `ailyus contract check`") from None
+        except Malformed as error:
+            where = f"{path.relative_to(workspace.root)}:{error.line}"
+            raise AilyusError("bad_contract", str(error), hint="run `ailyus contract check`", field=where) from None
         for tool, pin in _pinned(content, connection.kind):
             now = definition_of(tools[tool]) if tool in tools else ""
             state = "as released" if now == pin else "changed" if now else "gone"

@@ -12,7 +12,9 @@ from contracts.catalog import load_catalog
 from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
+from contracts.source import Malformed, read_source
 from contracts.target import Mcp, Plugin, Target, Ui
+from policies.bundle import read_policies
 from policies.principal import People, Person
 from policies.release import Release
 
@@ -252,9 +254,9 @@ class Workspace:
         if not path.exists():
             raise AilyusError("no_workspace", f"there is no `{FILE}` in `{folder}`")
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = tomllib.loads(read_source(path))
             settings = Settings(**content)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, Malformed, RecursionError) as error:
             raise AilyusError("bad_settings", f"the file is no TOML: {error}", field=FILE) from None
         except ValidationError as error:
             first = error.errors()[0]
@@ -364,7 +366,7 @@ class Workspace:
     def policies(self) -> dict[str, str]:
         """Policy files by name."""
         folder = self.root / "policies"
-        return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.cedar"))}
+        return {str(p.relative_to(folder)): read_policies(p) for p in sorted(folder.rglob("*.cedar"))}
 
     def release(self, author: str | None = None, *, dev: bool = False) -> Release:
         """Build what the files say now as a release. Off the loop: it parses, validates and compiles everything."""

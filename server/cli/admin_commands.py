@@ -184,7 +184,8 @@ def explain_policy(
     format: FormatOption = Format.text,
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
-    from contracts.document import Malformed, read_document
+    from contracts.document import read_document
+    from contracts.source import Malformed
     from policies.testing import Case, What, Who, evaluate, explain
 
     decider, programs, _ = _decider(workspace)

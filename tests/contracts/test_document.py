@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.document import MAX_DEPTH, Malformed, read_document
+from contracts.document import MAX_DEPTH, read_document
+from contracts.source import Malformed
 
 BAD = {
     "alias": ("a: &x [1]\nb: *x\n", 1, "anchors and aliases"),

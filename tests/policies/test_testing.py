@@ -12,7 +12,7 @@ BAD = {
     "too_deep": (b"tests: " + b"[" * 9_000, "line 1: more than 64"),
     "no_tests": (b"cases: []\n", "`tests`: field required"),
     "a_case_without_its_action": (b"tests:\n  - {name: x, expect: denied}\n", "`tests.0.action`: field required"),
-    "no_text": (b"\xff", "no UTF-8"),
+    "no_text": (b"\xff", "line 1: the file is no UTF-8"),
 }
 
 

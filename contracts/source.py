@@ -1,0 +1,28 @@
+"""A file that people write: read whole, as UTF-8, up to a bound."""
+
+from pathlib import Path
+
+MAX_SOURCE = 256 * 1024
+"""Bytes that a file may have where nothing else is said."""
+
+
+class Malformed(Exception):
+    """This is nothing that we read: what is wrong, and on which line (from 1)."""
+
+    def __init__(self, problem: str, line: int = 1) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def read_source(path: Path, most: int = MAX_SOURCE) -> str:
+    """The text of a file. Raises `Malformed`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise Malformed(f"the file is larger than {most // 1024} KiB")
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("the file is no UTF-8", content.count(b"\n", 0, error.start) + 1) from None
+    except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
+        raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None
