@@ -65,6 +65,7 @@ CODES = MappingProxyType(
         "halted": "a person halted it, or the breaker; wait until it is lifted (`ailyus unhalt`)",
         "bad_handle": "create the secret anew and pass its handle on at once, to the field that its tool names",
         "bad_plan": "correct the plan; contracts/README.md has its format",
+        "rate_limited": "call again when its minute is over",
         "budget_moved": "other actions took from the same rate or budget meanwhile; call again",
         "internal": "nothing more was sent; give the action id to the people who run the gateway",
         # proofs

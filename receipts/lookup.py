@@ -99,6 +99,12 @@ class Lookup:
                 return False
         return True
 
+    async def minute_ends_in(self, wanted: Intention) -> int:
+        """Milliseconds until a connection that was sent all that it takes a minute takes one more."""
+        sql = "SELECT at_ms FROM intents WHERE connection = ? AND at_ms > 0 ORDER BY at_ms DESC LIMIT 1 OFFSET ?"
+        rows = await self.store.read(sql, wanted.action.request.connection, wanted.limits.per_minute - 1)
+        return max(0, integer(rows[0][0]) + 60_000 - self.store.now_ms()) if rows else 0
+
     async def steps(self, plan_id: str) -> list[Action]:
         """The actions that a plan has made so far, in order."""
         return [_action(r) for r in await self.store.read(f"{_ACTION} WHERE plan_id = ? ORDER BY rowid", plan_id)]

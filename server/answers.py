@@ -144,9 +144,14 @@ def needed(needs: Sequence[Need]) -> str:
     return " or ".join(" and ".join(f"{count} {role}" for role, count in need) for need in needs)
 
 
+_NOT_NOW = frozenset({"rate_limited", "budget_moved", "overloaded", "release_changed", "store_unavailable", "halted"})
+
+
 def invalid(error: AilyusError, tool: str, finder: str | None = None) -> Answer:
     """Nothing was sent: the field, the form that is expected, and the tool that finds the value."""
     following = f"Correct the arguments of {tool} as the hint says, then call it again."
+    if error.code in _NOT_NOW:
+        following = f"The arguments are as they should be. Call {tool} with the same ones again, when the hint says."
     if error.code == "unknown_tool":
         following = "List the tools and call one of them."
     elif finder:

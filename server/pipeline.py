@@ -1,6 +1,7 @@
 """The path of an action: `perform` is the table of the architecture, line by line."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from policies.approval import SignedApproval, count
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import RUN_PLAN, Release
 from receipts.action import Action, Intent
-from receipts.intention import Busy, Spent
+from receipts.intention import Busy, Intention, Spent
 from receipts.journal import Journal
 from receipts.reconciliation import outputs_of
 from receipts.statement import decision_evidence, decision_facts
@@ -187,13 +188,20 @@ class Pipeline:
                 return await self.perform(action)
             except Spent:
                 continue
-            except Busy:
+            except Busy as busy:
+                if not busy.soon:
+                    raise await self._over_its_minute(busy.wanted) from None
                 break
             except Conflict:
                 await self.journal.controls.look()
                 if self.journal.epoch == epoch or self.journal.controls.live != under:
                     raise
         raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
+
+    async def _over_its_minute(self, wanted: Intention) -> AilyusError:
+        seconds = math.ceil(await self.journal.minute_ends_in(wanted) / 1000)
+        sentence = f"`{wanted.action.request.connection}` is sent {wanted.limits.per_minute} actions a minute, not more"
+        return AilyusError("rate_limited", sentence, hint=f"nothing was sent; call again in {max(1, seconds)} seconds")
 
     async def perform(self, action: Action, place: Place | None = None) -> Answer:
         """Steps 2 to 7, for a fresh call and for one that people have decided; `finish` is 8 to 10."""

@@ -1,6 +1,7 @@
 """Limits of connections, fairness, rates and budgets that policies read."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -88,7 +89,11 @@ async def test_so_many_per_minute(tmp_path: Any, sandbox: Sandbox) -> None:
         seeded(world, "a")
         done = [await world.call("add_event", {"record": "a", "name": name}) for name in ("x", "y", "z", "w")]
         assert [d["status"] for d in done] == ["confirmed"] * 3 + ["invalid"]
-        assert done[3]["error"]["code"] == "budget_moved"
+        assert done[3]["error"]["code"] == "rate_limited"
+        assert "`records` is sent 3 actions a minute" in done[3]["summary"]
+        (seconds,) = re.findall(r"call again in (\d+) seconds", done[3]["error"]["hint"])
+        assert 30 < int(seconds) <= 60
+        assert "add_event with the same ones again" in done[3]["next"]
         assert sandbox.effects() == 3
 
 
