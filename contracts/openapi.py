@@ -12,11 +12,13 @@ from pydantic import JsonValue
 
 from contracts.draft import Draft, Inputs, identifier
 from contracts.errors import AilyusError
+from contracts.source import Malformed, read_bytes
 
 MAX_FILE: Final = 64 * 1024 * 1024
 """Bytes of a description; public ones have been seen with 12 MiB."""
 MAX_YAML: Final = 8 * 1024 * 1024
 MAX_ALIASES: Final = 1_000
+MAX_DEPTH: Final = 200
 MAX_REFS: Final = 64
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -54,11 +56,9 @@ class Description:
     def load(cls, path: Path) -> "Description":
         """Read a file; raises `AilyusError`."""
         try:
-            raw = path.read_bytes() if path.stat().st_size <= MAX_FILE else b""
-        except OSError:
-            raise AilyusError("bad_description", f"`{path}` cannot be read") from None
-        if not raw:
-            raise AilyusError("bad_description", f"`{path}` is empty, or larger than 64 MiB")
+            raw = read_bytes(path, MAX_FILE)
+        except Malformed as error:
+            raise AilyusError("bad_description", str(error), field=str(path)) from None
         content: object = None
         try:
             content = orjson.loads(raw)
@@ -231,11 +231,17 @@ class Description:
 
 
 def _yaml(raw: bytes) -> object:
-    """YAML whose aliases are few: what they share is shared in memory too, and only a little of it is walked."""
+    """YAML whose aliases are few: what they share is shared in memory too, and only a little of it is walked.
+
+    And one that is not deep: libyaml takes minutes for a megabyte of brackets.
+    """
+    aliases = depth = 0
     try:
-        events = yaml.parse(raw, Loader=yaml.CSafeLoader)
-        if sum(isinstance(event, yaml.AliasEvent) for event in events) > MAX_ALIASES:
-            return None
+        for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
+            aliases += isinstance(event, yaml.AliasEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if aliases > MAX_ALIASES or depth > MAX_DEPTH:
+                return None
         return yaml.load(raw, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None

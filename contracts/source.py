@@ -14,15 +14,22 @@ class Malformed(Exception):
         self.line = line
 
 
-def read_source(path: Path, most: int = MAX_SOURCE) -> str:
-    """The text of a file. Raises `Malformed`."""
+def read_bytes(path: Path, most: int) -> bytes:
+    """What a file holds, and no more than that many bytes of it, whatever it says of its size. Raises `Malformed`."""
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
-        if len(content) > most:
-            raise Malformed(f"the file is larger than {most // 1024} KiB")
+    except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
+        raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None
+    if len(content) > most:
+        raise Malformed(f"the file is larger than {most // 1024} KiB")
+    return content
+
+
+def read_source(path: Path, most: int = MAX_SOURCE) -> str:
+    """The text of a file. Raises `Malformed`."""
+    content = read_bytes(path, most)
+    try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed("the file is no UTF-8", content.count(b"\n", 0, error.start) + 1) from None
-    except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
-        raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None

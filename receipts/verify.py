@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from contracts.canonical import canonical, commitment
 from contracts.errors import AilyusError
+from contracts.source import Malformed, read_bytes
 from policies.approval import SignedApproval, signature_holds
 from policies.display import Display
 from policies.principal import Key, Passkey, key_kind
@@ -37,6 +38,10 @@ class Roots(BaseModel):
         return {keyid: bytes.fromhex(key) for keyid, key in self.keys.items()}
 
 
+MAX_ROOTS = 1024 * 1024
+"""Bytes that a file of trusted roots may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """An authentic proof: the receipt's own predicate, those of its action, the checkpoint, and what is not shown."""
@@ -51,8 +56,8 @@ class Verified:
 def read_roots(path: Path) -> Roots:
     """The trusted roots from a file."""
     try:
-        return Roots.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return Roots.model_validate_json(read_bytes(path, MAX_ROOTS))
+    except (Malformed, ValidationError):
         hint = "give the roots.json that the gateway's people handed you: --trust roots.json"
         raise AilyusError("bad_proof", f"`{path}` holds no trusted roots", hint=hint) from None
 

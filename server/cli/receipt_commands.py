@@ -175,13 +175,15 @@ def verify_file(
     format: FormatOption = Format.text,
 ) -> None:
     """Verify a proof file offline; the exit code carries the verdict."""
+    from contracts.source import Malformed, read_bytes
+    from receipts.proof import MAX_FILE
     from receipts.verify import read_roots, verify
     from server.telling import sentences
 
     try:
-        data = file.read_bytes()
-    except OSError:
-        raise AilyusError("bad_proof", f"`{file}` cannot be read") from None
+        data = read_bytes(file, MAX_FILE)
+    except Malformed as error:
+        raise AilyusError("bad_proof", str(error), field=str(file)) from None
     verified = verify(data, read_roots(trust), _note(since) if since else None)
     body = {
         "authentic": True,
@@ -212,10 +214,12 @@ def export(
 
 
 def _note(path: Path) -> str:
+    from contracts.source import Malformed, read_source
+
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise AilyusError("bad_proof", f"the checkpoint `{path}` cannot be read") from None
+        return read_source(path)
+    except Malformed as error:
+        raise AilyusError("bad_proof", f"the checkpoint is none: {error}", field=str(path)) from None
 
 
 def audit(

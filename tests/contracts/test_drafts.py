@@ -140,11 +140,13 @@ def test_servers_and_words_from_outside_stay_outside(tmp_path: Path) -> None:
         "a: &a [x,x,x,x,x,x,x,x,x]\n" + "\n".join(f"k{n}: [*a,*a,*a,*a]" for n in range(300)) + "\npaths: {}\n",
         "paths: !!python/object/apply:os.system ['true']\n",
         "paths: [",
+        "paths: " + "[" * 1_000_000,
+        "paths:\n" + "\n".join("  " * n + "a:" for n in range(1, 300)),
         "just words",
         "",
     ],
 )
 def test_a_file_that_is_no_description(tmp_path: Path, bomb: str) -> None:
     (tmp_path / "api.yaml").write_text(bomb)
-    with pytest.raises(AilyusError, match=r"is no OpenAPI|is empty"):
+    with pytest.raises(AilyusError, match=r"is no OpenAPI"):
         Description.load(tmp_path / "api.yaml")

@@ -17,6 +17,11 @@ def test_a_text_is_read_up_to_its_bound(tmp_path: Path) -> None:
     assert read_source(path, most=MAX_SOURCE + 1).endswith("e")
 
 
+def test_no_more_is_read_than_its_bound_whatever_a_file_says_of_its_size() -> None:
+    with pytest.raises(Malformed, match="larger than 256 KiB"):
+        read_source(Path("/dev/zero"))
+
+
 def test_what_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"a: 1\nb: \xff\n")
     with pytest.raises(Malformed, match="no UTF-8") as caught:
