@@ -152,6 +152,13 @@ GUARDS = [
     Guard("text of exceptions", "server/mcp.py", "[shielded, RequestStateBoundary(security, default_audience=origin)]", "[RequestStateBoundary(security, default_audience=origin)]", "tests/identity/test_isolation.py::test_nothing_of_an_exception"),
     Guard("share of requests", "server/admission.py", "if turn > SLOWED_SECONDS:", "if False:", "tests/server/test_admission.py::test_a_flood"),
     Guard("share of bytes", "server/admission.py", "if use.held + size > MAX_HELD_EACH or", "if", "tests/server/test_admission.py::test_what_is_held"),
+    Guard("anchors of a document", "contracts/document.py", 'if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):', "if False:", "tests/contracts/test_document.py::test_what_is_refused"),
+    Guard("tags of a document", "contracts/document.py", 'if tag := getattr(event, "tag", None):', "if tag := None:", "tests/contracts/test_document.py::test_what_is_refused"),
+    Guard("keys of a document", "contracts/document.py", "if key.value in seen:", "if False:", "tests/contracts/test_document.py::test_what_is_refused"),
+    Guard("depth of a document", "contracts/document.py", "if depth > MAX_DEPTH:", "if False:", "tests/contracts/test_document.py::test_what_is_refused"),
+    Guard("bound of a file", "contracts/source.py", "if len(content) > most:", "if False:", "tests/contracts/test_source.py::test_no_more"),
+    Guard("depth of a policy", "policies/nesting.py", "part.step(inside + 1)", "part.step(1)", "tests/policies/test_nesting.py::test_the_count"),
+    Guard("whose certificates", "adapters/tls.py", "    context = httpx2.create_ssl_context()\n", "    context = httpx2.create_ssl_context(verify=False)\n", "tests/adapters/test_tls.py::test_every_other"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
 ]  # fmt: skip
 
