@@ -115,7 +115,11 @@ def _texts(pairs: tuple[tuple[str, Template], ...], scope: Scope) -> list[tuple[
 
 def check_base_url(url: str) -> None:
     """A base URL is http(s), has a host and no user, query or fragment; plain http only to this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at here, since a port that is none is told when it is first asked for
+    except ValueError:
+        raise AilyusError("bad_url", f"`{url}` is no base URL") from None
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise AilyusError("bad_url", f"`{url}` is no base URL")

@@ -261,7 +261,8 @@ class Workspace:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise AilyusError("bad_settings", f"`{where}`: {first['msg'].lower()}", field=FILE) from None
+            problem = first["msg"][:1].lower() + first["msg"][1:]
+            raise AilyusError("bad_settings", f"`{where}`: {problem}", field=FILE) from None
         for name, connection in settings.connections.items():
             ui = connection.browser
             try:

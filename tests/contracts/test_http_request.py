@@ -39,7 +39,20 @@ def test_the_place_of_a_credential(url: str, same: bool) -> None:
     assert same_place(url, BASE) is same
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "http://example.com", "https://u:p@x", "https://x?a=b", "https://", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "http://example.com",
+        "https://u:p@x",
+        "https://x?a=b",
+        "https://",
+        "x",
+        "https://[::1",
+        "https://x:99999",
+        "https://x:y",
+    ],
+)
 def test_what_is_no_base_url(url: str) -> None:
     with pytest.raises(AilyusError):
         check_base_url(url)
