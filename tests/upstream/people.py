@@ -64,7 +64,9 @@ class Staff:
         return found
 
     def become(self, **changes: Any) -> None:
-        self.file.write_text(json.dumps({**self.state(), **changes}))
+        scratch = self.file.with_suffix(".becoming")  # the server may be reading
+        scratch.write_text(json.dumps({**self.state(), **changes}))
+        scratch.rename(self.file)
 
     def calls(self, tool: str) -> int:
         return sum(call[0] == tool for call in self.state()["calls"])

@@ -42,7 +42,8 @@ async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
         await anyio.sleep(60)
     if now.get("mode") == "slow list":
         keep({**now, "listing": True})
-        await anyio.sleep(3)
+        while state().get("mode") == "slow list":
+            await anyio.sleep(0.02)
     described = now.get("describe", "")
     name = "set_state" if now.get("mode") == "renamed" else "set_status"
     wanted = schema("user_id", "status", "note") if now.get("mode") == "retyped" else schema("user_id", "status")

@@ -159,6 +159,7 @@ async def test_halted_while_the_definitions_are_compared(tmp_path: Path, sandbox
         await until(lambda: staff.state().get("listing"))
         how = ("halt", "connection", "people", "--as", "lead", "--reason", "an incident")
         await asyncio.to_thread(cli, *how, cwd=root)
+        staff.become(mode="")
         answer = await acting
         assert answer["status"] == "not_applied", answer
         assert staff.calls("set_status") == 0
