@@ -1,5 +1,7 @@
 """One YAML document that means what it says: no aliases, tags or merges, no key twice; a line for each complaint."""
 
+from collections.abc import Iterator
+
 import yaml
 
 from contracts.source import Malformed
@@ -54,15 +56,21 @@ def read_document(text: str) -> tuple[yaml.Node | None, object]:
         raise Malformed("there is a character in it that YAML does not allow", 1) from None
 
 
-def _check_events(text: str) -> None:
-    """Before anything is built, since what builds it calls itself for each level."""
+def levelled(text: str | bytes) -> Iterator[tuple[yaml.Event, int]]:
+    """What libyaml meets, one after the other, and within how many lists and objects. Raises `yaml.YAMLError`."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        yield event, depth
+
+
+def _check_events(text: str) -> None:
+    """Before anything is built, since what builds it calls itself for each level."""
+    for event, depth in levelled(text):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Malformed("anchors and aliases are not allowed", line)
         if tag := getattr(event, "tag", None):
             raise Malformed(f"tags like `{str(tag)[:40]}` are not allowed", line)
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise Malformed(f"more than {MAX_DEPTH} lists and objects within each other", line)

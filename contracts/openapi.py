@@ -10,6 +10,7 @@ import orjson
 import yaml
 from pydantic import JsonValue
 
+from contracts.document import levelled
 from contracts.draft import Draft, Inputs, identifier
 from contracts.errors import AilyusError
 from contracts.source import Malformed, read_bytes
@@ -235,11 +236,10 @@ def _yaml(raw: bytes) -> object:
 
     And one that is not deep: libyaml takes minutes for a megabyte of brackets.
     """
-    aliases = depth = 0
+    aliases = 0
     try:
-        for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
+        for event, depth in levelled(raw):
             aliases += isinstance(event, yaml.AliasEvent)
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if aliases > MAX_ALIASES or depth > MAX_DEPTH:
                 return None
         return yaml.load(raw, Loader=yaml.CSafeLoader)

@@ -238,7 +238,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     # replicas may share a folder, the owner of a file is alone in it
     owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
     try:
-        async with serving(front, listener), serving(app.api.app(), door):
+        async with serving(app.api.app(), door), serving(front, listener):  # agents go first, and whoever may halt last
             _announce(owner, url, path)
             try:
                 yield url
