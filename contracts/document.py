@@ -8,6 +8,7 @@ from contracts.source import Malformed
 
 MAX_DEPTH = 64
 """Lists and objects that a document may hold within each other."""
+_TOO_DEEP = f"more than {MAX_DEPTH} lists and objects within each other"
 _MERGE = "tag:yaml.org,2002:merge"
 _DATE = "tag:yaml.org,2002:timestamp"
 
@@ -57,11 +58,26 @@ def read_document(text: str) -> tuple[yaml.Node | None, object]:
 
 
 def levelled(text: str | bytes) -> Iterator[tuple[yaml.Event, int]]:
-    """What libyaml meets, one after the other, and within how many lists and objects. Raises `yaml.YAMLError`."""
+    """Yield each event of a document and how many lists and objects hold it.
+
+    Raises `yaml.YAMLError`. libyaml reads up to 1,024 characters ahead of the event that it yields, so it can meet its
+    own bound of depth (1,000) before a caller has seen 65 levels. Such a document is refused here, in our words.
+    """
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        yield event, depth
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            yield event, depth
+    except yaml.MarkedYAMLError as error:
+        if error.problem_mark and _open_brackets(text, error.problem_mark.index) > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=error.problem_mark) from None
+        raise
+
+
+def _open_brackets(text: str | bytes, end: int) -> int:
+    """Count the brackets that are open before character `end`, quoted ones too: the document is refused anyway."""
+    before = (text if isinstance(text, str) else text.decode(errors="replace"))[:end]
+    return sum(before.count(bracket) for bracket in "[{") - sum(before.count(bracket) for bracket in "]}")
 
 
 def _check_events(text: str) -> None:
@@ -73,4 +89,4 @@ def _check_events(text: str) -> None:
         if tag := getattr(event, "tag", None):
             raise Malformed(f"tags like `{str(tag)[:40]}` are not allowed", line)
         if depth > MAX_DEPTH:
-            raise Malformed(f"more than {MAX_DEPTH} lists and objects within each other", line)
+            raise Malformed(_TOO_DEEP, line)

@@ -9,12 +9,15 @@ from policies.schema import membership
 
 
 def is_impossible(policy: pst.Template, programs: Mapping[str, Program]) -> bool:
-    """True when constant folding over every (principal, action, resource type) leaves no request that meets it.
+    """Return whether no request can meet a policy.
 
-    A policy on a group that has no member yet is not impossible: it waits for its first contract.
+    That is so when no action of its action scope applies to the types of its principal and resource scope, or when
+    constant folding of its conditions leaves none of them. A policy on a group that has no member yet is not
+    impossible: it waits for its first contract. Up to 4.12 Cedar's validator refuses the first case too; from 4.13 on
+    it only warns.
     """
-    worlds = [w for w in _worlds(programs) if _in_scope(policy, *w)]
-    return bool(worlds) and all(_never(policy, *w) for w in worlds)
+    named = [w for w in _worlds(programs) if _names(policy.action, w[1], w[2])]
+    return bool(named) and all(not _in_scope(policy, w[0], w[3]) or _never(policy, *w) for w in named)
 
 
 def _worlds(programs: Mapping[str, Program]) -> Iterator[tuple[str, str, frozenset[str], str]]:
@@ -24,23 +27,29 @@ def _worlds(programs: Mapping[str, Program]) -> Iterator[tuple[str, str, frozens
         yield "Person", f"approve:{program.name}", frozenset({"approve"}), program.resource_type
 
 
-def _in_scope(policy: pst.Template, principal: str, action: str, groups: frozenset[str], resource: str) -> bool:
-    scope = policy.action
+def _names(scope: pst.ActionConstraint, action: str, groups: frozenset[str]) -> bool:
     named: set[str] = {action}
     if isinstance(scope, pst.ActionEq):
         named = {scope.entity.id}
     elif isinstance(scope, pst.ActionIn):
         named = {entity.id for entity in scope.entities}
-    applies = bool(named & (groups | {action}))
-    return applies and _fits(policy.principal, principal) and _fits(policy.resource, resource)
+    return bool(named & (groups | {action}))
 
 
-def _fits(scope: pst.PrincipalOrResourceConstraint, kind: str) -> bool:
-    if isinstance(scope, (pst.ScopeIs, pst.ScopeIsIn)):
-        return str(scope.entity_type) == kind
-    if isinstance(scope, pst.ScopeEq) and isinstance(scope.entity, pst.EntityUid):
-        return str(scope.entity.type) == kind
-    return True
+def _in_scope(policy: pst.Template, principal: str, resource: str) -> bool:
+    return _fits(policy.principal, principal, "Role") and _fits(policy.resource, resource, resource)
+
+
+def _fits(scope: pst.PrincipalOrResourceConstraint, kind: str, parent: str) -> bool:
+    match scope:
+        case pst.ScopeIs() | pst.ScopeIsIn():
+            return str(scope.entity_type) == kind
+        case pst.ScopeEq(entity=pst.EntityUid(type=type_)):
+            return str(type_) == kind
+        case pst.ScopeIn(entity=pst.EntityUid(type=type_)):
+            return str(type_) in {kind, parent}
+        case _:
+            return True
 
 
 def _never(policy: pst.Template, principal: str, action: str, groups: frozenset[str], resource: str) -> bool:

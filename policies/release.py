@@ -16,7 +16,7 @@ from contracts.plan import MAX_ITEMS, MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Un
 from contracts.program import PREVIEW, REASON, Program
 from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
-from policies.bundle import load_bundle
+from policies.bundle import ENGINE, load_bundle
 from policies.decision import Decider
 from policies.principal import People
 
@@ -133,6 +133,7 @@ class Release:
         content: dict[str, object] = {
             "contracts": {name: program.digest for name, program in catalog.programs.items()},
             "bundle": bundle.digest,
+            "engine": ENGINE,
             "targets": {name: target.digest for name, target in targets.items()},
             "people": {p.name: [p.issuer, p.subject, p.tenant, sorted(p.roles)] for p in people.by_name.values()},
             "origin": origin,

@@ -43,6 +43,7 @@ GUARDS = [
     Guard("attributes with schema", "policies/bundle.py", "orjson.dumps(delta).decode(), self.schema)", "orjson.dumps(delta).decode())", TRAPS + "7_"),
     Guard("stable ids", "policies/bundle.py", "if not _ID.fullmatch(name):", "if False:", TRAPS + "8_every"),
     Guard("impossible policies", "policies/bundle.py", "if is_impossible(node, programs):", "if False:", TRAPS + "9_"),
+    Guard("scopes that no action fits", "policies/impossible.py", "not _in_scope(policy, w[0], w[3]) or ", "", "tests/policies/test_impossible.py"),
     Guard("form of approvals", "policies/bundle.py", "if sum(_count_approvals(b) for b in bodies) !=", "if False and sum(_count_approvals(b) for b in bodies) !=", TRAPS + "10"),
     Guard("forgotten guard", "policies/library/base.cedar", "unless { context.guarded };", "when { resource.tenant == \"nowhere\" };", TRAPS + "11"),
     Guard("no self-approval", "policies/approval.py", "if bystanders.excludes(binding.approver):", "if False:", "tests/policies/test_approval.py::test_circumstances"),

@@ -65,6 +65,12 @@ def test_everything_that_decides_is_in_the_digest() -> None:
     assert base.digest == release(ONE).digest
 
 
+def test_another_version_of_the_engine_is_another_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = release(ONE).digest
+    monkeypatch.setattr("policies.release.ENGINE", "cedarpy 4.99.0")
+    assert release(ONE).digest != before
+
+
 def test_an_author_is_a_declared_person() -> None:
     assert release(ONE, author="ann").author == "ann"
     with pytest.raises(AilyusError) as caught:
