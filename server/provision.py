@@ -11,7 +11,16 @@ from adapters.chromium import find_browser
 from contracts.errors import AilyusError
 
 _SECONDS = 900
-_PACKAGE = "chromium-headless-shell"
+_INSTALL = (
+    "-o",
+    "DPkg::Lock::Timeout=300",
+    "install",
+    "-y",
+    "-qq",
+    "--no-install-recommends",
+    "chromium-headless-shell",
+)
+"""Another installation that runs is waited for, 300 s at most."""
 
 
 def install_browser(say: Callable[[str], None], path: str | None = None) -> Path:
@@ -32,10 +41,9 @@ def install_browser(say: Callable[[str], None], path: str | None = None) -> Path
 def _ways() -> Iterator[Sequence[Sequence[str]]]:
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
-        yield [[apt, "update", "-qq"], [apt, "install", "-y", "-qq", "--no-install-recommends", _PACKAGE]]
+        yield [[apt, "update", "-qq"], [apt, *_INSTALL]]
     elif apt and (sudo := shutil.which("sudo")):
-        install = [sudo, "-n", apt, "install", "-y", "-qq", "--no-install-recommends", _PACKAGE]
-        yield [[sudo, "-n", apt, "update", "-qq"], install]
+        yield [[sudo, "-n", apt, "update", "-qq"], [sudo, "-n", apt, *_INSTALL]]
     yield [[sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]]
 
 

@@ -1,8 +1,10 @@
 """Fixtures: the sandbox process (one for all), and a world for each test that wants one."""
 
 import asyncio
+import fcntl
 import itertools
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,9 +15,16 @@ from contracts.errors import AilyusError
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.postgres import Postgres
 from tests.postgres import postgres as postgres
+from tests.slowness import measure, scaled
 from tests.world import Sandbox, World, add_records, cli, gateway, make_workspace
 
 _NAMES = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure this machine once, before the workers start, and let no test hang longer than that makes right."""
+    measure()
+    config.option.timeout = scaled(float(config.getini("timeout")))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,8 +73,10 @@ async def records(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
 @pytest.fixture(scope="session")
 def browser_part(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The [browser] part of the settings: there is one, and it keeps its sandbox where this machine allows that."""
-    if find_browser() is None:
-        cli("doctor", "--fix", cwd=tmp_path_factory.mktemp("doctor"), ok=None)
+    with (Path(tempfile.gettempdir()) / "ailyus-tests-browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the package manager takes one at a time, and the workers ask together
+        if find_browser() is None:
+            cli("doctor", "--fix", cwd=tmp_path_factory.mktemp("doctor"), ok=None)
     if find_browser() is None:
         pytest.fail("there is no browser, and none could be installed: run `ailyus doctor --fix`", pytrace=False)
 

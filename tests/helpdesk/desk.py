@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from server.serving import free_port
 from server.settings import Workspace
+from tests.slowness import scaled_duration
 from tests.web import blocking_web, web
 from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace
 
@@ -35,12 +36,12 @@ write = "file:.ailyus/secrets/helpdesk-write"
 principal = "ailyus"
 direct = true
 max_timeout = "{api}"
-max_settle = "300ms"
+max_settle = "{settle}"
 {more}
 [connections.{name}.browser]
 login = "file:.ailyus/secrets/{login}"
 principal = "{account}"
-max_timeout = "{seconds}s"
+max_timeout = "{seconds}"
 {browser}
 """
 
@@ -170,10 +171,11 @@ def desk_workspace(
             port=port,
             login=f"{name}-login",
             account=account,
-            seconds=seconds,
+            seconds=scaled_duration(f"{seconds}s"),
             more=more,
             browser=browser,
-            api=api,
+            api=scaled_duration(api),
+            settle=scaled_duration("300ms"),
         )
         for name in names
     )
@@ -182,7 +184,7 @@ def desk_workspace(
     contracts = folder / "contracts" / "helpdesk"
     shutil.copytree(ROOT / "contracts" / "library" / "helpdesk", contracts)
     for flow in contracts.glob("flow_*.yaml"):  # nobody wants to wait five seconds for what is not there
-        flow.write_text(flow.read_text() + f"patience: {patience}\n")
+        flow.write_text(flow.read_text() + f"patience: {scaled_duration(patience)}\n")
     shutil.copy(ROOT / "policies" / "library" / "helpdesk.cedar", folder / "policies")
     secrets = folder / ".ailyus" / "secrets"
     (secrets / "helpdesk-read").write_text("reader".ljust(40, "0"))

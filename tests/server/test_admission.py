@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, Admission, Refused
+from tests.slowness import scaled
 from tests.web import web
 from tests.world import Sandbox, World, gateway, make_workspace
 
@@ -121,7 +122,7 @@ async def test_half_a_body_is_waited_for_so_long_and_no_longer(strict: World) ->
     reader = await raw(strict, strict.token, body[: len(body) // 2], length=len(body))
     other = await another(strict)
     assert await is_well(strict, other)
-    status = await asyncio.wait_for(reader.readline(), 10)
+    status = await asyncio.wait_for(reader.readline(), scaled(10))
     assert b" 408 " in status
     await closed(reader)
 
@@ -145,7 +146,7 @@ async def test_many_large_bodies_at_once_are_held_up_to_a_bound(strict: World) -
     sending = [asyncio.create_task(raw(strict, strict.token, body, length=MAX_BODY)) for _ in range(24)]
     assert await is_well(strict, other)
     readers = await asyncio.gather(*sending)
-    statuses = [await asyncio.wait_for(reader.readline(), 20) for reader in readers]
+    statuses = [await asyncio.wait_for(reader.readline(), scaled(20)) for reader in readers]
     assert all(b" 503 " in status or b" 408 " in status or b" 429 " in status for status in statuses)
     assert resident() - before < 60 * 1024 * 1024
     await closed(*readers)

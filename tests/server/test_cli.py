@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from server.cli import main
 from server.settings import FILE, Workspace
+from tests.slowness import scaled
 from tests.web import web
 from tests.world import COMMAND, MARIA, ROOT, Sandbox, Served, cli, make_workspace
 
@@ -187,7 +188,7 @@ def test_a_passphrase_is_asked_for_at_the_terminal_only(tmp_path: Path, sandbox:
             while prompt not in seen:
                 seen += os.read(master, 1000)
             os.write(master, b"correct horse battery\n")
-        assert process.wait(20) == 0, seen
+        assert process.wait(scaled(20)) == 0, seen
         os.close(master)
         from receipts.signing import is_encrypted
 
@@ -214,7 +215,7 @@ def test_the_demo(format_: str) -> None:
     first = process.stdout.readline()
     rest = process.stdout.read()
     process.stdout.close()
-    assert process.wait(60) == 0, rest
+    assert process.wait(scaled(60)) == 0, rest
     if format_ == "text":
         assert first.startswith("ailyus demo")
         for command in ("ailyus init w", "ailyus connect claude-code", "ailyus receipt show rcp_"):

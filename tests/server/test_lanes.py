@@ -6,6 +6,7 @@ import random
 import pytest
 
 from server.lanes import Lanes
+from tests.slowness import scaled
 
 
 async def test_in_order_and_never_more_than_there_is_room_for() -> None:
@@ -63,7 +64,7 @@ async def test_who_gives_up_blocks_nobody() -> None:
     with pytest.raises(asyncio.CancelledError):
         await impatient
     lanes.leave(held)
-    lanes.leave(await asyncio.wait_for(patient, 1))
+    lanes.leave(await asyncio.wait_for(patient, scaled(1)))
 
 
 async def test_no_deadlock_whatever_the_order() -> None:
@@ -81,5 +82,5 @@ async def test_no_deadlock_whatever_the_order() -> None:
         if place:
             lanes.leave(place)
 
-    await asyncio.wait_for(asyncio.gather(*(plan() for _ in range(30))), 10)
+    await asyncio.wait_for(asyncio.gather(*(plan() for _ in range(30))), scaled(10))
     assert lanes._lanes == {}
