@@ -131,6 +131,7 @@ class Front:
                 if int(headers.get(b"content-length", b"0")) > MAX_BODY:
                     raise Refused(413, f"more than {MAX_BODY} bytes")
                 messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
+                self._admission.weigh(principal, b"".join(m.get("body", b"") for m in messages))
                 await self._answered(scope, headers, caller, messages, receive, send)
 
     async def _answered(

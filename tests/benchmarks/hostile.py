@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.hostile`: what a hostile client costs another agent, as a ratio in one run.
 
-The quiet agent's governed reads alone, and while one other agent does each of five things from a process of its own.
+The quiet agent's governed reads alone, and while one other agent does each of eight things from a process of its own.
 """
 
 import asyncio
@@ -15,12 +15,27 @@ from pathlib import Path
 
 import orjson
 
-from tests.server.test_admission import FIND, headers
+from server.admission import MAX_BODY, MAX_PARTS
+from tests.server.test_admission import FIND, headers, nested
 from tests.web import web
 from tests.world import Sandbox, Served, cli, make_workspace
 
 READS = 150
-ATTACKS = ("flood", "unknown_tokens", "four_mebibytes", "half_a_body", "never_reads", "goes_away")
+BODIES = {
+    "large_bodies": b" " * (MAX_BODY - 1),
+    "many_parts": nested(MAX_PARTS - 50),  # the most that is parsed at all
+    "reported": nested(900_000),  # 3.8 MB, refused by its size
+}
+ATTACKS = (
+    "flood",
+    "unknown_tokens",
+    "large_bodies",
+    "many_parts",
+    "reported",
+    "half_a_body",
+    "never_reads",
+    "goes_away",
+)
 
 
 async def quiet(url: str, token: str) -> float:
@@ -61,8 +76,8 @@ async def attack(kind: str, url: str, token: str) -> None:
                             if line.lower().startswith(b"content-length:"):
                                 size = int(line.split(b":")[1])
                         await reader.readexactly(size)
-                if kind == "four_mebibytes":
-                    writer.write(head(4 * 1024 * 1024) + b" " * (4 * 1024 * 1024))
+                if kind in BODIES:
+                    writer.write(head(len(BODIES[kind])) + BODIES[kind])
                     await reader.read(100)
                 if kind == "half_a_body":
                     writer.write(head(len(body)) + body[:50])

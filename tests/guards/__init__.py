@@ -152,6 +152,8 @@ GUARDS = [
     Guard("identity for another question", "server/console/provider.py", "if nonce is not None and not", "if False and not", SIGN_IN + "an_identity_token_for"),
     Guard("text of exceptions", "server/mcp.py", "[shielded, RequestStateBoundary(security, default_audience=origin)]", "[RequestStateBoundary(security, default_audience=origin)]", "tests/identity/test_isolation.py::test_nothing_of_an_exception"),
     Guard("share of requests", "server/admission.py", "if turn > SLOWED_SECONDS:", "if False:", "tests/server/test_admission.py::test_a_flood"),
+    Guard("parts of a body", "server/admission.py", "        if parts > MAX_PARTS:", "        if False:", "tests/server/test_admission.py::test_a_body_of_many_parts"),
+    Guard("what a body costs to parse", "server/admission.py", "            self._use(principal).tokens -= parts / FREE_PARTS\n", "            pass\n", "tests/server/test_admission.py::test_what_a_body_costs"),
     Guard("share of bytes", "server/admission.py", "if use.held + size > MAX_HELD_EACH or", "if", "tests/server/test_admission.py::test_what_is_held"),
     Guard("anchors of a document", "contracts/document.py", 'if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):', "if False:", "tests/contracts/test_document.py::test_what_is_refused"),
     Guard("tags of a document", "contracts/document.py", 'if tag := getattr(event, "tag", None):', "if tag := None:", "tests/contracts/test_document.py::test_what_is_refused"),
