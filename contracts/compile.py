@@ -25,6 +25,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Names, Template
 from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram
+from contracts.hiding import compared, placed, refuse_placed, require_known
 from contracts.inputs import DEFAULT_MAX_LENGTH, InputSchema
 from contracts.program import (
     HANDLE_PATTERN,
@@ -272,7 +273,12 @@ class _Compiler(Texts):
             )
             for name, a in resource.attributes.items()
         )
-        for key, paths in (("shows", c.shows), ("unchanged", c.unchanged), ("disclose", c.disclose)):
+        for key, paths in (
+            ("shows", c.shows),
+            ("unchanged", c.unchanged),
+            ("disclose", c.disclose),
+            ("not_secret", c.not_secret),
+        ):
             self._check_paths(key, paths)
         used = {p for check in require for p in check.expression.paths()}
         used |= {p for route in routes for e in _route_expressions(route) for p in e.paths()}
@@ -315,6 +321,8 @@ class _Compiler(Texts):
             ours=self.expression("ours", c.ours, self.after) if c.ours else None,
             widens=self.expression("widens", c.widens, self.before) if c.widens else None,
             spends=self.expression("spends", c.spends, self.early) if c.spends else None,
+            not_secret=(*(_unphased(p) for p in c.not_secret), *([f"{made.path}.{made.id}"] if made else [])),
+            compared=compared(check.expression.text for check in expect),
         )
         self._check_secrets(program)
         self._check_channel(program)
@@ -357,6 +365,20 @@ class _Compiler(Texts):
                 raise AilyusError(
                     "bad_contract", f"the output `{name}` could carry a secret out", hint=hint, field=f"outputs.{name}"
                 )
+
+        self._check_kept(program)
+
+    def _check_kept(self, program: Program) -> None:
+        """Where a secret passes, what is read of the state before is kept as digests, but what can hold no secret."""
+        clear = program.not_secret
+        texts = [(w, t) for w, t in _sources(program) if w in ("expect", "outputs", "says", "resource", "undo", "foreign")]
+        texts += [("shows", f"before.{_unphased(path)}") for path in self.contract.shows]
+        require_known(texts, clear)
+        whole = {f"${{inputs.{name}}}" for name in program.secret_inputs}
+        names = {name for route in self.contract.execute for tree in _sent(route) for name in placed(tree, whole)}
+        given = [o.value for o in self.contract.outputs.values() if isinstance(o, Output) and o.secret]
+        names |= {name for text in given for name in re.findall(r"\.(\w+)\}$", text)}
+        refuse_placed([_unphased(path) for path in self.contract.not_secret], names)
 
     def _check_channel(self, program: Program) -> None:
         """What matters much is not proved by the server's own word alone."""
@@ -463,6 +485,19 @@ def _refuse_mixed(where: str, source: str, template: Template) -> None:
         hint = "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
         sentence = f"`{source}` puts a bare value into a text of another grammar"
         raise AilyusError("bad_expression", sentence, hint=hint, field=where)
+
+
+def _unphased(path: str) -> str:
+    return path.removeprefix("before.").removeprefix("after.")
+
+
+def _sent(route: Route) -> Iterable[JsonValue]:
+    """What a route sends that may hold a secret."""
+    if route.http is not None:
+        yield from (route.http.json_body, dict(route.http.form or {}))
+    for call in (route.mcp, route.python):
+        if call is not None:
+            yield dict(call.arguments)
 
 
 def _source(output: str | Output) -> str:

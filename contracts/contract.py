@@ -346,7 +346,7 @@ class NewObject(Strict):
 class Contract(Strict):
     """One action contract, as written. `contracts/README.md` explains every key."""
 
-    later = frozenset({"new_object", "ours", "widens", "recheck", "spends", "same_channel"})
+    later = frozenset({"new_object", "ours", "widens", "recheck", "spends", "same_channel", "not_secret"})
 
     contract: Name
     version: int = Field(ge=1, le=1_000_000)
@@ -386,6 +386,9 @@ class Contract(Strict):
     spends: Cel | None = Field(None, description="what it takes from a budget, a whole number of smallest units")
     same_channel: Sentence | None = Field(
         None, description="why it is enough, at risk high, that the server that acts is also the one that is read back"
+    )
+    not_secret: tuple[str, ...] = Field(
+        (), description="where a secret passes: observed fields that can hold none, whose values may be kept in clear"
     )
     repeat_window: Duration = Field(600_000, ge=0, le=86_400_000)
     refused_hold: Duration = Field(3_600_000, ge=0, le=86_400_000)

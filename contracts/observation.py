@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from contracts.hiding import Hiding
+
 Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "stopped", "in_doubt"]
 """How a send ended, as far as the sender can tell.
 
@@ -34,13 +36,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All reads of one look at the source of truth, or the fault that made it no observation at all."""
+    """All reads of one look at the source of truth, or the fault that made it no observation at all.
+
+    `hiding` is set where a secret passed and digests stand in place of its values: they compare, but cannot be read.
+    """
 
     readings: Mapping[str, Reading]
     at_ms: int
     channel: Channel
     fault: str | None = None
     missing: bool = False
+    hiding: Hiding | None = field(default=None, compare=False)
 
     @property
     def ok(self) -> bool:

@@ -25,6 +25,7 @@ from contracts.contract import (
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
 from contracts.flow import Flow
+from contracts.hiding import require_known
 from contracts.inputs import InputSchema
 from contracts.program import AnyRead, Body, Check, FlowRead, Program
 
@@ -72,6 +73,8 @@ class Step(Strict):
 class Plan(Strict):
     """One plan, as written. `contracts/README.md` explains every key."""
 
+    later = frozenset({"not_secret"})
+
     plan: Name
     version: int = Field(1, ge=1, le=1_000_000)
     title: str = Field(min_length=1, max_length=80)
@@ -85,6 +88,9 @@ class Plan(Strict):
     worse: Cel | None = Field(None, description="true when the health is worse than before: no further wave begins")
     on_failure: Literal["undo", "undo_wave", "stop", "escalate"] = "undo"
     escalate: str | None = None
+    not_secret: tuple[str, ...] = Field(
+        (), description="where a secret passes: observed fields that can hold none, whose values may be kept in clear"
+    )
     not_after: Duration = Field(3_600_000, ge=1000, le=86_400_000)
     approval_valid: Duration = Field(3_600_000, ge=1000, le=86_400_000)
     refused_hold: Duration = Field(3_600_000, ge=0, le=86_400_000)
@@ -153,6 +159,7 @@ class PlanProgram:
     expect: tuple[Check, ...]
     worse: Expression | None
     risk: Risk
+    secretive: bool = False
 
     @property
     def name(self) -> str:
@@ -274,6 +281,10 @@ class _Compiler(Texts):
         reads = tuple(self.read(name, o, target, self.early) for name, o in plan.observe.items())
         if flows := {read.flow.flow.flow: read.flow.digest for read in reads if isinstance(read, FlowRead)}:
             content["flows"] = dict(flows)
+        secretive = any(self.programs[name].secretive for name in contracts)
+        if secretive:
+            texts = [(f"expect.{i}.that", c.that) for i, c in enumerate(plan.expect)]
+            require_known([*texts, *([("worse", plan.worse)] if plan.worse else [])], plan.not_secret)
         return PlanProgram(
             plan=plan,
             digest=digest(content),
@@ -283,6 +294,7 @@ class _Compiler(Texts):
             expect=self.checks("expect", plan.expect, self.after),
             worse=self.expression("worse", plan.worse, self.after) if plan.worse else None,
             risk=risk,
+            secretive=secretive,
         )
 
     def _block(self, where: str, step: Step, done: Mapping[str, str]) -> Block:

@@ -330,6 +330,8 @@ class Program:
     ours: Expression | None = None
     widens: Expression | None = None
     spends: Expression | None = None
+    not_secret: tuple[str, ...] = ()
+    compared: frozenset[str] = frozenset()
 
     @property
     def secret_inputs(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 import orjson
 from pydantic import JsonValue, TypeAdapter
 
+from contracts.hiding import Hiding
 from contracts.observation import Observation, Reading
 from contracts.request import ActionRequest, Caller
 
@@ -141,15 +142,19 @@ def unpack_caller(data: bytes) -> Caller:
 
 
 def pack_observation(observation: Observation) -> bytes:
-    """What a probe after a crash needs of the state before: values by name."""
+    """What a probe after a crash needs of the state before: values by name, or their digests where a secret passed."""
     readings = {n: [r.status, r.at_ms, r.value] for n, r in observation.readings.items()}
-    return orjson.dumps({"at_ms": observation.at_ms, "channel": observation.channel, "readings": readings})
+    fields: dict[str, object] = {"at_ms": observation.at_ms, "channel": observation.channel, "readings": readings}
+    if observation.hiding is not None:
+        fields["hidden"] = True
+    return orjson.dumps(fields)
 
 
-def unpack_observation(data: bytes) -> Observation:
-    """The state before, from the journal."""
+def unpack_observation(data: bytes, hiding: Hiding | None = None) -> Observation:
+    """The state before, from the journal; `hiding` compares what was kept as digests with values that are read now."""
     fields = orjson.loads(data)
     readings = {
         name: Reading(name, status, value, b"", at_ms) for name, (status, at_ms, value) in fields["readings"].items()
     }
-    return Observation(readings, fields["at_ms"], fields["channel"])
+    hidden = hiding if fields.get("hidden") else None
+    return Observation(readings, fields["at_ms"], fields["channel"], hiding=hidden)

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
+from contracts.hiding import Hiding
 from contracts.request import ActionRequest
 from policies.approval import SignedApproval
 from policies.passkey import sign_count
@@ -56,12 +57,12 @@ class Journal(Lookup):
     ) -> None:
         controls = Controls(store)
         registry = Registry(store, controls)
-        super().__init__(store, registry)
+        self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
+        super().__init__(store, registry, Hiding(self.handles.derived(b"ailyus observed values")))
         self.controls = controls
         self.registry = registry
         self.notary = Notary(signer, store.origin, self.registry.tenant_key)
         self.roles = Roles(store)
-        self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
         self._pending = pending
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}

@@ -2,6 +2,7 @@
 
 import orjson
 
+from contracts.hiding import Hiding
 from contracts.observation import Observation
 from policies.approval import SignedApproval
 from policies.decision import Rate
@@ -29,9 +30,10 @@ _ACTION = (
 class Lookup:
     """Point reads over the store, for whoever makes transitions and for whoever only looks."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, hiding: Hiding) -> None:
         self.store = store
         self._registry = registry
+        self.hiding = hiding
 
     @property
     def release(self) -> str:
@@ -114,7 +116,7 @@ class Lookup:
         rows = await self.store.read(
             "SELECT after FROM intents WHERE action_id = ? AND after IS NOT NULL ORDER BY attempt DESC", action_id
         )
-        return unpack_observation(blob(rows[0][0])) if rows else None
+        return unpack_observation(blob(rows[0][0]), self.hiding) if rows else None
 
     async def being_undone(self, action_id: str) -> bool:
         """Is something taken back that this action, or a step of this plan, made? That settles first."""
@@ -133,7 +135,7 @@ class Lookup:
     async def before(self, action_id: str) -> Observation | None:
         """The state before an action's last attempt."""
         rows = await self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
-        return unpack_observation(blob(rows[0][0])) if rows else None
+        return unpack_observation(blob(rows[0][0]), self.hiding) if rows else None
 
     async def rate(self, action: Action) -> Rate:
         """How often and for how much, with what is in flight or in doubt."""
@@ -165,7 +167,7 @@ class Lookup:
             integer(r[6]),
             str(r[7]),
             str(r[8]),
-            unpack_observation(blob(r[9])),
+            unpack_observation(blob(r[9]), self.hiding),
             str(r[10]),
         )
 

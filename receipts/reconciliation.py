@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from adapters.secrets import MAX_SECRET
 from contracts.contract import Output
 from contracts.expressions import Fault, Template
+from contracts.hiding import Hiding
 from contracts.observation import Execution, Observation
 from contracts.program import ABSENT, Made, Program, lookup
 
@@ -52,7 +53,24 @@ def scope_of(
         scope["response.status"] = response.status
         scope["response.headers"] = dict(response.headers)
         scope["response.body"] = response.body
+    if before.hiding is not None:
+        for path in program.compared:
+            _hide(scope, f"before.{path}", before.hiding)
+            _hide(scope, f"after.{path}", before.hiding)
     return scope
+
+
+def _hide(scope: dict[str, object], path: str, hiding: Hiding) -> None:
+    """Put the digest of what stands at a path in its place: it is compared with one that was kept."""
+    value = lookup(path, scope)
+    if value is ABSENT:
+        return
+    phase, name, *names = path.split(".")
+    node: object = hiding.all(value)  # type: ignore[arg-type]  # what stands in a scope is JSON
+    for depth in range(len(names) - 1, -1, -1):
+        owner = lookup(".".join((phase, name, *names[:depth])), scope)
+        node = {**owner, names[depth]: node} if isinstance(owner, Mapping) else owner
+    scope[f"{phase}.{name}"] = node
 
 
 def checks_of(program: Program, scope: Mapping[str, object]) -> tuple[Checked, ...]:
@@ -67,9 +85,14 @@ def already_so(program: Program, base: Mapping[str, object], before: Observation
 
 
 def same(paths: tuple[str, ...], before: Observation, after: Observation) -> bool:
-    """Is the state the same on these `before.*` paths? Absent equals absent."""
+    """Is the state the same on these `before.*` paths? Absent equals absent, and a kept digest what it is of."""
     old, new = before.scope("before"), after.scope("before")
-    return all(_equal(lookup(p, old), lookup(p, new)) for p in paths)
+    hiding = before.hiding or after.hiding
+    return all(_equal(_seen(lookup(p, old), hiding), _seen(lookup(p, new), hiding)) for p in paths)
+
+
+def _seen(value: object, hiding: Hiding | None) -> object:
+    return value if hiding is None or value is ABSENT else hiding.all(value)  # type: ignore[arg-type]  # JSON
 
 
 def drifted(program: Program, before: Observation, after: Observation) -> bool:

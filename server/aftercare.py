@@ -10,7 +10,7 @@ from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
-from receipts.reconciliation import Checked
+from receipts.reconciliation import Checked, scope_of
 from receipts.store import Txn
 from server.evidence import readings, seen
 from server.pipeline import Pipeline
@@ -101,7 +101,7 @@ class Aftercare:
         after = await pipeline.adapter.observe(journal.may_check(action.request, 15.0))
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
-        scope = {**steps.base(program, action.request, target), **before.scope("before"), **after.scope("after")}
+        scope = scope_of(program, steps.base(program, action.request, target), before, after, None)
         again = [c for c in program.expect if "response." not in c.expression.text]
         checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in again)
         holds = all(c.met for c in checks)

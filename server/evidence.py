@@ -5,9 +5,11 @@ from dataclasses import replace
 import orjson
 from pydantic import JsonValue
 
+from contracts.hiding import Hiding
 from contracts.http_request import HttpRequest
 from contracts.mcp_request import McpRequest
 from contracts.observation import Execution, Observation, Reading
+from contracts.plan import PlanProgram
 from contracts.program import ABSENT, Program, lookup
 from contracts.python_request import PythonRequest
 from contracts.rendered import Rendered
@@ -27,8 +29,11 @@ def readings(phase: str, observation: Observation) -> dict[str, bytes]:
     return {f"{phase}/{name}": reading.raw for name, reading in observation.readings.items()}
 
 
-def kept(program: Program, observation: Observation) -> Observation:
-    """What may be recorded of an observation: where a secret passes, no body, and only the values that are compared."""
+def kept(program: Program, observation: Observation, hiding: Hiding) -> Observation:
+    """What may be recorded of an observation: where a secret passes, no body, and digests of what is compared.
+
+    INVARIANT: no value that could be the secret, or the one before it, is kept in clear.
+    """
     if not program.secretive:
         return observation
     scope = observation.scope("before")
@@ -38,18 +43,30 @@ def kept(program: Program, observation: Observation) -> Observation:
         names = path.split(".")[1:]
         if value is ABSENT or names[0] not in observation.readings:
             continue
+        value = hiding.but(value, ".".join(names), program.not_secret)  # type: ignore[arg-type]  # a scope holds JSON
         if len(names) == 1:
-            trees[names[0]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+            trees[names[0]] = value
             continue
         node = trees.setdefault(names[0], {})
         for name in names[1:-1]:
             node = node.setdefault(name, {}) if isinstance(node, dict) else {}
         if isinstance(node, dict):
-            node[names[-1]] = value  # type: ignore[assignment]  # what stands in a scope is JSON
+            node[names[-1]] = value
     kept_readings = {
         n: Reading(n, r.status, trees.get(n), WITHHELD, r.at_ms, r.request_id) for n, r in observation.readings.items()
     }
-    return replace(observation, readings=kept_readings)
+    return replace(observation, readings=kept_readings, hiding=hiding)
+
+
+def kept_health(program: PlanProgram, health: Observation, hiding: Hiding) -> Observation:
+    """What may be kept of a plan's health: digests, where a secret passes through one of its steps."""
+    if not program.secretive:
+        return health
+    hidden = {
+        n: replace(r, value=hiding.but(r.value, n, program.plan.not_secret), raw=WITHHELD)
+        for n, r in health.readings.items()
+    }
+    return replace(health, readings=hidden, hiding=hiding)
 
 
 def request_evidence(http: Rendered) -> dict[str, bytes]:

@@ -29,7 +29,7 @@ from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
 from server import answers, tracing
 from server.answers import Answer
-from server.evidence import readings, seen
+from server.evidence import kept, readings, seen
 from server.lanes import Lanes, Place
 from server.plans import Plans
 from server.requests import Part, Weighed, asked_now, counted
@@ -320,7 +320,7 @@ class Pipeline:
             "calledMs": action.created_ms,
             "needs": _needs(needs),
         }
-        evidence = readings("before", before) | decision_evidence(decision.record)
+        evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(decision.record)
         about = self.steps.about(action, decision.facts)
         sealed = self.steps.seal("decision", receipt, about, "previewed", False, facts, evidence)
         answer = answers.previewed(action, receipt, needs)
@@ -358,7 +358,7 @@ class Pipeline:
             action.request, required.facts, await self.steps.circumstances(action, required.facts), required.needs
         )
         undo = undo_line(self.steps, program, action, before)
-        return Weighed(asked_now(self.release, action, program, target, before, required, undo), (part,))
+        return Weighed(asked_now(self.release, action, program, target, before, required, undo, self.journal.hiding), (part,))
 
     async def _ask(self, action: Action, before: Observation, required: ApprovalRequired, weighed: Weighed) -> Answer:
         receipt = new_id("rcp")
@@ -373,7 +373,7 @@ class Pipeline:
             "calledMs": action.created_ms,
             "expiresMs": action.expires_ms,
         }
-        evidence = readings("before", before) | decision_evidence(required.record)
+        evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(required.record)
         evidence["asked"] = document = asked.model_dump_json().encode()
         about = self.steps.about(action, required.facts)
         sealed = self.steps.seal("decision", receipt, about, "approval_required", False, facts, evidence)
@@ -420,7 +420,7 @@ class Pipeline:
             "before": seen(before),
             "calledMs": action.created_ms,
         }
-        evidence = readings("before", before) | decision_evidence(permitted.record)
+        evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(permitted.record)
         about = self.steps.about(action, permitted.facts)
         sealed = self.steps.seal("outcome", receipt, about, "confirmed", False, facts, evidence)
         await self.journal.end(action, sealed, "confirmed", answer, 0)

@@ -168,8 +168,7 @@ class PlanEnd(PlanWork):
             "limits": list(LIMITS),
         }
         evidence = {"health/before": (run.progress.health or "").encode()}
-        programs = steps.release.catalog.programs
-        if after is not None and not any(programs[s.contract].secretive for s in run.planned.steps):
+        if after is not None and not run.planned.program.secretive:
             evidence["health/after"] = pack_observation(after)
         sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
         held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
+from contracts.hiding import Hiding
 from contracts.observation import Observation
 from contracts.plan import Unit
-from contracts.program import Body, Program, lookup
+from contracts.program import ABSENT, Body, Program, lookup
 from contracts.rendered import place_read
 from contracts.request import ActionRequest
 from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate
@@ -153,7 +154,7 @@ class Looks:
         undo = await self._undo(child, planned, unit, program, before)
         if isinstance(undo, Denied):
             return undo
-        pins = pinned(program, part.facts, scope)
+        pins = pinned(program, part.facts, scope, steps.journal.hiding)
         return Look(unit, program, part, before, pins, says, undo[0], undo[1])
 
     async def _decided(
@@ -337,13 +338,15 @@ class Looks:
         target = steps.release.target(request)
         scope = {**steps.base(program, request, target), **before.scope("before")}
         own = self.own(request, touched)
-        for path, now in pinned(program, facts, scope).items():
+        hiding = steps.journal.hiding
+        for path, now in pinned(program, facts, scope, hiding).items():
             if pins.get(path) == now:
                 continue
             if own and not path.startswith("before."):
                 continue  # it follows from what the plan changed, and Cedar decided on its live value just now
             # INVARIANT: only what the plan's own confirmed steps left behind may differ from what was approved
-            if value_digest(lookup(path, own)) != now or not own:
+            left = lookup(path, own)
+            if not own or _digest(hiding, left) != _digest(hiding, lookup(path, scope)):
                 return path
         return None
 
@@ -387,6 +390,11 @@ def _together(all_needs: Sequence[tuple[Need, ...]]) -> tuple[Need, ...]:
         if not any(o is not v and o != v and all(v.get(r, 0) >= n for r, n in o.items()) for o in vectors)
     ]
     return tuple(tuple(sorted(v.items())) for v in least if v)
+
+
+def _digest(hiding: Hiding, value: object) -> str:
+    """A value as what was kept of it, in clear or as digests, is compared with it."""
+    return value_digest(value if value is ABSENT else hiding.all(value))  # type: ignore[arg-type]  # a scope holds JSON
 
 
 def needs_json(needs: Sequence[Need]) -> JsonValue:

@@ -25,6 +25,7 @@ from receipts.intention import Busy
 from receipts.store import Conflict
 from server import answers, plan_answers
 from server.answers import Answer
+from server.evidence import kept_health
 from server.plan_answers import Finished
 from server.plan_end import TRIES, Paused, PlanEnd
 from server.plan_look import Progress
@@ -87,7 +88,7 @@ class Plans(PlanEnd):
             oldest_seconds=oldest,
             pinned=looked.pins if approvals else {},
             left_out=looked.left_out,
-            health=pack_observation(health).decode() if health else None,
+            health=pack_observation(kept_health(planned.program, health, journal.hiding)).decode() if health else None,
             started_ms=steps.now(),
         )
         run = Run(replace(action, fence=action.fence + 1), planned, progress, list(approvals))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.canonical import sha256
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
+from contracts.hiding import Hiding
 from contracts.observation import Observation
 from contracts.program import ABSENT, Program, lookup
 from contracts.request import ActionRequest, Caller
@@ -78,6 +79,7 @@ def asked_now(
     before: Observation,
     required: ApprovalRequired,
     undo: str,
+    hiding: Hiding,
 ) -> Asked:
     """What would be asked now: built anew each time, so that any change shows."""
     request = action.request
@@ -94,7 +96,7 @@ def asked_now(
         resource_id=required.facts.resource_id,
         slice_digest=required.record.slice_digest,
         needs=required.needs,
-        pinned=pinned(program, required.facts, scope),
+        pinned=pinned(program, required.facts, scope, hiding),
         display_digest=display.digest,
     )
     return Asked(subject=subject, display=display, expires_ms=action.expires_ms)
@@ -195,13 +197,17 @@ def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:
     return Caller("", tenant, name, name, frozenset(), roles)
 
 
-def pinned(program: Program, facts: Facts, scope: Mapping[str, object]) -> dict[str, str]:
-    """Digests of everything about the state that an approval is bound to, by path."""
-    found = {path: value_digest(lookup(path, scope)) for path in program.pinned}
+def pinned(program: Program, facts: Facts, scope: Mapping[str, object], hiding: Hiding) -> dict[str, str]:
+    """Digests of everything about the state that an approval is bound to, by path; keyed where a secret passes."""
+    found = {path: value_digest(_pinned(program, lookup(path, scope), hiding)) for path in program.pinned}
     found |= {f"resource.{name}": value_digest(value) for name, value in facts.attributes.items()}
     for name, value in (facts.asked or {}).items():
         found[f"request.{name}"] = value_digest(value)
     return found
+
+
+def _pinned(program: Program, value: object, hiding: Hiding) -> object:
+    return hiding.all(value) if program.secretive and value is not ABSENT else value  # type: ignore[arg-type]  # JSON
 
 
 def value_digest(value: object) -> str:

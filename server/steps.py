@@ -200,7 +200,8 @@ class Steps:
             said["checks"] = [{"that": c.that, "met": c.met} for c in checks]
         else:
             answer = answers.unmet(action, receipt, unmet.sentence if unmet else "")
-        evidence = readings("before", before) | decision_evidence(record)
+        recorded = kept(program, before, self.journal.hiding)
+        evidence = readings("before", recorded) | decision_evidence(record)
         sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
         held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
         return Ended(action, status, answer, self.journal.ending(action, sealed, status, answer, held), unsent=True)
@@ -312,7 +313,7 @@ class Steps:
             "fence": action.fence + 1,
         }
         facts |= _of_plan(action) | choice.facts
-        before = kept(program, ready.before)
+        before = kept(program, ready.before, self.journal.hiding)
         evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(rendered)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
         if action.request.reason:
@@ -450,7 +451,7 @@ class Steps:
             attempts=sent.intent.attempt,
             settle_ms=sent.intent.settle_ms,
         )
-        after = kept(program, after)
+        after = kept(program, after, self.journal.hiding)
         escalated = answer.get("escalated_to")
         facts: dict[str, JsonValue] = {
             "intent": sent.intent.receipt_id,

@@ -124,6 +124,7 @@ class Undo:
         own = replace(
             done.left,
             readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
+            hiding=steps.journal.hiding,
         )
         return None if same(program.probed, own, now) else Left("somebody else changed it since")
 
