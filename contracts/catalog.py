@@ -15,7 +15,7 @@ from contracts.document import read_document
 from contracts.draft import todos
 from contracts.errors import AilyusError
 from contracts.flow import Flow
-from contracts.plan import Plan, PlanProgram, compile_plan
+from contracts.plan import Plan, PlanProgram, StepProgram, compile_plan
 from contracts.program import Program
 from contracts.source import Malformed, read_source
 
@@ -224,9 +224,26 @@ def _bad_undos(programs: Mapping[str, Program]) -> Iterator[AilyusError]:
 def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProgram]) -> Iterator[str]:
     for plan in plans.values():
         steps = [step for block in plan.blocks for step in block.steps]
+        if plan.plan.on_failure in ("undo", "undo_wave"):
+            yield from _stuck(programs, plan, steps)
         for step in steps[:-1]:
             if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:
                 yield f"`{plan.name}`: the step `{step.id}` says nothing about its undo and is not the last"
+
+
+def _stuck(programs: Mapping[str, Program], plan: PlanProgram, steps: Sequence[StepProgram]) -> Iterator[str]:
+    """A step that took an earlier one's output and cannot be undone: if a later one fails, both stay."""
+    for position, holder in enumerate(steps[:-1]):
+        for kept in sorted({source for source, _ in holder.late.values()}):
+            maker = next((s for s in steps[:position] if s.id == kept), None)
+            if maker is None or programs[holder.contract].undo or not programs[maker.contract].undo:
+                continue
+            if (kept, holder.id) not in plan.plan.keeps:
+                after = " or ".join(f"`{s.id}`" for s in steps[position + 1 :])
+                yield (
+                    f"`{plan.name}`: if {after} fails, `{kept}` is not undone, because `{holder.id}` took what it made and"
+                    f" has no undo; say so with `keep: {kept} while {holder.id}`, or give `{holder.contract}` an undo"
+                )
 
 
 def _flow_warnings(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from contracts.canonical import digest
 from contracts.compile import Texts, compile_inputs, input_names
@@ -36,7 +36,13 @@ MAX_PLAN = 256 * 1024
 """Bytes that a plan handed in by an agent may take as JSON."""
 _LATE = re.compile(r"\$\{steps\.([a-z][a-z0-9_]{0,63})\.outputs\.([a-z][a-z0-9_]{0,63})\}")
 _ITEM = re.compile(r"\$\{item(\.[A-Za-z_][A-Za-z0-9_]{0,63})?\}")
+_WHILE = re.compile(r"([a-z][a-z0-9_]{0,63}) while ([a-z][a-z0-9_]{0,63})")
+Keep = Annotated[str, Field(pattern=f"^{_WHILE.pattern}$")]
 Wave = Annotated[int, Field(ge=1, le=MAX_ITEMS)] | Literal["rest"]
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 class Step(Strict):
@@ -73,7 +79,7 @@ class Step(Strict):
 class Plan(Strict):
     """One plan, as written. `contracts/README.md` explains every key."""
 
-    later = frozenset({"not_secret"})
+    later = frozenset({"not_secret", "keep"})
 
     plan: Name
     version: int = Field(1, ge=1, le=1_000_000)
@@ -87,6 +93,9 @@ class Plan(Strict):
     expect: tuple[Condition, ...] = ()
     worse: Cel | None = Field(None, description="true when the health is worse than before: no further wave begins")
     on_failure: Literal["undo", "undo_wave", "stop", "escalate"] = "undo"
+    keep: Annotated[tuple[Keep, ...], BeforeValidator(_listed)] = Field(
+        (), description="`A while B`: the step A is not taken back while B is done and stays"
+    )
     escalate: str | None = None
     not_secret: tuple[str, ...] = Field(
         (), description="where a secret passes: observed fields that can hold none, whose values may be kept in clear"
@@ -106,7 +115,15 @@ class Plan(Strict):
             raise ValueError(f"a plan has at most {MAX_STEPS} steps")
         if (self.expect or self.worse) and not self.observe:
             raise ValueError("`expect` and `worse` need `observe`")
+        for kept, holder in self.keeps:
+            if kept not in ids or holder not in ids or ids.index(kept) >= ids.index(holder):
+                raise ValueError(f"`keep: {kept} while {holder}` needs two steps of the plan, the kept one first")
         return self
+
+    @property
+    def keeps(self) -> tuple[tuple[str, str], ...]:
+        """What `keep` says: a step, and the later step while which stays it is not taken back."""
+        return tuple((m[1], m[2]) for text in self.keep if (m := _WHILE.fullmatch(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +177,13 @@ class PlanProgram:
     worse: Expression | None
     risk: Risk
     secretive: bool = False
+
+    def holders(self, unit: Unit) -> frozenset[str]:
+        """The keys of the units that `unit` holds on to while it stays: what it took, and what the plan says."""
+        item = unit.key.removeprefix(unit.step)
+        inner = {s.id for block in self.blocks if block.id == unit.block and block.items for s in block.steps}
+        said = {f"{kept}{item if kept in inner else ''}" for kept, holder in self.plan.keeps if holder == unit.step}
+        return frozenset(said | {source for source, _ in unit.late.values()})
 
     @property
     def name(self) -> str:

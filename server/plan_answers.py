@@ -20,7 +20,10 @@ CANCELLED = "it was cancelled"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of one step. `kept` is why it was not undone although it should have been."""
+    """The end of one step. `kept` is why it was not undone although it should have been.
+
+    `held_by` is the later step that took what it made and keeps it.
+    """
 
     key: str
     status: Status
@@ -30,6 +33,7 @@ class Finished:
     changed: bool | None
     undone: bool = False
     kept: str = ""
+    held_by: str = ""
 
     @classmethod
     def ended(cls, key: str, ended: Ended) -> "Finished":
@@ -142,6 +146,18 @@ class Tally:
         return status == "partial" and (failed or untouched)
 
     @property
+    def stays(self) -> str:
+        """What was not taken back because a later step keeps it, and what a person must do; '' where nothing was."""
+        held = {self.units[p].key: f.held_by for p, f in sorted(self.finished.items()) if f.held_by}
+        if not held:
+            return ""
+        left = [u.key for p, u in enumerate(self.units) if self.state(p) not in ("done", "already_so", "undone", "left_out")]
+        said = "; ".join(f"{key} stays, because {holder} took what it made and keeps it" for key, holder in held.items())
+        back = " and then ".join((*dict.fromkeys(held.values()), *reversed(held)))
+        finish = f"finish {', '.join(left)}, or " if left else ""
+        return f" {said}. A person must {finish}take back {back}."
+
+    @property
     def sentence(self) -> str:
         """The counts as words."""
         words = {
@@ -240,7 +256,8 @@ def concluded(
         "diverged": "Something is not as expected",
         "unknown": "A step may or may not have happened",
     }[status]
-    answer = envelope(status, f"{world}: {tally.sentence}.{because}", following, action.id, receipt)
+    summary = f"{world}: {tally.sentence}.{because}{tally.stays}"
+    answer = envelope(status, summary, following, action.id, receipt)
     answer["changed"] = tally.changed(status)
     answer["steps"] = tally.steps
     if checks:

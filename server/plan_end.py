@@ -1,6 +1,7 @@
 """How a plan ends: as expected, stopped, undone in reverse, or waiting at a border because something is halted."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import JsonValue
@@ -82,22 +83,30 @@ class PlanEnd(PlanWork):
     async def _undo(self, run: Run, *, only_wave: bool) -> None:
         """In reverse order; what cannot be undone stays, with the reason."""
         units = run.planned.units
-        doubtful = {run.planned.units[p].key for p, f in run.finished.items() if f.doubtful}
-        used = {source for u in units if u.key in doubtful for source, _ in u.late.values()}
+        held: dict[str, Finished] = {}
         last = max((units[p].wave for p in run.finished), default=0)
         for position in sorted(run.finished, reverse=True):
-            finished, unit = run.finished[position], units[position]
-            undone = run.undos.get(position)
-            if undone is not None and undone.state == "ended" and undone.status == "confirmed":
-                run.finished[position] = replace(finished, undone=True)
-                continue
-            if not (finished.confirmed and finished.changed) or (only_wave and unit.wave != last):
-                continue
-            if unit.key in used:
-                # INVARIANT: two valid keys beat none
-                run.finished[position] = replace(finished, kept="a later step in doubt may use it")
-                continue
-            run.finished[position] = await self._undo_one(run, position, finished)
+            unit = units[position]
+            finished = run.finished[position] = await self._undone(run, position, held, only_wave and unit.wave != last)
+            if not finished.undone and (finished.confirmed or finished.doubtful):
+                held |= dict.fromkeys(run.planned.program.holders(unit), finished)
+
+    async def _undone(self, run: Run, position: int, held: Mapping[str, Finished], stays: bool) -> Finished:
+        """One step of it, after all that came later; `held` is what those that stay hold on to."""
+        finished = run.finished[position]
+        undone = run.undos.get(position)
+        if undone is not None and undone.state == "ended" and undone.status == "confirmed":
+            return replace(finished, undone=True)
+        if not (finished.confirmed and finished.changed) or stays:
+            return finished
+        holder = held.get(run.planned.units[position].key)
+        if holder is not None and holder.doubtful:
+            # INVARIANT: two valid keys beat none
+            return replace(finished, kept="a later step in doubt may use it", held_by=holder.key)
+        if holder is not None:
+            # INVARIANT: what a later step took, and keeps, is never taken away from it
+            return replace(finished, kept=f"the step {holder.key} took what it made, and keeps it", held_by=holder.key)
+        return await self._undo_one(run, position, finished)
 
     async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:
         steps, journal = self._steps, self._steps.journal

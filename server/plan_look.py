@@ -265,6 +265,8 @@ class Looks:
         if request.reason:
             lines.append(Line(label="reason", value=request.reason, origin="agent"))
         lines.append(Line(label="why you", value=f"the policies ask for {wanted}", origin="policy"))
+        if plan.keep:
+            failure += f"; but kept: {', '.join(plan.keep)} stays"
         lines.append(Line(label="if a step fails", value=failure, origin="contract"))
         for number, look in enumerate(looked.looks, 1):
             where = look.part.request.connection

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 
+REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
 @dataclass
 class Rule:
     """What happens to the next `times` requests that hold `match`."""
 
     match: bytes
-    kind: str  # lost_reply | lost_request | late_effect | hang
+    kind: str  # lost_reply | lost_request | late_effect | hang | refused
     times: int = 1
     seconds: float = 0.5
 
@@ -70,6 +73,10 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
     async def handle(request: bytes, writer: asyncio.StreamWriter) -> None:
         rule = wire.rule(request)
         if rule and rule.kind == "lost_request":
+            return
+        if rule and rule.kind == "refused":
+            writer.write(REFUSED)
+            await writer.drain()
             return
         if rule and rule.kind == "late_effect":
             task = asyncio.create_task(later(rule.seconds, request))

@@ -116,6 +116,7 @@ def _plan_lines(program: "PlanProgram") -> list[str]:
         waves = f", for each item, in waves of {', '.join(map(str, block.waves)) or 'all'}" if block.items else ""
         lines += [f"step {step.id}: {step.contract}{waves}" for step in block.steps]
     lines += [f"confirmed only if every step is, and not: {check.sentence}" for check in program.expect]
+    lines += [f"not taken back: {kept}, while {holder} is done and stays" for kept, holder in plan.keeps]
     lines.append(f"if a step fails: {plan.on_failure}; told: {plan.escalate or 'whom the step names'}")
     return lines
 

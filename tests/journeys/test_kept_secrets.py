@@ -122,7 +122,7 @@ async def test_nor_where_nothing_was_sent(telling: World, how: str) -> None:
     made = await telling.approved("issue_secret", {"account_name": "slack-alerts", "reason": "a secret is due"})
     arguments: dict[str, Any] = {"record": "a", "value": made["outputs"]["api_key"]}
     if how == "refused":
-        telling.sandbox.fault("403", "records/a", "records", times=9)
+        telling.sandbox.fault("refuse", "records/a", "records", times=9)
     if how == "unmet":
         state = telling.sandbox.state()
         state["acme"]["records"]["records"]["a"] |= {"value": "frozen", "events": [OLD]}
