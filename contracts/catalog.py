@@ -226,6 +226,13 @@ def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProg
         steps = [step for block in plan.blocks for step in block.steps]
         if plan.plan.on_failure in ("undo", "undo_wave"):
             yield from _stuck(programs, plan, steps)
+        for block in plan.blocks:
+            asks = next((s for s in block.steps if programs[s.contract].require), None)
+            if asks and block.items is not None and not block.skip_unmet and plan.plan.on_failure != "continue":
+                yield (
+                    f"`{plan.name}`: one item for which a `require` of `{asks.contract}` does not hold stops the list"
+                    f" `{block.id}`; leave such items out with `skip_unmet: true`"
+                )
         for step in steps[:-1]:
             if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:
                 yield f"`{plan.name}`: the step `{step.id}` says nothing about its undo and is not the last"
@@ -241,8 +248,8 @@ def _stuck(programs: Mapping[str, Program], plan: PlanProgram, steps: Sequence[S
             if (kept, holder.id) not in plan.plan.keeps:
                 after = " or ".join(f"`{s.id}`" for s in steps[position + 1 :])
                 yield (
-                    f"`{plan.name}`: if {after} fails, `{kept}` is not undone, because `{holder.id}` took what it made and"
-                    f" has no undo; say so with `keep: {kept} while {holder.id}`, or give `{holder.contract}` an undo"
+                    f"`{plan.name}`: if {after} fails, `{kept}` is not undone: `{holder.id}` took what it made"
+                    f" and has no undo; say `keep: {kept} while {holder.id}`, or give `{holder.contract}` an undo"
                 )
 
 

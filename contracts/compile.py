@@ -371,7 +371,9 @@ class _Compiler(Texts):
     def _check_kept(self, program: Program) -> None:
         """Where a secret passes, what is read of the state before is kept as digests, but what can hold no secret."""
         clear = program.not_secret
-        texts = [(w, t) for w, t in _sources(program) if w in ("expect", "outputs", "says", "resource", "undo", "foreign")]
+        texts = [
+            (w, t) for w, t in _sources(program) if w in ("expect", "outputs", "says", "resource", "undo", "foreign")
+        ]
         texts += [("shows", f"before.{_unphased(path)}") for path in self.contract.shows]
         require_known(texts, clear)
         whole = {f"${{inputs.{name}}}" for name in program.secret_inputs}
@@ -494,7 +496,8 @@ def _unphased(path: str) -> str:
 def _sent(route: Route) -> Iterable[JsonValue]:
     """What a route sends that may hold a secret."""
     if route.http is not None:
-        yield from (route.http.json_body, dict(route.http.form or {}))
+        yield route.http.json_body
+        yield {name: value for name, value in (route.http.form or {}).items()}
     for call in (route.mcp, route.python):
         if call is not None:
             yield dict(call.arguments)

@@ -1,4 +1,4 @@
-"""Observed values where a secret passes: kept as keyed digests, so that equal values stay equal and none can be read."""
+"""Observed values where a secret passes: they are kept as keyed digests, which can be compared but not read."""
 
 import hashlib
 import hmac

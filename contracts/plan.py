@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import orjson
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from contracts.canonical import digest
@@ -32,6 +33,7 @@ from contracts.program import AnyRead, Body, Check, FlowRead, Program
 MAX_STEPS = 50
 MAX_ITEMS = 1000
 MAX_UNITS = 2000
+MAX_NAMED = 80
 MAX_PLAN = 256 * 1024
 """Bytes that a plan handed in by an agent may take as JSON."""
 _LATE = re.compile(r"\$\{steps\.([a-z][a-z0-9_]{0,63})\.outputs\.([a-z][a-z0-9_]{0,63})\}")
@@ -52,6 +54,8 @@ class Step(Strict):
     output of an earlier step, which only a secret input or one declared `late` takes.
     """
 
+    later = frozenset({"skip_unmet", "optional"})
+
     id: Name
     contract: Name | None = None
     connection: str | None = None
@@ -59,6 +63,8 @@ class Step(Strict):
     for_each: str | tuple[JsonValue, ...] | None = None
     waves: tuple[Wave, ...] = Field((), max_length=10, description="how many items at a time; `rest` at the end")
     skip_missing: bool = Field(False, description="leave out items that do not exist or are not permitted, and say so")
+    skip_unmet: bool = Field(False, description="leave out items whose `require` does not hold, and say so")
+    optional: bool = Field(False, description="when nothing changed by it (`not_applied`), the plan goes on without it")
     steps: "tuple[Step, ...]" = ()
 
     @model_validator(mode="after")
@@ -67,8 +73,10 @@ class Step(Strict):
             raise ValueError("a step has a `contract`, or `for_each` with `steps`")
         if self.steps and self.for_each is None:
             raise ValueError("inner `steps` need `for_each`")
-        if (self.waves or self.skip_missing) and self.for_each is None:
-            raise ValueError("`waves` and `skip_missing` need `for_each`")
+        if (self.waves or self.skip_missing or self.skip_unmet) and self.for_each is None:
+            raise ValueError("`waves`, `skip_missing` and `skip_unmet` need `for_each`")
+        if self.optional and self.steps:
+            raise ValueError("`optional` stands at a step with a `contract`")
         if "rest" in self.waves[:-1]:
             raise ValueError("`rest` is the last wave")
         if any(inner.steps or inner.for_each is not None for inner in self.steps):
@@ -92,7 +100,7 @@ class Plan(Strict):
     observe: dict[Name, Observe] = Field(default_factory=dict)
     expect: tuple[Condition, ...] = ()
     worse: Cel | None = Field(None, description="true when the health is worse than before: no further wave begins")
-    on_failure: Literal["undo", "undo_wave", "stop", "escalate"] = "undo"
+    on_failure: Literal["undo", "undo_wave", "continue", "stop", "escalate"] = "undo"
     keep: Annotated[tuple[Keep, ...], BeforeValidator(_listed)] = Field(
         (), description="`A while B`: the step A is not taken back while B is done and stays"
     )
@@ -135,6 +143,7 @@ class StepProgram:
     connection: str | None
     arguments: Body
     late: Mapping[str, tuple[str, str]]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +156,15 @@ class Block:
     rest: bool
     skip_missing: bool
     steps: tuple[StepProgram, ...]
+    skip_unmet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One action of a plan to be: `key` names it, `late` are inputs that earlier units fill (input → key, output)."""
+    """One action of a plan to be: `key` names it, `late` are inputs that earlier units fill (input → key, output).
+
+    `item` is the item of its list, as people and agents are told it.
+    """
 
     key: str
     step: str
@@ -162,6 +175,15 @@ class Unit:
     arguments: Mapping[str, JsonValue]
     late: Mapping[str, tuple[str, str]]
     skip_missing: bool
+    skip_unmet: bool = False
+    optional: bool = False
+    item: str = ""
+
+    @property
+    def group(self) -> str:
+        """What goes its way together, whatever becomes of the others: all steps of one item, or a step alone."""
+        _, bracket, number = self.key.rpartition("[")
+        return f"{self.block}[{number}" if bracket else self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +200,13 @@ class PlanProgram:
     risk: Risk
     secretive: bool = False
 
-    def holders(self, unit: Unit) -> frozenset[str]:
-        """The keys of the units that `unit` holds on to while it stays: what it took, and what the plan says."""
+    def holds(self, unit: Unit) -> Mapping[str, str]:
+        """The keys of the units that are not taken back while `unit` stays, each with why."""
         item = unit.key.removeprefix(unit.step)
         inner = {s.id for block in self.blocks if block.id == unit.block and block.items for s in block.steps}
-        said = {f"{kept}{item if kept in inner else ''}" for kept, holder in self.plan.keeps if holder == unit.step}
-        return frozenset(said | {source for source, _ in unit.late.values()})
+        said = [f"{kept}{item if kept in inner else ''}" for kept, holder in self.plan.keeps if holder == unit.step]
+        held = dict.fromkeys(said, f"the plan keeps it while {unit.key} is done")
+        return held | {source: f"{unit.key} took what it made and keeps it" for source, _ in unit.late.values()}
 
     @property
     def name(self) -> str:
@@ -263,7 +286,16 @@ def _units(
             filled,
             late,
             block.skip_missing,
+            block.skip_unmet,
+            step.optional,
+            _named(item) if suffix else "",
         )
+
+
+def _named(item: JsonValue) -> str:
+    """An item as it is told: a text as it is, anything else as JSON, cut at 80 characters."""
+    text = item if isinstance(item, str) else orjson.dumps(item, option=orjson.OPT_SORT_KEYS).decode()
+    return text if len(text) <= MAX_NAMED else f"{text[: MAX_NAMED - 1]}…"
 
 
 def compile_plan(
@@ -334,7 +366,7 @@ class _Compiler(Texts):
             steps.append(self._step(f"{where}.steps.{index}" if step.steps else where, inner, items is not None, seen))
             seen[inner.id] = inner.contract or ""
         waves = tuple(w for w in step.waves if isinstance(w, int))
-        return Block(step.id, items, waves, "rest" in step.waves, step.skip_missing, tuple(steps))
+        return Block(step.id, items, waves, "rest" in step.waves, step.skip_missing, tuple(steps), step.skip_unmet)
 
     def _step(self, where: str, step: Step, listed: bool, done: Mapping[str, str]) -> StepProgram:
         program = self.programs.get(step.contract or "")
@@ -354,7 +386,7 @@ class _Compiler(Texts):
             if self.of_agent
             else self.body(f"{where}.inputs", known, self.item if listed else self.early)
         )
-        return StepProgram(step.id, program.name, step.connection, arguments, late)
+        return StepProgram(step.id, program.name, step.connection, arguments, late, step.optional)
 
     def _check_late(
         self, where: str, program: Program, name: str, source: str, output: str, done: Mapping[str, str]
@@ -363,6 +395,11 @@ class _Compiler(Texts):
         maker = self.programs.get(done.get(source, ""))
         if maker is None or output not in maker.contract.outputs:
             raise AilyusError("bad_plan", f"no earlier step `{source}` has an output `{output}`", field=where)
+        if any(step.optional and step.id == source for whole in self.plan.steps for step in (whole, *whole.steps)):
+            hint = f"take `optional` from `{source}`, or make the step that needs it part of the same list"
+            raise AilyusError(
+                "bad_plan", f"the step `{source}` is optional and may give nothing", hint=hint, field=where
+            )
         declared = maker.contract.outputs[output]
         secret = isinstance(declared, Output) and declared.secret is not None
         if field is None or (field.type == "secret") is not secret or (field.late is None and not secret):

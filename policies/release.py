@@ -25,6 +25,7 @@ _STEP: dict[str, JsonValue] = {
     "id": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$", "description": "A name for the step."},
     "contract": {"type": "string", "maxLength": 64, "description": "The tool that the step calls."},
     "connection": {"type": "string", "maxLength": 64, "description": "Which system, where the tool asks for it."},
+    "optional": {"type": "boolean", "description": "The plan goes on when nothing changed by it."},
     "inputs": {
         "type": "object",
         "description": "The tool's arguments, without reason. `${item}` or `${item.field}` in a list; "
@@ -42,6 +43,7 @@ _STEPS: dict[str, JsonValue] = {
             "for_each": {"type": "array", "maxItems": MAX_ITEMS, "description": "The items to go through."},
             "waves": {"type": "array", "maxItems": 10, "description": 'How many at a time, such as [1, 10, "rest"].'},
             "skip_missing": {"type": "boolean", "description": "Leave out items that do not exist."},
+            "skip_unmet": {"type": "boolean", "description": "Leave out items whose conditions do not hold."},
             "steps": {
                 "type": "array",
                 "maxItems": MAX_STEPS,
@@ -65,9 +67,9 @@ RUN_PLAN_SCHEMA: dict[str, JsonValue] = {
         "steps": _STEPS,
         "on_failure": {
             "type": "string",
-            "enum": ["undo", "undo_wave", "stop", "escalate"],
+            "enum": ["undo", "undo_wave", "continue", "stop", "escalate"],
             "default": "undo",
-            "description": "When a step is not confirmed.",
+            "description": "When a step is not confirmed; continue: a list goes on with its other items.",
         },
         "reason": dict(REASON),
         "preview": dict(PREVIEW),
@@ -87,6 +89,11 @@ class PlanRequest:
     program: PlanProgram
     units: tuple[Unit, ...]
     steps: tuple[ActionRequest, ...]
+
+    def is_first(self, position: int) -> bool:
+        """Does nothing of the same item come before it?"""
+        group = self.units[position].group
+        return all(unit.group != group for unit in self.units[max(0, position - MAX_STEPS) : position])
 
 
 @dataclass(frozen=True)

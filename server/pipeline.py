@@ -358,7 +358,9 @@ class Pipeline:
             action.request, required.facts, await self.steps.circumstances(action, required.facts), required.needs
         )
         undo = undo_line(self.steps, program, action, before)
-        return Weighed(asked_now(self.release, action, program, target, before, required, undo, self.journal.hiding), (part,))
+        return Weighed(
+            asked_now(self.release, action, program, target, before, required, undo, self.journal.hiding), (part,)
+        )
 
     async def _ask(self, action: Action, before: Observation, required: ApprovalRequired, weighed: Weighed) -> Answer:
         receipt = new_id("rcp")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import JsonValue
@@ -16,13 +16,17 @@ from server.steps import Ended
 
 PlanStatus = Literal["confirmed", "not_applied", "diverged", "unknown", "compensated", "partial", "denied", "cancelled"]
 CANCELLED = "it was cancelled"
+NOT_THERE = "no such record, or not permitted"
+MAX_NAMED_OUT = 10
+"""Items that a summary names; the steps name all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The end of one step. `kept` is why it was not undone although it should have been.
 
-    `held_by` is the later step that took what it made and keeps it.
+    `held_by` is the later step that keeps it. `unmet`: nothing was sent, since a condition of its contract did not
+    hold (`because`). `final`: what stopped it stops every other step too.
     """
 
     key: str
@@ -34,16 +38,22 @@ class Finished:
     undone: bool = False
     kept: str = ""
     held_by: str = ""
+    unmet: bool = False
+    because: str = ""
+    final: bool = False
 
     @classmethod
     def ended(cls, key: str, ended: Ended) -> "Finished":
         """From what this process saw."""
-        return cls._of(key, ended.status, ended.action.id, ended.answer)
+        unmet = ended.unsent and ended.status == "not_applied"
+        known = cls._of(key, ended.status, ended.action.id, ended.answer)
+        return replace(known, unmet=unmet, because=ended.because)
 
     @classmethod
     def of(cls, key: str, action: Action) -> "Finished":
         """From its row."""
-        return cls._of(key, action.status, action.id, action.result or {})
+        unmet = action.status == "not_applied" and not action.sent_ms
+        return replace(cls._of(key, action.status, action.id, action.result or {}), unmet=unmet)
 
     @classmethod
     def _of(cls, key: str, status: Status, action_id: str, answer: Mapping[str, JsonValue]) -> "Finished":
@@ -79,18 +89,34 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Every unit of a plan, and what became of it."""
+    """Every unit of a plan, and what became of it. `unmet` says of what was left out which condition did not hold."""
 
     units: Sequence[Unit]
     finished: Mapping[int, Finished]
     left_out: Mapping[str, str]
+    unmet: Mapping[str, str] = field(default_factory=dict)
 
     def state(self, position: int) -> str:
         """One unit's word."""
         if self.units[position].key in self.left_out:
             return "left_out"
         finished = self.finished.get(position)
+        if finished and finished.unmet and self.units[position].skip_unmet:
+            return "left_out"
         return finished.state if finished else "untouched"
+
+    def _excused(self, position: int) -> bool:
+        """Did it end as its author allows: an optional step that changed nothing, or an item that was left out?"""
+        unit, finished = self.units[position], self.finished.get(position)
+        optional = unit.optional and finished is not None and finished.status == "not_applied"
+        return optional or self.state(position) == "left_out"
+
+    @property
+    def whole(self) -> PlanStatus:
+        """The public status of a plan that got to its end."""
+        if not self.left_out and all(f.confirmed for f in self.finished.values()):
+            return "confirmed"
+        return "partial" if any(f.confirmed for f in self.finished.values()) else "not_applied"
 
     @property
     def counts(self) -> Counter[str]:
@@ -100,9 +126,31 @@ class Tally:
     @property
     def steps(self) -> list[JsonValue]:
         """For the agent: each unit in order."""
-        return [self._step(p, unit) for p, unit in enumerate(self.units)]
+        return [self._told(p, unit) for p, unit in enumerate(self.units)]
 
-    def _step(self, position: int, unit: Unit) -> JsonValue:
+    def _told(self, position: int, unit: Unit) -> JsonValue:
+        said = self._step(position, unit)
+        if unit.item:
+            said["item"] = unit.item
+        if self.state(position) == "left_out":
+            said["because"] = self._because(position)
+        return said
+
+    def _because(self, position: int) -> str:
+        finished, key = self.finished.get(position), self.units[position].key
+        if finished is None:
+            return self.unmet.get(key, NOT_THERE)
+        return finished.because or "a condition of its contract does not hold"
+
+    @property
+    def out(self) -> str:
+        """The items that were left out, by their values; '' where none was."""
+        out = [(p, u) for p, u in enumerate(self.units) if self.state(p) == "left_out"]
+        named = list(dict.fromkeys(f"{u.item or u.key} ({self._because(p)})" for p, u in out))
+        more = f" and {len(named) - MAX_NAMED_OUT} more" if len(named) > MAX_NAMED_OUT else ""
+        return f" Left out: {', '.join(named[:MAX_NAMED_OUT])}{more}." if named else ""
+
+    def _step(self, position: int, unit: Unit) -> dict[str, JsonValue]:
         finished = self.finished.get(position)
         step: dict[str, JsonValue] = {"id": unit.key, "tool": unit.contract, "state": self.state(position)}
         if finished:
@@ -113,8 +161,8 @@ class Tally:
 
     @property
     def facts(self) -> list[JsonValue]:
-        """For the receipt: each unit with its wave."""
-        return [{**s, "wave": u.wave} for s, u in zip(self.steps, self.units, strict=True) if isinstance(s, dict)]
+        """For the receipt: each unit with its wave, and nothing of the items, which may be personal."""
+        return [{**self._step(p, unit), "wave": unit.wave} for p, unit in enumerate(self.units)]
 
     def status(self, reason: str) -> PlanStatus:
         """The public status of a plan that did not get to its end."""
@@ -141,18 +189,22 @@ class Tally:
         """Is somebody told? Whenever something was sent and the plan did not end as asked for."""
         if status in ("unknown", "diverged", "compensated"):
             return True
-        failed = any(not f.confirmed for f in self.finished.values()) or any(f.kept for f in self.finished.values())
-        untouched = len(self.finished) + len(self.left_out) < len(self.units)
+        failed = any(f.kept or not (f.confirmed or self._excused(p)) for p, f in self.finished.items())
+        excused = {unit.group for p, unit in enumerate(self.units) if unit.item and self._excused(p)}
+        untouched = any(self.state(p) == "untouched" and u.group not in excused for p, u in enumerate(self.units))
         return status == "partial" and (failed or untouched)
 
     @property
     def stays(self) -> str:
         """What was not taken back because a later step keeps it, and what a person must do; '' where nothing was."""
-        held = {self.units[p].key: f.held_by for p, f in sorted(self.finished.items()) if f.held_by}
+        kept = [self.finished[p] for p in sorted(self.finished) if self.finished[p].held_by]
+        held = {f.key: f.held_by for f in kept}
         if not held:
             return ""
-        left = [u.key for p, u in enumerate(self.units) if self.state(p) not in ("done", "already_so", "undone", "left_out")]
-        said = "; ".join(f"{key} stays, because {holder} took what it made and keeps it" for key, holder in held.items())
+        left = [
+            u.key for p, u in enumerate(self.units) if self.state(p) not in ("done", "already_so", "undone", "left_out")
+        ]
+        said = "; ".join(f"{f.key} stays, because {f.kept}" for f in kept)
         back = " and then ".join((*dict.fromkeys(held.values()), *reversed(held)))
         finish = f"finish {', '.join(left)}, or " if left else ""
         return f" {said}. A person must {finish}take back {back}."
@@ -256,7 +308,7 @@ def concluded(
         "diverged": "Something is not as expected",
         "unknown": "A step may or may not have happened",
     }[status]
-    summary = f"{world}: {tally.sentence}.{because}{tally.stays}"
+    summary = f"{world}: {tally.sentence}.{tally.out}{because}{tally.stays}"
     answer = envelope(status, summary, following, action.id, receipt)
     answer["changed"] = tally.changed(status)
     answer["steps"] = tally.steps

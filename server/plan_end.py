@@ -42,10 +42,10 @@ class PlanEnd(PlanWork):
         after: Observation | None = None
         if program.expect and before is not None:
             checks, after = await self._expected(run, before)
-        if not all(c.met for c in checks):
+        if not all(c.met for c in checks) and all(f.confirmed for f in run.finished.values()):
             reason = "every step is confirmed, but the whole is not as expected"
             return await self._close(run, "diverged", reason, checks, after)
-        return await self._close(run, "partial" if run.progress.left_out else "confirmed", "", checks, after)
+        return await self._close(run, self._tally(run).whole, "", checks, after)
 
     async def _expected(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""
@@ -83,15 +83,15 @@ class PlanEnd(PlanWork):
     async def _undo(self, run: Run, *, only_wave: bool) -> None:
         """In reverse order; what cannot be undone stays, with the reason."""
         units = run.planned.units
-        held: dict[str, Finished] = {}
+        held: dict[str, tuple[Finished, str]] = {}
         last = max((units[p].wave for p in run.finished), default=0)
         for position in sorted(run.finished, reverse=True):
             unit = units[position]
             finished = run.finished[position] = await self._undone(run, position, held, only_wave and unit.wave != last)
             if not finished.undone and (finished.confirmed or finished.doubtful):
-                held |= dict.fromkeys(run.planned.program.holders(unit), finished)
+                held |= {key: (finished, why) for key, why in run.planned.program.holds(unit).items()}
 
-    async def _undone(self, run: Run, position: int, held: Mapping[str, Finished], stays: bool) -> Finished:
+    async def _undone(self, run: Run, position: int, held: Mapping[str, tuple[Finished, str]], stays: bool) -> Finished:
         """One step of it, after all that came later; `held` is what those that stay hold on to."""
         finished = run.finished[position]
         undone = run.undos.get(position)
@@ -99,13 +99,11 @@ class PlanEnd(PlanWork):
             return replace(finished, undone=True)
         if not (finished.confirmed and finished.changed) or stays:
             return finished
-        holder = held.get(run.planned.units[position].key)
-        if holder is not None and holder.doubtful:
-            # INVARIANT: two valid keys beat none
-            return replace(finished, kept="a later step in doubt may use it", held_by=holder.key)
-        if holder is not None:
-            # INVARIANT: what a later step took, and keeps, is never taken away from it
-            return replace(finished, kept=f"the step {holder.key} took what it made, and keeps it", held_by=holder.key)
+        # INVARIANT: what a later step took, and keeps or may keep, is never taken away from it
+        if (held_by := held.get(run.planned.units[position].key)) is not None:
+            holder, why = held_by
+            kept = "a later step in doubt may use it" if holder.doubtful else why
+            return replace(finished, kept=kept, held_by=holder.key)
         return await self._undo_one(run, position, finished)
 
     async def _undo_one(self, run: Run, position: int, finished: Finished) -> Finished:

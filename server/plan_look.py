@@ -42,6 +42,7 @@ class Progress(BaseModel):
     oldest_seconds: int = 0
     pinned: dict[str, dict[str, str]] = {}
     left_out: dict[str, str] = {}
+    unmet: dict[str, str] = {}
     health: str | None = None
     started_ms: int = 0
     paused_at: int | None = None
@@ -74,13 +75,26 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmet:
+    """An item that is left out, since a condition of its contract does not hold, and which."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
-    """The whole plan as it is now."""
+    """The whole plan as it is now. `unmet` are those of `left_out` whose conditions do not hold."""
 
     planned: PlanRequest
     looks: tuple[Look, ...]
     left_out: dict[str, str]
     needs: tuple[Need, ...]
+    unmet: dict[str, str]
+
+    @property
+    def tally(self) -> Tally:
+        """Every step of it, before any was taken."""
+        return Tally(self.planned.units, {}, self.left_out, self.unmet)
 
     @property
     def pins(self) -> dict[str, dict[str, str]]:
@@ -104,30 +118,26 @@ class Looks:
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         ahead = self._ahead(planned)
 
-        async def one(position: int) -> Look | Denied:
+        async def one(position: int) -> Look | Unmet | Denied:
             async with gate:
                 return await self._look(action, planned, position, ahead[position])
 
         found = await asyncio.gather(*(one(p) for p in range(len(planned.units))))
-        out = {self._group(u): r.reason for u, r in zip(planned.units, found, strict=True) if isinstance(r, Denied)}
+        pairs = list(zip(planned.units, found, strict=True))
+        gone = {unit.group: r.reason for unit, r in pairs if isinstance(r, Denied) and unit.skip_missing}
+        wanting = {unit.group: r.sentence for unit, r in pairs if isinstance(r, Unmet)}
         looks: list[Look] = []
-        left_out: dict[str, str] = {}
-        for unit, result in zip(planned.units, found, strict=True):
-            if self._group(unit) in out and unit.skip_missing:
-                left_out[unit.key] = out[self._group(unit)]
-            elif isinstance(result, Denied):
-                return Denied(f"step `{unit.key}`: {result.reason}", result.record)
-            else:
+        for unit, result in pairs:
+            if isinstance(result, Look) and unit.group not in gone | wanting:
                 looks.append(result)
+            elif isinstance(result, Denied) and unit.group not in gone | wanting:
+                return Denied(f"step `{unit.key}`: {result.reason}", result.record)
+        left_out = {unit.key: why for unit in planned.units if (why := (wanting | gone).get(unit.group))}
+        unmet = {unit.key: wanting[unit.group] for unit in planned.units if unit.group in wanting.keys() - gone.keys()}
         if not looks:
             return Denied("no step of the plan is permitted, or none of its records exists")
         needs = _together([p.needs for look in looks for p in (look.part, look.undo_part) if p and p.needs])
-        return Looked(planned, tuple(looks), left_out, needs)
-
-    def _group(self, unit: Unit) -> str:
-        """What is left out together: all steps of one item."""
-        item = unit.key.rpartition("[")
-        return f"{unit.wave}[{item[2]}" if item[1] else unit.key
+        return Looked(planned, tuple(looks), left_out, needs, unmet)
 
     def _ahead(self, planned: PlanRequest) -> list[Rate]:
         """For each step what the earlier ones of the same contract will have taken from its rates and budgets."""
@@ -139,7 +149,7 @@ class Looks:
             taken[request.contract] = before.plus(Rate(1, 1, self._steps.spends(request)))
         return ahead
 
-    async def _look(self, action: Action, planned: PlanRequest, position: int, ahead: Rate) -> Look | Denied:
+    async def _look(self, action: Action, planned: PlanRequest, position: int, ahead: Rate) -> Look | Unmet | Denied:
         steps, unit, request = self._steps, planned.units[position], planned.steps[position]
         program, target = steps.release.catalog.programs[unit.contract], steps.release.target(request)
         step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave)
@@ -149,6 +159,10 @@ class Looks:
             return decided if isinstance(decided, Denied) else Denied("no connection")
         part, before = decided
         scope = {**steps.base(program, request, target), **before.scope("before")}
+        if unit.skip_unmet and planned.is_first(position):
+            wanting = next((c.sentence for c in program.require if not c.expression.holds(scope)), None)
+            if wanting is not None:
+                return Unmet(wanting)
         said = program.says.text(scope) if program.says else program.contract.title
         says = program.contract.title if isinstance(said, Fault) else said
         undo = await self._undo(child, planned, unit, program, before)
@@ -252,6 +266,7 @@ class Looks:
             "undo_wave": "the wave that failed is undone, earlier waves stay",
             "stop": "it stops there; what was done stays",
             "escalate": "it stops there, and a person is told",
+            "continue": "an item of a list that fails is left as it is and the others go on; else the plan stops",
         }[plan.on_failure]
         lines = [
             Line(label="what will change", value=plan.title, origin="agent" if agents else "contract"),
@@ -278,10 +293,10 @@ class Looks:
                 seen_now = shown(lookup(path, look.before.scope("before")))
                 lines.append(Line(label=f"{number}. {path}", value=seen_now, origin="source_of_truth"))
             lines.append(Line(label=f"{number}. if wrong", value=look.undo, origin="contract"))
-        for key in looked.left_out:
-            lines.append(
-                Line(label=f"left out: {key}", value="no such record, or not permitted", origin="source_of_truth")
-            )
+        out = {u.group: u for u in looked.planned.units if u.key in looked.left_out}
+        for unit in out.values():
+            why = looked.unmet.get(unit.key, plan_answers.NOT_THERE)
+            lines.append(Line(label=f"left out: {unit.item or unit.key}", value=why, origin="source_of_truth"))
         return Display(lines=tuple(lines))
 
     async def ask(self, action: Action, looked: Looked) -> Answer:
@@ -302,8 +317,7 @@ class Looks:
         }
         about = steps.about(action)
         sealed = steps.seal("decision", receipt, about, "approval_required", False, facts, {"asked": document})
-        tally = Tally(looked.planned.units, {}, looked.left_out)
-        answer = plan_answers.waiting(action, receipt, looked.needs, iso(action.expires_ms), tally)
+        answer = plan_answers.waiting(action, receipt, looked.needs, iso(action.expires_ms), looked.tally)
         await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 
@@ -317,8 +331,7 @@ class Looks:
             "calledMs": action.created_ms,
         }
         sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
-        tally = Tally(looked.planned.units, {}, looked.left_out)
-        answer = plan_answers.previewed(action, receipt, looked.needs, tally)
+        answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally)
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
 

@@ -69,4 +69,4 @@ class PlanWork:
         return run.planned.program.scope(params, request.tenant, target.environment if target else "")
 
     def _tally(self, run: Run) -> Tally:
-        return Tally(run.planned.units, run.finished, run.progress.left_out)
+        return Tally(run.planned.units, run.finished, run.progress.left_out, run.progress.unmet)

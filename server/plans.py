@@ -88,6 +88,7 @@ class Plans(PlanEnd):
             oldest_seconds=oldest,
             pinned=looked.pins if approvals else {},
             left_out=looked.left_out,
+            unmet=looked.unmet,
             health=pack_observation(kept_health(planned.program, health, journal.hiding)).decode() if health else None,
             started_ms=steps.now(),
         )
@@ -242,13 +243,14 @@ class Plans(PlanEnd):
         if run.open is not None:
             await self._finish_open(run, run.open)
         former: Unit | None = None
+        left: set[str] = set()  # items of lists that ended early, while the others go on
         for position, unit in enumerate(run.planned.units):
-            if unit.key in run.progress.left_out:
+            if unit.key in run.progress.left_out or (unit.group in left and position not in run.finished):
                 continue
             known = run.finished.get(position)
             if known is not None:
                 former = unit
-                if known.confirmed:
+                if known.confirmed or self._goes_on(run, unit, known, left):
                     continue
                 return await self._failed(run, f"the step {unit.key} ended {known.status}")
             if stopped := run.progress.stopped:
@@ -259,11 +261,21 @@ class Plans(PlanEnd):
             if stopped := await self._border(run):
                 return await self._stop(run, stopped)
             finished = await self._step(run, position, unit)
-            if not finished.confirmed:
+            if not finished.confirmed and not self._goes_on(run, unit, finished, left):
                 return await self._failed(run, f"the step {unit.key} ended {finished.status}")
         if run.progress.stopped:
             return await self._failed(run, run.progress.stopped)
         return await self._complete(run, health)
+
+    def _goes_on(self, run: Run, unit: Unit, finished: Finished, left: set[str]) -> bool:
+        """Does the plan go on although this step was not confirmed? Only where it is certain that nothing changed."""
+        if unit.optional and finished.status == "not_applied":
+            return True
+        fits = run.planned.program.plan.on_failure == "continue" and finished.status in ("not_applied", "denied")
+        alone = bool(unit.item) and not finished.final and (fits or (unit.skip_unmet and finished.unmet))
+        if alone:
+            left.add(unit.group)
+        return alone
 
     async def _border(self, run: Run) -> str | None:
         """At a step's border: was the plan cancelled, or is it past its time?"""
@@ -278,7 +290,10 @@ class Plans(PlanEnd):
         steps = self._steps
         if fault := await self._standing(run):
             action = self._child(run, position, run.planned.steps[position])
-            return self._kept(run, position, steps.denied(action, Denied(fault), fault))
+            run.finished[position] = replace(
+                self._kept(run, position, steps.denied(action, Denied(fault), fault)), final=True
+            )
+            return run.finished[position]
         request = self._request(run, position)
         if isinstance(request, Denied):
             action = self._child(run, position, run.planned.steps[position])

@@ -91,6 +91,7 @@ class Ended:
     outcome: Reconciliation | None = None
     after: Observation | None = None
     unsent: bool = False
+    because: str = ""
 
     @property
     def outputs(self) -> Mapping[str, JsonValue]:
@@ -204,7 +205,8 @@ class Steps:
         evidence = readings("before", recorded) | decision_evidence(record)
         sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
         held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
-        return Ended(action, status, answer, self.journal.ending(action, sealed, status, answer, held), unsent=True)
+        work = self.journal.ending(action, sealed, status, answer, held)
+        return Ended(action, status, answer, work, unsent=True, because=unmet.sentence if unmet else "")
 
     def denied(self, action: Action, denied: Denied, code: str | None = None) -> Ended:
         """Policy says no, or it can no longer be established."""

@@ -122,3 +122,18 @@ async def test_a_wave_that_makes_it_worse_is_taken_back(tmp_path: Path, sandbox:
         receipt = next(s for s in world.proof(answer["receipt_id"]).statements if s["receipt"] == answer["receipt_id"])
         assert {s["wave"] for s in receipt["steps"] if s["state"] == "undone"} == {2}
         assert "wave 2" in receipt["reason"]
+
+
+async def test_a_member_who_is_not_active_stops_nobody_else(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    """One of twelve left the company: the others get their group back, and who was left out is named."""
+    seeded(sandbox, [])
+    members = scim_users(scim, 12)
+    schema = ["urn:ietf:params:scim:schemas:core:2.0:User"]
+    user = {"schemas": schema, "userName": "sso7@example.com", "active": False}
+    assert scim.http.put(f"/Users/{members[7]}", json=user).status_code == 200
+    async with gateway(workspace(tmp_path, sandbox, scim), sandbox) as world:
+        answer = await incident(world, scim, members, USERS[:3])
+        assert answer["status"] == "partial", answer["summary"]
+        assert scim.members(scim.engineering) == {scim.leo, *members} - {members[7]}
+        assert f"Left out: {members[7]} (the user is not active)." in answer["summary"]
+        assert not [s for s in answer["steps"] if s["state"] == "undone"]
