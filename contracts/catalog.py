@@ -226,16 +226,21 @@ def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProg
         steps = [step for block in plan.blocks for step in block.steps]
         if plan.plan.on_failure in ("undo", "undo_wave"):
             yield from _stuck(programs, plan, steps)
-        for block in plan.blocks:
-            asks = next((s for s in block.steps if programs[s.contract].require), None)
-            if asks and block.items is not None and not block.skip_unmet and plan.plan.on_failure != "continue":
-                yield (
-                    f"`{plan.name}`: one item for which a `require` of `{asks.contract}` does not hold stops the list"
-                    f" `{block.id}`; leave such items out with `skip_unmet: true`"
-                )
+            yield from _stopped(programs, plan)
         for step in steps[:-1]:
             if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:
                 yield f"`{plan.name}`: the step `{step.id}` says nothing about its undo and is not the last"
+
+
+def _stopped(programs: Mapping[str, Program], plan: PlanProgram) -> Iterator[str]:
+    """A list in which one item that cannot be done has the others undone."""
+    for block in plan.blocks:
+        asks = next((s for s in block.steps if programs[s.contract].require), None)
+        if asks and block.items is not None and not block.skip_unmet:
+            yield (
+                f"`{plan.name}`: one item for which a `require` of `{asks.contract}` does not hold stops the list"
+                f" `{block.id}` and has others undone; leave such items out with `skip_unmet: true`"
+            )
 
 
 def _stuck(programs: Mapping[str, Program], plan: PlanProgram, steps: Sequence[StepProgram]) -> Iterator[str]:

@@ -497,7 +497,7 @@ def _sent(route: Route) -> Iterable[JsonValue]:
     """What a route sends that may hold a secret."""
     if route.http is not None:
         yield route.http.json_body
-        yield {name: value for name, value in (route.http.form or {}).items()}
+        yield {**(route.http.form or {})}
     for call in (route.mcp, route.python):
         if call is not None:
             yield dict(call.arguments)

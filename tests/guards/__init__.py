@@ -162,6 +162,13 @@ GUARDS = [
     Guard("bound of a file", "contracts/source.py", "if len(content) > most:", "if False:", "tests/contracts/test_source.py::test_no_more"),
     Guard("depth of a policy", "policies/nesting.py", "part.step(inside + 1)", "part.step(1)", "tests/policies/test_nesting.py::test_the_count"),
     Guard("whose certificates", "adapters/tls.py", "    context = httpx2.create_ssl_context()\n", "    context = httpx2.create_ssl_context(verify=False)\n", "tests/adapters/test_tls.py::test_every_other"),
+    Guard("what a later step keeps", "server/plan_end.py", "if (held_by := held.get(run.planned.units[position].key)) is not None:", "if (held_by := None) is not None:", "tests/journeys/test_undo_keeps.py::test_the_integration_keeps"),
+    Guard("what a plan keeps", "contracts/plan.py", "        held = dict.fromkeys(said, f", "        held = dict.fromkeys([], f", "tests/journeys/test_undo_keeps.py::test_a_plan_says"),
+    Guard("plans that can end stuck", "contracts/catalog.py", "            yield from _stuck(programs, plan, steps)\n", "            yield from ()\n", "tests/journeys/test_undo_keeps.py::test_the_check_names"),
+    Guard("digests where a secret passes", "server/evidence.py", '        value = hiding.but(value, ".".join(names), program.not_secret)', "        value = value", "tests/journeys/test_kept_secrets.py::test_no_table"),
+    Guard("no body where nothing was sent", "server/evidence.py", "    if not program.secretive:\n        return observation\n", "    if True:\n        return observation\n", "tests/journeys/test_kept_secrets.py::test_nor_where"),
+    Guard("health of a plan with a secret", "server/evidence.py", "    if not program.secretive:\n        return health\n", "    if True:\n        return health\n", "tests/journeys/test_kept_secrets.py::test_no_table"),
+    Guard("no value that is needed in clear", "contracts/compile.py", "        require_known(texts, clear)\n", "", "tests/journeys/test_kept_secrets.py::test_an_expectation_that_needs"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
 ]  # fmt: skip
 
