@@ -37,7 +37,7 @@ from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
 from receipts.roles import Roles
 from receipts.signing import Signer
-from receipts.statement import Notary, Sealed
+from receipts.statement import Sealed
 from receipts.store import Change, Conflict, Store, Txn, Work, integer
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Journal(Lookup):
         super().__init__(store, registry, Hiding(self.handles.derived(b"ailyus observed values")))
         self.controls = controls
         self.registry = registry
-        self.notary = Notary(signer, store.origin, self.registry.tenant_key)
+        self.notary = registry.notary
         self.roles = Roles(store)
         self._pending = pending
         self._fences: dict[str, int] = {}

@@ -49,7 +49,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 4
+VERSION: Final = 5
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key, Passkey, key_kind
 from receipts.controls import Controls, bump
-from receipts.statement import Sealed
+from receipts.statement import Notary, Sealed, key_digest
 from receipts.store import Row, Store, Txn, blob, integer
 
 
@@ -18,6 +21,7 @@ class Registry:
         self._store = store
         self._controls = controls
         self._tenant_keys: dict[str, bytes] = {}
+        self.notary = Notary(store.signer, store.origin, self.tenant_key)
         self.release = ""
 
     async def load(self) -> None:
@@ -38,10 +42,7 @@ class Registry:
         """Make a release the live one: from now on only it can commit an intent."""
 
         def work(txn: Txn) -> int:
-            for tenant in tenants:
-                txn.write(
-                    "INSERT INTO tenant_keys VALUES (?, ?) ON CONFLICT DO NOTHING", tenant, os.urandom(32), rows=None
-                )
+            self._name_tenants(txn, tenants)
             for name, version, digest in versions:
                 txn.write(
                     "INSERT INTO contract_versions VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -59,6 +60,20 @@ class Registry:
 
         self._controls.epoch = await self._store.write(work)
         await self.follow(release)
+
+    def _name_tenants(self, txn: Txn, tenants: Sequence[str]) -> None:
+        """A key for each tenant that has none, and a statement with its digest for each key that has none."""
+        for tenant in tenants:
+            txn.write("INSERT INTO tenant_keys VALUES (?, ?) ON CONFLICT DO NOTHING", tenant, os.urandom(32), rows=None)
+        # a key of a store of an earlier version is logged at its first start under this one
+        for name, key in txn.query(
+            "SELECT tenant, key FROM tenant_keys WHERE tenant NOT IN"
+            " (SELECT tenant FROM statements WHERE (kind IN ('key', 'agent', 'halt', 'role', 'tenant')"
+            " OR status = 'withdrawn') AND kind = 'tenant') ORDER BY tenant"
+        ):
+            tenant, hashed = str(name), key_digest(blob(key))
+            facts: dict[str, JsonValue] = {"event": "keyed", "tenant": tenant, "keyDigest": hashed}
+            self.notary.seal_plain("tenant", new_id("rcp"), tenant, {tenant: hashed}, txn.now_ms, facts).insert(txn)
 
     async def follow(self, release: str) -> None:
         """Take a release that is live already, with the tenants that came with it."""

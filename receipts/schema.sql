@@ -100,7 +100,11 @@ CREATE TABLE statements (
 ) STRICT;
 CREATE INDEX statements_action ON statements (action_id, leaf_index);
 CREATE INDEX statements_time ON statements (tenant, at_ms);
+-- What the gateway reads of the log when it starts: whose keys and agents there are, and what is halted.
+CREATE INDEX statements_control ON statements (leaf_index)
+WHERE kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn';
 CREATE TABLE search (value TEXT NOT NULL, leaf_index INTEGER NOT NULL, PRIMARY KEY (value, leaf_index)) STRICT, WITHOUT ROWID;
+CREATE INDEX search_leaf ON search (leaf_index);
 CREATE TABLE nodes (level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.log import Frontier, LogProof, range_hash
-from receipts.signing import Signer
+from receipts.signing import Signer, open_note
 from receipts.store import (
     MAX_CLOCK_BACK_MS,
     Change,
@@ -37,7 +37,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 class SqliteTxn(Txn):
@@ -236,6 +236,12 @@ class SqliteStore(Store):
         if row is None:
             return Frontier(0, []), 0
         size, note, at_ms = row
+        try:
+            # INVARIANT: the gateway goes on only from a checkpoint that its own key signed
+            open_note(note, self.origin, self.signer.public)
+        except AilyusError:
+            hint = "start with this store's own `origin` and `.ailyus/log.pem`; `ailyus audit` says what was changed"
+            raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
         return frontier_at(size, note, nodes_by(reader(self._connection))), int(at_ms)
 
     def _refuse_rewound(self) -> None:

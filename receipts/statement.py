@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from contracts.canonical import canonical, commitment, new_salt, pseudonym
+from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
 from contracts.request import ActionRequest
 from policies.decision import Record
 from receipts.signing import Envelope, Signer
@@ -31,6 +31,8 @@ Kind = Literal[
     "resolution",
     "recheck",
     "access",
+    "tenant",
+    "erasure",
 ]
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
@@ -178,6 +180,11 @@ class Notary:
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""
         return pseudonym(self._tenant_key(tenant), kind, value)
+
+
+def key_digest(key: bytes) -> str:
+    """The digest of a tenant's key that the log holds; the key has 32 random bytes, which nobody finds by it."""
+    return sha256(b"ailyus-tenant-key-v1\n" + key)
 
 
 def decision_facts(record: Record | None) -> JsonValue:

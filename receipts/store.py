@@ -197,6 +197,11 @@ class Store(ABC):
         self._frontier = Frontier(0, [])
         self._thread = threading.Thread(target=self._run, name="ailyus-writer", daemon=True)
 
+    @property
+    @abstractmethod
+    def head_path(self) -> Path:
+        """The file that remembers the newest head outside the database."""
+
     def now_ms(self) -> int:
         """The clock, in integer milliseconds since the epoch."""
         return self._clock()

@@ -77,7 +77,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
         envelope, proof = Envelope.decode(proven.envelope.encode()), LogProof.parse(proven.proof)
         if not envelope.holds(keys):
             raise AilyusError("not_authentic", "a statement's signature does not hold under a trusted key")
-        own = _checkpoint(proof.note, roots)
+        own = signed_checkpoint(proof.note, roots)
         if checkpoint is not None and own != checkpoint:
             raise AilyusError("not_authentic", "the proofs end in different checkpoints")
         checkpoint = own
@@ -91,11 +91,12 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
     disclosed = dict(_disclosed(file, [p for _, p in predicates]))
     _check_approvals(disclosed, predicates)
     if since is not None:
-        _check_since(file, checkpoint, _checkpoint(since, roots))
+        _check_since(file, checkpoint, signed_checkpoint(since, roots))
     return Verified(receipt, tuple(p for _, p in predicates), checkpoint, disclosed, _not_shown(receipt, since))
 
 
-def _checkpoint(note: str, roots: Roots) -> Checkpoint:
+def signed_checkpoint(note: str, roots: Roots) -> Checkpoint:
+    """The tree head of a note that a trusted key signed. Raises `not_authentic`."""
     for key in roots.raw.values():
         try:
             checkpoint = Checkpoint.parse(open_note(note, roots.origin, key))

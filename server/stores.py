@@ -8,6 +8,7 @@ from adapters.secrets import Credentials
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
+    from receipts.head import Head
     from receipts.signing import Signer
     from receipts.store import Read, Store
     from server.settings import Workspace
@@ -56,6 +57,14 @@ def reading(workspace: "Workspace") -> "Iterator[Read]":
 
     with snapshot_of(url) as read:
         yield read
+
+
+def remembered_head(workspace: "Workspace") -> "Head | None":
+    """What the head file of a workspace remembers. Read it before the store, which may only have grown since."""
+    from receipts.head import remembered
+
+    suffix = ".db.head" if workspace.settings.store is None else ".head"
+    return remembered(workspace.store.with_suffix(suffix))
 
 
 def database_url(workspace: "Workspace") -> str:

@@ -228,29 +228,36 @@ def audit(
         Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Also write the newest checkpoint to this file.")] = None,
-    since: SinceOption = "168h",
+    since: Annotated[
+        str, typer.Option(help="How far back, for example 72h; or a file with an older checkpoint to be continued.")
+    ] = "168h",
     format: FormatOption = Format.text,
 ) -> None:
-    """Is anything missing? Recompute the log's root and compare every body, index column, approval and intent."""
+    """Is anything missing? Recompute the log up to its newest signed checkpoint and compare every row with it."""
+    from receipts.audit import SELF_ATTESTED
     from receipts.audit import audit as run_audit
     from receipts.questions import first_since
     from receipts.store import newest_note
-    from receipts.verify import read_roots
+    from receipts.verify import read_roots, signed_checkpoint
     from server.settings import Workspace
+    from server.stores import remembered_head
 
     space = Workspace.open(Path(workspace).resolve())
     roots = read_roots(trust or space.root / "roots.json")
+    older = signed_checkpoint(_note(Path(since)), roots) if Path(since).is_file() else None
+    head = remembered_head(space)
     with reading(workspace) as read:
-        findings = list(run_audit(read, roots))
+        findings = list(run_audit(read, roots, head, older))
         note = newest_note(read)
-        then, now = first_since(read, _since(since))
+        then, now = (older.size, first_since(read, 0)[1]) if older else first_since(read, _since(since))
     if checkpoint is not None:
         checkpoint.write_text(note, encoding="utf-8")
+    after = f"since the checkpoint at {then}" if older else f"since {since} ago"
     show(
         format,
-        {"ok": not findings, "findings": findings, "then": then, "now": now},
+        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"},
         findings
-        or [f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} since {since} ago"],
+        or [f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} {after}", SELF_ATTESTED],
     )
     if findings:
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ TOKENS = "tests/identity/test_tokens.py::test_"
 STRANGERS = "tests/identity/test_isolation.py::test_"
 SIGN_IN = "tests/identity/test_sign_in.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
+AUDIT = "tests/receipts/test_audit.py::test_"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ GUARDS = [
     Guard("what waited is as told", "receipts/postgres.py", "                raise _Otherwise", "                pass", "tests/receipts/test_batch.py::test_groups_that_collide"),
     Guard("what waits is flushed first", "receipts/postgres.py", "if self._batch.concerns(sql):", "if False:", "tests/receipts/test_batch.py::test_groups_that_collide"),
     Guard("rewound stores", "receipts/sqlite.py", "            self._refuse_rewound()\n", "", "tests/receipts/test_store.py::test_an_older_copy_does_not_start"),
+    Guard("a file goes on from a signed checkpoint", "receipts/sqlite.py", "            open_note(note, self.origin, self.signer.public)\n", "            pass\n", AUDIT + "a_file_does_not_start_from"),
+    Guard("the log ends at a signed checkpoint", "receipts/audit.py", "if self._frontier.size > covered:", "if False:", AUDIT + "statements_without_a_signed_checkpoint"),
+    Guard("the log reaches the head file", "receipts/audit.py", "self._head.size > self._frontier.size", "False", AUDIT + "a_log_that_was_cut"),
+    Guard("the log continues a checkpoint", "receipts/audit.py", "if since.size and not consistent(", "if False and not consistent(", AUDIT + "a_log_that_was_written_anew"),
+    Guard("evidence is all there", "receipts/audit.py", "if (receipt, label) not in self._erased:", "if False:", AUDIT + "missing_evidence"),
+    Guard("a tenant's key is the logged one", "receipts/audit.py", "elif stored[tenant] != logged[tenant]:", "elif False:", AUDIT + "another_key_of_a_tenant"),
     Guard("one owner", "receipts/sqlite.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "tests/receipts/test_store.py::test_one_owner"),
     Guard("clock", "receipts/store.py", "if not self._clock_ok:", "if False:", "tests/receipts/test_store.py::test_a_clock_that_runs_behind"),
     Guard("fence", "receipts/journal.py", " AND fence = ?", " AND ? IS NOT NULL", JOURNAL + "an_old_fence_neither_acts_nor_writes"),
