@@ -133,7 +133,7 @@ async def rows(journal: Journal) -> list[list[Row]]:
         for sql in (
             "SELECT id, state, status, fence, updated_ms FROM actions ORDER BY id",
             "SELECT action_id, attempt, fence, state, lock FROM intents ORDER BY action_id, attempt",
-            "SELECT id, leaf_index FROM statements WHERE kind <> 'release' ORDER BY leaf_index",
+            "SELECT id, leaf_index FROM statements WHERE kind NOT IN ('release', 'tenant') ORDER BY leaf_index",
             "SELECT key, value FROM meta WHERE key <> 'handles' ORDER BY key",
             "SELECT s.id, x.value FROM search AS x JOIN statements AS s ON s.leaf_index = x.leaf_index ORDER BY 1, 2",
         )
