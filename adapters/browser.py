@@ -1,6 +1,7 @@
 """The browser: flows carried out in pages, with an account of its own, and honest about what was sent."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from adapters.secrets import Credentials, revealed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.flow import Locator
+from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram, FlowRequest, render_flow
 from contracts.observation import Delivery, Execution, Reading, Response
 from contracts.program import BrowserProgram, FlowRead
@@ -25,20 +26,27 @@ from policies.release import Release
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState
 
+    from adapters.chromium import Tab
     from adapters.visit import Look, Visit
 
 _LAST_LOOK_SECONDS = 1.5
 """What a visit leaves of its time for a picture of the page that it does not know."""
+_RESTORE = """items => {
+  const own = items[location.origin];
+  if (own && sessionStorage.length === 0)
+    for (const [name, value] of Object.entries(own)) sessionStorage.setItem(name, value);
+}"""
 _PATIENT_SECONDS = 60.0
 """How long a sign-in that failed is not tried again: applications lock accounts."""
 
 
 @dataclass(slots=True)
 class _Session:
-    """What is kept of one account at one connection: cookies in memory, never on disk."""
+    """What is kept of one account at one connection, in memory, never on disk: cookies, and `items` of storage."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: "StorageState | None" = None
+    items: dict[str, dict[str, str]] = field(default_factory=dict)
     failed: str = ""
     failed_at: float = 0.0
 
@@ -78,6 +86,7 @@ class BrowserAdapter:
     def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: Sessions) -> None:
         self._release = release
         self._gate = gate
+        self._root = root
         self._credentials = Credentials(root)
         self._now_ms = now_ms
         self._sessions = sessions
@@ -160,6 +169,7 @@ class BrowserAdapter:
         try:
             async with self._sessions.browser.tab(visiting.urls, state) as tab:
                 try:
+                    await self._stored(visiting, tab)
                     async with asyncio.timeout(visiting.left() - _LAST_LOOK_SECONDS):
                         login = visiting.flow.program.login
                         visit = Visit(
@@ -199,6 +209,14 @@ class BrowserAdapter:
         status = visit.exits.status if visit is not None else None
         return _Seen(delivery, dict(reads), status, fault, absent, pictures, notes)
 
+    async def _stored(self, visiting: "_Visiting", tab: "Tab") -> None:
+        """Give the tab what the session keeps in session storage, which no tab inherits."""
+        login = visiting.flow.program.login
+        if login is None or not login.flow.session_storage:
+            return
+        items = self._sessions.of(visiting.target, visiting.ui.account(reading=visiting.reading)[0]).items
+        await tab.context.add_init_script(f"({_RESTORE})({orjson.dumps(items).decode()})")
+
     # -- signing in ----------------------------------------------------------------------------------------------------
 
     async def _signed_in(self, visiting: "_Visiting", used: "StorageState | None") -> "StorageState | None":
@@ -227,7 +245,7 @@ class BrowserAdapter:
     async def _sign_in(
         self, visiting: "_Visiting", program: FlowProgram, reference: str, principal: str, session: _Session
     ) -> str | None:
-        """Sign in, in a context of its own; the reason why not, or None. No picture is ever taken here."""
+        """Sign in, in a context of its own; the reason why not, with its step, or None."""
         from playwright.async_api import Error
 
         from adapters.visit import Absent, Halt, Visit
@@ -245,18 +263,21 @@ class BrowserAdapter:
                 visit = Visit(tab, visiting.ui.base_url, visiting.deadline, flow.patience)
                 try:
                     await visit.follow(steps)
-                    shown = await visit.account(flow.account) if flow.account else ""
+                    shown = await _account(visit, flow)
+                    items = await visit.stored() if flow.session_storage else {}
                 except Halt as halt:
                     if halt.delivery == "not_sent" or visit.exits.gone:
                         raise _Unreached(halt.sentence) from None
                     asked = await visit.shows(flow.challenge)
-                    return "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
+                    what = "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
+                    return f"{what} ({halt.sentence}){await self._pictured(visiting, visit, flow, password)}"
                 if shown != principal:
                     return "the sign-in shows another account than the connection's"
                 # INVARIANT: the account is no wider than what the connection says of it, as the application sees it.
                 for path in flow.refused:
                     if not await visit.is_refused(path):
                         return f"the account gets `{path}`, which must be refused to it: it is wider than declared"
+                session.items = items
                 session.state = await tab.context.storage_state()
                 if not flow.local_storage:  # what is not needed is not carried over, and costs 65 ms an action
                     session.state["origins"] = []
@@ -265,6 +286,22 @@ class BrowserAdapter:
         except (Error, TimeoutError):
             raise _Unreached("the sign-in did not work in time") from None
         return None
+
+    async def _pictured(self, visiting: "_Visiting", visit: "Visit", flow: Flow, password: str) -> str:
+        """Keep a picture of the page at which a sign-in failed, for whoever looks after it; where it is, in words.
+
+        INVARIANT: it covers whatever was filled in, and there is none where the page could show the password.
+        """
+        filled = [step.fill for step in flow.steps if step.fill is not None]
+        masks = (*flow.mask, *filled, Locator(css="input[type=password]"))
+        if await visit.holds(password):
+            return ""
+        picture = (await visit.pictures("stopped", frozenset({"screenshot"}), masks)).get("stopped.png")
+        if picture is None:
+            return ""
+        place = Path(".ailyus", "sign-in", f"{visiting.target.name}.png")
+        await asyncio.to_thread(_keep, self._root / place, picture)
+        return f"; `{place}` shows the page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +329,19 @@ class _Visiting:
     def masks(self) -> tuple[Locator, ...]:
         """What no picture shows; a password field never does."""
         return (*self.flow.program.flow.mask, Locator(css="input[type=password]"))
+
+
+async def _account(visit: "Visit", flow: Flow) -> str:
+    """Who is signed in, as a page shows it or the application's API says it."""
+    if flow.account_from is not None:
+        return await visit.told(flow.account_from)
+    return await visit.account(flow.account) if flow.account else ""
+
+
+def _keep(path: Path, picture: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(picture)
 
 
 def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str, bytes]) -> "Look":

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
+import orjson
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from adapters.chromium import Tab
 from adapters.exits import Exits, place_of_page
 from adapters.pictures import EVIDENCE_SECONDS, collapsed, taken
-from contracts.flow import FlowStep, Locator
+from contracts.flow import AccountRead, FlowStep, Locator
 from contracts.observation import Delivery
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 T = TypeVar("T")
+MAX_STORED = 256 * 1024
+"""Characters of session storage that are carried over."""
+_FETCH = """async url => {
+  const answer = await fetch(url, {headers: {accept: 'application/json'}, redirect: 'error', cache: 'no-store'});
+  return [answer.status, (await answer.text()).slice(0, 65536)];
+}"""
 MAX_SHOWN = 10_000
 """Characters of a text that is read from a page."""
 _SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null
@@ -267,6 +274,34 @@ class Visit:
     async def account(self, locator: Locator) -> str:
         """Who the page says is signed in."""
         return str(await self._shown(locator))
+
+    async def told(self, account: AccountRead) -> str:
+        """Who the application says in JSON is signed in, asked by the session itself."""
+        try:
+            status, text = await self.page.evaluate(_FETCH, self._base + account.get)
+            value = orjson.loads(text) if status == 200 else None
+        except orjson.JSONDecodeError:
+            value = None
+        for name in account.field.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, str):
+            raise Halt("stopped", f"`{account.get}` does not say who is signed in in `{account.field}`")
+        return value
+
+    async def stored(self) -> dict[str, dict[str, str]]:
+        """What the page keeps in session storage, by its origin."""
+        origin, items = await self.page.evaluate("() => [location.origin, Object.entries(sessionStorage)]")
+        if sum(len(name) + len(value) for name, value in items) > MAX_STORED:
+            raise Halt("stopped", "the session storage holds more than 256 KiB")
+        return {origin: dict(items)}
+
+    async def holds(self, text: str) -> bool:
+        """Could a picture of the page show this text? When that cannot be told, it could."""
+        try:
+            async with asyncio.timeout(EVIDENCE_SECONDS):
+                return text in await self.page.content() or text in await self.page.locator("body").inner_text()
+        except (Error, TimeoutError):
+            return True
 
     async def is_refused(self, path: str) -> bool:
         """Does the application refuse this page to the account?"""

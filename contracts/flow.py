@@ -181,8 +181,17 @@ class FlowStep(Strict):
         return found if isinstance(found, Locator) else None
 
 
+class AccountRead(Strict):
+    """A path of the application that says in JSON who is signed in, and the field that does; asked in the session."""
+
+    get: Path
+    field: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,7}$")
+
+
 class Flow(Strict):
     """One flow, as written. `contracts/README.md` explains every key."""
+
+    later = frozenset({"session_storage", "account_from"})
 
     flow: Name
     version: int = Field(ge=1, le=1_000_000)
@@ -197,7 +206,9 @@ class Flow(Strict):
     patience: Duration = Field(5_000, ge=100, le=60_000, description="how long one element is waited for")
     challenge: tuple[Locator, ...] = Field((), description="of a login: a second factor or captcha, for a person")
     account: Locator | None = Field(None, description="of a login: shows who is signed in")
+    account_from: AccountRead | None = Field(None, description="of a login: who is signed in, where no page shows it")
     local_storage: bool = Field(False, description="of a login: the session is kept in local storage too")
+    session_storage: bool = Field(False, description="of a login: the session is kept in session storage too")
     refused: tuple[Path, ...] = Field((), max_length=20, description="of a login: pages that this account must not get")
 
     @model_validator(mode="after")
@@ -208,10 +219,14 @@ class Flow(Strict):
         if len(commits) != (0 if self.kind == "read" else 1):
             raise ValueError("a read has no `commit`, every other flow exactly one")
         if self.kind == "login":
-            if self.account is None or self.login is not None:
-                raise ValueError("a login needs `account`, which shows who is signed in, and no `login`")
-        elif self.challenge or self.account or self.refused or self.local_storage:
-            raise ValueError("`challenge`, `account`, `local_storage` and `refused` belong to a login")
+            if (self.account is None) is (self.account_from is None) or self.login is not None:
+                raise ValueError(
+                    "a login needs `account` or `account_from`, which say who is signed in, and no `login`"
+                )
+        elif self.challenge or self.account or self.account_from or self.refused:
+            raise ValueError("`challenge`, `account`, `account_from` and `refused` belong to a login")
+        elif self.local_storage or self.session_storage:
+            raise ValueError("`local_storage` and `session_storage` belong to a login")
         plain = (self.declined, *self.mask, *self.challenge, self.account)
         if any("${" in locator.model_dump_json() for locator in plain if locator is not None):
             raise ValueError("no value goes into `declined`, `mask`, `challenge` or `account`")
