@@ -26,7 +26,7 @@ from contracts.contract import (
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
 from contracts.flow import Flow
-from contracts.hiding import require_known
+from contracts.hiding import compared, require_known
 from contracts.inputs import InputSchema
 from contracts.program import AnyRead, Body, Check, FlowRead, Program
 
@@ -199,6 +199,7 @@ class PlanProgram:
     worse: Expression | None
     risk: Risk
     secretive: bool = False
+    compared: frozenset[str] = frozenset()
 
     def holds(self, unit: Unit) -> Mapping[str, str]:
         """The keys of the units that are not taken back while `unit` stays, each with why."""
@@ -351,6 +352,7 @@ class _Compiler(Texts):
             worse=self.expression("worse", plan.worse, self.after) if plan.worse else None,
             risk=risk,
             secretive=secretive,
+            compared=compared([*(c.that for c in plan.expect), plan.worse or ""]),
         )
 
     def _block(self, where: str, step: Step, done: Mapping[str, str]) -> Block:

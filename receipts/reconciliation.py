@@ -1,7 +1,7 @@
 """Compare what was expected with what the source of truth says afterwards. Pure: the verdict and nothing else."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -53,17 +53,20 @@ def scope_of(
         scope["response.status"] = response.status
         scope["response.headers"] = dict(response.headers)
         scope["response.body"] = response.body
-    if before.hiding is not None:
-        for path in program.compared:
-            _hide(scope, f"before.{path}", before.hiding)
-            _hide(scope, f"after.{path}", before.hiding)
+    hide_compared(scope, program.compared, before.hiding)
     return scope
 
 
-def _hide(scope: dict[str, object], path: str, hiding: Hiding) -> None:
-    """Put the digest of what stands at a path in its place: it is compared with one that was kept."""
+def hide_compared(scope: dict[str, object], paths: Iterable[str], hiding: Hiding | None) -> None:
+    """Where digests of the state before were kept, put digests on both sides of what is compared with itself."""
+    for path in paths if hiding is not None else ():
+        _hide(scope, f"before.{path}", hiding)
+        _hide(scope, f"after.{path}", hiding)
+
+
+def _hide(scope: dict[str, object], path: str, hiding: Hiding | None) -> None:
     value = lookup(path, scope)
-    if value is ABSENT:
+    if value is ABSENT or hiding is None:
         return
     phase, name, *names = path.split(".")
     node: object = hiding.all(value)  # type: ignore[arg-type]  # what stands in a scope is JSON

@@ -11,7 +11,7 @@ from contracts.observation import Observation
 from receipts.action import PlanStep, pack_observation
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
-from receipts.reconciliation import Checked
+from receipts.reconciliation import Checked, hide_compared
 from receipts.statement import LIMITS
 from server import plan_answers
 from server.answers import Answer
@@ -59,6 +59,7 @@ class PlanEnd(PlanWork):
         while True:
             now = await self._health(run.action, run.planned)
             scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
+            hide_compared(scope, run.planned.program.compared, before.hiding)
             checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
             if all(c.met for c in checks) or self._steps.now() >= end:
                 return checks, now

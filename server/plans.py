@@ -22,6 +22,7 @@ from policies.decision import Denied, Permitted
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
 from receipts.intention import Busy
+from receipts.reconciliation import hide_compared
 from receipts.store import Conflict
 from server import answers, plan_answers
 from server.answers import Answer
@@ -438,8 +439,11 @@ class Plans(PlanEnd):
         if now is None or not now.ok or not before.ok:
             return True
         scope = {**self._base(run), **before.scope("before"), **now.scope("after")}
+        hide_compared(scope, program.compared, before.hiding)
         if program.worse is not None:
             return program.worse.value(scope) is not False
+        if before.hiding is not None:  # begun by another process: what held at first is not known any more
+            return not all(c.expression.holds(scope) for c in program.expect)
         at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
         return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
 

@@ -14,8 +14,8 @@ from contracts.catalog import Complaints, load_catalog
 from contracts.hiding import Hiding, values_before
 from contracts.observation import Execution, Observation, Reading
 from receipts.action import pack_observation, unpack_observation
-from receipts.reconciliation import reconcile
-from server.evidence import kept
+from receipts.reconciliation import hide_compared, reconcile
+from server.evidence import kept, kept_health
 from tests.leaks import places
 from tests.world import ROOT, Sandbox, World, add_records, gateway
 
@@ -147,6 +147,19 @@ async def test_the_look_before_outlives_the_process_as_digests(telling: World) -
     stranger = Hiding(b"another key")
     wrong = replace(before, hiding=stranger)
     assert reconcile(program, base, wrong, lost, record(OLD, "1")).verdict != "again"
+
+
+async def test_the_health_of_a_plan_outlives_the_process_as_digests(telling: World) -> None:
+    """After a restart a value that did not change is still seen as unchanged."""
+    plan = load_catalog(telling.workspace.root / "contracts").plans["give_secret"]
+    hiding = telling.app.journal.hiding
+    stored = unpack_observation(pack_observation(kept_health(plan, record(OLD, "1"), hiding)), hiding)
+    held = []
+    for after in (record("new", "2"), record(OLD, "1")):
+        scope: dict[str, object] = {**stored.scope("before"), **after.scope("after")}
+        hide_compared(scope, plan.compared, stored.hiding)
+        held.append(plan.expect[0].expression.holds(scope))
+    assert held == [True, False]
 
 
 def record(value: str, version: str) -> Observation:
