@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram, FlowRequest, render_flow
-from contracts.observation import Delivery, Execution, Reading, Response
+from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable
 from contracts.program import BrowserProgram, FlowRead
 from contracts.target import Target, Ui
 from policies.release import Release
@@ -38,6 +38,8 @@ _RESTORE = """items => {
 }"""
 _PATIENT_SECONDS = 60.0
 """How long a sign-in that failed is not tried again: applications lock accounts."""
+_OUTAGES: Mapping[str, Outage] = {"not_sent": "unreachable", "in_doubt": "target_failed"}
+"""Reading visits that say something of the application and nothing of the record."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class _Seen:
     absent: bool
     evidence: Mapping[str, bytes]
     notes: tuple[str, ...]
+    outage: Outage | None = None
 
 
 class _Unreached(Exception):
@@ -104,7 +107,9 @@ class BrowserAdapter:
         if seen.absent:
             return Reading(read.name, 404, None, b"null", self._now_ms())
         if seen.delivery != "answered":
-            return Fault(f"`{read.name}` could not be read: {seen.fault}")
+            sentence = f"`{read.name}` could not be read: {seen.fault}"
+            outage = seen.outage or _OUTAGES.get(seen.delivery)
+            return Unavailable(sentence, outage, target.name) if outage else Fault(sentence)
         return Reading(read.name, 200, dict(seen.reads), orjson.dumps(seen.reads), self._now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
@@ -149,7 +154,8 @@ class BrowserAdapter:
                     return seen
             return _stopped("the application signs the account out at once")
         except AilyusError as error:  # no browser, no credential, a sign-in that a person must see to
-            return _stopped(error.sentence)
+            outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
+            return replace(_stopped(error.sentence), outage=outage)
         except _Unreached as error:
             return _unsent(str(error))
 

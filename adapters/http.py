@@ -22,7 +22,7 @@ from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_read, same_place
-from contracts.observation import Execution, Reading, Response
+from contracts.observation import Execution, Outage, Reading, Response, Unavailable, outage_of
 from contracts.program import HttpProgram, Read
 from contracts.target import Target
 from policies.release import Release
@@ -84,10 +84,11 @@ class HttpAdapter:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
-            return Fault(error.sentence)
+            return Unavailable(error.sentence, "no_credential", target.name)
         except (*_FAULTS, _TooLarge) as error:
-            return Fault(f"`{read.name}` could not be read: {_fault(error)}")
-        return _reading(read, status, answer_headers, raw, self.now_ms())
+            outage: Outage = "target_failed" if isinstance(error, _TooLarge) else "unreachable"
+            return Unavailable(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
+        return _reading(read, target.name, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly the order's request, once. Whatever is not certain is `in_doubt`."""
@@ -205,15 +206,20 @@ def _unpacked(encoding: str, chunks: Iterable[bytes]) -> bytes:
     return body
 
 
-def _reading(read: Read, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int) -> Reading | Fault:
+def _reading(
+    read: Read, connection: str, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int
+) -> Reading | Fault:
     if status == 404:
         return Reading(read.name, status, None, raw, at_ms, _request_id(headers))
     if not 200 <= status < 300:
-        return Fault(f"`{read.name}` could not be read: the target answered {status}")
+        sentence = f"`{read.name}` could not be read: the target answered {status}"
+        outage = outage_of(status)
+        return Unavailable(sentence, outage, connection) if outage else Fault(sentence)
     try:
         value = decode(raw, read.decode, read.lists)
     except Undecodable:
-        return Fault(f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters")
+        sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
+        return Unavailable(sentence, "target_failed", connection)
     return Reading(read.name, status, value, raw, at_ms, _request_id(headers))
 
 

@@ -17,7 +17,7 @@ from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.mcp_request import McpRequest, render_mcp
-from contracts.observation import Delivery, Execution, Reading, Response
+from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable
 from contracts.program import McpProgram, McpRead
 from contracts.target import Target
 from policies.release import Release
@@ -57,11 +57,14 @@ class McpAdapter:
                     return Fault(fault)
                 result = await upstream.call(request.tool, request.arguments)
         except Lost as lost:
-            return Fault(f"`{read.name}` could not be read: {lost.sentence}")
+            sentence = f"`{read.name}` could not be read: {lost.sentence}"
+            return Unavailable(sentence, "credential_refused" if lost.refused else "unreachable", target.name)
         except AilyusError as error:
-            return Fault(error.sentence)
+            outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
+            return Unavailable(error.sentence, outage, target.name)
         except TimeoutError:
-            return Fault(f"`{read.name}` could not be read: the server did not answer in time")
+            sentence = f"`{read.name}` could not be read: the server did not answer in time"
+            return Unavailable(sentence, "unreachable", target.name)
         seen = _seen(result)
         if isinstance(seen, Fault):
             return Fault(f"`{read.name}` could not be read: {seen.sentence}")

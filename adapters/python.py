@@ -13,7 +13,7 @@ from adapters.secrets import placed, revealed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.observation import Execution, Reading, Response
+from contracts.observation import Execution, Outage, Reading, Response, Unavailable
 from contracts.program import PythonProgram, PythonRead
 from contracts.python_request import PythonRequest, render_python
 from contracts.target import Target
@@ -24,6 +24,12 @@ _ENDS = {
     "refused": "the target refused the credential",
     "failed": "the adapter failed",
     "lost": "the adapter did not answer in time",
+}
+_OUTAGES: Mapping[str, Outage] = {
+    "not_sent": "unreachable",
+    "refused": "credential_refused",
+    "failed": "target_failed",
+    "lost": "unreachable",
 }
 
 
@@ -50,11 +56,13 @@ class PythonAdapter:
                 call = Call("read", request.operation, request.arguments, deadline)
                 answer = await self._hosts.ask(target, target.read, call)
         except AilyusError as error:
-            return Fault(error.sentence)
+            outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
+            return Unavailable(error.sentence, outage, target.name)
         except TimeoutError:
-            return Fault(f"`{read.name}` could not be read: {_ENDS['lost']}")
+            return Unavailable(f"`{read.name}` could not be read: {_ENDS['lost']}", "unreachable", target.name)
         if answer.end != "answer":
-            return Fault(f"`{read.name}` could not be read: {_ENDS[answer.end]}")
+            sentence = f"`{read.name}` could not be read: {_ENDS[answer.end]}"
+            return Unavailable(sentence, _OUTAGES.get(answer.end, "target_failed"), target.name)
         raw = orjson.dumps(answer.value)
         try:
             value = decode(raw, "json", ())

@@ -11,7 +11,7 @@ from contracts.dispatch import Dispatch, MayObserve
 from contracts.expressions import Fault
 from contracts.flow_program import FlowRequest
 from contracts.mcp_request import McpRequest
-from contracts.observation import Channel, Execution, Observation, Reading
+from contracts.observation import Channel, Execution, Observation, Reading, Unavailable
 from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
 from contracts.python_request import PythonRequest
 from contracts.target import Target
@@ -51,7 +51,8 @@ class Systems:
         readings: dict[str, Reading] = {}
         for result in results:
             if isinstance(result, Fault):
-                return Observation(readings, began, channel, fault=result.sentence)
+                outage = result if isinstance(result, Unavailable) else None
+                return Observation(readings, began, channel, fault=result.sentence, outage=outage)
             readings[result.name] = result
         missing = any(
             r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)

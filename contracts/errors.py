@@ -61,6 +61,7 @@ CODES = MappingProxyType(
         "clock_behind": "the clock runs behind the store's last time; correct the clock",
         "overloaded": "too many actions at once; try again shortly",
         "too_many_pending": "too many requests wait for a person already; wait until some are decided",
+        "unavailable": "nothing was sent; call again later with the same arguments",
         "release_changed": "contracts or policies were released anew in between; call again",
         "halted": "a person halted it, or the breaker; wait until it is lifted (`ailyus unhalt`)",
         "bad_handle": "create the secret anew and pass its handle on at once, to the field that its tool names",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from contracts.expressions import Fault
 from contracts.hiding import Hiding
 
 Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "stopped", "in_doubt"]
@@ -20,6 +21,30 @@ Everything else, for example a reset, a timeout, 5xx, or an unexpected status, i
 
 Channel = Literal["same_channel", "separate_credential", "separate_system"]
 """Who observed: the way that acted, another credential, or another system."""
+
+
+Outage = Literal["no_credential", "credential_refused", "unreachable", "target_failed", "no_open_route"]
+"""Why a system could not be asked. None of these says anything about the record or about what is permitted.
+
+`no_credential`: the reference gives no usable credential. `credential_refused`: 401. `unreachable`: no connection, or
+no answer in time. `target_failed`: 408, 425, 429, 5xx, or an answer that cannot be read. `no_open_route`: every route
+is halted.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable(Fault):
+    """A read that was not answered because the system, or our credential for it, is not there. Never about a record."""
+
+    outage: Outage = "unreachable"
+    connection: str = ""
+
+
+def outage_of(status: int) -> Outage | None:
+    """What an answer's status says of the system itself; None where it may be about the record."""
+    if status == 401:
+        return "credential_refused"
+    return "target_failed" if status in (408, 425, 429) or status >= 500 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +64,7 @@ class Observation:
     """All reads of one look at the source of truth, or the fault that made it no observation at all.
 
     `hiding` is set where a secret passed and digests stand in place of its values: they compare, but cannot be read.
+    `outage` is set beside `fault` when the system could not be asked.
     """
 
     readings: Mapping[str, Reading]
@@ -47,6 +73,7 @@ class Observation:
     fault: str | None = None
     missing: bool = False
     hiding: Hiding | None = field(default=None, compare=False)
+    outage: Unavailable | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,7 +1,7 @@
 """Decide one request with Cedar, for the agent and for the person it acts for: both must be permitted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,12 +9,13 @@ from types import MappingProxyType
 
 import cedarpy
 import orjson
+from cedarpy import pst
 from pydantic import JsonValue
 
 from contracts.canonical import sha256
 from contracts.dispatch import MayObserve
 from contracts.expressions import Fault
-from contracts.observation import Observation
+from contracts.observation import Observation, Outage
 from contracts.program import CedarAttribute, Program, placeholder
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
@@ -44,7 +45,8 @@ class Facts:
 class Record:
     """What was decided, so that a stranger can run it again: ids, digests, the normalised request, the engine.
 
-    `policies` are the deciding `@id`s for the agent and for the person apart.
+    `policies` are the deciding `@id`s for the agent and for the person apart. `partial`: decided before the record was
+    looked at, so its requests hold neither resource nor context.
     """
 
     policies: Mapping[str, tuple[str, ...]]
@@ -54,6 +56,7 @@ class Record:
     entities: bytes
     requests: bytes
     engine: str = ENGINE
+    partial: bool = False
 
     @property
     def entities_digest(self) -> str:
@@ -91,6 +94,14 @@ class Denied:
 
     reason: str
     record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable(Denied):
+    """Nobody was asked for permission, since the facts could not be read: nothing goes out, and it is no refusal."""
+
+    outage: Outage = "unreachable"
+    connection: str = ""
 
 
 Decision = Permitted | ApprovalRequired | Denied
@@ -132,8 +143,10 @@ class Circumstances:
 
 def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
     """Facts from an observation. Whatever cannot be established denies: absent, null, erroring or ill-typed."""
+    if before.outage is not None:
+        return Unavailable(before.outage.sentence, None, before.outage.outage, before.outage.connection)
     if not before.ok:
-        return Denied(before.fault or "the record does not exist")
+        return Denied(before.fault or _no_record(program, before))
     scope = {**program.scope(request.params, target.tenant, target.environment), **before.scope("before")}
     resource_id = program.resource_id.text(scope)
     if isinstance(resource_id, Fault) or not resource_id:
@@ -159,6 +172,12 @@ def establish(program: Program, request: ActionRequest, target: Target, before: 
         environment=target.environment,
         origin_trusted=target.origin_trusted,
     )
+
+
+def _no_record(program: Program, before: Observation) -> str:
+    found = {name for name, reading in before.readings.items() if reading.status != 404}
+    absent = [f"`{r.name}`" for r in program.reads if not r.may_be_absent and r.name not in found]
+    return f"the record does not exist: the target answered 404 to the read {', '.join(absent)}"
 
 
 def _cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValue | Fault:
@@ -211,13 +230,38 @@ class Decider:
             return Denied("the token names no agent that acts for its person", None)
         sliced = self.bundle.slices[contract]
         bound = bind_resource(sliced.nodes, tenant, environment)
-        entities = self.bundle.entities(self._principals(caller))
-        for kind, name in (("Agent", caller.agent), ("Person", caller.person)):
-            request = {"principal": f"{kind}::{_quoted(name)}", "action": f"Action::{_quoted(contract)}"}
-            result = cedarpy.is_authorized_partial(request, bound, entities)
-            if result.decision is cedarpy.Decision.Deny or result.diagnostics.errors:
-                return Denied(f"denied early for the {kind.lower()}", None)
-        return None
+        principals = self._principals(caller)
+        entities = self.bundle.entities(principals)
+        requests = [
+            {"principal": f"{kind}::{_quoted(name)}", "action": f"Action::{_quoted(contract)}"}
+            for kind, name in (("Agent", caller.agent), ("Person", caller.person))
+        ]
+        results = [cedarpy.is_authorized_partial(request, bound, entities) for request in requests]
+        denied = [r.decision is cedarpy.Decision.Deny or bool(r.diagnostics.errors) for r in results]
+        if not any(denied):
+            return None
+        who = ("agent", "person")
+        record = Record(
+            policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(who, results, strict=True)},
+            errors=tuple(e for r in results for e in r.diagnostics.errors),
+            slice_digest=sliced.digest,
+            schema_digest=self.bundle.schema_digest,
+            entities=orjson.dumps(principals, option=orjson.OPT_SORT_KEYS),
+            requests=orjson.dumps(requests, option=orjson.OPT_SORT_KEYS),
+            partial=True,
+        )
+        return Denied(self._why(contract, caller, record, [n for n, no in zip(who, denied, strict=True) if no]), record)
+
+    def _why(self, contract: str, caller: Caller, record: Record, denied: Sequence[str]) -> str:
+        """What forbids it, or which permit or role is missing, as a sentence for people."""
+        reasons = []
+        for who in denied:
+            name, roles = (caller.agent, caller.roles) if who == "agent" else (caller.person, caller.person_roles)
+            policies = record.policies.get(who, ())
+            reasons.append(_missing(self.bundle.slices[contract], contract, f"the {who} `{name}`", roles, policies))
+        if record.errors:
+            reasons.append(f"{len(record.errors)} policies could not be evaluated")
+        return "; ".join(reasons) or "not permitted"
 
     def decide(
         self,
@@ -239,13 +283,16 @@ class Decider:
         )
         if allowed[0]:
             return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
+        denied = [who for who, ids in record.policies.items() if not _permits(sliced, ids)]
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
         if not vectors:
-            return Denied("not permitted", record)
+            return Denied(self._why(request.contract, caller, record, denied), record)
         batches = [self._requests(request, caller, facts, circumstances, dict(v), 0) for v in vectors]
         permitted, _ = self._evaluate(sliced, entities, document, batches)
         needs = _minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
-        return ApprovalRequired(facts, record, needs) if needs else Denied("not permitted", record)
+        if needs:
+            return ApprovalRequired(facts, record, needs)
+        return Denied(self._why(request.contract, caller, record, denied), record)
 
     def may_approve(
         self,
@@ -395,6 +442,34 @@ class Decider:
             ),
         )
         return allowed, record
+
+
+def _permits(sliced: Slice, ids: Sequence[str]) -> bool:
+    """Are these the policies of a permit, and not of a forbid or of nothing?"""
+    return bool(ids) and all(sliced.nodes[name].effect == "permit" for name in ids)
+
+
+def _missing(sliced: Slice, contract: str, whom: str, roles: frozenset[str], policies: Sequence[str]) -> str:
+    """Why one principal is not permitted: the policies that forbid it, else what its permits ask for."""
+    forbids = [f"`{name}`" for name in policies if sliced.nodes[name].effect == "forbid"]
+    if forbids:
+        return f"{', '.join(forbids)} forbids it to {whom}"
+    permits = sorted(name for name, node in sliced.nodes.items() if node.effect == "permit")
+    if not permits:
+        return f"no policy permits `{contract}` to anybody"
+    wanted = sorted({role for name in permits for role in _roles_of(sliced.nodes[name].principal)})
+    named = ", ".join(f"`{name}`" for name in permits)
+    if wanted and not roles & set(wanted):
+        held = ", ".join(sorted(roles)) or "no role"
+        return f"{whom} holds {held}, and {named} permits `{contract}` to {', '.join(wanted)} only"
+    return f"no permit of `{contract}` applies to {whom} here ({named})"
+
+
+def _roles_of(principal: pst.PrincipalOrResourceConstraint) -> tuple[str, ...]:
+    """The role that a policy's scope names."""
+    if not isinstance(principal, pst.ScopeIn | pst.ScopeIsIn) or not isinstance(principal.entity, pst.EntityUid):
+        return ()
+    return (principal.entity.id,) if str(principal.entity.type) == "Role" else ()
 
 
 def _minimal(vectors: list[Need]) -> tuple[Need, ...]:

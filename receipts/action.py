@@ -22,6 +22,7 @@ Status = Literal[
     "compensated",
     "partial",
     "denied",
+    "unavailable",
     "refused",
     "expired",
     "cancelled",

@@ -6,16 +6,21 @@ one person · 5 which policy allowed it · 6 what was tried and denied · 7 is a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import orjson
 from pydantic import JsonValue
 
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
+from receipts.action import Status
 from receipts.query import Found, Query, Read, find
 from receipts.signing import Envelope
+from receipts.statement import Kind
 from receipts.store import blob, integer
 
+OTHER_STATUSES = ("approved", "withdrawn", "holds", "drifted", "asserted_applied", "asserted_not_applied")
+"""What statements say that are no end of an action: of an approval, a later look, a person's word."""
 UNCONFIRMED = ("unknown", "diverged", "partial", "not_applied", "compensated")
 """Ends of what was sent, or was about to be, that are not what was asked for."""
 PROBING = 10
@@ -28,7 +33,7 @@ MAX_FOUND = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Denials:
-    """What one agent was denied of one contract, with the newest receipts of it."""
+    """What one agent was denied of one contract, with the newest receipts of it and, by receipt, why."""
 
     agent: str
     contract: str
@@ -36,6 +41,7 @@ class Denials:
     first_ms: int
     last_ms: int
     receipts: tuple[str, ...]
+    reasons: Mapping[str, str]
 
     @property
     def looks_like_probing(self) -> bool:
@@ -111,8 +117,63 @@ def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials
             since_ms=since_ms, limit=NAMED,
         )  # fmt: skip
         receipts = tuple(one.receipt_id for one in find(read, query))
-        groups.append(Denials(str(agent), str(contract), integer(count), integer(first), integer(last), receipts))
+        reasons = {receipt: why for receipt in receipts if (why := reason_of(read, receipt))}
+        groups.append(
+            Denials(str(agent), str(contract), integer(count), integer(first), integer(last), receipts, reasons)
+        )
     return groups
+
+
+def reason_of(read: Read, receipt_id: str) -> str:
+    """Why it was denied or could not be asked, for people: kept as evidence, since agents are not told. Else empty."""
+    rows = read(
+        "SELECT e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ? AND e.label = 'why'",
+        receipt_id,
+    )
+    return blob(rows[0][0]).decode() if rows else ""
+
+
+def require_agent(read: Read, agent: str, tenant: str | None = None) -> None:
+    """Raises when no agent has or had this name: an empty answer about a misspelt name would reassure falsely."""
+    sql = "SELECT DISTINCT {0} FROM {1} WHERE {0} <> '' AND (?1 IS NULL OR tenant = ?1)"
+    registered = read(sql.format("name", "agents"), tenant)
+    if any(agent == name for (name,) in registered) or _is_named(read, "agent", agent, tenant):
+        return
+    acted = read(sql.format("agent", "statements"), tenant)
+    known = sorted({str(name) for (name,) in [*registered, *acted]})
+    raise AilyusError("unknown_agent", f"there is no agent `{agent}`", hint=_of(known))
+
+
+def require_contract(read: Read, contract: str, tenant: str | None = None) -> None:
+    """Raises when no contract or plan of this name was ever released or called."""
+    released = read("SELECT DISTINCT name FROM contract_versions")
+    if any(contract == name for (name,) in released) or _is_named(read, "contract", contract, tenant):
+        return
+    sql = "SELECT DISTINCT contract FROM statements WHERE contract <> '' AND (?1 IS NULL OR tenant = ?1)"
+    known = sorted({str(name) for (name,) in [*released, *read(sql, tenant)]})
+    raise AilyusError("not_found", f"there is no contract `{contract}`", hint=_of(known))
+
+
+def require_status(read: Read, status: str) -> None:
+    """Raises when a statement can have no such status."""
+    known = [*get_args(Status), *OTHER_STATUSES]
+    if status not in known and not _is_named(read, "status", status, None):
+        raise AilyusError("not_found", f"there is no status `{status}`", hint=_of(known))
+
+
+def require_kind(kind: str) -> None:
+    """Raises when there is no such kind of statement."""
+    if kind not in get_args(Kind):
+        raise AilyusError("not_found", f"there is no kind `{kind}`", hint=_of(get_args(Kind)))
+
+
+def _is_named(read: Read, column: Literal["agent", "contract", "status"], name: str, tenant: str | None) -> bool:
+    sql = f"SELECT 1 FROM statements WHERE {column} = ?1 AND (?2 IS NULL OR tenant = ?2) LIMIT 1"
+    return bool(read(sql, name, tenant))
+
+
+def _of(known: Sequence[str]) -> str:
+    return f"one of {', '.join(known)}" if known else "there is none yet"
 
 
 def approved_by(read: Read, receipt_id: str) -> list[dict[str, JsonValue]]:

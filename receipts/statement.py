@@ -191,7 +191,7 @@ def decision_facts(record: Record | None) -> JsonValue:
     """The Cedar decision as it stands in a statement."""
     if record is None:
         return None
-    return {
+    facts: dict[str, JsonValue] = {
         "policies": {who: list(ids) for who, ids in record.policies.items()},
         "errors": len(record.errors),
         "slice": record.slice_digest,
@@ -200,6 +200,9 @@ def decision_facts(record: Record | None) -> JsonValue:
         "requests": record.requests_digest,
         "engine": record.engine,
     }
+    if record.partial:
+        facts["partial"] = True
+    return facts
 
 
 def decision_evidence(record: Record | None) -> dict[str, bytes]:

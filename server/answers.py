@@ -62,6 +62,7 @@ Every result has a `status`, and nothing else means that something happened:
 - diverged: something changed, but not as expected. Do not repair it; a person must.
 - unknown: it may or may not have happened. Do not repeat it by this or another tool.
 - denied: policy says no, or there is no such record. Do not try other arguments, tools or users.
+- unavailable: nothing was sent, a system could not be read. It is no refusal; call again later.
 - refused: a person said no. Do not ask again.
 - expired, cancelled: nothing has been done.
 - compensated, partial: of several steps; `steps` says which are done, undone or untouched.
@@ -91,7 +92,8 @@ def text_of(answer: Mapping[str, JsonValue]) -> str:
         lines += _told_steps(steps)
     error = answer.get("error")
     if isinstance(error, dict):
-        lines.append(f"error {error['code']} at `{error['field']}`: {error['hint']}")
+        where = f" at `{error['field']}`" if error["field"] else ""
+        lines.append(f"error {error['code']}{where}: {error['hint']}")
     approval = answer.get("approval")
     if isinstance(approval, dict):
         at = f", at {approval['url']}" if "url" in approval else ""
@@ -174,6 +176,21 @@ def denied(action: Action, receipt: str, code: str | None = None) -> Answer:
             f"Call {action.request.contract} once more with the same arguments only if the requester still wants it; "
             "a person is then asked anew."
         )
+    return answer
+
+
+def unavailable(action: Action, receipt: str) -> Answer:
+    """A system could not be asked. It says nothing about the record, and nothing of what the system answered."""
+    answer = envelope(
+        "unavailable",
+        "Nothing was sent and nothing changed: a system that this depends on could not be read.",
+        f"It is no refusal. Call {action.request.contract} again later with the same arguments, if the requester still "
+        "wants it; the people who run the gateway are told. Do not try another tool or user instead.",
+        action.id,
+        receipt,
+    )
+    answer["changed"] = False
+    answer["error"] = {"code": "unavailable", "field": "", "hint": AilyusError("unavailable", "").hint}
     return answer
 
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from contracts.canonical import new_id
 from contracts.errors import CODES, AilyusError
 from policies.approval import Binding, Bystanders, SignedApproval, count
-from policies.decision import ApprovalRequired, Denied, establish
+from policies.decision import ApprovalRequired, Denied, Unavailable, establish
 from policies.passkey import sign_count
 from policies.principal import Person
 from receipts.action import Action, Status
@@ -271,11 +271,16 @@ class Inbox:
             raise AilyusError("policy_changed", "the contract is not the one that was asked about")
         look = release.decider.may_observe(action.request, action.caller, target)
         if isinstance(look, Denied):
-            raise AilyusError("policy_changed", "the policies no longer allow it")
+            raise AilyusError("policy_changed", f"the policies no longer allow it: {look.reason}")
         before = await pipeline.adapter.observe(look)
-        if isinstance(establish(program, action.request, target, before), Denied):
-            raise AilyusError("state_changed", "the record cannot be read as it was")
+        facts = establish(program, action.request, target, before)
+        if isinstance(facts, Unavailable):
+            raise AilyusError("unavailable", facts.reason, hint="look again when the system answers")
+        if isinstance(facts, Denied):
+            raise AilyusError("state_changed", f"the record cannot be read as it was: {facts.reason}")
         decision = await pipeline.steps.decide(action, program, target, before)
+        if isinstance(decision, Denied):
+            raise AilyusError("policy_changed", f"the policies no longer allow it: {decision.reason}")
         if not isinstance(decision, ApprovalRequired):
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")
         return Now(action, await pipeline.weighed(action, program, target, before, decision))

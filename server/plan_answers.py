@@ -14,7 +14,17 @@ from receipts.reconciliation import Checked
 from server.answers import Answer, checks_of, envelope, needed
 from server.steps import Ended
 
-PlanStatus = Literal["confirmed", "not_applied", "diverged", "unknown", "compensated", "partial", "denied", "cancelled"]
+PlanStatus = Literal[
+    "confirmed",
+    "not_applied",
+    "diverged",
+    "unknown",
+    "compensated",
+    "partial",
+    "denied",
+    "unavailable",
+    "cancelled",
+]
 CANCELLED = "it was cancelled"
 NOT_THERE = "no such record, or not permitted"
 MAX_NAMED_OUT = 10
@@ -177,6 +187,8 @@ class Tally:
             return "compensated"
         if reason == CANCELLED:
             return "cancelled"
+        if any(f.status == "unavailable" for f in ends):
+            return "unavailable"
         return "denied" if any(f.status == "denied" for f in ends) else "not_applied"
 
     def changed(self, status: PlanStatus) -> bool | None:
@@ -294,6 +306,7 @@ def concluded(
         "partial": f"Tell the requester which steps are done and which are not.{hand_over} {again} for the rest.",
         "not_applied": f"Tell the requester. {again}.",
         "denied": "Do not try other arguments, tools or users; tell the requester that it needs a person.",
+        "unavailable": f"It is no refusal; the people who run the gateway are told. {again}, later.",
         "cancelled": "Tell the requester; do not call it again unless they ask.",
         "diverged": f"Do not repair it by this or another tool; hand over to a person.{hand_over}",
         "unknown": f"Do not repeat it by this or another tool; hand over to a person.{hand_over}",
@@ -304,6 +317,7 @@ def concluded(
         "partial": "A part is in effect",
         "not_applied": "Nothing changed",
         "denied": "Nothing changed",
+        "unavailable": "Nothing changed, since a system could not be read",
         "cancelled": "Nothing changed",
         "diverged": "Something is not as expected",
         "unknown": "A step may or may not have happened",

@@ -179,7 +179,8 @@ class PlanEnd(PlanWork):
         if after is not None and not run.planned.program.secretive:
             evidence["health/after"] = pack_observation(after)
         sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
-        held = 0 if status in ("not_applied", "cancelled", "compensated") else steps.now() + plan.repeat_window
+        may_call_again = status in ("not_applied", "unavailable", "cancelled", "compensated")
+        held = 0 if may_call_again else steps.now() + plan.repeat_window
         escalation = Escalation(new_id("esc"), told) if told else None
         run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
         await self._flush(run)

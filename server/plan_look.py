@@ -16,7 +16,7 @@ from contracts.plan import Unit
 from contracts.program import ABSENT, Body, Program, lookup
 from contracts.rendered import place_read
 from contracts.request import ActionRequest
-from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate
+from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unavailable
 from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
@@ -128,6 +128,9 @@ class Looks:
         wanting = {unit.group: r.sentence for unit, r in pairs if isinstance(r, Unmet)}
         looks: list[Look] = []
         for unit, result in pairs:
+            if isinstance(result, Unavailable):
+                # INVARIANT: what could not be read is never told as a record that does not exist
+                return replace(result, reason=f"step `{unit.key}`: {result.reason}")
             if isinstance(result, Look) and unit.group not in gone | wanting:
                 looks.append(result)
             elif isinstance(result, Denied) and unit.group not in gone | wanting:
@@ -222,7 +225,8 @@ class Looks:
             return Denied(f"its undo cannot be built: {error.sentence}")
         decided = await self._decided(replace(child, request=request), undo)
         if isinstance(decided, Denied):
-            return Denied(f"its undo is not permitted: {decided.reason}", decided.record)
+            said = "cannot be looked at" if isinstance(decided, Unavailable) else "is not permitted"
+            return replace(decided, reason=f"its undo {said}: {decided.reason}")
         known = orjson.dumps(dict(request.params), option=orjson.OPT_SORT_KEYS).decode()
         return f"{undo.name} takes it back: {known}", decided[0]
 

@@ -18,7 +18,7 @@ from contracts.program import Program
 from contracts.request import ActionRequest
 from contracts.target import Target
 from policies.approval import SignedApproval
-from policies.decision import Denied, Permitted
+from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
 from receipts.intention import Busy
@@ -115,7 +115,9 @@ class Plans(PlanEnd):
             raise AilyusError("policy_changed", "the plan is not the one that was asked about")
         looked = await self.looks.look(action, planned)
         if isinstance(looked, Denied):
-            raise AilyusError("state_changed", "a step is no longer permitted, or its record cannot be read")
+            if isinstance(looked, Unavailable):
+                raise AilyusError("unavailable", looked.reason, hint="look again when the system answers")
+            raise AilyusError("state_changed", f"a step is no longer permitted: {looked.reason}")
         if not looked.needs:
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")
         return self.looks.weighed(action, looked)

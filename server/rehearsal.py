@@ -19,6 +19,7 @@ from adapters.systems import Systems
 from adapters.tls import nobody
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
+from contracts.observation import Unavailable
 from contracts.program import HttpProgram, Program, PythonProgram, Read
 from contracts.target import Target
 from policies.release import Release
@@ -149,7 +150,10 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
             raise AilyusError("bad_settings", f"there is no connection of kind `{read.target}`")
         seen = await stage.looking.read(read, target, "", scope, asyncio.get_running_loop().time() + 10)
         if isinstance(seen, Fault):
-            raise AilyusError("bad_contract", seen.sentence, hint="are the inputs those of a record that exists?")
+            hint = "are the inputs those of a record that exists?"
+            if isinstance(seen, Unavailable):
+                hint = f"the connection `{seen.connection}` cannot be used from here; `ailyus doctor` says why"
+            raise AilyusError("bad_contract", seen.sentence, hint=hint)
         found[read.name] = seen.value
     return found
 
@@ -165,13 +169,15 @@ async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> 
         while answer.get("status") == "running":
             waiting = {"action_id": answer["action_id"], "wait_seconds": 45}
             answer = (await client.call_tool("get_action", waiting)).structured_content or {}
-    if answer.get("status") in ("denied", "invalid", "approval_required"):
+    if answer.get("status") in ("denied", "unavailable", "invalid", "approval_required"):
         error = answer.get("error")
         field_ = error.get("field") if isinstance(error, dict) else ""
         raise AilyusError(
             "bad_contract",
             f"it is `{answer['status']}` {field_ or ''}".strip(),
-            hint="correct --input: is there such a record?",
+            hint="`ailyus doctor` says which system cannot be read"
+            if answer["status"] == "unavailable"
+            else "correct --input: is there such a record?",
         )
     return dict(answer)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
+import structlog
 from pydantic import JsonValue
 
 from adapters.adapter import Adapter
@@ -18,7 +19,7 @@ from contracts.rendered import Rendered, render
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.approval import SignedApproval
-from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, establish
+from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable, establish
 from policies.release import Release
 from receipts.action import Action, Intent, Status
 from receipts.conclusion import Conclusion, Escalation
@@ -36,6 +37,7 @@ from server.evidence import attempt_of, kept, readings, request_evidence, respon
 from server.lanes import Lanes
 from server.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
 
+log = structlog.get_logger()
 MAX_ATTEMPTS = 3
 NOTHING_AHEAD = Rate()
 _ENDED: Mapping[str, Status] = {
@@ -209,7 +211,9 @@ class Steps:
         return Ended(action, status, answer, work, unsent=True, because=unmet.sentence if unmet else "")
 
     def denied(self, action: Action, denied: Denied, code: str | None = None) -> Ended:
-        """Policy says no, or it can no longer be established."""
+        """Policy says no, or it can no longer be established; a system that cannot be asked is told as that."""
+        if isinstance(denied, Unavailable):
+            return self.unavailable(action, denied)
         receipt = new_id("rcp")
         facts: dict[str, JsonValue] = {
             "decision": decision_facts(denied.record),
@@ -222,6 +226,30 @@ class Steps:
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self.now() + self.held_ms(action.request)
         return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
+
+    def unavailable(self, action: Action, why: Unavailable) -> Ended:
+        """A system could not be asked, so nothing was sent: no refusal, not held, and the operator is told."""
+        receipt = new_id("rcp")
+        connection = why.connection or action.request.connection
+        log.warning(
+            "unavailable",
+            connection=connection,
+            outage=why.outage,
+            contract=action.request.contract,
+            action=action.id,
+            reason=why.reason,
+        )
+        facts: dict[str, JsonValue] = {
+            "decision": decision_facts(why.record),
+            "code": why.outage,
+            "unavailable": connection,
+            "calledMs": action.created_ms,
+        }
+        evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
+        sealed = self.seal("decision", receipt, self.about(action), "unavailable", False, facts, evidence)
+        answer = answers.unavailable(action, receipt)
+        work = self.journal.ending(action, sealed, "unavailable", answer, 0)
+        return Ended(action, "unavailable", answer, work, unsent=True)
 
     async def end(self, ended: Ended) -> Answer:
         """Commit an end by itself."""
@@ -258,7 +286,8 @@ class Steps:
         action = ready.action
         choice = self.routes.choose(action.request, ready.program, ready.target, route or 0)
         if choice.route is None:
-            return Denied("no route is open", ready.permitted.record)
+            closed = f"no route of `{action.request.contract}` is open: each is halted, or its breaker is"
+            return Unavailable(closed, ready.permitted.record, "no_open_route", action.request.connection)
         route = choice.route
         rendered = self._rendered(ready, route)
         if isinstance(rendered, Fault):

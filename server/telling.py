@@ -7,17 +7,19 @@ from pydantic import JsonValue
 from server.answers import iso
 
 
-def sentences(predicate: Mapping[str, JsonValue]) -> list[str]:
-    """Six plain sentences about one statement; values stand in backticks."""
+def sentences(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
+    """Six plain sentences about one statement; values stand in backticks. `why`, the reason of a no, comes first."""
     contract, decision = _object(predicate.get("contract")), _object(predicate.get("decision"))
     at = predicate.get("atMs")
     when = iso(at) if isinstance(at, int) else "an unknown time"
     if predicate.get("action") is None:
         about = _object(predicate.get("about"))
         return [f"This is a `{predicate.get('kind')}` statement of {when}.", *(f"{k}: `{v}`" for k, v in about.items())]
+    because = [f"{str(predicate.get('status')).capitalize()}: {why}."] if why else []
     changed = {True: "something changed", False: "nothing changed", None: "it is not known whether something changed"}
     state = predicate.get("changed")
     lines = [
+        *because,
         f"At {when} the action `{predicate.get('action')}` was `{predicate.get('status')}`: "
         f"{changed[state if isinstance(state, bool) else None]}.",
         f"It was `{contract.get('id')}` version {contract.get('version')}"

@@ -1,5 +1,7 @@
 """Tool entries: what an agent reads before it calls, generated from contracts in a fixed order."""
 
+from typing import get_args
+
 import mcp_types as types
 from pydantic import JsonValue
 
@@ -7,6 +9,7 @@ from contracts.plan import PlanProgram
 from contracts.program import Program
 from contracts.request import Caller
 from policies.release import RUN_PLAN, RUN_PLAN_SCHEMA, Release
+from receipts.action import Status
 from server.answers import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800
@@ -51,7 +54,11 @@ FIND_RECEIPTS = types.Tool(
         "type": "object",
         "properties": {
             "contract": {"type": "string", "maxLength": 64, "description": "Only receipts of this tool."},
-            "status": {"type": "string", "maxLength": 20, "description": "Only receipts with this status."},
+            "status": {
+                "type": "string",
+                "enum": list(get_args(Status)),
+                "description": "Only receipts with this status.",
+            },
             "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10, "description": "How many."},
         },
         "required": [],

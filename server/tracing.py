@@ -25,7 +25,7 @@ from contracts.program import Program
 from contracts.request import ActionRequest
 from contracts.target import Target
 from policies.approval import Binding
-from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rate
+from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rate, Unavailable
 from receipts.action import Action
 from server.settings import TelemetryPart
 from server.steps import NOTHING_AHEAD, Steps
@@ -44,6 +44,7 @@ ATTRIBUTES = frozenset(
         "ailyus.agent",
         "ailyus.action",
         "ailyus.connection",
+        "ailyus.outage",
         "ailyus.status",
         "ailyus.decision",
         "ailyus.approval.verdict",
@@ -64,6 +65,7 @@ class _Instruments:
     tracer: Tracer
     actions: Counter
     seconds: Histogram
+    unavailable: Counter
 
 
 _Context = ServerRequestContext[dict[str, object], object]
@@ -78,6 +80,7 @@ def use(traces: TracerProvider, metrics: MeterProvider) -> None:
         traces.get_tracer("ailyus"),
         meter.create_counter("ailyus.actions", "{action}", "Actions that were carried, by contract and status."),
         meter.create_histogram("ailyus.action.duration", "s", "How long a call was carried, by contract and status."),
+        meter.create_counter("ailyus.reads.unavailable", "{read}", "Reads that were not answered, by connection."),
     )
 
 
@@ -256,7 +259,12 @@ class TracedSteps(Steps):
             return decision
 
 
-_WORDS: Mapping[type, str] = {Permitted: "permitted", ApprovalRequired: "approval", Denied: "denied"}
+_WORDS: Mapping[type, str] = {
+    Permitted: "permitted",
+    ApprovalRequired: "approval",
+    Denied: "denied",
+    Unavailable: "unavailable",
+}
 
 
 class TracedAdapter:
@@ -268,7 +276,10 @@ class TracedAdapter:
     async def observe(self, look: MayObserve) -> Observation:
         """As the adapter does."""
         with span("observe", SpanKind.CLIENT, {"ailyus.contract": look.request.contract}):
-            return await self._adapter.observe(look)
+            observation = await self._adapter.observe(look)
+            if _on is not None and (outage := observation.outage):
+                _on.unavailable.add(1, {"ailyus.connection": outage.connection, "ailyus.outage": outage.outage})
+            return observation
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """As the adapter does."""

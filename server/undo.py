@@ -135,6 +135,8 @@ class Undo:
         if isinstance(look, Denied) or target is None:
             return Left("the policies do not allow the undo")
         before = await steps.adapter.observe(look)
+        if not before.ok:
+            return Left("the record could not be read")
         scope = {**steps.base(program, action.request, target), **before.scope("before")}
         # INVARIANT: an undo gives nobody a right that they do not have now
         if program.widens is not None and program.widens.value(scope) is not False:

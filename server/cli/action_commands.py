@@ -235,6 +235,7 @@ def show_action(
     """Show what an agent was told about an action, and every receipt of it."""
     import orjson
 
+    from receipts.questions import reason_of
     from receipts.store import blob, integer
     from server.answers import iso, text_of
 
@@ -243,14 +244,16 @@ def show_action(
         steps = read(
             "SELECT id, kind, status, at_ms FROM statements WHERE action_id = ? ORDER BY leaf_index", action_id
         )
+        why = reason_of(read, str(steps[-1][0])) if steps else ""
     if not rows:
         raise AilyusError("not_found", f"there is no action `{action_id}`")
     result = orjson.loads(blob(rows[0][0]))
+    because = [f"why, for people: {why}"] if why else []
     receipts = [{"receipt": r[0], "kind": r[1], "status": r[2], "at": iso(integer(r[3]))} for r in steps]
     show(
         format,
-        {"result": result, "receipts": receipts},
-        [text_of(result), "", *table(receipts, ("at", "kind", "status", "receipt"))],
+        {"result": result, "receipts": receipts, "why": why},
+        [*because, text_of(result), "", *table(receipts, ("at", "kind", "status", "receipt"))],
     )
 
 

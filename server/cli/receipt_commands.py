@@ -75,10 +75,18 @@ def find_receipts(
 ) -> None:
     """Find receipts, newest first."""
     from receipts.query import Query, find
-    from receipts.questions import search_values
+    from receipts.questions import require_agent, require_contract, require_kind, require_status, search_values
 
     since_ms = _since(since) if since else 0
+    if kind is not None:
+        require_kind(kind)
     with reading(workspace) as read:
+        if status is not None:
+            require_status(read, status)
+        if agent is not None:
+            require_agent(read, agent)
+        if contract is not None:
+            require_contract(read, contract)
         matches = search_values(read, match) if match else []
         query = Query(
             agent=agent, contract=contract, status=status, kind=kind, matches=matches, since_ms=since_ms, limit=limit
@@ -95,18 +103,20 @@ def show_receipt(
     """Read a receipt: six sentences before any hash."""
     import orjson
 
+    from receipts.questions import reason_of
     from receipts.signing import Envelope
     from receipts.store import blob, integer
     from server.telling import sentences
 
     with reading(workspace) as read:
         rows = read("SELECT envelope, leaf_index FROM statements WHERE id = ?", receipt_id)
+        why = reason_of(read, receipt_id)
     if not rows:
         raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
     row = rows[0]
     statement = orjson.loads(Envelope.decode(blob(row[0])).payload)
     lines = [
-        *sentences(statement["predicate"]),
+        *sentences(statement["predicate"], why),
         "",
         f"log index {integer(row[1])}",
         orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
@@ -273,9 +283,10 @@ def changed(
     format: FormatOption = Format.text,
 ) -> None:
     """What did this agent change?"""
-    from receipts.questions import changed_by
+    from receipts.questions import changed_by, require_agent
 
     with reading(workspace) as read:
+        require_agent(read, agent)
         _list(format, changed_by(read, agent, _since(since)))
 
 
@@ -358,7 +369,8 @@ def tried_and_denied(
         probing = ": probing?" if group.looks_like_probing else ""
         span = f"{iso(group.first_ms)} to {iso(group.last_ms)}"
         lines.append(f"{group.count} denials of {group.contract} by {group.agent}, {span}{probing}")
-        lines += [f"  {receipt_id}" for receipt_id in group.receipts]
+        why = group.reasons
+        lines += [f"  {receipt_id}: {why.get(receipt_id, 'no reason was kept')}" for receipt_id in group.receipts]
         lines += [f"  and {group.count - len(group.receipts)} more"] if group.count > len(group.receipts) else []
     rows = [{**asdict(group), "looks_like_probing": group.looks_like_probing} for group in groups]
     show(format, rows, lines or ["nothing was denied"])

@@ -10,7 +10,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action
-from receipts.questions import approved_by
+from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from server.aftercare import OPEN, Aftercare
@@ -70,6 +70,7 @@ class Actions:
         open_now = await journal.open_intent(action.id)
         keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
         doubtful = await self._is_open(action)
+        timeline = await self._timeline(action)
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -85,7 +86,8 @@ class Actions:
                 "reason": action.request.reason or "",
                 "params": [[name, _text(value)] for name, value in action.request.params.items()],
                 "told": text_of(dict(action.result)).split("\n") if action.result else [],
-                "timeline": await self._timeline(action),
+                "timeline": timeline,
+                "why": timeline[-1]["why"] if timeline else "",
                 "steps": steps,
                 "undoes": action.undoes,
                 "open": open_now is not None,
@@ -116,6 +118,7 @@ class Actions:
             "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(row[4])
         )
         # what action it was and under which set stands above the timeline, once
+        why = await self._inbox.pipeline.journal.store.read_aside(lambda read: reason_of(read, str(row[0])))
         said: list[JsonValue] = list(sentences(predicate)[2:-1])
         checks = predicate.get("checks")
         kind, status = str(row[1]), str(row[2])
@@ -129,6 +132,7 @@ class Actions:
             "comment": comment,
             "changed": predicate.get("changed") if kind == "outcome" else None,
             "says": said,
+            "why": why,
             "checks": checks if isinstance(checks, list) else [],
             "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
         }

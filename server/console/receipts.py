@@ -22,6 +22,11 @@ from receipts.questions import (
     denied,
     done_to,
     first_since,
+    reason_of,
+    require_agent,
+    require_contract,
+    require_kind,
+    require_status,
     search_values,
     unconfirmed,
 )
@@ -101,6 +106,7 @@ class Receipts:
         )
 
         def look(read: Read) -> list[Found]:
+            _require(read, asked, visit.tenant)
             if not asked["match"]:
                 return find(read, query)
             matches = search_values(read, asked["match"])
@@ -112,7 +118,12 @@ class Receipts:
     async def changed(self, visit: Visit) -> Page:
         """What did this agent change?"""
         agent, since = visit.asked("agent"), self._since(visit.asked("since"), DEFAULT_SINCE)
-        found = await self._aside(lambda read: changed_by(read, agent, since, visit.tenant, LIMIT))
+
+        def look(read: Read) -> list[Found]:
+            _require(read, {"agent": agent}, visit.tenant)
+            return changed_by(read, agent, since, visit.tenant, LIMIT)
+
+        found = await self._aside(look)
         return self._answered("changed", found, visit)
 
     async def unconfirmed(self, visit: Visit) -> Page:
@@ -165,6 +176,7 @@ class Receipts:
         await self._must_see(visit, receipt)
         rows = await self._read("SELECT envelope, leaf_index, action_id FROM statements WHERE id = ?", receipt)
         statement = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)
+        why = await self._aside(lambda read: reason_of(read, receipt))
         labels = await self._read(
             "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(rows[0][1])
         )
@@ -172,7 +184,7 @@ class Receipts:
             "receipt": receipt,
             "action": None if rows[0][2] is None else str(rows[0][2]),
             "index": integer(rows[0][1]),
-            "says": sentences(statement["predicate"]),
+            "says": sentences(statement["predicate"], why),
             "statement": orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
             "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
         }
@@ -244,3 +256,15 @@ class Receipts:
     async def _one_by_one(self, work: Callable[[Read], T]) -> T:
         async with self._one_at_a_time:
             return await self._aside(work)
+
+
+def _require(read: Read, asked: Mapping[str, str], tenant: str) -> None:
+    """A name that nobody ever had is an error, not an empty page."""
+    if agent := asked.get("agent"):
+        require_agent(read, agent, tenant)
+    if contract := asked.get("contract"):
+        require_contract(read, contract, tenant)
+    if status := asked.get("status"):
+        require_status(read, status)
+    if kind := asked.get("kind"):
+        require_kind(kind)

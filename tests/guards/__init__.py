@@ -176,6 +176,14 @@ GUARDS = [
     Guard("no body where nothing was sent", "server/evidence.py", "    if not program.secretive:\n        return observation\n", "    if True:\n        return observation\n", "tests/journeys/test_kept_secrets.py::test_nor_where"),
     Guard("health of a plan with a secret", "server/evidence.py", "    if not program.secretive:\n        return health\n", "    if True:\n        return health\n", "tests/journeys/test_kept_secrets.py::test_no_table"),
     Guard("no value that is needed in clear", "contracts/compile.py", "        require_known(texts, clear)\n", "", "tests/journeys/test_kept_secrets.py::test_an_expectation_that_needs"),
+    Guard("an outage is no refusal", "policies/decision.py", "    if before.outage is not None:\n", "    if False:\n", "tests/journeys/test_unavailable.py::test_it_may_be_called_again"),
+    Guard("a 401 is an outage", "contracts/observation.py", "    if status == 401:\n", "    if False:\n", "tests/journeys/test_unavailable.py::test_an_outage_is_no_refusal"),
+    Guard("a 404 is never an outage", "contracts/observation.py", "or status >= 500 else None", "or status >= 403 else None", "tests/journeys/test_unavailable.py::test_what_may_be_about_the_record"),
+    Guard("what could not be read is not left out", "server/plan_look.py", "            if isinstance(result, Unavailable):\n", "            if False:\n", "tests/journeys/test_unavailable.py::test_a_plan_leaves_out_nothing"),
+    Guard("an outage is logged", "server/steps.py", '            "unavailable",\n            connection=connection,', '            "other",\n            connection=connection,', "tests/journeys/test_unavailable.py::test_an_outage_is_no_refusal"),
+    Guard("an agent is not told why", "server/steps.py", "answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)", "answer = answers.denied(action, receipt, code if code in answers.DRIFT else None) | {\"summary\": denied.reason}", "tests/journeys/test_unavailable.py::test_an_agent_is_not_told"),
+    Guard("the question of an early denial", "policies/decision.py", "            partial=True,\n", "            partial=False,\n", "tests/journeys/test_unavailable.py::test_people_read_why"),
+    Guard("names that nobody has", "receipts/questions.py", "    raise AilyusError(\"unknown_agent\",", "    return\n    raise AilyusError(\"unknown_agent\",", "tests/journeys/test_unavailable.py::test_a_name_that_nobody"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
 ]  # fmt: skip
 

@@ -31,12 +31,10 @@ async def test_another_tenant_is_denied_without_a_look(world: World) -> None:
     assert world.sandbox.log() == []
 
 
-async def test_a_denial_a_missing_record_and_a_failed_look_read_the_same(world: World) -> None:
+async def test_a_denial_and_a_missing_record_read_the_same(world: World) -> None:
     denied = await world.call("reset_user_mfa", {**MARIA, "ticket": "4712"})
     missing = await world.call("reset_user_mfa", {**MARIA, "user_id": "00u9nobody001"})
-    world.sandbox.fault("500", "users", reads=True, times=9)
-    failed = await world.call("reset_user_mfa", LEO)
-    texts = {(a["status"], a["summary"], a["next"]) for a in (denied, missing, failed)}
+    texts = {(a["status"], a["summary"], a["next"]) for a in (denied, missing)}
     assert len(texts) == 1
     assert denied["status"] == "denied"
 

@@ -152,6 +152,22 @@ async def test_metrics_by_contract_and_status(traced: World, seen: Seen) -> None
             assert (name, "reset_user_mfa", status) in points
 
 
+async def test_reads_that_were_not_answered_are_counted_by_connection(traced: World, seen: Seen) -> None:
+    traced.sandbox.fault("503", "users", reads=True, times=1)
+    assert (await traced.call("reset_user_mfa", MARIA))["status"] == "unavailable"
+    data = seen.metrics.get_metrics_data()
+    assert data is not None
+    (counted,) = [
+        (dict(point.attributes), point.value)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "ailyus.reads.unavailable"
+        for point in metric.data.data_points
+    ]
+    assert counted == ({"ailyus.connection": "okta", "ailyus.outage": "target_failed"}, 1)
+
+
 async def test_off_is_off(world: World) -> None:
     assert not tracing.is_on()
     answer = await call(world, "find_user", {"email": "maria@example.com"})
