@@ -1,6 +1,6 @@
 """Load a folder of contracts: YAML with file and line for every complaint, compiled into programs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,14 @@ from contracts.program import Program
 from contracts.source import Malformed, read_source
 
 _SYSTEM_FILE = "_system.yaml"
+_REFERRED_TO_BY_NOTHING = frozenset(
+    {"request", "require", "says", "shows", "execute", "expect", "foreign", "unchanged", "disclose", "evidence", "undo"}
+)
+"""Parts of a contract or plan without which the rest can still be looked at."""
+MAX_FAULTS = 50
+"""Faults of one file that are told at once."""
 M = TypeVar("M", bound=BaseModel)
+P = TypeVar("P", Program, PlanProgram)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,68 @@ def _load_contract(
     loaded = _load(path, folder, Contract, faults)
     if loaded is None:
         return None
-    contract, node = loaded
-    try:
-        return compile_contract(contract, system, flows)
-    except AilyusError as error:
-        line = _line(node, (error.field or "").split("."))
-        faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
-        return None
+    contract, node, content = loaded
+    return _compiled(
+        Contract, contract, node, content, lambda c: compile_contract(c, system, flows), path, folder, faults
+    )
+
+
+def _compiled(
+    model: type[M],
+    written: M,
+    node: yaml.Node,
+    content: Mapping[str, object],
+    compile_: Callable[[M], P],
+    path: Path,
+    folder: Path,
+    faults: list[AilyusError],
+) -> P | None:
+    """The program, or every fault of the file: after each, what was faulty is left out and the rest looked at again."""
+    rest: object = content
+    clean = True
+    for _ in range(MAX_FAULTS):
+        try:
+            program = compile_(written)
+            return program if clean else None
+        except AilyusError as error:
+            clean = False
+            where = (error.field or "").split(".")
+            fault = AilyusError(
+                error.code, error.sentence, hint=error.hint, field=_place(path, folder, _line(node, where))
+            )
+            if any(str(known) == str(fault) for known in faults):
+                return None
+            faults.append(fault)
+            rest, node = _without(rest, node, where)
+            left = rest.get(where[0]) if isinstance(rest, dict) else None
+            if where[0] not in _REFERRED_TO_BY_NOTHING or (where[0] in ("expect", "execute") and not left):
+                return None  # what refers to it, or needs it, would only be a fault because it was left out
+            try:
+                written = model.model_validate(rest)
+            except ValidationError:
+                return None  # what was faulty cannot be left out
+    return None
+
+
+def _without(content: object, node: yaml.Node, where: Sequence[str]) -> tuple[object, yaml.Node]:
+    """The same object without what stands at a path, or as much of the path as there is."""
+    name, deeper = where[0], where[1:]
+    known = _child(node, name)
+    if known is None:
+        return content, node
+    if isinstance(content, dict) and isinstance(node, yaml.MappingNode):
+        key = next(k for k in content if str(k) == name)
+        inner, child = _without(content[key], known, deeper) if deeper else (None, known)
+        gone = not deeper or child is known
+        pairs = [(k, child if v is known else v) for k, v in node.value if not (gone and v is known)]
+        left = {k: inner if k == key else v for k, v in content.items() if not (gone and k == key)}
+        return left, yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
+    if isinstance(content, list) and isinstance(node, yaml.SequenceNode):
+        index = int(name)
+        items, nodes = list(content), list(node.value)
+        del items[index], nodes[index]  # an entry of a list is left out whole
+        return items, yaml.SequenceNode(node.tag, nodes, node.start_mark, node.end_mark)
+    return content, node
 
 
 def _begins(path: Path, key: str) -> bool:
@@ -126,16 +188,13 @@ def _load_plan(
     loaded = _load(path, folder, Plan, faults)
     if loaded is None:
         return None
-    plan, node = loaded
-    try:
-        return compile_plan(plan, programs, flows)
-    except AilyusError as error:
-        line = _line(node, (error.field or "").split("."))
-        faults.append(AilyusError(error.code, error.sentence, hint=error.hint, field=_place(path, folder, line)))
-        return None
+    plan, node, content = loaded
+    return _compiled(Plan, plan, node, content, lambda p: compile_plan(p, programs, flows), path, folder, faults)
 
 
-def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -> tuple[M, yaml.Node] | None:
+def _load(
+    path: Path, folder: Path, model: type[M], faults: list[AilyusError]
+) -> tuple[M, yaml.Node, Mapping[str, object]] | None:
     try:
         node, content = read_document(read_source(path))
         if node is None or not isinstance(content, dict):
@@ -150,7 +209,7 @@ def _load(path: Path, folder: Path, model: type[M], faults: list[AilyusError]) -
         ]:
             faults.extend(open_ends)
             return None
-        return model.model_validate(content), node
+        return model.model_validate(content), node, content
     except Malformed as error:
         faults.append(AilyusError("bad_contract", f"no YAML: {error}", field=_place(path, folder, error.line)))
     except ValidationError as error:

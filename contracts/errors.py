@@ -56,6 +56,7 @@ CODES = MappingProxyType(
         "not_found": "there is no such record that you may see",
         # the store
         "store_rewound": "this store is older than its last witnessed head; restore the newest copy",
+        "store_newer": "start the version that wrote it, or a newer one",
         "store_corrupt": "run `ailyus audit`; restore the store from its newest good copy",
         "store_unavailable": "the store cannot be written: free disk space or repair it; nothing was sent",
         "clock_behind": "the clock runs behind the store's last time; correct the clock",
@@ -63,7 +64,8 @@ CODES = MappingProxyType(
         "too_many_pending": "too many requests wait for a person already; wait until some are decided",
         "unavailable": "nothing was sent; call again later with the same arguments",
         "release_changed": "contracts or policies were released anew in between; call again",
-        "halted": "a person halted it, or the breaker; wait until it is lifted (`ailyus unhalt`)",
+        "halted": "a person halted it; wait until a person lifts the halt (`ailyus unhalt`)",
+        "breaker_open": "three outcomes in a row were bad; wait until a person lifts the halt (`ailyus unhalt`)",
         "bad_handle": "create the secret anew and pass its handle on at once, to the field that its tool names",
         "bad_plan": "correct the plan; contracts/README.md has its format",
         "rate_limited": "call again when its minute is over",

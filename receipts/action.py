@@ -1,12 +1,13 @@
-"""One action as the journal keeps it: plain JSON in a row, tied to no code version."""
+"""One action as the journal keeps it: JSON in a row, in a form that has a number and names of its own (`FORM`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from pydantic import JsonValue, TypeAdapter
 
+from contracts.errors import AilyusError
 from contracts.hiding import Hiding
 from contracts.observation import Observation, Reading
 from contracts.request import ActionRequest, Caller
@@ -117,29 +118,109 @@ def status_of(value: object) -> Status:
     return _STATUS.validate_python(value)
 
 
+FORM = 1
+"""The form of a stored request and of a stored caller.
+
+Its names are those below, whatever the classes call their fields. A field may be added to it: an older reader leaves
+out what it does not know. A change that an older reader would misread needs the next number, which it then refuses.
+"""
+
+
 def pack_request(request: ActionRequest) -> bytes:
     """The request as JSON."""
-    return orjson.dumps(request)
+    return orjson.dumps(
+        {
+            "form": FORM,
+            "contract": request.contract,
+            "version": request.version,
+            "contract_digest": request.contract_digest,
+            "kind": request.kind,
+            "risk": request.risk,
+            "tenant": request.tenant,
+            "agent": request.agent,
+            "person": request.person,
+            "owner": request.owner,
+            "connection": request.connection,
+            "target_digest": request.target_digest,
+            "params": dict(request.params),
+            "reason": request.reason,
+            "caller_key": request.caller_key,
+            "boundary": request.boundary,
+            "late": request.late,
+            "trace": request.trace,
+            "action_digest": request.action_digest,
+            "call_key": request.call_key,
+        }
+    )
 
 
 def unpack_request(data: bytes) -> ActionRequest:
     """The request from its JSON; its digests are computed anew."""
-    fields = orjson.loads(data)
-    del fields["action_digest"], fields["call_key"]
-    fields["late"] = tuple(fields.get("late", ()))
-    return ActionRequest(**fields)
+    stored = _stored(data)
+    return ActionRequest(
+        contract=stored["contract"],
+        version=stored["version"],
+        contract_digest=stored["contract_digest"],
+        kind=stored["kind"],
+        risk=stored["risk"],
+        tenant=stored["tenant"],
+        agent=stored["agent"],
+        person=stored["person"],
+        owner=stored["owner"],
+        connection=stored["connection"],
+        target_digest=stored["target_digest"],
+        params=stored["params"],
+        reason=stored["reason"],
+        caller_key=stored["caller_key"],
+        boundary=stored.get("boundary", "network"),
+        late=tuple(stored.get("late", ())),
+        trace=stored.get("trace", ""),
+    )
 
 
 def pack_caller(caller: Caller) -> bytes:
     """The caller as JSON."""
-    return orjson.dumps(caller, default=sorted)
+    return orjson.dumps(
+        {
+            "form": FORM,
+            "agent": caller.agent,
+            "tenant": caller.tenant,
+            "person": caller.person,
+            "owner": caller.owner,
+            "roles": sorted(caller.roles),
+            "person_roles": sorted(caller.person_roles),
+            "observe_only": caller.observe_only,
+            "boundary": caller.boundary,
+            "issuer": caller.issuer,
+            "delegated": caller.delegated,
+        }
+    )
 
 
 def unpack_caller(data: bytes) -> Caller:
     """The caller from its JSON."""
-    fields = orjson.loads(data)
-    fields["roles"], fields["person_roles"] = frozenset(fields["roles"]), frozenset(fields["person_roles"])
-    return Caller(**fields)
+    stored = _stored(data)
+    return Caller(
+        agent=stored["agent"],
+        tenant=stored["tenant"],
+        person=stored["person"],
+        owner=stored["owner"],
+        roles=frozenset(stored["roles"]),
+        person_roles=frozenset(stored["person_roles"]),
+        observe_only=stored.get("observe_only", False),
+        boundary=stored.get("boundary", "network"),
+        issuer=stored.get("issuer", ""),
+        delegated=stored.get("delegated", True),
+    )
+
+
+def _stored(data: bytes) -> dict[str, Any]:
+    """A stored object of a form that this version reads. Rows from before there were forms have none."""
+    stored: dict[str, Any] = orjson.loads(data)
+    if stored.get("form", FORM) != FORM:
+        sentence = f"an action is stored in the form {stored['form']}, and this version reads the form {FORM}"
+        raise AilyusError("store_newer", sentence)
+    return stored
 
 
 def pack_observation(observation: Observation) -> bytes:

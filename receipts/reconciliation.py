@@ -100,7 +100,14 @@ def _seen(value: object, hiding: Hiding | None) -> object:
 
 def drifted(program: Program, before: Observation, after: Observation) -> bool:
     """Did anything change that the contract declares `unchanged`?"""
-    return not same(tuple(f"before.{p.removeprefix('before.')}" for p in program.contract.unchanged), before, after)
+    return bool(drifted_paths(program, before, after))
+
+
+def drifted_paths(program: Program, before: Observation, after: Observation) -> tuple[str, ...]:
+    """What changed although the contract declares it `unchanged`, as the contract names it."""
+    return tuple(
+        p for p in program.contract.unchanged if not same((f"before.{p.removeprefix('before.')}",), before, after)
+    )
 
 
 def reconcile(

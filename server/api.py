@@ -15,6 +15,7 @@ from policies.approval import SignedApproval
 from policies.resolution import SignedResolution
 from receipts.questions import day_of
 from server.aftercare import Aftercare, open_incidents
+from server.answers import halt_line
 from server.halting import NewHalt, halt, lift
 from server.identity import Agents
 from server.inbox import Inbox
@@ -127,17 +128,24 @@ class Api:
         )
         store, tenant = self._pipeline().journal.store, asked.subject.tenant
         agent, now = asked.subject.agent, store.now_ms()
+        waiting = await self._pipeline().journal.get(request.path_params["action"])
+        held = self._pipeline().halt_of(waiting) if waiting is not None else None
         today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
         return {
             "binding": binding.model_dump(mode="json"),
             "asked": asked.model_dump(mode="json"),
             "today": dict(today),
+            "halt": halt_line(held) if held else None,
         }
 
     async def decide(self, request: Request) -> object:
         """Take a signed decision."""
         signed = SignedApproval.model_validate_json(await request.body())
-        return {"state": await self._inbox.decide(signed)}
+        action, pipeline = signed.binding.subject.action_id, self._pipeline()
+        state = await self._inbox.decide(signed)
+        known = await pipeline.journal.get(action) if state == "ready" else None
+        held = pipeline.halt_of(known) if known is not None and known.state == "ready" else None
+        return {"state": state, "halt": halt_line(held) if held else None}
 
     async def cancel(self, request: Request) -> object:
         """End a request that waits."""

@@ -15,6 +15,7 @@ from receipts.store import Read, integer
 from server.cli.owner import find_owner
 from server.drafting import pins
 from server.issuer import Issuer
+from server.probe import probe
 from server.provision import install_browser
 from server.settings import FILE, Workspace
 from server.stores import reading
@@ -63,6 +64,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.extend(_adapters(workspace))
     findings.extend(_issuers(workspace, release))
     owner = find_owner(workspace)
+    findings.extend(_connections(workspace, release, running=owner is not None))
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
     findings.extend(_store(workspace, sorted(release.catalog.programs)))
@@ -171,6 +173,21 @@ def _adapters(workspace: Workspace) -> list[Finding]:
         one = here.get((part.entry_point, part.digest))
         says = f"{one.distribution} {one.version}" if one else f"`{part.entry_point}` with this digest is not installed"
         findings.append(Finding(f"adapter {name}", one is not None, says, "" if one else "ailyus adapter list"))
+    return findings
+
+
+def _connections(workspace: Workspace, release: Release, *, running: bool) -> list[Finding]:
+    """Every connection, asked; the sandbox's twins only while the gateway that starts them runs."""
+    twins = set()
+    if workspace.settings.sandbox and not running:
+        address = f"http://127.0.0.1:{workspace.settings.sandbox.port}/"
+        twins = {t.name for t in release.targets.values() if t.base_url.startswith(address)}
+    findings = []
+    for one in asyncio.run(probe(workspace, release)):
+        if one.name in twins and not one.ok:
+            findings.append(Finding(f"connection {one.name}", True, "a twin, which `ailyus serve` starts"))
+        else:
+            findings.append(Finding(f"{one.noun} {one.name}", one.ok, one.says, one.next))
     return findings
 
 

@@ -291,6 +291,9 @@ class Gateway:
         """What is known of an action now."""
         if action.plan is not None and action.state in ("ready", "running"):
             return await self._pipeline().plans.progress(action)
+        pipeline = self._pipeline()
+        if action.state == "ready" and (halt := pipeline.halt_of(action)):
+            return await pipeline.held(action, halt)
         if action.state in ("new", "ready", "running"):
             receipt = (action.result or {}).get("receipt_id")
             return answers.running(action.id, receipt if isinstance(receipt, str) else None)

@@ -22,6 +22,7 @@ from policies.approval import SignedApproval, count
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import RUN_PLAN, Release
 from receipts.action import Action, Intent
+from receipts.controls import Halt
 from receipts.intention import Busy, Intention, Spent
 from receipts.journal import Journal
 from receipts.reconciliation import outputs_of
@@ -176,6 +177,8 @@ class Pipeline:
                     break
                 await watch.change(left)
                 known = await self.journal.get(known.id) or known
+        if known.state == "ready" and (halt := self.halt_of(known)):
+            return await (self.held(known, halt) if known.plan is None else self.plans.progress(known))
         return dict(known.result or {})
 
     # -- the path ------------------------------------------------------------------------------------------------------
@@ -208,8 +211,8 @@ class Pipeline:
         request, under = action.request, (self.release.digest, self.journal.epoch)
         if changed := self._moved_on(request):
             return await self.steps.end(self.steps.denied(action, Denied(changed), changed))
-        if self.journal.controls.halted(request):
-            return await self._halted(action)
+        if halt := self.journal.controls.halted(request):
+            return await self._halted(action, halt)
         # a fresh call's token was verified just now; whoever waited for people is looked up again
         caller = action.caller if action.state == "new" else await self._current(action.caller)
         if caller is None:
@@ -323,7 +326,9 @@ class Pipeline:
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(decision.record)
         about = self.steps.about(action, decision.facts)
         sealed = self.steps.seal("decision", receipt, about, "previewed", False, facts, evidence)
-        answer = answers.previewed(action, receipt, needs)
+        scope = {**self.steps.base(program, action.request, target), **before.scope("before")}
+        undo = undo_line(self.steps, program, action, before)
+        answer = answers.previewed(action, receipt, needs, program, scope, undo)
         held = 0 if action.preview else self._now() + program.contract.repeat_window
         await self.journal.end(action, sealed, "previewed", answer, held)
         return answer
@@ -401,11 +406,27 @@ class Pipeline:
 
     # -- the ends ------------------------------------------------------------------------------------------------------
 
-    async def _halted(self, action: Action) -> Answer:
+    async def _halted(self, action: Action, halt: Halt) -> Answer:
         """What is new is denied; what people have approved waits until the halt is lifted."""
         if action.state != "new":
-            return dict(action.result or {})
-        return await self.steps.end(self.steps.denied(action, Denied("halted"), "halted"))
+            return await self.held(action, halt)
+        return await self.steps.end(self.steps.denied(action, Denied(answers.halt_line(halt)), answers.halt_code(halt)))
+
+    def halt_of(self, action: Action) -> Halt | None:
+        """The halt that stops this action, or a step of this plan, now."""
+        if action.plan is not None:
+            return self.plans.halt_of(action)
+        return self.journal.controls.halted(action.request)
+
+    async def held(self, action: Action, halt: Halt) -> Answer:
+        """An approved action that a halt holds, as its agent is told."""
+        receipt = (action.result or {}).get("receipt_id")
+        return answers.held(action, receipt if isinstance(receipt, str) else None, halt, await self.held_until(action))
+
+    async def held_until(self, action: Action) -> int:
+        """Until when the approvals of an action may still be used, in milliseconds since the epoch."""
+        given = [a.binding.expires_ms for a in await self.journal.approvals(action.id)]
+        return min([*given, action.expires_ms])
 
     async def _read(
         self, action: Action, program: Program, target: Target, before: Observation, permitted: Permitted

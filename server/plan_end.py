@@ -147,10 +147,16 @@ class PlanEnd(PlanWork):
         run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
         if paused.position is not None:
             run.finished.pop(paused.position, None)  # it had its intent, but the halt came before its first byte
-        said = plan_answers.halted(run.action, self._tally(run))
+        halt = next((h for h in self._steps.journal.controls.halts if h.id == paused.halt), None)
+        said = plan_answers.halted(run.action, self._tally(run), halt, self._until(run))
         run.pending.append(self._rows.turning(run.action, "ready", run.progress.packed, said))
         await self._flush(run)
         return said
+
+    def _until(self, run: Run) -> int:
+        """When the plan runs out of time: from then on no further step begins."""
+        started = run.progress.started_ms or self._steps.now()
+        return started + run.planned.program.plan.not_after
 
     async def _close(
         self,

@@ -21,7 +21,7 @@ from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
 from server import plan_answers
-from server.answers import Answer, iso, needed
+from server.answers import Answer, iso, needed, would
 from server.evidence import seen
 from server.plan_answers import Tally
 from server.requests import Asked, Part, Weighed, pinned, shown, subject_of, value_digest
@@ -29,12 +29,19 @@ from server.steps import NOTHING_AHEAD, Steps
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""
+_IF_A_STEP_FAILS: Mapping[str, str] = {
+    "undo": "what was done is undone, in reverse order",
+    "undo_wave": "the wave that failed is undone, earlier waves stay",
+    "stop": "it stops there; what was done stays",
+    "escalate": "it stops there, and a person is told",
+    "continue": "an item of a list that fails is left as it is and the others go on; else the plan stops",
+}
 Touched = dict[str, JsonValue]
 """What the plan's own steps left behind: what was read → its value."""
 
 
 class Progress(BaseModel):
-    """How far a plan is, as JSON in its row: tied to no code version."""
+    """How far a plan is, as JSON in its row. What a reader does not know is left out, what is missing has a default."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -265,13 +272,7 @@ class Looks:
         wanted = needed(looked.needs)
         waves = len({u.wave for u in looked.planned.units})
         in_waves = f" in {waves} waves" if waves > 1 else ""
-        failure = {
-            "undo": "what was done is undone, in reverse order",
-            "undo_wave": "the wave that failed is undone, earlier waves stay",
-            "stop": "it stops there; what was done stays",
-            "escalate": "it stops there, and a person is told",
-            "continue": "an item of a list that fails is left as it is and the others go on; else the plan stops",
-        }[plan.on_failure]
+        failure = _IF_A_STEP_FAILS[plan.on_failure]
         lines = [
             Line(label="what will change", value=plan.title, origin="agent" if agents else "contract"),
             Line(
@@ -335,9 +336,25 @@ class Looks:
             "calledMs": action.created_ms,
         }
         sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
-        answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally)
+        answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
+
+    def _would(self, action: Action, looked: Looked) -> dict[str, JsonValue]:
+        """What the plan would do, in the words that an approver would read."""
+        plan, steps = looked.planned.program.plan, list[JsonValue]()
+        for look in looked.looks:
+            target = self._steps.release.target(look.part.request)
+            scope = {**self._steps.base(look.program, look.part.request, target), **look.before.scope("before")}
+            said = would(look.program, scope, look.part.needs, look.undo)
+            steps.append({"id": look.unit.key, "tool": look.unit.contract, **said, "says": look.says})
+        return {
+            "says": plan.title,
+            "needs": needed(looked.needs),
+            "undo": _IF_A_STEP_FAILS[plan.on_failure],
+            "checks": [f"ruled out: {check.sentence}" for check in looked.planned.program.expect],
+            "steps": steps,
+        }
 
     # -- drift ---------------------------------------------------------------------------------------------------------
 

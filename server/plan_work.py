@@ -3,7 +3,7 @@
 from contracts.expressions import Fault
 from contracts.observation import Observation
 from contracts.request import ActionRequest
-from policies.release import PlanRequest
+from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action
 from receipts.plan_rows import PlanRows
 from server.plan_answers import Tally
@@ -65,7 +65,7 @@ class PlanWork:
     def _base(self, run: Run) -> dict[str, object]:
         request = run.planned.request
         target = self._steps.release.targets.get(request.connection)
-        params = {} if "plan" in request.params else request.params
+        params = {} if request.contract == RUN_PLAN else request.params  # an agent's plan has no inputs of its own
         return run.planned.program.scope(params, request.tenant, target.environment if target else "")
 
     def _tally(self, run: Run) -> Tally:

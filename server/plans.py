@@ -21,6 +21,7 @@ from policies.approval import SignedApproval
 from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
+from receipts.controls import Halt
 from receipts.intention import Busy
 from receipts.reconciliation import hide_compared
 from receipts.store import Conflict
@@ -64,8 +65,9 @@ class Plans(PlanEnd):
             gone = planned if isinstance(planned, Denied) else Denied("the agent is not registered any more")
             return await self._steps.end(steps.denied(action, gone, "policy_changed" if caller else None))
         action = replace(action, caller=caller)
-        if action.state == "new" and any(journal.controls.halted(s) for s in planned.steps):
-            return await self._steps.end(steps.denied(action, Denied("halted"), "halted"))
+        if action.state == "new" and (halt := self._halt(planned)):
+            stopped = Denied(answers.halt_line(halt))
+            return await self._steps.end(steps.denied(action, stopped, answers.halt_code(halt)))
         looked = await self.looks.look(action, planned)
         if isinstance(looked, Denied):
             return await self._steps.end(steps.denied(action, looked))
@@ -134,6 +136,8 @@ class Plans(PlanEnd):
         if isinstance(planned, Denied):
             return answers.running(action.id, None)
         run = await self._known(action, planned, touched=False)
+        if action.state == "ready" and (halt := self.halt_of(action)):
+            return plan_answers.halted(action, self._tally(run), halt, self._until(run))
         current = planned.units[run.open.step.position].key if run.open and run.open.step else None
         return plan_answers.running(action, self._tally(run), current)
 
@@ -190,6 +194,17 @@ class Plans(PlanEnd):
         """Does the halt that paused the plan still hold?"""
         halt = Progress.unpacked(action.plan).halt
         return halt is not None and any(h.id == halt for h in self._steps.journal.controls.halts)
+
+    def halt_of(self, action: Action) -> Halt | None:
+        """The halt that a paused plan waits for, or that its next step will meet."""
+        known = Progress.unpacked(action.plan).halt
+        paused = next((h for h in self._steps.journal.controls.halts if h.id == known), None)
+        planned = None if paused else self._planned(action)
+        return paused or (self._halt(planned) if isinstance(planned, PlanRequest) else None)
+
+    def _halt(self, planned: PlanRequest) -> Halt | None:
+        halted = self._steps.journal.controls.halted
+        return next((halt for step in planned.steps if (halt := halted(step))), None)
 
     def _planned(self, action: Action) -> PlanRequest | Denied:
         """The plan as the live release has it; anything else than what was asked for denies.

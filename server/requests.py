@@ -224,9 +224,7 @@ def _display(
     undo: str,
 ) -> Display:
     request, facts, needs = action.request, required.facts, required.needs
-    says = program.says.text(scope) if program.says else program.contract.title
-    if isinstance(says, Fault):
-        raise AilyusError("internal", "what will change cannot be said")
+    says = says_of(program, scope)
     lines = [Line(label="what will change", value=says, origin="source_of_truth")]
     lines.append(
         Line(label="contract", value=f"{request.contract}@{request.version}, risk {request.risk}", origin="contract")
@@ -246,9 +244,22 @@ def _display(
     lines.append(Line(label="if wrong", value=undo, origin="contract"))
     for name, value in request.params.items():
         lines.append(Line(label=f"input {name}", value=shown(value), origin="caller"))
-    for path in program.contract.shows:
-        lines.append(Line(label=path, value=shown(lookup(path, scope)), origin="source_of_truth"))
+    for path, value in shows_of(program, scope).items():
+        lines.append(Line(label=path, value=value, origin="source_of_truth"))
     return Display(lines=tuple(lines))
+
+
+def says_of(program: Program, scope: Mapping[str, object]) -> str:
+    """What will change, in one sentence with the values of the record."""
+    says = program.says.text(scope) if program.says else program.contract.title
+    if isinstance(says, Fault):
+        raise AilyusError("internal", "what will change cannot be said")
+    return says
+
+
+def shows_of(program: Program, scope: Mapping[str, object]) -> dict[str, str]:
+    """What the contract shows of the record as it is, by path."""
+    return {path: shown(lookup(path, scope)) for path in program.contract.shows}
 
 
 def shown(value: object) -> str:

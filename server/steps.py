@@ -27,7 +27,7 @@ from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import Intention, Limits
 from receipts.journal import Journal
-from receipts.reconciliation import Reconciliation, already_so, reconcile, same
+from receipts.reconciliation import Reconciliation, already_so, drifted_paths, reconcile, same
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
 from receipts.store import Conflict, Work
@@ -471,6 +471,7 @@ class Steps:
         action, execution = sent.action, sent.execution
         status = _ENDED[outcome.verdict]
         receipt = new_id("rcp")
+        drift = drifted_paths(program, sent.before, after) if status == "diverged" and after.ok else ()
         outcome, minted = self._sealed_outputs(action, program, outcome)
         answer = answers.concluded(
             action,
@@ -481,6 +482,7 @@ class Steps:
             answered=execution.response.status if execution.response else None,
             attempts=sent.intent.attempt,
             settle_ms=sent.intent.settle_ms,
+            drift=drift,
         )
         after = kept(program, after, self.journal.hiding)
         escalated = answer.get("escalated_to")
@@ -495,6 +497,8 @@ class Steps:
             "escalatedTo": escalated,
             "limits": list(LIMITS),
         }
+        if drift:
+            facts["drifted"] = list(drift)
         facts |= _of_plan(action) | skipped_facts(sent.skipped)
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
         evidence["response"] = response_evidence(execution, program.secretive)

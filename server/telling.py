@@ -50,6 +50,8 @@ def sentences(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
         lines.append(
             f"Read back through `{predicate.get('observer', 'the record')}`, {met} of {len(checks)} checks were met."
         )
+    if drift := [f"`{name}`" for name in map(str, _list(predicate.get("drifted")))]:
+        lines.append(f"This changed with it and should not have: {', '.join(drift)}.")
     steps = [str(_object(s).get("state")) for s in _list(predicate.get("steps"))]
     if steps:
         counted = ", ".join(f"{steps.count(word)} {word}" for word in dict.fromkeys(steps))

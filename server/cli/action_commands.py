@@ -68,16 +68,24 @@ def show_approval(
     """Show what would be approved, exactly as it would be signed."""
     from policies.display import render
 
-    binding, asked, today = _binding(workspace, action_id, as_, None, "approve", "")
-    ended = ", ".join(f"{count} {status}" for status, count in today.items()) or "nothing yet"
+    binding, asked, facts = _binding(workspace, action_id, as_, None, "approve", "")
+    today, halt = facts["today"], facts["halt"]
+    counted = today if isinstance(today, dict) else {}
+    ended = ", ".join(f"{count} {status}" for status, count in counted.items()) or "nothing yet"
     show(
         format,
         {
             "binding": binding.model_dump(mode="json"),
             "display": asked.display.model_dump(mode="json"),
             "today": today,
+            "halt": halt,
         },
-        [render(asked.display), "", f"so far today, by this agent: {ended}"],
+        [
+            *([f"{halt}; an approval waits until the halt is lifted", ""] if halt else []),
+            render(asked.display),
+            "",
+            f"so far today, by this agent: {ended}",
+        ],
     )
 
 
@@ -153,7 +161,7 @@ def _decide(
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(person)
-    binding, asked, _ = _binding(workspace, action_id, person, role, verdict, comment)
+    binding, asked, facts = _binding(workspace, action_id, person, role, verdict, comment)
     # INVARIANT: the signer signs what it displays, never a digest that it was sent.
     if (
         asked.display.digest != binding.subject.display_digest
@@ -163,13 +171,16 @@ def _decide(
         raise AilyusError("bad_signature", "what the gateway asks to be signed is not what it shows")
     if format_ is Format.text:
         typer.echo(render(asked.display))
+        if facts["halt"]:
+            typer.echo(f"\n{facts['halt']}; an approval waits until the halt is lifted")
     encrypted = path.exists() and is_encrypted(path)
     key = load_key(path, _passphrase("passphrase: ").encode() if encrypted else None)
     signed = sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw()))
     result = ask_owner(space, "POST", "/approvals", signed.model_dump(mode="json"))
     state = result.get("state") if isinstance(result, dict) else None
+    halt = result.get("halt") if isinstance(result, dict) else None
     words = {
-        "ready": "approved; it is being carried out",
+        "ready": f"approved, held by a halt: {halt}" if halt else "approved; it is being carried out",
         "waiting": "approved; more approvals are needed",
         "refused": "refused",
     }
@@ -210,9 +221,8 @@ def _binding(
     body = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", f"/approvals/{action_id}", **query)
     if not isinstance(body, dict):
         raise AilyusError("internal", "the gateway's answer is malformed")
-    today = body["today"]
-    known = today if isinstance(today, dict) else {}
-    return Binding.model_validate(body["binding"]), Asked.model_validate(body["asked"]), known
+    facts = {"today": body["today"], "halt": body["halt"]}
+    return Binding.model_validate(body["binding"]), Asked.model_validate(body["asked"]), facts
 
 
 # -- actions -------------------------------------------------------------------------------------------------------
@@ -240,7 +250,7 @@ def show_action(
     from server.answers import iso, text_of
 
     with reading(workspace) as read:
-        rows = read("SELECT result FROM actions WHERE id = ?", action_id)
+        rows = read("SELECT result, state FROM actions WHERE id = ?", action_id)
         steps = read(
             "SELECT id, kind, status, at_ms FROM statements WHERE action_id = ? ORDER BY leaf_index", action_id
         )
@@ -249,6 +259,8 @@ def show_action(
         raise AilyusError("not_found", f"there is no action `{action_id}`")
     result = orjson.loads(blob(rows[0][0]))
     because = [f"why, for people: {why}"] if why else []
+    if rows[0][1] == "ready":
+        because = ["approved, and not carried out yet: `ailyus halts` lists what may hold it"]
     receipts = [{"receipt": r[0], "kind": r[1], "status": r[2], "at": iso(integer(r[3]))} for r in steps]
     show(
         format,

@@ -13,6 +13,7 @@ import typer
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
 
 if TYPE_CHECKING:
+    from policies.release import Release
     from server.app import App
     from server.settings import Workspace
 
@@ -97,14 +98,27 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
             typer.echo(f"the console is at {app.console.origin}")
             await _first_link(app)
+            look = asyncio.create_task(_say_unusable(workspace, release))
             watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
             await stop.wait()
+            look.cancel()
             if watch:
                 watch.cancel()
     finally:
         if twin:
             twin.terminate()
             twin.wait()
+
+
+async def _say_unusable(workspace: "Workspace", release: "Release") -> None:
+    """Warn of every connection that cannot be used; the gateway serves nevertheless, since others can."""
+    import structlog
+
+    from server.probe import probe
+
+    for one in await probe(workspace, release):
+        if not one.ok:
+            structlog.get_logger().warning(f"{one.noun}_unusable", name=one.name, reason=one.says, next=one.next)
 
 
 async def _first_link(app: "App") -> None:

@@ -1,6 +1,6 @@
 """One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 from pydantic import JsonValue
@@ -14,7 +14,7 @@ from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from server.aftercare import OPEN, Aftercare
-from server.answers import text_of
+from server.answers import halt_line, text_of
 from server.console.session import passkeys_of
 from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
@@ -63,14 +63,15 @@ class Actions:
         mark = await self._mark(visit.tenant, visit.named("action"))
         action = await action_of(visit, self._inbox.pipeline.journal)
         journal = self._inbox.pipeline.journal
-        steps = [
-            {"action": s.id, "contract": s.request.contract, "status": s.status, "state": s.state}
-            for s in await journal.steps(action.id)
-        ]
         open_now = await journal.open_intent(action.id)
         keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
         doubtful = await self._is_open(action)
         timeline = await self._timeline(action)
+        pipeline = self._inbox.pipeline
+        halt = pipeline.halt_of(action) if action.state == "ready" else None
+        told = dict(action.result or {})
+        if halt is not None:
+            told = await (pipeline.held(action, halt) if action.plan is None else pipeline.plans.progress(action))
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -85,10 +86,12 @@ class Actions:
                 "person": action.request.person,
                 "reason": action.request.reason or "",
                 "params": [[name, _text(value)] for name, value in action.request.params.items()],
-                "told": text_of(dict(action.result)).split("\n") if action.result else [],
+                "told": text_of(told).split("\n") if told else [],
+                "halt": halt_line(halt) if halt else "",
+                "held": str(told["summary"]) if halt else "",
                 "timeline": timeline,
                 "why": timeline[-1]["why"] if timeline else "",
-                "steps": steps,
+                "steps": steps_of(told, await journal.steps(action.id)),
                 "undoes": action.undoes,
                 "open": open_now is not None,
                 "can_recheck": action.state == "ended" and action.status == "confirmed" and action.plan is None,
@@ -197,6 +200,36 @@ class Actions:
 
     async def _read(self, sql: str, *values: str | int) -> list[Row]:
         return await self._inbox.pipeline.journal.store.read(sql, *values)
+
+
+def steps_of(told: Mapping[str, JsonValue], rows: Sequence[Action]) -> list[dict[str, JsonValue]]:
+    """Every step of a plan in order, untouched ones too; an undo stands at the step that it takes back."""
+    undone: dict[str | None, Action] = {row.undoes: row for row in rows if row.undoes}
+    steps = told.get("steps")
+    known = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    if not known:  # it runs: what has begun so far
+        known = [
+            {"id": "", "tool": row.request.contract, "state": row.status, "action_id": row.id}
+            for row in rows
+            if not row.undoes
+        ]
+    listed: list[dict[str, JsonValue]] = []
+    for step in known:
+        action = step.get("action_id")
+        undo = undone.get(action) if isinstance(action, str) else None
+        listed.append(
+            {
+                "id": step["id"],
+                "contract": step["tool"],
+                "state": step["state"],
+                "action": action,
+                "kept": step.get("kept", ""),
+                "undo": undo.id if undo else None,
+                "undo_contract": undo.request.contract if undo else "",
+                "undo_status": undo.status if undo else "",
+            }
+        )
+    return listed
 
 
 def _plain(label: str) -> str:

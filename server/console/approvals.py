@@ -13,6 +13,7 @@ from policies.principal import Person
 from receipts.action import Action
 from receipts.questions import day_of
 from server.aftercare import open_incidents
+from server.answers import halt_line
 from server.console.session import passkeys_of
 from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
@@ -116,6 +117,7 @@ class Approvals:
             document, why_not = None, barred
         agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
         today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
+        halt = pipeline.halt_of(action)
         lines = [line.model_dump() for line in asked.display.lines]
         first = sorted((n for n in lines if n["label"] in ORDER), key=lambda n: ORDER.index(n["label"]))
         return Page(
@@ -137,6 +139,7 @@ class Approvals:
                 "given": [{"person": name, "mine": name == person.name} for name in given],
                 "binding": document,
                 "why_not": why_not,
+                "halt": halt_line(halt) if halt else "",
                 "keys": passkeys_of((await pipeline.journal.registry.keys()).values(), person),
                 "mine": person.name in (action.request.person, action.request.owner),
                 "expires_ms": action.expires_ms,

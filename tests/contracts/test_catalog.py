@@ -102,3 +102,24 @@ def test_content_makes_the_digest(tmp_path: Path) -> None:
         load_catalog(folder(tmp_path / "c", GOOD.replace("settle: 5s", "settle: 6s"))).programs["unlock_user"].digest
     )
     assert one == same != other
+
+
+def test_one_look_shows_every_fault_of_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    text = (ROOT / "tests" / "vectors" / "records" / "set_value.yaml").read_text()
+    wrong = text.replace(
+        "expect:\n",
+        'expect:\n  - {that: "after.nothing == 1 +", else: x}\n  - {that: "after.record.value == inputz.value", else: y}\n',
+    ).replace('says: "Set the record ${inputs.record}', 'says: "Set the record ${inputs.recrd}')
+    (folder / "set_value.yaml").write_text(wrong)
+    with pytest.raises(Complaints) as caught:
+        load_catalog(folder)
+    lines = wrong.splitlines()
+    told = {}
+    for fault in caught.value.faults:
+        line = int(str(fault.field).rpartition(":")[2])
+        told[lines[line - 1].strip()[:30]] = fault.sentence
+    assert len(told) == 3, told
+    for word in ("inputs.recrd", "inputz.value", "does not compile"):
+        assert any(word in sentence for sentence in told.values()), told

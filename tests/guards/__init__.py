@@ -184,6 +184,10 @@ GUARDS = [
     Guard("an agent is not told why", "server/steps.py", "answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)", "answer = answers.denied(action, receipt, code if code in answers.DRIFT else None) | {\"summary\": denied.reason}", "tests/journeys/test_unavailable.py::test_an_agent_is_not_told"),
     Guard("the question of an early denial", "policies/decision.py", "            partial=True,\n", "            partial=False,\n", "tests/journeys/test_unavailable.py::test_people_read_why"),
     Guard("names that nobody has", "receipts/questions.py", "    raise AilyusError(\"unknown_agent\",", "    return\n    raise AilyusError(\"unknown_agent\",", "tests/journeys/test_unavailable.py::test_a_name_that_nobody"),
+    Guard("references are looked up", "server/probe.py", "    if missing:\n", "    if False:\n", "tests/server/test_probe.py::test_what_cannot_be_used"),
+    Guard("each connection is asked", "server/probe.py", "    if isinstance(seen, Unavailable):\n", "    if False:\n", "tests/server/test_probe.py::test_what_cannot_be_used"),
+    Guard("approved and held", "server/mcp.py", "        if action.state == \"ready\" and (halt := pipeline.halt_of(action)):\n", "        if action.state == \"never\" and (halt := pipeline.halt_of(action)):\n", "tests/journeys/test_held.py::test_what_is_approved_while"),
+    Guard("the breaker is no person", "server/answers.py", 'return "breaker_open" if halt.by == BREAKER else "halted"', 'return "halted"', "tests/plans/test_controls.py::test_three_lies"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
 ]  # fmt: skip
 

@@ -78,7 +78,10 @@ async def test_three_lies_in_a_row_trip_the_breaker(records: World) -> None:
         answer = await records.call("set_value", {"record": name, "value": "x"})
         assert answer["status"] == "not_applied"
     blocked = await records.call("set_value", {"record": "d", "value": "x"})
-    assert (blocked["status"], blocked["error"]["code"]) == ("denied", "halted")
+    # nobody halted it: it is told as what it is
+    assert (blocked["status"], blocked["error"]["code"]) == ("denied", "breaker_open")
+    assert "the breaker stopped it, after three bad outcomes in a row" in blocked["summary"]
+    assert "person" not in blocked["summary"]
     assert {(h.scope, h.by) for h in records.app.journal.controls.halts} == {
         ("contract", "breaker"),
         ("connection", "breaker"),

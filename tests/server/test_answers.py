@@ -12,6 +12,7 @@ from contracts.errors import AilyusError
 from contracts.plan import Unit
 from contracts.request import ActionRequest, Caller
 from receipts.action import Action, Status
+from receipts.controls import Halt
 from receipts.reconciliation import Checked, Reconciliation
 from server import answers, plan_answers
 from server.mcp import result_of
@@ -26,6 +27,11 @@ REQUEST = ActionRequest(
     {"user_id": "00u1maria0001", "ticket": "4711"}, None, None,
 )  # fmt: skip
 ACTION = Action("act_" + "0" * 26, REQUEST, CALLER)
+SCOPE = {
+    "inputs.user_id": "00u1maria0001",
+    "before.user": {"profile": {"email": "maria@example.com"}, "status": "ACTIVE"},
+    "before.factors": [{"id": "a", "factorType": "push"}],
+}
 RECEIPT = "rcp_" + "0" * 26
 MET, NOT_MET = (
     Checked("a factor seen before is still enrolled", True),
@@ -71,10 +77,12 @@ RESULTS: dict[str, answers.Answer] = {
     "denied": answers.denied(ACTION, RECEIPT),
     "unavailable": answers.unavailable(ACTION, RECEIPT),
     "denied_drift": answers.denied(ACTION, RECEIPT, "state_changed"),
+    "running_held": answers.held(ACTION, RECEIPT, Halt("hlt_1", "connection", "okta", False, "lead", "an incident", 0), 1_767_000_000_000),
+    "denied_breaker": answers.denied(ACTION, RECEIPT, "breaker_open"),
     "refused": answers.closed(ACTION, RECEIPT, "refused", "not without a call back"),
     "expired": answers.closed(ACTION, RECEIPT, "expired"),
     "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
-    "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)]),
+    "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)], PROGRAM, SCOPE, "it cannot be undone by ailyus"),
     "plan_confirmed": plan("confirmed", "", done(0), done(1), done(2)),
     "plan_compensated": plan("compensated", "the step slack ended not_applied", done(0, undone=True), done(1, "not_applied")),
     "plan_partial": plan("partial", "the health got worse in wave 2", done(0), done(1, undone=True)),
@@ -82,7 +90,7 @@ RESULTS: dict[str, answers.Answer] = {
     "plan_unknown": plan("unknown", "the step slack ended unknown", done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
     "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
     "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], "2026-11-22T12:00:00Z", Tally(UNITS, {}, {"revoke[0]": "gone"})),
-    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {})),
+    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), {"says": "Rotate the key", "needs": "", "undo": "what was done is undone, in reverse order", "checks": [], "steps": [{"id": "rotate", "says": "Make a key"}]}),
     "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
 }  # fmt: skip
 
