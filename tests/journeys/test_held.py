@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from server.halting import NewHalt, halt
 from tests.plans.test_run_plan import run, seeded, set_value
 from tests.world import MARIA, Sandbox, World, add_records, cli, gateway, until
 
@@ -36,7 +37,8 @@ async def test_a_plan_that_is_held_says_so(records: World) -> None:
     records.sandbox.fault("slow", "records/a", "records", ms=400)
     task = asyncio.create_task(run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")]))
     await until(lambda: records.sandbox.writes("records/a"))
-    await ailyus(records, "halt", "connection", "records", "--as", "lead", "--reason", "an incident")
+    stop = NewHalt(scope="connection", name="records", by="lead", reason="an incident")
+    await halt(records.app.pipeline, records.app.agents, stop)  # by no process of its own, which would come too late
     answer = await task
     for told in (answer, await records.get(answer["action_id"], 0)):
         assert told["status"] == "running", told
