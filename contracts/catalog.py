@@ -17,7 +17,7 @@ from contracts.errors import AilyusError
 from contracts.flow import Flow
 from contracts.plan import Plan, PlanProgram, StepProgram, compile_plan
 from contracts.program import Program
-from contracts.source import Malformed, read_source
+from contracts.source import Malformed, files_of, read_source
 
 _SYSTEM_FILE = "_system.yaml"
 _REFERRED_TO_BY_NOTHING = frozenset(
@@ -43,10 +43,10 @@ def load_catalog(folder: Path) -> Catalog:
     """Load every `*.yaml` below `folder`. Raises `Complaints` that names each fault with its file and line."""
     faults: list[AilyusError] = []
     programs: dict[str, Program] = {}
-    for path in sorted(folder.rglob("*.py")):
+    for path in files_of(folder, "*.py"):
         faults.append(AilyusError("bad_contract", "a folder of contracts holds no code", field=_place(path, folder, 1)))
-    systems = {path.parent: _load_system(path, folder, faults) for path in sorted(folder.rglob(_SYSTEM_FILE))}
-    files = [path for path in sorted(folder.rglob("*.yaml")) if path.name != _SYSTEM_FILE]
+    systems = {path.parent: _load_system(path, folder, faults) for path in files_of(folder, _SYSTEM_FILE)}
+    files = [path for path in files_of(folder, "*.yaml") if path.name != _SYSTEM_FILE]
     flows = _load_flows([path for path in files if _begins(path, "flow")], folder, faults)
     for path in files:
         if _begins(path, "plan") or _begins(path, "flow"):

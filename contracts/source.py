@@ -33,3 +33,8 @@ def read_source(path: Path, most: int = MAX_SOURCE) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed("the file is no UTF-8", content.count(b"\n", 0, error.start) + 1) from None
+
+
+def files_of(folder: Path, pattern: str) -> list[Path]:
+    """The files of this name below a folder, in order. Names that begin with a dot are an editor's, and left out."""
+    return [p for p in sorted(folder.rglob(pattern)) if not any(s[0] == "." for s in p.relative_to(folder).parts)]

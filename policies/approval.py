@@ -105,10 +105,11 @@ class Bystanders:
     person: str
     owner: str
     author: str | None
+    authors: frozenset[str] = frozenset()
 
     def excludes(self, approver: str) -> bool:
-        """The person acted for, the agent's owner, and the author of the release."""
-        return approver in (self.person, self.owner, self.author)
+        """The person acted for, the agent's owner, and whoever released this very set, now or before."""
+        return approver in (self.person, self.owner, self.author) or approver in self.authors
 
 
 @dataclass(frozen=True, slots=True)

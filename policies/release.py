@@ -100,7 +100,8 @@ class PlanRequest:
 class Release:
     """The only thing that decides. Swapped as a whole; files are candidates until they are released.
 
-    `author` released it and may not approve under it; `governed` is false for development workspaces.
+    `author` released it and may not approve under it; `governed` is false for what nobody signed, which only a
+    development workspace serves. `releasers` are the roles that may release.
     """
 
     catalog: Catalog
@@ -113,6 +114,7 @@ class Release:
     governed: bool
     development: bool
     change_freeze: bool = False
+    releasers: frozenset[str] = frozenset()
 
     @classmethod
     def build(
@@ -129,6 +131,7 @@ class Release:
         development: bool = False,
         governed: bool = True,
         change_freeze: bool = False,
+        releasers: Iterable[str] = (),
     ) -> "Release":
         """Validate and freeze; raises `AilyusError` for whatever does not hold together. Run it off the loop."""
         environments = {t.environment for t in targets.values()} | {"prod", *environments}
@@ -149,9 +152,22 @@ class Release:
         }
         if catalog.plans:
             content["plans"] = {name: plan.digest for name, plan in catalog.plans.items()}
+        may_release = frozenset(releasers)
+        if may_release:
+            content["releasers"] = sorted(may_release)
         decider = Decider(bundle, catalog.programs)
         return cls(
-            catalog, decider, targets, people, digest(content), origin, author, governed, development, change_freeze
+            catalog,
+            decider,
+            targets,
+            people,
+            digest(content),
+            origin,
+            author,
+            governed,
+            development,
+            change_freeze,
+            may_release,
         )
 
     def candidates(self, program: Program, tenant: str) -> list[Target]:

@@ -12,7 +12,7 @@ from contracts.document import read_document
 from contracts.errors import AilyusError
 from contracts.program import Program
 from contracts.request import ActionRequest, Caller
-from contracts.source import Malformed, read_source
+from contracts.source import Malformed, files_of, read_source
 from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
 
 NOW_MS = 1_767_000_000_000
@@ -90,7 +90,7 @@ class Result:
 def load_tests(folder: Path) -> list[tuple[str, Case]]:
     """Every case below a folder, with its file's name."""
     cases: list[tuple[str, Case]] = []
-    for path in sorted(folder.rglob("*.test.yaml")):
+    for path in files_of(folder, "*.test.yaml"):
         try:
             content = CaseFile.model_validate(read_document(read_source(path))[1])
         except Malformed as error:

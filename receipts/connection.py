@@ -17,9 +17,13 @@ SETTINGS: Final = {
     "application_name": "ailyus",
     "synchronous_commit": "on",
     # a frozen client otherwise holds the row of the head for ever
-    "idle_in_transaction_session_timeout": "2500",
-    "lock_timeout": "8000",
+    "idle_in_transaction_session_timeout": "2500ms",
+    "lock_timeout": "8s",
 }
+KEPT: Final = ("synchronous_commit", "idle_in_transaction_session_timeout", "lock_timeout")
+"""What the writer's session must have, as PostgreSQL says it; asked for in each of its transactions."""
+ASKED: Final = ", ".join(f"current_setting('{name}')" for name in KEPT)
+_STRONGER: Final = {("synchronous_commit", "remote_apply")}
 FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError)
 """What a statement can end with when the database, or the way to it, is at fault."""
 _PLACE: Final = re.compile(r"\?(\d*)")
@@ -36,6 +40,14 @@ def numbered(sql: str, sign: str = "$") -> str:
         return f"{sign}{match[1] or count}"
 
     return _PLACE.sub(place, sql)
+
+
+def lost_setting(values: Sequence[object]) -> str:
+    """The first setting of a session that is not as it was asked for, as `name = value`; empty when all are."""
+    for name, value in zip(KEPT, values, strict=True):
+        if value != SETTINGS[name] and (name, value) not in _STRONGER:
+            return f"{name} = {value}"
+    return ""
 
 
 class Session:

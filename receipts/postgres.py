@@ -26,7 +26,18 @@ import orjson
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.batch import Batch
-from receipts.connection import CONNECT_SECONDS, FAULTS, SETTINGS, STATEMENT_SECONDS, Session, numbered, said
+from receipts.connection import (
+    ASKED,
+    CONNECT_SECONDS,
+    FAULTS,
+    KEPT,
+    SETTINGS,
+    STATEMENT_SECONDS,
+    Session,
+    lost_setting,
+    numbered,
+    said,
+)
 from receipts.listener import CHANNEL, Listener, payload
 from receipts.log import Frontier, peaks_of, range_hash
 from receipts.signing import Signer, open_note
@@ -55,7 +66,9 @@ _READERS: Final = 8
 _SHARE_TRIES: Final = 30
 _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
-_HEAD: Final = "SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM head FOR UPDATE"
+_HEAD: Final = (
+    f"SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, {ASKED} FROM head FOR UPDATE"
+)
 WRITER: Final = {**SETTINGS, "plan_cache_mode": "force_generic_plan"}
 """The writer's statements are few and large: to plan one takes half as long as to run it."""
 _IDENTITY: Final = (
@@ -76,6 +89,16 @@ _END: Final = (
 
 _GONE: Final = (asyncpg.InterfaceError, OSError, TimeoutError)
 """The connection is: nobody's entry is done."""
+
+
+class _SettingsLost(AilyusError):
+    """A pooler between us and the server dropped a setting of the session, or handed us another's session."""
+
+    def __init__(self, lost: str) -> None:
+        hint = "connect without the pooler, or let each session have them: " + "; ".join(
+            f"ALTER ROLE … SET {name} = '{SETTINGS[name]}'" for name in KEPT
+        )
+        super().__init__("bad_settings", f"the database session has `{lost}`, which was not asked for", hint=hint)
 
 
 class _Otherwise(Exception):
@@ -245,6 +268,8 @@ class PostgresStore(Store):
                 done = self._attempt(group, careful=True)
         except FAULTS as error:
             return self._recover(group, NotDurable(f"the store did not take the commit: {said(error)}"))
+        except _SettingsLost as error:  # INVARIANT: nothing is said to be durable by a session that may not make it so
+            return self._recover(group, NotDurable(error.sentence))
         except AilyusError as error:  # the log is not the one that it was
             self._session.drop()
             self._failed = error.sentence
@@ -258,9 +283,12 @@ class PostgresStore(Store):
     def _attempt(self, group: Sequence[Entry[object]], *, careful: bool) -> "tuple[Frontier, int, int] | None":
         session = self._session
         # INVARIANT: whoever holds this row is the only one who appends to the log
-        ((size, high_water, now),) = session.begin(_HEAD)
+        ((size, high_water, now, *settings),) = session.begin(_HEAD)
+        if lost := lost_setting(settings):
+            raise _SettingsLost(lost)
         frontier = self._frontier_of(integer(size))
-        high, at = integer(high_water), integer(now) if self._clock_is_theirs else self._clock()
+        high = 0 if self._reset_clock else integer(high_water)
+        at = integer(now) if self._clock_is_theirs else self._clock()
         txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
         try:
             for entry in group:
@@ -304,6 +332,7 @@ class PostgresStore(Store):
     def _settle(self, group: Sequence[Entry[object]], frontier: Frontier, at_ms: int, now_ms: int) -> None:
         self.commits += 1
         self.changes += 1
+        self._reset_clock = False
         grown = frontier.size != self._frontier.size
         self._frontier, self._high_water_ms = frontier, at_ms
         if self._clock_is_theirs:
@@ -321,11 +350,12 @@ class PostgresStore(Store):
         """Whatever it was, it is unknown: open anew, look which database it is, and only then answer."""
         try:
             self._session.open()
+            self._refuse_lost()
             self._share()
             self._frontier, self._high_water_ms = self._load_head()
             self._refuse_another()
-        except FAULTS:
-            pass  # the next group tries again, and fails until the database is back
+        except (*FAULTS, _SettingsLost):
+            pass  # the next group tries again, and fails until the database, or its pooler, is as it was
         except AilyusError as error:
             self._failed = error.sentence
         answer_all(group, fault)
@@ -338,11 +368,16 @@ class PostgresStore(Store):
 
     def _open(self) -> None:
         self._session.open()
+        self._refuse_lost()
         self._share()
         self._refuse_unwitnessed()
         self._prepare()
         self._frontier, self._high_water_ms = self._load_head()
         self._refuse_another()
+
+    def _refuse_lost(self) -> None:
+        if lost := lost_setting(self._session.query(f"SELECT {ASKED}")[0]):
+            raise _SettingsLost(lost)
 
     def _share(self) -> None:
         for _ in range(_SHARE_TRIES):

@@ -10,6 +10,7 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key, Passkey, key_kind
 from receipts.controls import Controls, bump
+from receipts.releases import Released, authors, newest, newest_signed
 from receipts.statement import Notary, Sealed, key_digest
 from receipts.store import Row, Store, Txn, blob, integer
 
@@ -23,6 +24,9 @@ class Registry:
         self._tenant_keys: dict[str, bytes] = {}
         self.notary = Notary(store.signer, store.origin, self.tenant_key)
         self.release = ""
+        self.known_authors: frozenset[str] = frozenset()
+        """Who released the live set, as last read."""
+        self._authors_at = ("", -1)
 
     async def load(self) -> None:
         """Read what is committed."""
@@ -37,9 +41,18 @@ class Registry:
             raise AilyusError("not_found", f"the tenant `{tenant}` is not part of the release") from None
 
     async def activate(
-        self, release: str, tenants: Sequence[str], versions: Sequence[tuple[str, int, str]], sealed: Sealed
+        self,
+        release: str,
+        tenants: Sequence[str],
+        versions: Sequence[tuple[str, int, str]],
+        sealed: Sealed,
+        *,
+        again: bool = False,
     ) -> None:
-        """Make a release the live one: from now on only it can commit an intent."""
+        """Make a release the live one: from now on only it can commit an intent.
+
+        `again`: the log says already that this author released this; it is not said twice in a row.
+        """
 
         def work(txn: Txn) -> int:
             self._name_tenants(txn, tenants)
@@ -51,8 +64,8 @@ class Registry:
                     digest,
                     rows=None,
                 )
-            if txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
-                sealed.insert(txn)  # a restart with the same release needs no second statement
+            if not again or txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
+                sealed.insert(txn)
             txn.write(
                 "INSERT INTO meta VALUES ('release', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", release
             )
@@ -79,6 +92,28 @@ class Registry:
         """Take a release that is live already, with the tenants that came with it."""
         await self.load()
         self._controls.live = self.release = release
+        await self.authors(release)
+
+    async def newest(self) -> Released | None:
+        """The last release in the log."""
+        own = self._store.signer
+        return await self._store.read_aside(lambda read: newest(read, own.keyid, own.public))
+
+    async def newest_signed(self) -> Released | None:
+        """The last release in the log that its author signed."""
+        own = self._store.signer
+        return await self._store.read_aside(lambda read: newest_signed(read, own.keyid, own.public))
+
+    async def authors(self, release: str) -> frozenset[str]:
+        """Everybody who ever released exactly this: none of them approves under it. Read again with each epoch."""
+        at = (release, self._controls.epoch)
+        if self._authors_at != at:
+            own = self._store.signer
+            self.known_authors = await self._store.read_aside(
+                lambda read: authors(read, release, own.keyid, own.public)
+            )
+            self._authors_at = at
+        return self.known_authors
 
     async def suffix(self, name: str, version: int, digest: str) -> str:
         """`` or `+` and 8 hex digits: other content was released before under this name and version."""

@@ -163,9 +163,16 @@ def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
         if path.stat().st_mode & 0o077:
             hint = f"run `chmod 600 {path}`"
             raise AilyusError("bad_settings", f"the key file `{path.name}` can be read by others", hint=hint)
-        key = load_pem_private_key(path.read_bytes(), passphrase)
+        pem = path.read_bytes()
     except FileNotFoundError:
         raise AilyusError("bad_settings", f"there is no key file `{path}`", hint="run `ailyus init`") from None
+    return parse_key(pem, passphrase)
+
+
+def parse_key(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+    """A key from its PEM. Raises `AilyusError` when it is none, or the passphrase does not fit."""
+    try:
+        key = load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError):
         raise AilyusError("bad_settings", "the key does not open", hint="check the passphrase") from None
     if not isinstance(key, Ed25519PrivateKey):

@@ -9,13 +9,17 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
 from contracts.errors import AilyusError, NotDurable
+from receipts import wal
 from receipts.log import Frontier, LogProof, range_hash
 from receipts.signing import Signer, open_note
 from receipts.store import (
@@ -38,6 +42,10 @@ from receipts.store import (
 
 T = TypeVar("T")
 SCHEMA_VERSION = 8
+BUSY_MS = 5_000
+WAL_SECONDS = 10.0
+"""How long after a write-ahead log could not be cut it is tried again."""
+log = structlog.get_logger()
 
 
 class SqliteTxn(Txn):
@@ -66,6 +74,7 @@ class SqliteStore(Store):
     def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
         super().__init__(path, signer, origin, clock)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._wal_again = 0.0
         self._lock = _own(path.with_suffix(path.suffix + ".lock"))
         try:
             self._connection = self._open()
@@ -139,9 +148,8 @@ class SqliteStore(Store):
 
     def _attempt(self, group: Sequence[Entry[object]], frontier: Frontier, *, careful: bool) -> int | None:
         """When it was committed; None when an entry failed, and nothing of the group is there."""
-        now = self._clock()
-        clock_ok = now >= self._high_water_ms - MAX_CLOCK_BACK_MS
-        txn = SqliteTxn(self._connection, frontier.size, max(now, self._high_water_ms), clock_ok)
+        now, high = self._clock(), 0 if self._reset_clock else self._high_water_ms
+        txn = SqliteTxn(self._connection, frontier.size, max(now, high), now >= high - MAX_CLOCK_BACK_MS)
         self._connection.execute("BEGIN IMMEDIATE")
         for entry in group:
             entry.result, entry.fault = None, None
@@ -190,6 +198,7 @@ class SqliteStore(Store):
     def _settle_group(self, group: Sequence[Entry[object]], frontier: Frontier, now_ms: int) -> None:
         self.commits += 1
         self.changes += 1
+        self._reset_clock = False
         try:
             if frontier.size != self._frontier.size:
                 self._write_head(frontier)
@@ -198,7 +207,26 @@ class SqliteStore(Store):
             return answer_all(group, NotDurable(self._failed))
         self._frontier, self._high_water_ms = frontier, now_ms
         answer(group)
+        self._bound_wal()
         return None
+
+    def _bound_wal(self) -> None:
+        """Write a long write-ahead log back and cut it, unless somebody reads an older state: then say who."""
+        size = wal.size_of(self.path)
+        if size <= wal.LIMIT or time.monotonic() < self._wal_again:
+            return
+        self._wal_again = time.monotonic() + WAL_SECONDS
+        try:
+            self._connection.execute("PRAGMA busy_timeout = 0")  # the writer waits for no reader
+            try:
+                busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        except sqlite3.Error:  # the next commit says what is wrong with the store
+            return
+        if busy:
+            by = ", ".join(f"{h.name} (pid {h.pid})" for h in wal.holders(self.path)) or "this gateway"
+            log.warning("store_wal_grows", megabytes=size // 1_000_000, held_by=by, hint="end what reads the store")
 
     def _recover(self, group: Sequence[Entry[object]], attempted: Frontier, error: Exception) -> None:
         """A COMMIT that failed is unknown: open anew, read the head again, and only then answer."""
@@ -302,13 +330,14 @@ def owned(path: Path) -> Iterator[sqlite3.Connection]:
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """Open with the durability that the journal's promises rest on; other threads may use the connection in turn."""
     uri = f"file:{path}?mode={'ro' if readonly else 'rwc'}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     connection.execute("PRAGMA foreign_keys = ON")
     if not readonly:
         connection.execute("PRAGMA journal_mode = WAL")
         # INVARIANT: NORMAL can lose the intent at power loss after the effect happened.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {wal.LIMIT}")
     return connection
 
 

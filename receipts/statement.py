@@ -33,6 +33,7 @@ Kind = Literal[
     "access",
     "tenant",
     "erasure",
+    "clock",
 ]
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
@@ -155,6 +156,7 @@ class Notary:
         at_ms: int,
         about: Mapping[str, JsonValue],
         evidence: Mapping[str, bytes] = MappingProxyType({}),
+        search: tuple[str, ...] = (),
     ) -> Sealed:
         """Sign a statement about the gateway itself (a release, a key, an agent); subject is name → SHA-256 hex."""
         rows, commitments = _commit(evidence)
@@ -169,13 +171,13 @@ class Notary:
             "agent": "",
             "contract": {"id": ""},
             "action": None,
-            "search": [],
+            "search": list(search),
             "commitments": commitments,
             "about": dict(about),
         }
         subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
         envelope = self._signer.envelope(_payload(kind, subjects, predicate))
-        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms), envelope, rows)
+        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms, search), envelope, rows)
 
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""

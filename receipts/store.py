@@ -194,6 +194,8 @@ class Store(ABC):
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
         self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
         self._failed: str | None = None
+        self._reset_clock = False
+        self._high_water_ms = 0
         self._frontier = Frontier(0, [])
         self._thread = threading.Thread(target=self._run, name="ailyus-writer", daemon=True)
 
@@ -201,6 +203,15 @@ class Store(ABC):
     @abstractmethod
     def head_path(self) -> Path:
         """The file that remembers the newest head outside the database."""
+
+    @property
+    def high_water_ms(self) -> int:
+        """The time of the last commit, before which no claim is made."""
+        return self._high_water_ms
+
+    def reset_clock(self) -> None:
+        """Let the next group be committed at the clock's time, however far ahead the last one was."""
+        self._reset_clock = True
 
     def now_ms(self) -> int:
         """The clock, in integer milliseconds since the epoch."""

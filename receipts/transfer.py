@@ -58,7 +58,7 @@ def _transfer(source: sqlite3.Connection, session: Session) -> Transferred:
     session.execute("BEGIN")
     rows = sum(_table(source, session, table) for table in _tables(source))
     if note:
-        ((at_ms,),) = session.query("SELECT max(at_ms) FROM checkpoints")
+        ((at_ms,),) = session.query("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
         session.execute("UPDATE head SET size = ?, high_water_ms = ?", (size, integer(at_ms)))
         _require_root(session, note, size)
     # INVARIANT: whoever had them is gone, since the file's lock is ours

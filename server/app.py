@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -31,9 +31,12 @@ from adapters.systems import Systems
 from adapters.upstream import Servers
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
+from policies.bundle import ENGINE
 from policies.release import Release
+from policies.signed_release import SignedRelease
+from receipts import releases
 from receipts.journal import Journal
-from receipts.signing import Signer, create_key, load_key
+from receipts.signing import Signer
 from receipts.store import Conflict
 from server import tracing
 from server.aftercare import Aftercare
@@ -42,12 +45,14 @@ from server.console.console import Console
 from server.drive import Driver
 from server.identity import Agents
 from server.inbox import Inbox
-from server.keys import NewKey, link_new
+from server.keys import NewKey, link_key, link_new
+from server.log_key import ROOTS, check_roots, open_log_key
 from server.mcp import Gateway
 from server.notices import Notices
 from server.oauth import Tokens
 from server.oncall import OnCall, Way
 from server.pipeline import Pipeline
+from server.releasing import accept, adopted, releasers_of, run_tests_of, sources_of
 from server.serving import listen, serving
 from server.settings import Workspace
 from server.stores import open_store
@@ -63,14 +68,22 @@ VERSION = importlib.metadata.version("ailyus")
 class App:
     """One running gateway over one workspace."""
 
-    def __init__(self, workspace: Workspace, release: Release, hosts: Hosts | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        release: Release,
+        hosts: Hosts | None = None,
+        signed: SignedRelease | None = None,
+        sources: Mapping[str, bytes] | None = None,
+    ) -> None:
         configure()
         telemetry = workspace.settings.telemetry
         self._end_tracing = tracing.export(telemetry) if telemetry else None
-        key_path = workspace.private / "log.pem"
-        key = load_key(key_path) if key_path.exists() else create_key(key_path)
         self.workspace = workspace
-        self.signer = Signer(key)
+        self._signed = signed
+        self._sources = sources
+        self.signer = Signer(open_log_key(workspace))
+        check_roots(workspace, workspace.settings.origin, self.signer.keyid, self.signer.public)
         self.store = open_store(workspace, self.signer)
         waiting = workspace.settings.approvals
         pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
@@ -124,7 +137,7 @@ class App:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self.journal.load()
         await self.journal.follow()
-        await self._activate(self.pipeline.release)
+        await self._activate(self.pipeline.release, self._signed, self._sources)
         await self._link_seeded_keys()
         self._write_roots()
         await self.driver.start()
@@ -144,6 +157,9 @@ class App:
         self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
         dev = mine.author is not None and not mine.governed
         fresh = await asyncio.to_thread(lambda: Workspace.open(self.workspace.root).release(mine.author, dev=dev))
+        last = await self.journal.registry.newest()
+        if last is not None and last.digest == fresh.digest:
+            fresh = adopted(fresh, last)
         if fresh.digest != live:
             hint = "give this replica the files of the live release, or start one that releases these"
             log.warning("another_release", live=live[:8], files=fresh.digest[:8], hint=hint)
@@ -176,7 +192,14 @@ class App:
         if self._end_tracing is not None:
             await asyncio.to_thread(self._end_tracing)
 
-    async def _activate(self, release: Release) -> None:
+    async def _activate(
+        self, release: Release, signed: SignedRelease | None = None, sources: Mapping[str, bytes] | None = None
+    ) -> None:
+        accepted = await accept(self.journal, release, signed)
+        if sources is None:
+            sources = await asyncio.to_thread(sources_of, self.workspace.root)
+        if release.governed and not accepted.again:
+            await asyncio.to_thread(run_tests_of, release, sources)
         notary, at = self.journal.notary, self.store.now_ms()
         tenants = sorted(
             {t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()}
@@ -189,7 +212,10 @@ class App:
             "contracts": {p.name: await self._label(p.name, p.contract.version, p.digest) for p in programs},
             "policies": release.decider.bundle.digest,
             "schema": release.decider.bundle.schema_digest,
+            "engine": ENGINE,
         }
+        if signed is not None:
+            facts |= {"keyid": signed.keyid, "signed": signed.document.digest, "reason": signed.document.reason}
         evidence = {
             f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs
         }
@@ -199,9 +225,17 @@ class App:
         }
         evidence |= {f"policy/{name}": text.encode() for name, text in release.decider.bundle.texts.items()}
         evidence["schema"] = release.decider.bundle.schema_text.encode()
-        sealed = notary.seal_plain("release", new_id("rcp"), "", {"release": release.digest}, at, facts, evidence)
+        evidence |= {releases.FILE + name: data for name, data in sources.items()}
+        evidence[releases.RELEASERS] = orjson.dumps(releasers_of(release))
+        if signed is not None:
+            evidence[releases.SIGNED] = signed.model_dump_json().encode()
+        subject, search = {"release": release.digest}, (releases.MARK, release.digest)
+        sealed = notary.seal_plain("release", new_id("rcp"), "", subject, at, facts, evidence, search)
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
-        await self.journal.registry.activate(release.digest, tenants, versions, sealed)
+        await self.journal.registry.activate(release.digest, tenants, versions, sealed, again=accepted.again)
+        if accepted.key is not None:
+            with contextlib.suppress(AilyusError):  # another replica was first
+                await link_key(self.pipeline, accepted.key, "terminal")
 
     async def _label(self, name: str, version: int, digest: str) -> str:
         suffix = await self.journal.registry.suffix(name, version, digest)
@@ -220,9 +254,16 @@ class App:
                     await link_new(self.pipeline, seeded)
 
     def _write_roots(self) -> None:
-        """What a verifier needs to trust, to be handed over by another way than the receipts."""
+        """What a verifier needs to trust, to be handed over by another way than the receipts; never overwritten."""
         roots = {"origin": self.store.origin, "keys": {self.signer.keyid: self.signer.public.hex()}}
-        (self.workspace.root / "roots.json").write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
+        path = self.workspace.root / ROOTS
+        if path.exists():
+            return
+        whole = path.with_name(f".{ROOTS}.{os.getpid()}")  # a half one would be refused for ever
+        whole.write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
+        with contextlib.suppress(FileExistsError):  # another replica was first
+            os.link(whole, path)
+        whole.unlink()
 
 
 @asynccontextmanager
@@ -231,7 +272,12 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     host = app.workspace.settings.server.host
     listener = listen(host, port)
     port = listener.getsockname()[1]
-    await app.start()
+    try:
+        await app.start()
+    except BaseException:
+        listener.close()
+        await app.stop()
+        raise
     front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
     door, path = _door()
     url = f"http://{host}:{port}/mcp"

@@ -11,12 +11,16 @@ from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts.store import Read, integer
+from receipts import wal
+from receipts.signing import Signer
+from receipts.store import MAX_CLOCK_BACK_MS, Read, integer
 from server.cli.owner import find_owner
 from server.drafting import pins
 from server.issuer import Issuer
+from server.log_key import open_log_key
 from server.probe import probe
 from server.provision import install_browser
+from server.releasing import begin, last_released
 from server.settings import FILE, Workspace
 from server.stores import reading
 
@@ -28,6 +32,8 @@ _COUNTS = (
     "SELECT count(*) FROM incidents WHERE resolved_ms IS NULL",
     "SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL",
 )
+
+_UNITS = ((31_536_000, "years"), (86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +53,10 @@ def examine(folder: Path) -> list[Finding]:
     except AilyusError as error:
         return [Finding("workspace", False, error.sentence, error.hint)]
     findings = [Finding("workspace", True, str(folder))]
-    try:
-        release = workspace.release()
-    except AilyusError as error:
-        return [
-            *findings,
-            Finding("release", False, str(error).split("\n")[0], "ailyus contract check; ailyus policy check"),
-        ]
-    count, policies = len(release.catalog.programs), len(release.decider.bundle.texts)
-    findings.append(
-        Finding("release", True, f"{count} contracts, {policies} policy files, digest {release.digest[:12]}")
-    )
+    release, found = _release(workspace)
+    findings.extend(found)
+    if release is None:
+        return findings
     findings.append(_routes(workspace, release))
     findings.append(_browser(workspace, release))
     findings.extend(_servers(workspace))
@@ -72,6 +71,34 @@ def examine(folder: Path) -> list[Finding]:
         findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
     findings.append(Finding("witness", True, "none: the log is attested by its own operator"))
     return findings
+
+
+def _release(workspace: Workspace) -> tuple[Release | None, list[Finding]]:
+    """What the files say and what was released last; the release that the gateway serves, or would."""
+    findings, release = [], None
+    try:
+        release = workspace.release()
+        count, policies = len(release.catalog.programs), len(release.decider.bundle.texts)
+        says = f"{count} contracts, {policies} policy files, digest {release.digest[:12]}"
+        findings.append(Finding("release", True, says))
+    except AilyusError as error:
+        following = "ailyus contract check; ailyus policy check"
+        findings.append(Finding("release", False, str(error).split("\n")[0], following))
+    try:
+        signer = Signer(open_log_key(workspace, make=False))
+        last = last_released(workspace, signer)
+        if last is None:
+            return release, [*findings, Finding("live", True, "nothing is released yet")]
+        by = f" by {last.author}" if last.author else ""
+        says = f"release {last.digest[:12]}{by}, {'signed' if last.signed else 'unsigned'}"
+        if release is not None and release.digest == last.digest:
+            return release, [*findings, Finding("live", True, f"{says}: what the files say")]
+        following = "correct the files, or release them: ailyus release --as PERSON; then restart ailyus serve"
+        findings.append(Finding("live", release is not None, f"{says}: NOT what the files say", following))
+        return release or begin(workspace, signer).release, findings
+    except AilyusError as error:
+        findings.append(Finding("live", False, error.sentence, error.hint))
+        return release, findings
 
 
 def repair(folder: Path, say: Callable[[str], None]) -> None:
@@ -206,6 +233,31 @@ def _is_unwitnessed(read: Read) -> bool:
     return is_unwitnessed(read)
 
 
+def _behind_ms(read: Read, is_database: bool) -> int:
+    """How far the store's last commit is ahead of the clock that counts: the database's, or this machine's."""
+    rows = read("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
+    if not rows:
+        return 0
+    now = time.time_ns() // 1_000_000
+    if is_database:
+        now = integer(read("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")[0][0])
+    return integer(rows[0][0]) - now
+
+
+def _long(milliseconds: int) -> str:
+    seconds = milliseconds // 1000
+    return next((f"{seconds // n} {unit}" for n, unit in _UNITS if seconds >= 2 * n), f"{seconds} seconds")
+
+
+def _wal(store: Path) -> Finding:
+    size = wal.size_of(store)
+    if size <= wal.LIMIT:
+        return Finding("wal", True, f"the write-ahead log has {size / 1e6:.1f} MB")
+    held = ", ".join(f"{holder.name} (pid {holder.pid})" for holder in wal.holders(store))
+    following = f"end {held}, which reads an older state of the store" if held else "ailyus serve writes it back"
+    return Finding("wal", False, f"the write-ahead log has {size / 1e6:.0f} MB", following)
+
+
 def _attention(halts: int, incidents: int, calls: int) -> Finding:
     says = f"{halts} halts, {incidents} outcomes in doubt, {calls} escalations that nobody took on"
     following = "ailyus halts; ailyus action open; ailyus escalation list" if halts or incidents or calls else ""
@@ -237,6 +289,7 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
             counts = [integer(read(sql)[0][0]) for sql in _COUNTS]
             passkeys = read("SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0")
             used = {name for (name,) in read("SELECT DISTINCT contract FROM statements")}
+            behind = _behind_ms(read, workspace.settings.store is not None)
             alone = workspace.settings.store is not None and _is_unwitnessed(read)
     except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
@@ -244,6 +297,12 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
     findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
+    if behind > MAX_CLOCK_BACK_MS:
+        says = f"the store's last commit is {_long(behind)} ahead of the clock: nothing is sent until then"
+        following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'
+        findings.append(Finding("clock", False, says, following))
+    if workspace.settings.store is None:
+        findings.append(_wal(workspace.store))
     if alone:
         following = "set `synchronous_standby_names` on the server"
         findings.append(Finding("standby", False, "a standby streams, and no commit waits for it", following))

@@ -19,7 +19,7 @@ from contracts.http_request import check_base_url
 from contracts.mcp_import import Tool, draft_tool
 from contracts.mcp_request import definition_of
 from contracts.openapi import Description
-from contracts.source import Malformed, read_source
+from contracts.source import Malformed, files_of, read_source
 from contracts.target import Mcp, Target
 from server.settings import FILE, McpPart, Workspace, check_server
 
@@ -173,7 +173,7 @@ def pins(workspace: Workspace, name: str, accept: bool) -> tuple[list[dict[str, 
     tools = {str(t.get("name")): t for t in asyncio.run(listed(workspace, name, connection.mcp, connection.read))}
     rows: list[dict[str, object]] = []
     written: list[str] = []
-    for path in sorted((workspace.root / "contracts").rglob("*.yaml")):
+    for path in files_of(workspace.root / "contracts", "*.yaml"):
         try:
             text = changed = read_source(path)
             content = read_document(text)[1]

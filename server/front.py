@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.request import Caller
 from server.admission import MAX_BODY, Admission, Refused
+from server.hosts import plain_host
 from server.identity import Agents
 from server.sessions import HEADER, Foreign, Session, SessionIds
 
@@ -85,8 +86,8 @@ class Front:
         if scope["type"] != "http":
             return
         path = scope["path"].rstrip("/")
-        if path == MCP_PATH:
-            await self._agent(scope, receive, send)
+        if path == MCP_PATH:  # with a slash behind it too: a redirect would name the scheme behind the proxy
+            await self._agent({**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}, receive, send)
         elif path in (METADATA_PATH, METADATA_PATH + MCP_PATH) and self._metadata is not None:
             body = orjson.dumps(self._metadata)
             await Response(body, media_type="application/json", headers={"access-control-allow-origin": "*"})(
@@ -97,7 +98,10 @@ class Front:
 
     async def _agent(self, scope: Scope, receive: Receive, send: Send) -> None:
         # white space around a value is no part of it (RFC 9110, section 5.5)
-        scope["headers"] = [(n, v.strip(b" \t")) for n, v in cast(list[tuple[bytes, bytes]], scope["headers"])]
+        given = [(n, v.strip(b" \t")) for n, v in cast(list[tuple[bytes, bytes]], scope["headers"])]
+        scope["headers"] = [
+            (n, plain_host(v.decode("latin-1")).encode("latin-1") if n == b"host" else v) for n, v in given
+        ]
         headers = dict(scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         token = token if scheme.lower() == "bearer" else ""

@@ -68,7 +68,8 @@ class Inbox:
         release, request = self._pipeline().release, action.request
         if person.name in given:
             return {"sentence": "you have approved it", "hint": "everybody counts once and for one role"}
-        if not Bystanders(request.person, request.owner, release.author).excludes(person.name):
+        authors = self._pipeline().journal.registry.known_authors
+        if not Bystanders(request.person, request.owner, release.author, authors).excludes(person.name):
             return None
         return {"sentence": "somebody else must approve this", "hint": CODES["self_approval"]}
 
@@ -116,7 +117,8 @@ class Inbox:
         action, at = now.action, journal.store.now_ms()
         keys = await journal.registry.keys()
         held = await held_by(release, journal, signed.binding.approver)
-        code = fault_of(release, action, now.weighed, signed, keys, at, False, held)
+        authors = await journal.registry.authors(release.digest)
+        code = fault_of(release, action, now.weighed, signed, keys, at, False, held, authors)
         if (
             code is None
             and signed.assertion is not None

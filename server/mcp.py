@@ -29,6 +29,7 @@ from server import answers, tracing
 from server.admission import MAX_BODY, Admission
 from server.answers import Answer
 from server.front import Apps, Front
+from server.hosts import plain_host
 from server.identity import Agents
 from server.inbox import Inbox
 from server.ladder import REQUEST, Result, result_of, task_of, waiting_result, with_link
@@ -141,7 +142,8 @@ class Gateway:
         )
 
     def _app(self, port: int, settings: ServerPart, *, json_response: bool, stateless: bool) -> Starlette:
-        own = [f"{name}:{port}" for name in (settings.host, "localhost")]
+        hosts = [*settings.hosts, *(h.removesuffix(":*") for h in settings.hosts if h.endswith(":*"))]
+        own = [plain_host(f"{name}:{port}") for name in (settings.host, "localhost")]
         return self.server.streamable_http_app(
             json_response=json_response,
             stateless_http=stateless,
@@ -149,10 +151,10 @@ class Gateway:
             max_sessions=MAX_SESSIONS,
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
-                allowed_hosts=[*own, *settings.hosts],
+                allowed_hosts=[*own, *hosts],
                 allowed_origins=[
                     *(f"http://{name}" for name in own),
-                    *(f"{scheme}://{name}" for name in settings.hosts for scheme in ("http", "https")),
+                    *(f"{scheme}://{name}" for name in hosts for scheme in ("http", "https")),
                 ],
             ),
             host=settings.host,

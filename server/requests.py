@@ -138,12 +138,13 @@ def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
 async def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:
     """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
     keys, now_ms = await journal.registry.keys(), journal.store.now_ms()
+    authors = await journal.registry.authors(release.digest)
     good: list[SignedApproval] = []
     for approval in await journal.approvals(action.id):
         used = await journal.used_by(approval.id)
         spent = used is not None and not (mine and used == action.id)
         held = await held_by(release, journal, approval.binding.approver)
-        code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held)
+        code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held, authors)
         if code:
             return Counted((), {}, 0, code)
         good.append(approval)
@@ -160,10 +161,14 @@ def fault_of(
     now_ms: int,
     spent: bool,
     held: frozenset[str],
+    authors: frozenset[str],
 ) -> str | None:
-    """The code why a signed decision does not count now, or None. `held`: the roles that its approver has now."""
+    """The code why a signed decision does not count now, or None.
+
+    `held`: the roles that its approver has now; `authors`: everybody who ever released this very set.
+    """
     request = action.request
-    bystanders = Bystanders(request.person, request.owner, release.author)
+    bystanders = Bystanders(request.person, request.owner, release.author, authors)
     rules = Rules(release.development, request.risk, request.boundary)
     code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
     if code is None and not _holds_role(release, action, weighed, approval, held):

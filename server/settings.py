@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.catalog import load_catalog
 from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
-from contracts.source import Malformed, read_source
+from contracts.source import Malformed, files_of, read_source
 from contracts.target import Mcp, Plugin, Target, Ui
 from policies.bundle import read_policies
 from policies.principal import People, Person
 from policies.release import Release
+from server.hosts import host_fault, plain_host
 
 FILE = "ailyus.toml"
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -39,6 +40,14 @@ class ServerPart(_Part):
     hosts: tuple[str, ...] = ()
     rate: int = Field(100, ge=0, le=100_000)
     patience: Duration = 10_000
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if fault := host_fault(host):
+                raise ValueError(f"`{host[:100]}` can never be asked for: {fault}")
+        return tuple(plain_host(host) for host in hosts)
 
 
 class SandboxPart(_Part):
@@ -144,6 +153,13 @@ class StorePart(_Part):
     url: str = Field(pattern=r"^(env|file):.+$")
 
 
+class LogPart(_Part):
+    """The key that signs the log, and its passphrase, both by reference."""
+
+    key: str = Field("file:.ailyus/log.pem", pattern=r"^(env|file):.+$")
+    passphrase: str = Field("none", pattern=r"^(none|(env|file):.+)$")
+
+
 class OidcPart(_Part):
     """The identity provider of the console: the people whose `issuer` it is sign in there, and hold what it says.
 
@@ -165,6 +181,12 @@ class ConsolePart(_Part):
     admins: tuple[str, ...] = ()
     session: Duration = 28_800_000
     oidc: OidcPart | None = None
+
+
+class ReleasePart(_Part):
+    """The roles that may release contracts, policies and settings."""
+
+    roles: tuple[str, ...] = ()
 
 
 class ApprovalsPart(_Part):
@@ -216,6 +238,7 @@ class Settings(BaseSettings):
     server: ServerPart = ServerPart()
     sandbox: SandboxPart | None = None
     store: StorePart | None = None
+    log: LogPart = LogPart()
     oauth: OAuthPart | None = None
     telemetry: TelemetryPart | None = None
     browser: BrowserPart = BrowserPart()
@@ -224,6 +247,7 @@ class Settings(BaseSettings):
     adapters: dict[str, AdapterPart] = Field(default_factory=dict)
     escalations: dict[str, EscalationPart] = Field(default_factory=dict)
     console: ConsolePart = ConsolePart()
+    release: ReleasePart = ReleasePart()
     approvals: ApprovalsPart = ApprovalsPart()
     notices: dict[str, NoticePart] = Field(default_factory=dict)
 
@@ -261,7 +285,8 @@ class Workspace:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            problem = first["msg"][:1].lower() + first["msg"][1:]
+            message = first["msg"].removeprefix("Value error, ")
+            problem = message[:1].lower() + message[1:]
             raise AilyusError("bad_settings", f"`{where}`: {problem}", field=FILE) from None
         for name, connection in settings.connections.items():
             ui = connection.browser
@@ -288,6 +313,7 @@ class Workspace:
                 raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: {place}") from None
         for where, named in (
             ("console: admins", settings.console.admins),
+            ("release: roles", settings.release.roles),
             ("console.oidc: roles", tuple(oidc.roles.values()) if oidc else ()),
             *((f"notices.{name}: roles", notice.roles) for name, notice in settings.notices.items()),
         ):
@@ -364,20 +390,23 @@ class Workspace:
         part = self.settings.adapters.get(connection.adapter)
         return Plugin(part.entry_point, part.digest) if part else None
 
-    def policies(self) -> dict[str, str]:
+    def policies(self, root: Path | None = None) -> dict[str, str]:
         """Policy files by name."""
-        folder = self.root / "policies"
-        return {str(p.relative_to(folder)): read_policies(p) for p in sorted(folder.rglob("*.cedar"))}
+        folder = (root or self.root) / "policies"
+        return {str(p.relative_to(folder)): read_policies(p) for p in files_of(folder, "*.cedar")}
 
-    def release(self, author: str | None = None, *, dev: bool = False) -> Release:
-        """Build what the files say now as a release. Off the loop: it parses, validates and compiles everything."""
-        settings = self.settings
+    def release(self, author: str | None = None, *, dev: bool = False, files: Path | None = None) -> Release:
+        """Build what the files say now as a release. Off the loop: it parses, validates and compiles everything.
+
+        `files` is another folder with `contracts` and `policies`, such as what the store kept of the last release.
+        """
+        settings, folder = self.settings, files or self.root
         people = {
             p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles)) for p in settings.people
         }
         return Release.build(
-            load_catalog(self.root / "contracts"),
-            self.policies(),
+            load_catalog(folder / "contracts"),
+            self.policies(folder),
             self.targets(),
             People(people),
             settings.roles,
@@ -387,6 +416,7 @@ class Workspace:
             development=settings.development,
             governed=author is not None and not dev,
             change_freeze=settings.change_freeze,
+            releasers=settings.release.roles,
         )
 
 

@@ -1,5 +1,6 @@
 """Which store a workspace has: a file of its own, or a database that several replicas share."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -39,6 +40,31 @@ def migrate_store(workspace: "Workspace") -> tuple[int, int]:
     from receipts.postgres import migrate as migrate_database
 
     return migrate_database(url)
+
+
+async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tuple[int, int]:
+    """Take the store's time back to the clock's, while no gateway uses it. Raises `AilyusError`."""
+    from receipts.clock import accept_clock as accept
+    from receipts.journal import Journal
+    from receipts.signing import Signer
+    from server.log_key import open_log_key
+
+    if workspace.settings.store is not None:
+        from receipts.postgres import alone
+
+        def look() -> None:
+            with alone(database_url(workspace)):
+                pass
+
+        await asyncio.to_thread(look)
+    elif not workspace.store.exists():
+        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+    signer = Signer(open_log_key(workspace))
+    store = await asyncio.to_thread(open_store, workspace, signer)
+    try:
+        return await accept(Journal(store, signer), person, reason)
+    finally:
+        await store.aclose()
 
 
 @contextmanager

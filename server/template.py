@@ -28,6 +28,9 @@ port = {port}
 [console]
 admins = ["SecurityLead"]               # two people who hold one of these roles vouch for new passkeys
 
+[release]
+roles = ["SecurityLead"]                # who may sign a release of this folder: `ailyus release --as PERSON`
+
 [sandbox]
 port = {sandbox_port}
 
@@ -75,6 +78,9 @@ port = {port}
 
 [console]
 admins = ["SecurityLead"]
+
+[release]
+roles = ["SecurityLead"]
 
 [[people]]
 name = "requester"

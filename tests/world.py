@@ -224,13 +224,15 @@ async def gateway(
 class Served:
     """`ailyus serve` as a process of its own, so that it can be killed."""
 
+    options: tuple[str, ...] = ()
+
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.process: Forked | None = None
 
     def start(self) -> str:
         log = (self.workspace.private / "serve.log").open("ab")
-        self.process = Forked(("serve", "-w", str(self.workspace.root)), ROOT, log, log)
+        self.process = Forked(("serve", "-w", str(self.workspace.root), *self.options), ROOT, log, log)
         log.close()
         end = time.monotonic() + scaled(20)
         while time.monotonic() < end:

@@ -114,22 +114,26 @@ def refuse(
 
 
 def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
-    """Make a key with a passphrase and link it to a declared person."""
+    """Make a key with a passphrase and link it to a declared person: at once, or by their first release."""
     from receipts.signing import create_key
+    from server.releasing import has_signed_release
     from server.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(as_)
     if path.exists():
         raise AilyusError("bad_settings", f"there is a key for `{as_}` already", hint=f"it is `{path}`")
-    passphrase = _passphrase("new passphrase: ")
-    if len(passphrase) < 12 or passphrase != _passphrase("again: "):
+    passphrase = ask_passphrase("new passphrase: ")
+    if len(passphrase) < 12 or passphrase != ask_passphrase("again: "):
         raise AilyusError("bad_settings", "the passphrases differ or have fewer than 12 characters", hint="try again")
     key = create_key(path, passphrase.encode())
     public = key.public_key().public_bytes_raw().hex()
     try:
         ask_owner(space, "POST", "/keys", {"public": public, "person": as_, "kind": "file"})
-    except AilyusError:
+    except AilyusError as error:
+        if error.code == "no_owner" and not has_signed_release(space):
+            typer.echo(f"made {path}; the first release that {as_} signs links it: ailyus release --as {as_}")
+            return
         path.unlink()
         raise
     typer.echo(f"linked a key to {as_}: {path}")
@@ -174,7 +178,7 @@ def _decide(
         if facts["halt"]:
             typer.echo(f"\n{facts['halt']}; an approval waits until the halt is lifted")
     encrypted = path.exists() and is_encrypted(path)
-    key = load_key(path, _passphrase("passphrase: ").encode() if encrypted else None)
+    key = load_key(path, ask_passphrase("passphrase: ").encode() if encrypted else None)
     signed = sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw()))
     result = ask_owner(space, "POST", "/approvals", signed.model_dump(mode="json"))
     state = result.get("state") if isinstance(result, dict) else None
@@ -187,7 +191,8 @@ def _decide(
     show(format_, {"action": binding.subject.action_id, "state": state}, [words.get(str(state), str(state))])
 
 
-def _passphrase(prompt: str) -> str:
+def ask_passphrase(prompt: str) -> str:
+    """A passphrase, from the terminal."""
     # only from the terminal: no flag, variable or pipe can hold it
     try:
         with open("/dev/tty"):
@@ -296,7 +301,7 @@ def resolve(
         raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(as_)
-    key = load_key(path, _passphrase("passphrase: ").encode() if path.exists() and is_encrypted(path) else None)
+    key = load_key(path, ask_passphrase("passphrase: ").encode() if path.exists() and is_encrypted(path) else None)
     said = Resolution(
         purpose="ailyus-resolution-v1",
         origin=space.settings.origin,

@@ -20,11 +20,13 @@ def _register() -> None:
         admin_commands,
         control_commands,
         receipt_commands,
+        release_commands,
         run_commands,
         store_commands,
     )
 
     run_commands.register(app)
+    release_commands.register(app)
     admin_commands.register(app)
     action_commands.register(app)
     receipt_commands.register(app)

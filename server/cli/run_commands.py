@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import signal
 import sys
 from functools import partial
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from contracts.errors import AilyusError
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
 
 if TYPE_CHECKING:
     from policies.release import Release
+    from policies.signed_release import SignedRelease
     from server.app import App
     from server.settings import Workspace
 
@@ -65,25 +68,36 @@ def serve(
     dev: Annotated[bool, typer.Option(help="Reload on save; receipts say `governed: false`.")] = False,
     port: Annotated[int | None, typer.Option(help="Listen on another port (0 picks a free one).")] = None,
 ) -> None:
-    """Run the gateway of a workspace until it is ended."""
+    """Run the gateway of a workspace until it is ended; with --as, release what the files say first."""
     import uvloop
 
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_serve(Path(workspace), as_, dev, port))
-
-
-async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) -> None:
-    from contracts.errors import AilyusError
-    from server.app import App, answers_on, running, settle_collector, start_sandbox
-    from server.seed import seed_agent
+    from server.cli.release_commands import sign
+    from server.releasing import write_signed
     from server.settings import Workspace
 
-    workspace = Workspace.open(folder.resolve())
+    space = Workspace.open(Path(workspace).resolve())
+    signed = sign(space, as_, None, "") if as_ and not dev else None
+    if signed is not None and not space.settings.development:
+        write_signed(space, signed)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(_serve(space, as_, dev, port, signed))
+
+
+async def _serve(
+    workspace: "Workspace", author: str | None, dev: bool, port: int | None, signed: "SignedRelease | None"
+) -> None:
+    from receipts.signing import Signer
+    from server.app import App, answers_on, running, settle_collector, start_sandbox
+    from server.log_key import open_log_key
+    from server.releasing import begin
+    from server.seed import seed_agent
+
     settings = workspace.settings
-    if author is None and not settings.development:
-        raise AilyusError("no_author", "nobody releases this set of contracts and policies")
-    release = await asyncio.to_thread(partial(workspace.release, author, dev=dev))
-    app = App(workspace, release)
+    signer = Signer(open_log_key(workspace))
+    seen = await asyncio.to_thread(_digest_of_files, workspace.root) if dev else ""
+    start = await asyncio.to_thread(partial(begin, workspace, signer, author, dev=dev))
+    release = start.release
+    app = App(workspace, release, signed=signed or start.signed, sources=start.sources)
     twin = None
     if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
         twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json")
@@ -95,11 +109,13 @@ async def _serve(folder: Path, author: str | None, dev: bool, port: int | None) 
             await seed_agent(app)
             governed = "" if release.governed else ", receipts say `governed: false`"
             settle_collector()
+            for line in start.says:
+                typer.echo(line, err=True)
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
             typer.echo(f"the console is at {app.console.origin}")
             await _first_link(app)
             look = asyncio.create_task(_say_unusable(workspace, release))
-            watch = asyncio.create_task(_reload(app, workspace, author)) if dev else None
+            watch = asyncio.create_task(_reload(app, workspace, author, seen)) if dev else None
             await stop.wait()
             look.cancel()
             if watch:
@@ -130,27 +146,38 @@ async def _first_link(app: "App") -> None:
         typer.echo(f"  {first[1]}")
 
 
-async def _reload(app: "App", workspace: "Workspace", author: str | None) -> None:
-    from contracts.errors import AilyusError
+async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: str) -> None:
+    """Release what the files say whenever they say something else; nothing that happens to a file ends this."""
     from server.settings import Workspace
 
-    seen = 0.0
     while True:
         await asyncio.sleep(0.5)
-        files = [p for part in ("contracts", "policies", "ailyus.toml") for p in (workspace.root / part).rglob("*")]
-        files.append(workspace.root / "ailyus.toml")
-        newest = max(p.stat().st_mtime for p in files)
-        if newest <= seen:
+        now = await asyncio.to_thread(_digest_of_files, workspace.root)
+        if now == seen:
             continue
-        first, seen = seen == 0.0, newest
-        if first:
-            continue
+        seen = now
         try:
-            fresh = Workspace.open(workspace.root)
+            fresh = await asyncio.to_thread(Workspace.open, workspace.root)
             await app.replace(await asyncio.to_thread(partial(fresh.release, author, dev=True)))
             typer.echo("reloaded")
-        except AilyusError as error:
-            typer.echo(f"not reloaded, the last good set stays live\n{error}", err=True)
+        except Exception as error:  # a file that vanished meanwhile, a store that is full: the next change is seen too
+            said = str(error) if isinstance(error, AilyusError) else type(error).__name__.lower()
+            typer.echo(f"not reloaded, the last good set stays live\n{said}", err=True)
+
+
+def _digest_of_files(root: Path) -> str:
+    """What stands in the files of a release now: another name, content or absence is another digest."""
+    from contracts.canonical import digest
+    from contracts.source import files_of
+
+    found: dict[str, str | None] = {}
+    paths = [p for part in ("contracts", "policies") for p in files_of(root / part, "*")]
+    for path in [*paths, root / "ailyus.toml"]:
+        try:
+            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:  # a folder, a link that leads nowhere, a file that vanished
+            found[str(path)] = None
+    return digest(sorted(found.items()))
 
 
 def stdio(
@@ -182,7 +209,6 @@ def connect(
     """Connect an MCP client to this workspace: write its own configuration where it is found, else print it."""
     import orjson
 
-    from contracts.errors import AilyusError
     from server.cli.clients import client_of, command
     from server.settings import Workspace
 

@@ -1,6 +1,7 @@
-"""Commands about the store: migrate, copy."""
+"""Commands about the store: migrate, copy, accept its clock."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     store.command()(told(migrate))
     store.command()(told(copy))
+    store.command("accept-clock")(told(accept_clock))
     app.add_typer(store, name="store")
 
 
@@ -44,5 +46,32 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
         [
             f"copied {done.statements} statements and {done.open} open actions; the log goes on from the same head",
             f"the file is put aside as {space.store.name}{ASIDE}\nnext: ailyus serve",
+        ],
+    )
+
+
+def accept_clock(
+    as_: Annotated[str, typer.Option("--as", help="The person who says that the clock is right now.")],
+    reason: Annotated[str, typer.Option(help="What happened to the clock; signed with the statement.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Take the store's time back to this machine's clock, after a clock that was ahead; while no gateway runs."""
+    import asyncio
+
+    from server.settings import Workspace
+    from server.stores import accept_clock as accept
+
+    space = Workspace.open(Path(workspace).resolve())
+    if as_ not in {person.name for person in space.settings.people}:
+        raise AilyusError("unknown_person", f"`{as_}` is no declared person")
+    before, now = asyncio.run(accept(space, as_, reason))
+    ahead = (before - now) // 1000
+    show(
+        format,
+        {"before_ms": before, "now_ms": now},
+        [
+            f"the store's last commit was {ahead} s ahead of the clock; its time is the clock's again",
+            "next: ailyus serve",
         ],
     )

@@ -25,6 +25,7 @@ from receipts.action import Action
 from receipts.journal import Journal
 from server.answers import iso
 from server.console.session import COOKIE, Session, Sessions
+from server.hosts import plain_host
 
 MAX_BODY = 256 * 1024
 """Bytes of a form: an approval's whole binding fits."""
@@ -260,13 +261,14 @@ class _Guarded:
     def __init__(self, app: ASGIApp, origin: str) -> None:
         self._app = app
         self._origin = origin
-        self._host = urlsplit(origin).netloc
+        self._host = plain_host(urlsplit(origin).netloc)
         port = urlsplit(origin).port
         # an IP address can be no RP id of a passkey: whoever came by one is sent to the name
-        self._alias = f"127.0.0.1:{port}" if urlsplit(origin).hostname == "localhost" else ""
+        self._alias = plain_host(f"127.0.0.1:{port}") if urlsplit(origin).hostname == "localhost" else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        host = dict(cast(list[tuple[bytes, bytes]], scope["headers"])).get(b"host", b"").decode("latin-1")
+        said = dict(cast(list[tuple[bytes, bytes]], scope["headers"])).get(b"host", b"")
+        host = plain_host(said.decode("latin-1"))
         answer: ASGIApp = self._app
         if host != self._host:
             # INVARIANT: a name that somebody else points at this machine (DNS rebinding) gets nothing

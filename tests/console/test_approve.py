@@ -159,11 +159,16 @@ async def test_nobody_approves_for_themselves(people: People) -> None:
 
 async def test_the_author_of_the_release_does_not_approve(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> None:
     workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND_LEAD)
+    from policies.signed_release import document_of, sign_release
+    from receipts.signing import load_key
     from server.app import App, running
+    from server.releasing import now_ms
     from server.seed import seed_agent
     from tests.world import World
 
-    app = App(workspace, workspace.release("lead"))
+    release = workspace.release("lead")
+    word = sign_release(document_of(release, "lead", "", now_ms()), load_key(workspace.key_file("lead")))
+    app = App(workspace, release, signed=word)
     async with running(app, 0) as url:
         await seed_agent(app)
         world = World(app, sandbox, url, workspace.token_file("support-bot").read_text().strip())

@@ -15,6 +15,7 @@ TRAPS = "tests/policies/test_traps.py::test_trap_"
 ADAPTER = "tests/adapters/test_python.py::test_"
 UPSTREAM = "tests/upstream/test_upstream.py::test_"
 TOKENS = "tests/identity/test_tokens.py::test_"
+RELEASES = "tests/journeys/test_signed_releases.py::test_"
 STRANGERS = "tests/identity/test_isolation.py::test_"
 SIGN_IN = "tests/identity/test_sign_in.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
@@ -189,6 +190,24 @@ GUARDS = [
     Guard("approved and held", "server/mcp.py", "        if action.state == \"ready\" and (halt := pipeline.halt_of(action)):\n", "        if action.state == \"never\" and (halt := pipeline.halt_of(action)):\n", "tests/journeys/test_held.py::test_what_is_approved_while"),
     Guard("the breaker is no person", "server/answers.py", 'return "breaker_open" if halt.by == BREAKER else "halted"', 'return "halted"', "tests/plans/test_controls.py::test_three_lies"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
+    Guard("signed releases", "server/releasing.py", "        if last is None or last.signed is None or not _is_same(release, last):", "        if False:", RELEASES + "a_bare_name"),
+    Guard("somebody released it", "server/releasing.py", "        if not release.development:\n            raise", "        if False:\n            raise", RELEASES + "a_bare_name"),
+    Guard("the author's own key", "policies/signed_release.py", "if key.revoked or key.person != document.author:", "if False:", RELEASES + "a_signature_counts"),
+    Guard("the signature of a release", "policies/signed_release.py", "    if not word_holds(signed.signature,", "    if False and not word_holds(signed.signature,", RELEASES + "a_signature_counts"),
+    Guard("what was signed is released", "policies/signed_release.py", "    if document != document_of(", "    if False and document != document_of(", RELEASES + "a_signature_counts"),
+    Guard("roles that release", "policies/signed_release.py", "if not set(held) & set(allowed):", "if False:", RELEASES + "who_may_release"),
+    Guard("who may release is live already", "server/releasing.py", "if before is not None and before.releasers is not None and author not in before.releasers:", "if False:", RELEASES + "nobody_gives"),
+    Guard("tests of a release", "server/app.py", "if release.governed and not accepted.again:", "if False:", RELEASES + "a_release_passes"),
+    Guard("older signatures", "server/releasing.py", "if before is not None and before.signed is not None and at_ms <= before.signed.document.at_ms:", "if False:", RELEASES + "an_old_signature"),
+    Guard("every author of a set", "policies/approval.py", " or approver in self.authors", "", RELEASES + "a_restart_with_another"),
+    Guard("each author is recorded", "receipts/registry.py", "if not again or txn.query(", "if txn.query(", RELEASES + "a_restart_with_another"),
+    Guard("no new key beside a log", "server/log_key.py", "    if why:\n", "    if False:\n", "tests/server/test_log_key.py::test_a_log_without"),
+    Guard("trusted roots", "server/log_key.py", "if roots.origin != origin or roots.raw.get(keyid) != public:", "if False:", "tests/server/test_log_key.py::test_the_trusted_roots"),
+    Guard("settings of a session", "receipts/postgres.py", "        if lost := lost_setting(settings):", "        if (lost := lost_setting(settings)) and False:", "tests/receipts/test_pooler.py::test_a_setting_that"),
+    Guard("a host however written", "server/front.py", "plain_host(v.decode(\"latin-1\")).encode(\"latin-1\")", "v", "tests/server/test_front.py::test_a_host_is_the_same"),
+    Guard("bound of the write-ahead log", "receipts/sqlite.py", "        self._bound_wal()\n", "", "tests/receipts/test_wal.py::test_it_is_cut"),
+    Guard("files of an editor", "contracts/source.py", 'if not any(s[0] == "." for s in p.relative_to(folder).parts)', "if True", "tests/journeys/test_dev_reload.py::test_an_editors"),
+    Guard("files of the last release", "receipts/releases.py", "        if not _opens(salt, data, promised):", "        if False:", RELEASES + "the_last_release"),
 ]  # fmt: skip
 
 

@@ -9,7 +9,10 @@ import pytest
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
+from policies.signed_release import document_of, sign_release
 from receipts.signing import create_key, load_key
+from server.app import App, running
+from server.releasing import now_ms
 from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
 pytestmark = pytest.mark.both_stores
@@ -148,7 +151,8 @@ async def test_keys_are_strong_enough_or_do_not_count(tmp_path: Path, sandbox: S
     workspace = make_workspace(tmp_path / "w", sandbox)
     toml = workspace.root / FILE
     toml.write_text(toml.read_text().replace("development = true", "development = false"))
-    async with gateway(Workspace.open(workspace.root), sandbox) as world:
-        with pytest.raises(FileNotFoundError):
-            workspace.token_file("nobody").read_text()
-        assert await world.app.journal.registry.keys() == {}
+    workspace = Workspace.open(workspace.root)
+    release, key = workspace.release("lead"), create_key(tmp_path / "lead.pem", b"correct horse battery")
+    app = App(workspace, release, signed=sign_release(document_of(release, "lead", "", now_ms()), key))
+    async with running(app, 0):
+        assert {k.kind for k in (await app.journal.registry.keys()).values()} == {"file"}

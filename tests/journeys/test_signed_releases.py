@@ -1,0 +1,218 @@
+"""A release is tested, signed by its author and kept: nothing else decides outside development workspaces."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import AilyusError
+from policies.principal import KeyKind
+from policies.signed_release import SignedRelease, document_of, sign_release
+from receipts.signing import Signer, create_key, load_key
+from server.app import App, running
+from server.keys import NewKey, link_new
+from server.log_key import open_log_key
+from server.releasing import Start, begin, now_ms, write_signed
+from server.settings import Workspace
+from tests.world import FILE, MARIA, Sandbox, cli, gateway, make_workspace
+
+SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
+GUARD = "policies/approvals.cedar"
+
+
+def production(folder: Path, sandbox: Sandbox) -> Workspace:
+    """A workspace that is not for development, with keys that have a passphrase."""
+    workspace = make_workspace(folder, sandbox, extra=SECOND)
+    edit(workspace, FILE, "development = true", "development = false")
+    for person in ("requester", "lead", "second"):
+        workspace.key_file(person).unlink(missing_ok=True)
+        create_key(workspace.key_file(person), b"correct horse battery")
+    return Workspace.open(folder)
+
+
+def edit(workspace: Workspace, file: str, old: str, new: str) -> None:
+    path = workspace.root / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def signed(workspace: Workspace, author: str, by: str | None = None, at_ms: int = 0) -> SignedRelease:
+    passphrase = None if workspace.settings.development else b"correct horse battery"
+    key = load_key(workspace.key_file(by or author), passphrase)
+    return sign_release(document_of(workspace.release(author), author, "a test", at_ms or now_ms()), key)
+
+
+def begun(workspace: Workspace) -> Start:
+    return begin(workspace, Signer(open_log_key(workspace)))
+
+
+async def start(workspace: Workspace, word: SignedRelease | None = None, author: str | None = "lead") -> None:
+    async with started(workspace, word, author):
+        pass
+
+
+@asynccontextmanager
+async def started(
+    workspace: Workspace, word: SignedRelease | None = None, author: str | None = "lead"
+) -> AsyncIterator[App]:
+    app = App(workspace, workspace.release(author), signed=word)
+    async with running(app, 0):
+        yield app
+
+
+async def refused(workspace: Workspace, word: SignedRelease | None, author: str | None = "lead") -> str:
+    with pytest.raises(AilyusError) as caught:
+        await start(workspace, word, author)
+    return caught.value.code
+
+
+async def link(workspace: Workspace, app: App, person: str, kind: KeyKind = "file") -> None:
+    public = load_key(workspace.key_file(person), b"correct horse battery").public_key().public_bytes_raw().hex()
+    await link_new(app.pipeline, NewKey(public=public, person=person, kind=kind))
+
+
+async def test_a_bare_name_releases_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    assert await refused(workspace, None) == "not_released"
+    assert await refused(workspace, None, author=None) == "no_author"
+    with pytest.raises(AilyusError) as caught:
+        begun(workspace)
+    assert caught.value.code == "no_author"
+    await start(workspace, signed(workspace, "lead"))
+
+
+async def test_a_signature_counts_for_what_was_signed_by_whom_it_names(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    async with started(workspace, signed(workspace, "lead")) as app:
+        await link(workspace, app, "requester")
+    assert await refused(workspace, signed(workspace, "lead", by="second")) == "unlinked_key"
+    assert await refused(workspace, signed(workspace, "lead", by="requester")) == "unlinked_key"
+    good = signed(workspace, "lead")
+    forged = good.model_copy(
+        update={"signature": good.signature[:-2] + ("00" if good.signature[-2:] != "00" else "01")}
+    )
+    assert await refused(workspace, forged) == "bad_signature"
+    late = signed(workspace, "lead", at_ms=now_ms() + 3_600_000)
+    assert await refused(workspace, late) == "not_released"
+    edit(workspace, GUARD, "<= 900", "<= 901")
+    assert await refused(workspace, good) == "not_released"
+
+
+async def test_who_may_release_is_declared(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    assert await refused(workspace, signed(workspace, "requester"), "requester") == "no_authority"
+    edit(workspace, FILE, '[release]\nroles = ["SecurityLead"]', "[release]\nroles = []")
+    none = Workspace.open(workspace.root)
+    assert await refused(none, signed(none, "lead")) == "no_authority"
+
+
+async def test_nobody_gives_themselves_the_right_to_release(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    async with started(workspace, signed(workspace, "lead")) as app:
+        await link(workspace, app, "requester")
+    edit(workspace, FILE, 'roles = ["Support", "Operations"]', 'roles = ["Support", "Operations", "SecurityLead"]')
+    wider = Workspace.open(workspace.root)
+    assert await refused(wider, signed(wider, "requester"), "requester") == "no_authority"
+    await start(wider, signed(wider, "lead"))
+    await start(wider, signed(wider, "requester"), "requester")
+
+
+async def test_a_release_passes_its_tests(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    edit(workspace, GUARD, "context.approvals.SecurityLead >= 1", "context.approvals.SecurityLead >= 0")
+    assert await refused(workspace, signed(workspace, "lead")) == "tests_failed"
+    for path in (workspace.root / "policies").glob("*.test.yaml"):
+        path.unlink()
+    assert await refused(workspace, signed(workspace, "lead")) == "tests_failed"
+
+
+async def test_an_old_signature_brings_nothing_back(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    first, text = signed(workspace, "lead"), (workspace.root / GUARD).read_text()
+    await start(workspace, first)
+    edit(workspace, GUARD, "<= 900", "<= 800")
+    await start(workspace, signed(workspace, "lead"))
+    (workspace.root / GUARD).write_text(text)
+    assert await refused(workspace, first) == "not_released"
+    write_signed(workspace, first)
+    assert any("NOT what the files say" in line for line in begun(workspace).says)
+
+
+async def test_a_restart_with_another_author_is_recorded_and_frees_nobody(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND)
+    create_key(workspace.key_file("second"))
+    async with started(workspace, signed(workspace, "lead")) as app:
+        public = load_key(workspace.key_file("second")).public_key().public_bytes_raw().hex()
+        await link_new(app.pipeline, NewKey(public=public, person="second", kind="development"))
+    await start(workspace, signed(workspace, "second"), "second")
+    async with gateway(workspace, sandbox) as world:  # and by nobody, as development workspaces may
+        rows = world.rows("SELECT leaf_index FROM search WHERE value = 'release'")
+        assert len(rows) == 3
+        asked = await world.call("reset_user_mfa", MARIA)
+        for person in ("lead", "second"):
+            with pytest.raises(AilyusError) as caught:
+                await world.approve(asked["action_id"], person)
+            assert caught.value.code == "self_approval"
+    await start(workspace, None, None)
+    async with gateway(workspace, sandbox) as world:  # the same again says nothing new
+        assert len(world.rows("SELECT leaf_index FROM search WHERE value = 'release'")) == 3
+
+
+async def test_a_restart_serves_what_was_released_whatever_the_files_say(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    await start(workspace, signed(workspace, "lead"))
+    digest = workspace.release("lead").digest
+    assert (begun(workspace).release.digest, begun(workspace).release.author, begun(workspace).says) == (
+        digest,
+        "lead",
+        (),
+    )
+    for file, nonsense in (
+        (GUARD, "permit ("),
+        (GUARD, "permit(principal, action, resource);"),
+        ("contracts/okta/unlock_user.yaml", "}"),
+    ):
+        text = (workspace.root / file).read_text()
+        (workspace.root / file).write_text(nonsense)
+        last = begun(workspace)
+        assert (last.release.digest, last.release.author, last.release.governed) == (digest, "lead", True)
+        assert "NOT what the files say" in last.says[0]
+        async with running(App(workspace, last.release, sources=last.sources), 0):
+            pass
+        (workspace.root / file).write_text(text)
+
+
+async def test_the_last_release_is_taken_only_as_it_was_signed(tmp_path: Path, sandbox: Sandbox) -> None:
+    import sqlite3
+
+    workspace = production(tmp_path / "w", sandbox)
+    await start(workspace, signed(workspace, "lead"))
+    (workspace.root / GUARD).write_text("nonsense")
+    with sqlite3.connect(workspace.store) as connection:
+        connection.execute("UPDATE evidence SET data = CAST('' AS BLOB) WHERE label = ?", (f"file/{GUARD}",))
+    connection.close()
+    with pytest.raises(AilyusError) as caught:
+        begun(workspace)
+    assert caught.value.code == "store_corrupt"
+
+
+def test_the_command_signs_and_dev_is_for_development(tmp_path: Path) -> None:
+    cli("init", "w", cwd=tmp_path)
+    root = tmp_path / "w"
+    assert "may not release" in cli("release", "--as", "requester", cwd=root, ok=False)
+    assert re.search(r"lead signed release [0-9a-f]{12}: \d+ contracts", cli("release", "--as", "lead", cwd=root))
+    word = SignedRelease.model_validate_json((root / "release.json").read_bytes())
+    assert (word.document.author, word.document.release) == ("lead", Workspace.open(root).release("lead").digest)
+    policy = root / GUARD
+    policy.write_text(
+        policy.read_text().replace("context.approvals.SecurityLead >= 1", "context.approvals.SecurityLead >= 0")
+    )
+    assert "policy tests fail" in cli("release", "--as", "lead", cwd=root, ok=False)
+    (root / FILE).write_text((root / FILE).read_text().replace("development = true", "development = false"))
+    assert "`--dev` is for workspaces" in cli("serve", "--dev", "--as", "lead", cwd=root, ok=False)
+    policy.write_text(
+        policy.read_text().replace("context.approvals.SecurityLead >= 0", "context.approvals.SecurityLead >= 1")
+    )
+    assert "has no passphrase" in cli("serve", "--as", "lead", cwd=root, ok=False)

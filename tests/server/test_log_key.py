@@ -1,0 +1,90 @@
+"""The key of the log: never made anew beside a log, protected where it is said, and named by one `roots.json`."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import AilyusError
+from receipts.signing import Signer, create_key, is_encrypted
+from server.app import App
+from server.log_key import open_log_key
+from server.settings import Workspace
+from tests.postgres import Postgres
+from tests.world import FILE, Sandbox, gateway, make_workspace
+
+
+async def run_once(workspace: Workspace, sandbox: Sandbox) -> None:
+    async with gateway(workspace, sandbox):
+        pass
+
+
+def refused(workspace: Workspace) -> str:
+    with pytest.raises(AilyusError) as caught:
+        App(workspace, workspace.release())
+    assert caught.value.code == "bad_settings"
+    return caught.value.sentence
+
+
+async def test_a_log_without_its_key_is_not_continued(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    await run_once(workspace, sandbox)
+    roots = (workspace.root / "roots.json").read_bytes()
+    (workspace.private / "log.pem").unlink()
+    assert "`roots.json` names the one" in refused(workspace)
+    (workspace.root / "roots.json").unlink()
+    assert "remembers a log" in refused(workspace)
+    (workspace.private / "store.db.head").unlink()
+    assert "the store holds a log" in refused(workspace)
+    assert not (workspace.private / "log.pem").exists()
+    (workspace.root / "roots.json").write_bytes(roots)
+
+
+async def test_a_database_without_its_key_is_not_continued(
+    tmp_path: Path, sandbox: Sandbox, postgres: Postgres
+) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, database=postgres.database("keyless"))
+    await run_once(workspace, sandbox)
+    (workspace.private / "log.pem").unlink()
+    (workspace.root / "roots.json").unlink()
+    assert "the store holds a log" in refused(workspace)
+
+
+async def test_the_trusted_roots_are_never_overwritten(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    await run_once(workspace, sandbox)
+    path = workspace.root / "roots.json"
+    before = path.read_bytes()
+    await run_once(workspace, sandbox)
+    assert path.read_bytes() == before
+    (workspace.private / "log.pem").unlink()
+    create_key(workspace.private / "log.pem")
+    assert "names another key" in refused(workspace)
+    path.write_text("nonsense")
+    with pytest.raises(AilyusError) as caught:
+        App(workspace, workspace.release())
+    assert "holds no trusted roots" in caught.value.sentence
+    assert path.read_text() == "nonsense"
+
+
+async def test_the_key_is_protected_by_a_passphrase_or_elsewhere(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra='\n[log]\npassphrase = "env:LOG_PASSPHRASE"\n')
+    with pytest.raises(AilyusError, match="no usable credential"):
+        open_log_key(workspace)
+    monkeypatch.setenv("LOG_PASSPHRASE", "correct horse battery")
+    await run_once(workspace, sandbox)
+    path = workspace.private / "log.pem"
+    assert is_encrypted(path)
+    own = Signer(open_log_key(workspace)).keyid
+    monkeypatch.setenv("LOG_PASSPHRASE", "another")
+    assert "cannot be used" in refused(workspace)
+    monkeypatch.setenv("LOG_PASSPHRASE", "correct horse battery")
+    monkeypatch.setenv("LOG_KEY", path.read_text())
+    toml = workspace.root / FILE
+    toml.write_text(toml.read_text().replace("[log]\n", '[log]\nkey = "env:LOG_KEY"\n'))
+    os.replace(path, tmp_path / "elsewhere.pem")
+    assert Signer(open_log_key(Workspace.open(workspace.root))).keyid == own
+    monkeypatch.delenv("LOG_KEY")
+    assert "cannot be used" in refused(Workspace.open(workspace.root))
