@@ -213,20 +213,57 @@ def _load(
     except Malformed as error:
         faults.append(AilyusError("bad_contract", f"no YAML: {error}", field=_place(path, folder, error.line)))
     except ValidationError as error:
-        faults.extend(_explained(problem, path, folder, node) for problem in error.errors())
+        faults.extend(_explained(problem, path, folder, node) for problem in _tried(error.errors(), node))
     except AilyusError as error:
         faults.append(error)
     return None
 
 
+_KINDS: Mapping[str, str] = {
+    "extra_forbidden": "is not a key that exists here",
+    "missing": "is missing",
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be an object of names and values",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object of names and values",
+    "model_attributes_type": "must be an object of names and values",
+}
+
+
 def _explained(problem: ErrorDetails, path: Path, folder: Path, node: yaml.Node | None) -> AilyusError:
-    where = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = "is not a key that exists here"
+    loc = _written(node, problem)
+    where = ".".join(loc)
+    message = _KINDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     code = "not_supported_yet" if message.endswith("is not supported yet") else "bad_contract"
     sentence = f"`{where}`: {message[:1].lower()}{message[1:]}" if where else message
-    return AilyusError(code, sentence, field=_place(path, folder, _line(node, problem["loc"])))
+    return AilyusError(code, sentence, field=_place(path, folder, _line(node, loc)))
+
+
+def _written(node: yaml.Node | None, problem: ErrorDetails) -> list[str]:
+    """The keys of a fault as they stand in the file: the validator also names the shapes that it tried."""
+    out: list[str] = []
+    for index, part in enumerate(problem["loc"]):
+        child = _child(node, str(part)) if node is not None else None
+        if child is not None:
+            node = child
+            out.append(str(part))
+        elif index == len(problem["loc"]) - 1 and problem["type"] == "missing":
+            out.append(str(part))
+    return out or [str(part) for part in problem["loc"]]
+
+
+def _tried(problems: Sequence[ErrorDetails], node: yaml.Node | None) -> Iterator[ErrorDetails]:
+    """The faults of a file without those of shapes that it does not have: each place is told once, at its deepest."""
+    places = [_written(node, problem) for problem in problems]
+    for number, (problem, place) in enumerate(zip(problems, places, strict=True)):
+        others = [other for index, other in enumerate(places) if index != number]
+        deeper = any(len(other) > len(place) and other[: len(place)] == place for other in others)
+        if not (deeper and len(problem["loc"]) > len(place)) and place not in places[:number]:
+            yield problem
 
 
 def _line(node: yaml.Node | None, path: Sequence[object]) -> int:

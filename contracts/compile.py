@@ -1,7 +1,7 @@
 """Compile contracts: every expression checked against declared names, every template parsed, every path known."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -198,22 +198,22 @@ class Texts:
             Check(self.expression(f"{where}.{i}.that", c.that, names), c.otherwise) for i, c in enumerate(conditions)
         )
 
-    def pairs(self, where: str, pairs: Mapping[str, str], names: Names) -> tuple[tuple[str, Template], ...]:
-        """Query, header or form values; text of another grammar only through a typed function."""
+    def pairs(
+        self, where: str, pairs: Mapping[str, str | Sequence[str]], names: Names
+    ) -> tuple[tuple[str, Template], ...]:
+        """Query, header or form values, a list as one for each; another grammar only through a typed function."""
         out = []
-        for key, source in pairs.items():
+        for key, source in _flat(pairs):
             template = self.template(f"{where}.{key}", source, names)
             _refuse_mixed(f"{where}.{key}", source, template)
             out.append((key, template))
         return tuple(out)
 
     def path(self, where: str, source: str, names: Names) -> Template:
-        """A path in which every `${…}` is one whole segment."""
+        """A path in which every `${…}` is a segment, or a part of one that its marks set apart."""
         template = self.template(where, source, names)
-        literal = "".join(p if isinstance(p, str) else "\x00" for p in template.parts)
-        segments = literal.split("/")
-        if any(("\x00" in s and s != "\x00") or s in (".", "..") for s in segments) or set(literal) & set("?#%\\;"):
-            raise AilyusError("bad_contract", "in a path every `${…}` is one whole segment", field=where)
+        if fault := template.path_fault:
+            raise AilyusError("bad_contract", fault, field=where)
         return template
 
     def template(self, where: str, source: str, names: Names) -> Template:
@@ -398,7 +398,8 @@ class _Compiler(Texts):
         texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
         texts += [text for flow in flows_of(reads, ()) for text in flow.templates]
         for observe in self.observe.values():
-            texts += [observe.get or observe.post or "", *observe.query.values(), *(observe.form or {}).values()]
+            texts += [observe.get or observe.post or "", *(text for _, text in _flat(observe.query))]
+            texts += [text for _, text in _flat(observe.form or {})]
             texts += [
                 str(observe.json_body),
                 *observe.headers.values(),
@@ -497,10 +498,15 @@ def _sent(route: Route) -> Iterable[JsonValue]:
     """What a route sends that may hold a secret."""
     if route.http is not None:
         yield route.http.json_body
-        yield {**(route.http.form or {})}
+        yield {n: v if isinstance(v, str) else list(v) for n, v in (route.http.form or {}).items()}
     for call in (route.mcp, route.python):
         if call is not None:
             yield dict(call.arguments)
+
+
+def _flat(pairs: Mapping[str, str | Sequence[str]]) -> Iterable[tuple[str, str]]:
+    for key, value in pairs.items():
+        yield from ((key, one) for one in ([value] if isinstance(value, str) else value))
 
 
 def _source(output: str | Output) -> str:

@@ -21,6 +21,8 @@ Way = Literal["http", "browser", "mcp", "python"]
 Evidence = Literal["before", "after", "response", "screenshot", "snapshot"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
+Values = str | tuple[str, ...]
+"""A value of a query or a form; a list repeats the name."""
 Cel = Annotated[str, Field(min_length=1, max_length=4096)]
 
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)")
@@ -157,10 +159,10 @@ class Observe(Strict):
     get: str | None = Field(None, pattern=r"^/")
     post: str | None = Field(None, pattern=r"^/")
     json_body: JsonValue = Field(None, alias="json")
-    form: dict[str, str] | None = None
+    form: dict[str, Values] | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     target: str | None = None
-    query: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, Values] = Field(default_factory=dict)
     may_be_absent: bool = Field(False, description="404 is an answer, and its value is null")
     decode: Literal["json", "xml"] = "json"
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
@@ -227,9 +229,9 @@ class HttpRoute(Strict):
     put: str | None = Field(None, pattern=r"^/")
     patch: str | None = Field(None, pattern=r"^/")
     delete: str | None = Field(None, pattern=r"^/")
-    query: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, Values] = Field(default_factory=dict)
     json_body: JsonValue = Field(None, alias="json")
-    form: dict[str, str] | None = None
+    form: dict[str, Values] | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     timeout: Duration = Field(10_000, ge=50, le=60_000)
     idempotency_key: str | None = Field(None, description="the header in which the target honours our key")

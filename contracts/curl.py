@@ -1,55 +1,103 @@
 """Drafts from two curl lines: the one that changes something, and the one that reads it back. Nothing is run."""
 
+import json
 import re
-import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-import orjson
 from pydantic import JsonValue
 
-from contracts.draft import Draft, Inputs, identifier
+from contracts.canonical import MAX_INTEGER
+from contracts.credentials import IDEMPOTENCY, OF_THE_CLIENT, is_harmless, looks_secret, names_a_secret, scheme_of
+from contracts.draft import TODO, Draft, Inputs, identifier, refuse_unused
 from contracts.errors import AilyusError
+from contracts.shell import words_of
 
-_VALUED = {
+Pairs = list[tuple[str, str]]
+_VALUED: Final = {
     "-X": "method",
     "--request": "method",
     "-H": "header",
     "--header": "header",
     "-d": "data",
     "--data": "data",
-    "--data-raw": "data",
+    "--data-ascii": "data",
+    "--data-raw": "raw",
     "--data-binary": "data",
-    "--data-urlencode": "data",
+    "--data-urlencode": "encoded",
     "--json": "json",
     "--url": "url",
+    "--url-query": "query",
     "-u": "user",
     "--user": "user",
-    "-o": "",
-    "--output": "",
-    "-m": "",
-    "--max-time": "",
+    "--oauth2-bearer": "bearer",
+    "-b": "cookie",
+    "--cookie": "cookie",
+    "-e": "referer",
+    "--referer": "referer",
+    "-F": "part",
+    "--form": "part",
+    "--form-string": "part",
     "-A": "",
     "--user-agent": "",
-    "-b": "user",
-    "--cookie": "user",
+    "-c": "",
+    "--cookie-jar": "",
+    "-m": "",
+    "--max-time": "",
+    "--connect-timeout": "",
+    "--max-redirs": "",
+    "-o": "",
+    "--output": "",
+    "--retry": "",
+    "--retry-delay": "",
+    "--retry-max-time": "",
+    "-w": "",
+    "--write-out": "",
 }
-_PLAIN = re.compile(
-    r"-[sSfgikLvG#]+|--(silent|show-error|fail|globoff|include|location|verbose|compressed|get|insecure)"
-)
-_HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?|<([A-Za-z_][A-Za-z0-9_]*)>")
-_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.@-]+")
-_VERSION = re.compile(r"v[0-9]+(\.[0-9]+)?")
-_OWN_HEADERS = (
-    "authorization",
-    "cookie",
-    "content-type",
-    "accept",
-    "x-api-key",
-    "user-agent",
-    "content-length",
-    "host",
-)
+_FLAGS: Final = {
+    "-s": "",
+    "--silent": "",
+    "-S": "",
+    "--show-error": "",
+    "-f": "",
+    "--fail": "",
+    "--fail-with-body": "",
+    "-g": "globoff",
+    "--globoff": "globoff",
+    "-i": "",
+    "--include": "",
+    "-k": "",
+    "--insecure": "",
+    "-L": "",
+    "--location": "",
+    "-v": "",
+    "--verbose": "",
+    "-G": "get",
+    "--get": "get",
+    "-#": "",
+    "--progress-bar": "",
+    "--no-progress-meter": "",
+    "-N": "",
+    "--no-buffer": "",
+    "--compressed": "",
+    "--http1.1": "",
+    "--http2": "",
+    "-4": "",
+    "--ipv4": "",
+    "-6": "",
+    "--ipv6": "",
+}
+_FORM: Final = "application/x-www-form-urlencoded"
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_HOLE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|<([A-Za-z_][A-Za-z0-9_]*)>")
+_GLOB: Final = re.compile(r"\{[^{}]*\}|\[(?:[0-9]+-[0-9]+|[A-Za-z]-[A-Za-z])(?::[0-9]+)?\]")
+_ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.@-]+")
+_VERSION: Final = re.compile(r"v[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WORD: Final = re.compile(r"[A-Za-z._~$-]{1,40}")
+_VERB: Final = re.compile(r"(.+)(:[A-Za-z]{2,30}|\.(?:json|xml|csv|pdf|txt))")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,100}")
 
 
 @dataclass(slots=True)
@@ -59,89 +107,326 @@ class Line:
     base_url: str = ""
     method: str = ""
     path: str = ""
-    query: dict[str, JsonValue] = field(default_factory=dict)
+    query: Pairs = field(default_factory=list)
     body: JsonValue = None
-    form: bool = False
+    form: Pairs | None = None
+    undone: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    credential: bool = False
+    idempotency_key: str = ""
+    if_match: str = ""
+    credential: tuple[str, str] | None = None
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def parse(cls, text: str, base_url: str = "") -> "Line":
         """Take a line apart, below a base URL if it is known; raises `AilyusError` with what is not understood."""
-        try:
-            words = shlex.split(text.replace("\\\n", " "))
-        except ValueError as error:
-            raise AilyusError("bad_curl", f"the line is not quoted as a shell wants it: {error}") from None
+        words = words_of(text)
         if words[:1] != ["curl"]:
             raise AilyusError("bad_curl", "the line does not begin with `curl`")
-        line = cls(base_url)
-        urls: list[str] = []
-        data: list[str] = []
-        rest = iter(words[1:])
+        return _Parser(cls(base_url)).line(words[1:])
+
+
+class _Parser:
+    """Reads the options of one line as curl does."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._urls: list[str] = []
+        self._data: str | None = None
+        self._queries: list[str] = []
+        self._parts = False
+        self._get = False
+        self._glob = True
+        self._type = ""
+
+    def line(self, words: Sequence[str]) -> Line:
+        rest = iter(words)
         for word in rest:
-            name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-            if not word.startswith("-"):
-                urls.append(word)
-            elif _PLAIN.fullmatch(word):
-                continue
-            elif name in _VALUED or word[:2] in _VALUED:
-                kind = _VALUED.get(name, _VALUED.get(word[:2], ""))
-                given = value if equals else word[2:] if name not in _VALUED else next(rest, None)
-                if given is None:
-                    raise AilyusError("bad_curl", f"`{word}` lacks its value")
-                line._take(kind, given, urls, data)
+            if word == "-" or not word.startswith("-"):
+                self._urls.append(word)
+            elif word.startswith("--"):
+                self._option(word, rest)
             else:
-                raise AilyusError(
-                    "bad_curl", f"`{word[:60]}` is not understood", hint="leave it out, or write the contract"
-                )
-        if len(urls) != 1:
-            raise AilyusError("bad_curl", f"the line has {len(urls)} URLs", hint="one, in quotes")
-        line._place(urls[0])
-        line._fill("".join(data) if len(data) == 1 else "&".join(data))
-        line.method = line.method or ("POST" if data else "GET")
-        return line
+                self._short(word, rest)
+        if len(self._urls) != 1:
+            raise AilyusError("bad_curl", f"the line has {len(self._urls)} URLs", hint="one, in quotes")
+        self._finish()
+        return self._line
 
-    def _take(self, kind: str, value: str, urls: list[str], data: list[str]) -> None:
-        if kind == "url":
-            urls.append(value)
-        elif kind == "method":
-            self.method = value.upper()
-        elif kind in ("data", "json"):
-            if value.startswith("@"):
-                raise AilyusError("bad_curl", "no file is read for a body", hint="write the body into the line")
-            data.append(value)
-        elif kind == "user":
-            self.credential = True
-        elif kind == "header":
-            name, _, text = value.partition(":")
-            if name.strip().lower() in _OWN_HEADERS:
-                self.credential = self.credential or name.strip().lower() in ("authorization", "cookie", "x-api-key")
-            else:
-                self.headers[name.strip()] = text.strip()
-
-    def _place(self, url: str) -> None:
-        parts = urlsplit(_HOLE.sub(lambda hole: f"{{{hole[1] or hole[2] or hole[3]}}}", url))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise AilyusError("bad_curl", f"`{url[:100]}` is no http(s) URL")
-        self.credential = self.credential or parts.username is not None
-        host = parts.netloc.rpartition("@")[2]
-        base = f"{self.base_url.rstrip('/')}/"
-        if self.base_url and parts._replace(netloc=host).geturl().startswith(base):
-            self.path = f"/{parts.path.removeprefix(urlsplit(base).path)}"
+    def _option(self, word: str, rest: Iterator[str]) -> None:
+        name = word.partition("=")[0]
+        if word in _FLAGS:
+            self._flag(_FLAGS[word])
+        elif word in _VALUED:
+            self._take(word, self._value(word, rest))
+        elif name != word and name in _VALUED:
+            raise AilyusError("bad_curl", f"curl knows no `{name}=`", hint=f"write `{name}`, a blank and the value")
         else:
-            self.base_url, self.path = f"{parts.scheme}://{host}", parts.path or "/"
-        self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            raise _not_understood(word)
+
+    def _short(self, word: str, rest: Iterator[str]) -> None:
+        """A word such as `-sSXPUT`: flags, and at its end perhaps one option with its value."""
+        for index, char in enumerate(word[1:], start=2):
+            name = f"-{char}"
+            if name in _FLAGS:
+                self._flag(_FLAGS[name])
+            elif name in _VALUED:
+                self._take(name, word[index:] or self._value(name, rest))
+                return
+            else:
+                raise _not_understood(name if len(word) == 2 else word)
+
+    @staticmethod
+    def _value(name: str, rest: Iterator[str]) -> str:
+        value = next(rest, None)
+        if value is None:
+            raise AilyusError("bad_curl", f"`{name}` lacks its value")
+        return value
+
+    def _flag(self, kind: str) -> None:
+        self._get = self._get or kind == "get"
+        self._glob = self._glob and kind != "globoff"
+
+    def _take(self, name: str, value: str) -> None:
+        takers: dict[str, Callable[[str], None]] = {
+            "url": self._urls.append,
+            "method": self._method,
+            "header": self._header,
+            "data": self._literal,
+            "raw": self._add,
+            "json": self._json,
+            "encoded": lambda text: self._add(_encoded(text)),
+            "query": lambda text: self._queries.append(text[1:] if text.startswith("+") else _encoded(text)),
+            "user": lambda text: self._authorized("Authorization", "Basic"),
+            "bearer": lambda text: self._authorized("Authorization", "Bearer"),
+            "cookie": lambda text: self._undone("Cookie"),
+            "referer": lambda text: self._undone("Referer"),
+            "part": self._part,
+        }
+        kind = _VALUED[name]
+        if kind:
+            takers[kind](value)
+
+    # -- options ------------------------------------------------------------------------------
+
+    def _method(self, value: str) -> None:
+        if value not in _METHODS:
+            raise AilyusError("bad_curl", f"`{value[:20]}` is no method of a contract", hint=", ".join(_METHODS))
+        self._line.method = value
+
+    def _literal(self, value: str) -> None:
+        if value.startswith("@"):
+            raise AilyusError("bad_curl", "no file is read for a body", hint="write the body into the line")
+        self._add(value)
+
+    def _json(self, value: str) -> None:
+        if value.startswith("@"):
+            raise AilyusError("bad_curl", "no file is read for a body", hint="write the body into the line")
+        self._data = (self._data or "") + value  # curl joins these without `&`
+        self._type = self._type or "application/json"
+
+    def _add(self, value: str) -> None:
+        self._data = value if self._data is None else f"{self._data}&{value}"
+
+    def _part(self, value: str) -> None:
+        self._parts = True
+
+    def _header(self, value: str) -> None:
+        name, colon, text = value.partition(":")
+        name, text = name.strip(), text.strip()
+        lower = name.lower()
+        if value.startswith("@") or not colon or not _HEADER_NAME.fullmatch(name):
+            hint = "for example -H 'Prefer: return=minimal'"
+            raise AilyusError("bad_curl", f"`-H {_shown(value.split(':')[0])}` is no header with its value", hint=hint)
+        if not text and lower != "accept":
+            self._line.notes.append(f"the line takes the header {name} away; it is not sent here either")
+        elif lower == "content-type":
+            self._type = text.lower()
+        elif lower in OF_THE_CLIENT:
+            self._line.notes.append(f"the header {name} is the client's own and left out")
+        elif lower in IDEMPOTENCY:
+            self._line.idempotency_key = name
+        elif lower == "if-match":
+            self._line.if_match = text if text == "*" else _version()
+        elif lower == "accept" and text in ("application/json", "*/*", ""):
+            pass
+        elif is_harmless(name, text):
+            self._line.headers[name] = text
+        elif _is_authentication(lower):
+            self._authenticated(name, text)
+        else:
+            self._undone(name)
+
+    def _authenticated(self, name: str, text: str) -> None:
+        scheme = scheme_of(name, text)
+        if scheme.lower() in ("digest", "oauth", "negotiate", "ntlm") or scheme.lower().startswith("aws4"):
+            hint = 'an AWS system signs by `auth = "sigv4"`; else leave the header out'
+            raise AilyusError("bad_curl", f"a credential of the scheme `{scheme}` signs one request", hint=hint)
+        self._authorized(name, scheme)
+
+    def _authorized(self, name: str, scheme: str) -> None:
+        if self._line.credential not in (None, (name, scheme)):
+            self._undone(name)
+            return
+        self._line.credential = (name, scheme)
+
+    def _undone(self, name: str) -> None:
+        """A header whose value is not kept, since nobody can tell whether it is a credential."""
+        self._line.headers[name] = (
+            f"{TODO} the line has this header; its value was not kept. A credential belongs to the connection "
+            "(`header`, `scheme`); write any other value here, or delete the line"
+        )
+
+    # -- the whole ------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        line, data = self._line, self._data
+        query = "&".join([*self._queries, *([data] if self._get and data is not None else [])])
+        self._place(self._urls[0], query)
+        body = None if self._get else data
+        if self._parts:
+            line.undone = f"{TODO} the line sends multipart/form-data, which no contract can say"
+        elif body:
+            self._fill(body)
+        line.method = line.method or ("POST" if body is not None or self._parts else "GET")
+        if line.method == "GET" and (body is not None or self._parts):
+            raise AilyusError(
+                "bad_curl", "the line sends a body with a GET", hint="use -G for a query, or another method"
+            )
+        for name, value in (*line.query, *(line.form or ())):
+            _refuse_secret(name, value, "query" if (name, value) in line.query else "body")
+        _refuse_secrets(line.body, "")
+
+    def _place(self, url: str, more: str) -> None:
+        line = self._line
+        if any(c <= " " or c == "\x7f" for c in url):
+            raise AilyusError(
+                "bad_curl", "the URL holds a blank", hint="write `%20`, or give the value by --data-urlencode"
+            )
+        for glob in _GLOB.findall(url) if self._glob else ():
+            if not _HOLE.fullmatch(glob):
+                sentence = f"curl makes several requests of `{_shown(glob)}`"
+                raise AilyusError("bad_curl", sentence, hint="one action is about one record: name it, or write {name}")
+        text = _HOLE.sub(lambda hole: f"{{{hole[1] or hole[2]}}}", url)
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise AilyusError("bad_curl", f"`{_shown(url.partition('?')[0])}` is no http(s) URL")
+        if parts.username is not None:
+            self._authorized("Authorization", "Basic")
+        host = parts.netloc.rpartition("@")[2]
+        base = f"{line.base_url.rstrip('/')}/"
+        if line.base_url and parts._replace(netloc=host).geturl().startswith(base):
+            line.path = f"/{parts.path.removeprefix(urlsplit(base).path)}"
+        else:
+            line.base_url, line.path = f"{parts.scheme}://{host}", parts.path or "/"
+        if any(unquote(segment) in (".", "..") for segment in line.path.split("/")):
+            raise AilyusError("bad_curl", "the path holds `.` or `..`", hint="write the path that is meant")
+        line.query = _pairs("&".join(part for part in (parts.query, more) if part), "the query")
 
     def _fill(self, data: str) -> None:
-        if not data:
-            return
-        try:
-            self.body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            pairs = [] if data[0] in "{[" else parse_qsl(data, keep_blank_values=True)
-            if not pairs:
-                raise AilyusError("bad_curl", "the body is neither JSON nor a form") from None
-            self.body, self.form = dict(pairs), True
+        line = self._line
+        kind = self._type.partition(";")[0].strip()
+        is_json = kind == "application/json" or kind.endswith("+json")
+        if is_json or (not kind and data.lstrip()[:1] in ("{", "[")):
+            line.body = _json_of(data)
+            if not is_json:
+                line.notes.append("the body is sent as application/json; curl would say that it is a form")
+            elif kind != "application/json":
+                line.headers["content-type"] = kind
+        elif kind in ("", _FORM):
+            line.form = _pairs(data, "the body")
+        else:
+            line.undone = f"{TODO} the body is {re.sub('[^a-z0-9/+.-]', '?', kind)[:60]}, which no contract can say"
+
+
+def _is_authentication(name: str) -> bool:
+    """A header that says who asks. One of a browser's session, or for a proxy, does not."""
+    elsewhere = any(word in name for word in ("csrf", "xsrf", "proxy", "cookie", "session"))
+    return (name == "authorization" or names_a_secret(name)) and not elsewhere
+
+
+def _not_understood(word: str) -> AilyusError:
+    return AilyusError("bad_curl", f"`{_shown(word)}` is not understood", hint="leave it out, or write the contract")
+
+
+def _shown(text: str) -> str:
+    return text[:60]
+
+
+def _version() -> str:
+    return f'{TODO} the version as the read shows it, for example "${{before.state.version}}" with its quotes'
+
+
+def _encoded(text: str) -> str:
+    """A value of --data-urlencode as curl writes it: `content`, `=content` or `name=content`."""
+    name, equals, content = text.partition("=")
+    if not equals:
+        if "@" in text:
+            raise AilyusError("bad_curl", "no file is read for a value", hint="write `name=value`")
+        return quote(text, safe="")
+    return f"{name}={quote_plus(content)}" if name else quote(content, safe="")
+
+
+def _pairs(text: str, what: str) -> Pairs:
+    """The pairs of a query or a form; what is no pair is refused, since it could not be sent as it stands."""
+    for part in text.split("&"):
+        if part and "=" not in part:
+            hint = "write `name=value`; a JSON body begins with `{` or `[`, and other bodies need their Content-Type"
+            kind = "neither JSON nor a form" if what == "the body" else "no list of `name=value`"
+            raise AilyusError("bad_curl", f"{what} is {kind}", hint=hint)
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise AilyusError("bad_curl", f"{what} is no UTF-8, or too long", hint="write it in UTF-8") from None
+
+
+def _json_of(data: str) -> JsonValue:
+    def once(pairs: list[tuple[str, JsonValue]]) -> JsonValue:
+        out: dict[str, JsonValue] = {}
+        for name, value in pairs:
+            if name in out:
+                raise AilyusError("bad_curl", f"the body has `{_shown(name)}` twice", hint="keep one of them")
+            out[name] = value
+        return out
+
+    def no_number(text: str) -> JsonValue:
+        raise ValueError(text)
+
+    try:
+        body: JsonValue = json.loads(data, object_pairs_hook=once, parse_constant=no_number)
+        return body
+    except (ValueError, RecursionError):
+        hint = 'a placeholder stands inside of quotes: "{name}"'
+        raise AilyusError("bad_curl", "the body is neither JSON nor a form", hint=hint) from None
+
+
+def _refuse_secret(name: str, value: JsonValue, where: str) -> None:
+    if isinstance(value, str) and value and (names_a_secret(name) or looks_secret(value)):
+        sentence = f"`{_shown(name)}` in the {where} looks like a secret"
+        hint = "leave it out of the line: a connection's credential goes into a header (`header`, `scheme`); what "
+        raise AilyusError(
+            "bad_curl",
+            sentence,
+            hint=hint + "the action hands on is an input of `type: secret`, written by you",
+        )
+
+
+def _refuse_secrets(body: JsonValue, name: str) -> None:
+    if isinstance(body, dict):
+        for key, value in body.items():
+            _refuse_secrets(value, key)
+    elif isinstance(body, list):
+        for one in body:
+            _refuse_secrets(one, name)
+    else:
+        _refuse_secret(name, body, "body")
+
+
+# -- the draft ------------------------------------------------------------------------------
 
 
 def draft_lines(
@@ -155,80 +440,160 @@ def draft_lines(
         raise AilyusError("bad_curl", "the line that changes something is a GET", hint="give it with --read alone")
     if act is not None and act.base_url != look.base_url:
         raise AilyusError("bad_curl", f"the lines go to `{act.base_url}` and `{look.base_url}`", hint="to one system")
-    values = _Values(fixed)
     draft = Draft(identifier(name or _name_of(act or look)), target, f"curl lines, {look.base_url}", "http")
+    _one_credential([line for line in (act, look) if line is not None], draft)
+    values = _Values(fixed)
     if act is not None:
-        route: dict[str, JsonValue] = {act.method.lower(): values.path(act.path)}
-        if act.query:
-            route["query"] = values.object(act.query)
-        if act.headers:
-            route["headers"] = dict(act.headers)
-        if act.body is not None:
-            route["form" if act.form else "json"] = values.of(act.body, "value")
-        draft.route = {"http": route, "ok": "response.status in [200, 201, 202, 204]"}
-    seen: dict[str, JsonValue] = {"get": values.path(look.path)}
+        draft.route = {"http": _route(act, values), "ok": "response.status in [200, 201, 202, 204]"}
+        draft.notes += act.notes
+    seen: dict[str, JsonValue] = {"get": values.path("read", look.path)}
     if look.query:
-        seen["query"] = values.object(look.query)
+        seen["query"] = values.pairs("read", look.query)
     if look.headers:
         seen["headers"] = dict(look.headers)
     if act is not None and act.method == "DELETE" and act.path == look.path:
         seen["may_be_absent"] = True
+    draft.notes += [note for note in look.notes if note not in draft.notes]
     draft.observe["state"] = seen
     if act is None:
         draft.outputs = {"answer": "${before.state}"}
-    draft.inputs = values.fields
+    values.inputs.fill(draft)
+    refuse_unused([draft])
     return draft, look.base_url
 
 
+def _one_credential(lines: Sequence[Line], draft: Draft) -> None:
+    """The header of the connection's credential; the second of two is named."""
+    found = {(c[0].lower(), c[1]): c for line in lines if (c := line.credential)}
+    draft.credential = next(iter(found.values()), None)
+    for header, scheme in list(found.values())[1:]:
+        draft.notes.append(
+            f"a line carries its credential as `{f'{header}: {scheme}'.rstrip(': ')}`: a connection has one header"
+        )
+
+
+def _route(act: Line, values: "_Values") -> dict[str, JsonValue]:
+    route: dict[str, JsonValue] = {act.method.lower(): values.path("path", act.path)}
+    if act.query:
+        route["query"] = values.pairs("query", act.query)
+    if act.headers:
+        route["headers"] = dict(act.headers)
+    if act.idempotency_key:
+        route["idempotency_key"] = act.idempotency_key
+    if act.if_match:
+        route["if_match"] = act.if_match
+    if act.undone:
+        route["json"] = act.undone
+    elif act.form is not None:
+        route["form"] = values.pairs("body", act.form)
+    elif act.body is not None:
+        route["json"] = values.of(act.body, ("body",))
+    return route
+
+
 class _Values:
-    """The values of both lines: one that stands in both is one input."""
+    """The values of both lines: what the reading line reads is what the other one writes, where it is the same."""
 
     def __init__(self, fixed: dict[str, JsonValue]) -> None:
-        self.fields: dict[str, dict[str, JsonValue]] = {}
-        self._fixed = fixed
-        self._known: dict[str, str] = {}
+        self.inputs = Inputs(fixed)
+        self._keys: dict[str, list[object]] = {}
 
-    def path(self, path: str) -> str:
-        out, before = [], "item"
-        for segment in path.split("/"):
-            hole = re.fullmatch(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", segment)
-            if hole:
-                segment = self._input(identifier(hole[1]), "string", segment)
-            elif _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
-                segment = self._input(f"{identifier(before).removesuffix('s')}_id", "string", segment)
-            elif segment:
-                before = segment
-            out.append(segment)
+    def path(self, where: str, path: str) -> str:
+        out, before, above = [], "item", ""
+        for index, segment in enumerate(path.split("/")):
+            name = f"{identifier(before).removesuffix('s')}_id"
+            key = ("path", above, index)
+            found = _VERB.fullmatch(segment)
+            if found and not _is_literal(found[1], index):
+                out.append(self._segment(where, found[1], name, (key, "")) + found[2])
+            elif segment and not _is_literal(segment, index):
+                out.append(self._segment(where, segment, name, (key, "")))
+            else:
+                out.append(segment)
+                before = segment or before
+            above = f"{above}/{segment}"
         return "/".join(out)
 
-    def object(self, values: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        return {name: self.of(value, name) for name, value in values.items()}
+    def _segment(self, where: str, segment: str, name: str, key: object) -> str:
+        hole = _HOLE.fullmatch(segment)
+        value = segment if hole else unquote(segment)
+        if looks_secret(value):
+            hint = "a credential goes into a header of the connection (`header`, `scheme`)"
+            raise AilyusError("bad_curl", "a segment of the path looks like a secret", hint=hint)
+        if set(value) & set("/\\?#%;") or value in (".", ".."):
+            raise AilyusError(
+                "bad_curl", "an encoded `/`, `?`, `#`, `%` or `;` stands in the path", hint="name it plainly"
+            )
+        place = (where, identifier(hole[1] or hole[2]) if hole else name)
+        if fixed := self.inputs.fixed(place):
+            return str(fixed[0])
+        return self._taken(place, {"type": "string"}, value, key)
 
-    def of(self, value: JsonValue, name: str) -> JsonValue:
-        if name in self._fixed:
-            return self._fixed[name]
+    def pairs(self, where: str, pairs: Pairs) -> dict[str, JsonValue]:
+        """A query or a form: a name that is there twice is a list."""
+        grouped: dict[str, list[str]] = {}
+        for name, value in pairs:
+            grouped.setdefault(name, []).append(value)
+        out: dict[str, JsonValue] = {}
+        for name, values in grouped.items():
+            place = (where, name)
+            if fixed := self.inputs.fixed(place):
+                out[name] = _text(fixed[0])
+            elif len(values) > 1:
+                out[name] = self.inputs.take(place, {"type": "array", "items": {"type": "string"}})
+            else:
+                out[name] = self._taken(place, {"type": "string"}, values[0], None)
+        return out
+
+    def of(self, value: JsonValue, place: tuple[str, ...]) -> JsonValue:
+        if fixed := self.inputs.fixed(place):
+            return fixed[0]
         if isinstance(value, dict):
-            return self.object(value)
+            return {name: self.of(one, (*place, name)) for name, one in value.items()}
         if isinstance(value, list):
-            if value and all(isinstance(one, str) for one in value):
-                self.fields[identifier(name)] = {**Inputs.described(name), "type": "array", "items": {"type": "string"}}
-                return f"${{inputs.{identifier(name)}}}"
-            return [self.of(one, name) for one in value]
+            for kind, said in ((str, "string"), (int, "integer")):
+                if value and all(type(one) is kind for one in value) and _is_sendable(value):
+                    return self.inputs.take(place, {"type": "array", "items": {"type": said}})
+            return [self.of(one, (*place[:-1], f"{place[-1]}_{n}")) for n, one in enumerate(value, start=1)]
         kinds = {bool: "boolean", int: "integer", str: "string"}
-        kind = kinds.get(type(value))
-        return value if kind is None else self._input(identifier(name), kind, str(value))
+        if type(value) is float or not _is_sendable([value]):
+            return f"{TODO} a number with a fraction, or beyond 2^53, which no contract can say"
+        if type(value) not in kinds:
+            return value
+        return self._taken(place, {"type": kinds[type(value)]}, value, None)
 
-    def _input(self, name: str, kind: str, value: str) -> str:
-        if name in self._fixed and isinstance(self._fixed[name], str):
-            return str(self._fixed[name])
-        if kind == "string" and (_ID.fullmatch(value) or value.startswith("{")):
-            name = self._known.setdefault(value, name)
-        own = name
-        self.fields.setdefault(own, {"type": kind, **Inputs.described(own)})
-        return f"${{inputs.{own}}}"
+    def _taken(self, place: tuple[str, ...], field_: dict[str, JsonValue], value: JsonValue, key: object) -> str:
+        """One input. A placeholder is the same wherever it stands; else what is read is what is written."""
+        named = isinstance(value, str) and _HOLE.fullmatch(value)
+        if named:
+            return self.inputs.take((place[0], identifier(named[1] or named[2])), field_, ("named", value))
+        if isinstance(value, str) and _ID.fullmatch(value):
+            known = self._keys.setdefault(value, [])
+            if place[0] == "read" and known:
+                return self.inputs.take(place, field_, key if key in known else known[0])
+            known.append(key or place)
+        return self.inputs.take(place, field_, key)
+
+
+def _is_sendable(values: Sequence[JsonValue]) -> bool:
+    return all(not isinstance(one, int) or abs(one) <= MAX_INTEGER for one in values)
+
+
+def _text(value: JsonValue) -> JsonValue:
+    """A fixed value of a query or a form: text, or a list of texts."""
+    if isinstance(value, list):
+        return [_text(one) for one in value]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _is_literal(segment: str, index: int) -> bool:
+    """A word of the API; whatever else stands in a path is a value, and is not written into a contract."""
+    if _VERSION.fullmatch(segment):
+        return index <= 2
+    return _WORD.fullmatch(segment) is not None
 
 
 def _name_of(line: Line) -> str:
-    words = [w for w in line.path.split("/") if w and not _ID.fullmatch(w) and "{" not in w and w != "api"]
+    words = [w for w in line.path.split("/") if w and _WORD.fullmatch(w) and w != "api"]
     verbs = {"GET": "get", "DELETE": "delete", "PUT": "set", "PATCH": "change", "POST": "post"}
     return f"{verbs.get(line.method, 'call')}_{'_'.join(words[-2:]) or 'item'}"

@@ -31,7 +31,8 @@ _TYPES: Mapping[str, object] = MappingProxyType(
 )
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = re.compile(r"\b(before|after)((?:\.[A-Za-z_]\w*)+)(\s*\()?")
-_FUNCTION = re.compile(r"(scim\.string)\((.*)\)", re.DOTALL)
+_FUNCTION = re.compile(r"(scim\.string|list\.commas|list\.pipes|list\.spaces)\((.*)\)", re.DOTALL)
+_INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
 _BAD_IN_SEGMENT = frozenset("/\\?#%;")
 _MAX_TEXT = 4096
 _LOCK = threading.Lock()
@@ -129,6 +130,10 @@ FUNCTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType({"scim.string":
 """Typed functions that put a value into a string of another grammar."""
 
 
+JOINED: Mapping[str, str] = MappingProxyType({"list.commas": ",", "list.pipes": "|", "list.spaces": " "})
+"""Typed functions that make one text of a list."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Hole:
     expression: Expression
@@ -173,26 +178,81 @@ class Template:
 
     def text(self, scope: Scope) -> str | Fault:
         """The joined text; a hole must give a string, an integer or a boolean."""
-        return self._joined(scope, lambda value: value)
+        return self._joined(scope, lambda value, around: value)
+
+    def texts(self, scope: Scope) -> list[str] | Fault:
+        """The values of one name in a query or a form: an input that is a list gives each of its items."""
+        value = self.filled(scope) if _INPUT.fullmatch(self.source) else None
+        if not isinstance(value, list):
+            text = self.text(scope)
+            return text if isinstance(text, Fault) else [text]
+        items = [_plain_text(one, self.source) for one in value]
+        return next((one for one in items if isinstance(one, Fault)), None) or [str(one) for one in items]
 
     def path(self, scope: Scope) -> str | Fault:
-        """A URL path: each hole is one checked, percent-encoded segment (RFC 3986 section 3.3)."""
+        """A URL path: each hole is one checked, percent-encoded segment (RFC 3986 section 3.3), or a part of one."""
         return self._joined(scope, _segment)
 
-    def _joined(self, scope: Scope, put: Callable[[str], str | Fault]) -> str | Fault:
+    @property
+    def path_fault(self) -> str | None:
+        """Why it is no path whose parts can be told apart, or None."""
+        literal = "".join(part if isinstance(part, str) else "\x00" for part in self.parts)
+        if set(literal) & set("?#%\\;"):
+            return "a path holds no `?`, `#`, `%`, `\\` or `;`: a query stands in `query`"
+        for segment in literal.split("/"):
+            if segment in (".", "..") or any(_is_joint(joint) for joint in segment.split("\x00")[1:-1]):
+                return "between two `${…}` of one segment stands a mark such as `:` or `...`, and none is `.` or `..`"
+        return None
+
+    def _joined(self, scope: Scope, put: Callable[[str, str], str | Fault]) -> str | Fault:
         joined = []
-        for part in self.parts:
+        for index, part in enumerate(self.parts):
             value = part if isinstance(part, str) else _hole_text(part, scope)
             if isinstance(part, _Hole) and isinstance(value, str):
-                value = put(value)
+                value = put(value, self._around(index))
             if isinstance(value, Fault):
                 return value
             joined.append(value)
         return "".join(joined)
 
+    def _around(self, index: int) -> str:
+        """The fixed text of the segment that a hole stands in, with `\x00` for each of its holes."""
+        before = self.parts[index - 1] if index else "/"
+        after = self.parts[index + 1] if index + 1 < len(self.parts) else "/"
+        if isinstance(before, str) and isinstance(after, str) and before[-1:] == "/" and after[:1] == "/":
+            return "\x00"
+        literal = [part if isinstance(part, str) else "\x00" for part in self.parts]
+        left, right = "".join(literal[:index]), "".join(literal[index + 1 :])
+        return f"{left.rpartition('/')[2]}\x00{right.partition('/')[0]}"
 
-def _segment(value: str) -> str | Fault:
-    return segment_fault(value) or quote(value, safe="@:+,=!$&'()*~")
+
+def _is_joint(text: str) -> bool:
+    """Can a server not tell where one hole ends and the next begins?"""
+    return not any(_is_mark(char) for char in text)
+
+
+def _is_mark(char: str) -> bool:
+    return not char.isalnum() and char != "\x00"
+
+
+def _segment(value: str, around: str) -> str | Fault:
+    fault = segment_fault(value)
+    if fault is not None or around == "\x00":
+        return fault or quote(value, safe="@:+,=!$&'()*~")
+    if not _stays_apart(value, around):
+        return Fault("the value holds a mark that separates the parts of its path segment")
+    return quote(value, safe="")
+
+
+def _stays_apart(value: str, around: str) -> bool:
+    """Is a value in a segment with fixed text read back as this value, and as no part of another?
+
+    INVARIANT: it holds no reserved mark of that text (`:`, `'`, `(`), and nothing that parts two holes, nor touches it.
+    """
+    if any(_is_mark(char) and char not in "-._~" and char in value for char in around):
+        return False
+    joints = around.split("\x00")[1:-1]
+    return not any(joint in value or value[0] in joint or value[-1] in joint for joint in joints)
 
 
 def segment_fault(value: str) -> Fault | None:
@@ -213,13 +273,31 @@ def _hole_text(hole: _Hole, scope: Scope) -> str | Fault:
     value = hole.expression.value(scope)
     if isinstance(value, Fault):
         return value
+    if hole.function is not None and hole.function in JOINED:
+        return _joined_list(value, JOINED[hole.function], hole.expression.text)
+    text = _plain_text(value, hole.expression.text)
+    return FUNCTIONS[hole.function](text) if hole.function and isinstance(text, str) else text
+
+
+def _plain_text(value: JsonValue, source: str) -> str | Fault:
     if isinstance(value, bool):
-        value = "true" if value else "false"
-    elif isinstance(value, int):
-        value = str(value)
-    if not isinstance(value, str):
-        return Fault(f"`{hole.expression.text}` is neither text nor a whole number")
-    return FUNCTIONS[hole.function](value) if hole.function else value
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return value if isinstance(value, str) else Fault(f"`{source}` is neither text nor a whole number")
+
+
+def _joined_list(value: JsonValue, mark: str, source: str) -> str | Fault:
+    """A list as one text; an item that holds the mark would be read as two."""
+    if not isinstance(value, list):
+        return Fault(f"`{source}` is no list")
+    items = [_plain_text(one, source) for one in value]
+    for one in items:
+        if isinstance(one, Fault):
+            return one
+        if mark in one or not one:
+            return Fault(f"an item of `{source}` is empty or holds `{mark}`, which separates the items")
+    return mark.join(str(one) for one in items)
 
 
 def _split(source: str) -> Iterator[tuple[str, str | None]]:

@@ -1,5 +1,6 @@
 """One rendered HTTP request: built before the intent, named by it, and sent exactly so."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from contracts.expressions import Fault, Scope, Template
 from contracts.program import Body, HttpProgram, Read
 
 Pairs = tuple[tuple[str, Template], ...]
+_WHOLE = re.compile(r"\$\{(?:list\.[a-z]+\()?(inputs\.[a-z][a-z0-9_]*)\)?\}")
 MAX_BODY = 1024 * 1024
 """Bytes that a rendered body may have."""
 
@@ -38,7 +40,8 @@ class HttpRequest:
 
 def render_read(read: Read, base_url: str, scope: Scope) -> HttpRequest | Fault:
     """The request of one observation."""
-    return _rendered(read.method, base_url, (read.path, read.query), (read.headers, read.body, read.form), scope)
+    content = (read.headers, read.body, read.form)
+    return _rendered(read.method, base_url, (read.path, read.query), content, scope, _left_out(read, scope))
 
 
 def render_route(
@@ -59,7 +62,7 @@ def _rendered(
     absent: frozenset[str] = frozenset(),
     handles: tuple[tuple[str, str], ...] = (),
 ) -> HttpRequest | Fault:
-    url = _url(base_url, *place, scope)
+    url = _url(base_url, *place, scope, absent)
     if isinstance(url, Fault):
         return url
     extra, tree, form = content
@@ -72,12 +75,14 @@ def _rendered(
         body = orjson.dumps(filled)
         headers["content-type"] = "application/json"
     elif form is not None:
-        pairs = _texts(form, scope)
+        pairs = _texts(form, scope, absent)
         if isinstance(pairs, Fault):
             return pairs
         body = urlencode(pairs).encode()
         headers["content-type"] = "application/x-www-form-urlencoded"
     for name, template in extra:
+        if template.source in absent:
+            continue
         value = template.text(scope)
         if isinstance(value, Fault):
             return value
@@ -89,11 +94,18 @@ def _rendered(
     return HttpRequest(method, url, tuple(sorted(headers.items())), body, handles)
 
 
-def _url(base_url: str, path: Template, query: tuple[tuple[str, Template], ...], scope: Scope) -> str | Fault:
+def _left_out(read: Read, scope: Scope) -> frozenset[str]:
+    """Whole-value templates of optional inputs that the call left out."""
+    own = {template.source for _, template in (*read.query, *read.headers, *(read.form or ()))}
+    own |= read.body.templates.keys() if read.body else set()
+    return frozenset(t for t in own if (found := _WHOLE.fullmatch(t)) and found[1] not in scope)
+
+
+def _url(base_url: str, path: Template, query: Pairs, scope: Scope, absent: frozenset[str]) -> str | Fault:
     filled = path.path(scope)
     if isinstance(filled, Fault):
         return filled
-    pairs = _texts(query, scope)
+    pairs = _texts(query, scope, absent)
     if isinstance(pairs, Fault):
         return pairs
     url = base_url.rstrip("/") + filled + (f"?{urlencode(pairs)}" if pairs else "")
@@ -103,13 +115,15 @@ def _url(base_url: str, path: Template, query: tuple[tuple[str, Template], ...],
     return url
 
 
-def _texts(pairs: tuple[tuple[str, Template], ...], scope: Scope) -> list[tuple[str, str]] | Fault:
+def _texts(pairs: Pairs, scope: Scope, absent: frozenset[str]) -> list[tuple[str, str]] | Fault:
     out = []
     for key, template in pairs:
-        value = template.text(scope)
-        if isinstance(value, Fault):
-            return value
-        out.append((key, value))
+        if template.source in absent:
+            continue
+        values = template.texts(scope)
+        if isinstance(values, Fault):
+            return values
+        out += [(key, value) for value in values]
     return out
 
 

@@ -34,11 +34,11 @@ def draft_tool(
             draft.heard.append(f"{read}: {known[read].get('description') or ''}")
         if not reads:
             draft.observe["state"] = {"mcp": {"tool": "TODO the tool that reads back what this one changes"}}
-    draft.inputs = inputs.fields
+    inputs.fill(draft)
     return draft
 
 
 def _call(tool: Tool, inputs: Inputs, *, needed_only: bool = False) -> dict[str, JsonValue]:
     schema = tool.get("inputSchema")
-    arguments = inputs.arguments(schema if isinstance(schema, Mapping) else {}, needed_only=needed_only)
+    arguments = inputs.arguments(schema if isinstance(schema, Mapping) else {}, ("arguments",), needed_only=needed_only)
     return {"tool": str(tool["name"]), "definition": definition_of(tool), "arguments": arguments}

@@ -13,7 +13,7 @@ from contracts.contract import (
     Input,
     Output,
 )
-from contracts.expressions import Expression, Fault, Scope, Template
+from contracts.expressions import JOINED, Expression, Fault, Scope, Template
 from contracts.flow_program import FlowProgram
 from contracts.inputs import InputSchema
 
@@ -372,7 +372,18 @@ class Program:
 
     def absent(self, params: Mapping[str, JsonValue]) -> frozenset[str]:
         """Whole-value templates of optional inputs that were left out."""
-        return frozenset(f"${{inputs.{name}}}" for name in self.contract.inputs if name not in params)
+        return frozenset(
+            form
+            for name, field in self.contract.inputs.items()
+            if name not in params
+            for form in whole_forms(name, field.type == "array")
+        )
+
+
+def whole_forms(name: str, is_list: bool) -> tuple[str, ...]:
+    """The templates that are nothing but this input: itself, and a list also joined to one text."""
+    joined = tuple(f"${{{function}(inputs.{name})}}" for function in JOINED) if is_list else ()
+    return (f"${{inputs.{name}}}", *joined)
 
 
 def placeholder(field: Input) -> JsonValue:

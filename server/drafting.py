@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
 from contracts.curl import draft_lines
 from contracts.document import read_document
-from contracts.draft import Draft, Said, identifier
+from contracts.draft import Draft, Said, identifier, refuse_unused
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from contracts.mcp_import import Tool, draft_tool
@@ -75,6 +75,7 @@ def import_mcp(workspace: Workspace, named: Named, said: Said) -> list[str]:
         return [f"{len(tools)} tools; name those to govern with --tool:", *lines]
     label = part.url or " ".join(part.command)
     drafts = [draft_tool(tools, tool, named.reads, kind, label, named.fixed) for tool in named.tools]
+    refuse_unused(drafts)
     lines = [write(workspace, draft, said) for draft in drafts]
     if known is None:
         _connect(workspace, kind, part, named.credential)
@@ -100,14 +101,17 @@ def import_openapi(
     api: Api,
     fixed: Mapping[str, JsonValue],
     said: Said,
+    without: Sequence[str] = (),
 ) -> list[str]:
     """Write drafts of the named operations of one description. Returns what to say."""
     description = Description.load(file)
     if not operations:
         lines = [f"  {o.id or o.said}: {o.said}" for o in description.operations]
         return [f"{len(lines)} operations; name those to govern with --operation:", *lines]
-    drafts = [description.draft(operation, read, api.name, dict(fixed)) for operation in operations]
-    return [*(write(workspace, draft, said) for draft in drafts), *_reach(workspace, api)]
+    drafts = [description.draft(operation, read, api.name, dict(fixed), without) for operation in operations]
+    refuse_unused(drafts)
+    lines = [line for draft in drafts for line in (write(workspace, draft, said), *draft.notes)]
+    return [*lines, *_reach(workspace, api, drafts[0].credential)]
 
 
 def draft_curl(
@@ -122,21 +126,35 @@ def draft_curl(
     """Write the draft of two curl lines. Returns what to say."""
     known = next((c.base_url for c in workspace.settings.connections.values() if c.kind == api.name), api.base_url)
     draft, base_url = draft_lines(writing, reading, name, api.name, dict(fixed), known)
-    return [write(workspace, draft, said), *_reach(workspace, replace(api, base_url=api.base_url or base_url))]
+    api = replace(api, base_url=api.base_url or base_url)
+    return [write(workspace, draft, said), *draft.notes, *_reach(workspace, api, draft.credential)]
 
 
-def _reach(workspace: Workspace, api: Api) -> list[str]:
-    """Add the connection where it is new and its base URL is known."""
+def _reach(workspace: Workspace, api: Api, credential: tuple[str, str] | None) -> list[str]:
+    """Add the connection where it is new and its base URL is known, with the header that the credential stands in."""
     following = "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"
-    kinds = {c.kind for c in workspace.settings.connections.values()}
-    if api.name in kinds:
-        return [following]
+    header, scheme = credential or ("Authorization", "Bearer")
+    known = [c for c in workspace.settings.connections.values() if c.kind == api.name]
+    if known:
+        other = [c for c in known if (c.header.lower(), c.scheme) != (header.lower(), scheme)]
+        if credential is None or not other:
+            return [following]
+        word = f"`header = {json.dumps(header)}`, `scheme = {json.dumps(scheme)}`"
+        return [f"the connection sends its credential otherwise: compare it with {word}", following]
     if not api.base_url:
         return [f"add [connections.{api.name}] with `base_url` to {FILE}", following]
     check_base_url(api.base_url)
     lines = [f"base_url = {json.dumps(api.base_url)}", "direct = false"]
+    lines += [f"header = {json.dumps(header)}", f"scheme = {json.dumps(scheme)}"] if credential else []
     _add_connection(workspace, api.name, api.read, api.write, lines)
-    return [f"added [connections.{api.name}] to {FILE}", following]
+    told = [f"added [connections.{api.name}] to {FILE}"]
+    if credential and "none" in (api.read, api.write):
+        said = f"{header}: {scheme} …" if scheme else f"{header}: …"
+        what = "; for Basic it is the Base64 of `user:password`" if scheme.lower() == "basic" else ""
+        told.append(
+            f"its credential (`{said}`) was not kept: name it in `read` and `write` (env:NAME or file:PATH){what}"
+        )
+    return [*told, following]
 
 
 def write(workspace: Workspace, draft: Draft, said: Said) -> str:

@@ -22,6 +22,9 @@ WriterOption = Annotated[str, typer.Option("--write-credential", help="env:NAME 
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="An argument that agents do not choose: name=value.")
 ]
+WithoutOption = Annotated[
+    list[str] | None, typer.Option("--without", help="An optional part that the action leaves out; '*' is all of them.")
+]
 
 
 def register(contract: typer.Typer) -> None:
@@ -74,6 +77,7 @@ def import_openapi(
     ] = None,
     read: Annotated[str, typer.Option(help="The GET that reads back; else that of the same path, or above.")] = "",
     set_: SetOption = None,
+    without: WithoutOption = None,
     risk: RiskOption = "",
     resource: ResourceOption = "",
     summary: SummaryOption = "",
@@ -90,7 +94,8 @@ def import_openapi(
 
     said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
     space = Workspace.open(Path(workspace).resolve())
-    show(Format.text, None, import_openapi(space, file, operation or [], read, api, fixed(set_), said))
+    lines = import_openapi(space, file, operation or [], read, api, fixed(set_), said, without or [])
+    show(Format.text, None, lines)
 
 
 def draft(

@@ -28,7 +28,7 @@ BAD = {
     "two_ways_to_find": (FLOW, 'label: "Priority:"', 'label: "Priority:", css: select', "exactly one of role"),
     "value_in_css": (FLOW, 'select: {label: "Priority:"}', "select: {css: \"#${inputs.priority}\"}", "no value goes into CSS"),
     "value_in_a_mask": (FLOW, '{label: "Submitter E-Mail:"}', '{text: "${before.ticket.title}"}', "no value goes into `declined`"),
-    "part_of_a_segment": (FLOW, "ticket/${inputs.ticket_id}/change/\"\n", "ticket/x${inputs.ticket_id}/change/\"\n", "one whole segment"),
+    "two_in_a_segment": (FLOW, "ticket/${inputs.ticket_id}/change/\"\n", "ticket/${inputs.ticket_id}x${inputs.ticket_id}/change/\"\n", "stands a mark"),
     "typo_in_cel": (FLOW, "before.ticket.title", "before.tickt.title", "does not compile"),
     "first_is_no_goto": (FLOW, "steps:\n", "steps:\n  - expect: {text: x}\n", "first step is a `goto`"),
     "other_system": (FLOW, "target: helpdesk", "target: okta", "is for `okta`"),

@@ -59,7 +59,7 @@ FILL = {
     ),
     "figma": (
         "postComment",
-        ["--resource", "File=${inputs.file_key}"],
+        ["--resource", "File=${inputs.file_key}", "--without", "client_meta"],
         "after.state.items.exists(c, c.message == inputs.message)",
         {"file_key": "abc", "message": "hello"},
     ),
