@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from adapters.decoding import Undecodable, decode
 from adapters.ending import Ending, delivery_of
 from adapters.secrets import placed, revealed
+from adapters.spawned import Loss
 from adapters.upstream import Lost, Servers, Upstream
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
@@ -52,10 +53,9 @@ class McpAdapter:
             return request
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                upstream = await self._servers.of(target, person, target.read)
-                if fault := await self._changed(upstream, target, request, now=False):
-                    return Fault(fault)
-                result = await upstream.call(request.tool, request.arguments)
+                result = await self._asked(target, person, request)
+                if isinstance(result, Fault):
+                    return result
         except Lost as lost:
             sentence = f"`{read.name}` could not be read: {lost.sentence}"
             return Unavailable(sentence, "credential_refused" if lost.refused else "unreachable", target.name)
@@ -86,8 +86,8 @@ class McpAdapter:
         sent = False
         try:
             async with asyncio.timeout(max(0.0, left)):
-                upstream = await self._servers.of(target, dispatch.request.person, target.write)
-                if changed := await self._changed(upstream, target, request, now=True):
+                upstream, changed = await self._ready(target, dispatch.request.person, target.write, request, now=True)
+                if changed:
                     return ending.of("stopped", identity=identity, fault=changed)
                 secrets = await revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
@@ -110,6 +110,37 @@ class McpAdapter:
         response = Response(200, {}, seen, orjson.dumps(seen))
         delivery = delivery_of(program, route, target, dispatch, response)
         return ending.of(delivery, identity=identity, response=response)
+
+    async def _asked(
+        self, target: Target, person: str, request: McpRequest
+    ) -> "CallToolResult | InputRequiredResult | Fault":
+        """One read. A server that no longer knows the session is asked once more, in a new one."""
+        for last in (False, True):
+            upstream, changed = await self._ready(target, person, target.read, request, now=False)
+            if changed:
+                return Fault(changed)
+            try:
+                return await upstream.call(request.tool, request.arguments)
+            except Lost as lost:
+                if last or lost.loss is not Loss.FORGOTTEN:
+                    raise
+        raise AilyusError("internal", "a read was neither answered nor lost")
+
+    async def _ready(
+        self, target: Target, person: str, reference: str, request: McpRequest, *, now: bool
+    ) -> tuple[Upstream, str | None]:
+        """A session whose tools were looked at, and why the tool may not be called. Raises `Lost`.
+
+        A session that the server no longer knows is followed by another at once: nothing was sent in it.
+        """
+        try:
+            upstream = await self._servers.of(target, person, reference)
+            return upstream, await self._changed(upstream, target, request, now=now)
+        except Lost as lost:
+            if lost.loss is not Loss.FORGOTTEN:
+                raise
+        upstream = await self._servers.of(target, person, reference)
+        return upstream, await self._changed(upstream, target, request, now=now)
 
     async def _changed(self, upstream: Upstream, target: Target, request: McpRequest, *, now: bool) -> str | None:
         """Why this tool may not be called, or None: it is defined as it was when the contract was released."""

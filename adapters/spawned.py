@@ -11,6 +11,7 @@ import signal
 from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,28 @@ _GRACE_SECONDS = 1.0
 """A server that does not end by itself in this time, when its input is closed, is ended by a signal."""
 
 
+class Loss(StrEnum):
+    """Why no answer came from an MCP server, as a sentence of ours: it holds no word of the server."""
+
+    ENDED = "the server ended"
+    CLOSED = "the session was closed"
+    SILENT = "the server does not answer"
+    UNREACHABLE = "the server cannot be reached"
+    REFUSED = "the server refused the credential"
+    FORGOTTEN = "the server no longer knows the session"
+    DEAF = "the server reads no more"
+    FLOODS = "the server floods"
+    TOO_LARGE = "the server sent more than 4 MiB at once"
+    ERROR = "the server answered with an error"
+    UNDECLARED = "the server's answer is not what its tool declares"
+
+
 class Talk:
     """Counts what a server says: one that floods is cut. `over` is set when nothing more can come."""
 
     def __init__(self) -> None:
         self.over = asyncio.Event()
-        self.reason = "the server ended"
+        self.reason = Loss.ENDED
         self._unasked = 0
 
     def asked(self) -> None:
@@ -47,10 +64,10 @@ class Talk:
         """The server said something; False when that was too much."""
         self._unasked += 1
         if self._unasked > MAX_UNASKED:
-            self.end("the server floods")
+            self.end(Loss.FLOODS)
         return not self.over.is_set()
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: Loss) -> None:
         """Nothing more comes."""
         if not self.over.is_set():
             self.reason = reason
@@ -103,7 +120,7 @@ async def spawned(
         try:
             yield ours, theirs
         finally:
-            talk.end("the session was closed")
+            talk.end(Loss.CLOSED)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -117,14 +134,16 @@ async def _hear(
     from mcp.shared.message import SessionMessage
     from mcp_types import jsonrpc_message_adapter
 
+    from adapters.listing import well_formed
+
     async with to_us:
         while True:
             try:
                 line = await output.readline()
             except ValueError:  # longer than the limit
-                return talk.end("the server sent more than 4 MiB at once")
+                return talk.end(Loss.TOO_LARGE)
             if not line:
-                return talk.end("the server ended")
+                return talk.end(Loss.ENDED)
             if not talk.heard():
                 return None
             try:
@@ -132,7 +151,7 @@ async def _hear(
             except ValueError:  # what it logs to the wrong stream is no message
                 continue
             try:
-                await to_us.send(SessionMessage(message))
+                await to_us.send(well_formed(SessionMessage(message)))
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return None
 
@@ -146,7 +165,7 @@ async def _say(pipe: asyncio.StreamWriter, to_them: "MemoryObjectReceiveStream[S
                 pipe.write(text.encode() + b"\n")
                 await pipe.drain()
             except OSError:
-                return talk.end("the server reads no more")
+                return talk.end(Loss.DEAF)
 
 
 async def _ended(process: Process) -> None:

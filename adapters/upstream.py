@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import httpx2
+import structlog
 from pydantic import JsonValue
 
 from adapters.secrets import Credentials
-from adapters.spawned import MAX_MESSAGE, MAX_UNASKED, Talk, spawned
+from adapters.spawned import MAX_MESSAGE, MAX_UNASKED, Loss, Talk, spawned
 from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.mcp_request import definition_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
     from mcp.client.session import IncomingMessage
     from mcp_types import CallToolResult, InputRequiredResult
 
+log = structlog.get_logger()
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 20.0
 FETCH_SECONDS: Final = 180.0
@@ -31,19 +33,31 @@ FETCH_SECONDS: Final = 180.0
 AGE_SECONDS: Final = 10.0
 """How old the definitions may be on a read from a server that does not say when they change."""
 _LAST_ANSWER_SECONDS = 60.0
-_MAX_PAGES = 20
-_MAX_TOOLS = 1_000
-_REFUSED = "the server refused the credential"
+_MAX_PAGES = 100
+_MAX_TOOLS = 5_000
+_UNKNOWN_SESSION = frozenset({-32600, -32001})
+"""What servers answer with a session's id that they no longer know: the SDK's own reading of a 404, and their body."""
+Era = Literal["auto", "legacy"]
+"""How a session begins: the server's newest way, or the handshake of MCP 2025-11-25 and before."""
 Connect = Callable[[Talk], "AbstractAsyncContextManager[TransportStreams]"]
 
 
 class Lost(Exception):
-    """The session ended. `sentence` is ours: it holds no word of the server."""
+    """No answer came whole."""
 
-    def __init__(self, sentence: str, *, refused: bool = False) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.refused = refused
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss)
+        self.loss = loss
+
+    @property
+    def sentence(self) -> str:
+        """Why, in our words."""
+        return str(self.loss)
+
+    @property
+    def refused(self) -> bool:
+        """Did the server refuse the credential?"""
+        return self.loss is Loss.REFUSED
 
 
 class Upstream:
@@ -52,9 +66,10 @@ class Upstream:
     MCP 2026-07-28 and the handshake versions alike; the SDK's client speaks whichever the server does.
     """
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, mode: Era = "auto") -> None:
         self.retired = False
         self._connect = connect
+        self._mode = mode
         self._talk = Talk()
         self._task: asyncio.Task[None] | None = None
         self._client: Client | None = None
@@ -80,7 +95,7 @@ class Upstream:
                 self._client = await ready
         except TimeoutError:
             await self.close()
-            raise Lost("the server does not answer") from None
+            raise Lost(Loss.SILENT) from None
 
     async def retire(self) -> None:
         """Give nobody this session any more, and end it when nobody waits for an answer."""
@@ -93,7 +108,7 @@ class Upstream:
     async def close(self) -> None:
         """End the session, and the process where there is one."""
         self.retired = True
-        self._talk.end("the session was closed")
+        self._talk.end(Loss.CLOSED)
         if self._task is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5.0):
@@ -114,20 +129,33 @@ class Upstream:
             pins: dict[str, str] = {}
             for tool in await self.tools():
                 name = str(tool["name"])
-                pins[name] = definition_of(tool) if name not in pins else "twice"
+                definition = definition_of(tool)
+                pins[name] = definition if pins.get(name, definition) == definition else "two definitions"
             self._pins, self._pinned_at = pins, time.monotonic()
         return self._pins
 
     async def tools(self) -> list[dict[str, JsonValue]]:
-        """Every tool as the server defines it now, of at most so many pages. Raises `Lost`."""
+        """Every well-formed tool as the server defines it now. Raises `Lost`.
+
+        A tool that is malformed, a cursor that is empty or came before, and a list of more than 100 pages or 5,000
+        tools are logged; the other tools count all the same.
+        """
         found: list[dict[str, JsonValue]] = []
         cursor: str | None = None
+        seen: set[str] = set()
         for _ in range(_MAX_PAGES):
             page = await self._bounded(self._of().list_tools(cursor=cursor))
             found += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
             cursor = page.next_cursor
-            if cursor is None or len(found) > _MAX_TOOLS:
+            if cursor is None:
+                return found
+            if not cursor or cursor in seen:
+                log.warning("tools_cursor_repeats", tools=len(found))
+                return found
+            seen.add(cursor)
+            if len(found) > _MAX_TOOLS:
                 break
+        log.warning("tools_cut", tools=len(found), hint=f"only {_MAX_TOOLS} tools of {_MAX_PAGES} pages are read")
         return found
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> "CallToolResult | InputRequiredResult":
@@ -152,11 +180,14 @@ class Upstream:
         except MCPError as error:
             if self._talk.over.is_set():
                 raise self._lost() from None
+            if error.code in _UNKNOWN_SESSION:  # after its restart, say: whoever asks next opens another session
+                self.retired = True
+                raise Lost(Loss.FORGOTTEN) from None
             if error.code >= 0 or error.code == CONNECTION_CLOSED:  # the SDK's own codes: the session is gone
                 self.retired = True
-            raise Lost("the server answered with an error") from None
+            raise Lost(Loss.ERROR) from None
         except (RuntimeError, ValueError):  # an answer that is not what the tool's own schema says, or no answer at all
-            raise Lost("the server's answer is not what its tool declares") from None
+            raise Lost(Loss.UNDECLARED) from None
         except asyncio.CancelledError:
             self.retired = True  # whoever waits has given up: nobody else shall wait for a server that hangs
             raise
@@ -174,26 +205,27 @@ class Upstream:
         return self._client
 
     def _lost(self) -> Lost:
-        return Lost(self._talk.reason, refused=self._talk.reason == _REFUSED)
+        return Lost(self._talk.reason)
 
     async def _run(self, ready: "asyncio.Future[Client]") -> None:
         from mcp.client.client import Client
 
         listening: asyncio.Task[None] | None = None
         try:
-            async with Client(self._connect(self._talk), cache=None, message_handler=self._heard) as client:
+            connection = self._connect(self._talk)
+            async with Client(connection, cache=None, mode=self._mode, message_handler=self._heard) as client:
                 ready.set_result(client)
                 listening = asyncio.create_task(self._listen(client))
                 await self._talk.over.wait()
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
         except Exception as error:
-            self._talk.end("the server cannot be reached")
+            self._talk.end(Loss.UNREACHABLE)
             if not ready.done():
                 ready.set_exception(_cause(error) or self._lost())
                 ready.exception()
         finally:
-            self._talk.end("the server ended")
+            self._talk.end(Loss.ENDED)
             if listening is not None:
                 listening.cancel()
 
@@ -232,29 +264,73 @@ class Servers:
         self._root = root
         self._seconds = seconds
         self.sessions: dict[tuple[str, str, str], Upstream] = {}
-        self._opening: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._opening: dict[tuple[str, str, str], asyncio.Task[Upstream]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def of(self, target: Target, person: str, reference: str) -> Upstream:
-        """The session to use, opened if there is none. Raises `Lost` or `AilyusError`."""
+        """The session to use, opened if there is none. Raises `Lost` or `AilyusError`.
+
+        A server that is slow to start is waited for by whoever asks, and by nobody alone: the start goes on when a
+        caller's own time is over, up to the connection's `start_timeout`, and the next caller finds it done.
+        """
         if target.mcp is None:
             raise AilyusError("no_server", f"the connection `{target.name}` has no MCP server")
         own = any("{person}" in text for text in (reference, *(r for _, r in target.mcp.variables)))
         key = (target.digest, person if own else "", reference if target.mcp.url else "")
-        async with self._opening.setdefault(key, asyncio.Lock()):
-            known = self.sessions.get(key)
-            if known is not None and known.usable:
-                return known
-            if known is not None:
-                self._retire(known)
-            opened = Upstream(self._connect(target, target.mcp, person, reference))
-            await opened.open(self._seconds)
-            self.sessions[key] = opened
-            return opened
+        known = self.sessions.get(key)
+        if known is not None and known.usable:
+            return known
+        if known is not None:
+            self._retire(self.sessions.pop(key))
+        if key not in self._opening:
+            begun = asyncio.create_task(self._open(target, target.mcp, person, reference))
+            self._opening[key] = begun
+            begun.add_done_callback(lambda done: self._opened(key, target.name, done))
+        return await asyncio.shield(self._opening[key])
+
+    def warm(self, targets: Iterable[Target]) -> None:
+        """Begin to start every server that all people share, so that no call is the one that waits for it."""
+        for target in targets:
+            if target.mcp is None or "{person}" in str((target.read, target.mcp.variables)):
+                continue
+            task = asyncio.create_task(self._warmed(target))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _warmed(self, target: Target) -> None:
+        with contextlib.suppress(Lost, AilyusError):  # logged where it happened, told to whoever calls
+            await self.of(target, "", target.read)
+
+    async def _open(self, target: Target, mcp: Mcp, person: str, reference: str) -> Upstream:
+        connect = self._connect(target, mcp, person, reference)
+        seconds = max(self._seconds, mcp.start_seconds)
+        opened = Upstream(connect)
+        try:
+            await opened.open(seconds)
+        except Lost as lost:
+            if not mcp.command or lost.loss is not Loss.ENDED:
+                raise
+            # a server of the handshake era may end on any first message but `initialize`
+            opened = Upstream(connect, "legacy")
+            await opened.open(seconds)
+        return opened
+
+    def _opened(self, key: tuple[str, str, str], name: str, done: "asyncio.Task[Upstream]") -> None:
+        self._opening.pop(key, None)
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self.sessions[key] = done.result()
+        elif isinstance(error, (Lost, AilyusError)):
+            log.warning("server_unavailable", connection=name, reason=error.sentence)
 
     async def close(self) -> None:
         """End every session."""
-        await asyncio.gather(*(known.close() for known in self.sessions.values()), *self._closing)
+        for task in (*self._opening.values(), *self._closing):
+            task.cancel()
+        await asyncio.gather(*self._opening.values(), *self._closing, return_exceptions=True)
+        await asyncio.gather(*(known.close() for known in self.sessions.values()))
         self.sessions.clear()
 
     def _retire(self, upstream: Upstream) -> None:
@@ -288,11 +364,14 @@ async def over_http(url: str, headers: Mapping[str, str], talk: Talk) -> "AsyncI
     """The streams of a session over streamable HTTP (MCP 2025-11-25, basic/transports#streamable-http)."""
     from mcp.client.streamable_http import streamable_http_client
 
+    from adapters.listing import sifted
+
     fields = {**headers, "accept-encoding": "identity"}
     transport = _Bounded(talk)
     async with (
         httpx2.AsyncClient(transport=transport, headers=fields, timeout=60.0, trust_env=False) as http,
-        streamable_http_client(url, http_client=http, max_sse_event_size=MAX_MESSAGE) as streams,
+        streamable_http_client(url, http_client=http, max_sse_event_size=MAX_MESSAGE) as raw,
+        sifted(raw) as streams,
     ):
         yield streams
 
@@ -310,7 +389,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
             self._talk.asked()
         answer = await self._inner.handle_async_request(request)
         if answer.status_code in (401, 403):
-            self._talk.end(_REFUSED)
+            self._talk.end(Loss.REFUSED)
         if answer.is_redirect or answer.headers.get("content-encoding", "identity") != "identity":
             await answer.aclose()
             raise httpx2.RemoteProtocolError("a redirect, or a packed answer", request=request)
@@ -340,7 +419,7 @@ class _Counted(httpx2.AsyncByteStream):
                     raise httpx2.ReadError("too many messages")
                 size = 0 if b"\n\n" in chunk else size
             if size > MAX_MESSAGE:
-                self._talk.end("the server sent more than 4 MiB at once")
+                self._talk.end(Loss.TOO_LARGE)
                 raise httpx2.ReadError("too much")
             yield chunk
 

@@ -38,12 +38,16 @@ class Mcp:
     A command is spawned with nothing in its environment but `variables`: a name each, and a reference or `text:…`. It
     runs in `directory`, below the workspace (default: one of its own). Where a reference holds `{person}`, here or in
     the connection's `read` and `write`, each person has a session with a credential of their own.
+
+    `start_seconds` is how long the server may take until it answers; it says nothing about what may be done, so it is
+    in no digest.
     """
 
     url: str = ""
     command: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     directory: str = ""
+    start_seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

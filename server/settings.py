@@ -95,6 +95,7 @@ class McpPart(_Part):
     command: tuple[str, ...] = ()
     variables: dict[str, str] = Field(default_factory=dict)
     directory: str = ""
+    start_timeout: Duration = 60_000
 
 
 class AdapterPart(_Part):
@@ -448,7 +449,10 @@ def _own_url(connection: ConnectionPart) -> tuple[str, ...]:
 
 def _mcp(connection: ConnectionPart) -> Mcp | None:
     part = connection.mcp
-    return Mcp(part.url, part.command, tuple(sorted(part.variables.items())), part.directory) if part else None
+    if part is None:
+        return None
+    variables = tuple(sorted(part.variables.items()))
+    return Mcp(part.url, part.command, variables, part.directory, part.start_timeout / 1000)
 
 
 def _ui(connection: ConnectionPart) -> Ui | None:
