@@ -47,6 +47,7 @@ CODES = MappingProxyType(
         "bad_expression": "correct the expression; names in scope are listed in contracts/README.md",
         "bad_policy": "correct the policy, then run `ailyus policy check`",
         "bad_settings": "correct ailyus.toml",
+        "wider": "take the change back, or look at what is named here and run it again with `--allow-wider`",
         "no_workspace": "run `ailyus init w` and work in that folder, or name one with --workspace",
         "no_owner": "start the gateway with `ailyus serve`",
         "owner_elsewhere": "another process owns this store; use that one, or end it first",

@@ -14,6 +14,7 @@ from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from contracts.program import Program
 from contracts.source import Malformed, read_source
+from policies.folding import Known, facts_of, never_applies, no_approvals
 from policies.impossible import is_impossible
 from policies.nesting import MAX_BRACKETS, MAX_DEPTH, too_deep
 from policies.schema import RESERVED_ROLE, SENTINEL, generate_schema, meaning, membership
@@ -23,6 +24,8 @@ MAX_FILE = 1024 * 1024
 """Bytes that one file of policies may have."""
 MAX_VECTORS = 256
 """Vectors of approvals that one action's policies may span."""
+MAX_AGE = 86_400
+"""Seconds of age of an approval that a policy may accept: 900000 is what somebody writes who thinks of milliseconds."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _COMPARE = {"greater_eq": 0, "greater": 1, "eq": 0, "less_eq": 1, "less": 0, "not_eq": 1}
 
@@ -31,13 +34,14 @@ _COMPARE = {"greater_eq": 0, "greater": 1, "eq": 0, "less_eq": 1, "less": 0, "no
 class Slice:
     """The policies that can say anything about one action, parsed once, with their stable ids.
 
+    `guards` are the ids of the forbids that approvals can lift; whether one of them asks is decided per request.
     `reads` are the keys of the context that they read, `params` the parameters (`*`: all of them).
     """
 
     policies: cedarpy.PolicySet
     nodes: Mapping[str, pst.Template]
     digest: str
-    guarded: bool
+    guards: frozenset[str]
     vectors: tuple[tuple[tuple[str, int], ...], ...]
     reads: frozenset[str] = frozenset()
     params: frozenset[str] = frozenset()
@@ -54,6 +58,7 @@ class Bundle:
     slices: Mapping[str, Slice]
     texts: Mapping[str, str]
     roles: frozenset[str]
+    environments: frozenset[str]
     digest: str
 
     def entities(self, delta: list[dict[str, object]], base: cedarpy.Entities | None = None) -> cedarpy.Entities:
@@ -68,7 +73,7 @@ def load_bundle(
     texts: Mapping[str, str], programs: Mapping[str, Program], roles: Iterable[str], environments: Iterable[str]
 ) -> Bundle:
     """Parse and validate policy files (name → text). Raises `AilyusError` `bad_policy` naming file and `@id`."""
-    roles = frozenset(roles)
+    roles, environments = frozenset(roles), frozenset(environments)
     schema_text = generate_schema(programs.values(), roles, environments)
     try:
         schema = cedarpy.Schema.from_str(schema_text)
@@ -87,7 +92,7 @@ def load_bundle(
     schema_digest = sha256(meaning(schema_text))
     content = {"schema": schema_digest, "policies": sources}
     base = cedarpy.Entities.from_json_str("[]", schema)
-    bundle = Bundle(schema_text, schema, schema_digest, base, slices, dict(texts), roles, digest(content))
+    bundle = Bundle(schema_text, schema, schema_digest, base, slices, dict(texts), roles, environments, digest(content))
     canary(bundle)
     return bundle
 
@@ -155,9 +160,23 @@ def _check(name: str, node: pst.Template, file: str, roles: frozenset[str], prog
     editable = {a.name for p in programs.values() for a in p.attributes if a.user_editable}
     if node.effect == "forbid" and editable & {a for b in bodies for a in _resource_attributes(b)}:
         raise AilyusError("bad_policy", f"`{name}` forbids by an attribute that the target's user can edit", field=file)
+    _check_guard(name, node, file, roles)
     if is_impossible(node, programs):
         hint = "no request can ever meet its conditions; mend or remove it"
         raise AilyusError("bad_policy", f"`{name}` can never apply", hint=hint, field=file)
+
+
+def _check_guard(name: str, node: pst.Template, file: str, roles: frozenset[str]) -> None:
+    asked = [(clause.expr, role, n) for clause in node.clauses for role, n in _literals(clause.expr, roles)]
+    if any(role == RESERVED_ROLE and n > MAX_AGE for _, role, n in asked):
+        hint = f"an age is a number of seconds, and at most {MAX_AGE} (one day)"
+        raise AilyusError("bad_policy", f"`{name}` takes approvals of any age", hint=hint, field=file)
+    # INVARIANT: a guard forbids while nobody has approved; one that does not asks nobody, and protects nothing
+    if node.effect == "forbid" and asked and never_applies(node, no_approvals(roles)):
+        hint = "write that it is forbidden `unless { context.approvals.ROLE >= 1 }`, with 1 or more"
+        raise AilyusError(
+            "bad_policy", f"the guard `{name}` asks nobody: it allows what nobody has approved", hint=hint, field=file
+        )
 
 
 def _membership(programs: Mapping[str, Program]) -> dict[str, frozenset[str]]:
@@ -186,11 +205,12 @@ def _slice(
 ) -> Slice:
     own = {n: node for n, node in nodes.items() if matches(node.action, member_of)}
     needs: dict[str, int] = {}
-    guarded = False
-    for node in own.values():
+    guards: set[str] = set()
+    for name, node in own.items():
         for clause in node.clauses:
             for role, count in _literals(clause.expr, roles):
-                guarded = guarded or node.effect == "forbid"
+                if node.effect == "forbid":
+                    guards.add(name)
                 if role != RESERVED_ROLE:
                     needs[role] = max(needs.get(role, 0), count)
     policies = cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=own, template_links=()))
@@ -198,7 +218,7 @@ def _slice(
     reads = frozenset(key for body in bodies for key in _context_keys(body))
     params = frozenset(key for body in bodies for key in _param_keys(body))
     digested = digest({n: sources[n] for n in own})
-    return Slice(policies, own, digested, guarded, _vectors(action, needs), reads, params)
+    return Slice(policies, own, digested, frozenset(guards), _vectors(action, needs), reads, params)
 
 
 def _context_keys(expr: pst.Expr) -> Iterator[str]:
@@ -298,15 +318,16 @@ def _children(node: pst.Expr) -> list[pst.Expr]:
 
 def bind_resource(nodes: Mapping[str, pst.Template], tenant: str, environment: str) -> cedarpy.PolicySet:
     """The slice with what a connection fixes about every resource filled in, for the early decision."""
-    known: dict[str, pst.Expr] = {
-        "tenant": pst.StringLit(tenant),
-        "environment": pst.EntityLit(pst.EntityUid(pst.EntityType("Environment"), environment)),
-    }
+    return bound_policies(nodes, facts_of(tenant, environment))
+
+
+def bound_policies(nodes: Mapping[str, pst.Template], known: Known) -> cedarpy.PolicySet:
+    """Policies with what is known filled in."""
 
     def bound(expr: pst.Expr) -> pst.Expr:
         match expr:
-            case pst.GetAttr(base=pst.Var(name="resource"), attr=attr) if attr in known:
-                return known[attr]
+            case pst.GetAttr() if expr in known:
+                return known[expr]
             case pst.UnaryOp():
                 return replace(expr, arg=bound(expr.arg))
             case pst.BinaryOp():

@@ -153,7 +153,7 @@ def establish(program: Program, request: ActionRequest, target: Target, before: 
         return Denied("cannot establish the resource's id")
     attributes: dict[str, JsonValue] = {}
     for attribute in program.attributes:
-        value = _cedar_value(attribute, attribute.value.filled(scope))
+        value = cedar_value(attribute, attribute.value.filled(scope))
         if isinstance(value, Fault):
             return Denied(f"cannot establish `{attribute.name}`")
         attributes[attribute.name] = value
@@ -180,7 +180,8 @@ def _no_record(program: Program, before: Observation) -> str:
     return f"the record does not exist: the target answered 404 to the read {', '.join(absent)}"
 
 
-def _cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValue | Fault:
+def cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValue | Fault:
+    """The value as Cedar takes it, or a fault that denies."""
     # INVARIANT: an absent attribute makes a guard vanish, so there is none: a strict default, or no decision.
     if isinstance(value, Fault) or value is None:
         value = attribute.default
@@ -278,16 +279,27 @@ class Decider:
         if isinstance(entities, Denied):
             return entities
         held = {role: count for role, count in approvals.items() if role in self.bundle.roles}
-        allowed, record = self._evaluate(
-            sliced, entities, document, [self._requests(request, caller, facts, circumstances, held, oldest_seconds)]
-        )
+
+        def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> list[dict[str, object]]:
+            return self._requests(request, caller, facts, circumstances, approvals, oldest, guarded)
+
+        allowed, record = self._evaluate(sliced, entities, document, [ask(held, oldest_seconds, True)])
+        guarded = True
+        if "guarded" in sliced.reads:
+            # INVARIANT: guarded is this very request, by a guard that forbids it while nobody has approved
+            alone = (
+                record if not any(held.values()) else self._evaluate(sliced, entities, document, [ask({}, 0, True)])[1]
+            )
+            guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)
+        if not guarded:
+            allowed, record = self._evaluate(sliced, entities, document, [ask(held, oldest_seconds, False)])
         if allowed[0]:
             return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
         denied = [who for who, ids in record.policies.items() if not _permits(sliced, ids)]
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
         if not vectors:
             return Denied(self._why(request.contract, caller, record, denied), record)
-        batches = [self._requests(request, caller, facts, circumstances, dict(v), 0) for v in vectors]
+        batches = [ask(dict(v), 0, guarded) for v in vectors]
         permitted, _ = self._evaluate(sliced, entities, document, batches)
         needs = _minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
         if needs:
@@ -372,6 +384,7 @@ class Decider:
         circumstances: Circumstances,
         approvals: Mapping[str, int],
         oldest_seconds: int,
+        guarded: bool,
     ) -> list[dict[str, object]]:
         counts = {role: approvals.get(role, 0) for role in self.bundle.roles}
         counts[RESERVED_ROLE] = oldest_seconds
@@ -381,7 +394,7 @@ class Decider:
             "env": _env(circumstances),
             "origin": {"trusted": facts.origin_trusted},
             "approvals": counts,
-            "guarded": self.bundle.slices[request.contract].guarded,
+            "guarded": guarded,
             "repeat": circumstances.repeat,
             "rate": {
                 "lastHour": circumstances.rate.last_hour,

@@ -20,6 +20,11 @@ def is_impossible(policy: pst.Template, programs: Mapping[str, Program]) -> bool
     return bool(named) and all(not _in_scope(policy, w[0], w[3]) or _never(policy, *w) for w in named)
 
 
+def fits_resource(policy: pst.Template, kind: str) -> bool:
+    """Return whether the resource scope of a policy lets a resource of this type in."""
+    return _fits(policy.resource, kind, kind)
+
+
 def _worlds(programs: Mapping[str, Program]) -> Iterator[tuple[str, str, frozenset[str], str]]:
     for program in programs.values():
         for principal in ("Agent", "Person"):

@@ -18,6 +18,7 @@ from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
 from policies.bundle import ENGINE, load_bundle
 from policies.decision import Decider
+from policies.guards import GuardsAt, guards_at, unknown_people
 from policies.principal import People
 
 RUN_PLAN = "run_plan"
@@ -124,7 +125,7 @@ class Release:
         targets: Mapping[str, Target],
         people: People,
         roles: Iterable[str],
-        environments: Iterable[str] = (),
+        environments: Iterable[str] = ("prod", "staging"),
         *,
         origin: str,
         author: str | None = None,
@@ -134,8 +135,13 @@ class Release:
         releasers: Iterable[str] = (),
     ) -> "Release":
         """Validate and freeze; raises `AilyusError` for whatever does not hold together. Run it off the loop."""
-        environments = {t.environment for t in targets.values()} | {"prod", *environments}
+        environments = frozenset(environments)
+        for target in targets.values():
+            _check_environment(target, environments)
         bundle = load_bundle(policies, catalog.programs, roles, environments)
+        for name, person in unknown_people(bundle, people.by_name):
+            hint = "correct the name, or declare the person under [[people]] in ailyus.toml"
+            raise AilyusError("bad_policy", f"`{name}` guards against `{person}`, who is no declared person", hint=hint)
         if author is not None and people.get(author) is None:
             raise AilyusError("unknown_person", f"`{author}` releases this set and is no declared person")
         for target in targets.values():
@@ -169,6 +175,10 @@ class Release:
             change_freeze,
             may_release,
         )
+
+    def guards(self) -> tuple[GuardsAt, ...]:
+        """Which guards hold at each connection."""
+        return guards_at(self.decider.bundle, self.catalog.programs, self.targets.values())
 
     def candidates(self, program: Program, tenant: str) -> list[Target]:
         """The connections of the contract's kind in a tenant."""
@@ -440,6 +450,19 @@ class Release:
         program = self.catalog.programs.get(request.contract)
         fields: Mapping[str, Input] = program.contract.inputs if program else {}
         return {name: str(request.params[name]) for name, f in fields.items() if f.index and name in request.params}
+
+
+def _check_environment(target: Target, environments: frozenset[str]) -> None:
+    # INVARIANT: a misspelt environment would take every guard of the real one off the connection
+    if target.environment not in environments:
+        names = ", ".join(f"`{name}`" for name in sorted(environments)) or "none"
+        raise AilyusError(
+            "bad_settings",
+            f"the connection `{target.name}` has the environment `{target.environment}`, which is not declared",
+            hint=f"`environments` in ailyus.toml declares {names}; correct the connection, or declare the environment "
+            "and write its guards",
+            field=f"connections.{target.name}.environment",
+        )
 
 
 def _check_fallback(target: Target, programs: Iterable[Program]) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from contracts.contract import RISKS, Input
+from contracts.contract import RISKS, Input, Risk
 from contracts.errors import AilyusError
 from contracts.program import Program
 
@@ -42,8 +42,13 @@ def groups_of(program: Program) -> list[str]:
 
 def membership(program: Program) -> frozenset[str]:
     """Every group that the contract's action is in, the weaker risk groups included."""
-    nested = RISKS[: RISKS.index(program.contract.risk) + 1]
-    return frozenset(groups_of(program)) | {f"risk_at_least_{risk}" for risk in nested}
+    return groups(program.contract.kind, program.contract.risk, program.contract.tags)
+
+
+def groups(kind: str, risk: Risk, tags: Iterable[str]) -> frozenset[str]:
+    """Every group of an action of this kind and risk, with these tags."""
+    nested = RISKS[: RISKS.index(risk) + 1]
+    return frozenset({kind, *(f"tag_{tag}" for tag in tags), *(f"risk_at_least_{r}" for r in nested)})
 
 
 def generate_schema(programs: Iterable[Program], roles: Iterable[str], environments: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from contracts.errors import AilyusError
 Files = tuple[str, str]
 
 
-def _require_approval(action: str, role: str) -> Files:
+def _require_approval(action: str, role: str, asker: str) -> Files:
     policy = f"""\
 @id("{_slug(action)}-needs-{role.lower()}")
 forbid (principal, action == Action::"{action}", resource)
@@ -18,76 +18,106 @@ unless {{ context.approvals.{role} >= 1 && context.approvals.oldestSeconds <= 90
 tests:
   - name: {action} needs {role}
     action: {action}
-    agent: {{roles: [Support]}}
-    person: {{roles: [Support]}}
+    agent: {{roles: [{asker}]}}
+    person: {{roles: [{asker}]}}
     expect: approval_required
     need: {{{role}: 1}}
 """
     return policy, test
 
 
-def _tenant_wall(action: str, role: str) -> Files:
-    policy = f"""\
-@id("{_slug(action)}-stays-in-its-tenant")
-forbid (principal, action == Action::"{action}", resource)
-unless {{ principal.tenant == resource.tenant }};
-"""
-    return policy, _denied_test(action, "no other tenant", "resource: {tenant: other}")
-
-
-def _change_freeze(action: str, role: str) -> Files:
-    policy = f"""\
-@id("{_slug(action)}-not-in-a-freeze")
-forbid (principal, action == Action::"{action}", resource)
-when {{ context.env.changeFreeze }};
-"""
-    return policy, _denied_test(action, "not in a change freeze", "change_freeze: true")
-
-
-def _read_only_agent(action: str, role: str) -> Files:
-    policy = f"""\
-@id("{_slug(role)}-only-reads")
-forbid (principal is Agent in Role::"{role}", action in Action::"write", resource);
-"""
-    return policy, _denied_test(action, f"{role} agents only read", f"agent: {{roles: [{role}]}}")
-
-
-def _limit_per_hour(action: str, role: str) -> Files:
-    policy = f"""\
-@id("{_slug(action)}-ten-an-hour")
-forbid (principal is Agent, action == Action::"{action}", resource)
-when {{ context.rate.lastHour >= 10 }};
-"""
-    test = f"""\
-tests:
-  - name: at most ten an hour
-    action: {action}
-    agent: {{roles: [Support, Operations]}}
-    person: {{roles: [Support, Operations]}}
-    rate: {{last_hour: 10}}
-    expect: denied
-    because: [{_slug(action)}-ten-an-hour]
-"""
-    return policy, test
-
-
-def _permit(action: str, role: str) -> Files:
-    policy = f"""\
+def permit_of(action: str, role: str) -> str:
+    """The policy by which a role may ask for an action."""
+    return f"""\
 @id("{role.lower()}-may-{_slug(action)}")
 permit (principal in Role::"{role}", action == Action::"{action}", resource);
 """
-    test = f"""\
+
+
+def approve_permit_of(action: str, role: str) -> str:
+    """The policy by which a role may approve an action."""
+    return f"""\
+@id("{role.lower()}-may-approve-{_slug(action)}")
+permit (principal in Role::"{role}", action == Action::"approve:{action}", resource)
+when {{ context.role == Role::"{role}" }};
+"""
+
+
+def approve_cases_of(action: str, role: str, asker: str, need: str) -> str:
+    """The cases that approvals permit an action, and that a role may give them."""
+    return f"""\
+  - name: with its approvals {action} may go
+    action: {action}
+    agent: {{roles: [{asker}]}}
+    person: {{roles: [{asker}]}}
+    approvals: {need}
+    expect: permitted
+  - name: {role} may approve {action}
+    action: {action}
+    agent: {{roles: [{asker}]}}
+    person: {{roles: [{asker}]}}
+    approver: {{roles: [{role}]}}
+    role: {role}
+    expect: may_approve
+"""
+
+
+def permit_test_of(action: str, role: str, outcome: str = "permitted") -> str:
+    """The test of a permit, with what comes of it under all policies together."""
+    return f"""\
 tests:
   - name: {role} may {action}
     action: {action}
     agent: {{roles: [{role}]}}
     person: {{roles: [{role}]}}
-    expect: permitted
+    expect: {outcome}
 """
-    return policy, test
 
 
-TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
+def _tenant_wall(action: str, role: str, asker: str) -> Files:
+    name = f"{_slug(action)}-stays-in-its-tenant"
+    policy = f"""\
+@id("{name}")
+forbid (principal, action == Action::"{action}", resource)
+unless {{ principal.tenant == resource.tenant }};
+"""
+    return policy, _denied_test(action, "no other tenant", "resource: {tenant: other}", name)
+
+
+def _change_freeze(action: str, role: str, asker: str) -> Files:
+    name = f"{_slug(action)}-not-in-a-freeze"
+    policy = f"""\
+@id("{name}")
+forbid (principal, action == Action::"{action}", resource)
+when {{ context.env.changeFreeze }};
+"""
+    return policy, _denied_test(action, "not in a change freeze", "change_freeze: true", name)
+
+
+def _read_only_agent(action: str, role: str, asker: str) -> Files:
+    name = f"{_slug(role)}-only-reads"
+    policy = f"""\
+@id("{name}")
+forbid (principal is Agent in Role::"{role}", action in Action::"write", resource);
+"""
+    return policy, _denied_test(action, f"{role} agents only read", f"agent: {{roles: [{role}]}}", name)
+
+
+def _limit_per_hour(action: str, role: str, asker: str) -> Files:
+    name = f"{_slug(action)}-ten-an-hour"
+    policy = f"""\
+@id("{name}")
+forbid (principal is Agent, action == Action::"{action}", resource)
+when {{ context.rate.lastHour >= 10 }};
+"""
+    return policy, _denied_test(action, "at most ten an hour", "rate: {last_hour: 10}", name)
+
+
+def _permit(action: str, role: str, asker: str) -> Files:
+    return permit_of(action, role), permit_test_of(action, role)
+
+
+TEMPLATES: Mapping[str, Callable[[str, str, str], Files]] = MappingProxyType(
     {
         "permit": _permit,
         "require-approval": _require_approval,
@@ -99,23 +129,26 @@ TEMPLATES: Mapping[str, Callable[[str, str], Files]] = MappingProxyType(
 )
 
 
-def write_template(name: str, action: str, role: str) -> Files:
-    """The policy and its test; raises for a template that does not exist."""
+def write_template(name: str, action: str, role: str, asker: str = "Support") -> Files:
+    """The policy and its test; raises for a template that does not exist. `asker` asks for the action."""
     if name not in TEMPLATES:
         hint = f"one of {', '.join(TEMPLATES)}"
         raise AilyusError("bad_policy", f"there is no template `{name}`", hint=hint)
-    return TEMPLATES[name](action, role)
+    return TEMPLATES[name](action, role, asker)
 
 
 def _slug(text: str) -> str:
     return text.replace("_", "-").lower()
 
 
-def _denied_test(action: str, name: str, circumstance: str) -> str:
+def _denied_test(action: str, name: str, circumstance: str, because: str) -> str:
+    agent = "" if circumstance.startswith("agent:") else '    agent: {roles: ["*"]}\n'
     return f"""\
 tests:
   - name: {name}
     action: {action}
+{agent}    person: {{roles: ["*"]}}
     {circumstance}
     expect: denied
+    because: [{because}]
 """

@@ -1,20 +1,33 @@
 """Policy tests (`*.test.yaml`): who asks for what, in which state, and what Cedar must say; and `policy explain`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from contracts.contract import Input
+from contracts.contract import RISKS, Input
 from contracts.document import read_document
 from contracts.errors import AilyusError
-from contracts.program import Program
+from contracts.expressions import Fault
+from contracts.program import CedarAttribute, Program
 from contracts.request import ActionRequest, Caller
 from contracts.source import Malformed, files_of, read_source
-from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
+from policies.decision import (
+    ApprovalRequired,
+    Circumstances,
+    Decider,
+    Decision,
+    Denied,
+    Facts,
+    Permitted,
+    Rate,
+    cedar_value,
+)
+from policies.schema import membership
 
+_SUFFIX = ".test.yaml"
 NOW_MS = 1_767_000_000_000
 
 
@@ -23,14 +36,14 @@ class _Strict(BaseModel):
 
 
 class Who(_Strict):
-    """A principal of a test."""
+    """A principal of a test. The role `*` stands for every declared role."""
 
     roles: tuple[str, ...] = ()
     tenant: str = "acme"
 
 
 class What(_Strict):
-    """The resource of a test, as observed."""
+    """The resource of a test, as observed. The environment `*` stands for each that is declared."""
 
     tenant: str = "acme"
     environment: str = "prod"
@@ -46,14 +59,21 @@ class Used(_Strict):
     spends: int = 0
 
 
+class Every(_Strict):
+    """Every contract in a group: `read`, `write`, `risk_at_least_…` or `tag_…`."""
+
+    every: str
+
+
 class Case(_Strict):
     """One case: `expect` is the outcome, `need` the approvals asked for, `because` ids that must have decided.
 
-    With `approver` and `role` it asks whether that person may approve the action in that role.
+    With `approver` and `role` it asks whether that person may approve the action in that role. An action such as
+    `{every: write}` names a group of contracts: the case is run for each. `not_permitted` is denied or asked for.
     """
 
     name: str
-    action: str
+    action: str | Every
     agent: Who = Who()
     person: Who = Who()
     resource: What = What()
@@ -67,9 +87,19 @@ class Case(_Strict):
     rate: Used = Used()
     approver: Who | None = None
     role: str | None = None
-    expect: Literal["permitted", "approval_required", "denied", "may_approve", "may_not_approve"]
+    expect: Literal["permitted", "approval_required", "denied", "not_permitted", "may_approve", "may_not_approve"]
     need: dict[str, int] | None = None
     because: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Case":
+        if (self.approver is None) is not (self.role is None):
+            raise ValueError("`approver` and `role` belong together")
+        if (self.approver is None) is self.expect.startswith("may_"):
+            raise ValueError("`may_approve` and `may_not_approve` are for cases with an `approver`, and for no other")
+        if self.need is not None and self.expect != "approval_required":
+            raise ValueError("`need` is for cases that expect `approval_required`")
+        return self
 
 
 class CaseFile(_Strict):
@@ -88,9 +118,13 @@ class Result:
 
 
 def load_tests(folder: Path) -> list[tuple[str, Case]]:
-    """Every case below a folder, with its file's name."""
+    """Every case below a folder, with its file's name. Raises `AilyusError` where there is none."""
     cases: list[tuple[str, Case]] = []
-    for path in files_of(folder, "*.test.yaml"):
+    for path in files_of(folder, "*"):
+        if path.suffix.lower() not in (".yaml", ".yml"):
+            continue
+        if not path.name.endswith(_SUFFIX):
+            raise AilyusError("bad_policy", f"its name does not end in `{_SUFFIX}`", hint="rename it", field=path.name)
         try:
             content = CaseFile.model_validate(read_document(read_source(path))[1])
         except Malformed as error:
@@ -99,7 +133,12 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))
             raise _no_tests(path, f"`{where}`: {problem['msg'].lower()}") from None
+        if not content.tests:
+            raise _no_tests(path, "`tests` is an empty list")
         cases.extend((path.name, case) for case in content.tests)
+    if not cases:
+        hint = f"write one beside each policy, in a file `NAME{_SUFFIX}`; `ailyus policy new` writes both"
+        raise AilyusError("bad_policy", f"there are no policy tests in `{folder.name}`", hint=hint)
     return cases
 
 
@@ -109,8 +148,29 @@ def _no_tests(path: Path, why: str) -> AilyusError:
 
 
 def run_tests(decider: Decider, programs: Mapping[str, Program], cases: Iterable[Case]) -> list[Result]:
-    """Run every case through the decider that decides in production."""
-    return [_run(decider, programs, case) for case in cases]
+    """Run every case through the decider that decides in production, each of a group's contracts apart.
+
+    A case that names what does not exist (a role, an attribute, a policy) fails, whatever it expects.
+    """
+    results = []
+    for case in cases:
+        if isinstance(case.action, Every) and case.action.every not in _groups(programs):
+            results.append(Result(case, f"there is no group `{case.action.every}`", frozenset()))
+        results.extend(_run(decider, programs, one) for one in _each(decider, programs, case))
+    return results
+
+
+def _each(decider: Decider, programs: Mapping[str, Program], case: Case) -> Iterator[Case]:
+    group = case.action.every if isinstance(case.action, Every) else ""
+    names = sorted(n for n, p in programs.items() if group in membership(p)) if group else [str(case.action)]
+    environment = case.resource.environment
+    places = sorted(decider.bundle.environments) if environment == "*" else [environment]
+    for name in names:
+        for place in places:
+            said = [case.name, *([name] if group else []), *([place] if environment == "*" else [])]
+            resource = case.resource.model_copy(update={"environment": place})
+            changes = {"name": ": ".join(said), "action": name, "resource": resource}
+            yield case.model_copy(update=changes)
 
 
 def uncovered(decider: Decider, results: Iterable[Result]) -> list[str]:
@@ -120,8 +180,10 @@ def uncovered(decider: Decider, results: Iterable[Result]) -> list[str]:
 
 
 def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> Decision:
-    """Decide one case."""
-    request, caller, facts = _situation(programs, case)
+    """Decide one case. Raises `AilyusError` `bad_policy` for what the case names and does not exist."""
+    if fault := fault_of(decider, programs, case):
+        raise AilyusError("bad_policy", fault, hint="correct the name; `ailyus.toml` and the contract say what exists")
+    request, caller, facts = _situation(decider, programs, case)
     rate = Rate(case.rate.last_hour, case.rate.last_day, case.rate.spent_last_day)
     circumstances = Circumstances(
         NOW_MS,
@@ -134,14 +196,15 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
     return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
 
 
-def _situation(programs: Mapping[str, Program], case: Case) -> tuple[ActionRequest, Caller, Facts]:
-    program = programs.get(case.action)
-    if program is None:
-        raise AilyusError("bad_policy", f"there is no contract `{case.action}`", hint="`ailyus contract list`")
-    caller = Caller(
-        "agent", case.agent.tenant, "person", "owner", frozenset(case.agent.roles), frozenset(case.person.roles)
-    )
-    attributes = {a.name: _default(a.type) for a in program.attributes} | case.resource.attributes
+def _situation(decider: Decider, programs: Mapping[str, Program], case: Case) -> tuple[ActionRequest, Caller, Facts]:
+    program = programs[str(case.action)]
+    agent, person = (_roles(decider, who) for who in (case.agent, case.person))
+    caller = Caller("agent", case.agent.tenant, "person", "owner", agent, person)
+    attributes = {a.name: _default(a.type) for a in program.attributes} | {
+        a.name: _attribute(a, case.resource.attributes[a.name])
+        for a in program.attributes
+        if a.name in case.resource.attributes
+    }
     asked = dict(case.request) if case.request is not None else None
     if program.asked and asked is None:
         asked = {"verified": True, "requesterIsSubject": True}
@@ -176,8 +239,8 @@ def _situation(programs: Mapping[str, Program], case: Case) -> tuple[ActionReque
 
 
 def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case, approver: Who) -> Result:
-    request, caller, facts = _situation(programs, case)
-    person = Caller("", approver.tenant, "approver", "approver", frozenset(), frozenset(approver.roles))
+    request, caller, facts = _situation(decider, programs, case)
+    person = Caller("", approver.tenant, "approver", "approver", frozenset(), _roles(decider, approver))
     circumstances = Circumstances(NOW_MS, case.change_freeze)
     permits = decider.may_approve(request, caller, facts, circumstances, person, case.role or "")
     got = "may_not_approve" if permits is None else "may_approve"
@@ -189,6 +252,8 @@ def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case,
 
 
 def _run(decider: Decider, programs: Mapping[str, Program], case: Case) -> Result:
+    if fault := fault_of(decider, programs, case):
+        return Result(case, fault, frozenset())
     if case.approver is not None:
         return _run_approval(decider, programs, case, case.approver)
     decision = evaluate(decider, programs, case)
@@ -197,7 +262,7 @@ def _run(decider: Decider, programs: Mapping[str, Program], case: Case) -> Resul
         decided = frozenset(name for ids in decision.record.policies.values() for name in ids)
     got = outcome_of(decision)
     failure = ""
-    if got != case.expect:
+    if case.expect not in (got, *(["not_permitted"] if got != "permitted" else [])):
         failure = f"expected {case.expect}, got {got} by {', '.join(sorted(decided)) or 'no policy'}"
     elif case.need is not None and isinstance(decision, ApprovalRequired):
         needs = [dict(need) for need in decision.needs]
@@ -234,6 +299,64 @@ def explain(decision: Decision) -> list[str]:
     elif isinstance(decision, Denied):
         lines.append(decision.reason)
     return lines
+
+
+def _roles(decider: Decider, who: Who) -> frozenset[str]:
+    return decider.bundle.roles if "*" in who.roles else frozenset(who.roles)
+
+
+def _attribute(attribute: CedarAttribute, value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return value
+    found = cedar_value(attribute, value)
+    return value if isinstance(found, Fault) else found
+
+
+def _groups(programs: Mapping[str, Program]) -> frozenset[str]:
+    tags = {f"tag_{tag}" for program in programs.values() for tag in program.contract.tags}
+    return frozenset({"read", "write", *tags, *(f"risk_at_least_{risk}" for risk in RISKS)})
+
+
+def fault_of(decider: Decider, programs: Mapping[str, Program], case: Case) -> str:
+    """The first thing that a case names and that does not exist ('' when all do): such a case would prove nothing."""
+    program = programs.get(str(case.action))
+    if program is None:
+        return f"there is no contract `{case.action}`"
+    bundle = decider.bundle
+    roles = [role for who in (case.agent, case.person, case.approver or Who()) for role in who.roles if role != "*"]
+    roles += [*case.approvals, *(case.need or ()), *((case.role,) if case.role is not None else ())]
+    policies = {name for sliced in bundle.slices.values() for name in sliced.nodes}
+    for kind, named, known in (
+        ("role", roles, bundle.roles),
+        ("environment", [case.resource.environment], bundle.environments),
+        ("policy", case.because, policies),
+        ("input", case.params, program.contract.inputs),
+        (f"attribute of {program.resource_type}", case.resource.attributes, {a.name for a in program.attributes}),
+    ):
+        unknown = sorted(set(named) - set(known))
+        if unknown:
+            return f"there is no {kind} `{unknown[0]}`"
+    return _fault_of_values(program, case)
+
+
+def _fault_of_values(program: Program, case: Case) -> str:
+    if case.request is not None and not program.asked:
+        return f"the contract `{program.name}` knows no `request`"
+    for name, value in case.params.items():
+        if not _fits(program.contract.inputs[name], value):
+            return f"the value of the input `{name}` is none that it may have"
+    for attribute in program.attributes:
+        value = case.resource.attributes.get(attribute.name)
+        if value is not None and not isinstance(value, dict) and isinstance(cedar_value(attribute, value), Fault):
+            return f"the value of the attribute `{attribute.name}` is no {attribute.type}"
+    return ""
+
+
+def _fits(field: Input, value: JsonValue) -> bool:
+    if field.enum:
+        return value in field.enum
+    kinds = {"string": str, "secret": str, "integer": int, "boolean": bool, "array": list}
+    return isinstance(value, kinds[field.type]) and isinstance(value, bool) is (field.type == "boolean")
 
 
 def _default(kind: str) -> JsonValue:

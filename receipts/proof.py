@@ -110,9 +110,10 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
 
 
 def _is_about(label: str, contracts: Collection[str]) -> bool:
-    """Of a release's contracts and plans only those of this action are disclosed, and of its files and people none."""
+    """Of a release's contracts and plans only those of this action are disclosed, of its files and people none."""
     kind, _, name = label.partition("/")
-    return kind not in ("file", "releasers", "signed") and (kind not in ("contract", "plan") or name in contracts)
+    hidden = ("file", "releasers", "signed", "connections")
+    return kind not in hidden and (kind not in ("contract", "plan") or name in contracts)
 
 
 def _consistency(read: Read, old: int) -> Consistency:

@@ -58,6 +58,7 @@ from server.settings import Workspace
 from server.stores import open_store
 from server.telemetry import configure
 from server.tracing import TracedAdapter
+from server.widening import CONNECTIONS, connections_of
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5
@@ -225,6 +226,7 @@ class App:
             for p in release.catalog.plans.values()
         }
         evidence |= {f"policy/{name}": text.encode() for name, text in release.decider.bundle.texts.items()}
+        evidence[CONNECTIONS] = connections_of(release)
         evidence["schema"] = release.decider.bundle.schema_text.encode()
         evidence |= {releases.FILE + name: data for name, data in sources.items()}
         evidence[releases.RELEASERS] = orjson.dumps(releasers_of(release))

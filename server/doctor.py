@@ -32,6 +32,7 @@ _COUNTS = (
     "SELECT count(*) FROM incidents WHERE resolved_ms IS NULL",
     "SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL",
 )
+UNASKED = "ailyus policy new require-approval --action ACTION; keep the policy `high-risk-needs-a-guard`"
 
 _UNITS = ((31_536_000, "years"), (86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
@@ -57,6 +58,9 @@ def examine(folder: Path) -> list[Finding]:
     findings.extend(found)
     if release is None:
         return findings
+    findings.extend(
+        Finding(f"guards {at.target.name}", at.denied, at.says, "" if at.denied else UNASKED) for at in release.guards()
+    )
     findings.append(_routes(workspace, release))
     findings.append(_browser(workspace, release))
     findings.extend(_servers(workspace))

@@ -394,6 +394,11 @@ class Workspace:
     def policies(self, root: Path | None = None) -> dict[str, str]:
         """Policy files by name."""
         folder = (root or self.root) / "policies"
+        for path in files_of(folder, "*"):
+            # a wall that nobody loads is believed in all the same
+            if path.suffix.lower() == ".cedar" and path.suffix != ".cedar":
+                hint = "rename it so that its name ends in `.cedar`"
+                raise AilyusError("bad_policy", "no policies are read from it", hint=hint, field=path.name)
         return {str(p.relative_to(folder)): read_policies(p) for p in files_of(folder, "*.cedar")}
 
     def release(self, author: str | None = None, *, dev: bool = False, files: Path | None = None) -> Release:

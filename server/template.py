@@ -34,7 +34,7 @@ roles = ["SecurityLead"]                # who may sign a release of this folder:
 [sandbox]
 port = {sandbox_port}
 
-# Two people to play: `requester`, for whom the agent acts, and `lead`, who approves.
+# People to play: `requester`, for whom the agent acts, and two leads, who approve.
 [[people]]
 name = "requester"
 tenant = "acme"
@@ -42,6 +42,11 @@ roles = [{requester}]
 
 [[people]]
 name = "lead"
+tenant = "acme"
+roles = ["SecurityLead"]
+
+[[people]]
+name = "second-lead"
 tenant = "acme"
 roles = ["SecurityLead"]
 
@@ -89,6 +94,11 @@ roles = ["Support"]
 
 [[people]]
 name = "lead"
+tenant = "main"
+roles = ["SecurityLead"]
+
+[[people]]
+name = "second-lead"
 tenant = "main"
 roles = ["SecurityLead"]
 
@@ -153,7 +163,7 @@ def init_sandbox(folder: Path, template: str = "everything", sandbox_port: int =
     for name, (org, system) in kind.connections.items():
         for use in ("read", "write"):
             _secret(folder / ".ailyus" / "secrets" / f"{name}-{use}", f"{system}-{use}-{org}")
-    for person in ("requester", "lead"):
+    for person in ("requester", "lead", "second-lead"):
         key = create_key(folder / ".ailyus" / "keys" / f"{person}.pem")
         public = key.public_key().public_bytes_raw().hex()
         content = orjson.dumps({"public": public, "person": person, "kind": "development"})
@@ -196,14 +206,9 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
             )
     _begin(folder)
     text = _OKTA.format(name=_name(folder), port=free_port(), base_url=base_url, read=read, write=write)
-    _library(folder, ["okta"], ["base", "support", "approvals"])
     # without a ticket system the reset cannot be tied to a request, so it is not offered
-    for name in ("reset_user_mfa", "restore_account_access"):
-        (folder / "contracts" / "okta" / f"{name}.yaml").unlink()
+    _library(folder, ["okta"], ["base", "support", "approvals"], without=("reset_user_mfa", "restore_account_access"))
     _without(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
-    (folder / "policies" / "support.test.yaml").unlink(missing_ok=True)
-    tests = folder / "policies" / "approvals.test.yaml"
-    tests.write_text(tests.read_text().replace("reset_user_mfa", "suspend_user"))
     (folder / FILE).write_text(text)
 
 
@@ -215,20 +220,29 @@ def _begin(folder: Path) -> None:
     (folder / ".gitignore").write_text(".ailyus/\n")
 
 
-def _library(folder: Path, systems: Sequence[str], policies: Sequence[str]) -> None:
+def _library(folder: Path, systems: Sequence[str], policies: Sequence[str], without: Sequence[str] = ()) -> None:
     with as_file(files("contracts").joinpath("library")) as library:
         for system in systems:
             (folder / "contracts" / system).mkdir(parents=True)
             if (library / system).is_dir():  # a back office is nobody else's: its contracts are drafted
                 shutil.copytree(library / system, folder / "contracts" / system, dirs_exist_ok=True)
+            for name in without:
+                (folder / "contracts" / system / f"{name}.yaml").unlink(missing_ok=True)
     (folder / "policies").mkdir(exist_ok=True)
     with as_file(files("policies").joinpath("library")) as library:
         for name in policies:
             shutil.copy(library / f"{name}.cedar", folder / "policies" / f"{name}.cedar")
-            tests = library / f"{name}.test.yaml"
-            actions = set(re.findall(r"^    action: (\w+)", tests.read_text(), re.MULTILINE))
-            if all(list((folder / "contracts").rglob(f"{action}.yaml")) for action in actions):
-                shutil.copy(tests, folder / "policies" / tests.name)
+            tests = _tests_of((library / f"{name}.test.yaml").read_text(), folder / "contracts")
+            if tests:
+                (folder / "policies" / f"{name}.test.yaml").write_text(tests)
+
+
+def _tests_of(text: str, contracts: Path) -> str:
+    """The cases about contracts that are here, and those about every contract."""
+    head, *cases = re.split(r"^(?=  - name:)", text, flags=re.MULTILINE)
+    about = [re.search(r"^    action: (\w+)", case, re.MULTILINE) for case in cases]
+    kept = [c for c, of in zip(cases, about, strict=True) if of is None or [*contracts.rglob(f"{of[1]}.yaml")]]
+    return head + "".join(kept) if kept else ""
 
 
 def _without(path: Path, ids: list[str]) -> None:

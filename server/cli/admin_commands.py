@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 contract = typer.Typer(help="Action contracts: what may be done.", no_args_is_help=True)
 policy = typer.Typer(help="Cedar policies: whether it may be done.", no_args_is_help=True)
 agent = typer.Typer(help="Agents and their tokens.", no_args_is_help=True)
+AllowWiderOption = Annotated[
+    bool,
+    typer.Option("--allow-wider", help="Accept that contracts leave guards that hold for them in the live release."),
+]
+BundledOption = Annotated[bool, typer.Option("--bundled", help="The policies and contracts that come with Ailyus.")]
 NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
 
 
@@ -121,14 +126,21 @@ def _plan_lines(program: "PlanProgram") -> list[str]:
     return lines
 
 
-def check_contracts(folder: Annotated[Path, typer.Argument(help="A folder of contracts.")] = Path("contracts")) -> None:
-    """Refuse anything unknown, unreachable or untyped, with file and line."""
+def check_contracts(
+    folder: Annotated[Path, typer.Argument(help="A folder of contracts.")] = Path("contracts"),
+    allow_wider: AllowWiderOption = False,
+) -> None:
+    """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
     from contracts.catalog import load_catalog
+    from server.settings import FILE
 
     if not folder.is_dir():
         raise AilyusError("bad_contract", f"there is no folder `{folder}`")
     for warning in load_catalog(folder.resolve()).warnings:
         typer.echo(f"warning: {warning}", err=True)
+    root = folder.resolve().parent
+    if folder.resolve().name == "contracts" and (root / FILE).exists():
+        _compare(str(root), allow_wider)
 
 
 def contract_schema(
@@ -146,21 +158,51 @@ def contract_schema(
     typer.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2).decode())
 
 
-def check_policies(workspace: WorkspaceOption = ".") -> None:
-    """Validate the policies against the schema, and close what Cedar's own validation leaves open."""
-    _release(workspace)
+def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
+    """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody."""
+    from server.checking import require_sound, require_tested
+    from server.settings import Workspace
+
+    space = Workspace.open(_folder(workspace))
+    release = space.release()
+    for line in require_sound(space, release, allow_wider):
+        typer.echo(line, err=True)
+    require_tested(space, release)
 
 
-def test_policies(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
-    """Run every `*.test.yaml`; without a workspace, those of the bundled policies."""
+def _compare(workspace: str, allow_wider: bool) -> None:
+    """Compare the files with the release that was made last, where they make one."""
+    from server.settings import Workspace
+    from server.widening import require_allowed, wider_than_live
+
+    space = Workspace.open(_folder(workspace))
+    try:
+        release = space.release()
+    except AilyusError as error:  # of the policies or the settings: `policy check` is about these
+        typer.echo(f"warning: not compared with the live release: {error.sentence}", err=True)
+        return
+    wider = wider_than_live(space, release)
+    require_allowed(wider, allow_wider)
+    for change in wider:
+        typer.echo(change.says, err=True)
+
+
+def test_policies(
+    workspace: WorkspaceOption = ".", bundled: BundledOption = False, format: FormatOption = Format.text
+) -> None:
+    """Run every `*.test.yaml` of the workspace. One that names what does not exist fails; having none is an error."""
     from policies.testing import load_tests, run_tests, uncovered
 
-    decider, programs, folder = _decider(workspace)
+    decider, programs, folder = _decider(workspace, bundled)
     results = run_tests(decider, programs, [case for _, case in load_tests(folder)])
+    if not results and programs:
+        raise AilyusError("bad_policy", "no policy test is about any contract", hint="`ailyus policy new` writes one")
     failed = [r for r in results if r.failure]
     bare = uncovered(decider, results)
     lines = [f"FAILED {r.case.name}: {r.failure}" for r in failed]
     lines.append(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    if not results:
+        lines.append("there is no contract yet that a test could be about")
     if bare:
         verb = "policy is" if len(bare) == 1 else "policies are"
         lines.append(f"{len(bare)} {verb} covered by no test: {', '.join(bare)}")
@@ -182,6 +224,7 @@ def explain_policy(
     attribute: Annotated[list[str] | None, typer.Option(help="name=value, for example vip=true")] = None,
     approval: Annotated[list[str] | None, typer.Option(help="role=count")] = None,
     workspace: WorkspaceOption = ".",
+    bundled: BundledOption = False,
     format: FormatOption = Format.text,
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
@@ -189,12 +232,15 @@ def explain_policy(
     from contracts.source import Malformed
     from policies.testing import Case, What, Who, evaluate, explain
 
-    decider, programs, _ = _decider(workspace)
+    decider, programs, _ = _decider(workspace, bundled)
     try:
         attributes = {k: read_document(v)[1] for k, _, v in (a.partition("=") for a in attribute or [])}
     except Malformed as error:
         raise AilyusError("bad_attribute", f"an attribute's value cannot be read: {error}", hint="quote it") from None
-    counts = {k: int(v) for k, _, v in (a.partition("=") for a in approval or []) if v.isdigit()}
+    pairs = [a.partition("=") for a in approval or []]
+    if wrong := [f"{k}{sign}{v}" for k, sign, v in pairs if not v.isdigit()]:
+        raise AilyusError("bad_attribute", f"`{wrong[0]}` says no number of approvals", hint="such as SecurityLead=1")
+    counts = {k: int(v) for k, _, v in pairs}
     case = Case(
         name="explain",
         action=name,
@@ -220,25 +266,18 @@ def new_policy(
         typer.Argument(help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent"),
     ],
     action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
-    role: Annotated[str, typer.Option()] = "SecurityLead",
+    role: Annotated[str, typer.Option(help="Who is permitted, or who approves.")] = "SecurityLead",
+    asker: Annotated[
+        str, typer.Option("--asker", help="With require-approval: the role that asks for the action.")
+    ] = "",
     workspace: WorkspaceOption = ".",
 ) -> None:
-    """Write a policy and its test from a template."""
-    from policies.templates import write_template
+    """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
+    from server.authoring import Wanted, write_policy
+    from server.settings import Workspace
 
-    release = _release(workspace)
-    if action not in release.catalog.programs:
-        raise AilyusError("bad_policy", f"there is no contract `{action}`", hint="name one with --action")
-    if role not in release.decider.bundle.roles:
-        raise AilyusError("bad_policy", f"the role `{role}` is not declared", hint="see `roles` in ailyus.toml")
-    text, test = write_template(template, action, role)
-    folder = _folder(workspace) / "policies"
-    name = f"{action.replace('_', '-')}-{template}"
-    if (folder / f"{name}.cedar").exists():
-        raise AilyusError("bad_policy", f"`{name}.cedar` exists already", hint="edit it")
-    (folder / f"{name}.cedar").write_text(text)
-    (folder / f"{name}.test.yaml").write_text(test)
-    typer.echo(f"wrote policies/{name}.cedar and policies/{name}.test.yaml; run `ailyus policy test`")
+    for line in write_policy(Workspace.open(_folder(workspace)), Wanted(template, action, role, asker)):
+        typer.echo(line)
 
 
 def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
@@ -306,11 +345,14 @@ def _release(workspace: str) -> "Release":
     return Workspace.open(_folder(workspace)).release()
 
 
-def _decider(workspace: str) -> "tuple[Decider, Mapping[str, Program], Path]":
-    """The decider, programs and policy folder of a workspace, or of the bundled library where there is none."""
+def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":
+    """The decider, programs and policy folder of a workspace, or of the bundled library where that is asked for."""
     from server.settings import FILE
 
-    if (_folder(workspace) / FILE).exists():
+    if not bundled:
+        if not (_folder(workspace) / FILE).exists():
+            hint = "work in a workspace's folder, name one with --workspace, or ask for the --bundled policies"
+            raise AilyusError("no_workspace", f"there is no `{FILE}` in `{_folder(workspace)}`", hint=hint)
         release = _release(workspace)
         return release.decider, release.catalog.programs, _folder(workspace) / "policies"
     from importlib.resources import files

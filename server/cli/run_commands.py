@@ -51,7 +51,7 @@ def init(
     read_env: Annotated[str, typer.Option(help="Variable that holds the read-only token.")] = "OKTA_READ_TOKEN",
     write_env: Annotated[str, typer.Option(help="Variable that holds the writing token.")] = "OKTA_WRITE_TOKEN",
 ) -> None:
-    """Write a workspace: settings, contracts, policies with tests, and two people to play."""
+    """Write a workspace: settings, contracts, policies with tests, and people to play."""
     from server.template import init_okta, init_sandbox
 
     if target == "okta":
@@ -67,27 +67,39 @@ def serve(
     as_: Annotated[str | None, typer.Option("--as", help="The person who releases what it starts with.")] = None,
     dev: Annotated[bool, typer.Option(help="Reload on save; receipts say `governed: false`.")] = False,
     port: Annotated[int | None, typer.Option(help="Listen on another port (0 picks a free one).")] = None,
+    allow_wider: Annotated[
+        bool, typer.Option("--allow-wider", help="Release although contracts leave guards that hold for them now.")
+    ] = False,
 ) -> None:
     """Run the gateway of a workspace until it is ended; with --as, release what the files say first."""
     import uvloop
 
+    from server.checking import require_sound
     from server.cli.release_commands import sign
     from server.releasing import write_signed
     from server.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
+    if as_ and not dev:  # what is not sound is not signed
+        require_sound(space, space.release(as_), allow_wider)
     signed = sign(space, as_, None, "") if as_ and not dev else None
     if signed is not None and not space.settings.development:
         write_signed(space, signed)
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_serve(space, as_, dev, port, signed))
+        uvloop.run(_serve(space, as_, dev, port, signed, allow_wider))
 
 
 async def _serve(
-    workspace: "Workspace", author: str | None, dev: bool, port: int | None, signed: "SignedRelease | None"
+    workspace: "Workspace",
+    author: str | None,
+    dev: bool,
+    port: int | None,
+    signed: "SignedRelease | None",
+    allow_wider: bool = False,
 ) -> None:
     from receipts.signing import Signer
     from server.app import App, answers_on, running, settle_collector, start_sandbox
+    from server.checking import require_sound
     from server.log_key import open_log_key
     from server.releasing import begin
     from server.seed import seed_agent
@@ -97,6 +109,7 @@ async def _serve(
     seen = await asyncio.to_thread(_digest_of_files, workspace.root) if dev else ""
     start = await asyncio.to_thread(partial(begin, workspace, signer, author, dev=dev))
     release = start.release
+    wider = await asyncio.to_thread(require_sound, workspace, release, allow_wider)
     app = App(workspace, release, signed=signed or start.signed, sources=start.sources)
     twin = None
     if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
@@ -112,6 +125,8 @@ async def _serve(
             for line in start.says:
                 typer.echo(line, err=True)
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
+            for line in (*wider, *(f"{at.target.name}: {at.says}" for at in release.guards())):
+                typer.echo(line)
             typer.echo(f"the console is at {app.console.origin}")
             await _first_link(app)
             look = asyncio.create_task(_say_unusable(workspace, release))
@@ -149,6 +164,7 @@ async def _first_link(app: "App") -> None:
 async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: str) -> None:
     """Release what the files say whenever they say something else; nothing that happens to a file ends this."""
     from server.settings import Workspace
+    from server.widening import wider_than_live
 
     while True:
         await asyncio.sleep(0.5)
@@ -158,8 +174,10 @@ async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: 
         seen = now
         try:
             fresh = await asyncio.to_thread(Workspace.open, workspace.root)
-            await app.replace(await asyncio.to_thread(partial(fresh.release, author, dev=True)))
-            typer.echo("reloaded")
+            release = await asyncio.to_thread(partial(fresh.release, author, dev=True))
+            wider = await asyncio.to_thread(wider_than_live, fresh, release)
+            await app.replace(release)
+            typer.echo("\n".join(["reloaded", *(change.says for change in wider)]))
         except Exception as error:  # a file that vanished meanwhile, a store that is full: the next change is seen too
             said = str(error) if isinstance(error, AilyusError) else type(error).__name__.lower()
             typer.echo(f"not reloaded, the last good set stays live\n{said}", err=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+GUARDS_HOLD = "tests/policies/test_guards.py::test_"
 TRAPS = "tests/policies/test_traps.py::test_trap_"
 ADAPTER = "tests/adapters/test_python.py::test_"
 UPSTREAM = "tests/upstream/test_upstream.py::test_"
@@ -217,6 +218,12 @@ GUARDS = [
     Guard("one name at two places", "contracts/draft.py", "if leaf.key == (key or place) and", "if leaf.place[-1:] == place[-1:] and", "tests/contracts/test_imports.py::test_one_name_at_two_places"),
     Guard("parts of a path segment", "contracts/expressions.py", "    if not _stays_apart(value, around):\n", "    if False:\n", "tests/contracts/test_imports.py::test_a_value_that_would_be_read"),
     Guard("several requests in one line", "contracts/curl.py", "if not _HOLE.fullmatch(glob):", "if False:", "tests/contracts/test_imports.py::test_what_a_line_may_not_be"),
+    Guard("declared environments", "policies/release.py", "if target.environment not in environments:", "if False:", GUARDS_HOLD + "a_connection_outside"),
+    Guard("guarded is this request", "policies/decision.py", "guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)", "guarded = bool(sliced.guards)", GUARDS_HOLD + "a_guard_that_does_not_ask"),
+    Guard("a guard asks somebody", "policies/bundle.py", 'if node.effect == "forbid" and asked and', "if False and", GUARDS_HOLD + "a_guard_that_asks_nobody"),
+    Guard("what widens is allowed first", "server/widening.py", "if wider and not allowed:", "if False:", "tests/server/test_widening.py::test_what_widens"),
+    Guard("somebody can approve", "policies/approvers.py", "if vectors and not any(", "if False and not any(", "tests/policies/test_planted.py::test_a_planted_mistake"),
+    Guard("tests name what exists", "policies/testing.py", "        if unknown:\n", "        if False:\n", "tests/policies/test_testing.py::test_a_case_that_names"),
 ]  # fmt: skip
 
 

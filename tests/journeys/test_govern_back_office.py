@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import orjson
+import pytest
 
 from server.seed import SEEDED
 from server.settings import Workspace
 from tests.journeys.calls import call
 from tests.slowness import scaled
 from tests.web import web
-from tests.world import ROOT, cli
+from tests.world import ROOT, Sandbox, cli, gateway, make_workspace
 
 
 def commands() -> str:
@@ -72,3 +73,27 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
         serving.terminate()
         serving.wait(timeout=scaled(20))
     assert "lock_user@1" in cli("contract", "list", cwd=root)
+
+
+@pytest.mark.parametrize("risk", ["medium", "high"])
+async def test_a_drafted_action_can_be_approved_after_two_commands(tmp_path: Path, sandbox: Sandbox, risk: str) -> None:
+    """`policy new permit` and `policy new require-approval` make an action that somebody can approve, and green tests."""
+    workspace = make_workspace(tmp_path / "w", sandbox, template="back-office")
+    api = f"http://127.0.0.1:{sandbox.port}/acme/backoffice/api/users/u-2"
+    told = ["--summary", "Lock one user.", "--expect", "after.state.status == 'locked'", "--risk", risk]
+    lines = ["--write", f"""curl -X POST {api}/lock -d '{{"note": "left"}}'""", "--read", f"curl {api}"]
+    resource = ["--name", "lock_user", "--resource", "User=${inputs.user_id}"]
+    cli("contract", "draft", "--as", "backoffice", *resource, *lines, *told, cwd=workspace.root)
+    said = cli("policy", "new", "permit", "--action", "lock_user", "--role", "Support", cwd=workspace.root)
+    assert ("denied until a guard asks" in said) is (risk == "high")
+    assert "0 failed" in cli("policy", "test", cwd=workspace.root)
+    said = cli("policy", "new", "require-approval", "--action", "lock_user", cwd=workspace.root)
+    assert "nobody was permitted to approve it: it permits the role SecurityLead to" in said
+    assert "repaired policies/lock-user-permit.test.yaml" in said
+    assert "0 failed" in cli("policy", "test", cwd=workspace.root)
+    assert cli("policy", "check", cwd=workspace.root) == ""
+    async with gateway(Workspace.open(workspace.root), sandbox) as world:
+        asked = await world.call("lock_user", {"user_id": "u-2", "note": "left", "reason": "Ben has left the company"})
+        assert asked["status"] == "approval_required", asked
+        assert await world.approve(asked["action_id"]) == "ready"
+        assert (await world.get(asked["action_id"]))["status"] == "confirmed"

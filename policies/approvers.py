@@ -1,0 +1,162 @@
+"""Approvals that nobody can give: a guard that waits for people who do not exist makes an action that never happens."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import cedarpy
+from cedarpy import pst
+
+from contracts.errors import AilyusError
+from contracts.program import Program
+from contracts.target import Target
+from policies.bundle import Bundle, bound_policies
+from policies.folding import Known, always_applies, attribute, entity, facts_of, never_applies, no_approvals
+from policies.impossible import fits_resource
+from policies.principal import Person
+from policies.release import Release
+
+Vector = tuple[tuple[str, int], ...]
+NOBODY_CLAIMS: Mapping[str, frozenset[str]] = {}
+NOTHING_KNOWN: Known = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Unapprovable:
+    """A guard whose approvals nobody can give, for one contract at one connection, and why."""
+
+    guard: str
+    contract: str
+    connection: str
+    why: str
+    hint: str
+
+    @property
+    def error(self) -> AilyusError:
+        """The same as an error."""
+        sentence = f"`{self.guard}` asks for approvals of `{self.contract}` that nobody can give: {self.why}"
+        return AilyusError("bad_policy", sentence, hint=self.hint, field=f"connections.{self.connection}")
+
+
+def unapprovable(release: Release, claims: Mapping[str, frozenset[str]] = NOBODY_CLAIMS) -> tuple[Unapprovable, ...]:
+    """The first contract of each guard that no people can satisfy; `claims` are the roles that a provider may give.
+
+    A contract that nobody may ask for is left out: nobody waits there.
+    """
+    found: dict[str, Unapprovable] = {}
+    for program in sorted(release.catalog.programs.values(), key=lambda p: p.name):
+        if program.is_write:
+            for target in sorted(release.targets.values(), key=lambda t: t.name):
+                if target.kind == program.contract.target:
+                    for fault in _faults(_Place(release, program, target, claims)):
+                        found.setdefault(fault.guard, fault)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One contract at one connection, and the people of its tenant."""
+
+    release: Release
+    program: Program
+    target: Target
+    claims: Mapping[str, frozenset[str]]
+
+    @property
+    def bundle(self) -> Bundle:
+        return self.release.decider.bundle
+
+    @property
+    def known(self) -> Known:
+        return facts_of(self.target.tenant, self.target.environment)
+
+    def people(self) -> Iterator[tuple[Person, frozenset[str]]]:
+        """Everybody of the tenant, and the roles that they hold or may be given."""
+        for person in self.release.people.by_name.values():
+            if person.tenant == self.target.tenant:
+                yield person, self.claims.get(person.issuer, person.roles) & self.bundle.roles
+
+    def may(self, person: Person, roles: frozenset[str], action: str, known: Known) -> bool:
+        """Could Cedar permit it for some record and some parameters?"""
+        return may(self.bundle, person.name, person.tenant, roles, action, known)
+
+
+def may(
+    bundle: Bundle, person: str, tenant: str, roles: Iterable[str], action: str, known: Known = NOTHING_KNOWN
+) -> bool:
+    """Could Cedar permit an action to a person of these roles, for some record and some parameters?"""
+    parents = [{"type": "Role", "id": role} for role in sorted(roles)]
+    uid = {"type": "Person", "id": person}
+    entities = bundle.entities([{"uid": uid, "attrs": {"tenant": tenant}, "parents": parents}])
+    policies = bound_policies(bundle.slices[action].nodes, known)
+    request = {"principal": f'Person::"{person}"', "action": f'Action::"{action}"'}
+    result = cedarpy.is_authorized_partial(request, policies, entities)
+    return result.decision is not cedarpy.Decision.Deny and not result.diagnostics.errors
+
+
+def _faults(place: _Place) -> Iterator[Unapprovable]:
+    sliced = place.bundle.slices[place.program.name]
+    guards = {n: p for n, p in sliced.nodes.items() if n in sliced.guards}
+    guards = {n: p for n, p in guards.items() if fits_resource(p, place.program.resource_type)}
+    guards = {n: p for n, p in guards.items() if not never_applies(p, place.known)}
+    if not guards:
+        return
+    askers = [p.name for p, roles in place.people() if place.may(p, roles, place.program.name, place.known)]
+    if not askers:
+        return
+    givers: dict[str, list[str]] = {}
+    for name, policy in sorted(guards.items()):
+        vectors = _lifting(policy, place)
+        for role in {role for vector in vectors for role, _ in vector} - givers.keys():
+            givers[role] = _givers(place, role)
+        if vectors and not any(_can_give(v, givers, asker) for v in vectors for asker in askers):
+            why, hint = _why(place, vectors[0], givers)
+            yield Unapprovable(name, place.program.name, place.target.name, why, hint)
+
+
+def _givers(place: _Place, role: str) -> list[str]:
+    known = {**place.known, attribute("context", "role"): entity("Role", role)}
+    action = f"approve:{place.program.name}"
+    return [p.name for p, roles in place.people() if role in roles and place.may(p, roles, action, known)]
+
+
+def _lifting(policy: pst.Template, place: _Place) -> list[Vector]:
+    """The vectors of approvals that lift a guard, whatever the rest is; else those that change anything about it."""
+    zeros = {**place.known, **no_approvals(place.bundle.roles)}
+    vectors = [tuple((r, n) for r, n in v if n) for v in place.bundle.slices[place.program.name].vectors]
+    facts = {v: {**zeros, **{attribute("context", "approvals", r): pst.LongLit(n) for r, n in v}} for v in vectors if v}
+    sure = [v for v, known in facts.items() if never_applies(policy, known)]
+    return sure or [v for v, known in facts.items() if always_applies(policy, known) != always_applies(policy, zeros)]
+
+
+def _can_give(vector: Vector, givers: Mapping[str, Iterable[str]], asker: str) -> bool:
+    """Are there different people for all that is asked for, none of whom asked? (Augmenting paths.)"""
+    seats = [[p for p in givers[role] if p != asker] for role, n in vector for _ in range(n)]
+    taken: dict[str, int] = {}
+
+    def sit(seat: int, tried: set[str]) -> bool:
+        for person in seats[seat]:
+            if person not in tried:
+                tried.add(person)
+                if person not in taken or sit(taken[person], tried):
+                    taken[person] = seat
+                    return True
+        return False
+
+    return all(sit(seat, set()) for seat in range(len(seats)))
+
+
+def _why(place: _Place, vector: Vector, givers: Mapping[str, list[str]]) -> tuple[str, str]:
+    tenant, contract = place.target.tenant, place.program.name
+    for role, count in vector:
+        holders = [p.name for p, roles in place.people() if role in roles]
+        if not holders:
+            hint = f'give people of `{tenant}` the role: `roles = ["{role}"]` under [[people]] in ailyus.toml'
+            return f"nobody in `{tenant}` holds the role `{role}`", hint
+        if not givers[role]:
+            hint = f"`ailyus policy new require-approval --action {contract} --role {role}` writes the permit"
+            return f"no policy permits `approve:{contract}` in the role `{role}`", hint
+        if len(givers[role]) < count:
+            hint = "ask for fewer, or declare more people who hold the role"
+            return f"{count} {role} are needed, and only {', '.join(givers[role])} may approve", hint
+    hint = "declare more people who hold the roles: who asks does not approve, and everybody counts once"
+    return "too few people are left beside whoever asks", hint
