@@ -138,7 +138,7 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
         cases.extend((path.name, case) for case in content.tests)
     if not cases:
         hint = f"write one beside each policy, in a file `NAME{_SUFFIX}`; `ailyus policy new` writes both"
-        raise AilyusError("bad_policy", f"there are no policy tests in `{folder.name}`", hint=hint)
+        raise AilyusError("tests_failed", f"there are no policy tests in `{folder.name}`", hint=hint)
     return cases
 
 

@@ -26,6 +26,9 @@ def release(
     key: Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")] = None,
     reason: Annotated[str, typer.Option(help="Why; signed with the release.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; else release.json.")] = None,
+    allow_wider: Annotated[
+        bool, typer.Option("--allow-wider", help="Release although contracts leave guards that hold for them now.")
+    ] = False,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -34,7 +37,7 @@ def release(
     from server.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
-    signed = sign(space, as_, key, reason)
+    signed = sign(space, as_, key, reason, allow_wider)
     path = write_signed(space, signed, output)
     document = signed.document
     show(
@@ -48,9 +51,12 @@ def release(
     )
 
 
-def sign(workspace: "Workspace", author: str, key: Path | None, reason: str) -> "SignedRelease":
+def sign(
+    workspace: "Workspace", author: str, key: Path | None, reason: str, allow_wider: bool = False
+) -> "SignedRelease":
     """Test what the files say, and sign it by the author's key. Raises `AilyusError`; nothing is written."""
     from policies.signed_release import check_author, document_of, sign_release
+    from server.checking import require_sound
     from server.releasing import now_ms, run_release_tests
 
     made = workspace.release(author)
@@ -59,8 +65,10 @@ def sign(workspace: "Workspace", author: str, key: Path | None, reason: str) -> 
     oidc = workspace.settings.console.oidc
     if person is not None and not (oidc and person.issuer == oidc.issuer):
         check_author(author, person.roles, made.releasers)
+    said = require_sound(workspace, made, allow_wider)
     count = run_release_tests(made, workspace.root)
-    typer.echo(f"{count} policy tests pass", err=True)
+    for line in (*said, *(f"{at.target.name}: {at.says}" for at in made.guards()), f"{count} policy tests pass"):
+        typer.echo(line, err=True)
     private = _key(workspace, author, key)
     return sign_release(document_of(made, author, reason, now_ms()), private)
 

@@ -121,7 +121,7 @@ async def test_nobody_gives_themselves_the_right_to_release(tmp_path: Path, sand
 
 async def test_a_release_passes_its_tests(tmp_path: Path, sandbox: Sandbox) -> None:
     workspace = production(tmp_path / "w", sandbox)
-    edit(workspace, GUARD, "context.approvals.SecurityLead >= 1", "context.approvals.SecurityLead >= 0")
+    edit(workspace, GUARD, "SecurityLead >= 1 &&", "SecurityLead >= 2 &&")
     assert await refused(workspace, signed(workspace, "lead")) == "tests_failed"
     for path in (workspace.root / "policies").glob("*.test.yaml"):
         path.unlink()
@@ -132,7 +132,7 @@ async def test_an_old_signature_brings_nothing_back(tmp_path: Path, sandbox: San
     workspace = production(tmp_path / "w", sandbox)
     first, text = signed(workspace, "lead"), (workspace.root / GUARD).read_text()
     await start(workspace, first)
-    edit(workspace, GUARD, "<= 900", "<= 800")
+    edit(workspace, GUARD, "SecurityLead >= 2", "SecurityLead >= 2 && context.approvals.oldestSeconds <= 900")
     await start(workspace, signed(workspace, "lead"))
     (workspace.root / GUARD).write_text(text)
     assert await refused(workspace, first) == "not_released"
@@ -206,13 +206,9 @@ def test_the_command_signs_and_dev_is_for_development(tmp_path: Path) -> None:
     word = SignedRelease.model_validate_json((root / "release.json").read_bytes())
     assert (word.document.author, word.document.release) == ("lead", Workspace.open(root).release("lead").digest)
     policy = root / GUARD
-    policy.write_text(
-        policy.read_text().replace("context.approvals.SecurityLead >= 1", "context.approvals.SecurityLead >= 0")
-    )
+    policy.write_text(policy.read_text().replace("SecurityLead >= 1 &&", "SecurityLead >= 2 &&"))
     assert "policy tests fail" in cli("release", "--as", "lead", cwd=root, ok=False)
     (root / FILE).write_text((root / FILE).read_text().replace("development = true", "development = false"))
     assert "`--dev` is for workspaces" in cli("serve", "--dev", "--as", "lead", cwd=root, ok=False)
-    policy.write_text(
-        policy.read_text().replace("context.approvals.SecurityLead >= 0", "context.approvals.SecurityLead >= 1")
-    )
+    policy.write_text(policy.read_text().replace("SecurityLead >= 2 &&", "SecurityLead >= 1 &&"))
     assert "has no passphrase" in cli("serve", "--as", "lead", cwd=root, ok=False)
