@@ -40,11 +40,21 @@ def _xml(raw: bytes, lists: frozenset[str]) -> JsonValue:
     """
     if b"<!" in raw.replace(b"<!--", b""):  # no DOCTYPE, so no entities
         raise Undecodable
+    builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate(namespace_separator="}")
+    parser.StartDoctypeDeclHandler = _refused  # in UTF-16 it begins with other bytes
+    parser.StartElementHandler = lambda name, _: builder.start(name, {})
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
     try:
-        root = ElementTree.fromstring(raw)  # noqa: S314 - entities are refused above
-    except (ElementTree.ParseError, expat.ExpatError, ValueError):
+        parser.Parse(raw, True)
+        root = builder.close()
+    except (expat.ExpatError, ValueError, LookupError, AssertionError):
         raise Undecodable from None
     return {_name(root): _element(root, lists, 0)}
+
+
+def _refused(*_: object) -> None:
+    raise Undecodable
 
 
 def _element(element: ElementTree.Element, lists: frozenset[str], depth: int) -> JsonValue:

@@ -13,6 +13,8 @@ import orjson
 from contracts.errors import AilyusError
 
 MAX_INTEGER = 2**53 - 1
+SALT_BYTES = 16
+"""Bytes of a commitment's salt."""
 _ASCII_KEY = re.compile(r"[\x20-\x7e]{1,256}")
 _MAX_DEPTH = 32
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -93,6 +95,11 @@ def commitment(salt: bytes, data: bytes) -> str:
     return hashlib.sha256(salt + data).hexdigest()
 
 
+def opens(expected: str, salt: bytes, data: bytes) -> bool:
+    """Is this what was committed to? A salt of another length is none: bytes could move between it and the data."""
+    return len(salt) == SALT_BYTES and hmac.compare_digest(expected.encode(), commitment(salt, data).encode())
+
+
 def pseudonym(key: bytes, kind: str, value: str) -> str:
     """HMAC-SHA-256 of a personal value under its tenant's key: searchable exactly, gone with the key."""
     return hmac.digest(key, f"{kind}\x00{value}".encode(), "sha256").hex()[:32]
@@ -125,7 +132,7 @@ os.register_at_fork(after_in_child=_ENTROPY.forget)  # a child never repeats its
 
 def new_salt() -> bytes:
     """16 fresh random bytes."""
-    return _ENTROPY.take(16)
+    return _ENTROPY.take(SALT_BYTES)
 
 
 def new_id(prefix: str) -> str:

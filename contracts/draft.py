@@ -222,9 +222,9 @@ class Inputs:
         return f"the inputs are {', '.join(known)}" if known else "there is no input"
 
     @staticmethod
-    def described(name: str) -> dict[str, JsonValue]:
-        """A description in words of ours: those from outside reach no agent."""
-        return {"description": f"{identifier(name).replace('_', ' ').capitalize()}."}
+    def described(_: str) -> dict[str, JsonValue]:
+        """A description in words of ours: those from outside reach no agent, and a property's name is from outside."""
+        return {"description": "A value of the request."}
 
     # -- JSON Schema ------------------------------------------------------------------------------
 

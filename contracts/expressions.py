@@ -31,9 +31,13 @@ _TYPES: Mapping[str, object] = MappingProxyType(
 )
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = re.compile(r"\b(before|after)((?:\.[A-Za-z_]\w*)+)(\s*\()?")
+_ONE_WORD = re.compile(r"[\w@.+:/#-]{0,80}")
+"""An id, an e-mail, a number: nothing that could be read as words of ours."""
 _FUNCTION = re.compile(r"(scim\.string|list\.commas|list\.pipes|list\.spaces)\((.*)\)", re.DOTALL)
 _INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
 _BAD_IN_SEGMENT = frozenset("/\\?#%;")
+_FOLDED = _BAD_IN_SEGMENT | frozenset(".\u2044\u2215\u29f8\u2571\u2216\u29f5\u2572\u3033")
+"""What a character may neither be nor become where compatible characters are folded (Unicode NFKC)."""
 _MAX_TEXT = 4096
 _LOCK = threading.Lock()
 
@@ -189,6 +193,19 @@ class Template:
         items = [_plain_text(one, self.source) for one in value]
         return next((one for one in items if isinstance(one, Fault)), None) or [str(one) for one in items]
 
+    def told(self, scope: Scope) -> tuple[str, tuple[str, ...]] | Fault:
+        """The text for people, and what it leaves apart: a value that could read as words of ours is `[1]`, `[2]`, …"""
+        apart: list[str] = []
+
+        def put(value: str, around: str) -> str:
+            if _ONE_WORD.fullmatch(value):
+                return value
+            apart.append(value)
+            return f"[{len(apart)}]"
+
+        text = self._joined(scope, put)
+        return text if isinstance(text, Fault) else (text, tuple(apart))
+
     def path(self, scope: Scope) -> str | Fault:
         """A URL path: each hole is one checked, percent-encoded segment (RFC 3986 section 3.3), or a part of one."""
         return self._joined(scope, _segment)
@@ -262,6 +279,9 @@ def segment_fault(value: str) -> Fault | None:
     """
     if value in ("", ".", "..") or _BAD_IN_SEGMENT & set(value):
         return Fault("the value is no plain path segment")
+    # a target that folds its paths would read a dot or a slash there
+    if any(not c.isascii() and _FOLDED & set(c + unicodedata.normalize("NFKC", c)) for c in value):
+        return Fault("the value holds a character that looks like a dot or a slash")
     if len(value) > 512 or not unicodedata.is_normalized("NFC", value):
         return Fault("the value is too long for a path, or not in Unicode NFC")
     if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in value):

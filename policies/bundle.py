@@ -3,7 +3,7 @@
 import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cedarpy
@@ -60,6 +60,12 @@ class Bundle:
     roles: frozenset[str]
     environments: frozenset[str]
     digest: str
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+
+    def slice_document(self, action: str) -> bytes:
+        """The policies of one action's slice as JSON, id → policy in Cedar's own form."""
+        own = sorted(self.slices[action].nodes)
+        return b"{" + b",".join(orjson.dumps(n) + b":" + self.sources[n] for n in own) + b"}"
 
     def entities(self, delta: list[dict[str, object]], base: cedarpy.Entities | None = None) -> cedarpy.Entities:
         """More entities on top of a checked base. The one place that builds them, always against the schema.
@@ -81,18 +87,21 @@ def load_bundle(
         raise AilyusError("bad_policy", f"the generated schema is not valid: {error}") from None
     nodes: dict[str, pst.Template] = {}
     sources: dict[str, str] = {}
+    texts_of: dict[str, bytes] = {}
     for file, text in sorted(texts.items()):
         for name, node, source in _policies(file, text, schema):
             if name in nodes:
                 raise AilyusError("bad_policy", f"the id `{name}` is used twice", field=file)
             _check(name, node, file, roles, programs)
-            nodes[name], sources[name] = node, source
+            nodes[name], sources[name], texts_of[name] = node, sha256(source), source
     groups = _membership(programs)
     slices = {action: _slice(action, nodes, sources, groups[action], roles) for action in groups}
     schema_digest = sha256(meaning(schema_text))
     content = {"schema": schema_digest, "policies": sources}
     base = cedarpy.Entities.from_json_str("[]", schema)
-    bundle = Bundle(schema_text, schema, schema_digest, base, slices, dict(texts), roles, environments, digest(content))
+    bundle = Bundle(
+        schema_text, schema, schema_digest, base, slices, dict(texts), roles, environments, digest(content), texts_of
+    )
     canary(bundle)
     return bundle
 
@@ -127,7 +136,7 @@ def canary(bundle: Bundle) -> None:
         raise AilyusError("bad_policy", "a forbid on an action group does not deny: the entities lost their groups")
 
 
-def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[str, pst.Template, str]]:
+def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[str, pst.Template, bytes]]:
     if line := too_deep(text):
         sentence = f"line {line} nests deeper than {MAX_BRACKETS} brackets or {MAX_DEPTH} parts of a condition"
         hint = "write several policies, or a set with `contains`"
@@ -149,7 +158,7 @@ def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[st
         if not _ID.fullmatch(name):
             hint = 'put a line such as @id("prod-needs-lead") before the policy'
             raise AilyusError("bad_policy", f"a policy has no plain `@id` (`{name}`)", hint=hint, field=file)
-        yield name, replace(node, id=name), sha256(orjson.dumps(sources[position], option=orjson.OPT_SORT_KEYS))
+        yield name, replace(node, id=name), orjson.dumps(sources[position], option=orjson.OPT_SORT_KEYS)
 
 
 def _check(name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]) -> None:

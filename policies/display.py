@@ -1,6 +1,8 @@
 """The display document: what an approver sees, as canonical JSON, and the one pure function that renders it."""
 
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -9,11 +11,16 @@ from contracts.canonical import digest
 
 MAX_SHOWN = 2000
 """Characters of one value that can be shown; what does not fit cannot be approved."""
+WORDS: Mapping[str, str] = MappingProxyType({"agent": "the agent's words", "source_of_truth": "the record's words"})
+"""Whose words a value is, where it is not ours: said beside it wherever it is shown."""
 Origin = Literal["gateway", "contract", "policy", "agent", "source_of_truth", "caller"]
 
 
 class Line(BaseModel):
-    """One label, its value and where the value comes from. Only the label may ever stand in a sentence."""
+    """One label, its value and where the value comes from. Only the label may ever stand in a sentence.
+
+    `source_of_truth` are words of a record, which anybody may have written there; they stand apart from ours.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,6 +74,6 @@ def render(display: Display) -> str:
     width = max(len(line.label) for line in display.lines)
     rows = []
     for line in display.lines:
-        marker = " (the agent's words)" if line.origin == "agent" else ""
+        marker = f" ({WORDS[line.origin]})" if line.origin in WORDS else ""
         rows.append(f"{line.label.ljust(width)}  {visible(line.value)}{marker}")
     return "\n".join(rows)

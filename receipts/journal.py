@@ -36,9 +36,9 @@ from receipts.intention import Intention, require_room
 from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
 from receipts.roles import Roles
-from receipts.signing import Signer
+from receipts.signing import Envelope, Signer
 from receipts.statement import Sealed
-from receipts.store import Change, Conflict, Store, Txn, Work, integer
+from receipts.store import Change, Conflict, Store, Txn, Work, blob, integer
 
 T = TypeVar("T")
 LEASE_MARGIN_MS = 1_000
@@ -47,6 +47,8 @@ LEASE_MS = 5_000
 MAX_PENDING = (5, 50)
 """Requests that may wait for people: of one agent for one person, and of one tenant."""
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
+
+_WITHDRAWN = "SELECT {} FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'withdrawn'"
 
 
 class Journal(Lookup):
@@ -156,11 +158,24 @@ class Journal(Lookup):
 
         return work
 
-    async def approve(self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool) -> None:
-        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing."""
+    async def withdrawn(self, action_id: str) -> list[str]:
+        """The approvals of an action that were taken back, as the log says."""
+        rows = await self.store.read(_WITHDRAWN.format("envelope"), action_id)
+        predicates = [orjson.loads(Envelope.decode(blob(row[0])).payload)["predicate"] for row in rows]
+        return [str(predicate.get("approval")) for predicate in predicates]
+
+    async def approve(
+        self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool, withdrawn: int
+    ) -> None:
+        """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing.
+
+        `withdrawn`: how many approvals of the action had been taken back when this one was found to be none of them.
+        """
 
         def work(txn: Txn) -> None:
             txn.require_clock()
+            if txn.expect((withdrawn,), _WITHDRAWN.format("count(*)"), action.id) != (withdrawn,):
+                raise Conflict
             binding = approval.binding
             if approval.assertion is not None:
                 count_use(txn, approval.keyid, sign_count(approval.assertion))

@@ -4,6 +4,7 @@ import orjson
 
 from contracts.hiding import Hiding
 from contracts.observation import Observation
+from contracts.request import ActionRequest
 from policies.approval import SignedApproval
 from policies.decision import Rate
 from receipts.action import (
@@ -40,12 +41,25 @@ class Lookup:
         """The digest of the live release."""
         return self._registry.release
 
-    async def latest(self, call_key: str) -> Action | None:
-        """The newest action of a call, whatever became of it."""
+    async def latest(self, request: ActionRequest) -> tuple[Action | None, Action | None]:
+        """The newest action of a call, whatever became of it; and one that a person refused, if that no still holds.
+
+        A no is about what was asked for, not about the key by which the caller tells its calls apart.
+        """
         rows = await self.store.read(
-            f"{_ACTION} WHERE call_key = ? ORDER BY created_ms DESC, rowid DESC LIMIT 1", call_key
+            f"SELECT * FROM ({_ACTION} WHERE call_key = ?1 ORDER BY created_ms DESC, rowid DESC LIMIT 1) AS newest"
+            f" UNION ALL SELECT * FROM ({_ACTION} WHERE status = 'refused' AND tenant = ?2 AND agent = ?3"
+            " AND contract = ?4 AND held_until_ms > ?5) AS held",
+            request.call_key,
+            request.tenant,
+            request.agent,
+            request.contract,
+            self.store.now_ms(),
         )
-        return _action(rows[0]) if rows else None
+        found = [_action(row) for row in rows]
+        newest = next((a for a in found if a.request.call_key == request.call_key), None)
+        alike = (a for a in found if a.status == "refused" and _same(a.request, request))
+        return newest, next((a for a in alike if self.same_call(a)), None)
 
     def same_call(self, action: Action | None) -> Action | None:
         """The newest action of a call, if the call still is it: open, held after a no, or within its repeat window."""
@@ -180,6 +194,11 @@ class Lookup:
         """The action that used an approval up, if one did."""
         rows = await self.store.read("SELECT action_id FROM approval_uses WHERE approval_id = ?", approval_id)
         return str(rows[0][0]) if rows else None
+
+
+def _same(one: ActionRequest, other: ActionRequest) -> bool:
+    """Do both ask for the same, whatever keys their caller gave them?"""
+    return (one.person, one.connection, dict(one.params)) == (other.person, other.connection, dict(other.params))
 
 
 def _action(row: Row) -> Action:

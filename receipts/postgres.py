@@ -60,7 +60,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 5
+VERSION: Final = 6
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30

@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (5, 0, 0);
+INSERT INTO head VALUES (6, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -44,6 +44,7 @@ CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE stat
 CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
 CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
 CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
+CREATE INDEX actions_refused ON actions (tenant, agent, contract, held_until_ms) WHERE status = 'refused';
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (

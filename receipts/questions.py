@@ -231,9 +231,10 @@ def allowed_by(read: Read, receipt_id: str) -> list[dict[str, JsonValue]]:
     return found
 
 
-def first_since(read: Read, since_ms: int) -> tuple[int, int]:
-    """The size that the log had then, and has now: what an audit must find whole in between."""
-    rows = read("SELECT count(*), (SELECT count(*) FROM statements) FROM statements WHERE at_ms < ?", since_ms)
+def first_since(read: Read, since_ms: int, tenant: str | None = None) -> tuple[int, int]:
+    """The size that the log had then, and has now: what an audit must find whole; of one tenant, or of all."""
+    counted = "SELECT count(CASE WHEN at_ms < ? THEN 1 END), count(*) FROM statements"
+    rows = read(counted, since_ms) if tenant is None else read(f"{counted} WHERE tenant = ?", since_ms, tenant)
     return integer(rows[0][0]), integer(rows[0][1])
 
 

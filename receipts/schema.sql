@@ -39,6 +39,7 @@ CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE stat
 CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
 CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
 CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
+CREATE INDEX actions_refused ON actions (tenant, agent, contract, held_until_ms) WHERE status = 'refused';
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (

@@ -2,24 +2,25 @@
 
 import base64
 import binascii
-import hmac
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from contracts.canonical import canonical, commitment
+from contracts.canonical import canonical, digest, opens
 from contracts.errors import AilyusError
+from contracts.repeated import refuse_repeated
 from contracts.source import Malformed, read_bytes
 from policies.approval import SignedApproval, signature_holds
 from policies.display import Display
-from policies.principal import Key, Passkey, key_kind
+from policies.principal import Key, Passkey, key_kind, keyid_of
 from receipts.log import Checkpoint, LogProof, consistent, decode, included, leaf_hash
 from receipts.proof import MAX_FILE, ProofFile
 from receipts.signing import Envelope, open_note
-from receipts.statement import TYPE
+from receipts.statement import PREDICATE, TYPE
 
 Predicate = Mapping[str, JsonValue]
 
@@ -43,36 +44,66 @@ MAX_ROOTS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """One statement of the file: its place in the log, what it says, and the digests of its subjects by their names."""
+
+    index: int
+    predicate: Predicate
+    subjects: Mapping[str, str]
+
+    @property
+    def receipt(self) -> str:
+        """The receipt's id."""
+        return str(self.predicate["receipt"])
+
+    @property
+    def action(self) -> str | None:
+        """The action that it is about; None for what is about the gateway itself."""
+        found = self.predicate.get("action")
+        return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """An authentic proof: the receipt's own predicate, those of its action, the checkpoint, and what is not shown."""
 
     receipt: Predicate
     statements: tuple[Predicate, ...]
     checkpoint: Checkpoint
-    disclosed: Mapping[tuple[str, str], bytes]
+    disclosed: "Disclosed"
     not_shown: tuple[str, ...]
 
 
 def read_roots(path: Path) -> Roots:
-    """The trusted roots from a file."""
+    """The trusted roots from a file; raises `AilyusError` `bad_proof` naming what is wrong with it."""
     try:
-        return Roots.model_validate_json(read_bytes(path, MAX_ROOTS))
+        data = read_bytes(path, MAX_ROOTS)
+        refuse_repeated(data, "bad_proof", f"`{path}`")
+        roots = Roots.model_validate_json(data)
     except (Malformed, ValidationError):
         hint = "give the roots.json that the gateway's people handed you: --trust roots.json"
         raise AilyusError("bad_proof", f"`{path}` holds no trusted roots", hint=hint) from None
+    for keyid, key in roots.keys.items():
+        if not _is_key(keyid, key):
+            hint = "a trusted key is 32 bytes in hex, under the id that its SHA-256 begins with"
+            raise AilyusError("bad_proof", f"`{path}`: the key `{keyid[:64]}` is no trusted key", hint=hint)
+    return roots
+
+
+def _is_key(keyid: str, key: str) -> bool:
+    try:
+        raw = bytes.fromhex(key)
+    except ValueError:
+        return False
+    return len(raw) == 32 and raw.hex() == key and keyid_of(raw) == keyid
 
 
 def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
     """Answer *authentic?*: raises `AilyusError` `not_authentic` or `bad_proof` naming the first thing that fails."""
-    if len(data) > MAX_FILE:
-        raise AilyusError("bad_proof", "the file is larger than 32 MiB")
-    try:
-        file = ProofFile.model_validate_json(data)
-    except ValidationError:
-        raise AilyusError("bad_proof", "the file is no ailyus-proof-v1") from None
+    file = _read(data)
     keys = roots.raw
     checkpoint: Checkpoint | None = None
-    predicates: list[tuple[int, Predicate]] = []
+    stated: list[Stated] = []
     for proven in file.statements:
         envelope, proof = Envelope.decode(proven.envelope.encode()), LogProof.parse(proven.proof)
         if not envelope.holds(keys):
@@ -83,16 +114,30 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
         checkpoint = own
         if not included(leaf_hash(envelope.leaf()), proof.index, own.size, proof.hashes, own.root):
             raise AilyusError("not_authentic", "a statement is not in the log that its proof names")
-        predicates.append((proof.index, _predicate(envelope)))
-    receipt = next((p for _, p in predicates if p.get("receipt") == file.receipt), None)
+        stated.append(_stated(envelope, proof.index))
+    for count in (Counter(s.receipt for s in stated), Counter(s.index for s in stated)):
+        if any(n > 1 for n in count.values()):
+            raise AilyusError("not_authentic", "a statement is in the file twice")
+    receipt = next((s.predicate for s in stated if s.receipt == file.receipt), None)
     if checkpoint is None or receipt is None:
         raise AilyusError("not_authentic", "the receipt is not among the statements")
-    _check_order(predicates)
-    disclosed = dict(_disclosed(file, [p for _, p in predicates]))
-    _check_approvals(disclosed, predicates)
+    _check_order(stated)
+    disclosed = _disclosed(file, stated)
+    _check_approvals(disclosed, stated)
     if since is not None:
         _check_since(file, checkpoint, signed_checkpoint(since, roots))
-    return Verified(receipt, tuple(p for _, p in predicates), checkpoint, disclosed, _not_shown(receipt, since))
+    not_shown = tuple(_not_shown(receipt, stated, disclosed, since))
+    return Verified(receipt, tuple(s.predicate for s in stated), checkpoint, disclosed, not_shown)
+
+
+def _read(data: bytes) -> ProofFile:
+    if len(data) > MAX_FILE:
+        raise AilyusError("bad_proof", "the file is larger than 32 MiB")
+    refuse_repeated(data, "bad_proof", "the file")
+    try:
+        return ProofFile.model_validate_json(data)
+    except ValidationError:
+        raise AilyusError("bad_proof", "the file is no ailyus-proof-v1") from None
 
 
 def signed_checkpoint(note: str, roots: Roots) -> Checkpoint:
@@ -107,32 +152,41 @@ def signed_checkpoint(note: str, roots: Roots) -> Checkpoint:
     raise AilyusError("not_authentic", "the checkpoint is not signed by a trusted key")
 
 
-def _predicate(envelope: Envelope) -> Predicate:
+def _stated(envelope: Envelope, index: int) -> Stated:
     try:
         statement = orjson.loads(envelope.payload)
-        same = canonical(statement) == envelope.payload and statement["_type"] == TYPE
         predicate = statement["predicate"]
-    except (ValueError, KeyError, TypeError, AilyusError):
-        same, predicate = False, None
-    if not same or not isinstance(predicate, dict):
+        subjects = {str(s["name"]): str(s["digest"]["sha256"]) for s in statement["subject"]}
+        kind = PREDICATE.format(kind=predicate["kind"])
+        same = canonical(statement) == envelope.payload
+        same = same and (statement["_type"], statement["predicateType"]) == (TYPE, kind)
+        same = same and isinstance(predicate["receipt"], str)
+    except (ValueError, KeyError, TypeError, AttributeError, AilyusError):
+        raise AilyusError("not_authentic", "a payload is not a canonical in-toto statement") from None
+    if not same:
         raise AilyusError("not_authentic", "a payload is not a canonical in-toto statement")
-    return predicate
+    return Stated(index, predicate, subjects)
 
 
-def _check_order(predicates: list[tuple[int, Predicate]]) -> None:
+def _check_order(stated: Sequence[Stated]) -> None:
     """What was sent was intended before: the outcome's intent is in the log, earlier, for the same action."""
-    by_receipt = {p.get("receipt"): (index, p) for index, p in predicates}
-    for index, predicate in predicates:
-        intent = predicate.get("intent")
-        if predicate.get("kind") != "outcome" or intent is None:
+    by_receipt = {s.receipt: s for s in stated}
+    for own in stated:
+        intent = own.predicate.get("intent")
+        if own.predicate.get("kind") != "outcome" or intent is None:
             continue
-        found = by_receipt.get(intent)
-        if found is None or found[0] >= index or found[1].get("action") != predicate.get("action"):
+        found = by_receipt.get(str(intent))
+        if found is None or found.index >= own.index or (found.action, found.subjects) != (own.action, own.subjects):
             raise AilyusError("not_authentic", "the outcome's intent is not in the log before it")
 
 
-def _disclosed(file: ProofFile, predicates: list[Predicate]) -> Iterator[tuple[tuple[str, str], bytes]]:
-    commitments = {p.get("receipt"): p.get("commitments") for p in predicates}
+Disclosed = Mapping[tuple[str, str], bytes]
+"""(receipt, label) → what its commitment opens to."""
+
+
+def _disclosed(file: ProofFile, stated: Sequence[Stated]) -> Disclosed:
+    commitments = {s.receipt: s.predicate.get("commitments") for s in stated}
+    found: dict[tuple[str, str], bytes] = {}
     for item in file.disclosures:
         try:
             salt, data = base64.b64decode(item.salt, validate=True), base64.b64decode(item.data, validate=True)
@@ -140,27 +194,109 @@ def _disclosed(file: ProofFile, predicates: list[Predicate]) -> Iterator[tuple[t
             raise AilyusError("bad_proof", f"the disclosure `{item.label}` is no base64") from None
         known = commitments.get(item.receipt)
         expected = known.get(item.label) if isinstance(known, dict) else None
-        if not isinstance(expected, str) or not hmac.compare_digest(expected, commitment(salt, data)):
+        # INVARIANT: a salt of any other length would let bytes of the evidence be cut off, or be put in front of it
+        if not isinstance(expected, str) or not opens(expected, salt, data):
             raise AilyusError("not_authentic", f"the disclosure `{item.label}` is not what was committed to")
-        yield (item.receipt, item.label), data
+        if (item.receipt, item.label) in found:
+            raise AilyusError("not_authentic", f"the disclosure `{item.label}` is in the file twice")
+        found[item.receipt, item.label] = data
+    return found
 
 
-def _check_approvals(disclosed: Mapping[tuple[str, str], bytes], predicates: list[tuple[int, Predicate]]) -> None:
-    """Each approval is the word of a key that was linked before it and not revoked, on the document it names."""
-    at = {str(p.get("receipt")): index for index, p in predicates}
+def _check_approvals(disclosed: Disclosed, stated: Sequence[Stated]) -> None:
+    """Each approval is the word of a key that was linked before it and not revoked, on this very action."""
+    by_receipt = {s.receipt: s for s in stated}
     for (receipt, label), data in disclosed.items():
-        if label != "decision" and not label.startswith("approval"):
+        if label not in ("approval", "decision") and not label.startswith("approval/"):
             continue
+        own = by_receipt[receipt]
         try:
+            refuse_repeated(data, "not_authentic", f"the approval in `{receipt}`")
             approval = SignedApproval.model_validate_json(data)
         except ValidationError:
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is malformed") from None
-        key = _key_at(approval.keyid, at[receipt], predicates, disclosed)
+        key = _key_at(approval.keyid, own.index, stated, disclosed)
         if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
+        if not _is_counted(approval, label, own.predicate):
+            raise AilyusError("not_authentic", f"the approval in `{receipt}` is not the one that its statement names")
+        if not _is_for(approval, own, stated, disclosed):
+            raise AilyusError("not_authentic", f"the approval in `{receipt}` is for another action")
         shown = disclosed.get((receipt, "asked"))
         if label in ("approval", "decision") and shown is not None:
             _check_shown(shown, approval.binding.subject.display_digest, receipt)
+
+
+def _is_counted(approval: SignedApproval, label: str, predicate: Predicate) -> bool:
+    """Does the statement say of this approval what its approver said?"""
+    if label == "decision":
+        return (approval.binding.verdict, predicate.get("status")) == ("refuse", "refused")
+    if approval.binding.verdict != "approve":
+        return False
+    if label == "approval":
+        return predicate.get("approval") == approval.id and predicate.get("keyid") == approval.keyid
+    named = predicate.get("approvals")
+    return isinstance(named, list) and approval.id in named
+
+
+def _is_for(approval: SignedApproval, own: Stated, stated: Sequence[Stated], disclosed: Disclosed) -> bool:
+    """Is this very action what was signed: id, digest, parameters, contract, target, who asked, and which record?
+
+    A step of a plan carries the approval of its plan, whose own statement must then be in the file.
+    """
+    subject, plan = approval.binding.subject, own.predicate.get("plan")
+    home: Stated | None = own
+    if isinstance(plan, dict) and own.action != subject.action_id == plan.get("action"):
+        home = next((s for s in stated if s.action == subject.action_id), None)
+    if home is None or home.action != subject.action_id:
+        return False
+    said, connection = home.predicate, home.predicate.get("connection")
+    signed: dict[str, JsonValue] = {
+        "tenant": subject.tenant,
+        "agent": subject.agent,
+        "origin": subject.origin,
+        "target": subject.target_digest,
+        "contract": {"id": subject.contract, "version": subject.version, "digest": subject.contract_digest},
+    }
+    if any(said.get(name) != value for name, value in signed.items()):
+        return False
+    # INVARIANT: the digest is computed from what was signed, so that neither digest nor parameters can be exchanged
+    try:
+        computed = digest(
+            {
+                "purpose": "ailyus-action-v1",
+                "contract": subject.contract,
+                "version": subject.version,
+                "contractDigest": subject.contract_digest,
+                "tenant": subject.tenant,
+                "agent": subject.agent,
+                "person": subject.person,
+                "connection": connection,
+                "target": subject.target_digest,
+                "params": subject.params,
+            }
+        )
+    except AilyusError:
+        return False
+    if home.subjects.get(subject.action_id) != subject.action_digest or computed != subject.action_digest:
+        return False
+    return _is_as_disclosed(approval, own, home, disclosed)
+
+
+def _is_as_disclosed(approval: SignedApproval, own: Stated, home: Stated, disclosed: Disclosed) -> bool:
+    """Does what else is opened of the action agree: its parameters, and the record that it was sent to?"""
+    subject = approval.binding.subject
+    params = disclosed.get((home.receipt, "params"))
+    if params is not None and params != canonical(subject.params):
+        return False
+    resource = disclosed.get((own.receipt, "resource"))
+    if resource is None or own is not home:
+        return True
+    try:
+        record = orjson.loads(resource)
+        return bool((record["type"], record["id"]) == (subject.resource_type, subject.resource_id))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _check_shown(asked: bytes, digest: str, receipt: str) -> None:
@@ -175,29 +311,30 @@ def _check_shown(asked: bytes, digest: str, receipt: str) -> None:
 def _key_at(
     keyid: str,
     index: int,
-    predicates: list[tuple[int, Predicate]],
-    disclosed: Mapping[tuple[str, str], bytes],
+    stated: Sequence[Stated],
+    disclosed: Disclosed,
 ) -> Key | None:
     """A key as the log knew it at this index; whose it is, where that is disclosed."""
     found: Key | None = None
-    for position, predicate in predicates:
-        about = predicate.get("about")
-        if position >= index or predicate.get("kind") != "key" or not isinstance(about, dict):
+    for one in sorted(stated, key=lambda s: s.index):
+        about = one.predicate.get("about")
+        if one.index >= index or one.predicate.get("kind") != "key" or not isinstance(about, dict):
             continue
         if about.get("keyid") != keyid:
             continue
-        person = disclosed.get((str(predicate.get("receipt")), "person"), b"").decode()
-        found = _key(about, person) if about.get("event") == "linked" else None
+        person = disclosed.get((one.receipt, "person"), b"").decode("utf-8", "replace")
+        found = _key(keyid, about, person) if about.get("event") == "linked" else None
     return found
 
 
-def _key(about: Mapping[str, JsonValue], person: str) -> Key | None:
+def _key(keyid: str, about: Mapping[str, JsonValue], person: str) -> Key | None:
     try:
         public = bytes.fromhex(str(about["public"]))
         kind, passkey = key_kind(about["keyKind"]), None
         if kind == "passkey":
             passkey = Passkey(str(about["credential"]), str(about["rpId"]), str(about["origin"]))
-        return Key(str(about["keyid"]), public, person, kind, passkey=passkey)
+        # the id names the key, so that no other key can stand under it
+        return Key(keyid, public, person, kind, passkey=passkey) if keyid_of(public) == keyid else None
     except (KeyError, ValueError):
         return None
 
@@ -212,10 +349,43 @@ def _check_since(file: ProofFile, checkpoint: Checkpoint, older: Checkpoint) -> 
         raise AilyusError("not_authentic", "the log is not a continuation of the older checkpoint")
 
 
-def _not_shown(receipt: Predicate, since: str | None) -> tuple[str, ...]:
+def _not_shown(receipt: Predicate, stated: Sequence[Stated], disclosed: Disclosed, since: str | None) -> Iterator[str]:
+    """What this verdict does not cover, and what whoever wrote the file can have left out."""
     limits = receipt.get("limits")
-    said = [str(limit) for limit in limits] if isinstance(limits, list) else []
-    said.append("whether Cedar decides the same again and whether the expectations hold again was not run here")
+    yield from (str(limit) for limit in limits) if isinstance(limits, list) else ()
+    yield "whether Cedar decides the same again and whether the expectations hold again was not run here"
+    yield (
+        "whoever wrote the file can have left statements out: a later look, a person's resolution, or a key's"
+        " revocation would not be missed"
+    )
+    named, opened = 0, 0
+    for own in stated:
+        approvals = own.predicate.get("approvals")
+        if own.predicate.get("kind") == "intent" and isinstance(approvals, list):
+            named += len(approvals)
+            opened += sum((own.receipt, f"approval/{i}") in disclosed for i in range(len(approvals)))
+    if named > opened:
+        yield f"{named - opened} of {named} approvals that the intents name are not in the file"
+    if not named and any(own.predicate.get("kind") == "intent" for own in stated):
+        yield "no approval: the intents name none, so the gateway's word is taken that the policies asked for none"
+    closed = [label for own in stated for label in _closed(own, disclosed)]
+    if closed:
+        listed = ", ".join(f"`{label}`" for label in closed[:_LISTED])
+        more = f" and {len(closed) - _LISTED} more" if len(closed) > _LISTED else ""
+        yield f"{len(closed)} pieces of evidence are not opened: {listed}{more}"
     if since is None:
-        said.append("no older checkpoint was compared; use --since to show that the log was never rewritten")
-    return tuple(said)
+        yield "no older checkpoint was compared; use --since to show that the log was never rewritten"
+
+
+_LISTED = 12
+"""Pieces of evidence that are named where they are not opened."""
+
+
+def _closed(own: Stated, disclosed: Disclosed) -> Iterator[str]:
+    """The evidence of an action that a statement commits to and the file does not open."""
+    commitments = own.predicate.get("commitments")
+    if own.action is None or not isinstance(commitments, dict):
+        return
+    for label in commitments:
+        if (own.receipt, label) not in disclosed:
+            yield label

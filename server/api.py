@@ -14,6 +14,7 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.resolution import SignedResolution
 from receipts.questions import day_of
+from server import access
 from server.aftercare import Aftercare, open_incidents
 from server.answers import halt_line
 from server.halting import NewHalt, halt, lift
@@ -83,6 +84,7 @@ class Api:
             ("POST", "/keys", self.add_key),
             ("DELETE", "/keys/{keyid}", self.revoke_key),
             ("POST", "/introductions", self.introduce),
+            ("POST", "/access", self.access),
         ]
         return Starlette(
             routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
@@ -226,6 +228,12 @@ class Api:
     async def revoke_key(self, request: Request) -> object:
         """Revoke a key: from now on it approves nothing."""
         await revoke_key(self._pipeline(), request.path_params["keyid"])
+        return {}
+
+    async def access(self, request: Request) -> object:
+        """Log that somebody at the command line reads the evidence of a receipt."""
+        body = orjson.loads(await request.body())
+        await access.record(self._pipeline().journal, str(body["receipt"]), str(body["label"]), None)
         return {}
 
     async def introduce(self, request: Request) -> object:

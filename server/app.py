@@ -227,6 +227,8 @@ class App:
         }
         evidence |= {f"policy/{name}": text.encode() for name, text in release.decider.bundle.texts.items()}
         evidence[CONNECTIONS] = connections_of(release)
+        # a proof of one action opens the policies that decide on it, and nobody else's
+        evidence |= {f"slice/{p.name}": release.decider.bundle.slice_document(p.name) for p in programs}
         evidence["schema"] = release.decider.bundle.schema_text.encode()
         evidence |= {releases.FILE + name: data for name, data in sources.items()}
         evidence[releases.RELEASERS] = orjson.dumps(releasers_of(release))
@@ -282,7 +284,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         await app.stop()
         raise
     front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
-    door, path = _door()
+    door, path = _door(app.workspace.private)
     url = f"http://{host}:{port}/mcp"
     # replicas may share a folder, the owner of a file is alone in it
     owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
@@ -298,17 +300,43 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     finally:
         await app.stop()
         owner.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        path.parent.rmdir()
+        _close_door(path, app.workspace.private)
 
 
-def _door() -> tuple[socket.socket, Path]:
-    # a socket's path is short by the system's rule, so it does not live in the workspace
-    path = Path(tempfile.mkdtemp(prefix="ailyus-")) / f"{secrets.token_hex(4)}.sock"
+DOOR = "door-"
+MAX_DOOR = 100
+"""Bytes of a socket's path: the system allows no more than 107."""
+
+
+def _door(private: Path) -> tuple[socket.socket, Path]:
+    """The local door: a socket in the workspace, or where its path is too long in a folder of its own."""
+    _clear_doors(private)
+    path = private / f"{DOOR}{os.getpid()}-{secrets.token_hex(4)}.sock"
+    if len(os.fsencode(path)) > MAX_DOOR:
+        path = Path(tempfile.mkdtemp(prefix=f"ailyus-{DOOR}")) / path.name
     door = socket.socket(socket.AF_UNIX)
     door.bind(str(path))
     os.chmod(path, 0o600)
     return door, path
+
+
+def _clear_doors(private: Path) -> None:
+    """Remove what gateways that were killed left: sockets of ours at which nobody listens."""
+    for path in (*private.glob(f"{DOOR}*.sock"), *Path(tempfile.gettempdir()).glob(f"ailyus-{DOOR}*/*.sock")):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            if path.lstat().st_uid != os.geteuid():
+                continue
+            probe.settimeout(1.0)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                _close_door(path, private)
+
+
+def _close_door(path: Path, private: Path) -> None:
+    path.unlink(missing_ok=True)
+    if path.parent != private:
+        path.parent.rmdir()
 
 
 def _announce(file_: Path, url: str, door: Path) -> None:

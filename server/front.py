@@ -20,7 +20,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.repeated import repeated_key
 from contracts.request import Caller
+from policies.display import visible
 from server.admission import MAX_BODY, Admission, Refused
 from server.hosts import plain_host
 from server.identity import Agents
@@ -34,6 +36,8 @@ OPENS_LINKS = "ailyus.opens_links"
 """The key in the ASGI scope: the client of this session declared elicitation by URL."""
 NOBODY = ""
 """Whose share it is when nobody knows yet whose it is."""
+ASIDE_BYTES = 64 * 1024
+"""A body that is larger is looked at in a thread."""
 MAX_ENDED = 10_000
 """Ids of sessions that their clients ended, kept so that they stay ended."""
 _MARK = b'"progressToken"'
@@ -135,7 +139,11 @@ class Front:
                 if int(headers.get(b"content-length", b"0")) > MAX_BODY:
                     raise Refused(413, f"more than {MAX_BODY} bytes")
                 messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
-                self._admission.weigh(principal, b"".join(m.get("body", b"") for m in messages))
+                body = b"".join(m.get("body", b"") for m in messages)
+                self._admission.weigh(principal, body)
+                if refusal := await _repeated(body):
+                    await refusal(scope, receive, send)
+                    return
                 await self._answered(scope, headers, caller, messages, receive, send)
 
     async def _answered(
@@ -272,6 +280,21 @@ class _Given:
     def _headers(self, message: Message, inner: str) -> list[tuple[bytes, bytes]]:
         own = self._ids.given(Session(inner, self._session.opens_links), self._caller).encode()
         return [*(h for h in message["headers"] if h[0] != HEADER), (HEADER, own)]
+
+
+async def _repeated(body: bytes) -> Response | None:
+    """The answer to a body that names a key twice: whoever looks at the call may read another value than we would."""
+    key = repeated_key(body) if len(body) <= ASIDE_BYTES else await asyncio.to_thread(repeated_key, body)
+    if key is None:
+        return None
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError:  # no JSON after all: its own parser says so
+        return None
+    given = message.get("id") if isinstance(message, dict) else None
+    sentence = f"the request names the key `{visible(key[:100])}` twice; write each key once"
+    said = {"jsonrpc": "2.0", "id": given, "error": {"code": -32600, "message": sentence}}
+    return Response(orjson.dumps(said), 400, media_type="application/json")
 
 
 def _handshake(body: bytes) -> Mapping[str, JsonValue] | None:

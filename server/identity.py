@@ -169,7 +169,9 @@ class Agents:
         if claims is None or self._tokens is None:
             return _Known(None, 0.0)
         person = self._release().people.of(claims.iss, claims.sub)
-        agent = await self._registered("name", self._tokens.agent(claims.client), boundary)
+        # INVARIANT: an issuer's client is an agent only because the settings say so, never by bearing its name
+        name = self._tokens.agent(claims.client)
+        agent = await self._registered("name", name, boundary) if name is not None else None
         if person is None or agent is None or agent.tenant != person.tenant:
             log.info("token_of_nobody", declared=person is not None, registered=agent is not None)
             return _Known(None, 0.0)

@@ -108,11 +108,15 @@ class Inbox:
         """Take a signed decision; returns the action's new state, or raises with the code of the refusal."""
         if await self._pipeline().journal.used_by(signed.id):
             raise AilyusError("used", "this approval was used already")
+        withdrawn = await self._pipeline().journal.withdrawn(signed.binding.subject.action_id)
+        # INVARIANT: the bytes of an approval that was taken back never count again
+        if signed.id in withdrawn:
+            raise AilyusError("used", "this approval was taken back", hint="look at the request and sign anew")
         now = await self._look(signed.binding.subject.action_id)
         with tracing.approval(now.action, signed.binding):
-            return await self._decided(now, signed)
+            return await self._decided(now, signed, len(withdrawn))
 
-    async def _decided(self, now: Now, signed: SignedApproval) -> str:
+    async def _decided(self, now: Now, signed: SignedApproval, withdrawn: int) -> str:
         journal, release = self._pipeline().journal, self._pipeline().release
         action, at = now.action, journal.store.now_ms()
         keys = await journal.registry.keys()
@@ -135,7 +139,7 @@ class Inbox:
         given = [*(await journal.approvals(action.id)), signed]
         roles, oldest = count(given, at)
         ready = now.weighed.permits(release, action.caller, roles, oldest)
-        await self._record(now, signed, ready)
+        await self._record(now, signed, ready, withdrawn)
         if ready:
             await self._wake(action.id)
         return "ready" if ready else "waiting"
@@ -217,7 +221,7 @@ class Inbox:
 
         await journal.write((action.id, action.watched), work)
 
-    async def _record(self, now: Now, signed: SignedApproval, ready: bool) -> None:
+    async def _record(self, now: Now, signed: SignedApproval, ready: bool, withdrawn: int) -> None:
         pipeline, action = self._pipeline(), now.action
         single = now.weighed.parts[0].facts if action.plan is None else None
         about = pipeline.steps.about(action, single)
@@ -242,7 +246,7 @@ class Inbox:
             },
         )
         try:
-            await journal.approve(action, signed, sealed, ready)
+            await journal.approve(action, signed, sealed, ready, withdrawn)
         except Conflict:
             raise AilyusError("used", "this person has decided already, or the request moved on") from None
 

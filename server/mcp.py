@@ -33,6 +33,7 @@ from server.hosts import plain_host
 from server.identity import Agents
 from server.inbox import Inbox
 from server.ladder import REQUEST, Result, result_of, task_of, waiting_result, with_link
+from server.peers import Address, Boundary, Peers
 from server.pipeline import ANSWER_WITHIN, Pipeline
 from server.resources import Receipts
 from server.sessions import SessionIds
@@ -102,6 +103,7 @@ class Gateway:
         self._bus = InMemorySubscriptionBus()
         self._listening = ListenHandler(self._bus, max_subscriptions=MAX_SESSIONS, max_buffered_events=64)
         self._sessions: OrderedDict[str, ServerSession] = OrderedDict()
+        self._peers = Peers()
         self.receipts = Receipts(pipeline, self._caller)
         self.server = _Server(
             "ailyus",
@@ -351,11 +353,17 @@ class Gateway:
     async def _caller(self, ctx: Context) -> Caller:
         user = ctx.request.scope.get("user") if ctx.request is not None else None
         token = user.access_token.token if user is not None else ""
-        bridged = ctx.request is not None and ctx.request.headers.get("x-ailyus-boundary") == "same_user"
-        caller = await self._agents.caller(token, "same_user" if bridged else "network")
+        caller = await self._agents.caller(token, await self._boundary(ctx, token))
         if caller is None:
             raise AilyusError("not_found", "the token is not known any more")
         return caller
+
+    async def _boundary(self, ctx: Context, token: str) -> Boundary:
+        """Does the caller run as the gateway's user? The bridge says so; leaving its header out says nothing."""
+        if ctx.request is None or ctx.request.headers.get("x-ailyus-boundary") == "same_user":
+            return "same_user"
+        scope = ctx.request.scope
+        return await self._peers.of(token, _address(scope.get("client")), _address(scope.get("server")))
 
     def _now(self) -> int:
         return self._pipeline().journal.store.now_ms()
@@ -369,6 +377,14 @@ class Gateway:
         release = self._pipeline().release
         program, plan = release.catalog.programs.get(name), release.catalog.plans.get(name)
         return program.inputs.schema if program else plan.inputs.schema if plan else None
+
+
+def _address(end: object) -> Address | None:
+    match end:
+        case (str(host), int(port)) | [str(host), int(port)]:
+            return host, port
+        case _:
+            return None
 
 
 def _text(value: JsonValue) -> str | None:

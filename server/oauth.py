@@ -68,9 +68,9 @@ class Tokens:
             "resource_name": "Ailyus",
         }
 
-    def agent(self, client: str) -> str:
-        """The registered agent that a client or an actor is."""
-        return self._settings.agents.get(client, client)
+    def agent(self, client: str) -> str | None:
+        """The registered agent that a client or an actor is; None for one that `[oauth] agents` does not name."""
+        return self._settings.agents.get(client)
 
     async def verify(self, token: str) -> Claims | None:
         """The claims of a token that is meant for this resource and holds now, or None."""

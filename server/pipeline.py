@@ -100,8 +100,10 @@ class Pipeline:
         # INVARIANT: the same call, while it is open or held, is the same action.
         async with self._looking.setdefault(key, asyncio.Lock()):  # two that look at once would both find nothing
             if key not in self._running:
-                latest = await self.journal.latest(key) if request.kind == "write" and not preview else None
-                known = self.journal.same_call(latest)
+                asks = request.kind == "write" and not preview
+                latest, refused = await self.journal.latest(request) if asks else (None, None)
+                # INVARIANT: a person's no holds whatever key the caller gives the call
+                known = self.journal.same_call(latest) or refused
                 if known is not None and known.result is not None:
                     return await self._elsewhere(known)
                 action = Action(
@@ -160,9 +162,8 @@ class Pipeline:
         except Exception:  # the last line of defence: nothing of an exception reaches an agent
             log.exception("action_fault", action=action.id)
             fault = AilyusError("internal", "the gateway met a fault of its own")
-        known = self.journal.same_call(await self.journal.latest(action.request.call_key)) or await self.journal.get(
-            action.id
-        )
+        latest, _ = await self.journal.latest(action.request)
+        known = self.journal.same_call(latest) or await self.journal.get(action.id)
         if known is not None and known.result is not None:
             return await self._elsewhere(known)
         return answers.invalid(fault, action.request.contract)

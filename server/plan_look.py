@@ -24,7 +24,7 @@ from server import plan_answers
 from server.answers import Answer, iso, needed, would
 from server.evidence import seen
 from server.plan_answers import Tally
-from server.requests import Asked, Part, Weighed, pinned, shown, subject_of, value_digest
+from server.requests import Asked, Part, Weighed, apart, pinned, shown, subject_of, value_digest
 from server.steps import NOTHING_AHEAD, Steps
 
 SIDE_BY_SIDE = 16
@@ -76,7 +76,7 @@ class Look:
     part: Part
     before: Observation
     pins: Mapping[str, str]
-    says: str
+    says: tuple[str, tuple[str, ...]]
     undo: str
     undo_part: Part | None
 
@@ -173,8 +173,8 @@ class Looks:
             wanting = next((c.sentence for c in program.require if not c.expression.holds(scope)), None)
             if wanting is not None:
                 return Unmet(wanting)
-        said = program.says.text(scope) if program.says else program.contract.title
-        says = program.contract.title if isinstance(said, Fault) else said
+        said = program.says.told(scope) if program.says else (program.contract.title, ())
+        says = (program.contract.title, ()) if isinstance(said, Fault) else said
         undo = await self._undo(child, planned, unit, program, before)
         if isinstance(undo, Denied):
             return undo
@@ -291,7 +291,8 @@ class Looks:
         for number, look in enumerate(looked.looks, 1):
             where = look.part.request.connection
             label = f"{number}. {look.unit.key} ({look.unit.contract}, wave {look.unit.wave}, {where})"
-            lines.append(Line(label=label, value=look.says, origin="source_of_truth"))
+            lines.append(Line(label=label, value=look.says[0], origin="contract"))
+            lines += apart(f"{number}. ", look.says[1], look.part.request.params)
             for name, value in look.part.request.params.items():
                 lines.append(Line(label=f"{number}. input {name}", value=shown(value), origin="caller"))
             for path in look.program.contract.shows:
@@ -301,7 +302,7 @@ class Looks:
         out = {u.group: u for u in looked.planned.units if u.key in looked.left_out}
         for unit in out.values():
             why = looked.unmet.get(unit.key, plan_answers.NOT_THERE)
-            lines.append(Line(label=f"left out: {unit.item or unit.key}", value=why, origin="source_of_truth"))
+            lines.append(Line(label=f"left out: {unit.item or unit.key}", value=why, origin="contract"))
         return Display(lines=tuple(lines))
 
     async def ask(self, action: Action, looked: Looked) -> Answer:
@@ -347,7 +348,7 @@ class Looks:
             target = self._steps.release.target(look.part.request)
             scope = {**self._steps.base(look.program, look.part.request, target), **look.before.scope("before")}
             said = would(look.program, scope, look.part.needs, look.undo)
-            steps.append({"id": look.unit.key, "tool": look.unit.contract, **said, "says": look.says})
+            steps.append({"id": look.unit.key, "tool": look.unit.contract, **said})
         return {
             "says": plan.title,
             "needs": needed(looked.needs),

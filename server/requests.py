@@ -1,11 +1,11 @@
 """Requests to people: what is asked, what is shown, what is signed, and when a signature counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Required, TypedDict, Unpack
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.canonical import sha256
 from contracts.errors import AilyusError
@@ -229,8 +229,11 @@ def _display(
     undo: str,
 ) -> Display:
     request, facts, needs = action.request, required.facts, required.needs
-    says = says_of(program, scope)
-    lines = [Line(label="what will change", value=says, origin="source_of_truth")]
+    said = program.says.told(scope) if program.says else (program.contract.title, ())
+    if isinstance(said, Fault):
+        raise AilyusError("internal", "what will change cannot be said")
+    lines = [Line(label="what will change", value=said[0], origin="contract")]
+    lines += apart("", said[1], request.params)
     lines.append(
         Line(label="contract", value=f"{request.contract}@{request.version}, risk {request.risk}", origin="contract")
     )
@@ -240,7 +243,7 @@ def _display(
     )
     if facts.asked is not None:
         verified = "yes" if all(facts.asked.values()) else "NO"
-        lines.append(Line(label="request verified", value=verified, origin="source_of_truth"))
+        lines.append(Line(label="request verified", value=verified, origin="gateway"))
     if request.reason:
         lines.append(Line(label="reason", value=request.reason, origin="agent"))
     wanted = " or ".join(" and ".join(f"{n} {role}" for role, n in need) for need in needs)
@@ -265,6 +268,14 @@ def says_of(program: Program, scope: Mapping[str, object]) -> str:
 def shows_of(program: Program, scope: Mapping[str, object]) -> dict[str, str]:
     """What the contract shows of the record as it is, by path."""
     return {path: shown(lookup(path, scope)) for path in program.contract.shows}
+
+
+def apart(prefix: str, values: Sequence[str], params: Mapping[str, JsonValue]) -> list[Line]:
+    """What a sentence of ours leaves apart, on lines of its own: the words of the record, or of the caller."""
+    return [
+        Line(label=f"{prefix}[{n}]", value=value, origin="caller" if value in params.values() else "source_of_truth")
+        for n, value in enumerate(values, 1)
+    ]
 
 
 def shown(value: object) -> str:

@@ -7,8 +7,21 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 
+class _Lines(logging.Handler):
+    """What libraries log, as lines of ours: which library, how bad, what kind of exception, and never its text."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record as one line."""
+        kind = record.exc_info[0] if record.exc_info else None
+        said = {"library": record.name, "exception": kind.__name__ if kind else None}
+        structlog.get_logger().log(record.levelno, "library", **said)
+
+
 def configure() -> None:
-    """Set the log up; again is the same."""
+    """Set the log up; again is the same. A library's traceback is none of our lines."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Lines) for handler in root.handlers):
+        root.addHandler(_Lines(logging.WARNING))
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -17,6 +17,8 @@ from pydantic import JsonValue
 
 from adapters.tls import trusted
 from contracts.errors import AilyusError
+from contracts.repeated import repeated_key
+from policies.display import visible
 from server.cli.owner import ensure_owner, find_owner
 from server.settings import Workspace
 
@@ -58,6 +60,11 @@ class Bridge:
         while (line := await lines.get()) is not None:
             message = _parse(line)
             if message is None:
+                continue
+            # it is written anew for the gateway, which would see only one of the two
+            if key := repeated_key(line):
+                sentence = f"the request names the key `{visible(key[:100])}` twice; write each key once"
+                await self._write(_error(message, sentence, -32600))
                 continue
             task = asyncio.create_task(self._relay(message))
             pending.add(task)
@@ -188,8 +195,8 @@ def _parse(line: bytes) -> Message | None:
     return message if isinstance(message, dict) else None
 
 
-def _error(message: Message, sentence: str) -> Message:
-    return {"jsonrpc": "2.0", "id": message.get("id"), "error": {"code": -32603, "message": sentence}}
+def _error(message: Message, sentence: str, code: int = -32603) -> Message:
+    return {"jsonrpc": "2.0", "id": message.get("id"), "error": {"code": code, "message": sentence}}
 
 
 def token_for(workspace: Workspace, agent: str) -> str:

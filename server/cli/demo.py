@@ -1,6 +1,8 @@
 """`ailyus demo`: a locked-out user, a key rotation, broken syncs; a real MCP client over HTTP, twins with faults."""
 
 import asyncio
+import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -24,12 +26,14 @@ from receipts.store import blob
 from receipts.verify import read_roots, verify
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
+from server.cli.owner import find_owner
 from server.seed import SEEDED, seed_agent
 from server.settings import FILE, Workspace
 from server.stores import reading
 from server.template import init_sandbox
 
 Predicate = Mapping[str, JsonValue]
+_PREFIX = "ailyus-demo-"
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "Maria's phone was stolen, see the ticket."}
 ROTATION = "rotate_api_key_and_update_slack"
 ROTATE: dict[str, JsonValue] = {
@@ -295,7 +299,8 @@ def _number(value: JsonValue) -> int:
 
 async def play(format_: Format, interactive: bool) -> int:
     """Run the demo; the exit code is 0 iff every scene ended as expected."""
-    root = Path(tempfile.mkdtemp(prefix="ailyus-demo-")) / "demo"
+    _forget_earlier()
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX)) / "demo"
     init_sandbox(root)
     toml = root / FILE
     # a negative read counts after one second here, so that the lie is found out while you watch
@@ -324,9 +329,29 @@ async def play(format_: Format, interactive: bool) -> int:
     finally:
         twin.kill()
         twin.wait()
+        forget_keys(workspace)
     good = all(scene.status == scene.expected for scene in demo.scenes)
     _end(demo, root, good)
     return 0 if good else 1
+
+
+def forget_keys(workspace: Workspace) -> None:
+    """Remove every key, token and credential of a demo that has ended; its receipts can still be read and verified."""
+    keys = [workspace.private / "log.pem", workspace.private / "store.secrets"]
+    for folder in ("keys", "secrets", "agents"):
+        keys += [path for path in (workspace.private / folder).rglob("*") if path.is_file()]
+    for path in keys:
+        path.unlink(missing_ok=True)
+
+
+def _forget_earlier() -> None:
+    """The same for demos of ours that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/demo"):
+        with contextlib.suppress(OSError, AilyusError):
+            if folder.stat().st_uid == os.geteuid():
+                earlier = Workspace.open(folder)
+                if find_owner(earlier) is None:
+                    forget_keys(earlier)
 
 
 def _end(demo: Demo, root: Path, good: bool) -> None:

@@ -48,8 +48,9 @@ def table(rows: Iterable[Mapping[str, object]], columns: Iterable[str]) -> list[
 
 
 def fail(error: AilyusError) -> NoReturn:
-    """Say what is wrong and what to change; exit 1."""
-    typer.echo(f"error: {error}", err=True)
+    """Say what is wrong and what to change, in which nothing commands the terminal; exit 1."""
+    for line in f"error: {error}".split("\n"):
+        typer.echo(visible(line), err=True)
     raise typer.Exit(1)
 
 

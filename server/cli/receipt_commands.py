@@ -132,7 +132,11 @@ def evidence(
 ) -> None:
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
     from receipts.store import blob
+    from server.access import EVERYTHING, record_here
+    from server.settings import Workspace
 
+    if out is not None:
+        record_here(Workspace.open(Path(workspace).resolve()), receipt_id, EVERYTHING)
     with reading(workspace) as read:
         rows = read(
             "SELECT e.label, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ?"
@@ -164,10 +168,14 @@ def proof(
     """Write one offline file that proves a receipt."""
     from receipts.log import Checkpoint
     from receipts.proof import write_proof
+    from server.access import PROOF, record_here
+    from server.settings import Workspace
 
     old = None
     if since is not None:
         old = Checkpoint.of_note(_note(since)).size
+    if disclose:
+        record_here(Workspace.open(Path(workspace).resolve()), receipt_id, PROOF)
     with reading(workspace) as read:
         data = write_proof(read, receipt_id, old, disclose).encoded()
     if out is None:

@@ -6,13 +6,13 @@ import orjson
 from pydantic import JsonValue
 from starlette.responses import Response
 
-from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action
 from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
+from server import access
 from server.aftercare import OPEN, Aftercare
 from server.answers import halt_line, text_of
 from server.console.session import passkeys_of
@@ -167,21 +167,7 @@ class Actions:
         )
         if not rows:
             raise AilyusError("not_found", "there is no such evidence that you may see")
-        journal = self._inbox.pipeline.journal
-        facts: dict[str, JsonValue] = {
-            "reader": journal.notary.pseudonym(visit.tenant, "person", visit.person.name),
-            "of": receipt,
-            "label": label,
-        }
-        sealed = journal.notary.seal_plain(
-            "access",
-            new_id("rcp"),
-            visit.tenant,
-            {receipt: sha256(receipt.encode())},
-            journal.store.now_ms(),
-            facts,
-        )
-        await journal.write((), sealed.insert)
+        await access.record(self._inbox.pipeline.journal, receipt, label, visit.person.name)
         # INVARIANT: what a target sent is never a page of this console
         headers = {
             "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',

@@ -24,6 +24,7 @@ from server.requests import Asked
 
 ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
 """The labels that a page shows first, in this order; everything else of the document follows as it stands."""
+_APART = re.compile(r"\[\d+\]")
 _STEP = re.compile(r"[0-9]+\. .+ \(.+, wave [0-9]+, .+\)", re.DOTALL)
 """The label of one step in a plan's document."""
 
@@ -84,6 +85,7 @@ class Approvals:
         return {
             "action": action.id,
             "says": first,
+            "apart": [line for line in lines if _APART.fullmatch(line["label"])],
             "person": action.request.person,
             "agent": action.request.agent,
             "needs": needs,
@@ -119,7 +121,7 @@ class Approvals:
         today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
         halt = pipeline.halt_of(action)
         lines = [line.model_dump() for line in asked.display.lines]
-        first = sorted((n for n in lines if n["label"] in ORDER), key=lambda n: ORDER.index(n["label"]))
+        first = sorted((n for n in lines if _place(n["label"]) is not None), key=lambda n: _place(n["label"]) or 0)
         return Page(
             "approval.html",
             self._inbox.title(action.request.contract),
@@ -129,7 +131,7 @@ class Approvals:
                 "risk": action.request.risk,
                 "plan": action.plan is not None,
                 "first": first,
-                "rest": [line for line in lines if line["label"] not in ORDER],
+                "rest": [line for line in lines if _place(line["label"]) is None],
                 "lines": [[line["label"], line["value"], line["origin"]] for line in lines],
                 "digest": asked.display.digest,
                 "today": today,
@@ -187,3 +189,8 @@ async def _open_intents(pipeline: Pipeline, tenant: str) -> list[dict[str, JsonV
     return [
         {"action": str(r[0]), "agent": str(r[1]), "contract": str(r[2]), "deadline_ms": int(str(r[3]))} for r in rows
     ]
+
+
+def _place(label: str) -> int | None:
+    """Where a line of the document stands among the first; what a sentence leaves apart follows the sentence."""
+    return 0 if _APART.fullmatch(label) else ORDER.index(label) if label in ORDER else None

@@ -33,6 +33,7 @@ from receipts.questions import (
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from receipts.verify import read_roots
+from server import access
 from server.console.web import Page, View, Visit
 from server.inbox import Inbox
 from server.telling import sentences
@@ -164,7 +165,7 @@ class Receipts:
         head = await asyncio.to_thread(remembered, self._inbox.pipeline.journal.store.head_path)
 
         def look(read: Read) -> tuple[list[str], tuple[int, int]]:
-            return list(audit(read, read_roots(self._roots), head)), first_since(read, since)
+            return list(audit(read, read_roots(self._roots), head)), first_since(read, since, visit.tenant)
 
         findings, (then, now) = await self._one_by_one(look)
         body = {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"}
@@ -194,6 +195,8 @@ class Receipts:
         """The offline file that proves a receipt."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
+        # INVARIANT: who read evidence is in the log before it is given
+        await access.record(self._inbox.pipeline.journal, receipt, access.PROOF, visit.person.name)
         data = await self._one_by_one(lambda read: write_proof(read, receipt, None, True).encoded())
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
         return Response(data, media_type="application/json", headers=headers)

@@ -32,6 +32,14 @@ def test_what_is_no_answer(raw: bytes, lists: list[str]) -> None:
         decode(raw, "xml", lists)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_doctype_is_no_answer_in_any_encoding(encoding: str) -> None:
+    entity = '<!DOCTYPE a [<!ENTITY e "ADMIN">]><a>&e;</a>'.encode(encoding)
+    with pytest.raises(Undecodable):
+        decode(entity, "xml", [])
+    assert decode("<a>plain</a>".encode(encoding), "xml", []) == {"a": "plain"}
+
+
 @given(st.binary(max_size=80))
 def test_no_bytes_break_it(raw: bytes) -> None:
     for form in ("json", "xml"):

@@ -19,7 +19,26 @@ def test_the_request_is_the_contracts() -> None:
     assert len(http.digest) == 64
 
 
-@pytest.mark.parametrize("value", ["..", ".", "a/../b", "%2e%2e", "", "a\\..", "x?y"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "..",
+        ".",
+        "a/../b",
+        "%2e%2e",
+        "",
+        "a\\..",
+        "x?y",
+        "\uff0e\uff0e",
+        "\u2024\u2024",
+        "a\u2215b",
+        "a\u2044b",
+        "a\uff0fb",
+        "\u2026",
+        "\u2100",
+        "a\uff1fb",
+    ],
+)
 def test_a_value_never_leaves_its_segment(value: str) -> None:
     assert isinstance(render_route(PROGRAM.routes[0], BASE, {"inputs.user_id": value}, frozenset()), Fault)
 

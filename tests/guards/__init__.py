@@ -21,6 +21,8 @@ STRANGERS = "tests/identity/test_isolation.py::test_"
 SIGN_IN = "tests/identity/test_sign_in.py::test_"
 JOURNAL = "tests/receipts/test_journal.py::test_"
 AUDIT = "tests/receipts/test_audit.py::test_"
+APPROVALS = "tests/journeys/test_approvals.py::test_"
+PROOFS = "tests/proofs/test_proofs.py::test_"
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,29 @@ GUARDS = [
     Guard("each connection is asked", "server/probe.py", "    if isinstance(seen, Unavailable):\n", "    if False:\n", "tests/server/test_probe.py::test_what_cannot_be_used"),
     Guard("approved and held", "server/mcp.py", "        if action.state == \"ready\" and (halt := pipeline.halt_of(action)):\n", "        if action.state == \"never\" and (halt := pipeline.halt_of(action)):\n", "tests/journeys/test_held.py::test_what_is_approved_while"),
     Guard("the breaker is no person", "server/answers.py", 'return "breaker_open" if halt.by == BREAKER else "halted"', 'return "halted"', "tests/plans/test_controls.py::test_three_lies"),
+    Guard("length of a salt", "contracts/canonical.py", "len(salt) == SALT_BYTES and ", "", PROOFS + "every_named_vector"),
+    Guard("length of a salt, in the browser", "server/console/static/verify.js", "salt.length === 16 && ", "", PROOFS + "every_named_vector"),
+    Guard("an approval and its action", "receipts/verify.py", "if not _is_for(approval, own, stated, disclosed):", "if False:", PROOFS + "every_named_vector"),
+    Guard("an approval and its action, in the browser", "server/console/static/verify.js", "must(await isFor(", "must(true || await isFor(", PROOFS + "every_named_vector"),
+    Guard("an approval that is counted", "receipts/verify.py", "if not _is_counted(approval, label, own.predicate):", "if False:", PROOFS + "every_named_vector"),
+    Guard("keys that a file names twice", "receipts/verify.py", '    refuse_repeated(data, "bad_proof", "the file")\n', "", PROOFS + "every_named_vector"),
+    Guard("keys that a file names twice, in the browser", "server/console/static/verify.js", "must(!open.at(-1).has(key), ", "must(true, ", PROOFS + "every_named_vector"),
+    Guard("keys that a call names twice", "server/front.py", "if refusal := await _repeated(", "if refusal := None and await _repeated(", "tests/journeys/test_malformed_calls.py::test_a_key_that_is_named_twice"),
+    Guard("keys of other people", "receipts/proof.py", ' if _about(row).get("keyid") in keyids]', "]", PROOFS + "a_proof_carries_nobody"),
+    Guard("policies of other actions", "receipts/proof.py", 'return label == "schema" or (', "return True or (", PROOFS + "a_proof_carries_nobody"),
+    Guard("what leaving out can hide", "receipts/verify.py", "    if named > opened:\n", "    if False:\n", PROOFS + "the_verdict_says"),
+    Guard("a no and the caller's key", "server/pipeline.py", "self.journal.same_call(latest) or refused", "self.journal.same_call(latest)", APPROVALS + "a_no_holds"),
+    Guard("an approval that was taken back", "server/inbox.py", "if signed.id in withdrawn:", "if False:", APPROVALS + "the_bytes_of"),
+    Guard("one that is taken back meanwhile", "receipts/journal.py", "if txn.expect((withdrawn,), ", "if False and txn.expect((withdrawn,), ", APPROVALS + "the_bytes_of"),
+    Guard("the caller's user", "server/mcp.py", "return await self._peers.of(", "return \"network\" if ctx.request else await self._peers.of(", "tests/server/test_peers.py::test_an_agent_that_leaves"),
+    Guard("who cannot be told", "server/peers.py", 'return "same_user" if user is None or user in', 'return "same_user" if user in', "tests/server/test_peers.py::test_who_cannot"),
+    Guard("a client that is not mapped", "server/oauth.py", "return self._settings.agents.get(client)", "return self._settings.agents.get(client, client)", TOKENS + "a_client_that_is_not_mapped"),
+    Guard("who downloads a proof", "server/console/receipts.py", "        await access.record(", "        _ = (", "tests/server/test_access.py::test_a_download"),
+    Guard("who reads a proof at the command line", "server/cli/receipt_commands.py", "    if disclose:\n", "    if False:\n", "tests/server/test_access.py::test_a_download"),
+    Guard("characters that fold to a dot or a slash", "contracts/expressions.py", "if any(not c.isascii() and _FOLDED &", "if False and any(not c.isascii() and _FOLDED &", "tests/contracts/test_http_request.py::test_a_value_never_leaves"),
+    Guard("a DOCTYPE in another encoding", "adapters/decoding.py", "    parser.StartDoctypeDeclHandler = _refused", "    pass", "tests/adapters/test_decoding.py::test_a_doctype"),
+    Guard("words of a record in a sentence of ours", "contracts/expressions.py", "if _ONE_WORD.fullmatch(value):", "if True:", "tests/server/test_outside_words.py::test_what_a_record"),
+    Guard("marks on what a target says", "server/answers.py", '        answer["from_outside"] = ["outputs"]\n', "", "tests/server/test_outside_words.py::test_what_a_target"),
     Guard("names of tasks in headers", "server/tasks.py", "        _check_name(ctx, task_id)\n", "", "tests/conformance/test_conformance.py::test_every_scored"),
     Guard("signed releases", "server/releasing.py", "        if last is None or last.signed is None or not _is_same(release, last):", "        if False:", RELEASES + "a_bare_name"),
     Guard("somebody released it", "server/releasing.py", "        if not release.development:\n            raise", "        if False:\n            raise", RELEASES + "a_bare_name"),

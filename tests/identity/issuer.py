@@ -118,7 +118,7 @@ roles = ["Support"]
 issuer = "{url}"
 resource = "{resource}"
 keys_for = "2s"
-agents = {{ "a-client" = "support-bot" }}
+agents = {{ "a-client" = "support-bot", "support-bot" = "support-bot" }}
 """
 
 

@@ -98,6 +98,16 @@ async def test_what_is_wrong_is_refused_with_metadata_and_leaves_no_record(both:
     assert world.rows("SELECT count(*) FROM statements") == before
 
 
+async def test_a_client_that_is_not_mapped_is_nobody(both: Both) -> None:
+    """It bears the name of an agent that is registered, and no line of the settings says that it is that agent."""
+    world, issuer = both
+    await world.app.agents.add("night-bot", "acme", "requester", None, frozenset({"Support"}), False)
+    for claims in ({"act": {"sub": "night-bot"}}, {"act": None, "client_id": "night-bot"}):
+        answer = await post(world, issuer.token(**claims))
+        assert answer.status_code == 401, answer.text
+    assert (await post(world, issuer.token())).status_code == 200
+
+
 async def test_a_good_token_is_its_person_through_its_agent(both: Both) -> None:
     world, issuer = both
     answer = await post(world, issuer.token())

@@ -11,7 +11,9 @@ from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from policies.signed_release import document_of, sign_release
 from receipts.signing import create_key, load_key
+from receipts.store import Conflict
 from server.app import App, running
+from server.halting import NewHalt, halt
 from server.releasing import now_ms
 from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
@@ -156,3 +158,43 @@ async def test_keys_are_strong_enough_or_do_not_count(tmp_path: Path, sandbox: S
     app = App(workspace, release, signed=sign_release(document_of(release, "lead", "", now_ms()), key))
     async with running(app, 0):
         assert {k.kind for k in (await app.journal.registry.keys()).values()} == {"file"}
+
+
+async def test_a_no_holds_whatever_key_the_caller_gives(world: World) -> None:
+    async def call(key: str | None) -> dict[str, Any]:
+        async with world.client() as client:
+            meta = {"dev.ailyus/caller-key": key} if key else None
+            result = await client.call_tool("reset_user_mfa", dict(MARIA), meta=meta)  # type: ignore[arg-type]
+            return dict(result.structured_content or {})
+
+    asked = await call("k0")
+    await world.app.inbox.decide(await world.sign(asked["action_id"], verdict="refuse"))
+    for key in ("k0", "k1", "k2", None):
+        said = await call(key)
+        assert (said["status"], said["action_id"]) == ("refused", asked["action_id"]), (key, said)
+    # another record is another question
+    assert (await world.call("reset_user_mfa", LEO))["status"] == "approval_required"
+    assert world.sandbox.writes() == 0
+
+
+async def test_the_bytes_of_an_approval_that_was_taken_back_never_count_again(world: World) -> None:
+    asked = await world.call("reset_user_mfa", MARIA)
+    pipeline = world.app.pipeline
+    await halt(pipeline, world.app.agents, NewHalt(scope="connection", name="okta", by="lead", reason="an incident"))
+    signed = await world.sign(asked["action_id"])
+    assert await world.app.inbox.decide(signed) == "ready"
+    await world.app.inbox.withdraw(asked["action_id"], "lead")
+    for _ in range(3):
+        assert await refused(world, signed) == "used"
+    # one that comes while it is taken back is compared in its own commit
+    action = await world.app.journal.get(asked["action_id"])
+    assert action is not None
+    again = await world.sign(asked["action_id"])
+    about = pipeline.steps.about(action)
+    sealed = pipeline.journal.notary.seal(
+        "decision", "rcp_late", about, status="approved", changed=None, at_ms=pipeline.journal.store.now_ms(),
+        facts={}, evidence={},
+    )  # fmt: skip
+    with pytest.raises(Conflict):
+        await pipeline.journal.approve(action, again, sealed, True, 0)
+    assert await world.app.inbox.decide(again) == "ready"

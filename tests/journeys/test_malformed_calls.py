@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from contracts.errors import CODES
+from tests.web import web
 from tests.world import MARIA, World
 
 ID = MARIA["user_id"]
@@ -76,7 +79,7 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for name in ("", "no_such_tool", "reset_user_mfa ", "../reset_user_mfa", "Reset_User_MFA"):
         yield name, dict(MARIA)
     yield "comment_on_ticket", {"ticket": "4711", "text": "x" * 70_000}
-    yield "comment_on_ticket", {"ticket": "4711", "text": "x", "a": [["deep"] * 2000] * 40}
+    yield "comment_on_ticket", {"ticket": "4711", "text": "x", "a": [["deep"] * 2000] * 4}
     deep: Any = "x"
     for _ in range(40):
         deep = [deep]
@@ -100,3 +103,31 @@ async def test_every_malformed_call_is_refused_before_the_target(world: World) -
     assert count >= 200
     assert world.sandbox.log() == []
     assert world.rows("SELECT count(*) FROM actions") == [(0,)]
+
+
+async def test_a_key_that_is_named_twice_is_no_call(world: World) -> None:
+    """Whoever reads the call beside us may take the first value, and we the last: neither is sent."""
+    call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "get_user", "arguments": "HERE"}}
+    headers = {
+        "authorization": f"Bearer {world.token}", "accept": "application/json, text/event-stream",
+        "content-type": "application/json", "mcp-protocol-version": "2025-11-25",
+    }  # fmt: skip
+    other = b'"00u2leo000001"'
+    twice = {
+        "one after the other": b'{"user_id":%s,"user_id":"%s"}' % (other, ID.encode()),
+        "by an escape": b'{"user_id":%s,"user\\u005fid":"%s"}' % (other, ID.encode()),
+        "deep inside": b'{"user_id":"%s","more":[{"a":1,"a":1}]}' % ID.encode(),
+        "more than is looked at on the loop": b'{"user_id":"%s","x":"%s","x":1}' % (ID.encode(), b"x" * 70_000),
+    }
+    async with web(headers=headers, timeout=60.0) as http:
+        for what, arguments in twice.items():
+            answer = await http.post(world.url, content=orjson.dumps(call).replace(b'"HERE"', arguments))
+            said = answer.json()
+            assert (answer.status_code, said["id"]) == (400, 7), (what, said)
+            assert "twice; write each key once" in said["error"]["message"], (what, said)
+        good = await http.post(
+            world.url, content=orjson.dumps(call).replace(b'"HERE"', b'{"user_id":"%s"}' % ID.encode())
+        )
+        assert good.status_code == 200, good.text
+    assert len(world.sandbox.log()) > 0
+    assert world.rows("SELECT count(*) FROM actions") == [(1,)]

@@ -24,7 +24,7 @@ from tests.slowness import scaled
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
 VECTORS = ROOT / "tests" / "vectors"
-LATEST = 8
+LATEST = 9
 
 
 @pytest.mark.parametrize("version", range(1, LATEST))
@@ -85,12 +85,12 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 5)
+    assert await asyncio.to_thread(migrate, old) == (1, 6)
     store = await asyncio.to_thread(opened, old)
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (5, 5)
+    assert await asyncio.to_thread(migrate, fresh) == (6, 6)
     assert await columns(old) == await columns(fresh)
 
 

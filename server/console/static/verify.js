@@ -3,8 +3,16 @@
 "use strict";
 
 const utf8 = new TextEncoder();
-const un64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const un64 = (text) => {
+  must(typeof text === "string", "a value is no base64");
+  const bytes = atob(text);
+  must(btoa(bytes) === text, "a value is no canonical base64");
+  return Uint8Array.from(bytes, (c) => c.charCodeAt(0));
+};
+const unhex = (text) => {
+  must(typeof text === "string" && /^([0-9a-f]{2})*$/.test(text), "a value is no hex");
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+};
 const joined = (...parts) => {
   const all = parts.map((part) => (typeof part === "string" ? utf8.encode(part) : new Uint8Array(part)));
   const out = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
@@ -18,6 +26,32 @@ class Fails extends Error {}
 const must = (holds, sentence) => {
   if (!holds) throw new Fails(sentence);
 };
+
+/** The value of a JSON text in which no object names a key twice: readers disagree about which one counts. */
+function strict(text, what) {
+  const value = JSON.parse(text);
+  const open = [];
+  let last = null;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/gs)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(null);
+    else if (token === "}" || token === "]") open.pop();
+    else if (token === ":") {
+      const key = JSON.parse(last);
+      must(!open.at(-1).has(key), `${what} names the key ${key} twice`);
+      open.at(-1).add(key);
+    }
+    last = token;
+  }
+  return value;
+}
+
+/** An object with exactly these keys; `more` may be there. */
+function closed(value, keys, more = []) {
+  const names = value !== null && typeof value === "object" && !Array.isArray(value) ? Object.keys(value) : null;
+  const right = names && keys.every((key) => names.includes(key)) && names.every((name) => [...keys, ...more].includes(name));
+  must(right, "the file is no ailyus-proof-v1");
+}
 
 async function ed25519(publicKey, signature, message) {
   const key = await crypto.subtle.importKey("raw", publicKey, { name: "Ed25519" }, false, ["verify"]);
@@ -66,9 +100,12 @@ async function included(leaf, index, size, proof, root) {
 
 /** One statement: its signature, its place in the log, its body. */
 async function statement(proven, roots) {
+  closed(proven, ["envelope", "proof"]);
   const outer = JSON.parse(proven.envelope);
   must(outer.signatures.length === 1 && outer.payloadType === "application/vnd.in-toto+json", "not a DSSE envelope");
   const [{ keyid, sig }] = outer.signatures;
+  const one = { payload: outer.payload, payloadType: outer.payloadType, signatures: [{ keyid, sig }] };
+  must(JSON.stringify(one) === proven.envelope, "the envelope is not in its canonical form");
   const payload = un64(outer.payload);
   const trusted = Object.hasOwn(roots.keys, keyid) ? unhex(roots.keys[keyid]) : null;
   const pae = joined(`DSSEv1 ${outer.payloadType.length} ${outer.payloadType} ${payload.length} `, payload);
@@ -83,7 +120,11 @@ async function statement(proven, roots) {
   must(inside, "a statement is not in the log that its proof names");
   const body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
   must(same(utf8.encode(canonical(body)), payload), "a payload is not canonical");
-  return { index, head, predicate: body.predicate };
+  const { predicate } = body;
+  const kind = `https://ailyus.dev/${predicate.kind}/v1`;
+  const right = body._type === "https://in-toto.io/Statement/v1" && body.predicateType === kind;
+  must(right && typeof predicate.receipt === "string", "a payload is not a canonical in-toto statement");
+  return { index, head, predicate, subjects: canonical(body.subject), subject: body.subject };
 }
 
 // -- people's words --------------------------------------------------------------------------------------------------
@@ -151,10 +192,55 @@ async function asserts(assertion, challenge, about) {
   must(holds, "the passkey's signature does not hold");
 }
 
-/** An approval is the word of a key that the log linked before it, on exactly the document that was shown. */
-async function approval(data, receipt, statements, disclosed) {
-  const { binding, keyid, signature, assertion } = JSON.parse(new TextDecoder().decode(data));
-  const at = statements.find((s) => s.predicate.receipt === receipt).index;
+/** Does the statement say of this approval what its approver said? */
+function counted(binding, id, keyid, label, predicate) {
+  if (label === "decision") return binding.verdict === "refuse" && predicate.status === "refused";
+  if (binding.verdict !== "approve") return false;
+  if (label === "approval") return predicate.approval === id && predicate.keyid === keyid;
+  return Array.isArray(predicate.approvals) && predicate.approvals.includes(id);
+}
+
+/** Is this very action what was signed? A step of a plan carries the approval of its plan. */
+async function isFor(subject, own, statements, disclosed) {
+  const action = subject.action_id;
+  const ofPlan = own.predicate.action !== action && own.predicate.plan?.action === action;
+  const home = ofPlan ? statements.find((s) => s.predicate.action === action) : own;
+  if (!home || home.predicate.action !== action) return false;
+  const said = home.predicate;
+  const contract = { id: subject.contract, version: subject.version, digest: subject.contract_digest };
+  const signed = [subject.tenant, subject.agent, subject.origin, subject.target_digest, contract];
+  if (canonical([said.tenant, said.agent, said.origin, said.target, said.contract]) !== canonical(signed)) return false;
+  // computed from what was signed, so that neither digest nor parameters can be exchanged
+  const computed = await hash(
+    canonical({
+      purpose: "ailyus-action-v1",
+      contract: subject.contract,
+      version: subject.version,
+      contractDigest: subject.contract_digest,
+      tenant: subject.tenant,
+      agent: subject.agent,
+      person: subject.person,
+      connection: said.connection,
+      target: subject.target_digest,
+      params: subject.params,
+    }),
+  );
+  const named = home.subject.find((one) => one.name === action)?.digest.sha256;
+  if (named !== subject.action_digest || hex(computed) !== subject.action_digest) return false;
+  const params = disclosed.get(`${said.receipt} params`);
+  if (params && !same(params, utf8.encode(canonical(subject.params)))) return false;
+  const record = home === own ? disclosed.get(`${said.receipt} resource`) : undefined;
+  if (!record) return true;
+  const { type, id } = JSON.parse(new TextDecoder().decode(record));
+  return type === subject.resource_type && id === subject.resource_id;
+}
+
+/** An approval is the word of a key that the log linked before it, on this very action and the document that was shown. */
+async function approval(data, receipt, label, statements, disclosed) {
+  const word = strict(new TextDecoder().decode(data), `the approval in ${receipt}`);
+  const { binding, keyid, signature, assertion } = word;
+  const own = statements.find((s) => s.predicate.receipt === receipt);
+  const at = own.index;
   const known = statements.filter((s) => s.predicate.kind === "key" && s.predicate.about.keyid === keyid && s.index < at);
   const last = known.sort((a, b) => a.index - b.index).at(-1);
   must(last && last.predicate.about.event === "linked", "the key was not linked when it signed");
@@ -168,7 +254,10 @@ async function approval(data, receipt, statements, disclosed) {
     const message = utf8.encode(`ailyus-approval-v1\n${hex(digest)}`);
     must(await ed25519(unhex(about.public), unhex(signature), message), "the approval's signature does not hold");
   }
-  const asked = disclosed.get(`${receipt} asked`);
+  const id = hex(digest);
+  must(counted(binding, id, keyid, label, own.predicate), `the approval in ${receipt} is not the one that its statement names`);
+  must(await isFor(binding.subject, own, statements, disclosed), `the approval in ${receipt} is for another action`);
+  const asked = label.startsWith("approval/") ? undefined : disclosed.get(`${receipt} asked`);
   const lines = asked ? JSON.parse(new TextDecoder().decode(asked)).display.lines : null;
   if (lines) {
     const shown = hex(await hash(canonical(lines.map((line) => [line.label, line.value, line.origin]))));
@@ -179,15 +268,47 @@ async function approval(data, receipt, statements, disclosed) {
 
 // -- the whole file --------------------------------------------------------------------------------------------------
 
-/** Every check in order, as `{says, ok}`; the first that fails is the last. */
+const UNSEEN =
+  "whoever wrote the file can have left statements out: a later look, a person's resolution, or a key's revocation would not be missed";
+const SELF = "without a witness the log is attested by its own operator";
+
+/** What the verdict does not cover, and what whoever wrote the file can have left out. */
+function notShown(statements, disclosed) {
+  const intents = statements.filter((s) => s.predicate.kind === "intent");
+  const slots = intents.flatMap((s) => (s.predicate.approvals ?? []).map((_, i) => `${s.predicate.receipt} approval/${i}`));
+  const missing = slots.filter((slot) => !disclosed.has(slot)).length;
+  const unopened = statements
+    .filter((s) => s.predicate.action != null)
+    .flatMap((s) => Object.keys(s.predicate.commitments ?? {}).filter((label) => !disclosed.has(`${s.predicate.receipt} ${label}`)));
+  return [
+    UNSEEN,
+    SELF,
+    missing && `${missing} of ${slots.length} approvals that the intents name are not in the file`,
+    intents.length && !slots.length &&
+      "no approval: the intents name none, so the gateway's word is taken that the policies asked for none",
+    unopened.length && `${unopened.length} pieces of evidence are not opened: ${unopened.slice(0, 12).join(", ")}`,
+  ].filter(Boolean);
+}
+
+/** Trusted roots: the log's name, and keys of 32 bytes under the ids that their digests begin with. */
+async function checkRoots(roots) {
+  const right = roots && typeof roots.origin === "string" && roots.keys && typeof roots.keys === "object";
+  must(right && Object.keys(roots).length === 2, "the trusted roots are malformed");
+  for (const [keyid, key] of Object.entries(roots.keys)) {
+    must(typeof key === "string" && /^[0-9a-f]{64}$/.test(key), "a trusted key is not 32 bytes in hex");
+    must(hex(await hash(unhex(key))).slice(0, 32) === keyid, "a trusted key is not the one that its id names");
+  }
+}
+
+/** Every check in order, as `{says, ok}`; the first that fails is the last. `unseen`: what the verdict does not cover. */
 async function verifyProof(proofText, roots) {
   const checks = [];
   const holds = (says) => checks.push({ says, ok: true });
   try {
-    const file = JSON.parse(proofText);
+    const file = strict(proofText, "the file");
+    closed(file, ["format", "receipt", "statements", "disclosures"], ["consistency"]);
     must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
-    for (const [keyid, key] of Object.entries(roots.keys))
-      must(hex(await hash(unhex(key))).slice(0, 32) === keyid, "a trusted key is not the one that its id names");
+    await checkRoots(roots);
     const statements = [];
     for (const proven of file.statements) statements.push(await statement(proven, roots));
     const { head } = statements[0];
@@ -195,38 +316,44 @@ async function verifyProof(proofText, roots) {
       statements.every((s) => s.head.size === head.size && same(s.head.root, head.root)),
       "the proofs end in different checkpoints",
     );
+    for (const part of [statements.map((s) => s.predicate.receipt), statements.map((s) => s.index)])
+      must(new Set(part).size === part.length, "a statement is in the file twice");
     const own = statements.find((s) => s.predicate.receipt === file.receipt);
     must(own, "the receipt is not among the statements");
     holds(`${statements.length} statements are signed by a trusted key, and in a log of ${head.size}`);
-    for (const { index, predicate } of statements) {
-      if (predicate.kind !== "outcome" || !predicate.intent) continue;
+    for (const { index, predicate, subjects } of statements) {
+      if (predicate.kind !== "outcome" || predicate.intent == null) continue;
       const intent = statements.find((s) => s.predicate.receipt === predicate.intent);
-      const before = intent && intent.index < index && intent.predicate.action === predicate.action;
+      const before = intent && intent.index < index && intent.predicate.action === predicate.action && intent.subjects === subjects;
       must(before, "the outcome's intent is not in the log before it");
       holds(`the intent of ${predicate.action} was in the log before its outcome`);
     }
     const disclosed = new Map();
     for (const item of file.disclosures) {
+      closed(item, ["receipt", "label", "salt", "data"]);
       const of = statements.find((s) => s.predicate.receipt === item.receipt);
-      const committed = of && of.predicate.commitments[item.label];
-      const opens = committed && committed === hex(await hash(un64(item.salt), un64(item.data)));
+      const committed = of && Object.hasOwn(of.predicate.commitments, item.label) && of.predicate.commitments[item.label];
+      const salt = un64(item.salt);
+      // a salt of any other length would let bytes of the evidence be cut off, or be put in front of it
+      const opens = salt.length === 16 && committed && committed === hex(await hash(salt, un64(item.data)));
       must(opens, `the disclosure ${item.label} is not what was committed to`);
+      must(!disclosed.has(`${item.receipt} ${item.label}`), `the disclosure ${item.label} is in the file twice`);
       disclosed.set(`${item.receipt} ${item.label}`, un64(item.data));
     }
     holds(`${disclosed.size} disclosures are what was committed to`);
     for (const [name, data] of disclosed) {
       const [receipt, label] = name.split(" ");
       if (!/^(approval(\/.*)?|decision)$/.test(label)) continue;
-      const word = await approval(data, receipt, statements, disclosed);
+      const word = await approval(data, receipt, label, statements, disclosed);
       const what = word.shown ? "on the document that was shown" : "on exactly this action";
       holds(`${word.who} signed as ${word.role} with a ${word.kind} key, ${what}: ${word.verdict}`);
     }
     const { status, changed } = own.predicate;
-    holds(`the receipt says: ${status || own.predicate.kind}${changed === null ? "" : changed ? ", changed" : ", nothing changed"}`);
-    return { ok: true, checks };
+    holds(`the receipt ${file.receipt} says: ${status || own.predicate.kind}${changed === null ? "" : changed ? ", changed" : ", nothing changed"}`);
+    return { ok: true, checks, unseen: notShown(statements, disclosed), receipt: own.predicate, disclosed };
   } catch (error) {
     checks.push({ says: error instanceof Fails ? error.message : "the file is malformed", ok: false });
-    return { ok: false, checks };
+    return { ok: false, checks, unseen: [] };
   }
 }
 globalThis.verifyProof = verifyProof;
@@ -242,16 +369,22 @@ if (form)
     const proof = other ? await other.text() : await (await fetch(form.dataset.proof)).text();
     let roots = { origin: "", keys: {} };
     try {
-      roots = JSON.parse(brought ? await brought.text() : await (await fetch(form.dataset.roots)).text());
+      roots = strict(brought ? await brought.text() : await (await fetch(form.dataset.roots)).text(), "roots.json");
     } catch {
       verdict.textContent = "this is no roots.json";
       return;
     }
-    const { ok, checks } = await verifyProof(proof, roots);
+    const { ok, checks, unseen } = await verifyProof(proof, roots);
     for (const { says, ok: met } of checks) {
       const item = document.createElement("li");
       item.className = met ? "holds" : "fails";
       item.textContent = says;
+      list.append(item);
+    }
+    for (const says of unseen) {
+      const item = document.createElement("li");
+      item.className = "quiet";
+      item.textContent = `not shown: ${says}`;
       list.append(item);
     }
     const whose = brought ? "under the keys that you brought" : "under this gateway's own keys, which shows that nothing was changed on the way, not who signed";

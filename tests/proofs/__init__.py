@@ -1,0 +1,1 @@
+"""Proof files, good and bad, and what both verifiers say of them."""

@@ -1,0 +1,64 @@
+"""`uv run python -m tests.proofs --mutants 5000`: changed proof files before both verifiers; exit 0 iff none misled one.
+
+`--write` makes the named vectors of tests/vectors/proofs anew.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+
+from receipts.verify import Roots
+from tests.proofs.made import forged
+from tests.proofs.mutants import Genuine, campaign
+from tests.proofs.worlds import lived
+from tests.world import ROOT, Sandbox
+
+VECTORS = ROOT / "tests" / "vectors" / "proofs"
+
+
+async def _made() -> tuple[dict[str, bytes], dict[str, bytes], Roots]:
+    with tempfile.TemporaryDirectory(prefix="ailyus-proofs-") as folder:
+        return await forged(Path(folder))
+
+
+async def _lived() -> tuple[list[bytes], Roots]:
+    sandbox = Sandbox()
+    try:
+        with tempfile.TemporaryDirectory(prefix="ailyus-proofs-") as folder:
+            return await lived(Path(folder), sandbox)
+    finally:
+        sandbox.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.proofs", description=__doc__)
+    parser.add_argument("--mutants", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=18)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    good, bad, roots = asyncio.run(_made())
+    if asked.write:
+        VECTORS.mkdir(parents=True, exist_ok=True)
+        for name, data in {**good, **bad}.items():
+            (VECTORS / f"{name}.json").write_bytes(data.strip() + b"\n")
+        (VECTORS / "roots.json").write_bytes(orjson.dumps(roots.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
+        print(f"{len(good)} good and {len(bad)} bad files written")
+        return 0
+    files, own = asyncio.run(_lived())
+    alive, begun = 0, time.monotonic()
+    for what, genuine in (("a gateway's log", Genuine(files, own)), ("passkeys", Genuine(list(good.values()), roots))):
+        counts, misled = campaign(genuine, asked.mutants // 2, asked.seed)
+        print(what + ": " + ", ".join(f"{name} {n}" for name, n in counts.items()), flush=True)
+        print("\n".join(misled[:20]), end="\n" if misled else "")
+        alive += len(misled)
+    print(f"{asked.mutants} mutants, {alive} accepted with another meaning, {time.monotonic() - begun:.0f} s")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
