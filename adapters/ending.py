@@ -9,6 +9,9 @@ from contracts.observation import Delivery, Execution, Response
 from contracts.program import HttpProgram, McpProgram, Program, PythonProgram
 from contracts.target import Target
 
+_TRY_AGAIN = frozenset((408, 409, 425, 429))
+"""4xx answers that say nothing about the request itself: too slow, in conflict, too early, too many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -77,4 +80,7 @@ def delivery_of(
     if route.no_effect and target.direct and has_body and route.no_effect.holds(scope):
         return "no_effect"
     # INVARIANT: 401 and 403 are the target's refusal: never another route.
-    return "refused" if response.status in (401, 403) else "in_doubt"
+    if response.status in (401, 403):
+        return "refused"
+    again = _TRY_AGAIN | ({412} if isinstance(route, HttpProgram) and route.if_match else set())
+    return "rejected" if 400 <= response.status < 500 and response.status not in again else "in_doubt"

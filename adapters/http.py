@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from adapters.decoding import Undecodable, decode
 from adapters.ending import Ending, delivery_of
+from adapters.paging import is_page
 from adapters.secrets import Credentials, echoes, placed, revealed
 from adapters.sigv4 import AccessKey, signed
 from adapters.tls import trusted
@@ -220,7 +221,8 @@ def _reading(
     except Undecodable:
         sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
         return Unavailable(sentence, "target_failed", connection)
-    return Reading(read.name, status, value, raw, at_ms, _request_id(headers))
+    whole = read.whole.holds({"body": value}) if read.whole else not is_page(headers, value)
+    return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole)
 
 
 def _response(

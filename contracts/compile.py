@@ -106,6 +106,7 @@ def compile_contract(contract: Contract, system: System | None, flows: Mapping[s
     return _Compiler(contract, system, flows or {}).program()
 
 
+_ANSWER_BODY = Names.of({"body": "dyn"})
 _LOGIN: Mapping[str, CelType] = {"login.username": "string", "login.password": "string"}
 
 
@@ -163,6 +164,8 @@ class Texts:
             self.pairs(f"{where}.form", observe.form, names) if observe.form is not None else None,
             observe.decode,
             observe.lists,
+            observe.omits_empty,
+            self.expression(f"{where}.whole", observe.whole, _ANSWER_BODY) if observe.whole else None,
         )
 
     def check_headers(self, where: str, headers: Mapping[str, str]) -> None:
@@ -193,10 +196,17 @@ class Texts:
         return body
 
     def checks(self, where: str, conditions: Iterable[Condition], names: Names) -> tuple[Check, ...]:
-        """Conditions with their sentences."""
-        return tuple(
-            Check(self.expression(f"{where}.{i}.that", c.that, names), c.otherwise) for i, c in enumerate(conditions)
-        )
+        """Conditions with their sentences. What a missing field means is said in words, never by `has`."""
+        out = []
+        for i, c in enumerate(conditions):
+            expression = self.expression(f"{where}.{i}.that", c.that, names)
+            asks = expression.claims_absence if where == "require" else expression.asks_absence
+            if asks and c.absent is None:
+                sentence = f"`{c.that}` draws a conclusion from a field that is not there"
+                hint = "name the field without `has`; say in `absent` why it counts as met where the field is missing"
+                raise AilyusError("bad_contract", sentence, hint=hint, field=f"{where}.{i}.that")
+            out.append(Check(expression, c.otherwise, c.so or "", c.absent or ""))
+        return tuple(out)
 
     def pairs(
         self, where: str, pairs: Mapping[str, str | Sequence[str]], names: Names
@@ -323,10 +333,13 @@ class _Compiler(Texts):
             spends=self.expression("spends", c.spends, self.early) if c.spends else None,
             not_secret=(*(_unphased(p) for p in c.not_secret), *([f"{made.path}.{made.id}"] if made else [])),
             compared=compared(check.expression.text for check in expect),
+            resource_shown=self.template("resource.shown", resource.shown, self.before) if resource.shown else None,
+            refusal=self.expression("refusal", c.refusal, self.answer) if c.refusal else None,
         )
         self._check_secrets(program)
         self._check_channel(program)
         self._check_late(resource, reads)
+        self._check_shown(resource, reads)
         return program
 
     def _undo(self, undo: Undo) -> UndoProgram:
@@ -352,6 +365,9 @@ class _Compiler(Texts):
                     )
         if not program.secretive:
             return
+        if program.refusal:
+            hint = "leave `refusal` out: the answer stays in the evidence"
+            raise AilyusError("bad_contract", "a refusal could carry a secret out", hint=hint, field="refusal")
         if {"screenshot", "snapshot"} & set(self.contract.evidence.get("browser", ())):
             sentence = "where a secret passes, no screenshot or snapshot is taken"
             raise AilyusError("bad_contract", sentence, hint="leave them out of `evidence`", field="evidence")
@@ -393,10 +409,33 @@ class _Compiler(Texts):
             sentence = f"at risk {c.risk} it is read back through the server that acted"
             raise AilyusError("bad_contract", sentence, hint=hint, field="expect")
 
+    def _check_shown(self, resource: Resource, reads: Iterable[AnyRead]) -> None:
+        """The resource is the one that the reads show: they ask for it by its id, or the record gives the same id."""
+        if self.contract.kind == "read" or resource.shown is not None:
+            return
+        asked = self._addresses(reads)
+        for name in re.findall(r"\binputs\.(\w+)", resource.id):
+            if not any(re.search(rf"\binputs\.{name}\b", text) for text in asked):
+                hint = "read the record by it, or give the record's own id as `shown`, for example ${before.user.id}"
+                raise AilyusError(
+                    "bad_contract", f"no read shows that `{name}` is the resource", hint=hint, field="resource.id"
+                )
+
     def _check_late(self, resource: Resource, reads: Iterable[AnyRead]) -> None:
         """What arrives late may not choose the resource or what is read."""
         texts = [resource.id, resource.label or "", *(a.value for a in resource.attributes.values())]
-        texts += [text for flow in flows_of(reads, ()) for text in flow.templates]
+        texts += self._addresses(reads)
+        for name, field in self.contract.inputs.items():
+            if (field.late or field.type == "secret") and any(re.search(rf"\binputs\.{name}\b", t) for t in texts):
+                raise AilyusError(
+                    "bad_contract", "a late or secret input chooses the resource or a read", field=f"inputs.{name}"
+                )
+            if field.type == "secret" and (field.index or field.default is not None or field.enum):
+                raise AilyusError("bad_contract", "a secret has no index, default or enum", field=f"inputs.{name}")
+
+    def _addresses(self, reads: Iterable[AnyRead]) -> list[str]:
+        """Every text that says what is read."""
+        texts = [text for flow in flows_of(reads, ()) for text in flow.templates]
         for observe in self.observe.values():
             texts += [observe.get or observe.post or "", *(text for _, text in _flat(observe.query))]
             texts += [text for _, text in _flat(observe.form or {})]
@@ -406,13 +445,7 @@ class _Compiler(Texts):
                 str(observe.mcp.arguments if observe.mcp else ""),
                 str(observe.python.arguments if observe.python else ""),
             ]
-        for name, field in self.contract.inputs.items():
-            if (field.late or field.type == "secret") and any(re.search(rf"\binputs\.{name}\b", t) for t in texts):
-                raise AilyusError(
-                    "bad_contract", "a late or secret input chooses the resource or a read", field=f"inputs.{name}"
-                )
-            if field.type == "secret" and (field.index or field.default is not None or field.enum):
-                raise AilyusError("bad_contract", "a secret has no index, default or enum", field=f"inputs.{name}")
+        return texts
 
     def _observe(self, name: str, item: Observe | str) -> Observe:
         if isinstance(item, Observe):

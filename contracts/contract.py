@@ -70,6 +70,27 @@ class Strict(BaseModel):
         return fields
 
 
+class Bound(Strict):
+    """How long the target's reads may lag behind its writes, at most, and how that is known."""
+
+    within: Duration = Field(ge=0, le=600_000)
+    because: Sentence
+
+
+def _settled(value: object) -> object:
+    if isinstance(value, dict):
+        try:
+            return Bound.model_validate(value)
+        except ValueError:
+            raise ValueError("needs `within`, a duration up to `10m`, and `because`, a sentence") from None
+    if isinstance(value, Bound):
+        return value
+    settle = milliseconds(value)
+    if settle > milliseconds("10m"):
+        raise ValueError("expected at most `10m`")
+    return settle
+
+
 class Items(Strict):
     """The items of a list input."""
 
@@ -154,7 +175,9 @@ class PythonCall(Strict):
 class Observe(Strict):
     """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
-    later = frozenset({"post", "json_body", "form", "headers", "lists", "browser", "mcp", "python"})
+    later = frozenset(
+        {"post", "json_body", "form", "headers", "lists", "browser", "mcp", "python", "omits_empty", "whole"}
+    )
 
     get: str | None = Field(None, pattern=r"^/")
     post: str | None = Field(None, pattern=r"^/")
@@ -166,6 +189,12 @@ class Observe(Strict):
     may_be_absent: bool = Field(False, description="404 is an answer, and its value is null")
     decode: Literal["json", "xml"] = "json"
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
+    omits_empty: tuple[str, ...] = Field(
+        (), description="lists that the target leaves out when they are empty: paths below the answer"
+    )
+    whole: Cel | None = Field(
+        None, description="true when every list of the answer is whole; CEL over `body`, in place of the usual signs"
+    )
     browser: Name | None = Field(None, description="the flow that reads it from the application's pages")
     mcp: McpCall | None = Field(None, description="the tool of an MCP server that reads it: `text` and `data`")
     python: PythonCall | None = Field(None, description="the operation of an adapter in Python that reads it")
@@ -185,6 +214,8 @@ class Observe(Strict):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
             raise ValueError("a body is json or form, not both")
+        if self.get is None and self.post is None and (self.omits_empty or self.whole):
+            raise ValueError("`omits_empty` and `whole` are for a read by `get` or `post`")
         return self
 
 
@@ -202,8 +233,11 @@ class Attribute(Strict):
 class Resource(Strict):
     """What Cedar decides about. Tenant and environment are put there by the gateway, from the connection."""
 
+    later = frozenset({"shown"})
+
     type: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")
     id: str
+    shown: str | None = Field(None, description="the same id as the record itself gives it: any other one is denied")
     label: str | None = None
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
 
@@ -216,10 +250,17 @@ class Asked(Strict):
 
 
 class Condition(Strict):
-    """A condition in CEL and the sentence for when it does not hold."""
+    """A condition in CEL, the sentence for when it holds and the one for when it does not.
+
+    A field that is not there leaves a condition unread, neither met nor unmet. `absent` says why it counts as met then.
+    """
+
+    later = frozenset({"so", "absent"})
 
     that: Cel
+    so: Sentence | None = Field(None, description="what is true when it holds, for example `the user is active`")
     otherwise: Sentence = Field(alias="else")
+    absent: Sentence | None = Field(None, description="why a field that is not there counts as met")
 
 
 class HttpRoute(Strict):
@@ -348,7 +389,19 @@ class NewObject(Strict):
 class Contract(Strict):
     """One action contract, as written. `contracts/README.md` explains every key."""
 
-    later = frozenset({"new_object", "ours", "widens", "recheck", "spends", "same_channel", "not_secret"})
+    later = frozenset(
+        {
+            "new_object",
+            "ours",
+            "widens",
+            "recheck",
+            "spends",
+            "same_channel",
+            "not_secret",
+            "idempotent",
+            "refusal",
+        }
+    )
 
     contract: Name
     version: int = Field(ge=1, le=1_000_000)
@@ -370,7 +423,12 @@ class Contract(Strict):
     shows: tuple[str, ...] = ()
     execute: tuple[Route, ...] = ()
     detect: Literal["state", "new_object", "none"] = "none"
-    settle: Duration = Field(5_000, ge=0, le=600_000)
+    settle: Annotated[Bound | int, BeforeValidator(_settled)] = Field(
+        5_000, description="how long to read back; `{within, because}` where no read lags behind a write for longer"
+    )
+    idempotent: Sentence | None = Field(
+        None, description="why the same request, sent twice, leaves what it leaves when it is sent once"
+    )
     expect: tuple[Condition, ...] = ()
     foreign: Cel | None = Field(
         None, description="true of a state that only somebody else can have made: an action in doubt is then escalated"
@@ -384,6 +442,9 @@ class Contract(Strict):
     new_object: NewObject | None = None
     ours: Cel | None = Field(None, description="true when the answer ties the change that was read back to our request")
     widens: Cel | None = Field(None, description="true when it gives a right that nobody has now: no undo does that")
+    refusal: Cel | None = Field(
+        None, description="the words of a refusal that the agent may read as data, for example `response.body.message`"
+    )
     recheck: tuple[Duration, ...] = Field((), max_length=5, description="observe and expect again after these times")
     spends: Cel | None = Field(None, description="what it takes from a budget, a whole number of smallest units")
     same_channel: Sentence | None = Field(
@@ -395,6 +456,16 @@ class Contract(Strict):
     repeat_window: Duration = Field(600_000, ge=0, le=86_400_000)
     refused_hold: Duration = Field(3_600_000, ge=0, le=86_400_000)
     approval_valid: Duration = Field(3_600_000, ge=1000, le=86_400_000)
+
+    @property
+    def settle_ms(self) -> int:
+        """How long the record is read back, in milliseconds."""
+        return self.settle.within if isinstance(self.settle, Bound) else self.settle
+
+    @property
+    def bound_ms(self) -> int | None:
+        """After how long a read that shows nothing proves that nothing happened; None where no bound is declared."""
+        return self.settle.within if isinstance(self.settle, Bound) else None
 
     @model_validator(mode="after")
     def _shape(self) -> "Contract":
@@ -409,6 +480,8 @@ class Contract(Strict):
             return self
         if self.detect == "new_object" and self.new_object is None:
             raise ValueError("`detect: new_object` needs `new_object`: how to find what was made")
+        if self.detect == "new_object" and self.idempotent is not None:
+            raise ValueError("what makes a new object each time is not `idempotent`")
         missing = [k for k in ("execute", "expect", "says", "evidence") if not getattr(self, k)]
         if missing:
             raise ValueError(f"a write needs `{missing[0]}`")

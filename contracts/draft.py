@@ -109,7 +109,7 @@ def _resource(said: str) -> JsonValue:
 def _conditions(expect: tuple[str, ...]) -> JsonValue:
     if not expect:
         return [{"that": f"{TODO} what is true when it is done, in CEL over before and after", "else": TODO}]
-    return [{"that": that, "else": f"not so: {that}"[:400]} for that in expect]
+    return [{"that": that, "so": that[:400], "else": f"not so: {that}"[:400]} for that in expect]
 
 
 def _escaped(text: str) -> str:

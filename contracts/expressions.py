@@ -101,6 +101,24 @@ class Expression:
         """True iff the value is the boolean true; an error, an absent value or any other type is false."""
         return self.value(scope) is True
 
+    @property
+    def only_finds(self) -> bool:
+        """Can more elements in a list never make it false? So when the text only asks whether some element exists."""
+        text = _STRING.sub("''", self.text)
+        return not re.search(r"!(?!=)|\?|\.(all|exists_one|filter|map|size)\s*\(|\bsize\s*\(", text)
+
+    @property
+    def asks_absence(self) -> bool:
+        """Does the text ask whether a field of the record is there, or that a field is not?"""
+        text = _STRING.sub("''", self.text)
+        return bool(re.search(r"\bhas\s*\(\s*(before|after)\b|!\s*\(?\s*has\s*\(", text))
+
+    @property
+    def claims_absence(self) -> bool:
+        """Does the text hold when a field is not there?"""
+        text = _STRING.sub("''", self.text)
+        return bool(re.search(r"!\s*\(?\s*has\s*\(|\bhas\s*\([^()]*\)\s*(\?|==\s*false)", text))
+
     def paths(self) -> frozenset[str]:
         """The qualified paths below `before` and `after` that the text reads, for example `before.user.status`."""
         return frozenset(_paths(_STRING.sub("''", self.text)))

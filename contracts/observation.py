@@ -9,12 +9,13 @@ from pydantic import JsonValue
 from contracts.expressions import Fault
 from contracts.hiding import Hiding
 
-Delivery = Literal["not_sent", "answered", "refused", "declined", "no_effect", "stopped", "in_doubt"]
+Delivery = Literal["not_sent", "answered", "refused", "declined", "rejected", "no_effect", "stopped", "in_doubt"]
 """How a send ended, as far as the sender can tell.
 
 `not_sent`: not one byte of the request was written. `answered`: a complete answer that the contract calls ok.
 `refused`: 401 or 403, the target's own refusal. `declined` and `no_effect`: the application said so, by the contract's
-signature. `stopped`: a flow met a page that it does not know, before its commit: nothing was sent, a person must look.
+signature. `rejected`: a 4xx that means no, without such a signature: final, once the record agrees. `stopped`: a flow
+met a page that it does not know, before its commit: nothing was sent, a person must look.
 Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
 """
 
@@ -49,7 +50,10 @@ def outage_of(status: int) -> Outage | None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received."""
+    """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received.
+
+    `whole` is false when the answer is one page of several: its lists then prove nothing by what they do not hold.
+    """
 
     name: str
     status: int
@@ -57,6 +61,7 @@ class Reading:
     raw: bytes
     at_ms: int
     request_id: str | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,10 @@ class Observation:
     def scope(self, phase: Literal["before", "after"]) -> dict[str, JsonValue]:
         """Values by qualified name for expressions, for example `before.user`."""
         return {f"{phase}.{name}": reading.value for name, reading in self.readings.items()}
+
+    def cut(self, phase: Literal["before", "after"]) -> frozenset[str]:
+        """The qualified names of the reads whose lists are not whole."""
+        return frozenset(f"{phase}.{name}" for name, reading in self.readings.items() if not reading.whole)
 
 
 @dataclass(frozen=True, slots=True)

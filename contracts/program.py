@@ -69,6 +69,8 @@ class Read:
     form: tuple[tuple[str, Template], ...] | None = None
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
+    omits_empty: tuple[str, ...] = ()
+    whole: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,29 @@ AnyRead = Read | FlowRead | McpRead | PythonRead
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A compiled condition with the sentence for when it does not hold."""
+    """A compiled condition with the sentence for when it does not hold, and the one for when it does.
+
+    `absent` is why a field that is not there counts as met; without it such a condition has no value.
+    """
 
     expression: Expression
     sentence: str
+    so: str = ""
+    absent: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is true when it holds."""
+        return self.so or f"not the case: {self.sentence}"
+
+    def value(self, scope: Scope) -> bool | Fault:
+        """Whether it holds, or why that is not known."""
+        value = self.expression.value(scope)
+        if isinstance(value, bool):
+            return value
+        if self.absent and any(lookup(path, scope) is ABSENT for path in self.expression.paths()):
+            return True
+        return value if isinstance(value, Fault) else Fault("it is neither true nor false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +353,24 @@ class Program:
     spends: Expression | None = None
     not_secret: tuple[str, ...] = ()
     compared: frozenset[str] = frozenset()
+    refusal: Expression | None = None
+    resource_shown: Template | None = None
+
+    def repeats(self, route: int) -> bool:
+        """May the request of a route be sent again while it is not known whether it happened?
+
+        Where the target honours our key or a condition, where the contract says that it is idempotent, and for a PUT
+        or DELETE whose expectations name a state and not a difference (RFC 9110 section 9.2.2).
+        """
+        program = self.routes[route]
+        if self.contract.idempotent:
+            return True
+        if not isinstance(program, HttpProgram):
+            return False
+        if program.idempotency_header or program.if_match:
+            return True
+        differs = any(p.startswith("before.") for check in self.expect for p in check.expression.paths())
+        return program.method in ("PUT", "DELETE") and self.made is None and not differs
 
     @property
     def secret_inputs(self) -> frozenset[str]:

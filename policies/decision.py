@@ -151,6 +151,9 @@ def establish(program: Program, request: ActionRequest, target: Target, before: 
     resource_id = program.resource_id.text(scope)
     if isinstance(resource_id, Fault) or not resource_id:
         return Denied("cannot establish the resource's id")
+    # INVARIANT: what is decided about is the record that was read, not the one that was named
+    if program.resource_shown is not None and program.resource_shown.text(scope) != resource_id:
+        return Denied("the record that was read is another one than the resource")
     attributes: dict[str, JsonValue] = {}
     for attribute in program.attributes:
         value = cedar_value(attribute, attribute.value.filled(scope))

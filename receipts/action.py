@@ -225,7 +225,10 @@ def _stored(data: bytes) -> dict[str, Any]:
 
 def pack_observation(observation: Observation) -> bytes:
     """What a probe after a crash needs of the state before: values by name, or their digests where a secret passed."""
-    readings = {n: [r.status, r.at_ms, r.value] for n, r in observation.readings.items()}
+    readings = {
+        n: [r.status, r.at_ms, r.value] if r.whole else [r.status, r.at_ms, r.value, False]
+        for n, r in observation.readings.items()
+    }
     fields: dict[str, object] = {"at_ms": observation.at_ms, "channel": observation.channel, "readings": readings}
     if observation.hiding is not None:
         fields["hidden"] = True
@@ -236,7 +239,8 @@ def unpack_observation(data: bytes, hiding: Hiding | None = None) -> Observation
     """The state before, from the journal; `hiding` compares what was kept as digests with values that are read now."""
     fields = orjson.loads(data)
     readings = {
-        name: Reading(name, status, value, b"", at_ms) for name, (status, at_ms, value) in fields["readings"].items()
+        name: Reading(name, status, value, b"", at_ms, whole=not page)
+        for name, (status, at_ms, value, *page) in fields["readings"].items()
     }
     hidden = hiding if fields.get("hidden") else None
     return Observation(readings, fields["at_ms"], fields["channel"], hiding=hidden)

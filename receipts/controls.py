@@ -190,6 +190,40 @@ def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
     return tripped
 
 
+def untrip(txn: Txn, lifts: Sequence[Trip]) -> None:
+    """Inside a commit that took a strike back: lift the breaker's halts that stand on no streak any more."""
+    for lift in lifts:
+        halt = lift.halt
+        column = "contract" if halt.scope == "contract" else "connection"
+        rows = txn.query(
+            f"SELECT strike FROM actions WHERE {column} = ?1 AND sent_ms > 0 AND state = 'ended' AND plan IS NULL"
+            " AND updated_ms > coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = ?2 AND name = ?1), 0)"
+            " ORDER BY updated_ms DESC, rowid DESC LIMIT ?3",
+            halt.name,
+            halt.scope,
+            STREAK,
+        )
+        if len(rows) == STREAK and all(r[0] for r in rows):
+            continue
+        changed = txn.query(
+            "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND by = ? AND lifted_ms IS NULL",
+            halt.scope,
+            halt.name,
+            BREAKER,
+        )
+        if not changed:
+            continue
+        txn.write(
+            "UPDATE halts SET lifted_ms = ? WHERE scope = ? AND name = ? AND by = ? AND lifted_ms IS NULL",
+            txn.now_ms,
+            halt.scope,
+            halt.name,
+            BREAKER,
+        )
+        lift.sealed.insert(txn)
+        bump(txn)
+
+
 def trip_route(txn: Txn, candidate: Trip) -> None:
     """Inside the commit of a failed attempt: close its route when it is the third in a row since it was last lifted.
 

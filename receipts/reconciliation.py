@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import JsonValue
@@ -12,8 +13,8 @@ from adapters.secrets import MAX_SECRET
 from contracts.contract import Output
 from contracts.expressions import Fault, Template
 from contracts.hiding import Hiding
-from contracts.observation import Execution, Observation
-from contracts.program import ABSENT, Made, Program, lookup
+from contracts.observation import Execution, Observation, Reading
+from contracts.program import ABSENT, AnyRead, Check, Made, Program, Read, lookup
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
@@ -21,10 +22,31 @@ Attribution = Literal["ours", "state_only", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One expectation, whether it was met, and nothing of what was observed."""
+    """One expectation, whether it was met, and nothing of what was observed.
+
+    `that` is the sentence for when it is not met, `so` the one for when it is. `fault` is why it could not be read:
+    then it is neither met nor unmet.
+    """
 
     that: str
     met: bool
+    so: str = ""
+    fault: str | None = None
+
+    @property
+    def unmet(self) -> bool:
+        """Was it read, and found not to hold?"""
+        return not self.met and self.fault is None
+
+    @property
+    def fact(self) -> dict[str, JsonValue]:
+        """What a signed statement says of it: `met` is null where it could not be read."""
+        fact: dict[str, JsonValue] = {"that": self.so or self.that, "met": None if self.fault else self.met}
+        if self.so:
+            fact["else"] = self.that
+        if self.fault:
+            fact["notRead"] = self.fault
+        return fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +98,73 @@ def _hide(scope: dict[str, object], path: str, hiding: Hiding | None) -> None:
     scope[f"{phase}.{name}"] = node
 
 
-def checks_of(program: Program, scope: Mapping[str, object]) -> tuple[Checked, ...]:
-    """Every expectation evaluated; an error or an absent value is not met."""
-    return tuple(Checked(check.sentence, check.expression.holds(scope)) for check in program.expect)
+def checks_of(
+    checks: Sequence[Check], scope: Mapping[str, object], cut: frozenset[str] = frozenset()
+) -> tuple[Checked, ...]:
+    """Every expectation evaluated: met, unmet, or not read. `cut`: the reads whose lists are not whole."""
+    return tuple(_checked(check, scope, cut) for check in checks)
+
+
+def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> Checked:
+    value = check.value(scope)
+    # INVARIANT: what could not be evaluated is neither met nor unmet
+    if isinstance(value, Fault):
+        absent = sorted(p for p in check.expression.paths() if lookup(p, scope) is ABSENT)
+        fault = f"`{absent[0]}` is not in the record" if absent else value.sentence
+        return Checked(check.sentence, False, check.so, fault)
+    # INVARIANT: a list that is not whole proves nothing by what it does not hold
+    if cut and not (value and check.expression.only_finds):
+        paged = sorted(p for p in check.expression.paths() if _is_cut(p, scope, cut))
+        if paged:
+            return Checked(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
+    return Checked(check.sentence, value, check.so)
+
+
+def _is_cut(path: str, scope: Mapping[str, object], cut: frozenset[str]) -> bool:
+    return ".".join(path.split(".")[:2]) in cut and isinstance(lookup(path, scope), list)
 
 
 def already_so(program: Program, base: Mapping[str, object], before: Observation) -> tuple[Checked, ...] | None:
     """The expectations, if the state before already meets all of them: then nothing needs to be sent."""
-    checks = checks_of(program, scope_of(program, base, before, before, None))
+    scope = scope_of(program, base, before, before, None)
+    checks = checks_of(program.expect, scope, before.cut("before") | before.cut("after"))
     return checks if all(c.met for c in checks) else None
+
+
+def evened(reads: Sequence[AnyRead], before: Observation, after: Observation) -> tuple[Observation, Observation]:
+    """Both looks, with an empty list where one look holds a list that the target leaves out when it is empty.
+
+    A list that neither look holds stays absent: it proves nothing.
+    """
+    for read in reads:
+        for path in read.omits_empty if isinstance(read, Read) else ():
+            one, other = before.readings.get(read.name), after.readings.get(read.name)
+            if one is None or other is None:
+                continue
+            names = path.split(".")
+            before = _emptied(before, one, names) if _has_list(other.value, names) else before
+            after = _emptied(after, other, names) if _has_list(one.value, names) else after
+    return before, after
+
+
+def _has_list(value: JsonValue, names: Sequence[str]) -> bool:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return isinstance(value, list)
+
+
+def _emptied(observation: Observation, reading: Reading, names: Sequence[str]) -> Observation:
+    value = _with_empty(reading.value, names)
+    return replace(observation, readings={**observation.readings, reading.name: replace(reading, value=value)})
+
+
+def _with_empty(value: JsonValue, names: Sequence[str]) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    name, *deeper = names
+    if deeper:
+        return {**value, name: _with_empty(value[name], deeper)} if name in value else value
+    return value if name in value else {**value, name: []}
 
 
 def same(paths: tuple[str, ...], before: Observation, after: Observation) -> bool:
@@ -117,36 +197,106 @@ def reconcile(
     execution: Execution,
     after: Observation,
     exclusive: bool = False,
+    bounded: bool = False,
+    known: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Reconciliation:
     """The verdict over one attempt. No status code alone ever decides.
 
-    `exclusive`: nobody else makes objects there (`Target.exclusive`).
+    `exclusive`: nobody else makes objects there (`Target.exclusive`). `bounded`: the reads went on for as long as the
+    contract says that a read may lag behind a write, so that what they do not show did not happen. `known`: outputs
+    that were kept when the answer came.
     """
     if execution.delivery == "not_sent":
         return Reconciliation("again", False, None, (), {}, "not one byte of the request was written")
     if not after.ok or not before.ok:
-        return Reconciliation("contended", None, None, _unknown(program), {}, "the record could not be read back")
+        fault = before.fault or after.fault or "the record does not exist"
+        return Reconciliation("contended", None, None, _unread(program, fault), {}, "the record could not be read back")
+    before, after = evened(program.reads, before, after)
     scope = scope_of(program, base, before, after, execution)
-    checks = checks_of(program, scope)
-    met = all(c.met for c in checks)
-    steady = same(program.probed, before, after)
+    cut = before.cut("before") | after.cut("after")
+    checks = checks_of(program.expect, scope, cut)
+    seen = _Seen(
+        checks=checks,
+        met=all(c.met for c in checks),
+        unread=any(c.fault for c in checks),
+        steady=same(program.probed, before, after) and not _cut_in(program.probed, before, after),
+        drift=drifted(program, before, after),
+    )
     if execution.delivery in ("refused", "declined", "no_effect", "stopped"):
-        return _proven_without_effect(execution, checks, met)
-    if execution.delivery == "in_doubt":
+        return _proven_without_effect(execution, checks, seen.met)
+    if execution.delivery in ("in_doubt", "rejected"):
         if program.made:
-            return _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
-        return _probed(program, scope, execution, checks, met, steady, drifted(program, before, after))
-    if met and drifted(program, before, after):
+            found = _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
+        else:
+            found = _probed(program, scope, execution, seen)
+        return _sent_again(program, execution, found, bounded)
+    scope |= {"connection.exclusive": exclusive}
+    return _answered(program, scope, execution, (before, after), seen, bounded, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the two looks say: every check met, one of them not read, the record as it was, something else changed."""
+
+    checks: tuple[Checked, ...]
+    met: bool
+    unread: bool
+    steady: bool
+    drift: bool
+
+
+def _cut_in(paths: Sequence[str], before: Observation, after: Observation) -> bool:
+    """Is one of these `before.*` paths a list that is not whole, in either look?"""
+    old, new = before.scope("before"), after.scope("before")
+    cut = before.cut("before") | after.cut("before")
+    return any(_is_cut(p, old, cut) or _is_cut(p, new, cut) for p in paths)
+
+
+def _answered(
+    program: Program,
+    scope: Mapping[str, object],
+    execution: Execution,
+    looks: tuple[Observation, Observation],
+    seen: _Seen,
+    bounded: bool,
+    known: Mapping[str, JsonValue],
+) -> Reconciliation:
+    """The target said that it did it: what do the reads say?"""
+    checks = seen.checks
+    if seen.met and seen.drift:
         return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
-    if met:
-        confirmed = _confirmed(program, scope, execution, checks)
-        lost = confirmed.verdict != "confirmed" and program.made is not None
-        if lost and program.made:
-            return _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
+    if seen.met:
+        confirmed = _confirmed(program, scope, execution, checks, known)
+        if confirmed.verdict != "confirmed" and program.made is not None:
+            return _made(program, program.made, scope, checks, looks)
         return confirmed
-    if steady:
+    named, whose = _names_new(program, scope)
+    # what the answer gave once is kept for the look that finds it
+    given = {n: v for n, t in program.outputs if not isinstance(v := t.filled(scope), Fault)}
+    if seen.unread:
+        reason = "the target accepted it, and the record does not say whether it happened"
+        return Reconciliation("contended", named, whose, checks, given, reason)
+    # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
+    if seen.steady and not bounded:
+        reason = "the target accepted it, and the record does not show it yet"
+        return Reconciliation("contended", named, whose, checks, given, reason)
+    if seen.steady:
         return Reconciliation("not_applied", False, None, checks, {}, "the record is as it was")
     return Reconciliation("diverged", True, None, checks, {}, "the record changed, but not as expected")
+
+
+def _names_new(
+    program: Program, scope: Mapping[str, object]
+) -> tuple[Literal[True], Literal["ours"]] | tuple[None, None]:
+    """The answer's own evidence: it names an object that was not there before, so something changed, by us."""
+    if program.made is None:
+        return None, None
+    known = {str(o[program.made.id]) for o in program.made.objects("before", scope) or []}
+    for name, template in program.outputs:
+        value = template.filled(scope) if name in dict(program.made.outputs) else None
+        if isinstance(value, str) and value and value not in known:
+            return True, "ours"
+    return None, None
 
 
 def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], met: bool) -> Reconciliation:
@@ -160,28 +310,35 @@ def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], me
     return Reconciliation("not_applied", False, None, checks, {}, "the target refused")
 
 
-def _probed(
-    program: Program,
-    scope: Mapping[str, object],
-    execution: Execution,
-    checks: tuple[Checked, ...],
-    met: bool,
-    steady: bool,
-    drift: bool,
-) -> Reconciliation:
+def _probed(program: Program, scope: Mapping[str, object], execution: Execution, seen: _Seen) -> Reconciliation:
     """The three-way probe: found, provably absent, or anything else, which is never sent again."""
-    detect = program.contract.detect
+    detect, checks = program.contract.detect, seen.checks
     if detect == "none":
         return Reconciliation("contended", None, None, checks, {}, "this contract cannot tell whether it happened")
     if program.foreign and program.foreign.value(scope) is not False:
         return Reconciliation("contended", None, None, checks, {}, "somebody else changed the record meanwhile")
-    if met and drift:
+    if seen.met and seen.drift:
         return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
-    if met:
+    if seen.met:
         return _confirmed(program, scope, execution, checks)
-    if steady and (detect == "state" or execution.keyed):
+    if seen.unread:
+        return Reconciliation("contended", None, None, checks, {}, "the record does not say whether it happened")
+    if seen.steady and (detect == "state" or execution.keyed):
         return Reconciliation("again", False, None, checks, {}, "the record is as it was before")
     return Reconciliation("contended", None, None, checks, {}, "the record is neither as before nor as expected")
+
+
+def _sent_again(program: Program, execution: Execution, found: Reconciliation, bounded: bool) -> Reconciliation:
+    """What a probe that found nothing allows: final where the target said no, else another send where it is safe."""
+    if found.verdict != "again":
+        return found
+    if execution.delivery == "rejected":
+        return replace(found, verdict="not_applied", reason="the target refused")
+    # INVARIANT: what may have been made is not made a second time
+    if bounded or program.repeats(execution.route):
+        return found
+    reason = "the record does not show it, and to send it again could do it twice"
+    return replace(found, verdict="contended", changed=None, reason=reason)
 
 
 def _made(
@@ -200,6 +357,8 @@ def _made(
         return Reconciliation("contended", None, None, checks, {}, "the list of objects could not be read")
     known = {str(o[made.id]) for o in before}
     new = [o for o in after if str(o[made.id]) not in known]
+    if not new and any(c.fault for c in checks):
+        return Reconciliation("contended", None, None, checks, {}, "the record does not say whether it happened")
     if not new:
         gone = known - {str(o[made.id]) for o in after}
         if gone:
@@ -225,9 +384,13 @@ def _rfc3339(seconds: int) -> str:
 
 
 def _confirmed(
-    program: Program, scope: Mapping[str, object], execution: Execution, checks: tuple[Checked, ...]
+    program: Program,
+    scope: Mapping[str, object],
+    execution: Execution,
+    checks: tuple[Checked, ...],
+    kept: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Reconciliation:
-    outputs = outputs_of(program, scope)
+    outputs = outputs_of(program, scope, kept)
     if isinstance(outputs, Fault):
         return Reconciliation("contended", True, None, checks, {}, outputs.sentence)
     # INVARIANT: without its evidence nothing that answered is `confirmed`
@@ -246,9 +409,11 @@ def _pictured(program: Program, execution: Execution) -> bool:
     return {"before.png", "after.png"} <= set(execution.evidence)
 
 
-def outputs_of(program: Program, scope: Mapping[str, object]) -> dict[str, JsonValue] | Fault:
+def outputs_of(
+    program: Program, scope: Mapping[str, object], kept: Mapping[str, JsonValue] = MappingProxyType({})
+) -> dict[str, JsonValue] | Fault:
     """All declared outputs, or the fault of the first that is missing or ill-formed: then nothing is `confirmed`."""
-    outputs = _filled(program.outputs, scope)
+    outputs = _filled(program.outputs, scope, kept)
     if isinstance(outputs, Fault):
         return outputs
     for name, declared in program.contract.outputs.items():
@@ -257,13 +422,29 @@ def outputs_of(program: Program, scope: Mapping[str, object]) -> dict[str, JsonV
     return outputs
 
 
-def _filled(templates: Sequence[tuple[str, Template]], scope: Mapping[str, object]) -> dict[str, JsonValue] | Fault:
+MAX_REFUSAL = 400
+"""Characters of a refusal's words that an agent is given."""
+
+
+def refusal_of(program: Program, base: Mapping[str, object], execution: Execution) -> str | None:
+    """The words of a refusal that the contract lets the agent read; None where there are none."""
+    if program.refusal is None or execution.response is None:
+        return None
+    words = program.refusal.value(scope_of(program, base, _NOTHING, _NOTHING, execution))
+    return words[:MAX_REFUSAL] if isinstance(words, str) and words else None
+
+
+def _filled(
+    templates: Sequence[tuple[str, Template]],
+    scope: Mapping[str, object],
+    kept: Mapping[str, JsonValue] = MappingProxyType({}),
+) -> dict[str, JsonValue] | Fault:
     outputs: dict[str, JsonValue] = {}
     for name, template in templates:
         value = template.filled(scope)
-        if isinstance(value, Fault):
+        if isinstance(value, Fault) and name not in kept:
             return Fault(f"the output `{name}` is missing")
-        outputs[name] = value
+        outputs[name] = kept[name] if isinstance(value, Fault) else value
     return outputs
 
 
@@ -275,8 +456,11 @@ def _formed(declared: Output, value: JsonValue) -> bool:
     return declared.enum is None or value in declared.enum
 
 
-def _unknown(program: Program) -> tuple[Checked, ...]:
-    return tuple(Checked(check.sentence, False) for check in program.expect)
+_NOTHING = Observation({}, 0, "same_channel")
+
+
+def _unread(program: Program, fault: str) -> tuple[Checked, ...]:
+    return tuple(Checked(check.sentence, False, check.so, fault) for check in program.expect)
 
 
 def _equal(one: object, other: object) -> bool:

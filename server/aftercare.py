@@ -10,10 +10,11 @@ from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
-from receipts.reconciliation import Checked, scope_of
+from receipts.reconciliation import checks_of, evened, scope_of
 from receipts.store import Txn
 from server.evidence import readings, seen
 from server.pipeline import Pipeline
+from server.second_look import SecondLook
 
 CLOCK_SKEW_MS = 300_000
 OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
@@ -85,29 +86,37 @@ class Aftercare:
         return status
 
     async def recheck(self, action_id: str) -> dict[str, JsonValue]:
-        """Observe a confirmed action's resource again: do its expectations still hold?"""
+        """Observe an action's resource again: does what was confirmed still hold, what became of what is unknown?"""
         pipeline = self._pipeline()
         steps, journal = pipeline.steps, pipeline.journal
         action = await journal.get(action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{action_id}`")
         before = await journal.before(action_id)
-        if action.state != "ended" or action.status != "confirmed" or before is None:
-            raise AilyusError("not_waiting", f"the action is `{action.status}`: there is nothing to check again")
+        if action.state != "ended" or action.status not in ("confirmed", "unknown") or before is None:
+            sentence = f"the action is `{action.status}`: only what was sent and is confirmed or unknown is looked at"
+            raise AilyusError("not_waiting", sentence, hint="`ailyus action show` says what became of it")
         program = pipeline.release.catalog.programs.get(action.request.contract)
         target = pipeline.release.target(action.request)
         if program is None or target is None or target.digest != action.request.target_digest:
-            raise AilyusError("target_changed", "the contract or connection is not the one that was confirmed")
+            raise AilyusError("target_changed", "the contract or connection is not the one that was used")
+        if action.status == "unknown":
+            if program.digest != action.request.contract_digest:
+                raise AilyusError("target_changed", "the contract is another one now, so it cannot judge this action")
+            return await SecondLook(pipeline).look(action, program, target)
         after = await pipeline.adapter.observe(journal.may_check(action.request, 15.0))
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
-        scope = scope_of(program, steps.base(program, action.request, target), before, after, None)
+        before, now = evened(program.reads, before, after)
+        scope = scope_of(program, steps.base(program, action.request, target), before, now, None)
         again = [c for c in program.expect if "response." not in c.expression.text]
-        checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in again)
-        holds = all(c.met for c in checks)
-        receipt, status = new_id("rcp"), "holds" if holds else "drifted"
+        checks = checks_of(again, scope, before.cut("before") | now.cut("after"))
+        # INVARIANT: what could not be read has not drifted
+        holds = not any(c.unmet for c in checks)
+        read = all(c.met for c in checks) or not holds
+        receipt, status = new_id("rcp"), ("holds" if holds else "drifted") if read else "not_read"
         facts: dict[str, JsonValue] = {
-            "checks": [{"that": c.that, "met": c.met} for c in checks],
+            "checks": [c.fact for c in checks],
             "after": seen(after),
             "observer": after.channel,
         }
@@ -129,17 +138,19 @@ class Aftercare:
         return {"action": action_id, "receipt": receipt, "status": status, "checks": facts["checks"]}
 
     async def recheck_due(self) -> None:
-        """The looks that contracts asked for with `recheck`."""
+        """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""
         journal = self._pipeline().journal
         rows = await journal.store.read(
-            "SELECT DISTINCT action_id FROM rechecks WHERE done_ms IS NULL AND due_ms <= ? LIMIT 20",
+            "SELECT DISTINCT r.action_id, a.status FROM rechecks AS r JOIN actions AS a ON a.id = r.action_id"
+            " WHERE r.done_ms IS NULL AND r.due_ms <= ? LIMIT 20",
             journal.store.now_ms(),
         )
-        for (action_id,) in rows:
+        for action_id, status in rows:
             try:
                 await self.recheck(str(action_id))
             except AilyusError as error:
-                if error.code != "not_found":
+                # an outcome in doubt has its next look ahead
+                if error.code != "not_found" or status == "unknown":
                     await journal.store.write(partial(_done, action_id=str(action_id)))
 
 

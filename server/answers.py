@@ -44,7 +44,7 @@ OUTPUT_SCHEMA: dict[str, JsonValue] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"that": {"type": "string"}, "met": {"type": "boolean"}},
+                "properties": {"that": {"type": "string"}, "met": {"type": ["boolean", "null"]}},
                 "required": ["that", "met"],
             },
         },
@@ -93,7 +93,7 @@ def text_of(answer: Mapping[str, JsonValue]) -> str:
     if isinstance(checks, list):
         for check in checks:
             if isinstance(check, dict):
-                lines.append(f"{'met' if check['met'] else 'NOT MET'}: {check['that']}")
+                lines.append(f"{_MET[str(check['met'])]}: {check['that']}")
     steps = answer.get("steps")
     if isinstance(steps, list) and steps:
         lines += _told_steps(steps)
@@ -266,8 +266,9 @@ def already(action: Action, receipt: str, checks: Sequence[Checked]) -> Answer:
     return answer | {"changed": False, "checks": checks_of(checks)}
 
 
-def unmet(action: Action, receipt: str, sentence: str) -> Answer:
-    """A `require` of the contract did not hold: not sent, and it says so."""
+def unmet(action: Action, receipt: str, check: Checked | None) -> Answer:
+    """A `require` of the contract did not hold, or could not be read: not sent, and it says so."""
+    sentence = "" if check is None else f"it is not known {said_of(check.fact)}" if check.fault else check.that
     answer = envelope(
         "not_applied",
         f"Nothing was sent and nothing changed: {sentence}.",
@@ -402,7 +403,8 @@ def concluded(
         following = "Tell the requester that it is in effect; do nothing else."
     elif status == "not_applied":
         summary = f"Nothing changed: {came}, and the record was as before when read back over {settle}."
-        if outcome.reason == "the target refused":
+        final = outcome.reason == "the target refused"
+        if final:
             summary = f"Nothing changed: {came} and refused."
         if outcome.reason.startswith("not one byte"):
             summary = f"Nothing changed: the target could not be reached in {attempts} attempts."
@@ -410,6 +412,11 @@ def concluded(
             f"You may call {tool} once more with the same arguments. "
             "If it is not_applied again, stop and hand over to a person."
         )
+        if final:
+            following = (
+                f"Do not call {tool} again with the same arguments: the target said no. "
+                "Tell the requester what it refused."
+            )
         if outcome.verdict == "stopped":
             summary = f"Nothing was sent and nothing changed: the browser stopped, since {outcome.reason}."
             following = f"Do not call {tool} again; a person must look at the page. {hand_over}".strip()
@@ -419,17 +426,27 @@ def concluded(
             summary += f" This changed with it and should not have: {', '.join(drift)}."
         following = f"Do not repair it by this or another tool; hand over to a person. {hand_over}".strip()
     else:
-        summary = f"It may or may not have happened: {came}, and the record does not settle it."
-        following = f"Do not repeat it by this or another tool; hand over to a person. {hand_over}".strip()
+        summary = f"It may or may not have happened: {came}, and {_doubt(outcome)}."
+        following = (
+            "Do not repeat it by this or another tool: the record is looked at again, and get_action says what is "
+            f"found. Hand over to a person. {hand_over}"
+        ).strip()
     answer = envelope(status, summary, following, action.id, receipt)
     answer["changed"] = outcome.changed
     answer["checks"] = checks_of(outcome.checks)
-    if outcome.outputs:
+    if outcome.outputs and status == "confirmed":
         answer["outputs"] = dict(outcome.outputs)
         answer["from_outside"] = ["outputs"]
     if (status in ("diverged", "unknown") or outcome.verdict == "stopped") and program.contract.escalate:
         answer["escalated_to"] = program.contract.escalate
     return answer
+
+
+def _doubt(outcome: Reconciliation) -> str:
+    """What the reads say of an outcome in doubt, as words of ours only."""
+    if any(check.fault for check in outcome.checks):
+        return "the record could not be read"
+    return outcome.reason.removeprefix("the target accepted it, and ") or "the record does not settle it"
 
 
 def iso(at_ms: int) -> str:
@@ -442,10 +459,22 @@ def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_MET: Mapping[str, str] = MappingProxyType({"True": "met", "False": "NOT MET", "None": "NOT READ"})
+
+
 def checks_of(checks: Sequence[Checked]) -> list[JsonValue]:
-    """Expectations, and whether each was met."""
-    return [{"that": _positive(check), "met": check.met} for check in checks]
+    """Expectations, and whether each was met; `met` is null where it could not be read."""
+    facts = [check.fact for check in checks]
+    return [{"that": said_of(fact), "met": fact["met"]} for fact in facts]
 
 
-def _positive(check: Checked) -> str:
-    return f"ruled out: {check.that}" if check.met else check.that
+def said_of(fact: Mapping[str, JsonValue]) -> str:
+    """One check of a statement as a sentence that is true of what was observed, or that says why nothing was."""
+    that, unless = str(fact.get("that")), fact.get("else")
+    so = that if unless is not None else f"ruled out: {that}"
+    if fact.get("met") is True:
+        return so
+    if fact.get("met") is None:
+        whether = f"whether {that}" if unless is not None else f"whether this is so: {that};"
+        return f"{whether} is not known, because {fact.get('notRead')}"
+    return str(unless) if unless is not None else that

@@ -155,7 +155,7 @@ class Api:
         return {"state": "ended"}
 
     async def recheck(self, request: Request) -> object:
-        """Look again whether a confirmed action still holds."""
+        """Look again: whether what was confirmed still holds, what became of what is unknown."""
         return await self._aftercare.recheck(request.path_params["action"])
 
     async def resolve(self, request: Request) -> object:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from contracts.hiding import Hiding
 from contracts.http_request import HttpRequest
 from contracts.mcp_request import McpRequest
-from contracts.observation import Execution, Observation, Reading
+from contracts.observation import Execution, Observation
 from contracts.plan import PlanProgram
 from contracts.program import ABSENT, Program, lookup
 from contracts.python_request import PythonRequest
@@ -52,9 +52,7 @@ def kept(program: Program, observation: Observation, hiding: Hiding) -> Observat
             node = node.setdefault(name, {}) if isinstance(node, dict) else {}
         if isinstance(node, dict):
             node[names[-1]] = value
-    kept_readings = {
-        n: Reading(n, r.status, trees.get(n), WITHHELD, r.at_ms, r.request_id) for n, r in observation.readings.items()
-    }
+    kept_readings = {n: replace(r, value=trees.get(n), raw=WITHHELD) for n, r in observation.readings.items()}
     return replace(observation, readings=kept_readings, hiding=hiding)
 
 

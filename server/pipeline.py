@@ -235,6 +235,8 @@ class Pipeline:
         permitted = await self._approved(action, program, target, before, decision)
         if not isinstance(permitted, tuple):
             return permitted
+        if done := await self._already_so(action, program, target, before, permitted[0]):
+            return done
         if not program.is_write:
             return await self._read(action, program, target, before, permitted[0])
         ready = Ready(action, program, target, before, *permitted, under, self._still_permitted)
@@ -311,7 +313,9 @@ class Pipeline:
         """Every end that sends nothing although Cedar would let it: already so, a false `require`, a preview."""
         if not program.is_write:
             return None
-        if ended := self.steps.without_sending(action, program, target, before, decision.facts, decision.record):
+        permitted = isinstance(decision, Permitted)
+        facts_now, record = decision.facts, decision.record
+        if ended := self.steps.without_sending(action, program, target, before, facts_now, record, permitted):
             return await self.steps.end(ended)
         if not (action.caller.observe_only or action.preview):
             return None
@@ -333,6 +337,15 @@ class Pipeline:
         held = 0 if action.preview else self._now() + program.contract.repeat_window
         await self.journal.end(action, sealed, "previewed", answer, held)
         return answer
+
+    async def _already_so(
+        self, action: Action, program: Program, target: Target, before: Observation, permitted: Permitted
+    ) -> Answer | None:
+        """After people approved it: what already is so is not sent."""
+        if not program.is_write or action.state == "new":
+            return None
+        ended = self.steps.without_sending(action, program, target, before, permitted.facts, permitted.record)
+        return await self.steps.end(ended) if ended else None
 
     async def _approved(
         self,

@@ -8,10 +8,11 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.observation import Observation
+from contracts.plan import PlanProgram
 from receipts.action import PlanStep, pack_observation
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
-from receipts.reconciliation import Checked, hide_compared
+from receipts.reconciliation import Checked, checks_of, evened, hide_compared
 from receipts.statement import LIMITS
 from server import plan_answers
 from server.answers import Answer
@@ -21,6 +22,19 @@ from server.plan_work import PlanWork
 from server.undo import Done, Left, Undo
 
 TRIES = 20
+
+
+def health_checks(
+    program: PlanProgram, base: Mapping[str, object], before: Observation, now: Observation | None
+) -> tuple[Checked, ...]:
+    """The expectations of a plan as a whole; none of them is read where the look was not answered."""
+    if now is None or not now.ok:
+        fault = (now.fault if now else None) or "the record does not exist"
+        return tuple(Checked(c.sentence, False, c.so, fault) for c in program.expect)
+    before, now = evened(program.reads, before, now)
+    scope = {**base, **before.scope("before"), **now.scope("after")}
+    hide_compared(scope, program.compared, before.hiding)
+    return checks_of(program.expect, scope, before.cut("before") | now.cut("after"))
 
 
 class Paused(Exception):
@@ -42,9 +56,13 @@ class PlanEnd(PlanWork):
         after: Observation | None = None
         if program.expect and before is not None:
             checks, after = await self._expected(run, before)
-        if not all(c.met for c in checks) and all(f.confirmed for f in run.finished.values()):
+        every = all(f.confirmed for f in run.finished.values())
+        if every and any(c.unmet for c in checks):
             reason = "every step is confirmed, but the whole is not as expected"
             return await self._close(run, "diverged", reason, checks, after)
+        if every and not all(c.met for c in checks):
+            reason = "every step is confirmed, but the whole could not be read"
+            return await self._close(run, "unknown", reason, checks, after)
         return await self._close(run, self._tally(run).whole, "", checks, after)
 
     async def _expected(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
@@ -53,14 +71,12 @@ class PlanEnd(PlanWork):
         settles = []
         for step in run.planned.steps:
             target = self._steps.release.target(step)
-            settles.append(min(programs[step.contract].contract.settle, target.max_settle_ms if target else 0))
+            settles.append(min(programs[step.contract].contract.settle_ms, target.max_settle_ms if target else 0))
         end = self._steps.now() + max(settles)
         pause = 0.05
         while True:
             now = await self._health(run.action, run.planned)
-            scope = {**self._base(run), **before.scope("before"), **(now.scope("after") if now and now.ok else {})}
-            hide_compared(scope, run.planned.program.compared, before.hiding)
-            checks = tuple(Checked(c.sentence, c.expression.holds(scope)) for c in run.planned.program.expect)
+            checks = health_checks(run.planned.program, self._base(run), before, now)
             if all(c.met for c in checks) or self._steps.now() >= end:
                 return checks, now
             await asyncio.sleep(pause)
@@ -175,7 +191,7 @@ class PlanEnd(PlanWork):
         facts: dict[str, JsonValue] = {
             "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
             "steps": tally.facts,
-            "checks": [{"that": c.that, "met": c.met} for c in checks],
+            "checks": [c.fact for c in checks],
             "reason": reason,
             "escalatedTo": told,
             "calledMs": run.action.created_ms,

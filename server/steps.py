@@ -27,7 +27,15 @@ from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import Intention, Limits
 from receipts.journal import Journal
-from receipts.reconciliation import Reconciliation, already_so, drifted_paths, reconcile, same
+from receipts.reconciliation import (
+    Reconciliation,
+    already_so,
+    checks_of,
+    drifted_paths,
+    reconcile,
+    refusal_of,
+    same,
+)
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
 from receipts.store import Conflict, Work
@@ -39,6 +47,8 @@ from server.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 3
+LOOKS_MS = (30_000, 120_000, 600_000, 3_600_000, 21_600_000, 86_400_000)
+"""When an outcome in doubt is looked at again, after it ended; the first look comes one settle time after it."""
 NOTHING_AHEAD = Rate()
 _ENDED: Mapping[str, Status] = {
     "confirmed": "confirmed",
@@ -182,12 +192,21 @@ class Steps:
     # -- ends that send nothing ----------------------------------------------------------------------------------------
 
     def without_sending(
-        self, action: Action, program: Program, target: Target, before: Observation, facts: Facts, record: Record
+        self,
+        action: Action,
+        program: Program,
+        target: Target,
+        before: Observation,
+        facts: Facts,
+        record: Record,
+        permitted: bool = True,
     ) -> Ended | None:
-        """Already so, or a false `require`: permitted, and nothing to send."""
+        """A false `require`, or already so: nothing to send. `permitted`: nobody's approval is missing."""
         base = self.base(program, action.request, target)
-        checks = already_so(program, base, before)
-        unmet = next((c for c in program.require if not c.expression.holds({**base, **before.scope("before")})), None)
+        # INVARIANT: `require` comes first, and that it already is so is said only of what was permitted
+        required = checks_of(program.require, {**base, **before.scope("before")}, before.cut("before"))
+        unmet = next((c for c in required if not c.met), None)
+        checks = already_so(program, base, before) if unmet is None and permitted else None
         if checks is None and unmet is None:
             return None
         receipt = new_id("rcp")
@@ -200,15 +219,16 @@ class Steps:
         }
         if checks is not None:
             answer = answers.already(action, receipt, checks)
-            said["checks"] = [{"that": c.that, "met": c.met} for c in checks]
+            said["checks"] = [c.fact for c in checks]
         else:
-            answer = answers.unmet(action, receipt, unmet.sentence if unmet else "")
+            answer = answers.unmet(action, receipt, unmet)
+            said["required"] = [c.fact for c in required]
         recorded = kept(program, before, self.journal.hiding)
         evidence = readings("before", recorded) | decision_evidence(record)
         sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
         held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
         work = self.journal.ending(action, sealed, status, answer, held)
-        return Ended(action, status, answer, work, unsent=True, because=unmet.sentence if unmet else "")
+        return Ended(action, status, answer, work, unsent=True, because=unmet.that if unmet else "")
 
     def denied(self, action: Action, denied: Denied, code: str | None = None) -> Ended:
         """Policy says no, or it can no longer be established; a system that cannot be asked is told as that."""
@@ -326,7 +346,7 @@ class Steps:
         action, program, target, permitted = ready.action, ready.program, ready.target, ready.permitted
         attempt, route = attempts[-1].attempt + 1 if attempts else 1, choice.route or 0
         timeout = timeout_of(program.routes[route], target)
-        settle = min(program.contract.settle, target.max_settle_ms)
+        settle = min(program.contract.settle_ms, target.max_settle_ms)
         now, receipt = self.now(), new_id("rcp")
         facts: dict[str, JsonValue] = {
             "decision": decision_facts(permitted.record),
@@ -400,7 +420,8 @@ class Steps:
             after = await self._settled(sent, program, target)
             base = self.base(program, action.request, target)
             exclusive = target is not None and target.exclusive
-            outcome = reconcile(program, base, sent.before, sent.execution, after, exclusive)
+            bounded = program.contract.bound_ms is not None and sent.intent.settle_ms >= program.contract.bound_ms
+            outcome = reconcile(program, base, sent.before, sent.execution, after, exclusive, bounded)
             if take_back and outcome.orphan is not None and await take_back(sent, outcome.orphan):
                 outcome = replace(outcome, verdict="again", changed=False, reason="what it made was taken back")
             further = await self._further(sent, program, target, outcome)
@@ -420,6 +441,7 @@ class Steps:
                 {}, self.now(), "same_channel", fault="the connection is not the one that was written to"
             )
         final = execution.delivery in ("refused", "declined", "no_effect", "stopped")
+        final = final or (execution.delivery == "rejected" and target.direct)
         base = self.base(program, sent.action.request, target)
         pause, seconds = 0.05, 30.0 if any(isinstance(read, FlowRead) for read in program.reads) else 10.0
         while True:
@@ -484,12 +506,15 @@ class Steps:
             settle_ms=sent.intent.settle_ms,
             drift=drift,
         )
+        refused = outcome.verdict == "not_applied" and execution.delivery in ("refused", "declined", "rejected")
+        if refused and (words := refusal_of(program, self.base(program, action.request, target), execution)):
+            answer["data"] = {"refusal": words}
         after = kept(program, after, self.journal.hiding)
         escalated = answer.get("escalated_to")
         facts: dict[str, JsonValue] = {
             "intent": sent.intent.receipt_id,
             "attempts": [attempt_of(e, program.secretive) for e in sent.attempts],
-            "checks": [{"that": c.that, "met": c.met} for c in outcome.checks],
+            "checks": [c.fact for c in outcome.checks],
             "after": seen(after) if sent.execution.delivery != "not_sent" else {},
             "attribution": outcome.attribution,
             "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
@@ -515,7 +540,7 @@ class Steps:
             sealed=sealed,
             status=status,
             result=answer,
-            held_until_ms=0 if status == "not_applied" else self.now() + program.contract.repeat_window,
+            held_until_ms=self._held(program, status),
             after=after if status == "confirmed" and action.step else None,
             ours=outcome.attribution == "ours",
             strike=doubt or lied or outcome.verdict == "stopped",
@@ -526,9 +551,23 @@ class Steps:
             escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
             minted=minted,
             used_handles=bool(program.secret_inputs),
-            rechecks=tuple(self.now() + t for t in program.contract.recheck) if status == "confirmed" else (),
+            rechecks=self._later(program, status, sent.intent.settle_ms),
         )
         return Ended(action, status, answer, self.journal.concluding(conclusion), outcome, after)
+
+    def _held(self, program: Program, status: Status) -> int:
+        """Until when the same call is this action. INVARIANT: what is in doubt is not begun anew beside its looks."""
+        if status == "not_applied":
+            return 0
+        window = program.contract.repeat_window
+        return self.now() + (max(window, LOOKS_MS[-1]) if status == "unknown" else window)
+
+    def _later(self, program: Program, status: Status, settle_ms: int) -> tuple[int, ...]:
+        """When to look again: as its contract asks at what is confirmed, on a schedule at what is unknown."""
+        now = self.now()
+        if status == "unknown":
+            return tuple(now + after for after in (max(settle_ms, 1_000), *LOOKS_MS))
+        return tuple(now + t for t in program.contract.recheck) if status == "confirmed" else ()
 
     def _sealed_outputs(
         self, action: Action, program: Program, outcome: Reconciliation

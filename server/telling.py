@@ -46,10 +46,10 @@ def sentences(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
         lines.append(f"Route {passed.get('route')} was passed over: {passed.get('why')}.")
     checks = [_object(c) for c in _list(predicate.get("checks"))]
     if checks:
-        met = sum(c.get("met") is True for c in checks)
-        lines.append(
-            f"Read back through `{predicate.get('observer', 'the record')}`, {met} of {len(checks)} checks were met."
-        )
+        met, unread = sum(c.get("met") is True for c in checks), sum(c.get("met") is None for c in checks)
+        rest = f"; {unread} could not be read" if unread else ""
+        observer = predicate.get("observer", "the record")
+        lines.append(f"Read back through `{observer}`, {met} of {len(checks)} checks were met{rest}.")
     if drift := [f"`{name}`" for name in map(str, _list(predicate.get("drifted")))]:
         lines.append(f"This changed with it and should not have: {', '.join(drift)}.")
     steps = [str(_object(s).get("state")) for s in _list(predicate.get("steps"))]

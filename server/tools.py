@@ -141,7 +141,7 @@ def plan_tool(release: Release, program: PlanProgram) -> types.Tool:
         parts.append(f"Needs: {needs}.")
     parts.append(f"Risk: {program.risk}. Steps: {names}, approved once.")
     if program.expect:
-        parts.append(f"Confirmed when read back without: {'; '.join(c.sentence for c in program.expect)}.")
+        parts.append(f"Confirmed when it is read back that {'; '.join(c.said for c in program.expect)}.")
     parts.append(f"On failure: {plan.on_failure}.")
     text = " ".join(parts)
     return types.Tool(
@@ -174,8 +174,8 @@ def _description(program: Program, release: Release) -> str:
     people = f"; may need the approval of {' or '.join(roles)}" if roles and program.is_write else ""
     parts.append(f"Risk: {contract.risk}{people}.")
     if program.is_write:
-        ruled_out = "; ".join(check.sentence for check in program.expect)
+        proof = "; ".join(check.said for check in program.expect)
         undo = program.undo.contract if program.undo else "none"
-        parts.append(f"Confirmed when read back without: {ruled_out}. Undo: {undo}.")
+        parts.append(f"Confirmed when it is read back that {proof}. Undo: {undo}.")
     text = " ".join(parts)
     return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"

@@ -99,12 +99,13 @@ def show_contract(
     c = program.contract
     lines = [f"{c.contract}@{c.version}: {c.summary}", f"risk {c.risk}, {c.kind}, target {c.target}", "parameters:"]
     lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in program.inputs.fields.items()]
-    lines += [f"required before: {check.sentence}" for check in program.require]
+    lines += [f"required before: {check.said}" for check in program.require]
     lines += [f"sent by: {r.said} {r.place}" for r in program.routes]
-    lines += [f"confirmed only if read back, and not: {check.sentence}" for check in program.expect]
+    lines += [f"confirmed only if it is read back that {check.said}" for check in program.expect]
     if program.is_write:
         lines.append(
-            f"in doubt: probed after the deadline + {c.settle / 1000:g} s ({c.detect}); else escalated to {c.escalate}"
+            f"in doubt: probed after the deadline + {c.settle_ms / 1000:g} s ({c.detect}); "
+            f"else escalated to {c.escalate} and looked at again"
         )
         lines += [f"evidence kept ({way}): {', '.join(kinds)}" for way, kinds in c.evidence.items()]
         lines.append(f"undone by: {program.undo.contract if program.undo else 'nothing'}")
@@ -120,7 +121,7 @@ def _plan_lines(program: "PlanProgram") -> list[str]:
     for block in program.blocks:
         waves = f", for each item, in waves of {', '.join(map(str, block.waves)) or 'all'}" if block.items else ""
         lines += [f"step {step.id}: {step.contract}{waves}" for step in block.steps]
-    lines += [f"confirmed only if every step is, and not: {check.sentence}" for check in program.expect]
+    lines += [f"confirmed only if every step is and {check.said}" for check in program.expect]
     lines += [f"not taken back: {kept}, while {holder} is done and stays" for kept, holder in plan.keeps]
     lines.append(f"if a step fails: {plan.on_failure}; told: {plan.escalate or 'whom the step names'}")
     return lines

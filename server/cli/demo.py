@@ -84,7 +84,7 @@ class Demo:
         same = (again.structured_content or {})["action_id"] == action
         self.expect(f"the same call again is the same action: {action[:12]}…, nothing is sent", same)
         await self.fault("lying_200")
-        await self.approved("a lying 200: the target says yes and does nothing", LEO, "not_applied")
+        await self.approved("a lying 200: the target says yes and does nothing", LEO, "unknown")
         await self.fault("lost_reply")
         await self.approved("a lost reply: done, but the answer never comes", LEO, "confirmed")
         effects = [e for e in (await self.control.get("/log")).json() if e["effect"] and "reset_factors" in e["path"]]

@@ -47,7 +47,7 @@ def recheck(
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
-    """Look again at what was confirmed; exit 1 when it does not hold any more."""
+    """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
     from server.settings import Workspace
 
     with reading(workspace) as read:
@@ -56,7 +56,7 @@ def recheck(
     result = ask_owner(space, "POST", f"/actions/{str(rows[0][0]) if rows else id_}/recheck")
     facts = result if isinstance(result, dict) else {}
     show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
-    if facts.get("status") != "holds":
+    if facts.get("status") not in ("holds", "confirmed"):
         raise typer.Exit(1)
 
 

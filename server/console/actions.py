@@ -14,7 +14,7 @@ from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from server import access
 from server.aftercare import OPEN, Aftercare
-from server.answers import halt_line, text_of
+from server.answers import halt_line, said_of, text_of
 from server.console.session import passkeys_of
 from server.console.web import Page, View, Visit, action_of, redirect
 from server.inbox import Inbox
@@ -94,7 +94,9 @@ class Actions:
                 "steps": steps_of(told, await journal.steps(action.id)),
                 "undoes": action.undoes,
                 "open": open_now is not None,
-                "can_recheck": action.state == "ended" and action.status == "confirmed" and action.plan is None,
+                "can_recheck": action.state == "ended"
+                and action.status in ("confirmed", "unknown")
+                and action.plan is None,
                 "can_resolve": doubtful and not barred and bool(keys),
                 "doubtful": doubtful,
                 "origin": self._inbox.pipeline.release.origin,
@@ -136,12 +138,12 @@ class Actions:
             "changed": predicate.get("changed") if kind == "outcome" else None,
             "says": said,
             "why": why,
-            "checks": checks if isinstance(checks, list) else [],
+            "checks": [check_row(c) for c in checks if isinstance(c, dict)] if isinstance(checks, list) else [],
             "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
         }
 
     async def recheck(self, visit: Visit) -> Response:
-        """Look again whether a confirmed action still holds."""
+        """Look again: whether what was confirmed still holds, what became of what is unknown."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         await self._aftercare.recheck(action.id)
         return redirect(f"/actions/{action.id}")
@@ -224,3 +226,17 @@ def _plain(label: str) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+_SHOWN: Mapping[str, tuple[str, str]] = {
+    "True": ("met", "met"),
+    "False": ("unmet", "found"),
+    "None": ("unread", "not read"),
+}
+
+
+def check_row(fact: Mapping[str, JsonValue]) -> JsonValue:
+    """A check as its row shows it."""
+    # INVARIANT: `found` is said only of what was observed
+    state, word = _SHOWN[str(fact.get("met"))]
+    return {"state": state, "text": f"{word}: {said_of(fact)}"}

@@ -28,6 +28,17 @@ BAD = {
     "secret": (GOOD.replace("description: \"Okta user id.\"", "description: x, secret: true"), "not_supported_yet", "secret"),
     "two_methods": (GOOD.replace("timeout: 10s", "timeout: 10s, put: /x"), "bad_contract", "exactly one"),
     "bad_duration": (GOOD.replace("settle: 5s", "settle: soon"), "bad_contract", "duration"),
+    "absence_is_proof": (GOOD.replace("after.user.status == 'ACTIVE'", "!has(after.user.locked) || !after.user.locked"), "bad_contract", "a field that is not there"),
+    "presence_is_asked": (GOOD.replace("after.user.status == 'ACTIVE'", "has(after.user.status) && after.user.status == 'ACTIVE'"), "bad_contract", "a field that is not there"),
+    "absence_lets_through": (GOOD.replace("before.user.status in", "!has(before.user.locked) || before.user.status in"), "bad_contract", "a field that is not there"),
+    "bound_without_a_reason": (GOOD.replace("settle: 5s", "settle: {within: 5s}"), "bad_contract", "needs `within`"),
+    "no_read_shows_the_resource": (
+        GOOD.replace("resource: system", 'resource: {type: OktaUser, id: "${inputs.serial}"}').replace(
+            "inputs:\n", 'inputs:\n  serial: {type: string, description: "Serial."}\n'
+        ),
+        "bad_contract",
+        "no read shows that `serial` is the resource",
+    ),
     "no_expectation": (GOOD.replace("expect:\n", "require2:\n"), "bad_contract", "require2"),
     "no_evidence": (GOOD.replace("[before, after, response]", "[before]"), "bad_contract", "evidence"),
     "credential_header": (GOOD.replace("timeout: 10s}", "timeout: 10s, headers: {Authorization: x}}"), "bad_contract", "not for contracts"),

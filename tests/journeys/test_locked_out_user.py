@@ -40,15 +40,20 @@ async def test_a_denial_and_a_missing_record_read_the_same(world: World) -> None
 
 
 async def test_a_user_without_factors_is_already_so(world: World) -> None:
-    answer = await world.call("reset_user_mfa", NOBODY_ENROLLED)
+    asked = await world.call("reset_user_mfa", NOBODY_ENROLLED)
+    assert asked["status"] == "approval_required"  # decided like one that is sent
+    await world.approve(asked["action_id"])
+    answer = await world.get(asked["action_id"])
     assert (answer["status"], answer["changed"]) == ("confirmed", False)
+    assert answer["checks"] == [{"that": "no factor seen before is still enrolled", "met": True}]
     assert world.sandbox.writes() == 0
 
 
-async def test_a_lying_200_is_not_applied(world: World) -> None:
+async def test_a_lying_200_is_unknown_until_somebody_looked(world: World) -> None:
     world.sandbox.fault("lying_200")
     answer = await world.reset()
-    assert (answer["status"], answer["changed"]) == ("not_applied", False)
+    assert (answer["status"], answer["changed"]) == ("unknown", None)
+    assert "the record does not show it yet" in answer["summary"]
     assert len(world.sandbox.factors()) == 2
 
 

@@ -69,7 +69,7 @@ async def test_policies_can_see_that_a_call_is_repeated(tmp_path: Path, sandbox:
         '@id("only-once") forbid (principal, action == Action::"unlock_user", resource) when { context.repeat >= 1 };'
     )
     async with gateway(workspace, sandbox) as world:
-        sandbox.fault("lying_200", "unlock")
+        sandbox.fault("refuse", "unlock")
         arguments = {"user_id": "00u2leo000001", "reason": "locked out since this morning"}
         assert (await world.call("unlock_user", arguments))["status"] == "not_applied"
         assert (await world.call("unlock_user", arguments))["status"] == "denied"

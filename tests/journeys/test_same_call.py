@@ -41,11 +41,18 @@ async def test_twenty_permitted_writes_at_once_have_one_effect(world: World) -> 
 
 
 async def test_not_applied_may_be_called_anew(world: World) -> None:
-    world.sandbox.fault("lying_200")
+    world.sandbox.fault("refuse")
     first = await world.reset()
     second = await world.reset()
     assert (first["status"], second["status"]) == ("not_applied", "confirmed")
     assert first["action_id"] != second["action_id"]
+
+
+async def test_what_is_unknown_is_not_begun_anew(world: World) -> None:
+    world.sandbox.fault("lying_200")
+    first, second = await world.reset(), await world.call("reset_user_mfa", MARIA)
+    assert (first["status"], second["action_id"]) == ("unknown", first["action_id"])
+    assert world.sandbox.writes() == 1
 
 
 async def test_a_caller_key_tells_two_equal_calls_apart(records: World) -> None:

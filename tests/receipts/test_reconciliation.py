@@ -34,7 +34,11 @@ NOTHING = Observation({}, 1, "separate_credential", fault="500")
     [
         ("answered", 200, seen(), "confirmed", True),
         ("answered", 200, seen(C), "confirmed", True),
-        ("answered", 200, seen(A, B), "not_applied", False),
+        ("answered", 200, seen(A, B), "contended", None),
+        ("rejected", 422, seen(A, B), "not_applied", False),
+        ("rejected", 404, seen(), "confirmed", True),
+        ("rejected", 404, seen(C), "contended", None),
+        ("rejected", 404, NOTHING, "contended", None),
         ("answered", 200, seen(B), "diverged", True),
         ("answered", 200, seen(status="SUSPENDED"), "diverged", True),
         ("answered", 200, seen(email="x@example.com"), "diverged", True),
@@ -112,3 +116,111 @@ def test_without_its_pictures_nothing_that_answered_is_confirmed(
     )
     execution = replace(sent(delivery, 302), via="browser:x", evidence=dict.fromkeys(pictures, b"png"))
     assert reconcile(program, {"inputs.username": "maria"}, before, execution, after).verdict == verdict
+
+
+CATALOG = load_catalog(ROOT / "contracts" / "library").programs
+MEMBER = {"inputs.user_id": "u1", "inputs.group_id": "g1", "connection.tenant": "a", "connection.environment": "prod"}
+
+
+def group(*members: str, whole: bool = True, **more: Any) -> Observation:
+    value: dict[str, Any] = {"id": "g1", "displayName": "x", "meta": {"version": "1"}, **more}
+    if members:
+        value["members"] = [{"value": m} for m in members]
+    readings = {
+        "group": Reading("group", 200, value, b"", 1, whole=whole),
+        "user": Reading("user", 200, {"id": "u1", "userName": "u", "active": True}, b"", 1),
+    }
+    return Observation(readings, 1, "separate_credential")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "verdict", "met"),
+    [
+        ("remove_group_member", group("u1", "u2"), group("u2"), "confirmed", [True, True]),
+        ("remove_group_member", group("u1"), group(), "confirmed", [True, True]),  # seen before, so an empty list now
+        ("remove_group_member", group("u1", "u2"), group(), "diverged", [True, False]),  # wiped
+        ("remove_group_member", group(), group(), "contended", [None, None]),  # nothing says who is in it
+        ("remove_group_member", group(), group(Members=[]), "contended", [None, None]),
+        ("remove_group_member", group("u1", "u2"), group("u2", whole=False), "contended", [None, None]),
+        ("add_group_member", group(), group(), "contended", [None, None]),
+        ("add_group_member", group(), group("u1"), "confirmed", [True, True]),
+        ("add_group_member", group("u2"), group("u2"), "contended", [False, True]),  # accepted, and not seen yet
+        ("add_group_member", group("u2"), group("u2", whole=False), "contended", [None, None]),
+    ],
+)
+def test_what_is_not_there_proves_nothing(
+    name: str, before: Observation, after: Observation, verdict: str, met: list[bool | None]
+) -> None:
+    outcome = reconcile(CATALOG[name], MEMBER, before, sent("answered", 204), after)
+    assert (outcome.verdict, [c.fact["met"] for c in outcome.checks]) == (verdict, met)
+
+
+def test_what_could_not_be_read_names_the_fault() -> None:
+    outcome = reconcile(PROGRAM, BASE, seen(A), sent("answered", 200), replace(NOTHING, fault="`user` answered 503"))
+    assert [c.fact for c in outcome.checks] == [
+        {
+            "that": "no factor seen before is still enrolled",
+            "met": None,
+            "else": "a factor seen before is still enrolled",
+            "notRead": "`user` answered 503",
+        }
+    ]
+    assert not outcome.checks[0].unmet
+
+
+def test_nothing_already_is_so_where_it_cannot_be_read() -> None:
+    remove = CATALOG["remove_group_member"]
+    assert already_so(remove, MEMBER, group()) is None
+    assert already_so(remove, MEMBER, group("u2", whole=False)) is None
+    assert already_so(remove, MEMBER, group("u2")) is not None
+
+
+def plain(delivery: Delivery, bounded: bool, **changes: Any) -> str:
+    program = CATALOG["comment_on_ticket"]
+    program = replace(program, contract=program.contract.model_copy(update=changes))
+    values: dict[str, Any] = {"ticket": {"ticket": {"id": 1, "status": "open"}}, "comments": {"comments": []}}
+    same = Observation({n: Reading(n, 200, v, b"", 1) for n, v in values.items()}, 1, "separate_credential")
+    base = {"inputs.ticket": "1", "inputs.text": "x", "connection.tenant": "a", "connection.environment": "prod"}
+    return reconcile(
+        program, base, same, sent(delivery, 503 if delivery == "in_doubt" else 200), same, False, bounded
+    ).verdict
+
+
+@pytest.mark.parametrize(
+    ("delivery", "bounded", "idempotent", "verdict"),
+    [
+        ("answered", False, None, "contended"),
+        ("answered", True, None, "not_applied"),
+        ("answered", False, "a reason", "contended"),
+        ("in_doubt", False, None, "contended"),
+        ("in_doubt", True, None, "again"),
+        ("in_doubt", False, "a reason", "again"),
+        ("rejected", False, None, "not_applied"),
+    ],
+)
+def test_what_may_have_been_made_is_not_made_again(
+    delivery: Delivery, bounded: bool, idempotent: str | None, verdict: str
+) -> None:
+    assert plain(delivery, bounded, idempotent=idempotent) == verdict
+
+
+def test_the_answer_s_own_new_id_is_evidence() -> None:
+    from contracts.program import Program
+
+    program: Program = CATALOG["create_access_key"]
+    listed = {"ListAccessKeysResponse": {"ListAccessKeysResult": {"AccessKeyMetadata": []}}}
+    same = Observation({"keys": Reading("keys", 200, listed, b"", 1)}, 1, "separate_credential")
+    key = {"AccessKeyId": "AKIA0000000000000001", "SecretAccessKey": "s"}
+    body = {"CreateAccessKeyResponse": {"CreateAccessKeyResult": {"AccessKey": key}}}
+    execution = replace(sent("answered", 200), response=Response(200, {}, body, b"", None))
+    base = {"inputs.user_name": "ci", "connection.tenant": "a", "connection.environment": "prod"}
+    outcome = reconcile(program, base, same, execution, same)
+    assert (outcome.verdict, outcome.changed, outcome.attribution) == ("contended", True, "ours")
+    assert outcome.outputs["key_id"] == "AKIA0000000000000001"
+    # once it is listed, what the answer gave is still there
+    shown = {"AccessKeyId": "AKIA0000000000000001", "Status": "Active", "CreateDate": "2026-11-28T00:00:00Z"}
+    later = {"ListAccessKeysResponse": {"ListAccessKeysResult": {"AccessKeyMetadata": [shown]}}}
+    after = Observation({"keys": Reading("keys", 200, later, b"", 2)}, 2, "separate_credential")
+    lost = replace(execution, response=Response(200, {}, None, b"", None))
+    found = reconcile(program, base, same, lost, after, False, False, outcome.outputs)
+    assert (found.verdict, dict(found.outputs)) == ("confirmed", dict(outcome.outputs))

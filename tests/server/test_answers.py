@@ -15,6 +15,7 @@ from receipts.action import Action, Status
 from receipts.controls import Halt
 from receipts.reconciliation import Checked, Reconciliation
 from server import answers, plan_answers
+from server.console.actions import check_row
 from server.mcp import result_of
 from server.plan_answers import Finished, Tally
 from tests.world import ROOT
@@ -71,7 +72,7 @@ RESULTS: dict[str, answers.Answer] = {
     "running": answers.running(ACTION.id, RECEIPT),
     "not_applied": ended("not_applied", NOT_MET, changed=False),
     "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason="the target refused", answered=403),
-    "not_applied_require": answers.unmet(ACTION, RECEIPT, "the user is not active"),
+    "not_applied_require": answers.unmet(ACTION, RECEIPT, Checked("the user is not active", False, "the user is active")),
     "diverged": ended("diverged", MET, changed=True),
     "unknown": ended("unknown", NOT_MET, changed=None, answered=None),
     "denied": answers.denied(ACTION, RECEIPT),
@@ -127,6 +128,28 @@ def test_a_long_result_keeps_its_ids_and_next() -> None:
     assert len(text) <= answers.MAX_TEXT
     assert RECEIPT in text
     assert str(answer["next"]) in text
+
+
+def test_what_was_not_read_is_not_found() -> None:
+    check = Checked("a factor is enrolled", False, "no factor is enrolled", "`factors` could not be read: 503")
+    assert check_row(check.fact) == {
+        "state": "unread",
+        "text": "not read: whether no factor is enrolled is not known, because `factors` could not be read: 503",
+    }
+    assert check_row(Checked("a factor is enrolled", False, "no factor is enrolled").fact) == {
+        "state": "unmet",
+        "text": "found: a factor is enrolled",
+    }
+    assert check_row(Checked("a factor is enrolled", True, "no factor is enrolled").fact) == {
+        "state": "met",
+        "text": "met: no factor is enrolled",
+    }
+    answer = ended("unknown", check, changed=None, answered=200)
+    assert "NOT READ: whether no factor is enrolled is not known" in answers.text_of(answer)
+    assert (
+        answer["summary"]
+        == "It may or may not have happened: the target answered 200, and the record could not be read."
+    )
 
 
 def test_instructions_are_short() -> None:

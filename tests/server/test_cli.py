@@ -58,12 +58,12 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
     try:
         token = served.token("support-bot")
         asked = _call(url, token, "reset_user_mfa", MARIA)
-        assert "reset_user_mfa@1" in cli("contract", "list", cwd=root)
-        assert "recover_sync@1" in cli("contract", "list", cwd=root)
+        assert "reset_user_mfa@2" in cli("contract", "list", cwd=root)
+        assert "recover_sync@2" in cli("contract", "list", cwd=root)
         assert "step restart: restart_sync" in cli("contract", "show", "recover_sync", cwd=root)
         assert '"for_each"' in cli("contract", "schema", "--plan", cwd=root)
         assert '"identity"' in cli("contract", "schema", "--flow", cwd=root)
-        assert "required before: the user is not active" in cli("contract", "show", "reset_user_mfa", cwd=root)
+        assert "required before: the user is active" in cli("contract", "show", "reset_user_mfa", cwd=root)
         assert cli("contract", "check", cwd=root) == ""
         assert cli("policy", "check", cwd=root) == ""
         assert "0 failed" in cli("policy", "test", cwd=root)

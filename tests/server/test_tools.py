@@ -72,7 +72,7 @@ def test_entries(release: Release) -> None:
     assert "reason" in reset.input_schema["required"]
     assert reset.annotations is not None
     assert reset.annotations.destructive_hint
-    assert (reset.meta or {})["dev.ailyus/contract"] == "reset_user_mfa@1"
+    assert (reset.meta or {})["dev.ailyus/contract"] == "reset_user_mfa@2"
 
 
 def test_what_is_always_denied_is_not_listed(release: Release) -> None:

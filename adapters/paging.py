@@ -1,0 +1,61 @@
+"""Is an answer one page of several? By the signs that APIs use to say that there is more."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+_NEXT = re.compile(r"""rel\s*=\s*"?[^",;]*\bnext\b""", re.IGNORECASE)
+_MORE = frozenset(
+    (
+        "next",
+        "nextpage",
+        "nextpageurl",
+        "nextpageuri",
+        "nextpagetoken",
+        "nextlink",
+        "nextcursor",
+        "nexttoken",
+        "nextmarker",
+        "nexturl",
+        "nextrecordsurl",
+        "nextoffset",
+        "hasmore",
+        "hasnext",
+        "hasnextpage",
+        "istruncated",
+        "moreavailable",
+        "continuationtoken",
+    )
+)
+"""Keys whose value, if it is one, leads to more: lower case, without `_`, `-`, `@` and `odata.`."""
+_TOTAL = frozenset(
+    ("totalresults", "totalcount", "totalitems", "totalsize", "totalmembers", "totalrecords", "totalelements")
+)
+_DEPTH = 4
+
+
+def is_page(headers: Mapping[str, str], value: JsonValue) -> bool:
+    """True when the answer says that more of it can be read elsewhere (RFC 8288, and the usual keys)."""
+    return bool(_NEXT.search(headers.get("link", ""))) or _goes_on(value, _DEPTH)
+
+
+def _goes_on(value: JsonValue, depth: int) -> bool:
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    named = {_plain(key): item for key, item in value.items()}
+    if any(_is_set(named.get(key)) for key in _MORE):
+        return True
+    lists = [item for item in value.values() if isinstance(item, list)]
+    totals = [n for key in _TOTAL if isinstance(n := named.get(key), int) and not isinstance(n, bool)]
+    if lists and totals and max(totals) > max(map(len, lists)):
+        return True
+    return any(_goes_on(item, depth - 1) for item in value.values())
+
+
+def _plain(key: str) -> str:
+    return key.lower().removeprefix("@odata.").removeprefix("odata.").replace("_", "").replace("-", "").lstrip("@")
+
+
+def _is_set(value: JsonValue) -> bool:
+    return value not in (None, False, "", "false", 0, [], {})

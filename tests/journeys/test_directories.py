@@ -1,0 +1,227 @@
+"""What a directory does not say proves nothing: scim2-server behind a proxy that leaves members out, and more."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.errors import AilyusError
+from tests.journeys.test_group_membership import Scim, _workspace
+from tests.plans.test_controls import ailyus
+from tests.wire_between import Between, between
+from tests.world import Sandbox, World, gateway
+
+
+@pytest.fixture
+def scim() -> Iterator[Scim]:
+    server = Scim()
+    yield server
+    server.close()
+
+
+@asynccontextmanager
+async def directory(folder: Path, sandbox: Sandbox, scim: Scim) -> AsyncIterator[tuple[World, Between]]:
+    async with (
+        between(scim.port) as proxy,
+        gateway(_workspace(folder, sandbox, proxy.port), sandbox) as world,
+    ):
+        yield world, proxy
+
+
+def without_members(path: str, value: Any) -> Any:
+    return {k: v for k, v in value.items() if k != "members"} if "/Groups/" in path else value
+
+
+def misspelt(path: str, value: Any) -> Any:
+    return {("Members" if k == "members" else k): v for k, v in value.items()} if "/Groups/" in path else value
+
+
+def first_page(path: str, value: Any) -> Any:
+    if "/Groups/" not in path or not value.get("members"):
+        return value
+    return {**value, "members": value["members"][:1], "totalResults": len(value["members"]) + 1}
+
+
+def arguments(scim: Scim, user: str) -> dict[str, str]:
+    return {"user_id": user, "group_id": scim.engineering, "reason": "the team changes this week"}
+
+
+@pytest.mark.parametrize("edit", [without_members, misspelt], ids=["none", "misspelt"])
+async def test_who_is_not_listed_was_not_taken_out(tmp_path: Path, sandbox: Sandbox, scim: Scim, edit: Any) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.edit = edit
+        answer = await world.call("remove_group_member", arguments(scim, scim.leo))
+        assert (answer["status"], answer["changed"]) == ("not_applied", False)
+        assert "the group lists no members" in answer["summary"]
+        assert (scim.members(scim.engineering), proxy.writes) == ({scim.leo}, [])
+
+
+@pytest.mark.parametrize("edit", [without_members, misspelt], ids=["none", "misspelt"])
+async def test_who_was_added_and_is_not_listed_is_unknown(
+    tmp_path: Path, sandbox: Sandbox, scim: Scim, edit: Any
+) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.edit = edit
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert (answer["status"], answer["changed"]) == ("unknown", None)
+        assert [c["met"] for c in answer["checks"]] == [None, None]
+        assert scim.members(scim.engineering) == {scim.leo, scim.maria}
+        assert len(proxy.writes) == 1
+        assert "once more" not in answer["next"]
+
+
+async def test_one_page_of_members_proves_no_absence(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        await world.call("add_group_member", arguments(scim, scim.maria))
+        proxy.edit = first_page
+        answer = await world.call("remove_group_member", arguments(scim, scim.maria))
+        assert answer["status"] == "unknown"
+        assert "one page of several" in answer["checks"][0]["that"]
+
+
+async def test_a_wiped_group_is_not_confirmed(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        await world.call("add_group_member", arguments(scim, scim.maria))
+        wiped = False
+
+        def wipe(path: str, value: Any) -> Any:
+            return without_members(path, value) if wiped and len(proxy.writes) > 1 else value
+
+        proxy.edit, wiped = wipe, True
+        answer = await world.call("remove_group_member", arguments(scim, scim.maria))
+        assert (answer["status"], answer["changed"]) == ("diverged", True)
+        assert {"that": "somebody else is no longer in the group", "met": False} in answer["checks"]
+
+
+async def test_the_last_member_can_be_taken_out(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, _):
+        answer = await world.call("remove_group_member", arguments(scim, scim.leo))
+        assert (answer["status"], answer["changed"]) == ("confirmed", True)
+        assert scim.members(scim.engineering) == set()
+        added = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert (added["status"], scim.members(scim.engineering)) == ("confirmed", {scim.maria})
+
+
+async def test_what_was_done_is_tied_to_our_request(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, _):
+        await world.call("add_group_member", arguments(scim, scim.maria))
+        assert world.rows("SELECT ours FROM intents") == [(1,)]
+
+
+async def test_an_inactive_user_can_be_taken_out(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    scim.http.patch(
+        f"/Users/{scim.leo}",
+        json={
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "replace", "path": "active", "value": False}],
+        },
+    )
+    async with directory(tmp_path / "w", sandbox, scim) as (world, _):
+        added = await world.call("add_group_member", {**arguments(scim, scim.leo), "group_id": scim.admins})
+        assert added["status"] == "not_applied"
+        assert "the user is not active" in added["summary"]
+        assert (await world.call("remove_group_member", arguments(scim, scim.leo)))["status"] == "confirmed"
+
+
+async def test_a_stale_read_is_unknown_and_found_by_itself(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        await world.call("remove_group_member", arguments(scim, scim.maria))  # already so: the reads are known
+        proxy.stale = True
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert (answer["status"], answer["changed"]) == ("unknown", None)
+        assert "the record does not show it yet" in answer["summary"]
+        assert world.rows("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL") == [(1,)]
+        assert world.rows(
+            "SELECT count(*) FROM rechecks WHERE done_ms IS NULL AND action_id = ?", answer["action_id"]
+        ) == [(7,)]
+        proxy.stale = False
+        found = await until(world, answer["action_id"], "confirmed")
+        assert (found["changed"], len(proxy.writes)) == (True, 1)
+        assert world.rows("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL") == [(0,)]
+        assert world.rows("SELECT strike, status FROM actions WHERE sent_ms > 0") == [(0, "confirmed")]
+        kinds = world.rows(
+            "SELECT kind, status FROM statements WHERE action_id = ? ORDER BY leaf_index", found["action_id"]
+        )
+        assert kinds == [("intent", "running"), ("outcome", "unknown"), ("recheck", "confirmed")]
+
+
+async def test_a_read_that_failed_is_no_finding(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        forward = proxy.answer
+
+        async def fall(target: int, head: bytes, body: bytes) -> bytes | None:
+            answer = await forward(target, head, body)
+            proxy.down = bool(proxy.writes)
+            return answer
+
+        proxy.answer = fall  # type: ignore[method-assign]
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert answer["status"] == "unknown"
+        assert [c["met"] for c in answer["checks"]] == [None, None]
+        assert all("could not be read: the target answered 503" in c["that"] for c in answer["checks"])
+        assert scim.members(scim.engineering) == {scim.leo, scim.maria}
+
+
+async def test_a_refusal_is_final_and_says_why(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.refuse = (422, '{"detail": "the group is managed elsewhere"}')
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert (answer["status"], answer["changed"]) == ("not_applied", False)
+        assert answer["summary"] == "Nothing changed: the target answered 422 and refused."
+        assert "once more" not in answer["next"]
+        assert answer["data"] == {"refusal": "the group is managed elsewhere"}
+        assert world.rows("SELECT count(*) FROM intents") == [(1,)]
+
+
+async def test_another_record_than_the_one_that_was_named_is_denied(
+    tmp_path: Path, sandbox: Sandbox, scim: Scim
+) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.edit = lambda path, value: {**value, "id": scim.admins} if "/Groups/" in path else value
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert (answer["status"], proxy.writes) == ("denied", [])
+
+
+async def test_what_is_unknown_is_looked_at_by_command(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.edit = without_members
+        answer = await world.call("add_group_member", arguments(scim, scim.maria))
+        assert answer["status"] == "unknown"
+        still = await world.app.aftercare.recheck(answer["action_id"])
+        assert (still["status"], [c["met"] for c in still["checks"]]) == ("unknown", [None, None])
+        proxy.edit = None
+        said = await ailyus(world, "receipt", "recheck", answer["receipt_id"])
+        assert said.startswith("confirmed: receipt rcp_")
+        assert (await world.get(answer["action_id"]))["status"] == "confirmed"
+        with pytest.raises(AilyusError, match="could not be read"):
+            proxy.down = True
+            await world.app.aftercare.recheck(answer["action_id"])
+
+
+async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
+    tmp_path: Path, sandbox: Sandbox, scim: Scim
+) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.edit = without_members
+        users = [scim.maria, *(scim.user(f"u{n}@example.com") for n in range(2))]
+        ended = [await world.call("add_group_member", arguments(scim, user)) for user in users]
+        assert [e["status"] for e in ended] == ["unknown"] * 3
+        live = "SELECT scope FROM halts WHERE lifted_ms IS NULL ORDER BY scope"
+        assert world.rows(live) == [("connection",), ("contract",)]
+        proxy.edit = None
+        with contextlib.suppress(AilyusError):  # a look that was due may have found it meanwhile
+            await world.app.aftercare.recheck(ended[0]["action_id"])
+        assert world.rows(live) == []
+        assert world.app.pipeline.journal.controls.halts == ()
+
+
+async def until(world: World, action: str, status: str) -> dict[str, Any]:
+    """What is found by the looks that come by themselves."""
+    async with asyncio.timeout(60):
+        while (answer := await world.get(action))["status"] != status:
+            await asyncio.sleep(0.2)
+    return answer
