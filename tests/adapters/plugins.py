@@ -36,6 +36,7 @@ execute:
     ok: response.body.done
 detect: state
 settle: 2s
+idempotent: the same values are written again
 expect:
   - {that: "inputs.group in after.groups.names", else: "the user is not in the group"}
 evidence: {python: [before, after, response]}

@@ -92,6 +92,7 @@ execute:
     ok: response.status == 200
 detect: state
 settle: 1s
+idempotent: the same values are written again
 expect:
   - {that: "after.record.value == inputs.value", else: "another value"}
 evidence: {http: [before, after, response]}
