@@ -39,7 +39,8 @@ _STATUS: TypeAdapter[Status] = TypeAdapter(Status)
 class PlanStep:
     """Which step of which plan an action is.
 
-    `fence` is the plan's own: once somebody took the plan over, it commits no more steps.
+    `fence` is the plan's own: once somebody took the plan over, it commits no more steps. `digest` is the plan's action
+    digest.
     """
 
     id: str
@@ -48,6 +49,7 @@ class PlanStep:
     size: int
     key: str
     wave: int = 1
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
+from receipts.audit_rows import RowWords, audit_rows
 from receipts.head import Head
 from receipts.log import Checkpoint, Frontier, consistent, leaf_hash
 from receipts.signing import Envelope
@@ -41,11 +42,8 @@ def audit(read: Read, roots: Roots, head: Head | None = None, since: Checkpoint 
     yield from walk.end()
     if since is not None and walk.newest is not None:
         yield from _continues(read, since, walk.newest)
-    yield from _tenant_keys(read, walk.tenant_keys)
-    for (approval,) in _texts(
-        read("SELECT approval_id FROM approval_uses WHERE approval_id NOT IN (SELECT id FROM approvals)")
-    ):
-        yield f"the approval `{approval}` was used and is not there"
+    yield from _tenant_keys(read, walk.words.tenants)
+    yield from audit_rows(read, walk.words)
     for (action,) in _texts(
         read(
             "SELECT i.action_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
@@ -71,7 +69,7 @@ class _Walk:
         self._unkept: list[tuple[str, str]] = []
         self._erased: set[tuple[str, str]] = set()
         self._wrong_roots: list[int] = []
-        self.tenant_keys: dict[str, str] = {}
+        self.words = RowWords()
 
     def _newest(self) -> Checkpoint | None:
         """The newest checkpoint that a trusted key signed."""
@@ -128,11 +126,15 @@ class _Walk:
         leaf = leaf_hash(envelope.leaf())
         if logged is not None and leaf != logged:
             yield f"the body of `{receipt}` is not the one that was logged"
-        if not envelope.holds(self._keys):
+        signed = envelope.holds(self._keys)
+        if not signed:
             yield f"the signature of `{receipt}` does not hold"
         yield from self._append(logged or leaf)
-        predicate = orjson.loads(envelope.payload)["predicate"]
-        self._learn(predicate)
+        statement = orjson.loads(envelope.payload)
+        predicate = statement["predicate"]
+        if signed and leaf == logged:
+            self._erase(predicate)
+            self.words.hear(index, statement)
         yield from _columns(row, predicate)
         if {value for _, value in search} != set(predicate["search"]):
             yield f"the search values of `{receipt}` are not what was signed"
@@ -170,13 +172,9 @@ class _Walk:
                 yield f"the evidence `{label!s}` of `{receipt}` is not what was committed to"
         self._unkept += [(receipt, label) for label in committed.keys() - {str(row[1]) for row in rows}]
 
-    def _learn(self, predicate: Predicate) -> None:
+    def _erase(self, predicate: Predicate) -> None:
         about = predicate.get("about")
-        if not isinstance(about, dict):
-            return
-        if predicate["kind"] == "tenant":
-            self.tenant_keys[str(about.get("tenant"))] = str(about.get("keyDigest"))
-        elif predicate["kind"] == "erasure":
+        if predicate["kind"] == "erasure" and isinstance(about, dict):
             labels = about.get("labels")
             named = labels if isinstance(labels, list) else []
             self._erased |= {(str(about.get("receipt")), str(label)) for label in named}

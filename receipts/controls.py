@@ -15,8 +15,9 @@ from pydantic import JsonValue, TypeAdapter
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
+from receipts.ledger import Ledger, Said
 from receipts.statement import Notary, Sealed
-from receipts.store import Conflict, Store, Txn, integer
+from receipts.store import Row, Store, Txn
 
 Scope = Literal["all", "connection", "contract", "agent", "route"]
 FRESH_SECONDS = 1.0
@@ -61,8 +62,9 @@ class Trip:
 class Controls:
     """The live halts, the epoch and the open incidents, as last committed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store = store
+        self.ledger = ledger
         self.epoch = 0
         self.live = ""
         """The digest of the live release, as last read."""
@@ -88,13 +90,20 @@ class Controls:
         return moved
 
     async def _read_halts(self) -> None:
-        self._halts = tuple(
-            Halt(str(r[0]), _SCOPE.validate_python(r[1]), str(r[2]), bool(r[3]), str(r[4]), str(r[5]), integer(r[6]))
-            for r in await self._store.read(
-                "SELECT id, scope, name, allow_undo, by, reason, at_ms FROM halts"
-                " WHERE lifted_ms IS NULL ORDER BY at_ms"
-            )
+        await self.ledger.follow()
+        rows = await self._store.read(
+            "SELECT id, scope, name, allow_undo, by, reason, at_ms FROM halts WHERE lifted_ms IS NULL"
         )
+        by_place = {(str(r[1]), str(r[2])): r for r in rows}
+        for place in by_place.keys() - {place for place, said in self.ledger.halts.items() if said.event == "halted"}:
+            self.ledger.tell("halts", " ".join(place))
+        # INVARIANT: what is halted is what the log says; a row only adds its id and its reason
+        live = [
+            _halt(place, said, by_place.get(place))
+            for place, said in self.ledger.halts.items()
+            if said.event == "halted"
+        ]
+        self._halts = tuple(sorted(live, key=lambda halt: halt.at_ms))
         rows = await self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
         self._incidents = {str(r[0]) for r in rows}
 
@@ -120,13 +129,18 @@ class Controls:
         """Is an unknown or diverged outcome on this resource (a pseudonym) unresolved?"""
         return resource in self._incidents
 
+    def _is_live(self, scope: str, name: str) -> bool:
+        said = self.ledger.halts.get((scope, name))
+        return said is not None and said.event == "halted"
+
     async def halt(self, halt: Halt, sealed: Sealed) -> None:
         """Stop from now on; raises when the same is halted already."""
 
         def work(txn: Txn) -> int:
-            if txn.query(
-                "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
-            ):
+            where = "scope = ? AND name = ? AND lifted_ms IS NULL"
+            if not self._is_live(halt.scope, halt.name):  # a row without a statement stands in nobody's way
+                txn.write(f"DELETE FROM halts WHERE {where}", halt.scope, halt.name, rows=None)
+            if txn.query(f"SELECT 1 FROM halts WHERE {where}", halt.scope, halt.name):
                 raise AilyusError("bad_settings", f"`{halt.scope} {halt.name}` is halted already", hint="nothing to do")
             _insert(txn, halt)
             sealed.insert(txn)
@@ -140,20 +154,29 @@ class Controls:
         """Lift a halt; raises `not_found` when there is none."""
 
         def work(txn: Txn) -> int:
-            try:
-                txn.write(
-                    "UPDATE halts SET lifted_ms = ? WHERE scope = ? AND name = ? AND lifted_ms IS NULL",
-                    txn.now_ms,
-                    scope,
-                    name,
-                )
-            except Conflict:
-                raise AilyusError("not_found", f"`{scope} {name}` is not halted", hint="`ailyus halts`") from None
+            lifted = txn.write(
+                "UPDATE halts SET lifted_ms = ? WHERE scope = ? AND name = ? AND lifted_ms IS NULL",
+                txn.now_ms,
+                scope,
+                name,
+                rows=None,
+            )
+            # a halt whose row was taken away is lifted by its statement alone
+            if not lifted and not self._is_live(scope, name):
+                raise AilyusError("not_found", f"`{scope} {name}` is not halted", hint="`ailyus halts`")
             sealed.insert(txn)
             return bump(txn)
 
         self.epoch = await self._store.write(work)
         await self.refresh()
+
+
+def _halt(place: tuple[str, str], said: Said, row: Row | None) -> Halt:
+    """A live halt as its statement has it; its row is believed only in what is shown."""
+    allow_undo, by = said.facts.get("allowUndo") is True, said.text("by")
+    known = row is not None and (bool(row[3]), str(row[4]), row[6]) == (allow_undo, by, said.at_ms)
+    id_, reason = (str(row[0]), str(row[5])) if row is not None and known else (f"hlt_leaf_{said.leaf}", "")
+    return Halt(id_, _SCOPE.validate_python(place[0]), place[1], allow_undo, by, reason, said.at_ms)
 
 
 def bump(txn: Txn) -> int:

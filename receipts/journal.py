@@ -33,6 +33,7 @@ from receipts.conclusion import Conclusion, beside
 from receipts.controls import Controls, trip_route
 from receipts.handles import Handles, use
 from receipts.intention import Intention, require_room
+from receipts.ledger import Ledger
 from receipts.lookup import Lookup
 from receipts.registry import Registry, count_use
 from receipts.roles import Roles
@@ -57,14 +58,15 @@ class Journal(Lookup):
     def __init__(
         self, store: Store, signer: Signer, secret_key: Path | None = None, pending: tuple[int, int] = MAX_PENDING
     ) -> None:
-        controls = Controls(store)
+        self.ledger = Ledger(store)
+        controls = Controls(store, self.ledger)
         registry = Registry(store, controls)
         self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
         super().__init__(store, registry, Hiding(self.handles.derived(b"ailyus observed values")))
         self.controls = controls
         self.registry = registry
         self.notary = registry.notary
-        self.roles = Roles(store)
+        self.roles = Roles(store, self.ledger, self.notary)
         self._pending = pending
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}
@@ -75,6 +77,7 @@ class Journal(Lookup):
         """Read what is committed: the epoch, live halts and incidents, tenants' keys. Before anything is asked."""
         if self.store.shared:
             await self.handles.check()
+        await self.ledger.load()
         await self.registry.load()
         await self.controls.refresh()
 
@@ -220,6 +223,7 @@ class Journal(Lookup):
             sealed.insert(txn)
 
         await self.write((action.id,), work)
+        await self.ledger.follow()
 
     async def intend(self, intention: Intention, earlier: Sequence[Work[None]] = ()) -> Dispatch:
         """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on.

@@ -1,6 +1,10 @@
 """Reading the journal: actions, their intents, and what is known of them. Nothing here changes a row."""
 
+from collections import OrderedDict
+from collections.abc import Mapping
+
 import orjson
+from pydantic import JsonValue
 
 from contracts.hiding import Hiding
 from contracts.observation import Observation
@@ -18,10 +22,12 @@ from receipts.action import (
     unpack_request,
 )
 from receipts.intention import Intention, rate_in, rate_query, room_queries
+from receipts.ledger import approval_is_said, is_about, is_ended_by
 from receipts.registry import Registry
 from receipts.store import Row, Store, blob, integer
 
 YOUNG_MS = 1_000
+_MAX_APPROVED = 10_000
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
     " plan_id, position, undoes, plan, sent_ms, updated_ms FROM actions"
@@ -35,6 +41,7 @@ class Lookup:
         self.store = store
         self._registry = registry
         self.hiding = hiding
+        self._approved: OrderedDict[str, Mapping[str, JsonValue]] = OrderedDict()
 
     @property
     def release(self) -> str:
@@ -187,8 +194,64 @@ class Lookup:
 
     async def approvals(self, action_id: str) -> list[SignedApproval]:
         """The signed approvals given for an action."""
-        rows = await self.store.read("SELECT signed FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id)
-        return [SignedApproval.model_validate_json(blob(row[0])) for row in rows]
+        rows = await self.store.read(
+            "SELECT id, action_id, person, role, signed FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id
+        )
+        if not rows:
+            return []
+        ledger = self._registry.ledger
+        await ledger.follow()
+        if any(str(row[0]) not in self._approved for row in rows):
+            await self._read_approved(action_id)
+        found = []
+        for row in rows:
+            said = self._approved.get(str(row[0]))
+            # INVARIANT: an approval counts only by its signed statement, and no more once it was taken back
+            stands = said is not None and str(row[0]) not in ledger.withdrawn
+            if said is None or not stands or not approval_is_said(row, said, self._registry.tenant_keys):
+                ledger.tell("approvals", str(row[0]))
+            else:
+                found.append(SignedApproval.model_validate_json(blob(row[4])))
+        return found
+
+    async def _read_approved(self, action_id: str) -> None:
+        """The signed statements of approvals of one action; each is verified once."""
+        rows = await self.store.read(
+            "SELECT envelope FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'approved'",
+            action_id,
+        )
+        for (envelope,) in rows:
+            statement = self._registry.ledger.genuine(blob(envelope))
+            predicate = statement["predicate"] if statement else None
+            if isinstance(predicate, dict) and (predicate["kind"], predicate["status"]) == ("decision", "approved"):
+                self._approved[str(predicate.get("approval"))] = predicate
+        while len(self._approved) > _MAX_APPROVED:
+            self._approved.popitem(last=False)
+
+    async def is_vouched(self, action: Action) -> bool:
+        """Did this agent ask for exactly this, by a signed statement, and was nothing of it sent yet?
+
+        Asked before an action that waits in the store, or is ready there, goes on.
+        """
+        ledger = self._registry.ledger
+        rows = await self.store.read(
+            "SELECT envelope FROM statements WHERE action_id = ?1 OR (?2 = 1 AND action_id IN"
+            " (SELECT id FROM actions WHERE plan_id = ?1)) ORDER BY leaf_index",
+            action.id,
+            int(action.plan is not None),
+        )
+        asked = False
+        for (envelope,) in rows:
+            statement = ledger.genuine(blob(envelope))
+            if statement is None:
+                continue
+            if is_ended_by(statement, action.id):
+                asked = False
+                break
+            asked = asked or is_about(statement, action.request, action.id, self._registry.tenant_keys)
+        if not asked:
+            ledger.tell("actions", action.id)
+        return asked
 
     async def used_by(self, approval_id: str) -> str | None:
         """The action that used an approval up, if one did."""

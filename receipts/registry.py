@@ -1,15 +1,17 @@
 """What lives beside the actions: the live release, what was released before, tenants' keys and people's keys."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
-from policies.principal import Key, Passkey, key_kind
+from policies.principal import Key
 from receipts.controls import Controls, bump
+from receipts.ledger import KEY, key_is_said, key_of
 from receipts.releases import Released, authors, newest, newest_signed
 from receipts.statement import Notary, Sealed, key_digest
 from receipts.store import Row, Store, Txn, blob, integer
@@ -21,6 +23,7 @@ class Registry:
     def __init__(self, store: Store, controls: Controls) -> None:
         self._store = store
         self._controls = controls
+        self.ledger = controls.ledger
         self._tenant_keys: dict[str, bytes] = {}
         self.notary = Notary(store.signer, store.origin, self.tenant_key)
         self.release = ""
@@ -31,7 +34,19 @@ class Registry:
     async def load(self) -> None:
         """Read what is committed."""
         rows = await self._store.read("SELECT tenant, key FROM tenant_keys")
+        logged = self.ledger.tenants
+        for name, key in rows:
+            tenant = str(name)
+            # INVARIANT: under another key nobody would be found by what the log says of them
+            if tenant in logged and key_digest(blob(key)) != logged[tenant]:
+                sentence = f"the key of the tenant `{tenant}` is not the one that was logged"
+                raise AilyusError("store_corrupt", sentence, hint="restore `tenant_keys` from a backup")
         self._tenant_keys = {str(tenant): blob(key) for tenant, key in rows}
+
+    @property
+    def tenant_keys(self) -> Mapping[str, bytes]:
+        """The keys of all tenants."""
+        return self._tenant_keys
 
     def tenant_key(self, tenant: str) -> bytes:
         """The key of a tenant's pseudonyms."""
@@ -90,6 +105,7 @@ class Registry:
 
     async def follow(self, release: str) -> None:
         """Take a release that is live already, with the tenants that came with it."""
+        await self.ledger.follow()
         await self.load()
         self._controls.live = self.release = release
         await self.authors(release)
@@ -132,23 +148,35 @@ class Registry:
             return bump(txn)
 
         self._controls.epoch = await self._store.write(work)
+        await self._controls.refresh()  # from here on the log says so, whatever the row says
 
     async def keys(self) -> dict[str, Key]:
-        """Every linked key."""
-        rows = await self._store.read(
-            "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin"
-            " FROM keys AS k LEFT JOIN passkeys AS p USING (keyid)"
-        )
-        return {str(r[0]): _key(r) for r in rows}
+        """Every key that is linked by its signed statement."""
+        rows = await self._store.read(f"SELECT {KEY} FROM keys AS k LEFT JOIN passkeys AS p USING (keyid)")
+        return {key.keyid: key for key in await self._vouched(rows)}
 
     async def passkey(self, credential: str) -> tuple[Key, int] | None:
         """A passkey by its credential id, and the last count of its uses."""
         rows = await self._store.read(
-            "SELECT k.keyid, k.public, k.person, k.kind, k.revoked, p.credential, p.rp_id, p.origin, p.uses"
-            " FROM keys AS k JOIN passkeys AS p USING (keyid) WHERE p.credential = ?",
-            credential,
+            f"SELECT {KEY}, p.uses FROM keys AS k JOIN passkeys AS p USING (keyid) WHERE p.credential = ?", credential
         )
-        return (_key(rows[0]), integer(rows[0][8])) if rows else None
+        vouched = await self._vouched(rows)
+        return (vouched[0], integer(rows[0][8])) if vouched else None
+
+    async def _vouched(self, rows: Sequence[Row]) -> list[Key]:
+        """The keys of those rows that a signed statement vouches for."""
+        keys = [key_of(row) for row in rows]
+        if any(key.keyid not in self.ledger.keys for key in keys):
+            await self.ledger.follow()  # linked just now, perhaps at another replica
+        found = []
+        for key in keys:
+            said = self.ledger.keys.get(key.keyid)
+            if said is None or not key_is_said(key, said, self._tenant_keys.get(said.tenant)):
+                self.ledger.tell("keys", key.keyid)
+                continue
+            # INVARIANT: a revocation in the log holds whatever the row says
+            found.append(replace(key, revoked=key.revoked or said.event != "linked"))
+        return found
 
     async def uses(self, keyid: str) -> int:
         """The last count of uses that a passkey's authenticator said."""
@@ -173,8 +201,3 @@ def count_use(txn: Txn, keyid: str, uses: int) -> None:
     """Inside a commit: what a passkey's authenticator counted; a count that did not grow is a `Conflict`."""
     # INVARIANT: the same assertion, or a copied authenticator, does not count twice
     txn.write("UPDATE passkeys SET uses = ?1 WHERE keyid = ?2 AND (uses < ?1 OR (uses = 0 AND ?1 = 0))", uses, keyid)
-
-
-def _key(row: Row) -> Key:
-    passkey = None if row[5] is None else Passkey(str(row[5]), str(row[6]), str(row[7]))
-    return Key(str(row[0]), blob(row[1]), str(row[2]), key_kind(row[3]), bool(row[4]), passkey)

@@ -32,6 +32,7 @@ Kind = Literal[
     "recheck",
     "access",
     "tenant",
+    "role",
     "erasure",
     "clock",
 ]
@@ -80,7 +81,7 @@ class Notary:
     def __init__(self, signer: Signer, origin: str, tenant_key: Callable[[str], bytes]) -> None:
         self._signer = signer
         self._origin = origin
-        self._tenant_key = tenant_key
+        self.tenant_key = tenant_key
 
     def seal(
         self,
@@ -96,7 +97,7 @@ class Notary:
     ) -> Sealed:
         """Sign a statement about an action."""
         request = about.request
-        key = self._tenant_key(request.tenant)
+        key = self.tenant_key(request.tenant)
         # what an outcome's intent already holds is not stored twice
         known = {} if "intent" in facts else {"params": canonical(dict(request.params))}
         rows, commitments = _commit({**known, **evidence})
@@ -181,7 +182,7 @@ class Notary:
 
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""
-        return pseudonym(self._tenant_key(tenant), kind, value)
+        return pseudonym(self.tenant_key(tenant), kind, value)
 
 
 def key_digest(key: bytes) -> str:

@@ -140,6 +140,7 @@ class App:
         await self.journal.follow()
         await self._activate(self.pipeline.release, self._signed, self._sources)
         self.servers.warm(self.pipeline.release.targets.values())
+        await self.agents.adopt()
         await self._link_seeded_keys()
         self._write_roots()
         await self.driver.start()

@@ -76,8 +76,10 @@ class Driver:
         if action.plan is not None:
             return await self._drive_plan(pipeline, key, action)
         if action.state == "ready":
-            halted = journal.controls.halted(action.request)
-            return None if halted else pipeline.carry(key, action, pipeline.act(action))
+            # INVARIANT: nothing is carried on that no signed statement says an agent asked for
+            if journal.controls.halted(action.request) or not await journal.is_vouched(action):
+                return None
+            return None if pipeline.is_carrying(key) else pipeline.carry(key, action, pipeline.act(action))
         if action.request.contract not in release.catalog.programs and action.state == "running":
             return None  # without its contract nothing can be read back: it stays open, and `ailyus doctor` counts it
         if action.state == "running" and await self._is_left(journal, action) and not pipeline.is_carrying(key):
@@ -87,8 +89,12 @@ class Driver:
     async def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[Answer] | None:
         plans = pipeline.plans
         if action.state == "ready" and not plans.is_halted(action):
+            if not await pipeline.journal.is_vouched(action) or pipeline.is_carrying(key):
+                return None
             return pipeline.carry(key, action, plans.perform(action))
         if action.state != "running" or not await self._is_left(pipeline.journal, action):
+            return None
+        if not await pipeline.journal.is_vouched(action):
             return None
         if await plans.is_readable(action) and not pipeline.is_carrying(key):
             return pipeline.carry(key, action, plans.recover(action))

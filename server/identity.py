@@ -1,11 +1,12 @@
 """Agents and their tokens: who calls, and for whom. Tokens are stored as hashes only."""
 
 import hashlib
+import hmac
 import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +20,8 @@ from policies.principal import Person
 from policies.release import Release
 from receipts.controls import bump
 from receipts.journal import Journal
-from receipts.store import Txn
+from receipts.ledger import AGENT, Said, registered, registration
+from receipts.store import Row, Txn
 from server.oauth import MAX_TOKEN, Tokens
 
 PREFIX = "ailyus_"
@@ -70,7 +72,13 @@ class Agents:
         token = PREFIX + secrets.token_urlsafe(32)
         hashed = _hashed(token)
         at = self._journal.store.now_ms()
-        facts: dict[str, JsonValue] = {"event": "added", "agent": name, "observeOnly": observe_only}
+        row = (name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, hashed)
+        facts: dict[str, JsonValue] = {
+            "event": "added",
+            "agent": name,
+            "observeOnly": observe_only,
+            "registration": registration(*row),
+        }
         sealed = self._journal.notary.seal_plain(
             "agent", new_id("rcp"), tenant, {name: sha256(name.encode())}, at, facts
         )
@@ -81,13 +89,7 @@ class Agents:
                 " ON CONFLICT (name) DO UPDATE SET tenant = excluded.tenant, owner = excluded.owner,"
                 " person = excluded.person, roles = excluded.roles,"
                 " observe_only = excluded.observe_only, token_hash = excluded.token_hash, revoked = 0",
-                name,
-                tenant,
-                owner,
-                person or owner,
-                " ".join(sorted(roles)),
-                int(observe_only),
-                hashed,
+                *(int(value) if isinstance(value, bool) else value for value in row),
             )
             sealed.insert(txn)
             bump(txn)  # the token that it had before is known no more
@@ -98,13 +100,16 @@ class Agents:
 
     async def change(self, name: str, *, revoke: bool) -> None:
         """Revoke an agent's token, or promote an observing agent."""
-        agent = next((a for a in await self.list() if a.name == name), None)
-        if agent is None:
+        rows = await self._rows("name = ?", name)
+        if not rows:
             raise AilyusError("unknown_agent", f"there is no agent `{name}`")
+        row = rows[0]
+        facts: dict[str, JsonValue] = {"event": "revoked" if revoke else "promoted", "agent": name}
+        if not revoke:
+            facts["registration"] = registered(row, observe_only=False)
         at = self._journal.store.now_ms()
-        event = "revoked" if revoke else "promoted"
         sealed = self._journal.notary.seal_plain(
-            "agent", new_id("rcp"), agent.tenant, {name: sha256(name.encode())}, at, {"event": event, "agent": name}
+            "agent", new_id("rcp"), str(row[1]), {name: sha256(name.encode())}, at, facts
         )
 
         def work(txn: Txn) -> None:
@@ -118,9 +123,7 @@ class Agents:
 
     async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
-        rows = await self._journal.store.read(
-            "SELECT name, tenant, owner, person, roles, observe_only, revoked FROM agents ORDER BY name"
-        )
+        rows = sorted(await self._rows("name <> ''"), key=lambda row: str(row[0]))
         return [
             Agent(str(r[0]), str(r[1]), str(r[2]), str(r[3]), frozenset(str(r[4]).split()), bool(r[5]), bool(r[6]))
             for r in rows
@@ -194,13 +197,10 @@ class Agents:
 
     async def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
         release = self._release()
-        rows = await self._journal.store.read(
-            f"SELECT name, tenant, owner, person, roles, observe_only FROM agents WHERE {column} = ? AND revoked = 0",
-            value,
-        )
+        rows = [row for row in await self._rows(f"{column} = ?", value) if not row[6]]
         if not rows:
             return None
-        name, tenant, owner, person, roles, observe_only = rows[0]
+        name, tenant, owner, person, roles, observe_only = rows[0][:6]
         human = release.people.get(str(person))
         if human is None or human.tenant != tenant:
             return None
@@ -215,6 +215,45 @@ class Agents:
             boundary,
         )
 
+    async def _rows(self, where: str, *values: str) -> "Sequence[Row]":
+        """Rows of agents that their newest signed statement vouches for: name to observe_only, revoked, token_hash."""
+        ledger = self._journal.ledger
+        rows = await self._journal.store.read(f"{AGENT} WHERE {where}", *values)
+        if not all(_is_said(row, ledger.agents.get(str(row[0]))) for row in rows):
+            await ledger.follow()  # registered just now, perhaps at another replica
+        found = []
+        for row in rows:
+            said = ledger.agents.get(str(row[0]))
+            if said is None or not _is_said(row, said):
+                ledger.tell("agents", str(row[0]))
+                continue
+            # INVARIANT: a revocation in the log holds whatever the row says
+            found.append((*row[:6], int(bool(row[6]) or said.event == "revoked"), row[7]))
+        return found
+
+    async def adopt(self) -> None:
+        """Log the registrations that an earlier version logged without a digest, as they stand now: once, at a start.
+
+        The log was found whole just before, so nobody can bring this about by taking a newer statement away.
+        """
+        journal = self._journal
+        old = [
+            n for n, said in journal.ledger.agents.items() if not said.text("registration") and said.event != "revoked"
+        ]
+        for name in sorted(old):
+            rows = await journal.store.read(f"{AGENT} WHERE name = ?", name)
+            if not rows or rows[0][6] or rows[0][1] != journal.ledger.agents[name].tenant:
+                continue
+            facts: dict[str, JsonValue] = {
+                "event": "adopted",
+                "agent": name,
+                "registration": registered(rows[0], observe_only=bool(rows[0][5])),
+            }
+            subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
+            sealed = journal.notary.seal_plain("agent", new_id("rcp"), str(rows[0][1]), subject, at, facts)
+            await journal.store.write(sealed.insert)
+        await journal.ledger.follow()
+
     def metadata(self, port: int) -> dict[str, JsonValue] | None:
         """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
         return self._tokens.metadata(port) if self._tokens is not None else None
@@ -226,6 +265,13 @@ class _Known:
 
     caller: Caller | None
     until: float
+
+
+def _is_said(row: Row, said: Said | None) -> bool:
+    """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
+    if said is None or said.event == "revoked":
+        return said is not None
+    return hmac.compare_digest(said.text("registration"), registered(row, observe_only=bool(row[5])))
 
 
 def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:

@@ -260,6 +260,9 @@ class Inbox:
             raise AilyusError("unknown_approval", "there is no such action")
         if action.state != "waiting":
             raise AilyusError("not_waiting", f"the action is `{action.status}` and waits for nobody")
+        if not await self._pipeline().journal.is_vouched(action):
+            hint = "`ailyus audit` lists what was changed in the store"
+            raise AilyusError("store_corrupt", "the request in the store is not the one that was signed", hint=hint)
         return action
 
     async def _look(self, action_id: str) -> Now:

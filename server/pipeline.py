@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+import orjson
 import structlog
 from pydantic import JsonValue
 
 from adapters.adapter import Adapter
-from contracts.canonical import new_id
+from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.observation import Execution, Observation
@@ -455,6 +456,7 @@ class Pipeline:
             "decision": decision_facts(permitted.record),
             "observer": before.channel,
             "before": seen(before),
+            "answer": sha256(orjson.dumps(answer)),
             "calledMs": action.created_ms,
         }
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(permitted.record)

@@ -134,7 +134,15 @@ class PlanEnd(PlanWork):
             return replace(finished, kept="it is not certain that the change is ours")
         action = replace(action, caller=run.action.caller)
         key = run.planned.units[position]
-        step = PlanStep(run.action.id, run.action.fence, position, len(run.planned.units), f"undo {key.key}", key.wave)
+        step = PlanStep(
+            run.action.id,
+            run.action.fence,
+            position,
+            len(run.planned.units),
+            f"undo {key.key}",
+            key.wave,
+            run.action.request.action_digest,
+        )
         await self._turn(run, action.request)
         undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
         done = Done(action, before, finished.outputs, left, self.looks.own(action.request, run.touched))

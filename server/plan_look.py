@@ -162,7 +162,7 @@ class Looks:
     async def _look(self, action: Action, planned: PlanRequest, position: int, ahead: Rate) -> Look | Unmet | Denied:
         steps, unit, request = self._steps, planned.units[position], planned.steps[position]
         program, target = steps.release.catalog.programs[unit.contract], steps.release.target(request)
-        step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave)
+        step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave, action.request.action_digest)
         child = replace(action, request=request, step=step, first=True)
         decided = await self._decided(child, program, ahead)
         if isinstance(decided, Denied) or target is None:

@@ -17,7 +17,7 @@ from contracts.plan import Plan, PlanProgram, Step, Unit
 from contracts.program import Program
 from contracts.request import ActionRequest
 from contracts.target import Target
-from policies.approval import SignedApproval
+from policies.approval import SignedApproval, count
 from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
@@ -363,7 +363,10 @@ class Plans(PlanEnd):
             return None
         keys, given = await self._steps.journal.registry.keys(), await self._steps.journal.approvals(run.action.id)
         linked = all((key := keys.get(a.keyid)) is not None and not key.revoked for a in given)
-        return None if linked else "unlinked_key"
+        roles, _ = count(given, self._steps.now())
+        # INVARIANT: a plan's row does not say who approved it; the signed statements do
+        counted = all(roles.get(role, 0) >= number for role, number in run.progress.roles.items())
+        return None if linked and counted else "unlinked_key"
 
     async def _wait(self, run: Run, busy: Busy) -> str | None:
         """The connection or the resource takes no more just now: wait, as long as the plan may."""
@@ -431,7 +434,9 @@ class Plans(PlanEnd):
     def _child(self, run: Run, position: int, request: ActionRequest) -> Action:
         unit = run.planned.units[position]
         size = len(run.planned.units)
-        step = PlanStep(run.action.id, run.action.fence, position, size, unit.key, unit.wave)
+        step = PlanStep(
+            run.action.id, run.action.fence, position, size, unit.key, unit.wave, run.action.request.action_digest
+        )
         return Action(new_id("act"), request, run.action.caller, created_ms=self._steps.now(), first=True, step=step)
 
     def _kept(self, run: Run, position: int, ended: Ended) -> Finished:

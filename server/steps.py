@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from adapters.adapter import Adapter
 from adapters.systems import channel_of
-from contracts.canonical import new_id
+from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.observation import Execution, Observation
@@ -281,7 +281,7 @@ class Steps:
         intent = await self.journal.open_intent(action.id)
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
-        await verify_intent(self, intent.receipt_id, intent.action_digest)
+        await verify_intent(self, intent.receipt_id, intent.action_digest, action.id)
         return replace(intent, fence=await self.journal.take(action))
 
     def held_ms(self, request: ActionRequest) -> int:
@@ -519,6 +519,7 @@ class Steps:
             "attribution": outcome.attribution,
             "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
             "reason": outcome.reason,
+            "answer": sha256(orjson.dumps(answer)),
             "escalatedTo": escalated,
             "limits": list(LIMITS),
         }
@@ -632,14 +633,15 @@ class Steps:
         return self.journal.store.now_ms()
 
 
-async def verify_intent(steps: Steps, receipt: str, action_digest: str) -> None:
-    """What goes on is built from the signed intent: its signature and its action digest are checked again."""
+async def verify_intent(steps: Steps, receipt: str, action_digest: str, action_id: str) -> None:
+    """What goes on is built from the signed intent: its signature, its action and its digest are checked again."""
     store = steps.journal.store
     rows = await store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
     envelope = Envelope.decode(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
     named = f'"actionDigest":"{action_digest}"'.encode()
     keys = {store.signer.keyid: store.signer.public}
-    if envelope is None or not envelope.holds(keys) or named not in envelope.payload:
+    whose = f'"action":"{action_id}"'.encode()
+    if envelope is None or not envelope.holds(keys) or named not in envelope.payload or whose not in envelope.payload:
         raise AilyusError("store_corrupt", f"the signed intent `{receipt}` does not hold")
 
 
@@ -663,6 +665,7 @@ def _of_plan(action: Action) -> dict[str, JsonValue]:
             "position": action.step.position,
             "of": action.step.size,
             "wave": action.step.wave,
+            "digest": action.step.digest,
         }
     if action.undoes:
         facts["undoes"] = action.undoes

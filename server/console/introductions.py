@@ -4,7 +4,7 @@ The terminal introduces people while fewer than two admins of their tenant have 
 and everybody adds further passkeys of their own with one that they have.
 """
 
-import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -118,11 +118,20 @@ class Introductions:
         """The introduction behind a link that was not used yet and is in its time."""
         store = self._pipeline().journal.store
         rows = await store.read(
-            "SELECT id, person, words FROM introductions WHERE token_hash = ? AND used_ms IS NULL AND expires_ms > ?",
-            _hashed(token),
+            "SELECT id, person, words, token_hash FROM introductions"
+            " WHERE token_hash IS NOT NULL AND used_ms IS NULL AND expires_ms > ?",
             store.now_ms(),
         )
-        return _introduction(str(rows[0][0]), str(rows[0][1]), blob(rows[0][2])) if rows else None
+        for id_, person, words, sealed in rows:
+            # INVARIANT: whoever can write a row cannot make a link that brings a passkey for somebody
+            if hmac.compare_digest(self._sealed(token, str(id_), str(person), blob(words)), str(sealed)):
+                return _introduction(str(id_), str(person), blob(words))
+        return None
+
+    def _sealed(self, token: str, id_: str, person: str, words: bytes) -> str:
+        """What the store keeps of a link: a MAC over its token and all that it gives leave for."""
+        key = self._pipeline().journal.handles.derived(b"ailyus-introductions")
+        return hmac.digest(key, "\n".join((token, id_, person, words.hex())).encode(), "sha256").hex()
 
     async def introduce(self, by: Person, signed: SignedWord) -> str | None:
         """An admin vouches for a person; the second one gets the link's token."""
@@ -151,7 +160,7 @@ class Introductions:
             txn.write(
                 "UPDATE introductions SET token_hash = ?, words = ?, expires_ms = ?"
                 " WHERE id = ? AND token_hash IS NULL",
-                _hashed(token),
+                self._sealed(token, known.id, known.person, words),
                 words,
                 txn.now_ms + VALID_MS,
                 known.id,
@@ -240,7 +249,7 @@ class Introductions:
                 id_,
                 person,
                 _words(words),
-                _hashed(token) if token else None,
+                self._sealed(token, id_, person, _words(words)) if token else None,
                 txn.now_ms + VALID_MS,
             )
 
@@ -263,7 +272,3 @@ def _introduction(id_: str, person: str, words: bytes) -> Introduction:
 
 def _words(words: Sequence[SignedWord]) -> bytes:
     return orjson.dumps([word.model_dump(mode="json") for word in words])
-
-
-def _hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -23,6 +23,7 @@ JOURNAL = "tests/receipts/test_journal.py::test_"
 AUDIT = "tests/receipts/test_audit.py::test_"
 APPROVALS = "tests/journeys/test_approvals.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
+ROWS = "tests/invariants/test_rows.py::test_"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ GUARDS = [
     Guard("the log continues a checkpoint", "receipts/audit.py", "if since.size and not consistent(", "if False and not consistent(", AUDIT + "a_log_that_was_written_anew"),
     Guard("evidence is all there", "receipts/audit.py", "if (receipt, label) not in self._erased:", "if False:", AUDIT + "missing_evidence"),
     Guard("a tenant's key is the logged one", "receipts/audit.py", "elif stored[tenant] != logged[tenant]:", "elif False:", AUDIT + "another_key_of_a_tenant"),
+    Guard("keys count by their statement", "receipts/registry.py", "            if said is None or not key_is_said(key, said, self._tenant_keys.get(said.tenant)):", "            said = said or Said(0, 'linked', '', 0, {})\n            if False:", ROWS + "a_forged_key"),
+    Guard("a revocation in the log holds", "receipts/registry.py", 'revoked=key.revoked or said.event != "linked"', "revoked=key.revoked", ROWS + "a_revoked_key_stays_revoked"),
+    Guard("agents count by their statement", "server/identity.py", 'hmac.compare_digest(said.text("registration"), registered(row, observe_only=bool(row[5])))', "True", ROWS + "an_agent_whose_row_was_changed"),
+    Guard("halts count by their statement", "receipts/controls.py", '            if said.event == "halted"\n        ]', '            if said.event == "halted" and place in by_place\n        ]', ROWS + "a_halt_holds"),
+    Guard("roles count by their statement", "receipts/roles.py", "        if not self._is_said(person, roles, at_ms, refresh):\n            self._ledger.tell", "        if False:\n            self._ledger.tell", ROWS + "roles_count_only"),
+    Guard("approvals count by their statement", "receipts/lookup.py", "if said is None or not stands or not approval_is_said(row, said, self._registry.tenant_keys):", "if False:", ROWS + "an_approval_without_a_statement"),
+    Guard("an approval that was taken back", "receipts/lookup.py", "stands = said is not None and str(row[0]) not in ledger.withdrawn", "stands = True", ROWS + "an_approval_that_was_taken_back"),
+    Guard("only what an agent asked for goes on", "server/drive.py", "or not await journal.is_vouched(action):\n                return None\n            return None if", "or False:\n                return None\n            return None if", ROWS + "an_action_that_no_agent_asked_for"),
+    Guard("a request in the store is the signed one", "server/inbox.py", "if not await self._pipeline().journal.is_vouched(action):", "if False:", ROWS + "people_are_not_asked"),
+    Guard("a start reads the whole log", "receipts/ledger.py", "    if (frontier.size, frontier.root()) != (end.size, end.root):", "    if False:", ROWS + "a_gateway_does_not_start_over"),
+    Guard("a link is a MAC", "server/console/introductions.py", "if hmac.compare_digest(self._sealed(token, str(id_), str(person), blob(words)), str(sealed)):", "if True:", ROWS + "a_forged_link"),
     Guard("one owner", "receipts/sqlite.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "tests/receipts/test_store.py::test_one_owner"),
     Guard("clock", "receipts/store.py", "if not self._clock_ok:", "if False:", "tests/receipts/test_store.py::test_a_clock_that_runs_behind"),
     Guard("fence", "receipts/journal.py", " AND fence = ?", " AND ? IS NOT NULL", JOURNAL + "an_old_fence_neither_acts_nor_writes"),
