@@ -195,7 +195,8 @@ async def test_what_is_unknown_is_looked_at_by_command(tmp_path: Path, sandbox: 
         assert (still["status"], [c["met"] for c in still["checks"]]) == ("unknown", [None, None])
         proxy.edit = None
         said = await ailyus(world, "receipt", "recheck", answer["receipt_id"])
-        assert said.startswith("confirmed: receipt rcp_")
+        # the look that comes by itself may have found it first
+        assert said.startswith(("confirmed: receipt rcp_", "holds: receipt rcp_"))
         assert (await world.get(answer["action_id"]))["status"] == "confirmed"
         with pytest.raises(AilyusError, match="could not be read"):
             proxy.down = True
@@ -207,8 +208,10 @@ async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
 ) -> None:
     async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
         proxy.edit = without_members
-        users = [scim.maria, *(scim.user(f"u{n}@example.com") for n in range(2))]
-        ended = [await world.call("add_group_member", arguments(scim, user)) for user in users]
+        groups = [scim.group(f"team {n}") for n in range(3)]  # an open incident would stop another call on one group
+        ended = [
+            await world.call("add_group_member", {**arguments(scim, scim.maria), "group_id": group}) for group in groups
+        ]
         assert [e["status"] for e in ended] == ["unknown"] * 3
         live = "SELECT scope FROM halts WHERE lifted_ms IS NULL ORDER BY scope"
         assert world.rows(live) == [("connection",), ("contract",)]

@@ -62,8 +62,9 @@ class Scim:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def user(self, name: str) -> str:
-        return self.create("/Users", {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name})
+    def group(self, name: str) -> str:
+        schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"]
+        return self.create("/Groups", {"schemas": schemas, "displayName": name, "members": [{"value": self.leo}]})
 
     def members(self, group: str) -> set[str]:
         return {m["value"] for m in self.http.get(f"/Groups/{group}").json().get("members", [])}

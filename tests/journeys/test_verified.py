@@ -50,11 +50,12 @@ def test_every_contract_that_names_a_program_is_run_on_it() -> None:
 
 async def test_who_was_added_is_taken_out_again(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
     async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
-        proxy.refuse, proxy.refuse_only = (422, "{}"), f"/Groups/{scim.admins}"
+        other = scim.group("other")
+        proxy.refuse, proxy.refuse_only = (422, "{}"), f"/Groups/{other}"
         member = {"user_id": scim.maria}
         steps = [
             {"id": "one", "contract": "add_group_member", "inputs": {**member, "group_id": scim.engineering}},
-            {"id": "two", "contract": "add_group_member", "inputs": {**member, "group_id": scim.admins}},
+            {"id": "two", "contract": "add_group_member", "inputs": {**member, "group_id": other}},
         ]
         answer = await world.approved("run_plan", {"steps": steps, "reason": REASON})
         assert states(answer) == {"one": "undone", "two": "not_applied"}
@@ -63,14 +64,15 @@ async def test_who_was_added_is_taken_out_again(tmp_path: Path, sandbox: Sandbox
 
 async def test_who_was_taken_out_is_not_let_in_again_by_an_undo(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
     async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
-        proxy.refuse, proxy.refuse_only = (422, "{}"), f"/Groups/{scim.admins}"
+        other = scim.group("other")
+        proxy.refuse, proxy.refuse_only = (422, "{}"), f"/Groups/{other}"
         steps = [
             {
                 "id": "one",
                 "contract": "remove_group_member",
                 "inputs": {"user_id": scim.leo, "group_id": scim.engineering},
             },
-            {"id": "two", "contract": "add_group_member", "inputs": {"user_id": scim.leo, "group_id": scim.admins}},
+            {"id": "two", "contract": "add_group_member", "inputs": {"user_id": scim.maria, "group_id": other}},
         ]
         answer = await world.approved("run_plan", {"steps": steps, "reason": REASON})
         assert states(answer) == {"one": "done", "two": "not_applied"}
