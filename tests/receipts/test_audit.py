@@ -109,9 +109,9 @@ async def test_missing_evidence_is_a_finding_unless_a_statement_says_that_it_was
 
 async def test_another_key_of_a_tenant_is_found(world: World) -> None:
     await attack(world.workspace, f"UPDATE tenant_keys SET key = x'{'00' * 32}' WHERE tenant = 'acme'")
-    assert findings(world.workspace) == ["the key of the tenant `acme` is not the one that was logged"]
+    assert "the key of the tenant `acme` is not the one that was logged" in findings(world.workspace)
     await attack(world.workspace, "DELETE FROM tenant_keys WHERE tenant = 'acme'")
-    assert findings(world.workspace) == ["the key of the tenant `acme` is missing"]
+    assert "the key of the tenant `acme` is missing" in findings(world.workspace)
     await attack(world.workspace, f"INSERT INTO tenant_keys VALUES ('other', x'{'00' * 32}')")
     assert "the key of the tenant `other` has no statement" in findings(world.workspace)
 
