@@ -281,6 +281,9 @@ class _Parser:
 
     def _finish(self) -> None:
         line, data = self._line, self._data
+        if self._get and data is not None and self._queries:
+            hint = "give both by -d, or both by --url-query: curl leaves one of them out"
+            raise AilyusError("bad_curl", "the line has `--url-query` beside the data of `-G`", hint=hint)
         query = "&".join([*self._queries, *([data] if self._get and data is not None else [])])
         self._place(self._urls[0], query)
         body = None if self._get else data

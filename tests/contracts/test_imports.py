@@ -121,6 +121,7 @@ def test_the_words_of_a_shell(text: str, words: list[str]) -> None:
         ("curl https://d.example -H 'Content-Type: application/json' -d '{\"a\":1,\"a\":2}'", "twice"),
         ("curl https://d.example -H 'Authorization: AWS4-HMAC-SHA256 Credential=x' -d a=1", "signs one request"),
         ("curl https://d.example -T x", "not understood"),
+        ("curl -G https://d.example --url-query a=b -d c=d", "beside the data of `-G`"),
         ("curl https://d.example?flag", "no list of"),
     ],
 )
