@@ -54,9 +54,9 @@ async def test_the_readmes_six_commands(tmp_path: Path) -> None:
     serving = subprocess.Popen(["/bin/bash", "-euc", f"exec {lines[-1]}"], cwd=root, env=env, stdout=subprocess.DEVNULL)
     try:
         token = workspace.token_file(SEEDED)
-        for _ in range(500):
-            if token.exists() and token.read_text().strip():
-                break
+        end = time.monotonic() + scaled(30)
+        while not (workspace.owner_file.exists() and token.exists() and token.read_text().strip()):
+            assert time.monotonic() < end, "the gateway did not start"
             time.sleep(0.02)
         url = orjson.loads(workspace.owner_file.read_bytes())["url"]
         given = {"user_id": "u-2", "note": "left", "reason": "Ben has left the company"}

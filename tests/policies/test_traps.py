@@ -73,7 +73,7 @@ def test_trap_5_an_attribute_that_cannot_be_established_denies(profile: object) 
         1,
         "same_channel",
     )
-    denied = establish(strict, request(), OKTA, before)
+    denied = establish(strict, request(user_id="00u1"), OKTA, before)
     assert isinstance(denied, Denied)
     assert denied.reason == "cannot establish `vip`"
 
