@@ -286,7 +286,7 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
     does, status, deliveries = OUTCOMES[case]
     environment.install(WRITES % does)
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="dev", timeout="600ms")
+    add(root, environment.digest(root), "", environment="staging", timeout="600ms")
     for name in ("aws-read", "aws-write"):
         (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
     workspace = Workspace.open(root)
@@ -309,7 +309,7 @@ async def test_halted_while_its_process_starts(environment: Environment, tmp_pat
     slow += f"            import os, time\n            while not os.path.exists({str(halted)!r}): time.sleep(0.02)\n"
     environment.install((WRITES % "pass").replace(INIT, INIT + slow))
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="dev", timeout="9s")
+    add(root, environment.digest(root), "", environment="staging", timeout="9s")
     for name in ("read", "write"):
         (root / ".ailyus" / "secrets" / f"aws-{name}").write_text(f"the {name} key\n")
     workspace = Workspace.open(root)
