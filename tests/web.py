@@ -13,11 +13,11 @@ _client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY)
 _blocking_client = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY)
 
 
-def web(timeout: float = 5.0, **how: Any) -> httpx2.AsyncClient:
-    """A client in asyncio; `timeout` in seconds, longer on a busy machine."""
-    return _client(timeout=scaled(timeout), **how)
+def web(timeout: float | None = 5.0, **how: Any) -> httpx2.AsyncClient:
+    """A client in asyncio; `timeout` in seconds, longer on a busy machine; None: for ever."""
+    return _client(timeout=None if timeout is None else scaled(timeout), **how)
 
 
-def blocking_web(timeout: float = 5.0, **how: Any) -> httpx2.Client:
-    """A client that blocks; `timeout` in seconds, longer on a busy machine."""
-    return _blocking_client(timeout=scaled(timeout), **how)
+def blocking_web(timeout: float | None = 5.0, **how: Any) -> httpx2.Client:
+    """A client that blocks; `timeout` in seconds, longer on a busy machine; None: for ever."""
+    return _blocking_client(timeout=None if timeout is None else scaled(timeout), **how)
