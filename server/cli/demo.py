@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,7 @@ ROTATE: dict[str, JsonValue] = {
     "reason": "The key is due for its rotation.",
 }
 WHY: dict[str, JsonValue] = {"reason": "The nightly sync failed, see the alert."}
+ADA = {"user_id": "00u3ceo000001", "ticket": "4714", "reason": "Ada has a new phone, see the ticket."}
 LEO = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "Leo has a new phone, see the ticket."}
 
 
@@ -84,7 +85,8 @@ class Demo:
         same = (again.structured_content or {})["action_id"] == action
         self.expect(f"the same call again is the same action: {action[:12]}…, nothing is sent", same)
         await self.fault("lying_200")
-        await self.approved("a lying 200: the target says yes and does nothing", LEO, "unknown")
+        lied_to = "a lying 200 for a VIP, whom two leads approve: the target says yes and does nothing"
+        await self.approved(lied_to, ADA, "unknown", ("lead", "second-lead"))
         await self.fault("lost_reply")
         await self.approved("a lost reply: done, but the answer never comes", LEO, "confirmed")
         effects = [e for e in (await self.control.get("/log")).json() if e["effect"] and "reset_factors" in e["path"]]
@@ -152,11 +154,14 @@ class Demo:
         result = await self.client.call_tool("get_action", {"action_id": action, "wait_seconds": 45})
         return await self.tell(title, dict(result.structured_content or {}), expected)
 
-    async def approved(self, title: str, arguments: Mapping[str, JsonValue], expected: str) -> None:
-        """A call, its approval, and its end."""
+    async def approved(
+        self, title: str, arguments: Mapping[str, JsonValue], expected: str, people: Sequence[str] = ("lead",)
+    ) -> None:
+        """A call, its approvals, and its end."""
         result = await self.client.call_tool("reset_user_mfa", dict(arguments))
         action = str((result.structured_content or {})["action_id"])
-        await self.approve(action, quiet=True)
+        for person in people:
+            await self.approve(action, person, quiet=True)
         await self.wait(title, action, expected)
 
     async def self_approval(self, action: str) -> None:
@@ -168,10 +173,12 @@ class Demo:
             code = error.code
         self.expect(f"the requester may not approve it: {code}", code == "self_approval")
 
-    async def approve(self, action: str, quiet: bool = False) -> None:
+    async def approve(self, action: str, person: str = "lead", quiet: bool = False) -> None:
         """Another person approves what they are shown."""
         if self.interactive:
-            self.say(f"  your turn: ailyus approval approve {action} --as lead --workspace {self.app.workspace.root}")
+            self.say(
+                f"  your turn: ailyus approval approve {action} --as {person} --workspace {self.app.workspace.root}"
+            )
             if first := await self.app.console.first_run():
                 self.say(f"  or with a passkey at the console, as {first[0]}: {first[1]}")
             else:
@@ -179,7 +186,7 @@ class Demo:
             with self.app.journal.watching(action) as watch:
                 await watch.change(3600.0)
             return
-        shown = await self.sign(action, "lead")
+        shown = await self.sign(action, person)
         if not quiet:
             self.say("  what the approver sees and signs:")
             self.say("\n".join(f"    {line}" for line in shown.split("\n")))
