@@ -8,11 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from pydantic import JsonValue
 
+from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts.roles import FRESH_MS
+from receipts.roles import FRESH_MS, role_fact
 from receipts.signing import create_key
-from receipts.store import Txn
+from receipts.store import Txn, blob, integer
 from server.keys import NewKey, link_new
 from server.serving import free_port
 from tests.identity.provider import CLIENT, SECRET, Idp
@@ -146,12 +148,23 @@ async def with_key(house: House) -> None:
 
 
 async def aged(house: House) -> None:
-    """As if the provider had said it 15 minutes ago."""
+    """As if the provider had said it 15 minutes ago, by a statement of that time."""
+    journal = house.world.app.journal
+    rita = house.world.app.pipeline.release.people.get("rita")
+    assert rita is not None
+    holder = journal.notary.pseudonym(rita.tenant, "person", rita.name)
+
+    (row,) = await journal.store.read("SELECT roles, at_ms, refresh FROM role_facts WHERE person = ?", rita.name)
 
     def work(txn: Txn) -> None:
-        txn.write("UPDATE role_facts SET at_ms = at_ms - ?", FRESH_MS + 1)
+        at_ms = integer(row[1]) - FRESH_MS - 1
+        fact = role_fact(journal.notary.tenant_key(rita.tenant), rita.name, str(row[0]), at_ms, blob(row[2]))
+        facts: dict[str, JsonValue] = {"event": "told", "holder": holder, "fact": fact}
+        subject = {holder: sha256(fact.encode())}
+        journal.notary.seal_plain("role", new_id("rcp"), rita.tenant, subject, txn.now_ms, facts).insert(txn)
+        txn.write("UPDATE role_facts SET at_ms = ? WHERE person = ?", at_ms, rita.name)
 
-    await house.world.app.store.write(work)
+    await journal.store.write(work)
 
 
 async def test_an_old_word_is_read_again_before_an_approval_rests_on_it(house: House) -> None:
