@@ -66,8 +66,9 @@ class Upstream:
     MCP 2026-07-28 and the handshake versions alike; the SDK's client speaks whichever the server does.
     """
 
-    def __init__(self, connect: Connect, mode: Era = "auto") -> None:
+    def __init__(self, connect: Connect, mode: Era = "auto", *, forgets: bool = False) -> None:
         self.retired = False
+        self._forgets = forgets  # over HTTP; on pipes the same codes say something else
         self._connect = connect
         self._mode = mode
         self._talk = Talk()
@@ -180,7 +181,9 @@ class Upstream:
         except MCPError as error:
             if self._talk.over.is_set():
                 raise self._lost() from None
-            if error.code in _UNKNOWN_SESSION:  # after its restart, say: whoever asks next opens another session
+            if (
+                self._forgets and error.code in _UNKNOWN_SESSION
+            ):  # after its restart, say: whoever asks next opens another session
                 self.retired = True
                 raise Lost(Loss.FORGOTTEN) from None
             if error.code >= 0 or error.code == CONNECTION_CLOSED:  # the SDK's own codes: the session is gone
@@ -304,7 +307,7 @@ class Servers:
     async def _open(self, target: Target, mcp: Mcp, person: str, reference: str) -> Upstream:
         connect = self._connect(target, mcp, person, reference)
         seconds = max(self._seconds, mcp.start_seconds)
-        opened = Upstream(connect)
+        opened = Upstream(connect, forgets=bool(mcp.url))
         try:
             await opened.open(seconds)
         except Lost as lost:
