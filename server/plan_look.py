@@ -20,6 +20,7 @@ from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unava
 from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
+from receipts.reconciliation import checks_of
 from server import plan_answers
 from server.answers import Answer, iso, needed, would
 from server.evidence import seen
@@ -170,7 +171,10 @@ class Looks:
         part, before = decided
         scope = {**steps.base(program, request, target), **before.scope("before")}
         if unit.skip_unmet and planned.is_first(position):
-            wanting = next((c.sentence for c in program.require if not c.expression.holds(scope)), None)
+            checks = checks_of(program.require, scope, before.cut("before"))
+            wanting = next(
+                (c.sentence for c, is_so in zip(program.require, checks, strict=True) if not is_so.met), None
+            )
             if wanting is not None:
                 return Unmet(wanting)
         said = program.says.told(scope) if program.says else (program.contract.title, ())
