@@ -318,14 +318,15 @@ def _door(private: Path) -> tuple[socket.socket, Path]:
     door = socket.socket(socket.AF_UNIX)
     door.bind(str(path))
     os.chmod(path, 0o600)
+    door.listen()  # at once: another gateway that starts takes a socket at which nobody listens for a killed one's
     return door, path
 
 
 def _clear_doors(private: Path) -> None:
-    """Remove what gateways that were killed left: sockets of ours at which nobody listens."""
+    """Remove what gateways that were killed left: sockets of ours at which nobody listens, of processes that ended."""
     for path in (*private.glob(f"{DOOR}*.sock"), *Path(tempfile.gettempdir()).glob(f"ailyus-{DOOR}*/*.sock")):
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            if path.lstat().st_uid != os.geteuid():
+            if path.lstat().st_uid != os.geteuid() or _is_running(path):
                 continue
             probe.settimeout(1.0)
             try:
@@ -334,10 +335,23 @@ def _clear_doors(private: Path) -> None:
                 _close_door(path, private)
 
 
+def _is_running(path: Path) -> bool:
+    """Is the process that a socket's name tells of there? One that is just starting or stopping does not listen."""
+    number = path.name.removeprefix(DOOR).partition("-")[0]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _close_door(path: Path, private: Path) -> None:
     path.unlink(missing_ok=True)
     if path.parent != private:
-        path.parent.rmdir()
+        with contextlib.suppress(FileNotFoundError):
+            path.parent.rmdir()
 
 
 def _announce(file_: Path, url: str, door: Path) -> None:
