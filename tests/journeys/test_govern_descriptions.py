@@ -53,7 +53,7 @@ def description(name: str) -> Path:
 FILL = {
     "okta": (
         "deleteFactor",
-        ["--read", "listFactors", "--resource", "Factor=${inputs.factor_id}"],
+        ["--read", "listFactors", "--resource", "OktaUserFactors=${inputs.user_id}"],
         "!after.state.exists(f, f.id == inputs.factor_id)",
         {"user_id": "00u1maria0001"},
     ),

@@ -45,6 +45,7 @@ execute:
     ok: response.status == 200
 detect: state
 settle: 300ms
+idempotent: the same value is written again
 expect:
   - {that: "after.record.value != before.record.value && after.record.version != before.record.version", else: "it is the old one"}
 unchanged: [record.events]
