@@ -19,10 +19,9 @@ from policies.testing import load_tests, run_tests
 from receipts.journal import Journal
 from receipts.releases import Released, files, newest, newest_signed
 from receipts.signing import Signer
-from receipts.store import Read
 from server.log_key import open_log_key
 from server.settings import FILE, Workspace
-from server.stores import reading
+from server.stores import is_made, reading
 
 SIGNED_FILE = "release.json"
 """Where an author's signature waits for the gateway, beside the files that it is about."""
@@ -81,17 +80,12 @@ def read_signed(workspace: Workspace) -> SignedRelease | None:
         raise AilyusError("not_released", f"`{SIGNED_FILE}` holds no signed release", hint=hint) from None
 
 
-def _is_made(workspace: Workspace, read: Read) -> bool:
-    """Are there tables? The first gateway makes those of a database."""
-    return workspace.settings.store is None or read("SELECT to_regclass('search') IS NOT NULL") == [(True,)]
-
-
 def last_released(workspace: Workspace, signer: Signer) -> Released | None:
     """The last release in the workspace's log; None where there is no store yet."""
     if workspace.settings.store is None and not workspace.store.exists():
         return None
     with reading(workspace) as read:
-        return newest(read, signer.keyid, signer.public) if _is_made(workspace, read) else None
+        return newest(read, signer.keyid, signer.public) if is_made(workspace, read) else None
 
 
 def has_signed_release(workspace: Workspace) -> bool:
@@ -100,7 +94,7 @@ def has_signed_release(workspace: Workspace) -> bool:
         return False
     signer = Signer(open_log_key(workspace))
     with reading(workspace) as read:
-        return _is_made(workspace, read) and newest_signed(read, signer.keyid, signer.public) is not None
+        return is_made(workspace, read) and newest_signed(read, signer.keyid, signer.public) is not None
 
 
 def begin(workspace: Workspace, signer: Signer, author: str | None = None, *, dev: bool = False) -> Start:

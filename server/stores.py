@@ -102,3 +102,8 @@ def database_url(workspace: "Workspace") -> str:
         raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
     part = workspace.settings.store
     return Credentials(workspace.root).value(part.url if part else "none") or ""
+
+
+def is_made(workspace: "Workspace", read: "Read") -> bool:
+    """Are there tables? The first gateway makes those of a database."""
+    return workspace.settings.store is None or read("SELECT to_regclass('search') IS NOT NULL") == [(True,)]

@@ -8,7 +8,7 @@ import orjson
 from contracts.errors import AilyusError
 from policies.widening import Former, FormerConnection, FormerContract, Wider, widened
 from receipts.store import Read, blob
-from server.stores import reading
+from server.stores import is_made, reading
 
 if TYPE_CHECKING:
     from policies.release import Release
@@ -50,6 +50,8 @@ def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, 
     if workspace.settings.store is None and not workspace.store.exists():
         return ()
     with reading(workspace) as read:
+        if not is_made(workspace, read):
+            return ()
         former = last_release(read)
     return widened(former, release)
 
