@@ -185,7 +185,7 @@ GUARDS = [
     Guard("identity for another question", "server/console/provider.py", "if nonce is not None and not", "if False and not", SIGN_IN + "an_identity_token_for"),
     Guard("text of exceptions", "server/mcp.py", "[shielded, RequestStateBoundary(security, default_audience=origin)]", "[RequestStateBoundary(security, default_audience=origin)]", "tests/identity/test_isolation.py::test_nothing_of_an_exception"),
     Guard("share of requests", "server/admission.py", "if turn > SLOWED_SECONDS:", "if False:", "tests/server/test_admission.py::test_a_flood"),
-    Guard("a session that was forgotten", "adapters/upstream.py", "            if self._forgets and error.code in _UNKNOWN_SESSION:", "            if False:", "tests/upstream/test_recovery.py::test_a_session_that_the_server_forgot"),
+    Guard("a session that was forgotten", "adapters/upstream.py", "self._forgets and error.code in _UNKNOWN_SESSION", "False", "tests/upstream/test_recovery.py::test_a_session_that_the_server_forgot"),
     Guard("a start that goes on", "adapters/upstream.py", "return await asyncio.shield(self._opening[key])", "return await self._opening[key]", "tests/upstream/test_recovery.py::test_a_slow_start"),
     Guard("parts of a body", "server/admission.py", "        if parts > MAX_PARTS:", "        if False:", "tests/server/test_admission.py::test_a_body_of_many_parts"),
     Guard("what a body costs to parse", "server/admission.py", "            self._use(principal).tokens -= parts / FREE_PARTS\n", "            pass\n", "tests/server/test_admission.py::test_what_a_body_costs"),
