@@ -63,13 +63,14 @@ class Person:
         return self.world.app.console.origin
 
     async def go(self, path: str) -> Page:
-        for again in (True, False):
+        for last in (False, False, False, True):
             try:
                 await self.page.goto(self.url + path)
                 break
-            except Error as fault:  # a page that looks again by itself was first
-                if not again or "interrupted by another navigation" not in str(fault):
+            except Error as fault:  # a page that looks again by itself was first: let it end
+                if last or "interrupted by another navigation" not in str(fault):
                     raise
+                await self.page.wait_for_load_state()
         return self.page
 
     async def text(self) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 import pytest
+from playwright.async_api import Route
 
 from receipts.signing import Envelope
+from server.console.live import SECONDS
 from server.settings import Workspace
 from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
 from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace, until
@@ -449,3 +451,26 @@ async def test_a_further_passkey_without_the_one_that_one_has(people: People) ->
         await lead.page.evaluate("document.querySelector('form[data-ceremony=add]').submit()")
     assert "the form is malformed" in await lead.text()
     assert people.world.rows("SELECT count(*) FROM passkeys") == [(1,)]
+
+
+async def test_a_page_that_looks_again_does_not_undo_a_click(people: People) -> None:
+    """The inbox changes while the page behind a link is on its way: the link wins."""
+    lead = await people.person("lead")
+    action = await ask(people)
+    await lead.go("/inbox")
+    on_its_way, changed = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        on_its_way.set()
+        await changed.wait()
+        await route.continue_()
+
+    await lead.page.route("**/approvals/*", hold)
+    link = lead.page.get_by_role("link", name="look and decide")
+    await link.click(no_wait_after=True)
+    await on_its_way.wait()
+    await ask(people, LEO)
+    await asyncio.sleep(3 * SECONDS)  # the inbox is told of the second request by then
+    changed.set()
+    await lead.page.wait_for_url(f"**/approvals/{action}")
+    await lead.page.get_by_role("button", name="approve with a passkey").wait_for()

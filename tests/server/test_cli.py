@@ -223,4 +223,10 @@ def test_the_demo(format_: str) -> None:
     else:
         content = orjson.loads(first + rest)
         assert content["ok"]
-        assert {s["status"] for s in content["scenes"]} >= {"confirmed", "denied", "approval_required", "not_applied"}
+        assert {s["status"] for s in content["scenes"]} >= {
+            "confirmed",
+            "denied",
+            "approval_required",
+            "unknown",
+            "compensated",
+        }

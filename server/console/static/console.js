@@ -125,23 +125,31 @@ for (const form of document.querySelectorAll("form[data-ceremony]")) {
   });
 }
 
-/** The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it. */
+const LEAVING_MS = 10_000;
+
+/**
+ * The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it or is
+ * on the way to another page: looking again would then undo their click.
+ */
 function watch() {
   const { watch: topic, mark: shown, watchAsks } = document.body.dataset;
   if (!topic) return;
   let stream;
+  let leftAt = -Infinity;
   const open = () => {
     stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
     stream.addEventListener("mark", ({ data }) => {
       if (data === shown) return;
       const busy = document.activeElement?.closest("main form, main details[open]");
-      if (watchAsks !== undefined || busy) document.getElementById("live").hidden = false;
+      const leaving = performance.now() - leftAt < LEAVING_MS;
+      if (watchAsks !== undefined || busy || leaving) document.getElementById("live").hidden = false;
       else location.reload();
     });
   };
   // a browser has few connections to one host: a page that nobody sees gives its own back
   const follow = () => (document.hidden ? stream?.close() : open());
   document.addEventListener("visibilitychange", follow);
+  addEventListener("beforeunload", () => (leftAt = performance.now()));
   addEventListener("pagehide", () => stream?.close());
   follow();
 }
