@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from contracts.dispatch import Dispatch, MayObserve
-from contracts.observation import Execution, Observation
+from contracts.observation import Execution, Observation, Unavailable
+from contracts.request import ActionRequest
 
 
 class Adapter(Protocol):
@@ -11,6 +12,10 @@ class Adapter(Protocol):
 
     async def observe(self, look: MayObserve) -> Observation:
         """Read the source of truth with the read-only credential. Faults are values."""
+        ...
+
+    def lacks(self, request: ActionRequest, route: int) -> Unavailable | None:
+        """Why nothing could be sent by this route: its credential gives no value. Asked before an intent is signed."""
         ...
 
     async def execute(self, dispatch: Dispatch) -> Execution:

@@ -137,6 +137,16 @@ class HttpAdapter:
             keyed=route.idempotency_header is not None,
         )
 
+    def lacks(self, target: Target, reference: str) -> Unavailable | None:
+        """Why this credential of the target cannot be used. One of a person is known only when they sign in."""
+        if "{person}" in reference:
+            return None
+        try:
+            self._credentials.value(reference)
+        except AilyusError as error:
+            return Unavailable(error.sentence, "no_credential", target.name)
+        return None
+
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
             try:

@@ -14,6 +14,7 @@ from contracts.mcp_request import McpRequest
 from contracts.observation import Channel, Execution, Observation, Reading, Unavailable
 from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
 from contracts.python_request import PythonRequest
+from contracts.request import ActionRequest
 from contracts.target import Target
 from policies.release import Release
 
@@ -58,6 +59,17 @@ class Systems:
             r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
         )
         return Observation(readings, began, channel, missing=missing)
+
+    def lacks(self, request: ActionRequest, route: int) -> Unavailable | None:
+        """Why nothing could be sent by this route: its credential gives no value.
+
+        An MCP server gets its credentials when it starts, so what it lacks shows at the look.
+        """
+        target, acted = self._release.target(request), self._release.catalog.programs[request.contract].routes[route]
+        if target is None or isinstance(acted, McpProgram):
+            return None
+        by_pages = isinstance(acted, BrowserProgram) and target.ui is not None
+        return self._http.lacks(target, target.ui.login if by_pages and target.ui else target.write)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""

@@ -22,7 +22,7 @@ from contracts.contract import (
     Undo,
 )
 from contracts.errors import AilyusError
-from contracts.expressions import CelType, Expression, Names, Template
+from contracts.expressions import CelType, Expression, Fault, Names, Template
 from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram
 from contracts.hiding import compared, placed, refuse_placed, require_known
@@ -204,6 +204,10 @@ class Texts:
             if asks and c.absent is None:
                 sentence = f"`{c.that}` draws a conclusion from a field that is not there"
                 hint = "name the field without `has`; say in `absent` why it counts as met where the field is missing"
+                raise AilyusError("bad_contract", sentence, hint=hint, field=f"{where}.{i}.that")
+            if not isinstance(expression.value({}), Fault):
+                sentence = f"`{c.that}` is the same whatever is read, so it checks nothing"
+                hint = "compare what is read, for example `after.user.status == 'SUSPENDED'`"
                 raise AilyusError("bad_contract", sentence, hint=hint, field=f"{where}.{i}.that")
             out.append(Check(expression, c.otherwise, c.so or "", c.absent or ""))
         return tuple(out)

@@ -309,6 +309,8 @@ class Steps:
             closed = f"no route of `{action.request.contract}` is open: each is halted, or its breaker is"
             return Unavailable(closed, ready.permitted.record, "no_open_route", action.request.connection)
         route = choice.route
+        if lacks := self.adapter.lacks(action.request, route):
+            return Unavailable(lacks.sentence, ready.permitted.record, lacks.outage, lacks.connection)
         rendered = self._rendered(ready, route)
         if isinstance(rendered, Fault):
             return Denied(f"the request cannot be built: {rendered.sentence}", ready.permitted.record)

@@ -18,6 +18,7 @@ from opentelemetry.propagate import extract, inject
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
 
 from adapters.adapter import Adapter
+from contracts import observation
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
 from contracts.observation import Execution, Observation
@@ -280,6 +281,10 @@ class TracedAdapter:
             if _on is not None and (outage := observation.outage):
                 _on.unavailable.add(1, {"ailyus.connection": outage.connection, "ailyus.outage": outage.outage})
             return observation
+
+    def lacks(self, request: ActionRequest, route: int) -> observation.Unavailable | None:
+        """As the adapter does."""
+        return self._adapter.lacks(request, route)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """As the adapter does."""

@@ -28,6 +28,8 @@ BAD = {
     "secret": (GOOD.replace("description: \"Okta user id.\"", "description: x, secret: true"), "not_supported_yet", "secret"),
     "two_methods": (GOOD.replace("timeout: 10s", "timeout: 10s, put: /x"), "bad_contract", "exactly one"),
     "bad_duration": (GOOD.replace("settle: 5s", "settle: soon"), "bad_contract", "duration"),
+    "checks_nothing": (GOOD.replace("after.user.status == 'ACTIVE'", "true"), "bad_contract", "the same whatever is read"),
+    "checks_nothing_in_the_end": (GOOD.replace("after.user.status == 'ACTIVE'", "after.user.status == 'ACTIVE' || 1 == 1"), "bad_contract", "the same whatever is read"),
     "absence_is_proof": (GOOD.replace("after.user.status == 'ACTIVE'", "!has(after.user.locked) || !after.user.locked"), "bad_contract", "a field that is not there"),
     "presence_is_asked": (GOOD.replace("after.user.status == 'ACTIVE'", "has(after.user.status) && after.user.status == 'ACTIVE'"), "bad_contract", "a field that is not there"),
     "absence_lets_through": (GOOD.replace("before.user.status in", "!has(before.user.locked) || before.user.status in"), "bad_contract", "a field that is not there"),

@@ -126,6 +126,27 @@ async def test_an_approved_action_that_cannot_be_looked_at(world: World) -> None
         await world.app.inbox.decide(signed)
 
 
+async def test_an_approved_action_whose_write_credential_is_gone(world: World) -> None:
+    """Nothing is sent and no intent is signed; when the credential is there again, the same call works."""
+    secret = world.workspace.root / ".ailyus" / "secrets" / "okta-write"
+    kept = secret.read_text()
+    asked = await world.call("reset_user_mfa", MARIA)
+    signed = await world.sign(asked["action_id"])
+    secret.unlink()
+    await world.app.inbox.decide(signed)
+    answer = await world.get(asked["action_id"])
+    assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
+    assert world.proof(answer["receipt_id"]).receipt["code"] == "no_credential"
+    assert world.sandbox.writes() == 0
+    assert world.rows("SELECT count(*) FROM statements WHERE kind = 'intent'") == [(0,)]
+    secret.write_text(kept)
+    again = await world.call("reset_user_mfa", MARIA)
+    assert again["status"] == "approval_required"
+    assert again["action_id"] != asked["action_id"]
+    await world.app.inbox.decide(await world.sign(again["action_id"]))
+    assert (await world.get(again["action_id"]))["status"] == "confirmed"
+
+
 async def test_a_plan_leaves_out_nothing_that_it_could_not_read(records: World) -> None:
     seeded(records, "a", "b", "c")
     records.sandbox.fault("503", "records/b", "records", reads=True, times=99)
