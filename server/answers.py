@@ -354,7 +354,7 @@ def would(program: Program, scope: Mapping[str, object], needs: Sequence[Need], 
         "shows": dict(shows_of(program, scope)),
         "needs": needed(needs),
         "undo": undo,
-        "checks": [f"ruled out: {check.sentence}" for check in program.expect],
+        "checks": [check.said for check in program.expect],
     }
 
 

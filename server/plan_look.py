@@ -357,7 +357,7 @@ class Looks:
             "says": plan.title,
             "needs": needed(looked.needs),
             "undo": _IF_A_STEP_FAILS[plan.on_failure],
-            "checks": [f"ruled out: {check.sentence}" for check in looked.planned.program.expect],
+            "checks": [check.said for check in looked.planned.program.expect],
             "steps": steps,
         }
 

@@ -49,12 +49,13 @@ class Console:
         self._sessions = Sessions(pipeline, settings.session)
         self._introductions = Introductions(pipeline, settings.admins)
         self._live = Live(pipeline, self._is_signed_in)
+        self._estate = Estate(pipeline, agents)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
             *Approvals(inbox, oncall, notices, self._live.mark).views(),
             *Actions(inbox, aftercare, self._live.mark).views(),
             *Receipts(inbox, root / "roots.json").views(),
-            *Estate(pipeline, agents).views(),
+            *self._estate.views(),
             *self._live.views(),
         ]
         self.origin = settings.url or ""
@@ -97,8 +98,10 @@ class Console:
             await self._provider.close()
 
     async def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
-        """The numbers beside the names of pages."""
+        """What stands on every page: how many requests wait, and what is halted."""
         rows = await self._pipeline().journal.store.read(
             "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", session.person.tenant
         )
-        return {"waiting": integer(rows[0][0])}
+        halts = await self._estate.halts(session.person.tenant)
+        halted = [f"{halt.scope} {halt.name}" if halt.name else "everything" for halt in halts]
+        return {"waiting": integer(rows[0][0]), "halted": list[JsonValue](halted)}

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from contracts.program import Program
 from policies.release import Release
+from receipts.controls import Halt
 from receipts.store import Row, integer
 from server.console.web import Page, View, Visit, redirect
 from server.halting import NewHalt, halt, lift
@@ -140,14 +141,22 @@ class Estate:
             }
             for t in sorted(targets, key=lambda t: t.name)
         ]
-        agents = {a.name for a in await self._agents.list() if a.tenant == visit.tenant}
-        mine = {"connection": {t.name for t in targets}, "agent": agents}
-        halts = [
-            asdict(h)
-            for h in pipeline.journal.controls.halts
-            if h.scope in ("all", "contract") or h.name.partition("/")[0] in mine.get(h.scope, mine["connection"])
-        ]
+        halts = [asdict(h) for h in await self.halts(visit.tenant)]
         return Page("connections.html", "Connections", {"connections": rows, "halts": halts})
+
+    async def halts(self, tenant: str) -> list[Halt]:
+        """What is halted now, of everything that actions of this tenant pass, oldest first."""
+        pipeline = self._pipeline()
+        if not pipeline.journal.controls.halts:
+            return []
+        connections = {t.name for t in pipeline.release.targets.values() if t.tenant == tenant}
+        agents = {a.name for a in await self._agents.list() if a.tenant == tenant}
+        mine = {"connection": connections, "route": connections, "agent": agents}
+        return [
+            h
+            for h in pipeline.journal.controls.halts
+            if h.scope in ("all", "contract") or h.name.partition("/")[0] in mine[h.scope]
+        ]
 
     async def halt(self, visit: Visit) -> Response:
         """Stop one thing of this tenant from now on."""

@@ -187,7 +187,7 @@ class Web:
             page_title=page.title,
             path=visit.request.url.path,
             me=session.person if session else None,
-            counts=await self._navigation(session) if session else {},
+            navigation=await self._navigation(session) if session else {},
             token=session.token if session else lambda path: "",
         )
         return Response(text, page.status, media_type="text/html")

@@ -28,6 +28,9 @@ async def test_the_pages_say_that_it_is_held(people: People) -> None:
     world = people.world
     asked = await world.call("reset_user_mfa", MARIA)
     await ailyus(world, "halt", "contract", "reset_user_mfa", "--as", "lead", "--reason", "an incident")
+    for path in ("/inbox", f"/approvals/{asked['action_id']}", "/people"):
+        await lead.go(path)
+        assert await lead.page.locator("#halted").inner_text() == "halted now: contract reset_user_mfa"
     page = await lead.json(f"/approvals/{asked['action_id']}.json")
     assert page["halt"] == "the contract `reset_user_mfa` is halted by lead: an incident"
     await world.approve(asked["action_id"])
@@ -36,3 +39,6 @@ async def test_the_pages_say_that_it_is_held(people: People) -> None:
     assert "When the halt is lifted before" in page["held"]
     await lead.go(f"/actions/{asked['action_id']}")
     assert "approved, held by a halt" in await lead.text()
+    await ailyus(world, "unhalt", "contract", "reset_user_mfa")
+    await lead.go("/inbox")
+    assert await lead.page.locator("#halted").count() == 0

@@ -60,7 +60,8 @@ async def test_a_preview_says_what_an_approver_would_read(world: World) -> None:
     assert "before.factors" in would["shows"]
     assert would["undo"] == lines["if wrong"]
     assert would["needs"] == "1 SecurityLead"
-    assert len(would["checks"]) == 1
+    # the same positive sentence that a confirmed outcome says
+    assert would["checks"] == ["no factor seen before is still enrolled"]
     assert "maria@example.com" not in previewed["summary"] + previewed["next"]
     assert world.sandbox.writes() == 0
 
