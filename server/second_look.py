@@ -156,11 +156,16 @@ class SecondLook:
         if not attempts:
             return None
         found = await self._journal.store.read(
-            "SELECT label, data FROM evidence WHERE leaf_index = ? AND label IN ('response', 'outputs')", rows[0][0]
+            "SELECT label, data FROM evidence WHERE leaf_index = ?"
+            " AND (label IN ('response', 'outputs') OR label LIKE 'page/%')",
+            rows[0][0],
         )
         evidence = {str(label): blob(data) for label, data in found}
         outputs = orjson.loads(evidence.get("outputs", b"{}"))
-        return _Sent(_attempt(program, attempts[-1], evidence.get("response", b"")), int(str(settles[0][0])), outputs)
+        execution = _attempt(program, attempts[-1], evidence.get("response", b""))
+        page = f"page/{execution.attempt}/"
+        pictures = {label.removeprefix(page): data for label, data in evidence.items() if label.startswith(page)}
+        return _Sent(replace(execution, evidence=pictures), int(str(settles[0][0])), outputs)
 
 
 def _attempt(program: Program, facts: Mapping[str, JsonValue], raw: bytes) -> Execution:
