@@ -268,7 +268,7 @@ async def freeze(campaign: Campaign, point: str, *, ask: bool = False) -> None:
         assert time.monotonic() < end, "it never froze"
         await asyncio.sleep(0.02)
     writes = campaign.sandbox.writes(work.records[0])
-    await asyncio.sleep(1.5)  # past the deadline of its intent
+    await asyncio.sleep(scaled(1.5))  # past the deadline of its intent
     if ask:
         said = await asyncio.to_thread(cli, "halts", cwd=campaign.workspace.root, ok=False)
         if "the gateway does not answer" not in said or "frozen or overloaded" not in said:
