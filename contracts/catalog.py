@@ -1,5 +1,6 @@
 """Load a folder of contracts: YAML with file and line for every complaint, compiled into programs."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from contracts.canonical import sha256
 from contracts.compile import compile_contract, flows_of
 from contracts.contract import Contract, System
 from contracts.document import read_document
@@ -17,7 +19,7 @@ from contracts.errors import AilyusError
 from contracts.flow import Flow
 from contracts.plan import Plan, PlanProgram, StepProgram, compile_plan
 from contracts.program import Program
-from contracts.source import Malformed, files_of, read_source
+from contracts.source import MAX_SOURCE, Malformed, files_of, read_bytes, read_source
 
 _SYSTEM_FILE = "_system.yaml"
 _REFERRED_TO_BY_NOTHING = frozenset(
@@ -26,13 +28,15 @@ _REFERRED_TO_BY_NOTHING = frozenset(
 """Parts of a contract or plan without which the rest can still be looked at."""
 MAX_FAULTS = 50
 """Faults of one file that are told at once."""
+_MOST_LOADED = 8
+_LOADED: dict[str, "Catalog"] = {}
 M = TypeVar("M", bound=BaseModel)
 P = TypeVar("P", Program, PlanProgram)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """All programs and plans by name, and what `contract check` warns of."""
+    """All programs and plans by name, and what `contract check` warns of. Two are equal only where they are one."""
 
     programs: Mapping[str, Program]
     warnings: tuple[str, ...] = ()
@@ -40,7 +44,36 @@ class Catalog:
 
 
 def load_catalog(folder: Path) -> Catalog:
-    """Load every `*.yaml` below `folder`. Raises `Complaints` that names each fault with its file and line."""
+    """Load every `*.yaml` below `folder`. Raises `Complaints` that names each fault with its file and line.
+
+    The same files give the same catalog, which is compiled once, so a change of policies alone is quick to release.
+    """
+    mark = _mark(folder)
+    if mark is not None and mark in _LOADED:
+        return _LOADED[mark]
+    catalog = _loaded(folder)
+    if mark is not None and mark == _mark(folder):  # what was written meanwhile is loaded again the next time
+        while len(_LOADED) >= _MOST_LOADED:
+            _LOADED.pop(next(iter(_LOADED)))
+        _LOADED[mark] = catalog
+    return catalog
+
+
+def _mark(folder: Path) -> str | None:
+    """A digest of the names and contents of all files, or None where one cannot be read."""
+    content = hashlib.sha256()
+    try:
+        for path in files_of(folder, "*"):
+            if path.is_dir() and path.suffix not in (".yaml", ".py"):
+                continue
+            told = f"{path.relative_to(folder).as_posix()}\0{sha256(read_bytes(path, MAX_SOURCE))}\0"
+            content.update(told.encode("utf-8", "surrogateescape"))
+    except Malformed:
+        return None
+    return content.hexdigest()
+
+
+def _loaded(folder: Path) -> Catalog:
     faults: list[AilyusError] = []
     programs: dict[str, Program] = {}
     for path in files_of(folder, "*.py"):

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import JsonValue, ValidationError
 
@@ -16,7 +16,7 @@ from contracts.plan import MAX_ITEMS, MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Un
 from contracts.program import PREVIEW, REASON, Program
 from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
-from policies.bundle import ENGINE, load_bundle
+from policies.bundle import ENGINE, Bundle, load_bundle
 from policies.decision import Decider
 from policies.guards import GuardsAt, guards_at, unknown_people
 from policies.principal import People
@@ -97,6 +97,14 @@ class PlanRequest:
         return all(unit.group != group for unit in self.units[max(0, position - MAX_STEPS) : position])
 
 
+@lru_cache(maxsize=8)
+def _bundle_of(
+    catalog: Catalog, policies: tuple[tuple[str, str], ...], roles: frozenset[str], environments: frozenset[str]
+) -> Bundle:
+    """The policies of one catalog, parsed and validated once."""
+    return load_bundle(dict(policies), catalog.programs, roles, environments)
+
+
 @dataclass(frozen=True)
 class Release:
     """The only thing that decides. Swapped as a whole; files are candidates until they are released.
@@ -138,7 +146,7 @@ class Release:
         environments = frozenset(environments)
         for target in targets.values():
             _check_environment(target, environments)
-        bundle = load_bundle(policies, catalog.programs, roles, environments)
+        bundle = _bundle_of(catalog, tuple(sorted(policies.items())), frozenset(roles), environments)
         for name, person in unknown_people(bundle, people.by_name):
             hint = "correct the name, or declare the person under [[people]] in ailyus.toml"
             raise AilyusError("bad_policy", f"`{name}` guards against `{person}`, who is no declared person", hint=hint)

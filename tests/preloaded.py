@@ -1,6 +1,8 @@
-"""What the command line imports, imported once in the process that test runs of it are forked from."""
+"""What the command line imports and compiles, done once in the process that test runs of it are forked from."""
 
 import importlib
+import tempfile
+from pathlib import Path
 
 from server.cli import main
 
@@ -17,3 +19,10 @@ NAMES = (
 for name in NAMES:
     importlib.import_module(name)
 main._register()
+
+from server.settings import Workspace  # noqa: E402
+from server.template import init_sandbox  # noqa: E402  # after what it needs
+
+with tempfile.TemporaryDirectory() as folder:
+    init_sandbox(Path(folder) / "w", "everything")
+    Workspace.open(Path(folder) / "w").release()

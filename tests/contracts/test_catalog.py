@@ -1,5 +1,6 @@
 """Contracts: the bundled ones hold together; each named bad one is refused with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,22 @@ def test_the_library_holds_together() -> None:
         for name in program.contract.inputs:
             if name.endswith("_id"):
                 assert name in program.inputs.finders
+
+
+def test_the_same_files_are_compiled_once_and_every_change_is_seen(tmp_path: Path) -> None:
+    here = folder(tmp_path / "one", GOOD)
+    first = load_catalog(here)
+    assert load_catalog(folder(tmp_path / "two", GOOD)) is first
+    file = here / "okta" / "unlock_user.yaml"
+    at = file.stat()
+    file.write_text(GOOD.replace("risk: medium", "risk: high"))
+    os.utime(file, ns=(at.st_atime_ns, at.st_mtime_ns))  # an editor may keep the time
+    assert load_catalog(here).programs["unlock_user"].contract.risk == "high"
+    file.write_text("contract: [")
+    with pytest.raises(Complaints):
+        load_catalog(here)
+    file.write_text(GOOD)
+    assert load_catalog(here) is first
 
 
 def test_content_makes_the_digest(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from contracts.expressions import Fault, Names, Template
 from contracts.openapi import Description
 from contracts.shell import words_of
 
-SAID = Said("low", "User=x", "Change one thing.", "", ("true",))
+SAID = Said("low", "User=x", "Change one thing.", "", ("response.status == 200",))
 READ = "curl https://d.example/api/users"
 
 

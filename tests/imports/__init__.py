@@ -19,7 +19,7 @@ from contracts.http_request import HttpRequest, render_route
 from contracts.program import HttpProgram, Program
 
 BASE = "http://127.0.0.1:1"
-FILLED = Said("low", "User=x", "Change one thing.", "", ("true",))
+FILLED = Said("low", "User=x", "Change one thing.", "", ("response.status == 200",))
 MARKS = {"commas": ",", "pipes": "|", "spaces": " "}
 _WHOLE = re.compile(r"\$\{inputs\.([a-z0-9_]+)\}")
 _JOINED = re.compile(r"\$\{list\.(commas|pipes|spaces)\(inputs\.([a-z0-9_]+)\)\}")
