@@ -107,49 +107,85 @@ const ceremonies = {
   },
 };
 
-for (const form of document.querySelectorAll("form[data-ceremony]")) {
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const alert_ = form.querySelector(".alert");
-    const buttons = form.querySelectorAll("button");
-    alert_.hidden = true;
-    buttons.forEach((button) => (button.disabled = true));
-    try {
-      await ceremonies[form.dataset.ceremony](form, JSON.parse(form.dataset.options), event.submitter);
-      form.submit();
-    } catch (error) {
-      alert_.textContent = REFUSALS[error.name] ?? error.message;
-      alert_.hidden = false;
-      buttons.forEach((button) => (button.disabled = false));
-    }
+function bind(root) {
+  for (const form of root.querySelectorAll("form[data-ceremony]")) {
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const alert_ = form.querySelector(".alert");
+      const buttons = form.querySelectorAll("button");
+      alert_.hidden = true;
+      buttons.forEach((button) => (button.disabled = true));
+      try {
+        await ceremonies[form.dataset.ceremony](form, JSON.parse(form.dataset.options), event.submitter);
+        form.submit();
+      } catch (error) {
+        alert_.textContent = REFUSALS[error.name] ?? error.message;
+        alert_.hidden = false;
+        buttons.forEach((button) => (button.disabled = false));
+      }
+    });
+  }
+}
+bind(document);
+
+/** The page as the server would show it now. Parsed by the request itself: text is never made HTML here. */
+function currentPage() {
+  return new Promise((resolve, reject) => {
+    const asked = new XMLHttpRequest();
+    asked.onload = () => resolve(asked.status === 200 && asked.responseURL === location.href ? asked.response : null);
+    asked.onerror = reject;
+    asked.open("GET", location.href);
+    asked.responseType = "document";
+    asked.send();
   });
 }
 
-const LEAVING_MS = 10_000;
+/** What changed is put into the page: a new visit would undo the click of somebody who is on the way to another page. */
+async function lookAgain() {
+  const page = await currentPage();
+  if (page === null) return location.reload(); // signed out meanwhile, or the page is gone
+  for (const part of ["header", "main"]) document.querySelector(part).replaceWith(page.querySelector(part));
+  document.title = page.title;
+  document.body.dataset.mark = page.body.dataset.mark;
+  bind(document.querySelector("main"));
+}
 
-/**
- * The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it or is
- * on the way to another page: looking again would then undo their click.
- */
+const PAUSE_MS = 1000;
+
+/** The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it. */
 function watch() {
-  const { watch: topic, mark: shown, watchAsks } = document.body.dataset;
+  const { watch: topic, watchAsks } = document.body.dataset;
   if (!topic) return;
   let stream;
-  let leftAt = -Infinity;
+  let newest = document.body.dataset.mark;
+  let looking = false;
+  const show = async () => {
+    if (looking || newest === document.body.dataset.mark) return;
+    const busy = document.activeElement?.closest("main form, main details[open]");
+    if (watchAsks !== undefined || busy) {
+      document.getElementById("live").hidden = false;
+      return;
+    }
+    looking = true;
+    try {
+      await lookAgain();
+    } catch {
+      // the gateway did not answer: what is shown stays, and is looked at again
+    } finally {
+      looking = false;
+      setTimeout(show, PAUSE_MS); // it may have changed while it was read
+    }
+  };
   const open = () => {
     stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
     stream.addEventListener("mark", ({ data }) => {
-      if (data === shown) return;
-      const busy = document.activeElement?.closest("main form, main details[open]");
-      const leaving = performance.now() - leftAt < LEAVING_MS;
-      if (watchAsks !== undefined || busy || leaving) document.getElementById("live").hidden = false;
-      else location.reload();
+      newest = data;
+      show();
     });
   };
   // a browser has few connections to one host: a page that nobody sees gives its own back
   const follow = () => (document.hidden ? stream?.close() : open());
   document.addEventListener("visibilitychange", follow);
-  addEventListener("beforeunload", () => (leftAt = performance.now()));
   addEventListener("pagehide", () => stream?.close());
   follow();
 }
