@@ -278,7 +278,7 @@ def survives(guard: Guard) -> str:
     """'' when the guard's tests fail without it; else what went wrong."""
     with tempfile.TemporaryDirectory(prefix="ailyus-guard-") as folder:
         copy = Path(folder) / "tree"
-        ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "w")
+        ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "w")
         shutil.copytree(ROOT, copy, ignore=ignored)
         path = copy / guard.file
         text = path.read_text()
@@ -299,7 +299,10 @@ def survives(guard: Guard) -> str:
             "--no-header",
             *_tests(guard),
         ]
-        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=120, check=False)
+        try:
+            done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            return "its tests did not end within 300 s"
         if done.returncode == 1:
             return ""
         return f"its tests end with {done.returncode}\n{done.stdout[-800:]}{done.stderr[-400:]}"
