@@ -188,24 +188,29 @@ def bump(txn: Txn) -> int:
     return epoch
 
 
+def _is_streak(txn: Txn, halt: Halt) -> bool:
+    """Were the last actions of this contract or connection all strikes, as many as trip the breaker?"""
+    column = "contract" if halt.scope == "contract" else "connection"
+    rows = txn.query(
+        f"SELECT strike FROM actions WHERE {column} = ?1 AND sent_ms > 0 AND state = 'ended' AND plan IS NULL"
+        " AND updated_ms > coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = ?2 AND name = ?1), 0)"
+        " ORDER BY updated_ms DESC, rowid DESC LIMIT ?3",
+        halt.name,
+        halt.scope,
+        STREAK,
+    )
+    return len(rows) == STREAK and all(r[0] for r in rows)
+
+
 def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
     """Inside the commit of a strike: halt what has now the third in a row since it was last lifted."""
     tripped = False
     for candidate in trips:
         halt = candidate.halt
-        column = "contract" if halt.scope == "contract" else "connection"
-        rows = txn.query(
-            f"SELECT strike FROM actions WHERE {column} = ?1 AND sent_ms > 0 AND state = 'ended' AND plan IS NULL"
-            " AND updated_ms > coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = ?2 AND name = ?1), 0)"
-            " ORDER BY updated_ms DESC, rowid DESC LIMIT ?3",
-            halt.name,
-            halt.scope,
-            STREAK,
-        )
         live = txn.query(
             "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
         )
-        if len(rows) == STREAK and all(r[0] for r in rows) and not live:
+        if _is_streak(txn, halt) and not live:
             _insert(txn, halt)
             candidate.sealed.insert(txn)
             bump(txn)
@@ -217,16 +222,7 @@ def untrip(txn: Txn, lifts: Sequence[Trip]) -> None:
     """Inside a commit that took a strike back: lift the breaker's halts that stand on no streak any more."""
     for lift in lifts:
         halt = lift.halt
-        column = "contract" if halt.scope == "contract" else "connection"
-        rows = txn.query(
-            f"SELECT strike FROM actions WHERE {column} = ?1 AND sent_ms > 0 AND state = 'ended' AND plan IS NULL"
-            " AND updated_ms > coalesce((SELECT max(lifted_ms) FROM halts WHERE scope = ?2 AND name = ?1), 0)"
-            " ORDER BY updated_ms DESC, rowid DESC LIMIT ?3",
-            halt.name,
-            halt.scope,
-            STREAK,
-        )
-        if len(rows) == STREAK and all(r[0] for r in rows):
+        if _is_streak(txn, halt):
             continue
         changed = txn.query(
             "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND by = ? AND lifted_ms IS NULL",

@@ -111,7 +111,7 @@ GUARDS = [
     Guard("no body where a secret passes", "server/evidence.py", "return WITHHELD if secretive else execution.response.raw", "return execution.response.raw", "tests/journeys/test_key_rotation.py::test_the_secret_is_nowhere"),
     Guard("rates are compared again", "receipts/intention.py", "if now.last_hour > wanted.rate.last_hour or", "if False and", "tests/plans/test_limits.py::test_a_rate_that_a_policy_reads_holds_under_contention"),
     Guard("drift in a plan", "server/plan_look.py", "if not own or _digest(hiding, left) != _digest(hiding, lookup(path, scope)):", "if False:", "tests/plans/test_undo.py::test_a_change_between_two_steps_is_drift"),
-    Guard("the breaker", "receipts/controls.py", "if len(rows) == STREAK and", "if False and", "tests/plans/test_controls.py::test_three_lies_in_a_row_trip_the_breaker"),
+    Guard("the breaker", "receipts/controls.py", "if _is_streak(txn, halt) and not live", "if False", "tests/plans/test_controls.py::test_three_lies_in_a_row_trip_the_breaker"),
     Guard("the plan's own owner", "receipts/journal.py", "WHERE id = ?3 AND fence = ?4 AND state = 'running'", "WHERE id = ?3 AND ?4 IS NOT NULL AND state = 'running'", "tests/plans/test_undo.py::test_a_plan_that_was_taken_over_commits_no_more_steps"),
     Guard("closed schema", "contracts/compile.py", '"additionalProperties": False', '"additionalProperties": True', "tests/contracts/test_inputs.py::test_what_is_wrong_and_where"),
     Guard("errors never pass", "contracts/expressions.py", "if result.type() == cel.Type.ERROR:", "if False:", "tests/contracts/test_expressions.py::test_an_error_is_a_value_that_never_passes"),
