@@ -152,10 +152,9 @@ async def test_a_file_does_not_start_from_a_checkpoint_that_its_key_did_not_sign
     assert findings(workspace) == []
     with contextlib.closing(sqlite3.connect(workspace.store)) as connection:
         ((size, note),) = connection.execute("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
-        body, _, signature = note.rpartition("\n\n")
-        connection.execute(
-            "UPDATE checkpoints SET note = ? WHERE size = ?", (f"{body}\n\n{signature.replace('A', 'B')}", size)
-        )
+        at = len(note) - 12  # in the base64 of the signature
+        changed = f"{note[:at]}{'B' if note[at] == 'A' else 'A'}{note[at + 1 :]}"
+        connection.execute("UPDATE checkpoints SET note = ? WHERE size = ?", (changed, size))
         connection.commit()
     with pytest.raises(AilyusError, match="signed by another key or name"):
         async with gateway(workspace, sandbox):
