@@ -71,6 +71,8 @@ class Controls:
         self._read_at = 0.0
         self._halts: tuple[Halt, ...] = ()
         self._incidents: set[str] = set()
+        self._begun: set[tuple[Scope, str]] = set()
+        """Halts that are being written: they have a row, and a statement that is not read yet."""
 
     async def refresh(self) -> None:
         """Read again what is committed."""
@@ -135,20 +137,29 @@ class Controls:
 
     async def halt(self, halt: Halt, sealed: Sealed) -> None:
         """Stop from now on; raises when the same is halted already."""
+        place, mine = (halt.scope, halt.name), False
 
         def work(txn: Txn) -> int:
+            nonlocal mine
             where = "scope = ? AND name = ? AND lifted_ms IS NULL"
-            if not self._is_live(halt.scope, halt.name):  # a row without a statement stands in nobody's way
+            # a row without a statement stands in nobody's way; one of this very group gets its statement with it
+            if place not in self._begun and not self._is_live(*place):
                 txn.write(f"DELETE FROM halts WHERE {where}", halt.scope, halt.name, rows=None)
             if txn.query(f"SELECT 1 FROM halts WHERE {where}", halt.scope, halt.name):
                 raise AilyusError("bad_settings", f"`{halt.scope} {halt.name}` is halted already", hint="nothing to do")
             _insert(txn, halt)
             sealed.insert(txn)
+            self._begun.add(place)
+            mine = True
             return bump(txn)
 
-        # INVARIANT: nobody decides under the old epoch while the halt is being written
-        self.epoch = await self._store.write(work)
-        await self.refresh()
+        try:
+            # INVARIANT: nobody decides under the old epoch while the halt is being written
+            self.epoch = await self._store.write(work)
+            await self.refresh()
+        finally:
+            if mine:
+                self._begun.discard(place)
 
     async def unhalt(self, scope: Scope, name: str, sealed: Sealed) -> None:
         """Lift a halt; raises `not_found` when there is none."""

@@ -182,6 +182,7 @@ CASES = {
         [Step("intend", 0, 0, False), Step("halt", 0, 0, False), Step("intend", 1, 0, False)]
     ],
     "a halt at a resource": [[Step("intend", 0, 1, False), Step("halt", 0, 0, False), Step("intend", 1, 2, False)]],
+    "the same halt twice": [[Step("halt", 0, 0, False), Step("halt", 0, 0, False)]],
     "no more than two": [[Step("limited", n, 0, False) for n in range(4)]],
     "too many wait": [[Step("ask", n, 0, False) for n in range(4)], [Step("end", 1, 0, False), Step("ask", 3, 0, False)]],
     "one fails": [[Step("row", 0, 0, False), Step("intend", 0, 1, False), Step("row", 0, 0, False)]],
