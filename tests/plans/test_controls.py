@@ -12,6 +12,7 @@ from policies.principal import keyid_of
 from policies.resolution import Resolution, SignedResolution, sign_resolution
 from receipts.signing import load_key
 from tests.plans.test_run_plan import each, run, seeded, values
+from tests.slowness import scaled
 from tests.world import Sandbox, World, add_records, cli, gateway, until
 
 
@@ -44,15 +45,18 @@ async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) 
     names = [f"n{n}" for n in range(200)]
     seeded(records, *names)
     step = each(names)
-    records.sandbox.fault("slow", "records/", "records", times=10_000, ms=8)  # the command comes while it runs
+    records.sandbox.fault(
+        "slow", "records/", "records", times=10_000, ms=int(scaled(20))
+    )  # the command comes while it runs
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 20)
     await ailyus(records, "halt", "connection", "records", "--reason", "an incident")
     sent = records.sandbox.writes()
     await asyncio.sleep(1.0)
     assert records.sandbox.writes() == sent
-    answer = await task
-    assert answer["status"] == "running", answer
+    begun = await task
+    answer = await records.get(begun["action_id"], 0)  # on a busy machine the call itself was answered before the halt
+    assert begun["status"] == answer["status"] == "running", answer
     assert "halted" in answer["summary"]
     words = [s["state"] for s in answer["steps"]]
     assert words.count("done") == sent

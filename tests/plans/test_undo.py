@@ -11,6 +11,7 @@ from receipts.plan_rows import PlanRows
 from receipts.store import Conflict
 from tests.plans.test_run_plan import each, run, seeded, set_value, states, values
 from tests.receipts import making
+from tests.slowness import scaled
 from tests.world import World, until
 
 
@@ -142,7 +143,9 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     workspace = add_records(tmp_path / "w", sandbox)
     async with gateway(workspace, sandbox) as world:
         seeded(world, *names)
-        sandbox.fault("slow", "records/", "records", times=10_000, ms=15)  # the command comes while it runs
+        sandbox.fault(
+            "slow", "records/", "records", times=10_000, ms=int(scaled(25))
+        )  # the command comes while it runs
         task = asyncio.create_task(run(world, steps))
         await until(lambda: sandbox.effects() >= 10)
         await asyncio.to_thread(halt, world)
