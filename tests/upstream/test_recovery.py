@@ -88,7 +88,9 @@ async def test_a_slow_start_goes_on_when_a_caller_has_no_more_time(tmp_path: Pat
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await servers.of(slow, "", "none")
+        (start,) = servers._opening.values()
         upstream = await servers.of(slow, "", "none")
+        assert start.result() is upstream  # one process was started, by the first caller
         assert await names(upstream) == ["first", "second"]
         assert await servers.of(slow, "", "none") is upstream
 
