@@ -138,14 +138,9 @@ class HttpAdapter:
         )
 
     def lacks(self, target: Target, reference: str) -> Unavailable | None:
-        """Why this credential of the target cannot be used. One of a person is known only when they sign in."""
-        if "{person}" in reference:
-            return None
-        try:
-            self._credentials.value(reference)
-        except AilyusError as error:
-            return Unavailable(error.sentence, "no_credential", target.name)
-        return None
+        """Why this credential of the target cannot be used, or None."""
+        why = self._credentials.missing(reference)
+        return Unavailable(why, "no_credential", target.name) if why else None
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):

@@ -30,6 +30,16 @@ class Credentials:
             self._values[reference] = self._read(reference)
         return self._values[reference]
 
+    def missing(self, reference: str) -> str:
+        """Why a reference gives no value; empty where it gives one, or only a person's session will show it."""
+        if "{person}" in reference:
+            return ""
+        try:
+            self.value(reference)
+        except AilyusError as error:
+            return error.sentence
+        return ""
+
     def _read(self, reference: str) -> str:
         kind, _, name = reference.partition(":")
         if kind == "env":

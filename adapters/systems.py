@@ -68,8 +68,9 @@ class Systems:
         target, acted = self._release.target(request), self._release.catalog.programs[request.contract].routes[route]
         if target is None or isinstance(acted, McpProgram):
             return None
-        by_pages = isinstance(acted, BrowserProgram) and target.ui is not None
-        return self._http.lacks(target, target.ui.login if by_pages and target.ui else target.write)
+        ui = target.ui if isinstance(acted, BrowserProgram) else None
+        reference = target.write if ui is None else ui.login
+        return self._http.lacks(target, reference)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""

@@ -60,12 +60,12 @@ def load_catalog(folder: Path) -> Catalog:
 
 
 def _mark(folder: Path) -> str | None:
-    """A digest of the names and contents of all files, or None where one cannot be read."""
+    """A digest of the names and contents of what is loaded, or None where a file cannot be read or is code."""
+    if files_of(folder, "*.py"):
+        return None
     content = hashlib.sha256()
     try:
-        for path in files_of(folder, "*"):
-            if path.is_dir() and path.suffix not in (".yaml", ".py"):
-                continue
+        for path in files_of(folder, "*.yaml"):
             told = f"{path.relative_to(folder).as_posix()}\0{sha256(read_bytes(path, MAX_SOURCE))}\0"
             content.update(told.encode("utf-8", "surrogateescape"))
     except Malformed:

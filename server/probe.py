@@ -14,7 +14,6 @@ from pydantic import JsonValue
 from adapters.http import HttpAdapter
 from adapters.secrets import Credentials
 from contracts.dispatch import Dispatch
-from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import render_read
 from contracts.observation import Outage, Unavailable
@@ -68,7 +67,7 @@ async def probe(workspace: Workspace, release: Release) -> list[Probed]:
 
 
 async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> Probed:
-    missing = [fault for reference in _references(target) if (fault := _missing(credentials, reference))]
+    missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
     if missing:
         return Probed(target.name, False, "; ".join(missing), _NEXT["no_credential"])
     if target.mcp is not None or target.plugin is not None:
@@ -98,14 +97,6 @@ def _references(target: Target) -> list[str]:
     if target.mcp is not None:
         found += [value for _, value in target.mcp.variables if not value.startswith("text:")]
     return [reference for reference in dict.fromkeys(found) if reference and "{person}" not in reference]
-
-
-def _missing(credentials: Credentials, reference: str) -> str:
-    try:
-        credentials.value(reference)
-    except AilyusError as error:
-        return error.sentence
-    return ""
 
 
 def _read_of(release: Release, target: Target) -> tuple[Read, dict[str, object]] | None:
@@ -143,5 +134,5 @@ def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Pro
     if settings.console.oidc is not None:
         named["console.oidc"] = settings.console.oidc.client_secret
     for name, reference in named.items():
-        if reference and (fault := _missing(credentials, reference)):
+        if reference and (fault := credentials.missing(reference)):
             yield Probed(name, False, fault, _NEXT["no_credential"], "credential")

@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 
 from server.cli import main
+from server.settings import Workspace
+from server.template import init_sandbox
 
 NAMES = (
     "policies.testing",
@@ -20,8 +22,6 @@ for name in NAMES:
     importlib.import_module(name)
 main._register()
 
-from server.settings import Workspace  # noqa: E402
-from server.template import init_sandbox  # noqa: E402  # after what it needs
 
 with tempfile.TemporaryDirectory() as folder:
     init_sandbox(Path(folder) / "w", "everything")

@@ -7,22 +7,10 @@ turns, so that what the machine does meanwhile strikes both. It prints p50 in µ
 import argparse
 import itertools
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 from server.serving import free_port
 from tests.benchmarks.__main__ import Process, measure
-
-
-class Elsewhere(Process):
-    """A gateway of another checkout, run by this environment."""
-
-    def __init__(self, folder: Path, base: str) -> None:
-        command = [sys.executable, "-m", "tests.benchmarks.servers", "gateway", base]
-        self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        self.first = self.process.stdout.readline().split()
 
 
 def main() -> None:
@@ -33,7 +21,8 @@ def main() -> None:
     port = free_port()
     target = Process("tests.benchmarks.target", str(port))
     base = f"http://127.0.0.1:{port}"
-    there, here = Elsewhere(given.folder, base), Process("tests.benchmarks.servers", "gateway", base)
+    gateway = ("tests.benchmarks.servers", "gateway", base)
+    there, here = Process(*gateway, folder=given.folder), Process(*gateway)
     records, numbers = itertools.cycle([f"r{i}" for i in range(16)]), itertools.count()
     cases = {
         "read": ("get_value", lambda: {"record": next(records)}),

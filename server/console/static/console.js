@@ -132,9 +132,10 @@ bind(document);
 function currentPage() {
   return new Promise((resolve, reject) => {
     const asked = new XMLHttpRequest();
-    asked.onload = () => resolve(asked.status === 200 && asked.responseURL === location.href ? asked.response : null);
+    const here = location.href.split("#")[0]; // what was asked for, and so what an answer without a redirect names
+    asked.onload = () => resolve(asked.status === 200 && asked.responseURL === here ? asked.response : null);
     asked.onerror = reject;
-    asked.open("GET", location.href);
+    asked.open("GET", here);
     asked.responseType = "document";
     asked.send();
   });
