@@ -1,6 +1,10 @@
 """A file that people write: read whole, as UTF-8, up to a bound."""
 
+import os
+from fnmatch import fnmatchcase
 from pathlib import Path
+
+from contracts.errors import AilyusError
 
 MAX_SOURCE = 256 * 1024
 """Bytes that a file may have where nothing else is said."""
@@ -36,5 +40,20 @@ def read_source(path: Path, most: int = MAX_SOURCE) -> str:
 
 
 def files_of(folder: Path, pattern: str) -> list[Path]:
-    """The files of this name below a folder, in order. Names that begin with a dot are an editor's, and left out."""
-    return [p for p in sorted(folder.rglob(pattern)) if not any(s[0] == "." for s in p.relative_to(folder).parts)]
+    """The files of this name below a folder, in order. Names that begin with a dot are an editor's, and left out.
+
+    A folder that vanishes meanwhile holds nothing. Raises `AilyusError` for one that may not be read: what lies in it
+    would count for nothing without a word.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_unread):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in (*folders, *names) if fnmatchcase(name, pattern) and name[0] != "."]
+    return sorted(found)
+
+
+def _unread(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        why = (error.strerror or "no reason given").lower()
+        hint = "let the user that runs the gateway read it"
+        raise AilyusError("bad_settings", f"the folder `{error.filename}` cannot be read: {why}", hint=hint)

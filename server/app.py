@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import glob
 import importlib.metadata
 import os
 import secrets
@@ -280,12 +281,12 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
     port = listener.getsockname()[1]
     try:
         await app.start()
+        door, path = _door(app.workspace.private)
     except BaseException:
         listener.close()
         await app.stop()
         raise
     front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
-    door, path = _door(app.workspace.private)
     url = f"http://{host}:{port}/mcp"
     # replicas may share a folder, the owner of a file is alone in it
     owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
@@ -310,21 +311,33 @@ MAX_DOOR = 100
 
 
 def _door(private: Path) -> tuple[socket.socket, Path]:
-    """The local door: a socket in the workspace, or where its path is too long in a folder of its own."""
-    _clear_doors(private)
+    """The local door: a socket in the workspace, or where its path is too long in a folder of its own.
+
+    Raises `AilyusError` where the system allows no socket there.
+    """
+    clear_doors(private)
     path = private / f"{DOOR}{os.getpid()}-{secrets.token_hex(4)}.sock"
-    if len(os.fsencode(path)) > MAX_DOOR:
-        path = Path(tempfile.mkdtemp(prefix=f"ailyus-{DOOR}")) / path.name
+    folder = private if len(os.fsencode(path)) <= MAX_DOOR else Path(tempfile.gettempdir())
     door = socket.socket(socket.AF_UNIX)
-    door.bind(str(path))
-    os.chmod(path, 0o600)
-    door.listen()  # at once: another gateway that starts takes a socket at which nobody listens for a killed one's
+    try:
+        if folder != private:
+            path = Path(tempfile.mkdtemp(prefix=f"ailyus-{DOOR}", dir=folder)) / path.name
+        door.bind(str(path))
+        os.chmod(path, 0o600)
+        door.listen()  # at once: another gateway that starts takes a socket at which nobody listens for a killed one's
+    except OSError as error:
+        door.close()
+        hint = "give the workspace a folder on a local disk, or set TMPDIR to a folder that can be written"
+        why = (error.strerror or "no reason given").lower()
+        raise AilyusError("bad_settings", f"there can be no socket in `{folder}`: {why}", hint=hint) from None
     return door, path
 
 
-def _clear_doors(private: Path) -> None:
+def clear_doors(private: Path) -> None:
     """Remove what gateways that were killed left: sockets of ours at which nobody listens, of processes that ended."""
-    for path in (*private.glob(f"{DOOR}*.sock"), *Path(tempfile.gettempdir()).glob(f"ailyus-{DOOR}*/*.sock")):
+    # `glob` and not `Path.glob`, which raises when another gateway removes its folder meanwhile
+    elsewhere = glob.iglob(f"ailyus-{DOOR}*/*.sock", root_dir=tempfile.gettempdir())
+    for path in (*private.glob(f"{DOOR}*.sock"), *(Path(tempfile.gettempdir()) / name for name in elsewhere)):
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
             if path.lstat().st_uid != os.geteuid() or _is_running(path):
                 continue

@@ -188,7 +188,10 @@ def _digest_of_files(root: Path) -> str:
     from contracts.source import files_of
 
     found: dict[str, str | None] = {}
-    paths = [p for part in ("contracts", "policies") for p in files_of(root / part, "*")]
+    try:
+        paths = [p for part in ("contracts", "policies") for p in files_of(root / part, "*")]
+    except AilyusError as error:  # told when it is loaded
+        return digest([str(error)])
     for path in [*paths, root / "ailyus.toml"]:
         try:
             found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()

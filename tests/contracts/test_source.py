@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.source import MAX_SOURCE, Malformed, read_source
+from contracts.errors import AilyusError
+from contracts.source import MAX_SOURCE, Malformed, files_of, read_source
 
 
 def test_a_text_is_read_up_to_its_bound(tmp_path: Path) -> None:
@@ -32,3 +33,19 @@ def test_what_is_no_text(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / "itself"):
         with pytest.raises(Malformed, match="cannot be read: "):
             read_source(path)
+
+
+def test_the_files_of_a_folder_are_those_that_people_see(tmp_path: Path) -> None:
+    for name in ("b/x.yaml", "a.yaml", "b/.#x.yaml", ".hidden/x.yaml", "b/x.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "c.yaml").mkdir()  # refused where it is read
+    (tmp_path / "around").symlink_to(tmp_path)
+    assert files_of(tmp_path, "*.yaml") == [tmp_path / name for name in ("a.yaml", "b/x.yaml", "c.yaml")]
+    assert files_of(tmp_path / "nowhere", "*") == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "policies").symlink_to(tmp_path / "policies")
+    with pytest.raises(AilyusError, match=r"^the folder `.*/policies` cannot be read: "):
+        files_of(tmp_path / "policies", "*.cedar")

@@ -5,12 +5,16 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 from pathlib import Path
 
 import orjson
 import pytest
 
+from contracts.errors import AilyusError
+from server.app import clear_doors
 from server.cli.demo import forget_keys
+from server.serving import free_port
 from server.telemetry import configure
 from tests.world import Sandbox, Served, cli, gateway, make_workspace
 
@@ -43,6 +47,43 @@ async def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path, sandbox: San
         with socket.socket(socket.AF_UNIX) as door:
             door.connect(str(own))
     assert not own.parent.exists()
+
+
+async def test_sockets_of_other_gateways_may_vanish_while_one_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = threading.Event()
+
+    def start_and_stop() -> None:
+        while not ended.is_set():
+            folder = Path(tempfile.mkdtemp(prefix="ailyus-door-"))
+            (folder / "door-1-x.sock").touch()
+            (folder / "door-1-x.sock").unlink()
+            folder.rmdir()
+
+    other = threading.Thread(target=start_and_stop)
+    other.start()
+    try:
+        for _ in range(2_000):
+            clear_doors(tmp_path)
+    finally:
+        ended.set()
+        other.join()
+
+
+async def test_a_gateway_that_cannot_have_its_socket_says_so_and_gives_everything_up(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace(tmp_path / ("x" * 120) / "w", sandbox)
+    port = free_port()
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(AilyusError, match=r"^there can be no socket in `.*nowhere`: no such file"):
+            async with gateway(workspace, sandbox, port=port):
+                pytest.fail("it serves")
+    async with gateway(workspace, sandbox, port=port):
+        pass  # neither the port nor the store is held
 
 
 async def test_a_demo_that_ended_leaves_no_key(tmp_path: Path, sandbox: Sandbox) -> None:
