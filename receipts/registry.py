@@ -113,21 +113,19 @@ class Registry:
     async def newest(self) -> Released | None:
         """The last release in the log."""
         own = self._store.signer
-        return await self._store.read_aside(lambda read: newest(read, own.keyid, own.public))
+        return await self._store.read_aside(lambda read: newest(read, own.trusted))
 
     async def newest_signed(self) -> Released | None:
         """The last release in the log that its author signed."""
         own = self._store.signer
-        return await self._store.read_aside(lambda read: newest_signed(read, own.keyid, own.public))
+        return await self._store.read_aside(lambda read: newest_signed(read, own.trusted))
 
     async def authors(self, release: str) -> frozenset[str]:
         """Everybody who ever released exactly this: none of them approves under it. Read again with each epoch."""
         at = (release, self._controls.epoch)
         if self._authors_at != at:
             own = self._store.signer
-            self.known_authors = await self._store.read_aside(
-                lambda read: authors(read, release, own.keyid, own.public)
-            )
+            self.known_authors = await self._store.read_aside(lambda read: authors(read, release, own.trusted))
             self._authors_at = at
         return self.known_authors
 

@@ -4,7 +4,7 @@ Rows only lead to a statement. Each statement MUST carry the signature of the lo
 commitment in it, before either counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,40 +54,48 @@ class Released:
     releasers: frozenset[str] | None
 
 
-def newest(read: Read, keyid: str, public: bytes) -> Released | None:
+def newest(read: Read, keys: Mapping[str, bytes]) -> Released | None:
     """The last release in the log; None when there is none that this version of ailyus wrote."""
     rows = read(f"{_SQL} LIMIT 1", MARK)
-    return _released(read, integer(rows[0][0]), blob(rows[0][1]), keyid, public) if rows else None
+    return _released(read, integer(rows[0][0]), blob(rows[0][1]), keys) if rows else None
 
 
-def newest_signed(read: Read, keyid: str, public: bytes) -> Released | None:
+def newest_signed(read: Read, keys: Mapping[str, bytes]) -> Released | None:
     """The last release that its author signed."""
     for leaf, envelope in read(_SQL, MARK):
-        found = _released(read, integer(leaf), blob(envelope), keyid, public)
+        found = _released(read, integer(leaf), blob(envelope), keys)
         if found.signed is not None:
             return found
     return None
 
 
-def authors(read: Read, digest: str, keyid: str, public: bytes) -> frozenset[str]:
+def authors(read: Read, digest: str, keys: Mapping[str, bytes]) -> frozenset[str]:
     """Everybody who ever released exactly this."""
-    found = [_released(read, integer(leaf), blob(envelope), keyid, public) for leaf, envelope in read(_SQL, digest)]
+    found = [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in read(_SQL, digest)]
     return frozenset(one.author for one in found if one.author is not None)
 
 
-def files(read: Read, released: Released, keyid: str, public: bytes) -> dict[str, bytes]:
+def files(read: Read, released: Released, keys: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files of a release by their path in the workspace; each opens its commitment. Raises `AilyusError`."""
+    kept = opened(read, released, keys, lambda label: label.startswith(FILE))
+    return {label.removeprefix(FILE): data for label, data in kept.items()}
+
+
+def opened(
+    read: Read, released: Released, keys: Mapping[str, bytes], is_wanted: Callable[[str], bool]
+) -> dict[str, bytes]:
+    """The evidence of a release under these labels; each opens its commitment. Raises `AilyusError`."""
     rows = read("SELECT envelope FROM statements WHERE leaf_index = ?", released.leaf)
-    committed = _about(blob(rows[0][0]), keyid, public).commitments
+    committed = _about(blob(rows[0][0]), keys).commitments
     kept = _evidence(read, released.leaf)
     found: dict[str, bytes] = {}
     for label, promised in committed.items():
-        if not label.startswith(FILE):
+        if not is_wanted(label):
             continue
         salt, data = kept.get(label, (b"", b""))
         if not _opens(salt, data, promised):
-            raise _damaged(f"the file `{label.removeprefix(FILE)}` of the last release is missing or was changed")
-        found[label.removeprefix(FILE)] = data
+            raise _damaged(f"the evidence `{label}` of the last release is missing or was changed")
+        found[label] = data
     return found
 
 
@@ -96,8 +104,8 @@ def _evidence(read: Read, leaf: int) -> dict[str, tuple[bytes, bytes]]:
     return {str(label): (blob(salt), blob(data)) for label, salt, data in rows}
 
 
-def _released(read: Read, leaf: int, envelope: bytes, keyid: str, public: bytes) -> Released:
-    predicate = _about(envelope, keyid, public)
+def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes]) -> Released:
+    predicate = _about(envelope, keys)
     about, committed = predicate.about, predicate.commitments
     kept = _evidence_of(read, leaf, (SIGNED, RELEASERS))
     for label, (salt, data) in kept.items():
@@ -134,11 +142,11 @@ def _opens(salt: bytes, data: bytes, promised: str | None) -> bool:
     return len(salt) == _SALT and commitment(salt, data) == promised
 
 
-def _about(data: bytes, keyid: str, public: bytes) -> Predicate:
+def _about(data: bytes, keys: Mapping[str, bytes]) -> Predicate:
     # INVARIANT: a row that the log's key did not sign as a release says nothing
     envelope = Envelope.decode(data)
     statement = orjson.loads(envelope.payload)
-    if not envelope.holds({keyid: public}) or statement.get("predicateType") != PREDICATE.format(kind="release"):
+    if not envelope.holds(keys) or statement.get("predicateType") != PREDICATE.format(kind="release"):
         raise _damaged("the statement of a release does not carry the signature of the log's key")
     predicate = statement["predicate"]
     return Predicate(predicate["atMs"], predicate["about"], predicate["commitments"])

@@ -112,6 +112,11 @@ class Signer:
         self.public = key.public_key().public_bytes_raw()
         self.keyid = keyid_of(self.public)
 
+    @property
+    def trusted(self) -> Mapping[str, bytes]:
+        """Its public key by its id, for who trusts this log."""
+        return {self.keyid: self.public}
+
     def envelope(self, payload: bytes) -> Envelope:
         """Sign a payload."""
         return Envelope(payload, self.keyid, self._key.sign(pae(payload)))

@@ -1,6 +1,7 @@
 """The key that signs the log: where it is, what protects it, and that a log never goes on under another one."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.secrets import Credentials
 from contracts.errors import AilyusError
-from receipts.signing import create_key, load_key, parse_key
+from receipts.signing import Signer, create_key, load_key, parse_key
 from receipts.store import Read
 from receipts.verify import read_roots
 from server.stores import reading
@@ -55,6 +56,14 @@ def check_roots(workspace: "Workspace", origin: str, keyid: str, public: bytes) 
             "hand the new file to everybody who verifies"
         )
         raise AilyusError("bad_settings", f"`{ROOTS}` names another key or origin than this gateway has", hint=hint)
+
+
+def trusted_keys(workspace: "Workspace") -> Mapping[str, bytes]:
+    """The public keys of this workspace's log by their id: those of `roots.json`, which ask for no passphrase."""
+    path = workspace.root / ROOTS
+    if path.exists():
+        return read_roots(path).raw
+    return Signer(open_log_key(workspace, make=False)).trusted
 
 
 def _refuse_new_key(workspace: "Workspace", path: Path) -> None:

@@ -85,7 +85,7 @@ def last_released(workspace: Workspace, signer: Signer) -> Released | None:
     if workspace.settings.store is None and not workspace.store.exists():
         return None
     with reading(workspace) as read:
-        return newest(read, signer.keyid, signer.public) if is_made(workspace, read) else None
+        return newest(read, signer.trusted) if is_made(workspace, read) else None
 
 
 def has_signed_release(workspace: Workspace) -> bool:
@@ -94,7 +94,7 @@ def has_signed_release(workspace: Workspace) -> bool:
         return False
     signer = Signer(open_log_key(workspace))
     with reading(workspace) as read:
-        return is_made(workspace, read) and newest_signed(read, signer.keyid, signer.public) is not None
+        return is_made(workspace, read) and newest_signed(read, signer.trusted) is not None
 
 
 def begin(workspace: Workspace, signer: Signer, author: str | None = None, *, dev: bool = False) -> Start:
@@ -147,7 +147,7 @@ def _last(workspace: Workspace, signer: Signer, why: AilyusError) -> Start:
         hint = f"correct the files and release them anew; the last release ran under {last.engine}, this is {ENGINE}"
         raise AilyusError(why.code, why.sentence, hint=hint, field=why.field)
     with reading(workspace) as read:
-        kept = files(read, last, signer.keyid, signer.public)
+        kept = files(read, last, signer.trusted)
     release = adopted(_rebuilt(workspace, kept), last)
     if release.digest != last.digest:
         hint = f"correct what is said here and release it, or undo the change of {FILE} since the last release"

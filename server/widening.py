@@ -1,13 +1,15 @@
 """What a release would widen against the one that this workspace's store released last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
 from contracts.errors import AilyusError
 from policies.widening import Former, FormerConnection, FormerContract, Wider, widened
-from receipts.store import Read, blob
+from receipts.releases import newest, opened
+from receipts.store import Read
+from server.log_key import trusted_keys
 from server.stores import is_made, reading
 
 if TYPE_CHECKING:
@@ -16,11 +18,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = "connections"
 """The label of a release's evidence that says where its connections stand."""
-_LAST = (
-    "SELECT label, data FROM evidence WHERE leaf_index ="
-    " (SELECT max(leaf_index) FROM statements WHERE kind = 'release')"
-    " AND (label LIKE 'contract/%' OR label = 'connections')"
-)
+_CONTRACT = "contract/"
 
 
 def connections_of(release: "Release") -> bytes:
@@ -31,28 +29,37 @@ def connections_of(release: "Release") -> bytes:
     return orjson.dumps(places, option=orjson.OPT_SORT_KEYS)
 
 
-def last_release(read: Read) -> Former:
-    """What was released last, as far as it decides which guards hold; empty where nothing was."""
+def last_release(read: Read, keys: Mapping[str, bytes]) -> Former:
+    """What was released last, as far as it decides which guards hold; empty where nothing was.
+
+    Only what the log's key signed counts. Raises `AilyusError` `store_corrupt`.
+    """
     contracts: dict[str, FormerContract] = {}
     connections: dict[str, FormerConnection] = {}
-    for label, data in read(_LAST):
-        kind, _, name = str(label).partition("/")
-        if kind == "contract":
-            contracts[name] = FormerContract.model_validate_json(blob(data))
-        else:
-            places = orjson.loads(blob(data))
+    last = newest(read, keys)
+    kept = opened(read, last, keys, _decides) if last is not None else {}
+    for label, data in kept.items():
+        if label == CONNECTIONS:
+            places = orjson.loads(data)
             connections = {name: FormerConnection.model_validate(place) for name, place in places.items()}
+        else:
+            contracts[label.removeprefix(_CONTRACT)] = FormerContract.model_validate_json(data)
     return Former(contracts, connections)
+
+
+def _decides(label: str) -> bool:
+    return label == CONNECTIONS or label.startswith(_CONTRACT)
 
 
 def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, ...]:
     """What the release would widen; nothing where no release was ever made."""
     if workspace.settings.store is None and not workspace.store.exists():
         return ()
+    keys = trusted_keys(workspace)
     with reading(workspace) as read:
         if not is_made(workspace, read):
             return ()
-        former = last_release(read)
+        former = last_release(read, keys)
     return widened(former, release)
 
 

@@ -1,6 +1,7 @@
 """A contract that leaves a guard's group is named, at check and at release, and needs `--allow-wider`."""
 
 import asyncio
+import sqlite3
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.checking import require_sound
+from server.log_key import trusted_keys
 from server.settings import FILE, Workspace
 from server.stores import reading
 from server.widening import last_release, wider_than_live
@@ -113,9 +115,36 @@ async def test_once_released_it_is_the_release_that_the_next_is_compared_with(wo
     assert [w.lost for w in wider_than_live(workspace, release)]
     await world.app.replace(release)
     assert wider_than_live(workspace, release) == ()
+    keys = trusted_keys(workspace)
     with reading(workspace) as read:
-        assert last_release(read).contracts["suspend_user"].risk == "medium"
-        assert last_release(read).connections["okta"].environment == "prod"
+        assert last_release(read, keys).contracts["suspend_user"].risk == "medium"
+        assert last_release(read, keys).connections["okta"].environment == "prod"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'UPDATE evidence SET data = CAST(replace(data, \'"risk":"high"\', \'"risk":"medium"\') AS BLOB)'
+        " WHERE label = 'contract/suspend_user'",
+        "DELETE FROM evidence WHERE label = 'contract/suspend_user'",
+        "DELETE FROM evidence WHERE label = 'connections'",
+    ],
+)
+def test_rows_that_nobody_signed_are_not_what_was_released(released: Path, statement: str) -> None:
+    change(released, "risk lowered")
+    with sqlite3.connect(released / ".ailyus/store.db") as connection:
+        assert connection.execute(statement).rowcount == 1
+    connection.close()
+    with pytest.raises(AilyusError, match=r"evidence `.*` of the last release is missing or was changed") as caught:
+        checked(released)
+    assert caught.value.code == "store_corrupt"
+
+
+def test_whoever_checks_needs_no_passphrase(released: Path) -> None:
+    change(released, "risk lowered")
+    (released / ".ailyus/log.pem").unlink()
+    with pytest.raises(AilyusError, match="has the risk medium, and had high"):
+        checked(released)
 
 
 def test_serve_releases_it_when_it_is_allowed(released: Path) -> None:
