@@ -18,7 +18,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram, FlowRequest, render_flow
-from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable
+from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable, outage_of
 from contracts.program import BrowserProgram, FlowRead
 from contracts.target import Target, Ui
 from policies.release import Release
@@ -49,7 +49,7 @@ class _Session:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: "StorageState | None" = None
     items: dict[str, dict[str, str]] = field(default_factory=dict)
-    failed: str = ""
+    failed: Unavailable | None = None
     failed_at: float = 0.0
 
 
@@ -67,8 +67,13 @@ class _Seen:
     outage: Outage | None = None
 
 
-class _Unreached(Exception):
-    """The sign-in did not get anywhere; the next attempt may."""
+class _NotSignedIn(Exception):
+    """There is no session. `again`: the sign-in got nowhere, so that the next attempt may; else a person sees to it."""
+
+    def __init__(self, why: Unavailable, *, again: bool) -> None:
+        super().__init__(why.sentence)
+        self.why = why
+        self.again = again
 
 
 class Sessions:
@@ -153,11 +158,12 @@ class BrowserAdapter:
                 if seen is not None:
                     return seen
             return _stopped("the application signs the account out at once")
-        except AilyusError as error:  # no browser, no credential, a sign-in that a person must see to
+        except AilyusError as error:  # no browser, no credential
             outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
             return replace(_stopped(error.sentence), outage=outage)
-        except _Unreached as error:
-            return _unsent(str(error))
+        except _NotSignedIn as none:
+            seen = _unsent(none.why.sentence) if none.again else _stopped(none.why.sentence)
+            return replace(seen, outage=none.why.outage)
 
     async def _visit(self, visiting: "_Visiting", state: "StorageState | None") -> _Seen | None:
         """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
@@ -213,7 +219,8 @@ class BrowserAdapter:
         reads = visit.reads if visit is not None else {}
         notes = tuple(dict.fromkeys(visit.exits.notes)) if visit is not None else ()
         status = visit.exits.status if visit is not None else None
-        return _Seen(delivery, dict(reads), status, fault, absent, pictures, notes)
+        outage = _outage(visit) if delivery == "not_sent" else None
+        return _Seen(delivery, dict(reads), status, fault, absent, pictures, notes, outage)
 
     async def _stored(self, visiting: "_Visiting", tab: "Tab") -> None:
         """Give the tab what the session keeps in session storage, which no tab inherits."""
@@ -228,7 +235,7 @@ class BrowserAdapter:
     async def _signed_in(self, visiting: "_Visiting", used: "StorageState | None") -> "StorageState | None":
         """The stored session of the account, or a new one when that is the `used` one, which had run out.
 
-        Raises `AilyusError` when a person must see to it, `_Unreached` when it may be tried again.
+        Raises `_NotSignedIn`.
         """
         program = visiting.flow.program.login
         if program is None:
@@ -239,19 +246,19 @@ class BrowserAdapter:
             if session.state is not None and session.state is not used:
                 return session.state
             if session.failed and time.monotonic() - session.failed_at < _PATIENT_SECONDS:
-                raise AilyusError("no_credential", session.failed)
+                raise _NotSignedIn(session.failed, again=False)
             session.state = None
             fault = await self._sign_in(visiting, program, reference, principal, session)
             if fault is not None:
                 session.failed, session.failed_at = fault, time.monotonic()
-                raise AilyusError("no_credential", fault)
-            session.failed = ""
+                raise _NotSignedIn(fault, again=False)
+            session.failed = None
             return session.state
 
     async def _sign_in(
         self, visiting: "_Visiting", program: FlowProgram, reference: str, principal: str, session: _Session
-    ) -> str | None:
-        """Sign in, in a context of its own; the reason why not, with its step, or None."""
+    ) -> Unavailable | None:
+        """Sign in, in a context of its own; the reason why not, with its step, or None. Raises `_NotSignedIn`."""
         from playwright.async_api import Error
 
         from adapters.visit import Absent, Halt, Visit
@@ -259,7 +266,7 @@ class BrowserAdapter:
         username, _, password = (self._credentials.value(reference) or "").partition(":")
         steps = program.filled({"login.username": username, "login.password": password})
         if isinstance(steps, Fault) or not username or not password:
-            return f"there is no `username:password` at `{reference}`"
+            return Unavailable(f"there is no `username:password` at `{reference}`", "no_credential")
         flow = program.flow
         try:
             async with (
@@ -273,24 +280,26 @@ class BrowserAdapter:
                     items = await visit.stored() if flow.session_storage else {}
                 except Halt as halt:
                     if halt.delivery == "not_sent" or visit.exits.gone:
-                        raise _Unreached(halt.sentence) from None
+                        raise _NotSignedIn(Unavailable(halt.sentence, _outage(visit)), again=True) from None
                     asked = await visit.shows(flow.challenge)
                     what = "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
-                    return f"{what} ({halt.sentence}){await self._pictured(visiting, visit, flow, password)}"
+                    pictured = await self._pictured(visiting, visit, flow, password)
+                    return _refused(f"{what} ({halt.sentence}){pictured}")
                 if shown != principal:
-                    return "the sign-in shows another account than the connection's"
+                    return _refused("the sign-in shows another account than the connection's")
                 # INVARIANT: the account is no wider than what the connection says of it, as the application sees it.
                 for path in flow.refused:
                     if not await visit.is_refused(path):
-                        return f"the account gets `{path}`, which must be refused to it: it is wider than declared"
+                        wider = "which must be refused to it: it is wider than declared"
+                        return _refused(f"the account gets `{path}`, {wider}")
                 session.items = items
                 session.state = await tab.context.storage_state()
                 if not flow.local_storage:  # what is not needed is not carried over, and costs 65 ms an action
                     session.state["origins"] = []
         except Absent:
-            return "there is no such sign-in page"
+            return Unavailable("there is no such sign-in page", "target_failed")
         except (Error, TimeoutError):
-            raise _Unreached("the sign-in did not work in time") from None
+            raise _NotSignedIn(Unavailable("the sign-in did not work in time", "unreachable"), again=True) from None
         return None
 
     async def _pictured(self, visiting: "_Visiting", visit: "Visit", flow: Flow, password: str) -> str:
@@ -363,6 +372,16 @@ def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str,
 async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
     """Does the application itself say that it did not take the commit?"""
     return visit.exits.submitted and declined is not None and await visit.shows([declined])
+
+
+def _refused(sentence: str) -> Unavailable:
+    return Unavailable(sentence, "credential_refused")
+
+
+def _outage(visit: "Visit | None") -> Outage:
+    """What the page that is shown says of the application."""
+    status = visit.exits.document if visit is not None else None
+    return (outage_of(status) if status is not None else None) or "unreachable"
 
 
 def _unsent(fault: str) -> _Seen:

@@ -27,9 +27,9 @@ Channel = Literal["same_channel", "separate_credential", "separate_system"]
 Outage = Literal["no_credential", "credential_refused", "unreachable", "target_failed", "no_open_route"]
 """Why a system could not be asked. None of these says anything about the record or about what is permitted.
 
-`no_credential`: the reference gives no usable credential. `credential_refused`: 401. `unreachable`: no connection, or
-no answer in time. `target_failed`: 408, 425, 429, 5xx, or an answer that cannot be read. `no_open_route`: every route
-is halted.
+`no_credential`: the reference gives no usable credential. `credential_refused`: 401, or a sign-in that fails.
+`unreachable`: no connection, or no answer in time. `target_failed`: 408, 425, 429, 5xx, or an answer that cannot be
+read. `no_open_route`: every route is halted.
 """
 
 

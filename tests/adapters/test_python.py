@@ -302,6 +302,32 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
         assert b"hunter2" not in b"".join(p.read_bytes() for p in workspace.private.glob("store*"))
 
 
+OUTAGES = {
+    "no_credential": "return {'names': []}",
+    "credential_refused": "raise Refused",
+    "unreachable": "raise NotSent",
+    "target_failed": "raise ValueError('the password is hunter2')",
+}
+
+
+@pytest.mark.parametrize("code", OUTAGES)
+async def test_a_look_that_it_cannot_give_is_no_refusal(
+    environment: Environment, tmp_path: Path, sandbox: Sandbox, code: str
+) -> None:
+    environment.install(HEAD + INIT + f"    def read(self, operation, arguments):\n        {OUTAGES[code]}\n")
+    root = make_workspace(tmp_path / "w", sandbox).root
+    add(root, environment.digest(root), "", environment="staging", timeout="600ms")
+    for name in ("aws-read", "aws-write"):
+        if code != "no_credential":
+            (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
+    async with gateway(Workspace.open(root), sandbox, Hosts(root, environment.python)) as world:
+        call = {"user": "u-1", "group": "deployers", "reason": "joins the team that deploys"}
+        answer = await world.call("add_to_group", call)
+        assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
+        predicate = world.proof(answer["receipt_id"]).receipt
+        assert (predicate["code"], predicate["unavailable"]) == (code, "aws_groups")
+
+
 async def test_halted_while_its_process_starts(environment: Environment, tmp_path: Path, sandbox: Sandbox) -> None:
     """The last question is asked directly before the call, not before the process is there."""
     begun, halted = tmp_path / "begun", tmp_path / "halted"

@@ -162,6 +162,22 @@ async def test_the_session_ended_between_two_actions(pages: Desk) -> None:
     assert pages.front.count("POST", "/login/") == 2
 
 
+@pytest.mark.parametrize("code", ["no_credential", "credential_refused", "target_failed"])
+async def test_pages_that_cannot_be_read_are_no_refusal(desk: Desk, code: str) -> None:
+    async def broken(request: Request, body: bytes) -> Response | None:
+        return Response("the database is away", 503) if code == "target_failed" else None
+
+    desk.front.before = broken
+    if code == "no_credential":
+        (desk.world.workspace.private / "secrets" / "helpdesk-login").unlink()
+    if code == "credential_refused":
+        (desk.world.workspace.private / "secrets" / "helpdesk-login").write_text("ailyus:the-wrong-password")
+    answer = await desk.world.call("get_helpdesk_account", {"username": "maria"})
+    assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
+    predicate = desk.world.proof(answer["receipt_id"]).receipt
+    assert (predicate["code"], predicate["unavailable"]) == (code, "helpdesk")
+
+
 async def test_the_session_ends_in_mid_flow(pages: Desk) -> None:
     ended = []
 

@@ -192,12 +192,25 @@ async def test_a_server_gets_nothing_of_our_environment(
     more = 'variables = {GIVEN = "env:OFFERED", TOKEN = "file:.ailyus/secrets/people-{person}"}\n'
     async with staff_of(tmp_path / "s", sandbox, "pipes", more=more) as staff:
         refused = await staff.get()
-        assert refused["status"] != "confirmed"
+        assert refused["status"] == "unavailable"
+        assert staff.world.proof(refused["receipt_id"]).receipt["code"] == "no_credential"
         assert "there is no usable credential at `file:.ailyus/secrets/people-requester`" in why(staff, refused)
         (staff.world.workspace.private / "secrets" / "people-requester").write_text("own")
         assert (await staff.get())["status"] == "confirmed"
         names = set(staff.state()["calls"][-1][2])
         assert names - {"LC_CTYPE"} == {"GIVEN", "TOKEN"}
+
+
+@pytest.mark.parametrize("staff", ["http"], indirect=True)
+async def test_a_server_that_is_gone_is_no_refusal(staff: Staff) -> None:
+    assert (await staff.get())["status"] == "confirmed"
+    assert staff.process is not None
+    staff.process.kill()
+    staff.process.wait()
+    for answer in (await staff.get(), await staff.set("suspended")):
+        assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
+        predicate = staff.world.proof(answer["receipt_id"]).receipt
+        assert (predicate["code"], predicate["unavailable"]) == ("unreachable", "people")
 
 
 async def test_a_token_of_an_agent_is_never_passed_on(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -217,7 +230,8 @@ async def test_a_token_of_an_agent_is_never_passed_on(tmp_path: Path, sandbox: S
         (staff.world.workspace.private / "secrets" / "own").write_text("of-the-gateway")
         await staff.world.app.replace(Workspace.open(path.parent).release())
         answer = await staff.get()
-        assert answer["status"] != "confirmed"
+        assert answer["status"] == "unavailable"
+        assert staff.world.proof(answer["receipt_id"]).receipt["code"] == "credential_refused"
         assert "the server refused the credential" in why(staff, answer)
         assert seen
         assert {h["authorization"] for h in seen} == {"Bearer of-the-gateway"}
