@@ -10,7 +10,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.async_api import Page
 
 from tests.console.people import People, Person, in_doubt
-from tests.world import MARIA, ROOT
+from tests.world import LEO, MARIA, ROOT
 
 ARTEFACTS = Path(os.environ.get("AILYUS_ARTEFACTS", ROOT / ".artefacts")) / "console"
 LOOKS: dict[str, dict[str, Any]] = {
@@ -190,6 +190,23 @@ async def test_what_is_in_doubt_stands_on_top_and_is_resolved(people: People, pl
     assert statuses == [("asserted_applied",)]
     assert world.rows("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL") == [(0,)]
     assert people.complaints() == []
+
+
+async def test_what_is_in_doubt_is_looked_at_again_by_a_click(people: People, plain: Person) -> None:
+    world = people.world
+    ended = await in_doubt(world)
+    state = world.sandbox.state()
+    state["acme"]["okta"]["factors"][LEO["user_id"]] = []
+    world.sandbox.put(state)
+    await plain.go(f"/actions/{ended['action_id']}")
+    await plain.press("look again what became of it")
+    assert (await world.get(ended["action_id"]))["status"] == "confirmed"
+    assert world.rows("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL") == [(0,)]
+    assert "look again what became of it" not in await plain.text()
+    await plain.press("look again whether it still holds")
+    assert world.rows("SELECT status FROM statements WHERE kind = 'recheck' ORDER BY leaf_index") == [
+        ("confirmed",), ("holds",),
+    ]  # fmt: skip
 
 
 FOCUSED = """() => { const e = document.activeElement;
