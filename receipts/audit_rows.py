@@ -77,7 +77,8 @@ class RowWords(Words):
             known.asked = str(committed.get("asked", ""))
         elif kind != "intent" and status != "withdrawn":
             known.ended.add(status)
-            known.answer = str(predicate.get("answer") or "")
+            # what says nothing of the answer (a later look, a person's word) leaves it as it is
+            known.answer = str(predicate.get("answer") or known.answer)
 
 
 def _words(predicate: Predicate, statement: Mapping[str, JsonValue]) -> ActionWords:

@@ -96,6 +96,39 @@ class PlanRows:
 
         return work
 
+    def restating(
+        self,
+        plan: Action,
+        sealed: Sealed,
+        status: Status,
+        result: Mapping[str, JsonValue],
+        held_until_ms: int,
+        settled: bool,
+    ) -> Work[None]:
+        """unknown → what is known now, for a plan that ended; `settled`: nobody has to look at it any more."""
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
+                " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
+                status,
+                orjson.dumps(result),
+                held_until_ms,
+                txn.now_ms,
+                plan.id,
+            )
+            sealed.insert(txn)
+            if settled:
+                txn.write(
+                    "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = 'a later look'"
+                    " WHERE action_id = ? AND acknowledged_ms IS NULL",
+                    txn.now_ms,
+                    plan.id,
+                    rows=None,
+                )
+
+        return work
+
     async def take_plan(self, plan: Action) -> int:
         """Take over a plan whose owner died: fence + 1, so that the old owner's steps match no row."""
 

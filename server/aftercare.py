@@ -92,6 +92,8 @@ class Aftercare:
         action = await journal.get(action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{action_id}`")
+        if action.plan is not None and action.state == "ended" and action.status == "unknown":
+            return await self._recheck_plan(action)
         before = await journal.before(action_id)
         if action.state != "ended" or action.status not in ("confirmed", "unknown") or before is None:
             sentence = f"the action is `{action.status}`: only what was sent and is confirmed or unknown is looked at"
@@ -136,6 +138,17 @@ class Aftercare:
         told = Escalation(new_id("esc"), route) if route and not holds else None
         await journal.commit(action, [_rechecked(action, sealed.insert, told)])
         return {"action": action_id, "receipt": receipt, "status": status, "checks": facts["checks"]}
+
+    async def _recheck_plan(self, plan: Action) -> dict[str, JsonValue]:
+        """Look again at each step of a plan that is in doubt, then at what the plan came to."""
+        pipeline = self._pipeline()
+        for step in await pipeline.journal.steps(plan.id):
+            if step.state == "ended" and step.status == "unknown":
+                await self.recheck(step.id)
+        status = await pipeline.plans.look_again(plan.id)
+        now = await pipeline.journal.get(plan.id)
+        result = now.result if now and now.result else {}
+        return {"action": plan.id, "receipt": result.get("receipt_id"), "status": status, "checks": []}
 
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""

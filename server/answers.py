@@ -12,6 +12,7 @@ from typing import get_args
 import orjson
 from pydantic import JsonValue
 
+from contracts.canonical import sha256
 from contracts.errors import AilyusError
 from contracts.program import Program
 from policies.decision import Need
@@ -158,6 +159,11 @@ def _joined(ids: Sequence[str]) -> list[str]:
 def envelope(status: Status, summary: str, following: str, action: str | None, receipt: str | None) -> Answer:
     """What every answer has."""
     return {"status": status, "summary": summary, "next": following, "action_id": action, "receipt_id": receipt}
+
+
+def digest_of(answer: Answer) -> str:
+    """SHA-256 of an answer as it is stored: every statement that ends an action says it, so that `audit` compares."""
+    return sha256(orjson.dumps(answer))
 
 
 def needed(needs: Sequence[Need]) -> str:

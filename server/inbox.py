@@ -198,7 +198,10 @@ class Inbox:
         evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
         if shown is not None:
             evidence["asked"] = shown.model_dump_json().encode()
-        facts = {"approver": self._approver(action, signed)} if signed else {}
+        answer = answers.closed(action, receipt, status, cause)
+        facts: dict[str, JsonValue] = {"answer": answers.digest_of(answer)}
+        if signed:
+            facts["approver"] = self._approver(action, signed)
         about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
             "decision",
@@ -210,7 +213,6 @@ class Inbox:
             facts=facts,
             evidence=evidence,
         )
-        answer = answers.closed(action, receipt, status, cause)
         held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
         end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
 

@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-import orjson
 import structlog
 from pydantic import JsonValue
 
 from adapters.adapter import Adapter
-from contracts.canonical import new_id, sha256
+from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.observation import Execution, Observation
@@ -331,10 +330,11 @@ class Pipeline:
         }
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(decision.record)
         about = self.steps.about(action, decision.facts)
-        sealed = self.steps.seal("decision", receipt, about, "previewed", False, facts, evidence)
         scope = {**self.steps.base(program, action.request, target), **before.scope("before")}
         undo = undo_line(self.steps, program, action, before)
         answer = answers.previewed(action, receipt, needs, program, scope, undo)
+        facts["answer"] = answers.digest_of(answer)
+        sealed = self.steps.seal("decision", receipt, about, "previewed", False, facts, evidence)
         held = 0 if action.preview else self._now() + program.contract.repeat_window
         await self.journal.end(action, sealed, "previewed", answer, held)
         return answer
@@ -456,7 +456,7 @@ class Pipeline:
             "decision": decision_facts(permitted.record),
             "observer": before.channel,
             "before": seen(before),
-            "answer": sha256(orjson.dumps(answer)),
+            "answer": answers.digest_of(answer),
             "calledMs": action.created_ms,
         }
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(permitted.record)

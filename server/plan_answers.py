@@ -202,7 +202,7 @@ class Tally:
         """Is somebody told? Whenever something was sent and the plan did not end as asked for."""
         if status in ("unknown", "diverged", "compensated"):
             return True
-        failed = any(f.kept or not (f.confirmed or self._excused(p)) for p, f in self.finished.items())
+        failed = any(f.kept or f.undone or not (f.confirmed or self._excused(p)) for p, f in self.finished.items())
         excused = {unit.group for p, unit in enumerate(self.units) if unit.item and self._excused(p)}
         untouched = any(self.state(p) == "untouched" and u.group not in excused for p, u in enumerate(self.units))
         return status == "partial" and (failed or untouched)

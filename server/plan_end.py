@@ -15,13 +15,14 @@ from receipts.intention import Busy
 from receipts.reconciliation import Checked, checks_of, evened, hide_compared
 from receipts.statement import LIMITS
 from server import plan_answers
-from server.answers import Answer
+from server.answers import Answer, digest_of
 from server.plan_answers import Finished
 from server.plan_run import Run
 from server.plan_work import PlanWork
 from server.undo import Done, Left, Undo
 
 TRIES = 20
+_MAY_CALL_AGAIN = frozenset({"not_applied", "unavailable", "cancelled", "compensated"})
 
 
 def health_checks(
@@ -35,6 +36,12 @@ def health_checks(
     scope = {**base, **before.scope("before"), **now.scope("after")}
     hide_compared(scope, program.compared, before.hiding)
     return checks_of(program.expect, scope, before.cut("before") | now.cut("after"))
+
+
+def _kept(steps: JsonValue) -> dict[str, str]:
+    """Why steps were not undone, as an earlier answer says it."""
+    told = steps if isinstance(steps, list) else []
+    return {str(s["id"]): str(s["kept"]) for s in told if isinstance(s, dict) and "kept" in s}
 
 
 class Paused(Exception):
@@ -51,6 +58,13 @@ class PlanEnd(PlanWork):
 
     async def _complete(self, run: Run, before: Observation | None) -> Answer:
         """Every step is confirmed: the plan's own expectations decide."""
+        status, reason, checks, after = await self._whole(run, before)
+        return await self._close(run, status, reason, checks, after)
+
+    async def _whole(
+        self, run: Run, before: Observation | None
+    ) -> tuple[plan_answers.PlanStatus, str, tuple[Checked, ...], Observation | None]:
+        """What a plan that got to its end came to: status, reason, checks and what they were read from."""
         program = run.planned.program
         checks: tuple[Checked, ...] = ()
         after: Observation | None = None
@@ -59,11 +73,11 @@ class PlanEnd(PlanWork):
         every = all(f.confirmed for f in run.finished.values())
         if every and any(c.unmet for c in checks):
             reason = "every step is confirmed, but the whole is not as expected"
-            return await self._close(run, "diverged", reason, checks, after)
+            return "diverged", reason, checks, after
         if every and not all(c.met for c in checks):
             reason = "every step is confirmed, but the whole could not be read"
-            return await self._close(run, "unknown", reason, checks, after)
-        return await self._close(run, self._tally(run).whole, "", checks, after)
+            return "unknown", reason, checks, after
+        return self._tally(run).whole, "", checks, after
 
     async def _expected(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""
@@ -201,6 +215,7 @@ class PlanEnd(PlanWork):
             "steps": tally.facts,
             "checks": [c.fact for c in checks],
             "reason": reason,
+            "answer": digest_of(answer),
             "escalatedTo": told,
             "calledMs": run.action.created_ms,
             "limits": list(LIMITS),
@@ -209,12 +224,54 @@ class PlanEnd(PlanWork):
         if after is not None and not run.planned.program.secretive:
             evidence["health/after"] = pack_observation(after)
         sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
-        may_call_again = status in ("not_applied", "unavailable", "cancelled", "compensated")
-        held = 0 if may_call_again else steps.now() + plan.repeat_window
+        held = 0 if status in _MAY_CALL_AGAIN else steps.now() + plan.repeat_window
         escalation = Escalation(new_id("esc"), told) if told else None
         run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
         await self._flush(run)
         return answer
+
+    async def restate(self, run: Run) -> plan_answers.PlanStatus:
+        """What a plan that ended `unknown` came to, as far as its steps are known now; a new statement says it.
+
+        The outcome that said `unknown` stays as it was signed. Nothing is sent or taken back any more. Raises
+        `Conflict` where somebody else said it first.
+        """
+        steps, former = self._steps, run.action.result or {}
+        for position, undone in run.undos.items():
+            if undone.status == "confirmed":
+                run.finished[position] = replace(run.finished[position], undone=True)
+        kept = _kept(former.get("steps"))
+        for position, one in run.finished.items():
+            run.finished[position] = replace(one, kept=kept.get(one.key, ""))
+        tally, after = self._tally(run), None
+        checks: tuple[Checked, ...] = ()
+        reason = run.progress.stopped or "a step was in doubt, and none was begun after it"
+        status = tally.status(reason)
+        if {tally.state(position) for position in range(len(run.planned.units))} <= {"done", "already_so", "left_out"}:
+            status, reason, checks, after = await self._whole(run, run.health)
+        if status == "unknown":
+            return status
+        receipt, told = new_id("rcp"), former.get("escalated_to")
+        route = told if isinstance(told, str) else None
+        answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, route)
+        facts: dict[str, JsonValue] = {
+            "was": run.action.status,
+            "steps": tally.facts,
+            "checks": [c.fact for c in checks],
+            "reason": reason,
+            "answer": digest_of(answer),
+            "limits": list(LIMITS),
+        }
+        evidence: dict[str, bytes] = {}
+        if after is not None and not run.planned.program.secretive:
+            evidence["health/after"] = pack_observation(after)
+        sealed = steps.seal("recheck", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
+        held = 0 if status in _MAY_CALL_AGAIN else steps.now() + run.planned.program.plan.repeat_window
+        settled = not tally.needs_a_person(status)
+        await steps.journal.commit(
+            run.action, [self._rows.restating(run.action, sealed, status, answer, held, settled)]
+        )
+        return status
 
     def _route(self, run: Run) -> str | None:
         """Whom the contract of the step that failed names, else any of the plan's."""

@@ -22,7 +22,7 @@ from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
 from receipts.reconciliation import checks_of
 from server import plan_answers
-from server.answers import Answer, iso, needed, would
+from server.answers import Answer, digest_of, iso, needed, would
 from server.evidence import seen
 from server.plan_answers import Tally
 from server.requests import Asked, Part, Weighed, apart, pinned, shown, subject_of, value_digest
@@ -340,8 +340,9 @@ class Looks:
             "before": {look.unit.key: seen(look.before) for look in looked.looks},
             "calledMs": action.created_ms,
         }
-        sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
         answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
+        facts["answer"] = digest_of(answer)
+        sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
 

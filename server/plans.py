@@ -160,6 +160,16 @@ class Plans(PlanEnd):
             await self._finish_open(run, run.open)
         return await self._close(run, self._tally(run).status(ABANDONED), ABANDONED, ())
 
+    async def look_again(self, plan_id: str) -> str:
+        """The status of a plan that ended `unknown`, now that more may be known of its steps."""
+        action = await self._steps.journal.get(plan_id)
+        if action is None or action.state != "ended" or action.status != "unknown":
+            return action.status if action else "unknown"
+        planned = await asyncio.to_thread(self._planned, action)
+        if isinstance(planned, Denied):  # what would have come after its steps is not known any more
+            return action.status
+        return await self.restate(await self._known(action, planned, touched=False))
+
     async def _remains(self, action: Action) -> Run:
         """The steps that a plan made, as a plan of their own: what comes after them is not known any more."""
         made = [s for s in await self._steps.journal.steps(action.id) if s.step is not None]

@@ -3,6 +3,7 @@
 What is found is a new signed statement. The outcome that said `unknown` stays in the log as it was signed.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,7 +61,7 @@ class SecondLook:
         status = _FOUND.get(outcome.verdict, "unknown")
         receipt = new_id("rcp")
         answer = self._answer(action, program, receipt, status, outcome, sent)
-        sealed = self._seal(action, program, target, receipt, status, outcome, after, sent)
+        sealed = self._seal(action, program, target, receipt, status, outcome, after, sent, answer)
         halts = self._breakers(action) if status == "confirmed" else ()
         work = _found(
             action, sealed, status, answer, outcome, kept(program, after, self._journal.hiding), halts, program
@@ -69,6 +70,9 @@ class SecondLook:
             await self._journal.commit(action, [work if status != "unknown" else _seen(action, sealed)])
         except Conflict:
             raise AilyusError("not_waiting", "somebody else looked at the same time and found it") from None
+        if action.step is not None and status != "unknown":
+            with contextlib.suppress(Conflict):  # another look said it of the plan
+                await self._pipeline.plans.look_again(action.step.id)
         checks: list[JsonValue] = [c.fact for c in outcome.checks]
         return {"action": action.id, "receipt": receipt, "status": status, "checks": checks}
 
@@ -111,6 +115,7 @@ class SecondLook:
         outcome: Reconciliation,
         after: Observation,
         sent: _Sent,
+        answer: Answer,
     ) -> Sealed:
         facts: dict[str, JsonValue] = {
             "was": action.status,
@@ -121,6 +126,8 @@ class SecondLook:
             "reason": outcome.reason,
             "limits": list(LIMITS),
         }
+        if status != "unknown":
+            facts["answer"] = answers.digest_of(answer)
         evidence = readings("after", kept(program, after, self._journal.hiding)) | {
             "outputs": orjson.dumps(dict(outcome.outputs))
         }

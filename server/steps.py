@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from adapters.adapter import Adapter
 from adapters.systems import channel_of
-from contracts.canonical import new_id, sha256
+from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.observation import Execution, Observation
@@ -223,6 +223,7 @@ class Steps:
         else:
             answer = answers.unmet(action, receipt, unmet)
             said["required"] = [c.fact for c in required]
+        said["answer"] = answers.digest_of(answer)
         recorded = kept(program, before, self.journal.hiding)
         evidence = readings("before", recorded) | decision_evidence(record)
         sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
@@ -240,9 +241,10 @@ class Steps:
             "code": code,
             "calledMs": action.created_ms,
         }
+        answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
+        facts["answer"] = answers.digest_of(answer)
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self.seal("decision", receipt, self.about(action), "denied", False, facts, evidence)
-        answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self.now() + self.held_ms(action.request)
         return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
@@ -266,8 +268,9 @@ class Steps:
             "calledMs": action.created_ms,
         }
         evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
-        sealed = self.seal("decision", receipt, self.about(action), "unavailable", False, facts, evidence)
         answer = answers.unavailable(action, receipt)
+        facts["answer"] = answers.digest_of(answer)
+        sealed = self.seal("decision", receipt, self.about(action), "unavailable", False, facts, evidence)
         work = self.journal.ending(action, sealed, "unavailable", answer, 0)
         return Ended(action, "unavailable", answer, work, unsent=True)
 
@@ -521,7 +524,7 @@ class Steps:
             "attribution": outcome.attribution,
             "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
             "reason": outcome.reason,
-            "answer": sha256(orjson.dumps(answer)),
+            "answer": answers.digest_of(answer),
             "escalatedTo": escalated,
             "limits": list(LIMITS),
         }

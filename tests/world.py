@@ -77,6 +77,10 @@ class Sandbox:
         answer = self._client.post("/faults", json={"system": system, "match": match, "fault": kind, **more})
         assert answer.status_code == 201, answer.text
 
+    def heal(self) -> None:
+        """No fault any more."""
+        self._client.delete("/faults")
+
     def log(self, match: str = "") -> list[dict[str, Any]]:
         return [entry for entry in self._client.get("/log").json() if match in entry["path"]]
 

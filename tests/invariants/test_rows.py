@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,6 +14,7 @@ from policies.principal import Person, keyid_of
 from receipts.roles import Told
 from server.halting import NewHalt, halt, lift
 from server.keys import revoke_key
+from tests.console.people import in_doubt
 from tests.hostile import attack, findings
 from tests.receipts.making import journal_at
 from tests.world import LEO, MARIA, Sandbox, World, gateway, make_workspace
@@ -324,6 +326,30 @@ async def test_the_audit_finds_rows_that_a_statement_contradicts(world: World, s
     assert findings(world.workspace) == []
     await attack(world.workspace, sql)
     assert findings(world.workspace) != []
+
+
+async def test_the_audit_finds_what_any_end_did_not_say(world: World) -> None:
+    """Denied, already so, previewed, refused, unavailable, found later: each statement that ends an action says all."""
+    denied = await world.call("reset_user_mfa", {**MARIA, "user_id": "00u9nobody0001"})
+    read = await world.call("find_user", {"email": "leo@example.com"})
+    previewed = await world.call("reset_user_mfa", {**MARIA, "preview": True})
+    refused = await world.call("reset_user_mfa", MARIA)
+    await world.app.inbox.decide(await world.sign(refused["action_id"], verdict="refuse"))
+    world.sandbox.fault("503", "users", reads=True, times=2)
+    unavailable = await world.call("reset_user_mfa", LEO)
+    found = await in_doubt(world, LEO)
+    state = world.sandbox.state()
+    state["acme"]["okta"]["factors"][LEO["user_id"]] = []
+    world.sandbox.put(state)
+    await world.app.aftercare.recheck(found["action_id"])
+    for answer in (denied, read, previewed, refused, unavailable, found):
+        action = answer["action_id"]
+        ((result,),) = world.rows("SELECT result FROM actions WHERE id = ?", action)
+        assert findings(world.workspace) == [], answer
+        other = orjson.dumps({**orjson.loads(bytes(result)), "summary": "All is well."}).hex()
+        await attack(world.workspace, f"UPDATE actions SET result = x'{other}' WHERE id = '{action}'")
+        assert findings(world.workspace) == [f"the result of the action `{action}` is not what its statement says"]
+        await attack(world.workspace, f"UPDATE actions SET result = x'{bytes(result).hex()}' WHERE id = '{action}'")
 
 
 async def test_a_forged_link_brings_no_passkey(world: World) -> None:

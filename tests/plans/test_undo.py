@@ -9,6 +9,7 @@ import pytest
 from receipts.action import PlanStep
 from receipts.plan_rows import PlanRows
 from receipts.store import Conflict
+from tests.hostile import findings
 from tests.plans.test_run_plan import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.slowness import scaled
@@ -35,6 +36,39 @@ async def test_steps_that_touched_the_same_record_are_undone_one_after_another(r
     assert answer["status"] == "compensated", answer
     assert states(answer) == {"one": "undone", "two": "undone", "three": "not_applied"}
     assert values(records)["a"] == "old"
+
+
+LATER = {
+    # on_failure, was b changed after all, then the plan and its steps
+    "it was done": ("escalate", True, "confirmed", {"one": "done", "two": "done"}),
+    "it was not": ("escalate", False, "partial", {"one": "done", "two": "not_applied"}),
+    "it was done, and the first was taken back": ("undo", True, "partial", {"one": "undone", "two": "done"}),
+    "it was not, and the first was taken back": ("undo", False, "compensated", {"one": "undone", "two": "not_applied"}),
+}
+
+
+@pytest.mark.parametrize("by", ["step", "plan"])
+@pytest.mark.parametrize("case", LATER)
+async def test_a_step_that_is_known_later_says_what_its_plan_came_to(records: World, case: str, by: str) -> None:
+    on_failure, done, status, steps = LATER[case]
+    seeded(records, "a", "b")
+    records.sandbox.fault("slow", "records/b", "records", ms=300)
+    asked = [set_value("one", "a", "x"), set_value("two", "b", "y")]
+    task = asyncio.create_task(run(records, asked, on_failure=on_failure))
+    await until(lambda: records.sandbox.writes("records/b"))
+    records.sandbox.fault("503", "records/b", "records", reads=True, times=99)
+    answer = await task
+    assert answer["status"] == "unknown", answer
+    records.sandbox.heal()
+    if not done:
+        seeded(records, "b")
+    two = next(s for s in answer["steps"] if s["id"] == "two")
+    await records.app.aftercare.recheck(two["action_id"] if by == "step" else answer["action_id"])
+    now = await records.get(answer["action_id"])
+    assert (now["status"], states(now)) == (status, steps), now
+    assert findings(records.workspace) == []
+    sql = "SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL AND action_id = ?"
+    assert records.rows(sql, now["action_id"]) == [(0 if status == "confirmed" else 1,)]
 
 
 async def test_what_somebody_else_took_back_already_needs_no_send(records: World) -> None:
