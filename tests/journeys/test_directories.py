@@ -177,6 +177,54 @@ async def test_a_refusal_is_final_and_says_why(tmp_path: Path, sandbox: Sandbox,
         assert world.rows("SELECT count(*) FROM intents") == [(1,)]
 
 
+PEOPLE = 12
+INACTIVE, REFUSED = 3, 7
+
+
+def several(scim: Scim) -> list[str]:
+    """Twelve new users of the directory, one of them inactive."""
+    schemas = ["urn:ietf:params:scim:schemas:core:2.0:User"]
+    return [
+        scim.create("/Users", {"schemas": schemas, "userName": f"user{n}@example.com", "active": n != INACTIVE})
+        for n in range(PEOPLE)
+    ]
+
+
+def all_of(users: list[str], scim: Scim, **more: Any) -> dict[str, Any]:
+    inputs = {"user_id": "${item}", "group_id": scim.engineering, "reason": "the team changes this week"}
+    return {"id": "each", "contract": "add_group_member", "inputs": inputs, "for_each": users, **more}
+
+
+async def test_a_list_goes_round_those_who_cannot_have_it(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    """One of twelve is not active and one is refused by the directory; a reply is lost on the way: ten are in."""
+    users = several(scim)
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.refuse, proxy.refuse_only = (403, '{"detail": "managed elsewhere"}'), users[REFUSED]
+        proxy.lose = 1
+        step = all_of(users, scim, waves=[1, 4, "rest"], skip_unmet=True)
+        answer = await world.approved("run_plan", {"steps": [step], "reason": "a new team", "on_failure": "continue"})
+        assert answer["status"] == "partial", answer
+        left = {users[INACTIVE], users[REFUSED]}
+        assert scim.members(scim.engineering) == {scim.leo, *users} - left
+        said = {s["item"]: (s["state"], s.get("because")) for s in answer["steps"]}
+        assert said[users[INACTIVE]] == ("left_out", "the user is not active")
+        assert said[users[REFUSED]][0] == "not_applied"
+        assert [s for u, s in said.items() if u not in left] == [("done", None)] * (PEOPLE - 2)
+
+
+async def test_without_it_one_who_cannot_have_it_takes_the_wave_back(
+    tmp_path: Path, sandbox: Sandbox, scim: Scim
+) -> None:
+    users = several(scim)
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        proxy.refuse, proxy.refuse_only = (403, '{"detail": "managed elsewhere"}'), users[REFUSED]
+        step = all_of([u for u in users if u != users[INACTIVE]], scim, waves=[4, "rest"])
+        answer = await world.approved("run_plan", {"steps": [step], "reason": "a new team", "on_failure": "undo_wave"})
+        assert answer["status"] == "partial", answer
+        first = users[:INACTIVE] + users[INACTIVE + 1 : 5]
+        assert scim.members(scim.engineering) == {scim.leo, *first}
+
+
 async def test_another_record_than_the_one_that_was_named_is_denied(
     tmp_path: Path, sandbox: Sandbox, scim: Scim
 ) -> None:
