@@ -82,5 +82,8 @@ def delivery_of(
     # INVARIANT: 401 and 403 are the target's refusal: never another route.
     if response.status in (401, 403):
         return "refused"
+    # a tool that answers with an error says no in its own way, whatever it holds beside it
+    if isinstance(route, McpProgram) and isinstance(response.body, dict) and response.body.get("is_error"):
+        return "rejected"
     again = _TRY_AGAIN | ({412} if isinstance(route, HttpProgram) and route.if_match else set())
     return "rejected" if 400 <= response.status < 500 and response.status not in again else "in_doubt"

@@ -14,9 +14,9 @@ Delivery = Literal["not_sent", "answered", "refused", "declined", "rejected", "n
 
 `not_sent`: not one byte of the request was written. `answered`: a complete answer that the contract calls ok.
 `refused`: 401 or 403, the target's own refusal. `declined` and `no_effect`: the application said so, by the contract's
-signature. `rejected`: a 4xx that means no, without such a signature: final, once the record agrees. `stopped`: a flow
-met a page that it does not know, before its commit: nothing was sent, a person must look.
-Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
+signature. `rejected`: a 4xx that means no, or the error of an MCP tool, without such a signature: final, once the
+record agrees. `stopped`: a flow met a page that it does not know, before its commit: nothing was sent, a person must
+look. Everything else, for example a reset, a timeout, 5xx, or an unexpected status, is `in_doubt`.
 """
 
 

@@ -334,11 +334,21 @@ def _sent_again(program: Program, execution: Execution, found: Reconciliation, b
         return found
     if execution.delivery == "rejected":
         return replace(found, verdict="not_applied", reason="the target refused")
+    # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
+    if not bounded and _is_bare_success(execution):
+        reason = "the target accepted it, and the record does not show it yet"
+        return replace(found, verdict="contended", changed=None, reason=reason)
     # INVARIANT: what may have been made is not made a second time
     if bounded or program.repeats(execution.route):
         return found
     reason = "the record does not show it, and to send it again could do it twice"
     return replace(found, verdict="contended", changed=None, reason=reason)
+
+
+def _is_bare_success(execution: Execution) -> bool:
+    """Did a tool of an MCP server succeed without the structured content by which the contract judges it?"""
+    body = execution.response.body if execution.response is not None and execution.via == "mcp" else None
+    return isinstance(body, dict) and body.get("is_error") is False and body.get("data") is None
 
 
 def _made(

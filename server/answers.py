@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import sha256
 from contracts.errors import AilyusError
+from contracts.observation import Execution
 from contracts.program import Program
 from policies.decision import Need
 from receipts.action import Action, Status
@@ -394,15 +395,18 @@ def concluded(
     status: Status,
     outcome: Reconciliation,
     *,
-    answered: int | None,
+    execution: Execution | None,
     attempts: int,
     settle_ms: int,
     drift: Sequence[str] = (),
 ) -> Answer:
-    """The end of an action that was sent. `drift`: what changed with it although it should not have."""
+    """The end of an action that was sent. `execution` is None where nothing is known of the send.
+
+    `drift`: what changed with it although it should not have.
+    """
     tool, settle = action.request.contract, f"{settle_ms / 1000:g} s"
     met = sum(c.met for c in outcome.checks)
-    came = f"the target answered {answered}" if answered else "no answer came back"
+    came = _came(execution)
     hand_over = f"It is recorded for {program.contract.escalate}." if program.contract.escalate else ""
     if status == "confirmed":
         summary = f"It is in effect: {met} of {len(outcome.checks)} checks met when read back."
@@ -446,6 +450,17 @@ def concluded(
     if (status in ("diverged", "unknown") or outcome.verdict == "stopped") and program.contract.escalate:
         answer["escalated_to"] = program.contract.escalate
     return answer
+
+
+def _came(execution: Execution | None) -> str:
+    """What came back, in the words of the route: only HTTP has a status."""
+    response = execution.response if execution is not None else None
+    if execution is None or response is None or not response.status:
+        return "no answer came back"
+    if execution.via == "mcp":
+        failed = isinstance(response.body, dict) and response.body.get("is_error")
+        return "the tool answered with an error" if failed else "the tool answered"
+    return "the adapter answered" if execution.via == "python" else f"the target answered {response.status}"
 
 
 def _doubt(outcome: Reconciliation) -> str:

@@ -93,14 +93,13 @@ class SecondLook:
     def _answer(
         self, action: Action, program: Program, receipt: str, status: Status, outcome: Reconciliation, sent: _Sent
     ) -> Answer:
-        response = sent.execution.response
         return answers.concluded(
             action,
             program,
             receipt,
             status,
             outcome,
-            answered=response.status if response else None,
+            execution=sent.execution,
             attempts=sent.execution.attempt,
             settle_ms=sent.settle_ms,
         )

@@ -506,7 +506,7 @@ class Steps:
             receipt,
             status,
             outcome,
-            answered=execution.response.status if execution.response else None,
+            execution=execution,
             attempts=sent.intent.attempt,
             settle_ms=sent.intent.settle_ms,
             drift=drift,

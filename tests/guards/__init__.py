@@ -260,6 +260,8 @@ GUARDS = [
     Guard("a later look says its answer", "server/second_look.py", '            facts["answer"] = answers.digest_of(answer)\n', "            pass\n", "tests/invariants/test_rows.py::test_the_audit_finds_what_any_end"),
     Guard("a step that is known later", "server/second_look.py", '        if action.step is not None and status != "unknown":\n', "        if False:\n", "tests/plans/test_undo.py::test_a_step_that_is_known_later"),
     Guard("a folder that cannot be read", "contracts/source.py", "    if not isinstance(error, FileNotFoundError | NotADirectoryError):\n", "    if False:\n", "tests/contracts/test_source.py::test_a_folder_that_cannot"),
+    Guard("a tool's own error", "adapters/ending.py", '        return "rejected"\n    again', '        return "in_doubt"\n    again', "tests/upstream/test_upstream.py::test_a_tool_that_answers_with_an_error"),
+    Guard("a bare success", "receipts/reconciliation.py", "    if not bounded and _is_bare_success(execution):\n", "    if False:\n", "tests/upstream/test_upstream.py::test_a_success_without"),
     Guard("files of an editor", "contracts/source.py", ' and name[0] != "."]', "]", "tests/journeys/test_dev_reload.py::test_an_editors"),
     Guard("files of the last release", "receipts/releases.py", "        if not _opens(salt, data, promised):", "        if False:", RELEASES + "the_last_release"),
     Guard("headers by a list of harmless ones", "contracts/credentials.py", "return name.lower() in HARMLESS and plain", "return plain", "tests/contracts/test_imports.py::test_any_other_header"),

@@ -9,6 +9,7 @@ import pytest
 
 from contracts.catalog import load_catalog
 from contracts.errors import AilyusError
+from contracts.observation import Execution, Response
 from contracts.plan import Unit
 from contracts.request import ActionRequest, Caller
 from receipts.action import Action, Status
@@ -44,7 +45,9 @@ def ended(
     status: Status, *checks: Checked, changed: bool | None, reason: str = "", answered: int | None = 200, **outputs: Any
 ) -> answers.Answer:
     outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
-    return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, answered=answered, attempts=1, settle_ms=5000)
+    response = Response(answered, {}, None, b"") if answered else None
+    execution = Execution(0, 1, "answered", 0, 0, "POST", "", "", response)
+    return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, execution=execution, attempts=1, settle_ms=5000)
 
 
 UNITS = tuple(

@@ -71,7 +71,14 @@ async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.
         await context.session.create_message(
             [types.SamplingMessage(role="user", content=types.TextContent(text="say yes"))], max_tokens=10
         )
-    if params.name != "get_user" and user and mode not in ("die before", "lie"):
+    if mode == "own error":
+        keep(now)
+        return types.CallToolResult(
+            content=[types.TextContent(text="this user is locked by the payroll")],
+            structured_content={"payroll": "closed"},
+            is_error=True,
+        )
+    if params.name != "get_user" and user and mode not in ("die before", "lie", "lie bare"):
         user["status"] = arguments["status"]
     if mode in ("die", "die before"):
         now["mode"] = ""
@@ -85,6 +92,8 @@ async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.
         await anyio.to_thread.run_sync(flood)
     if mode == "huge":
         return types.CallToolResult(content=[types.TextContent(text="x" * 100_000_000)])
+    if mode in ("bare", "lie bare"):
+        return types.CallToolResult(content=[types.TextContent(text="done")])  # no structured content
     if user is None:
         return types.CallToolResult(content=[types.TextContent(text="no such user")], is_error=True)
     return types.CallToolResult(content=[types.TextContent(text=json.dumps(user))], structured_content=user)

@@ -184,6 +184,47 @@ async def test_what_a_server_of_the_handshake_era_asks_for_is_refused(tmp_path: 
     assert {reply["id"]: reply["error"]["code"] for reply in said["replies"]} == dict.fromkeys(ASKED, -32600)
 
 
+@pytest.mark.parametrize("staff", ["pipes"], indirect=True)
+async def test_a_tool_that_answers_with_an_error_is_told_as_it_said_it(staff: Staff) -> None:
+    """Whatever stands in its structured content: the tool said no, it is sent once and not asked for once more."""
+    staff.become(mode="own error", only="set_status")
+    answer = await staff.set("suspended")
+    assert (answer["status"], answer["changed"]) == ("not_applied", False), answer
+    assert answer["summary"] == "Nothing changed: the tool answered with an error and refused."
+    assert "once more" not in answer["next"]
+    assert staff.calls("set_status") == 1
+    (attempt,) = staff.world.proof(answer["receipt_id"]).receipt["attempts"]
+    assert attempt["delivery"] == "rejected"
+
+
+BARE = {
+    # the tool's mode, whether its contract reads structured content → what is told
+    "it did it": ("bare", False, "confirmed"),
+    "it did it, and the contract reads more": ("bare", True, "confirmed"),
+    "it did not": ("lie bare", False, "unknown"),
+    "it did not, and the contract reads more": ("lie bare", True, "unknown"),
+}
+
+
+@pytest.mark.parametrize("staff", ["pipes"], indirect=True)
+@pytest.mark.parametrize("case", BARE)
+async def test_a_success_without_structured_content_is_what_the_record_says(staff: Staff, case: str) -> None:
+    mode, reads, status = BARE[case]
+    if reads:
+        path = staff.world.workspace.root / "contracts" / "people" / "set_person_status.yaml"
+        text = path.read_text().replace(
+            "timeout: 1s}\n", "timeout: 1s}\n    ok: response.body.data.status == inputs.status\n"
+        )
+        path.write_text(text.replace("version: 1", "version: 2"))
+        await staff.world.app.replace(staff.world.workspace.release())
+    staff.become(mode=mode, only="set_status")
+    answer = await staff.set("suspended")
+    assert answer["status"] == status, answer
+    assert "once more" not in answer["next"]
+    assert "answered 200" not in answer["summary"]
+    assert staff.calls("set_status") == 1
+
+
 async def test_a_server_gets_nothing_of_our_environment(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
