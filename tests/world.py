@@ -35,6 +35,7 @@ from server.stores import reading
 from server.template import init_sandbox
 from tests.forks import Forked
 from tests.slowness import scaled, scaled_duration
+from tests.statements import check_statements
 from tests.web import blocking_web, web
 
 T = TypeVar("T")
@@ -222,7 +223,10 @@ async def gateway(
         token = ""
         with contextlib.suppress(FileNotFoundError):
             token = workspace.token_file(SEEDED).read_text().strip()
-        yield World(app, sandbox, url, token)
+        world = World(app, sandbox, url, token)
+        yield world
+    if app.workspace.store.exists():
+        world._reading(lambda read: check_statements(read, app.signer.trusted))
 
 
 class Served:

@@ -36,10 +36,18 @@ def register(app: typer.Typer) -> None:
         ("done-to", everything_done_to),
         ("allowed-by", which_policy),
         ("denied", tried_and_denied),
+        ("schema", print_schema),
     ):
         receipt.command(name)(told(command))
     app.add_typer(receipt, name="receipt")
     app.command()(told(audit))
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of a statement: every field that a receipt can have, by its kind."""
+    from receipts.predicates import schema
+
+    show(Format.json, schema(), ())
 
 
 def recheck(

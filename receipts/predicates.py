@@ -1,0 +1,525 @@
+"""The predicate of every kind of statement: what a receipt says, field by field.
+
+One Pydantic model for each `Kind`. They are strict and closed: a field that is not declared here is in no statement.
+`ailyus receipt schema` prints them as one JSON Schema (draft 2020-12). Names are camel case in the document.
+
+What they are not: a check of signatures or of the log (`receipts.verify`), nor a promise about statements of earlier
+versions, which stay in a log as they were signed.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from contracts.observation import Channel, Delivery
+from receipts.action import Status
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 in hex")]
+Pseudonym = Annotated[str, Field(description="HMAC-SHA-256 of a personal value under its tenant's key, in hex")]
+Ms = Annotated[int, Field(ge=0, description="milliseconds since the Unix epoch")]
+Need = Annotated[dict[str, int], Field(description="how many people of each role; all of one need must approve")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+class ContractRef(_Model):
+    """Which contract, in which content."""
+
+    id: str
+    version: int
+    digest: Digest
+
+
+class Resource(_Model):
+    """The record that an action is about; its id is a pseudonym."""
+
+    type: str
+    id: Pseudonym
+
+
+class CedarDecision(_Model):
+    """What Cedar decided from: digests of its inputs, and which policies decided for whom."""
+
+    policies: dict[str, tuple[str, ...]]
+    errors: int
+    slice: Digest
+    schema_: Annotated[Digest, Field(alias="schema")]
+    entities: Digest
+    requests: Digest
+    engine: str
+    partial: bool = Field(default=False, description="an early decision: the resource was not known yet")
+
+
+class Seen(_Model):
+    """One read that was answered."""
+
+    status: int
+    at_ms: Ms
+    request_id: str | None
+
+
+class Check(_Model):
+    """One expectation or requirement as a sentence; `met` is null where it could not be read."""
+
+    that: str
+    met: bool | None
+    else_: Annotated[str, Field(alias="else")] = ""
+    not_read: str = ""
+
+
+class Attempt(_Model):
+    """One send by one route."""
+
+    attempt: int
+    route: int
+    delivery: Delivery
+    method: str
+    request_digest: str
+    status: int | None
+    fault: str | None
+    started_ms: Ms
+    ended_ms: Ms
+    idempotency_key: str | None
+    request_id: str | None
+    identity: str
+    via: str
+    notes: tuple[str, ...] = ()
+
+
+class SkippedRoute(_Model):
+    """A route that was passed over, and why."""
+
+    route: str
+    why: str
+
+
+class OfPlan(_Model):
+    """Which step of which plan an action is."""
+
+    action: str
+    step: str
+    position: int
+    of: int
+    wave: int
+    digest: str
+
+
+class PlanRef(_Model):
+    """Which plan, with how many steps after its lists were unfolded."""
+
+    name: str
+    units: int
+    digest: str = ""
+
+
+class PlanStepEnd(_Model):
+    """What became of one step of a plan. `kept`: why it was not undone although it should have been."""
+
+    id: str
+    tool: str
+    state: str
+    wave: int
+    action_id: Annotated[str, Field(alias="action_id")] = ""
+    receipt_id: Annotated[str, Field(alias="receipt_id")] = ""
+    kept: str = ""
+
+
+# -- what each kind says of an action ----------------------------------------------------------------------------------
+
+
+class IntentFacts(_Model):
+    """Written before the first byte: exactly this request, at this target, until this deadline."""
+
+    decision: CedarDecision | None
+    approvals: tuple[str, ...]
+    before: dict[str, Seen]
+    called_ms: Ms
+    attempt: int
+    route: int
+    via: str
+    deadline_ms: Ms
+    settle_ms: int
+    request_digest: Digest
+    action_digest: Digest
+    epoch: int
+    fence: int
+    plan: OfPlan | None = None
+    undoes: str = ""
+    skipped: tuple[SkippedRoute, ...] = ()
+
+
+class OutcomeFacts(_Model):
+    """The end of an action that was decided to go ahead: sent, already so, not met, or read; or the end of a plan."""
+
+    called_ms: Ms = 0
+    decision: CedarDecision | None = None
+    intent: str = ""
+    before: dict[str, Seen] = Field(default_factory=dict)
+    after: dict[str, Seen] = Field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    checks: tuple[Check, ...] = ()
+    required: tuple[Check, ...] = ()
+    attribution: Literal["ours", "state_only", "other"] | None = None
+    observer: Channel | None = None
+    reason: str = ""
+    answer: Digest
+    escalated_to: str | None = None
+    drifted: tuple[str, ...] = ()
+    plan: OfPlan | None = None
+    undoes: str = ""
+    skipped: tuple[SkippedRoute, ...] = ()
+    plan_of: PlanRef | None = None
+    steps: tuple[PlanStepEnd, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+class DecisionFacts(_Model):
+    """What policy or a person decided: asked, approved, withdrawn, refused, denied, unavailable, previewed, or over."""
+
+    called_ms: Ms = 0
+    expires_ms: Ms = 0
+    decision: CedarDecision | None = None
+    needs: tuple[Need, ...] = ()
+    display: Digest | None = None
+    before: dict[str, Seen] | dict[str, dict[str, Seen]] = Field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    plan_of: PlanRef | None = None
+    plan: OfPlan | None = None
+    code: str | None = None
+    unavailable: str = ""
+    answer: Digest | None = None
+    approval: str = ""
+    role: str = ""
+    keyid: str = ""
+    approver: Pseudonym = ""
+
+
+class RecheckFacts(_Model):
+    """A later look at what has ended."""
+
+    was: Status | None = None
+    checks: tuple[Check, ...]
+    after: dict[str, Seen] = Field(default_factory=dict)
+    attribution: Literal["ours", "state_only", "other"] | None = None
+    observer: Channel | None = None
+    reason: str = ""
+    answer: Digest | None = None
+    steps: tuple[PlanStepEnd, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+class ResolutionFacts(_Model):
+    """A person's signed word about an outcome in doubt; asserted, never confirmed."""
+
+    resolver: Pseudonym
+    keyid: str
+    was: Status
+
+
+# -- what each kind says of the gateway itself -------------------------------------------------------------------------
+
+
+class ReleaseFacts(_Model):
+    """The set of contracts, policies, schema and connections that decides from now on."""
+
+    release: Digest
+    author: str | None
+    governed: bool
+    contracts: dict[str, str]
+    policies: Digest
+    schema_: Annotated[Digest, Field(alias="schema")]
+    engine: str
+    keyid: str = ""
+    signed: Digest | None = None
+    reason: str = ""
+
+
+class KeyFacts(_Model):
+    """A person's key was linked or revoked."""
+
+    event: Literal["linked", "revoked"]
+    keyid: str
+    public: str = ""
+    key_kind: str = ""
+    holder: Pseudonym = ""
+    authority: str = ""
+    credential: str = ""
+    rp_id: str = ""
+    origin: str = ""
+    last_good_size: int = 0
+
+
+class AgentFacts(_Model):
+    """An agent was added, promoted, revoked, or taken over from an earlier version."""
+
+    event: Literal["added", "promoted", "revoked", "adopted"]
+    agent: str
+    observe_only: bool = False
+    registration: Digest | None = None
+
+
+class HaltFacts(_Model):
+    """Something was halted, or may go on."""
+
+    event: Literal["halted", "lifted"]
+    scope: str
+    name: str
+    allow_undo: bool
+    by: str
+
+
+class EscalationFacts(_Model):
+    """Somebody was told, nobody could be, or somebody took it on."""
+
+    event: str
+    escalation: str
+    route: str
+    of: str
+    by: Pseudonym = ""
+
+
+class StateFacts(_Model):
+    """What was open at a moment."""
+
+    running: int
+    waiting: int
+    actions: tuple[str, ...]
+
+
+class AccessFacts(_Model):
+    """Somebody read evidence or a proof."""
+
+    reader: str
+    of: str
+    label: str
+
+
+class TenantFacts(_Model):
+    """A tenant has a key, of which the log holds the digest."""
+
+    event: Literal["keyed"]
+    tenant: str
+    key_digest: Digest
+
+
+class RoleFacts(_Model):
+    """An identity provider told a person's roles."""
+
+    event: Literal["told"]
+    holder: Pseudonym
+    fact: str
+
+
+class ClockFacts(_Model):
+    """The store's time was taken back, by a person."""
+
+    event: Literal["clock"]
+    from_: Annotated[int, Field(alias="from")]
+    to: int
+    by: str
+    reason: str
+
+
+class ErasureFacts(_Model):
+    """Evidence was erased, by its labels."""
+
+    receipt: str
+    labels: tuple[str, ...]
+
+
+# -- whole predicates --------------------------------------------------------------------------------------------------
+
+
+class _Frame(_Model):
+    receipt: str
+    changed: bool | None
+    at_ms: Ms
+    origin: str
+    tenant: str
+    search: tuple[str, ...]
+    commitments: dict[str, Digest]
+
+
+class _OfAction(_Frame):
+    """What every statement about an action says."""
+
+    status: str
+    agent: str
+    person: Pseudonym
+    contract: ContractRef
+    connection: str
+    target: str
+    resource: Resource | None
+    action: str
+    release: Digest
+    governed: bool
+    boundary: str
+
+
+class _NoContract(_Model):
+    id: Literal[""]
+
+
+class _OfGateway(_Frame):
+    """What every statement about the gateway itself says; the facts stand in `about`."""
+
+    status: Literal[""]
+    agent: Literal[""]
+    contract: _NoContract
+    action: None
+
+
+class IntentPredicate(_OfAction, IntentFacts):
+    """`https://ailyus.dev/intent/v1`."""
+
+    kind: Literal["intent"]
+
+
+class OutcomePredicate(_OfAction, OutcomeFacts):
+    """`https://ailyus.dev/outcome/v1`."""
+
+    kind: Literal["outcome"]
+
+
+class DecisionPredicate(_OfAction, DecisionFacts):
+    """`https://ailyus.dev/decision/v1`."""
+
+    kind: Literal["decision"]
+
+
+class RecheckPredicate(_OfAction, RecheckFacts):
+    """`https://ailyus.dev/recheck/v1`."""
+
+    kind: Literal["recheck"]
+
+
+class ResolutionPredicate(_OfAction, ResolutionFacts):
+    """`https://ailyus.dev/resolution/v1`."""
+
+    kind: Literal["resolution"]
+
+
+class ReleasePredicate(_OfGateway):
+    """`https://ailyus.dev/release/v1`."""
+
+    kind: Literal["release"]
+    about: ReleaseFacts
+
+
+class KeyPredicate(_OfGateway):
+    """`https://ailyus.dev/key/v1`."""
+
+    kind: Literal["key"]
+    about: KeyFacts
+
+
+class AgentPredicate(_OfGateway):
+    """`https://ailyus.dev/agent/v1`."""
+
+    kind: Literal["agent"]
+    about: AgentFacts
+
+
+class HaltPredicate(_OfGateway):
+    """`https://ailyus.dev/halt/v1`."""
+
+    kind: Literal["halt"]
+    about: HaltFacts
+
+
+class EscalationPredicate(_OfGateway):
+    """`https://ailyus.dev/escalation/v1`."""
+
+    kind: Literal["escalation"]
+    about: EscalationFacts
+
+
+class StatePredicate(_OfGateway):
+    """`https://ailyus.dev/state/v1`."""
+
+    kind: Literal["state"]
+    about: StateFacts
+
+
+class AccessPredicate(_OfGateway):
+    """`https://ailyus.dev/access/v1`."""
+
+    kind: Literal["access"]
+    about: AccessFacts
+
+
+class TenantPredicate(_OfGateway):
+    """`https://ailyus.dev/tenant/v1`."""
+
+    kind: Literal["tenant"]
+    about: TenantFacts
+
+
+class RolePredicate(_OfGateway):
+    """`https://ailyus.dev/role/v1`."""
+
+    kind: Literal["role"]
+    about: RoleFacts
+
+
+class ClockPredicate(_OfGateway):
+    """`https://ailyus.dev/clock/v1`."""
+
+    kind: Literal["clock"]
+    about: ClockFacts
+
+
+class ErasurePredicate(_OfGateway):
+    """`https://ailyus.dev/erasure/v1`."""
+
+    kind: Literal["erasure"]
+    about: ErasureFacts
+
+
+Predicate = Annotated[
+    IntentPredicate
+    | OutcomePredicate
+    | DecisionPredicate
+    | RecheckPredicate
+    | ResolutionPredicate
+    | ReleasePredicate
+    | KeyPredicate
+    | AgentPredicate
+    | HaltPredicate
+    | EscalationPredicate
+    | StatePredicate
+    | AccessPredicate
+    | TenantPredicate
+    | RolePredicate
+    | ClockPredicate
+    | ErasurePredicate,
+    Field(discriminator="kind"),
+]
+PREDICATE: Final[TypeAdapter[Predicate]] = TypeAdapter(Predicate)
+
+
+class ResourceDescriptor(_Model):
+    """A subject of a statement: a name, and the digest of what it names."""
+
+    name: str
+    digest: dict[Literal["sha256"], Digest]
+
+
+class Statement(_Model):
+    """An in-toto Statement v1 (https://github.com/in-toto/attestation), the payload of a DSSE envelope."""
+
+    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    subject: Annotated[tuple[ResourceDescriptor, ...], Field(min_length=1)]
+    predicate_type: Annotated[str, Field(pattern="^https://ailyus\\.dev/[a-z]+/v1$")]
+    predicate: Predicate
+
+
+def schema() -> dict[str, JsonValue]:
+    """The JSON Schema of a statement."""
+    return Statement.model_json_schema(by_alias=True)
