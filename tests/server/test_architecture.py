@@ -1,0 +1,168 @@
+"""ARCHITECTURE and CONTRIBUTING name only what exists: links, files, names in files, tests, modules, states, layers.
+
+A path in backticks starts at the root of the repository. Names in backticks directly after a file, each behind one
+space, are defined in that file: by its code where it is Python, anywhere in its text where it is not.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from receipts.action import State
+from tests.guards import GUARDS
+from tests.world import ROOT
+
+ARCHITECTURE = ROOT / "server" / "ARCHITECTURE.md"
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+DOCUMENTS = [ARCHITECTURE, CONTRIBUTING]
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_SPAN = re.compile(r"`([^`\n]+)`")
+_PATH = re.compile(r"[\w.-]+(/[\w.-]*)+|[\w-]+\.(py|md)")
+_NAMED = re.compile(r"`([\w./-]+\.\w+)`((?: `[A-Za-z_][\w.]*`)+)")
+_TEST = re.compile(r"([\w./-]+\.py)::(\w+)")
+_MODULE = re.compile(r"python -m ([\w.]+)")
+
+
+def faults_of(document: Path, text: str) -> Iterator[str]:
+    """Everything that the text of this document names and that is not there."""
+    prose = _FENCE.sub("", text)
+    for link in _LINK.findall(prose):
+        if "://" not in link and not _leads(document, link):
+            yield f"the link {link} leads nowhere"
+    for span in _SPAN.findall(prose):
+        if _PATH.fullmatch(span) and not (ROOT / span).exists():
+            yield f"there is no {span}"
+    for file, names in _NAMED.findall(re.sub(r"\s+", " ", prose)):
+        for name in _SPAN.findall(names):
+            if not _holds(file, name):
+                yield f"{file} defines no {name}"
+    for file, test in _TEST.findall(text):
+        if test not in defined(file):
+            yield f"{file} has no {test}"
+    for module in _MODULE.findall(text):
+        place = ROOT.joinpath(*module.split("."))
+        if not place.with_suffix(".py").exists() and not (place / "__main__.py").exists():
+            yield f"there is no module {module}"
+
+
+def _leads(document: Path, link: str) -> bool:
+    place, _, anchor = link.partition("#")
+    path = (document.parent / place).resolve() if place else document
+    if not path.is_relative_to(ROOT) or not path.exists():
+        return False
+    return not anchor or anchor in {_anchor(h) for h in re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def _holds(file: str, name: str) -> bool:
+    path = ROOT / file
+    if not path.is_file():
+        return False
+    if path.suffix == ".py":
+        return name in defined(file)
+    return re.search(rf"\b{re.escape(name)}\b", path.read_text()) is not None
+
+
+@cache
+def defined(file: str) -> frozenset[str]:
+    """The functions, classes, constants and types of a file, and the members of its classes as `Class.member`."""
+    path = ROOT / file
+    return frozenset(_names(ast.parse(path.read_text()).body, "")) if path.is_file() else frozenset()
+
+
+def _names(body: list[ast.stmt], owner: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield owner + node.name
+        if isinstance(node, ast.ClassDef):
+            yield from _names(node.body, f"{owner}{node.name}.")
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        yield from (owner + target.id for target in targets if isinstance(target, ast.Name))
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the first table under a heading of ARCHITECTURE."""
+    section = ARCHITECTURE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_everything_that_is_named_exists(document: Path) -> None:
+    assert list(faults_of(document, document.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[x](nowhere.md)", "the link nowhere.md leads nowhere"),
+        ("[x](../README.md#no-such-heading)", "the link ../README.md#no-such-heading leads nowhere"),
+        ("[x](../../etc)", "the link ../../etc leads nowhere"),
+        ("`receipts/nothing.py`", "there is no receipts/nothing.py"),
+        ("`tests/nothing/`", "there is no tests/nothing/"),
+        ("`pipeline.py`", "there is no pipeline.py"),
+        ("`receipts/journal.py` `Journal.pretend`", "receipts/journal.py defines no Journal.pretend"),
+        ("`receipts/journal.py`\n`Journal.intend` `intend`", "receipts/journal.py defines no intend"),
+        ("`receipts/schema.sql` `no_such_table`", "receipts/schema.sql defines no no_such_table"),
+        ("`tests/server/test_pipeline.py::test_nothing`", "tests/server/test_pipeline.py has no test_nothing"),
+        ("```sh\nuv run python -m tests.nothing\n```", "there is no module tests.nothing"),
+    ],
+)
+def test_what_does_not_exist_is_found(text: str, fault: str) -> None:
+    assert list(faults_of(ARCHITECTURE, text)) == [fault]
+
+
+def test_the_documents_name_enough_to_be_checked() -> None:
+    text = ARCHITECTURE.read_text()
+    assert len(_NAMED.findall(re.sub(r"\s+", " ", text))) >= 80
+    assert len(_TEST.findall(text)) >= 20
+
+
+def test_the_ten_steps_are_numbered_and_walked() -> None:
+    steps = rows("The path of an action")
+    assert [row[0] for row in steps] == [str(n) for n in range(1, 11)]
+    walked = re.findall(r"- step (\d+): `([\w/.]+)` `([\w.]+)`", CONTRIBUTING.read_text())
+    assert [n for n, _, _ in walked] == [row[0] for row in steps]
+    for row, (_, file, name) in zip(steps, walked, strict=True):
+        assert f"`{file}`" in row[4], row
+        assert f"`{name}`" in row[4], row
+
+
+def test_each_invariant_has_a_test_that_a_guard_names() -> None:
+    """So that somebody has seen it fail: `uv run python -m tests.guards` takes the guard out."""
+    invariants = rows("The ten invariants")
+    assert [row[0] for row in invariants] == [str(n) for n in range(1, 11)]
+    for row in invariants:
+        named = [f"{file}::{test}" for file, test in _TEST.findall(row[3])]
+        assert [t for t in named if any(t.startswith(g.tests) for g in GUARDS)], row[0]
+
+
+def test_the_states_and_the_layers_are_those_of_the_code() -> None:
+    text = ARCHITECTURE.read_text()
+    drawn = re.search(r"stateDiagram-v2\n(.*?)```", text, re.DOTALL)
+    assert drawn is not None
+    assert set(re.findall(r"\b[a-z]+(?= -->)|(?<=--> )[a-z]+", drawn[1])) == set(get_args(State))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = settings["contracts"][0]["layers"]
+    arrows = re.findall(r"^  (\w+)(?:\[.*?\])? --> (\w+)", text.split("flowchart LR")[1].split("```")[0], re.MULTILINE)
+    assert arrows == list(pairwise(layers))
+
+
+def test_the_glossary_is_in_order_and_says_one_sentence_each() -> None:
+    words = rows("Glossary")
+    assert [row[0] for row in words] == sorted({row[0] for row in words})
+    assert len(words) >= 60
+    assert [row[0] for row in words if not row[1].endswith(".") or not row[2].startswith("`")] == []
