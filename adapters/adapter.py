@@ -1,4 +1,4 @@
-"""The port of every adapter: look, and act once. Nothing else."""
+"""The port of every adapter: look, say what is missing, act once, close. Nothing else."""
 
 from typing import Protocol
 

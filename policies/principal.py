@@ -37,7 +37,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One human, by (issuer, subject). Roles and tenant are facts of the release, never of a token."""
+    """One human, by (issuer, subject). Tenant and roles are facts of the release, never of an agent's token.
+
+    With `[console.oidc]` the roles are what the identity provider tells (`receipts.roles`).
+    """
 
     name: str
     issuer: str

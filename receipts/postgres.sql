@@ -9,7 +9,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- What is to be done, and how far it is. `call_key` is the identity of the call (contracts/README.md).
 CREATE TABLE actions (
   id TEXT PRIMARY KEY,
-  call_key TEXT, -- null for reads, which are never the same call twice
+  call_key TEXT, -- null for reads, previews, steps of a plan and undos, which are never the same call twice
   tenant TEXT NOT NULL,
   agent TEXT NOT NULL,
   person TEXT NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE intents (
   before BYTEA NOT NULL,
   receipt_id TEXT NOT NULL,
   connection TEXT NOT NULL DEFAULT '',
-  lock TEXT, -- the resource that nothing else may make objects on meanwhile
+  lock TEXT, -- the resource that nothing else may change meanwhile; null for an undo
   at_ms BIGINT NOT NULL DEFAULT 0, -- where the connection counts per minute, else 0
   after BYTEA, -- the state that it left, which an undo must find unchanged
   ours BIGINT NOT NULL DEFAULT 0, -- 1: the change is tied to our request

@@ -1,4 +1,4 @@
-"""The path of an action: `perform` is the table of the architecture, line by line."""
+"""The path of an action: `perform` is the table of ten steps in server/ARCHITECTURE.md, line by line."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""`perform` reads like the table of the architecture, and nothing goes around it."""
+"""`perform` reads like the table of ten steps in server/ARCHITECTURE.md, and nothing goes around it."""
 
 import ast
 import inspect
