@@ -3,7 +3,8 @@
 A guard stands where the source says `# guard: NAME` (`//` in JavaScript, `--` in SQL), at the end of its first line;
 where that line would be too long, alone on the line before. Two guards of one line are `# guard: A, B`. So a guard
 moves with its line, and `without` says what then stands there instead of so many `lines`: it is written without
-indentation, and takes that of the line. When you rename what a `without` names, `test_guards.py` tells.
+indentation, and takes that of the line. `test_guards.py` finds a `without` that names what is gone; one that repeats
+the rest of its line is to follow what you change there.
 
 Two exceptions hold words of the source. A guard that stands in several lines is marked in each of them, and `said` are
 the words that are replaced in each. A file that is copied to users (the policy library) bears no marks: the guard
@@ -81,7 +82,7 @@ GUARDS = [
     Guard("the log continues a checkpoint", "if False:", AUDIT + "a_log_that_was_written_anew"),
     Guard("evidence is all there", "if False:", AUDIT + "missing_evidence"),
     Guard("a tenant's key is the logged one", "elif False:", AUDIT + "another_key_of_a_tenant"),
-    Guard("keys count by their statement", "said = said or Said(0, 'linked', '', 0, {})\nif False:", ROWS + "a_forged_key"),
+    Guard("keys count by their statement", "if said is None:\n    found.append(key)\n    continue\nif False:", ROWS + "a_forged_key"),
     Guard("a revocation in the log holds", "found.append(replace(key, revoked=key.revoked))", ROWS + "a_revoked_key_stays_revoked"),
     Guard("agents count by their statement", "return True", ROWS + "an_agent_whose_row_was_changed"),
     Guard("halts count by their statement", 'if said.event == "halted" and place in by_place', ROWS + "a_halt_holds"),
@@ -94,7 +95,7 @@ GUARDS = [
     Guard("a link is a MAC", "if True:", ROWS + "a_forged_link"),
     Guard("one owner", "pass", "tests/receipts/test_store.py::test_one_owner"),
     Guard("clock", "if False:", "tests/receipts/test_store.py::test_a_clock_that_runs_behind"),
-    Guard("fence", " AND ? IS NOT NULL", JOURNAL + "an_old_fence_neither_acts_nor_writes", said=" AND fence = ?"),
+    Guard("fence", " AND 0 <= ?", JOURNAL + "an_old_fence_neither_acts_nor_writes", said=" AND fence = ?"),
     Guard("lease", "? IS NOT NULL", JOURNAL + "what_is_under_lease_is_left_alone", said="lease_until_ms <= ?"),
     Guard("deadline", "if False:", JOURNAL + "an_order_past_its_deadline_does_not_act"),
     Guard("single use of an order", "if False:", JOURNAL + "an_order_is_used_once"),
