@@ -285,11 +285,11 @@ class BrowserAdapter:
                     what = "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
                     pictured = await self._pictured(visiting, visit, flow, password)
                     return _refused(f"{what} ({halt.sentence}){pictured}")
-                if shown != principal:
+                if shown != principal:  # guard: the account that is shown
                     return _refused("the sign-in shows another account than the connection's")
                 # INVARIANT: the account is no wider than what the connection says of it, as the application sees it.
                 for path in flow.refused:
-                    if not await visit.is_refused(path):
+                    if not await visit.is_refused(path):  # guard: pages that must be refused
                         wider = "which must be refused to it: it is wider than declared"
                         return _refused(f"the account gets `{path}`, {wider}")
                 session.items = items

@@ -23,7 +23,7 @@ def decode(raw: bytes, form: Decode, lists: Iterable[str] = ()) -> JsonValue:
 
 def _json(raw: bytes) -> JsonValue:
     # INVARIANT: CEL cuts a string at NUL, so that `admin\\0x` would equal `admin`: such an answer is none
-    if b"\\u0000" in raw:
+    if b"\\u0000" in raw:  # guard: NUL
         raise Undecodable
     try:
         value: JsonValue = orjson.loads(raw)
@@ -41,6 +41,7 @@ def _xml(raw: bytes, lists: frozenset[str]) -> JsonValue:
     if b"<!" in raw.replace(b"<!--", b""):  # no DOCTYPE, so no entities
         raise Undecodable
     builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate(namespace_separator="}")
+    # guard: a DOCTYPE in another encoding
     parser.StartDoctypeDeclHandler = _refused  # in UTF-16 it begins with other bytes
     parser.StartElementHandler = lambda name, _: builder.start(name, {})
     parser.EndElementHandler = builder.end

@@ -84,6 +84,6 @@ def delivery_of(
         return "refused"
     # a tool that answers with an error says no in its own way, whatever it holds beside it
     if isinstance(route, McpProgram) and isinstance(response.body, dict) and response.body.get("is_error"):
-        return "rejected"
+        return "rejected"  # guard: a tool's own error
     again = _TRY_AGAIN | ({412} if isinstance(route, HttpProgram) and route.if_match else set())
     return "rejected" if 400 <= response.status < 500 and response.status not in again else "in_doubt"

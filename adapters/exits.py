@@ -87,11 +87,12 @@ class Exits:
                 return False
             return True
         # INVARIANT: of everything that could change something, only the committed request leaves, and once.
+        # guard: only the named request leaves a page
         named = self._allowed == (method, place_of_page(url)) and origin_of(url) == self._origin
-        if not named or self.submitted or self.refusal:
+        if not named or self.submitted or self.refusal:  # guard: one request leaves a page
             self.notes.append(f"a {method[:10]} was held back")
             return False
-        self.refusal = self._enter()
+        self.refusal = self._enter()  # guard: the gate at a page
         self.submitted = self.refusal is None
         self.left.set()
         return self.submitted

@@ -63,7 +63,7 @@ def _loaded(first: dict[str, str]) -> Plugin | AilyusError:
 def _answer(plugin: Plugin, call: dict[str, JsonValue], say: Say) -> None:
     said: dict[str, JsonValue] = {"id": call["id"]}
     try:
-        if time.monotonic() >= float(str(call["deadline"])):  # it waited for a thread
+        if time.monotonic() >= float(str(call["deadline"])):  # it waited for a thread  # guard: too late to begin
             raise NotSent
         value = _called(plugin, call)
         orjson.dumps(value)  # what is no JSON is no answer

@@ -122,6 +122,7 @@ class Host:
     async def _run(self, python: str, first: dict[str, str], folder: Path, ready: "asyncio.Future[None]") -> None:
         hearing: asyncio.Task[None] | None = None
         try:
+            # guard: an adapter's environment
             async with process((python, *_MODULE), {}, folder) as (running, output, pipe):
                 self.pid, self._pipe = running.pid, pipe
                 pipe.write(orjson.dumps(first) + b"\n")
@@ -196,7 +197,7 @@ class Hosts:
         self._opening.clear()
 
     def _start(self, target: Target, reference: str) -> asyncio.Task[Host]:
-        key = (target.digest, reference)
+        key = (target.digest, reference)  # guard: one credential a process
         known = self._opening.get(key)
         if known is not None:
             if not known.done():

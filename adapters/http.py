@@ -101,6 +101,7 @@ class HttpAdapter:
         http = dispatch.rendered
         if not isinstance(http, HttpRequest) or not isinstance(route, HttpProgram):
             raise AilyusError("internal", "the order is not for HTTP")
+        # guard: place of a credential
         if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
             return ending.unsent("the target instance is not the one that the order names")
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}

@@ -86,13 +86,14 @@ class McpAdapter:
         sent = False
         try:
             async with asyncio.timeout(max(0.0, left)):
+                # guard: tools are compared before each write
                 upstream, changed = await self._ready(target, dispatch.request.person, target.write, request, now=True)
                 if changed:
                     return ending.of("stopped", identity=identity, fault=changed)
                 secrets = await revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
                 # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
-                if reason := self._gate.enter(dispatch):
+                if reason := self._gate.enter(dispatch):  # guard: the gate before a tool
                     return ending.of("not_sent", identity=identity, fault=reason)
                 sent = True
                 result = await upstream.call(request.tool, orjson.loads(body))
@@ -147,9 +148,9 @@ class McpAdapter:
         key = (target.digest, request.tool, request.definition)
         if key not in self._stopped:
             pins = await upstream.definitions(now=now)
-            if pins.get(request.tool) == request.definition:
+            if pins.get(request.tool) == request.definition:  # guard: pinned tools
                 return None
-            self._stopped.add(key)
+            self._stopped.add(key)  # guard: a stopped tool stays stopped
             log.warning("tool_changed", connection=target.name, tool=request.tool, hint="ailyus contract import-mcp")
         return f"the tool `{request.tool}` of `{target.name}` is not the one that was released"
 

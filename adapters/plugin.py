@@ -113,7 +113,7 @@ def load(name: str, digest: str, at: Connection) -> Plugin:
     if not {f"{module}.py", f"{module}/__init__.py"} & set(code):
         sentence = f"`{name}` is not installed as a wheel: its code lies elsewhere"
         raise AilyusError("no_adapter", sentence, hint="install it without `--editable`")
-    if digest_of(distribution) != digest:
+    if digest_of(distribution) != digest:  # guard: an adapter's code
         sentence = f"the code of `{name}` is not the one that the settings name"
         raise AilyusError("no_adapter", sentence, hint=f"look at it, then take the digest that {_HINT} shows")
     made: Plugin = entry.load()(at)

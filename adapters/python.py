@@ -86,7 +86,7 @@ class PythonAdapter:
                 secrets = await revealed(self._gate, dispatch)
                 _, body = placed({"content-type": "application/json"}, request.body, secrets)
                 # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
-                if reason := self._gate.enter(dispatch):
+                if reason := self._gate.enter(dispatch):  # guard: the gate before an adapter
                     return ending.of("not_sent", identity=identity, fault=reason)
                 arguments, key = orjson.loads(body), dispatch.idempotency_key
                 call = Call("write", request.operation, arguments, dispatch.deadline_monotonic, key)

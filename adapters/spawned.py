@@ -63,7 +63,7 @@ class Talk:
     def heard(self) -> bool:
         """The server said something; False when that was too much."""
         self._unasked += 1
-        if self._unasked > MAX_UNASKED:
+        if self._unasked > MAX_UNASKED:  # guard: floods
             self.end(Loss.FLOODS)
         return not self.over.is_set()
 
@@ -89,7 +89,7 @@ async def process(
             program,
             *command[1:],
             stderr=asyncio.subprocess.DEVNULL,
-            env=dict(environment),
+            env=dict(environment),  # guard: an empty environment
             cwd=folder,
             start_new_session=True,
         )

@@ -12,7 +12,7 @@ def trusted() -> ssl.SSLContext:
 
     Loading them takes 30 ms without a pause, and httpcore2 would do it for each new connection.
     """
-    context = httpx2.create_ssl_context()
+    context = httpx2.create_ssl_context()  # guard: whose certificates
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -182,7 +182,7 @@ class Upstream:
             if self._talk.over.is_set():
                 raise self._lost() from None
             if (
-                self._forgets and error.code in _UNKNOWN_SESSION
+                self._forgets and error.code in _UNKNOWN_SESSION  # guard: a session that was forgotten
             ):  # after its restart, say: whoever asks next opens another session
                 self.retired = True
                 raise Lost(Loss.FORGOTTEN) from None
@@ -289,7 +289,7 @@ class Servers:
             begun = asyncio.create_task(self._open(target, target.mcp, person, reference))
             self._opening[key] = begun
             begun.add_done_callback(lambda done: self._opened(key, target.name, done))
-        return await asyncio.shield(self._opening[key])
+        return await asyncio.shield(self._opening[key])  # guard: a start that goes on
 
     def warm(self, targets: Iterable[Target]) -> None:
         """Begin to start every server that all people share, so that no call is the one that waits for it."""

@@ -169,7 +169,7 @@ class Visit:
             await self._touched.scroll_into_view_if_needed(timeout=self._patience())
         if look is not None:
             await look("before", self)
-        for known in self._known:
+        for known in self._known:  # guard: identity again before the commit
             await self._same(known)
         self.exits.allow(commit)
         try:

@@ -80,7 +80,7 @@ class Wall:
             place = await _asked(reader, writer)
             if place is None:
                 writer.write(_ANSWER % _NO_COMMAND)
-            elif place not in self.places:
+            elif place not in self.places:  # guard: the wall
                 self.refused += 1
                 writer.write(_ANSWER % _NOT_ALLOWED)
             else:

@@ -97,6 +97,7 @@ def commitment(salt: bytes, data: bytes) -> str:
 
 def opens(expected: str, salt: bytes, data: bytes) -> bool:
     """Is this what was committed to? A salt of another length is none: bytes could move between it and the data."""
+    # guard: length of a salt
     return len(salt) == SALT_BYTES and hmac.compare_digest(expected.encode(), commitment(salt, data).encode())
 
 

@@ -238,7 +238,7 @@ def _load(
                 f"`{'.'.join(where)}` is still to do{': ' if what else ''}{what}",
                 field=_place(path, folder, _line(node, where)),
             )
-            for where, what in todos(content)
+            for where, what in todos(content)  # guard: what is still to do
         ]:
             faults.extend(open_ends)
             return None
@@ -354,7 +354,7 @@ def _plan_warnings(programs: Mapping[str, Program], plans: Mapping[str, PlanProg
     for plan in plans.values():
         steps = [step for block in plan.blocks for step in block.steps]
         if plan.plan.on_failure in ("undo", "undo_wave"):
-            yield from _stuck(programs, plan, steps)
+            yield from _stuck(programs, plan, steps)  # guard: plans that can end stuck
             yield from _stopped(programs, plan)
         for step in steps[:-1]:
             if plan.plan.on_failure in ("undo", "undo_wave") and programs[step.contract].contract.undo is None:

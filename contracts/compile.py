@@ -87,7 +87,7 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
         "type": "object",
         "properties": properties,
         "required": required,
-        "additionalProperties": False,
+        "additionalProperties": False,  # guard: closed schema
     }
     finders = {n: f.from_ for n, f in fields.items() if f.from_}
     try:
@@ -201,7 +201,7 @@ class Texts:
         for i, c in enumerate(conditions):
             expression = self.expression(f"{where}.{i}.that", c.that, names)
             asks = expression.claims_absence if where == "require" else expression.asks_absence
-            if asks and c.absent is None:
+            if asks and c.absent is None:  # guard: no proof by a missing field
                 sentence = f"`{c.that}` draws a conclusion from a field that is not there"
                 hint = "name the field without `has`; say in `absent` why it counts as met where the field is missing"
                 raise AilyusError("bad_contract", sentence, hint=hint, field=f"{where}.{i}.that")
@@ -372,7 +372,7 @@ class _Compiler(Texts):
         if program.refusal:
             hint = "leave `refusal` out: the answer stays in the evidence"
             raise AilyusError("bad_contract", "a refusal could carry a secret out", hint=hint, field="refusal")
-        if {"screenshot", "snapshot"} & set(self.contract.evidence.get("browser", ())):
+        if {"screenshot", "snapshot"} & set(self.contract.evidence.get("browser", ())):  # guard: no picture of a secret
             sentence = "where a secret passes, no screenshot or snapshot is taken"
             raise AilyusError("bad_contract", sentence, hint="leave them out of `evidence`", field="evidence")
         keyed = any(isinstance(r, HttpProgram) and r.idempotency_header for r in program.routes)
@@ -395,7 +395,7 @@ class _Compiler(Texts):
             (w, t) for w, t in _sources(program) if w in ("expect", "outputs", "says", "resource", "undo", "foreign")
         ]
         texts += [("shows", f"before.{_unphased(path)}") for path in self.contract.shows]
-        require_known(texts, clear)
+        require_known(texts, clear)  # guard: no value that is needed in clear
         whole = {f"${{inputs.{name}}}" for name in program.secret_inputs}
         names = {name for route in self.contract.execute for tree in _sent(route) for name in placed(tree, whole)}
         given = [o.value for o in self.contract.outputs.values() if isinstance(o, Output) and o.secret]
@@ -408,6 +408,7 @@ class _Compiler(Texts):
         if c.risk not in ("high", "critical") or c.same_channel or not any(r.way == "mcp" for r in c.execute):
             return
         proof = {path.split(".")[1] for check in program.expect for path in check.expression.paths()}
+        # guard: the server's own word
         if all(isinstance(r, McpRead) and r.target == c.target for r in program.reads if r.name in proof):
             hint = "observe it by `get` from the application itself, or say in `same_channel` why this is enough"
             sentence = f"at risk {c.risk} it is read back through the server that acted"
@@ -521,6 +522,7 @@ class _Compiler(Texts):
 
 def _refuse_mixed(where: str, source: str, template: Template) -> None:
     """A value stands inside of another text only through a typed function: it could change what the text means."""
+    # guard: no value inside of an argument
     if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):
         hint = "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
         sentence = f"`{source}` puts a bare value into a text of another grammar"

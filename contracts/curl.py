@@ -307,7 +307,7 @@ class _Parser:
                 "bad_curl", "the URL holds a blank", hint="write `%20`, or give the value by --data-urlencode"
             )
         for glob in _GLOB.findall(url) if self._glob else ():
-            if not _HOLE.fullmatch(glob):
+            if not _HOLE.fullmatch(glob):  # guard: several requests in one line
                 sentence = f"curl makes several requests of `{_shown(glob)}`"
                 raise AilyusError("bad_curl", sentence, hint="one action is about one record: name it, or write {name}")
         text = _HOLE.sub(lambda hole: f"{{{hole[1] or hole[2]}}}", url)
@@ -408,7 +408,7 @@ def _json_of(data: str) -> JsonValue:
 
 
 def _refuse_secret(name: str, value: JsonValue, where: str) -> None:
-    if isinstance(value, str) and value and (names_a_secret(name) or looks_secret(value)):
+    if isinstance(value, str) and value and (names_a_secret(name) or looks_secret(value)):  # guard: secrets of a line
         sentence = f"`{_shown(name)}` in the {where} looks like a secret"
         hint = "leave it out of the line: a connection's credential goes into a header (`header`, `scheme`); what "
         raise AilyusError(

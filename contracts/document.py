@@ -21,7 +21,7 @@ class _Loader(yaml.CSafeLoader):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 raise yaml.MarkedYAMLError(problem="a key must be a word, and not `<<`", problem_mark=key.start_mark)
-            if key.value in seen:
+            if key.value in seen:  # guard: keys of a document
                 raise yaml.MarkedYAMLError(problem=f"duplicate key `{key.value}`", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -84,9 +84,9 @@ def _check_events(text: str) -> None:
     """Before anything is built, since what builds it calls itself for each level."""
     for event, depth in levelled(text):
         line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):  # guard: anchors of a document
             raise Malformed("anchors and aliases are not allowed", line)
-        if tag := getattr(event, "tag", None):
+        if tag := getattr(event, "tag", None):  # guard: tags of a document
             raise Malformed(f"tags like `{str(tag)[:40]}` are not allowed", line)
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH:  # guard: depth of a document
             raise Malformed(_TOO_DEEP, line)

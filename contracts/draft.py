@@ -114,7 +114,7 @@ def _conditions(expect: tuple[str, ...]) -> JsonValue:
 
 def _escaped(text: str) -> str:
     """Words from outside on one line, in ASCII, as a JSON string."""
-    return json.dumps(text[:_COMMENT])
+    return json.dumps(text[:_COMMENT])  # guard: words from outside are comments
 
 
 def _commented(text: str) -> str:
@@ -176,6 +176,7 @@ class Inputs:
     def take(self, place: tuple[str, ...], field_: Mapping[str, JsonValue], key: object = None) -> str:
         """The template of one input. What has the same `key` (else the same place) is the same input."""
         for number, leaf in enumerate(self._leaves):
+            # guard: one name at two places
             if leaf.key == (key or place) and leaf.field.get("type") == field_.get("type"):
                 if not field_.get("optional"):
                     leaf.field.pop("optional", None)
@@ -233,7 +234,7 @@ class Inputs:
     ) -> dict[str, JsonValue]:
         """The arguments for an object schema. Optional parts that no input can hold are named in one TODO."""
         out, lost = self._object(schema, place, needed_only)
-        if lost:
+        if lost:  # guard: optional parts that are not carried
             out[TODO] = lost_parts(lost)
         return out
 

@@ -91,7 +91,7 @@ class Expression:
         try:
             result = self._program.eval(data=scope)  # type: ignore[attr-defined]  # untyped library
             # INVARIANT: an evaluation error is a value whose text is truthy; only its type tells it apart.
-            if result.type() == cel.Type.ERROR:
+            if result.type() == cel.Type.ERROR:  # guard: errors never pass
                 return Fault(str(result.value()).split("\n")[0].lower())
             return _as_json(result.plain_value())
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
@@ -216,7 +216,7 @@ class Template:
         apart: list[str] = []
 
         def put(value: str, around: str) -> str:
-            if _ONE_WORD.fullmatch(value):
+            if _ONE_WORD.fullmatch(value):  # guard: words of a record in a sentence of ours
                 return value
             apart.append(value)
             return f"[{len(apart)}]"
@@ -271,10 +271,10 @@ def _is_mark(char: str) -> bool:
 
 
 def _segment(value: str, around: str) -> str | Fault:
-    fault = segment_fault(value)
+    fault = segment_fault(value)  # guard: path check
     if fault is not None or around == "\x00":
         return fault or quote(value, safe="@:+,=!$&'()*~")
-    if not _stays_apart(value, around):
+    if not _stays_apart(value, around):  # guard: parts of a path segment
         return Fault("the value holds a mark that separates the parts of its path segment")
     return quote(value, safe="")
 
@@ -298,6 +298,7 @@ def segment_fault(value: str) -> Fault | None:
     if value in ("", ".", "..") or _BAD_IN_SEGMENT & set(value):
         return Fault("the value is no plain path segment")
     # a target that folds its paths would read a dot or a slash there
+    # guard: characters that fold to a dot or a slash
     if any(not c.isascii() and _FOLDED & set(c + unicodedata.normalize("NFKC", c)) for c in value):
         return Fault("the value holds a character that looks like a dot or a slash")
     if len(value) > 512 or not unicodedata.is_normalized("NFC", value):

@@ -246,7 +246,7 @@ class Flow(Strict):
         known = self.kind == "login"
         for index, step in enumerate(self.steps):
             acts = step.verb in ("fill", "select", "check", "uncheck") and self.kind == "write"
-            if not known and (acts or step.commit is not None or step.verb == "read"):
+            if not known and (acts or step.commit is not None or step.verb == "read"):  # guard: identity before acting
                 raise ValueError(f"`steps.{index}` comes before the `identity` of the record on its page")
             if step.verb == "identity":
                 known = True

@@ -92,7 +92,7 @@ def _key(key: object, pointer: str) -> str:
     """The key, if it may be one; the error's pointer is escaped as RFC 6901 says and bounded."""
     name = key if isinstance(key, str) else ""
     where = pointer + "/" + name.replace("~", "~0").replace("/", "~1")[:100].encode("ascii", "replace").decode()
-    if name.startswith("__"):
+    if name.startswith("__"):  # guard: reserved keys
         raise AilyusError("reserved_key", f"`{where}` is a reserved key", field=where)
     if not name.isascii() or len(name) > 100:
         raise AilyusError("unknown_field", f"`{where}` is not a field of this tool", field=where)

@@ -43,9 +43,9 @@ class Unavailable(Fault):
 
 def outage_of(status: int) -> Outage | None:
     """What an answer's status says of the system itself; None where it may be about the record."""
-    if status == 401:
+    if status == 401:  # guard: a 401 is an outage
         return "credential_refused"
-    return "target_failed" if status in (408, 425, 429) or status >= 500 else None
+    return "target_failed" if status in (408, 425, 429) or status >= 500 else None  # guard: a 404 is never an outage
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ class Description:
 
     def _at(self, reference: str) -> Part:
         """The part that a local reference (RFC 6901) names."""
-        if not reference.startswith("#/"):
+        if not reference.startswith("#/"):  # guard: no reference leads out
             hint = "importers never fetch: put everything into one file"
             raise AilyusError("bad_description", f"`{reference[:200]}` leads out of the description", hint=hint)
         part: JsonValue = dict(self._content)

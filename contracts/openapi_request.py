@@ -266,6 +266,7 @@ class Writer:
             self.form(solved(content.get("schema")), content.get("encoding"))
         else:
             listed = ", ".join(re.sub(r"[^a-z0-9/+.*-]", "?", kind)[:60] for kind in list(kinds)[:4])
+            # guard: bodies that are not carried
             self.sent.json = f"{TODO} the body is {listed or 'of no type'}, which no contract can say"
 
     def json(self, schema: Part) -> None:

@@ -206,7 +206,7 @@ class PlanProgram:
         item = unit.key.removeprefix(unit.step)
         inner = {s.id for block in self.blocks if block.id == unit.block and block.items for s in block.steps}
         said = [f"{kept}{item if kept in inner else ''}" for kept, holder in self.plan.keeps if holder == unit.step]
-        held = dict.fromkeys(said, f"the plan keeps it while {unit.key} is done")
+        held = dict.fromkeys(said, f"the plan keeps it while {unit.key} is done")  # guard: what a plan keeps
         return held | {source: f"{unit.key} took what it made and keeps it" for source, _ in unit.late.values()}
 
     @property

@@ -25,7 +25,7 @@ def read_bytes(path: Path, most: int) -> bytes:
             content = file.read(most + 1)
     except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
         raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None
-    if len(content) > most:
+    if len(content) > most:  # guard: bound of a file
         raise Malformed(f"the file is larger than {most // 1024} KiB")
     return content
 
@@ -48,12 +48,13 @@ def files_of(folder: Path, pattern: str) -> list[Path]:
     found: list[Path] = []
     for place, folders, names in os.walk(folder, onerror=_unread):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        # guard: files of an editor
         found += [Path(place, name) for name in (*folders, *names) if fnmatchcase(name, pattern) and name[0] != "."]
     return sorted(found)
 
 
 def _unread(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # guard: a folder that cannot be read
         why = (error.strerror or "no reason given").lower()
         hint = "let the user that runs the gateway read it"
         raise AilyusError("bad_settings", f"the folder `{error.filename}` cannot be read: {why}", hint=hint)

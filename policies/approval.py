@@ -109,6 +109,7 @@ class Bystanders:
 
     def excludes(self, approver: str) -> bool:
         """The person acted for, the agent's owner, and whoever released this very set, now or before."""
+        # guard: every author of a set
         return approver in (self.person, self.owner, self.author) or approver in self.authors
 
 
@@ -149,9 +150,9 @@ def refusal(
     if now_ms > binding.expires_ms or now_ms + CLOCK_SKEW_MS < binding.not_before_ms:
         return "expired"
     changed = subject_change(binding.subject, now_subject)
-    if changed:
+    if changed:  # guard: bound to the exact subject
         return changed
-    if bystanders.excludes(binding.approver):
+    if bystanders.excludes(binding.approver):  # guard: no self-approval
         return "self_approval"
     return _key_weakness(key, rules)
 
@@ -164,6 +165,7 @@ def signature_holds(approval: SignedApproval, key: Key) -> bool:
 def word_holds(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:
     """A signature over the message, or a passkey's assertion about the document's digest (hex); never both."""
     if key.kind == "passkey":
+        # guard: a plain signature is no passkey's word
         return assertion is not None and not signature and asserts(assertion, bytes.fromhex(document), key) is not None
     if assertion is not None:
         return False

@@ -108,6 +108,7 @@ def _faults(place: _Place) -> Iterator[Unapprovable]:
         vectors = _lifting(policy, place)
         for role in {role for vector in vectors for role, _ in vector} - givers.keys():
             givers[role] = _givers(place, role)
+        # guard: somebody can approve
         if vectors and not any(_can_give(v, givers, asker) for v in vectors for asker in askers):
             why, hint = _why(place, vectors[0], givers)
             yield Unapprovable(name, place.program.name, place.target.name, why, hint)

@@ -72,6 +72,7 @@ class Bundle:
 
         INVARIANT: a handle built without the schema loses the action groups, and a group forbid never matches.
         """
+        # guard: attributes with schema
         return (base or self.base).with_added_json_str(orjson.dumps(delta).decode(), self.schema)
 
 
@@ -98,7 +99,7 @@ def load_bundle(
     slices = {action: _slice(action, nodes, sources, groups[action], roles) for action in groups}
     schema_digest = sha256(meaning(schema_text))
     content = {"schema": schema_digest, "policies": sources}
-    base = cedarpy.Entities.from_json_str("[]", schema)
+    base = cedarpy.Entities.from_json_str("[]", schema)  # guard: entities with schema
     bundle = Bundle(
         schema_text, schema, schema_digest, base, slices, dict(texts), roles, environments, digest(content), texts_of
     )
@@ -155,7 +156,7 @@ def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[st
     for position, node in parsed.static_policies.items():
         name = node.annotations.get("id", "")
         # INVARIANT: an id by position shifts when the file is edited; only the written @id is ever recorded.
-        if not _ID.fullmatch(name):
+        if not _ID.fullmatch(name):  # guard: stable ids
             hint = 'put a line such as @id("prod-needs-lead") before the policy'
             raise AilyusError("bad_policy", f"a policy has no plain `@id` (`{name}`)", hint=hint, field=file)
         yield name, replace(node, id=name), orjson.dumps(sources[position], option=orjson.OPT_SORT_KEYS)
@@ -163,14 +164,16 @@ def _policies(file: str, text: str, schema: cedarpy.Schema) -> Iterator[tuple[st
 
 def _check(name: str, node: pst.Template, file: str, roles: frozenset[str], programs: Mapping[str, Program]) -> None:
     bodies = [clause.expr for clause in node.clauses]
+    # guard: form of approvals
     if sum(_count_approvals(b) for b in bodies) != sum(1 for b in bodies for _ in _literals(b, roles)):
         hint = "compare each role with a number: `context.approvals.SecurityLead >= 1`"
         raise AilyusError("bad_policy", f"`{name}` uses approvals in another form", hint=hint, field=file)
     editable = {a.name for p in programs.values() for a in p.attributes if a.user_editable}
+    # guard: user-editable attributes
     if node.effect == "forbid" and editable & {a for b in bodies for a in _resource_attributes(b)}:
         raise AilyusError("bad_policy", f"`{name}` forbids by an attribute that the target's user can edit", field=file)
     _check_guard(name, node, file, roles)
-    if is_impossible(node, programs):
+    if is_impossible(node, programs):  # guard: impossible policies
         hint = "no request can ever meet its conditions; mend or remove it"
         raise AilyusError("bad_policy", f"`{name}` can never apply", hint=hint, field=file)
 
@@ -181,7 +184,7 @@ def _check_guard(name: str, node: pst.Template, file: str, roles: frozenset[str]
         hint = f"an age is a number of seconds, and at most {MAX_AGE} (one day)"
         raise AilyusError("bad_policy", f"`{name}` takes approvals of any age", hint=hint, field=file)
     # INVARIANT: a guard forbids while nobody has approved; one that does not asks nobody, and protects nothing
-    if node.effect == "forbid" and asked and never_applies(node, no_approvals(roles)):
+    if node.effect == "forbid" and asked and never_applies(node, no_approvals(roles)):  # guard: a guard asks somebody
         hint = "write that it is forbidden `unless { context.approvals.ROLE >= 1 }`, with 1 or more"
         raise AilyusError(
             "bad_policy", f"the guard `{name}` asks nobody: it allows what nobody has approved", hint=hint, field=file

@@ -143,7 +143,7 @@ class Circumstances:
 
 def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
     """Facts from an observation. Whatever cannot be established denies: absent, null, erroring or ill-typed."""
-    if before.outage is not None:
+    if before.outage is not None:  # guard: an outage is no refusal
         return Unavailable(before.outage.sentence, None, before.outage.outage, before.outage.connection)
     if not before.ok:
         return Denied(before.fault or _no_record(program, before))
@@ -152,6 +152,7 @@ def establish(program: Program, request: ActionRequest, target: Target, before: 
     if isinstance(resource_id, Fault) or not resource_id:
         return Denied("cannot establish the resource's id")
     # INVARIANT: what is decided about is the record that was read, not the one that was named
+    # guard: the record is the resource
     if program.resource_shown is not None and program.resource_shown.text(scope) != resource_id:
         return Denied("the record that was read is another one than the resource")
     attributes: dict[str, JsonValue] = {}
@@ -187,7 +188,7 @@ def cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValu
     """The value as Cedar takes it, or a fault that denies."""
     # INVARIANT: an absent attribute makes a guard vanish, so there is none: a strict default, or no decision.
     if isinstance(value, Fault) or value is None:
-        value = attribute.default
+        value = attribute.default  # guard: absent attributes deny
     wrong = Fault(f"`{attribute.name}` is not a {attribute.type}")
     match attribute.type:
         case "Bool":
@@ -230,7 +231,7 @@ class Decider:
 
     def _early_decision(self, contract: str, caller: Caller, tenant: str, environment: str) -> Denied | None:
         # INVARIANT: only an agent that somebody named acts for a person
-        if not caller.delegated and self._programs[contract].is_write:
+        if not caller.delegated and self._programs[contract].is_write:  # guard: only an agent acts for a person
             return Denied("the token names no agent that acts for its person", None)
         sliced = self.bundle.slices[contract]
         bound = bind_resource(sliced.nodes, tenant, environment)
@@ -252,7 +253,7 @@ class Decider:
             schema_digest=self.bundle.schema_digest,
             entities=orjson.dumps(principals, option=orjson.OPT_SORT_KEYS),
             requests=orjson.dumps(requests, option=orjson.OPT_SORT_KEYS),
-            partial=True,
+            partial=True,  # guard: the question of an early denial
         )
         return Denied(self._why(contract, caller, record, [n for n, no in zip(who, denied, strict=True) if no]), record)
 
@@ -293,6 +294,7 @@ class Decider:
             alone = (
                 record if not any(held.values()) else self._evaluate(sliced, entities, document, [ask({}, 0, True)])[1]
             )
+            # guard: guarded is this request
             guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)
         if not guarded:
             allowed, record = self._evaluate(sliced, entities, document, [ask(held, oldest_seconds, False)])
@@ -369,6 +371,7 @@ class Decider:
     def _principals(self, caller: Caller) -> list[dict[str, object]]:
         # INVARIANT: an undeclared role among the parents would fail the build; only declared ones count.
         return [
+            # guard: declared roles only
             _principal("Agent", caller.agent, caller.tenant, caller.roles & self.bundle.roles),
             _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles),
         ]
@@ -439,9 +442,11 @@ class Decider:
     ) -> tuple[list[bool], Record]:
         requests = [query for batch in batches for query in batch]
         # INVARIANT: always with the schema; without it a parameter could become a real entity.
+        # guard: requests with schema
         results = cedarpy.is_authorized_batch(requests, sliced.policies, entities, self.bundle.schema)
         # INVARIANT: a forbid whose evaluation errors is skipped by Cedar, so an error is never a permit.
         allowed = [
+            # guard: an error is no permit
             all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in results[i : i + 2])
             for i in range(0, len(results), 2)
         ]

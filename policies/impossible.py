@@ -17,6 +17,7 @@ def is_impossible(policy: pst.Template, programs: Mapping[str, Program]) -> bool
     it only warns.
     """
     named = [w for w in _worlds(programs) if _names(policy.action, w[1], w[2])]
+    # guard: scopes that no action fits
     return bool(named) and all(not _in_scope(policy, w[0], w[3]) or _never(policy, *w) for w in named)
 
 

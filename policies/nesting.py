@@ -49,7 +49,7 @@ def too_deep(text: str, brackets: int = MAX_BRACKETS, depth: int = MAX_DEPTH) ->
             case "close" if len(parts) > 1:
                 inside = parts.pop().depth()
                 part = parts[-1]
-                part.step(inside + 1)
+                part.step(inside + 1)  # guard: depth of a policy
             case "end":
                 part.links, part.steps, part.most, part.done = 0, 0, 0, part.depth() if len(parts) > 1 else 0
             case "link":

@@ -53,6 +53,7 @@ def asserts(assertion: Assertion, challenge: bytes, key: Key, uses: int = 0) -> 
     from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAssertionResponse
 
     passkey = key.passkey
+    # guard: the key's own credential
     if key.kind != "passkey" or passkey is None or assertion.credential != passkey.credential:
         return None
     try:
@@ -70,10 +71,10 @@ def asserts(assertion: Assertion, challenge: bytes, key: Key, uses: int = 0) -> 
             ),
             expected_challenge=challenge,
             expected_rp_id=passkey.rp_id,
-            expected_origin=passkey.origin,
+            expected_origin=passkey.origin,  # guard: the console's own origin
             credential_public_key=key.public,
-            credential_current_sign_count=uses,
-            require_user_verification=True,
+            credential_current_sign_count=uses,  # guard: a copied authenticator
+            require_user_verification=True,  # guard: the user is verified
         )
     except (WebAuthnException, AilyusError, ValueError, AttributeError, TypeError, KeyError):
         return None  # whatever an assertion is, if it does not verify it is nobody's word
@@ -103,7 +104,7 @@ def attested(attestation: Attestation, challenge: bytes, rp_id: str, origin: str
             expected_challenge=challenge,
             expected_rp_id=rp_id,
             expected_origin=origin,
-            require_user_verification=True,
+            require_user_verification=True,  # guard: the user is verified
         )
     except (WebAuthnException, AilyusError, ValueError, AttributeError, TypeError, KeyError):
         hint = "open the page again and use a passkey that asks for a PIN or a fingerprint"

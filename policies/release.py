@@ -462,7 +462,7 @@ class Release:
 
 def _check_environment(target: Target, environments: frozenset[str]) -> None:
     # INVARIANT: a misspelt environment would take every guard of the real one off the connection
-    if target.environment not in environments:
+    if target.environment not in environments:  # guard: declared environments
         names = ", ".join(f"`{name}`" for name in sorted(environments)) or "none"
         raise AilyusError(
             "bad_settings",
@@ -477,6 +477,7 @@ def _check_fallback(target: Target, programs: Iterable[Program]) -> None:
     """A fallback identity is never wider than the first route's, as far as the settings declare it."""
     for program in programs:
         ways = {route.way for route in program.contract.execute}
+        # guard: no wider account
         if program.contract.target == target.kind and ways == {"http", "browser"} and target.widens:
             account = target.ui.principal if target.ui else ""
             raise AilyusError(

@@ -98,7 +98,7 @@ def _groups(groups: Iterable[str]) -> Iterable[str]:
     # INVARIANT: risk groups nest, so that a forbid on `risk_at_least_high` also covers every critical action.
     parents = {f"risk_at_least_{RISKS[i]}": f"risk_at_least_{RISKS[i - 1]}" for i in range(1, len(RISKS))}
     for group in groups:
-        parent = f' in [Action::"{parents[group]}"]' if group in parents else ""
+        parent = f' in [Action::"{parents[group]}"]' if group in parents else ""  # guard: nested risk groups
         yield f'action "{group}"{parent};'
 
 

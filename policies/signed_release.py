@@ -94,15 +94,17 @@ def sign_release(document: ReleaseDocument, key: Ed25519PrivateKey) -> SignedRel
 def check_signature(signed: SignedRelease, release: Release, key: Key) -> None:
     """Raise `AilyusError` unless this is the word of the key's person on exactly this release."""
     document = signed.document
+    # guard: what was signed is released
     if document != document_of(release, document.author, document.reason, document.at_ms).model_copy(
         update={"nonce": document.nonce}
     ):
         raise AilyusError("not_released", "the signed release is not what the files say now")
-    if key.revoked or key.person != document.author:
+    if key.revoked or key.person != document.author:  # guard: the author's own key
         raise AilyusError("unlinked_key", f"the release is signed with a key that is not `{document.author}`'s")
     if key.kind == "development" and not release.development:
         hint = "make a key with a passphrase: `ailyus approval enrol --as PERSON`"
         raise AilyusError("weak_key", "the release is signed with a development key", hint=hint)
+    # guard: the signature of a release
     if not word_holds(signed.signature, signed.assertion, document.message, document.digest, key):
         raise AilyusError("bad_signature", "the signature of the release does not hold")
 
@@ -113,7 +115,7 @@ def check_author(author: str, held: Iterable[str], allowed: Iterable[str]) -> No
     if not allowed:
         hint = 'declare who may release in ailyus.toml: [release] with roles = ["SecurityLead"]'
         raise AilyusError("no_authority", "no role may release", hint=hint)
-    if not set(held) & set(allowed):
+    if not set(held) & set(allowed):  # guard: roles that release
         sentence = f"`{author}` may not release: {', '.join(allowed)} may"
         raise AilyusError("no_authority", sentence, hint="somebody who holds one of these roles releases it")
 

@@ -334,7 +334,7 @@ def fault_of(decider: Decider, programs: Mapping[str, Program], case: Case) -> s
         (f"attribute of {program.resource_type}", case.resource.attributes, {a.name for a in program.attributes}),
     ):
         unknown = sorted(set(named) - set(known))
-        if unknown:
+        if unknown:  # guard: tests name what exists
             return f"there is no {kind} `{unknown[0]}`"
     return _fault_of_values(program, case)
 

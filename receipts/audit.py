@@ -95,17 +95,17 @@ class _Walk:
         covered = self.newest.size if self.newest else 0
         if self._frontier.size < covered:
             yield from self._missing(covered)
-        if self._frontier.size > covered:
+        if self._frontier.size > covered:  # guard: the log ends at a signed checkpoint
             yield f"no signed checkpoint covers {_leaves(covered, self._frontier.size)}"
         if self._wrong_roots:
             first, more = self._wrong_roots[0], len(self._wrong_roots) - 1
             yield f"the checkpoint at {first} does not hold" + (f", nor do {more} after it" if more else "")
         for size in sorted(self._notes):
             yield f"the checkpoint at {size} stands beyond the log"
-        if self._head is not None and self._head.size > self._frontier.size:
+        if self._head is not None and self._head.size > self._frontier.size:  # guard: the log reaches the head file
             yield f"the log ends at {self._frontier.size}, and the head file remembers {self._head.size}"
         for receipt, label in self._unkept:
-            if (receipt, label) not in self._erased:
+            if (receipt, label) not in self._erased:  # guard: evidence is all there
                 yield f"the evidence `{label}` of `{receipt}` is missing, and no statement says that it was erased"
 
     def _statement(self, row: Row, search: list[Row], evidence: list[Row]) -> Iterator[str]:
@@ -208,6 +208,7 @@ def _continues(read: Read, since: Checkpoint, newest: Checkpoint) -> Iterator[st
     except AilyusError:
         yield f"the log holds no proof that it continues the older checkpoint at {since.size}"
         return
+    # guard: the log continues a checkpoint
     if since.size and not consistent(since.size, since.root, newest.size, newest.root, proof):
         yield f"the log is not a continuation of the older checkpoint at {since.size}"
 
@@ -220,7 +221,7 @@ def _tenant_keys(read: Read, logged: Mapping[str, str]) -> Iterator[str]:
             yield f"the key of the tenant `{tenant}` is missing"
         elif tenant not in logged:
             yield f"the key of the tenant `{tenant}` has no statement"
-        elif stored[tenant] != logged[tenant]:
+        elif stored[tenant] != logged[tenant]:  # guard: a tenant's key is the logged one
             yield f"the key of the tenant `{tenant}` is not the one that was logged"
 
 

@@ -103,7 +103,7 @@ class Controls:
         live = [
             _halt(place, said, by_place.get(place))
             for place, said in self.ledger.halts.items()
-            if said.event == "halted"
+            if said.event == "halted"  # guard: halts count by their statement
         ]
         self._halts = tuple(sorted(live, key=lambda halt: halt.at_ms))
         rows = await self._store.read("SELECT resource FROM incidents WHERE resolved_ms IS NULL")
@@ -221,7 +221,7 @@ def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
         live = txn.query(
             "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
         )
-        if _is_streak(txn, halt) and not live:
+        if _is_streak(txn, halt) and not live:  # guard: the breaker
             _insert(txn, halt)
             candidate.sealed.insert(txn)
             bump(txn)

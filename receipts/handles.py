@@ -137,7 +137,7 @@ def use(txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, u
             txn.now_ms,
         )
         # INVARIANT: a secret reaches only the fields that its contract declares, once each.
-        if not rows or destination not in orjson.loads(str(rows[0][0])):
+        if not rows or destination not in orjson.loads(str(rows[0][0])):  # guard: destinations of a secret
             raise _refused()
         try:
             txn.write(

@@ -89,12 +89,13 @@ def require_room(txn: Txn, wanted: Intention) -> None:
         if held:
             raise Busy(wanted, soon=True)
         # INVARIANT: what was written to the resource since it was looked at was not seen
-        if written:
+        if written:  # guard: what was written since the look
             raise Spent
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
         now = rate_in(txn.query(str(sql), *values))
+        # guard: rates are compared again
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
             raise Spent
 

@@ -47,6 +47,7 @@ LEASE_MS = 5_000
 """How long what is under way stays its owner's without a renewal; an intent extends it to its deadline and a second."""
 MAX_PENDING = (5, 50)
 """Requests that may wait for people: of one agent for one person, and of one tenant."""
+# guard: live release
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
 
 _WITHDRAWN = "SELECT {} FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'withdrawn'"
@@ -148,7 +149,7 @@ class Journal(Lookup):
             else:
                 txn.write(
                     "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
-                    " release = ? WHERE id = ? AND fence = ? AND state IN ('waiting', 'ready')",
+                    " release = ? WHERE id = ? AND fence = ? AND state IN ('waiting', 'ready')",  # guard: fence
                     status,
                     orjson.dumps(result),
                     held_until_ms,
@@ -177,6 +178,7 @@ class Journal(Lookup):
 
         def work(txn: Txn) -> None:
             txn.require_clock()
+            # guard: one that is taken back meanwhile
             if txn.expect((withdrawn,), _WITHDRAWN.format("count(*)"), action.id) != (withdrawn,):
                 raise Conflict
             binding = approval.binding
@@ -192,6 +194,7 @@ class Journal(Lookup):
                 txn.now_ms,
             )
             txn.write(
+                # guard: fence
                 "UPDATE actions SET state = ?, updated_ms = ? WHERE id = ? AND fence = ? AND state = 'waiting'",
                 "ready" if ready else "waiting",
                 txn.now_ms,
@@ -214,7 +217,7 @@ class Journal(Lookup):
                 action.id,
             )
             txn.write(
-                "UPDATE actions SET state = 'waiting', updated_ms = ? WHERE id = ? AND fence = ?"
+                "UPDATE actions SET state = 'waiting', updated_ms = ? WHERE id = ? AND fence = ?"  # guard: fence
                 " AND state IN ('waiting', 'ready')",
                 txn.now_ms,
                 action.id,
@@ -267,7 +270,7 @@ class Journal(Lookup):
             raise Conflict
         if wanted.attempt > 1:
             txn.write(
-                "UPDATE intents SET state = ? WHERE action_id = ? AND state = 'intent' AND fence = ?",
+                "UPDATE intents SET state = ? WHERE action_id = ? AND state = 'intent' AND fence = ?",  # guard: fence
                 "failed" if wanted.former_failed else "done",
                 action.id,
                 action.fence,
@@ -313,7 +316,7 @@ class Journal(Lookup):
         txn.write(
             "UPDATE actions SET updated_ms = ?2,"
             " lease_until_ms = CASE WHEN lease_until_ms < ?1 THEN ?1 ELSE lease_until_ms END"
-            " WHERE id = ?3 AND fence = ?4 AND state = 'running'",
+            " WHERE id = ?3 AND fence = ?4 AND state = 'running'",  # guard: fence, the plan's own owner
             max(deadline_ms + LEASE_MARGIN_MS, txn.now_ms + LEASE_MS),
             txn.now_ms,
             step.id,
@@ -345,9 +348,9 @@ class Journal(Lookup):
             "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"
             " result = ?, release = ?, updated_ms = ?, spent = ?,"
             " sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
-            " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"
+            " WHERE id = ? AND fence = ? AND state = ? AND state IN ('waiting', 'ready', 'running')"  # guard: fence
             # INVARIANT: what another owner has under lease is left alone
-            f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",
+            f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",  # guard: lease
             lease_ms,
             orjson.dumps(result),
             self.release,
@@ -385,12 +388,13 @@ class Journal(Lookup):
             until = txn.now_ms + LEASE_MS
             # INVARIANT: only the owner of the fence renews
             txn.many(
+                # guard: fence
                 "UPDATE actions SET lease_until_ms = ?1 WHERE id = ?2 AND fence = ?3 AND state = 'running'"
                 " AND lease_until_ms < ?1",
                 [(until, action, fence) for action, fence in held],
             )
 
-        if self.store.shared and held:
+        if self.store.shared and held:  # guard: a lease that is renewed
             await self.store.write(work)
 
     async def take(self, action: Action) -> int:
@@ -400,7 +404,7 @@ class Journal(Lookup):
             txn.require_clock()
             txn.write(
                 "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
-                " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",
+                " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",  # guard: fence, lease
                 txn.now_ms + LEASE_MS,
                 txn.now_ms,
                 action.id,
@@ -408,6 +412,7 @@ class Journal(Lookup):
                 txn.now_ms,
             )
             txn.write(
+                # guard: fence
                 "UPDATE intents SET fence = fence + 1 WHERE action_id = ? AND fence = ? AND state = 'intent'",
                 action.id,
                 action.fence,
@@ -429,7 +434,7 @@ class Journal(Lookup):
             action = end.action
             txn.own(
                 "UPDATE intents SET state = ?, after = ?, ours = ?"
-                " WHERE action_id = ? AND fence = ? AND state = 'intent'",
+                " WHERE action_id = ? AND fence = ? AND state = 'intent'",  # guard: fence
                 "escalated" if end.status == "unknown" else "failed" if end.failed else "done",
                 pack_observation(end.after) if end.after else None,
                 int(end.ours),
@@ -438,7 +443,7 @@ class Journal(Lookup):
             )
             txn.own(
                 "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
-                " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",
+                " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",  # guard: fence
                 end.status,
                 orjson.dumps(end.result),
                 end.held_until_ms,
@@ -478,15 +483,15 @@ class Journal(Lookup):
         """Use an order up; the reason why it may not act, or None."""
         entered = self._entered.setdefault(dispatch.action_id, set())
         # INVARIANT: an order is used once, by the owner of the fence, under the live epoch, before its deadline.
-        if (dispatch.step, dispatch.attempt) in entered:
+        if (dispatch.step, dispatch.attempt) in entered:  # guard: single use of an order
             return "this order was used already"
         if self._fences.get(dispatch.action_id) != dispatch.fence:
             return "another owner holds this action"
-        if dispatch.epoch != self.epoch:
+        if dispatch.epoch != self.epoch:  # guard: control epoch
             return "the control epoch moved on"
-        if not self.controls.is_fresh:
+        if not self.controls.is_fresh:  # guard: an epoch that is not known any more
             return "whether it was stopped meanwhile is not known"
-        if time.monotonic() >= dispatch.deadline_monotonic:
+        if time.monotonic() >= dispatch.deadline_monotonic:  # guard: deadline
             return "the deadline has passed"
         entered.add((dispatch.step, dispatch.attempt))
         return None

@@ -189,7 +189,7 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[Scanned, int]:
         frontier.append(leaf_hash(envelope.leaf()))
         if any(mark in envelope.payload for mark in _MARKS):
             statements.append((leaf, envelope))
-    if (frontier.size, frontier.root()) != (end.size, end.root):
+    if (frontier.size, frontier.root()) != (end.size, end.root):  # guard: a start reads the whole log
         raise _corrupt(_CHANGED)
     return Scanned(frontier, tuple(statements)), kept
 

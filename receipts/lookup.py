@@ -207,7 +207,8 @@ class Lookup:
         for row in rows:
             said = self._approved.get(str(row[0]))
             # INVARIANT: an approval counts only by its signed statement, and no more once it was taken back
-            stands = said is not None and str(row[0]) not in ledger.withdrawn
+            stands = said is not None and str(row[0]) not in ledger.withdrawn  # guard: an approval that was taken back
+            # guard: approvals count by their statement
             if said is None or not stands or not approval_is_said(row, said, self._registry.tenant_keys):
                 ledger.tell("approvals", str(row[0]))
             else:

@@ -143,7 +143,7 @@ class PostgresTxn(Txn):
         if self._batch or end:
             whole = self._batch.take(self._session.types, end)
             if not whole.holds(self._session.query(whole.sql, *whole.values)):
-                raise _Otherwise
+                raise _Otherwise  # guard: what waited is as told
 
     def forget(self) -> None:
         """Drop what waits: the entry that asked for it failed."""
@@ -151,7 +151,7 @@ class PostgresTxn(Txn):
 
     def _flush_for(self, sql: str) -> None:
         # what waits is only for tables that this statement does not touch
-        if self._batch.concerns(sql):
+        if self._batch.concerns(sql):  # guard: what waits is flushed first
             self.flush()
 
     def _count(self, sql: str, params: Sequence[Value]) -> int:
@@ -274,7 +274,7 @@ class PostgresStore(Store):
             self._session.drop()
             self._failed = error.sentence
             return answer_all(group, NotDurable(self._failed))
-        if done is None or self._session.warned:
+        if done is None or self._session.warned:  # guard: a commit that no standby has
             self._session.warned = False
             return self._recover(group, NotDurable("no standby has the commit"))
         self._settle(group, *done)
@@ -284,7 +284,7 @@ class PostgresStore(Store):
         session = self._session
         # INVARIANT: whoever holds this row is the only one who appends to the log
         ((size, high_water, now, *settings),) = session.begin(_HEAD)
-        if lost := lost_setting(settings):
+        if lost := lost_setting(settings):  # guard: settings of a session
             raise _SettingsLost(lost)
         frontier = self._frontier_of(integer(size))
         high = 0 if self._reset_clock else integer(high_water)
@@ -369,8 +369,8 @@ class PostgresStore(Store):
     def _open(self) -> None:
         self._session.open()
         self._refuse_lost()
-        self._share()
-        self._refuse_unwitnessed()
+        self._share()  # guard: nobody migrates under a gateway
+        self._refuse_unwitnessed()  # guard: a standby that nothing waits for
         self._prepare()
         self._frontier, self._high_water_ms = self._load_head()
         self._refuse_another()
@@ -443,7 +443,7 @@ class PostgresStore(Store):
         except (OSError, orjson.JSONDecodeError):
             raise AilyusError("store_corrupt", f"the head file `{self.head_path.name}` is damaged") from None
         identity = {"system": str(system), "timeline": str(timeline)}
-        if seen and {name: seen[name] for name in identity} != identity:
+        if seen and {name: seen[name] for name in identity} != identity:  # guard: a promoted database
             raise AilyusError("store_rewound", _ANOTHER)
         size = int(seen.get("size", 0))
         node = nodes_by(self._session.query)

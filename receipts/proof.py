@@ -143,7 +143,7 @@ def _of_keys(read: Read, keyids: Collection[str], tenant: str) -> list[Row]:
     if not keyids:
         return []
     rows = read(f"{_ROW} WHERE kind = 'key' AND tenant IN (?, '') ORDER BY leaf_index", tenant)
-    return [row for row in rows if _about(row).get("keyid") in keyids]
+    return [row for row in rows if _about(row).get("keyid") in keyids]  # guard: keys of other people
 
 
 def _about(row: Row) -> Mapping[str, JsonValue]:
@@ -160,6 +160,7 @@ def _is_about(kind: str, label: str, contracts: Collection[str]) -> bool:
     """Of a release what is about this action, of a key whose it is, and everything of the action itself."""
     what, _, name = label.partition("/")
     if kind == "release":
+        # guard: policies of other actions
         return label == "schema" or (what in ("contract", "plan", "slice") and name in contracts)
     return kind != "key" or label == "person"
 

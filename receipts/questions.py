@@ -141,7 +141,7 @@ def require_agent(read: Read, agent: str, tenant: str | None = None) -> None:
         return
     acted = read(sql.format("agent", "statements"), tenant)
     known = sorted({str(name) for (name,) in [*registered, *acted]})
-    raise AilyusError("unknown_agent", f"there is no agent `{agent}`", hint=_of(known))
+    raise AilyusError("unknown_agent", f"there is no agent `{agent}`", hint=_of(known))  # guard: names that nobody has
 
 
 def require_contract(read: Read, contract: str, tenant: str | None = None) -> None:

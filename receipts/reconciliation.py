@@ -111,9 +111,9 @@ def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> 
     if isinstance(value, Fault):
         absent = sorted(p for p in check.expression.paths() if lookup(p, scope) is ABSENT)
         fault = f"`{absent[0]}` is not in the record" if absent else value.sentence
-        return Checked(check.sentence, False, check.so, fault)
+        return Checked(check.sentence, False, check.so, fault)  # guard: what was not read is not unmet
     # INVARIANT: a list that is not whole proves nothing by what it does not hold
-    if cut and not (value and check.expression.only_finds):
+    if cut and not (value and check.expression.only_finds):  # guard: one page proves no absence
         paged = sorted(p for p in check.expression.paths() if _is_cut(p, scope, cut))
         if paged:
             return Checked(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
@@ -208,7 +208,7 @@ def reconcile(
     """
     if execution.delivery == "not_sent":
         return Reconciliation("again", False, None, (), {}, "not one byte of the request was written")
-    if not after.ok or not before.ok:
+    if not after.ok or not before.ok:  # guard: evidence
         fault = before.fault or after.fault or "the record does not exist"
         return Reconciliation("contended", None, None, _unread(program, fault), {}, "the record could not be read back")
     before, after = evened(program.reads, before, after)
@@ -222,7 +222,7 @@ def reconcile(
         steady=same(program.probed, before, after) and not _cut_in(program.probed, before, after),
         drift=drifted(program, before, after),
     )
-    if execution.delivery in ("refused", "declined", "no_effect", "stopped"):
+    if execution.delivery in ("refused", "declined", "no_effect", "stopped"):  # guard: no effect is never confirmed
         return _proven_without_effect(execution, checks, seen.met)
     if execution.delivery in ("in_doubt", "rejected"):
         if program.made:
@@ -277,7 +277,7 @@ def _answered(
         reason = "the target accepted it, and the record does not say whether it happened"
         return Reconciliation("contended", named, whose, checks, given, reason)
     # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
-    if seen.steady and not bounded:
+    if seen.steady and not bounded:  # guard: what was accepted is not called undone
         reason = "the target accepted it, and the record does not show it yet"
         return Reconciliation("contended", named, whose, checks, given, reason)
     if seen.steady:
@@ -323,7 +323,7 @@ def _probed(program: Program, scope: Mapping[str, object], execution: Execution,
         return _confirmed(program, scope, execution, checks)
     if seen.unread:
         return Reconciliation("contended", None, None, checks, {}, "the record does not say whether it happened")
-    if seen.steady and (detect == "state" or execution.keyed):
+    if seen.steady and (detect == "state" or execution.keyed):  # guard: three-way probe
         return Reconciliation("again", False, None, checks, {}, "the record is as it was before")
     return Reconciliation("contended", None, None, checks, {}, "the record is neither as before nor as expected")
 
@@ -335,11 +335,11 @@ def _sent_again(program: Program, execution: Execution, found: Reconciliation, b
     if execution.delivery == "rejected":
         return replace(found, verdict="not_applied", reason="the target refused")
     # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
-    if not bounded and _is_bare_success(execution):
+    if not bounded and _is_bare_success(execution):  # guard: a bare success
         reason = "the target accepted it, and the record does not show it yet"
         return replace(found, verdict="contended", changed=None, reason=reason)
     # INVARIANT: what may have been made is not made a second time
-    if bounded or program.repeats(execution.route):
+    if bounded or program.repeats(execution.route):  # guard: nothing is made twice
         return found
     reason = "the record does not show it, and to send it again could do it twice"
     return replace(found, verdict="contended", changed=None, reason=reason)
@@ -401,9 +401,10 @@ def _confirmed(
     kept: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Reconciliation:
     outputs = outputs_of(program, scope, kept)
-    if isinstance(outputs, Fault):
+    if isinstance(outputs, Fault):  # guard: missing outputs
         return Reconciliation("contended", True, None, checks, {}, outputs.sentence)
     # INVARIANT: without its evidence nothing that answered is `confirmed`
+    # guard: no confirmation without its pictures
     if execution.delivery == "answered" and not _pictured(program, execution):
         return Reconciliation("contended", True, None, checks, {}, "the evidence is missing")
     tied = program.ours is not None and program.ours.holds(scope)

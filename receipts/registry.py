@@ -79,6 +79,7 @@ class Registry:
                     digest,
                     rows=None,
                 )
+            # guard: each author is recorded
             if not again or txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
                 sealed.insert(txn)
             txn.write(
@@ -169,10 +170,12 @@ class Registry:
         found = []
         for key in keys:
             said = self.ledger.keys.get(key.keyid)
+            # guard: keys count by their statement
             if said is None or not key_is_said(key, said, self._tenant_keys.get(said.tenant)):
                 self.ledger.tell("keys", key.keyid)
                 continue
             # INVARIANT: a revocation in the log holds whatever the row says
+            # guard: a revocation in the log holds
             found.append(replace(key, revoked=key.revoked or said.event != "linked"))
         return found
 

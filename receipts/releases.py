@@ -93,7 +93,7 @@ def opened(
         if not is_wanted(label):
             continue
         salt, data = kept.get(label, (b"", b""))
-        if not _opens(salt, data, promised):
+        if not _opens(salt, data, promised):  # guard: files of the last release
             raise _damaged(f"the evidence `{label}` of the last release is missing or was changed")
         found[label] = data
     return found

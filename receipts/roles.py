@@ -75,7 +75,7 @@ class Roles:
         if found is None:
             return frozenset()
         roles, at_ms, refresh = found
-        if self._store.now_ms() - at_ms <= FRESH_MS:
+        if self._store.now_ms() - at_ms <= FRESH_MS:  # guard: roles that were said long ago
             return roles
         told = await self.reader(person, refresh) if self.reader is not None else None
         if told is None:
@@ -91,7 +91,7 @@ class Roles:
         if not self._is_said(person, roles, at_ms, refresh):
             await self._ledger.follow()  # told just now, perhaps to another replica
         # INVARIANT: roles count only by the signed statement of their being told
-        if not self._is_said(person, roles, at_ms, refresh):
+        if not self._is_said(person, roles, at_ms, refresh):  # guard: roles count by their statement
             self._ledger.tell("role_facts", person.name)
             return None
         return frozenset(roles.split()), at_ms, refresh

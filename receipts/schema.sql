@@ -33,6 +33,7 @@ CREATE TABLE actions (
   strike INTEGER NOT NULL DEFAULT 0 -- 1: the target lied, or it ended diverged or unknown
 ) STRICT;
 -- INVARIANT: the same call, while it is open, is the same action.
+-- guard: one open action
 CREATE UNIQUE INDEX actions_open ON actions (call_key) WHERE state <> 'ended';
 CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NOT NULL;
 CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
@@ -83,6 +84,7 @@ CREATE TABLE approvals (
 -- INVARIANT: one person counts once for one action.
 CREATE UNIQUE INDEX approvals_person ON approvals (action_id, person);
 -- INVARIANT: an approval is used at most once.
+-- guard: single use of an approval
 CREATE TABLE approval_uses (approval_id TEXT PRIMARY KEY, action_id TEXT NOT NULL, fence INTEGER NOT NULL) STRICT;
 
 -- The log. `envelope` is the DSSE envelope; every other column is an index over it that `audit` compares with the body.

@@ -81,7 +81,7 @@ class SqliteStore(Store):
             self._reader = connect(path, readonly=True)
             self._head_fd = os.open(self.head_path, os.O_RDWR | os.O_CREAT, 0o600)
             self._frontier, self._high_water_ms = self._load_head()
-            self._refuse_rewound()
+            self._refuse_rewound()  # guard: rewound stores
         except BaseException:
             os.close(self._lock)
             raise
@@ -160,7 +160,7 @@ class SqliteStore(Store):
                 entry.result = entry.work(txn)
             except Exception:  # whose fault it was, each by itself says
                 self._require_transaction()
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK")  # guard: a group taken back
                 return None
         self._append_leaves(frontier, txn)
         self._durably_commit()
@@ -185,7 +185,7 @@ class SqliteStore(Store):
 
     def _take_back(self, txn: SqliteTxn, mark: int) -> None:
         self._require_transaction()
-        self._connection.execute("ROLLBACK TO entry")
+        self._connection.execute("ROLLBACK TO entry")  # guard: SAVEPOINT
         del txn.leaves[mark:]
 
     def _require_transaction(self) -> None:
@@ -207,7 +207,7 @@ class SqliteStore(Store):
             return answer_all(group, NotDurable(self._failed))
         self._frontier, self._high_water_ms = frontier, now_ms
         answer(group)
-        self._bound_wal()
+        self._bound_wal()  # guard: bound of the write-ahead log
         return None
 
     def _bound_wal(self) -> None:
@@ -266,7 +266,7 @@ class SqliteStore(Store):
         size, note, at_ms = row
         try:
             # INVARIANT: the gateway goes on only from a checkpoint that its own key signed
-            open_note(note, self.origin, self.signer.public)
+            open_note(note, self.origin, self.signer.public)  # guard: a file goes on from a signed checkpoint
         except AilyusError:
             hint = "start with this store's own `origin` and `.ailyus/log.pem`; `ailyus audit` says what was changed"
             raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
@@ -360,7 +360,7 @@ def snapshot(path: Path) -> Iterator[Read]:
 def _own(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: one owner
     except OSError:
         os.close(descriptor)
         raise AilyusError("owner_elsewhere", "another process owns this store") from None

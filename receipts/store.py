@@ -146,7 +146,7 @@ class Txn(ABC):
 
     def require_clock(self) -> None:
         """Refuse a claim while the clock runs behind the store's last committed time."""
-        if not self._clock_ok:
+        if not self._clock_ok:  # guard: clock
             raise AilyusError("clock_behind", "the clock is more than 2 s behind the store")
 
 
@@ -297,7 +297,7 @@ class Store(ABC):
             except Exception as fault:
                 # INVARIANT: what our own fault left is not known: nothing more is written, and nobody waits for ever
                 self._failed = f"the store's writer failed: {type(fault).__name__.lower()}"
-                answer_all(group, NotDurable(self._failed))
+                answer_all(group, NotDurable(self._failed))  # guard: a writer that fails says so
             if stop:
                 return
 

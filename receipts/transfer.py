@@ -99,7 +99,7 @@ def _require_root(session: Session, note: str, size: int) -> None:
         rows = session.query("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
         return blob(rows[0][0]) if rows else b""
 
-    if Frontier.of(size, node).root() != Checkpoint.of_note(note).root:
+    if Frontier.of(size, node).root() != Checkpoint.of_note(note).root:  # guard: the root of a copied log
         raise AilyusError(
             "store_corrupt", "the log's nodes do not give the root of its checkpoint", hint="`ailyus audit`"
         )

@@ -133,7 +133,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
 def _read(data: bytes) -> ProofFile:
     if len(data) > MAX_FILE:
         raise AilyusError("bad_proof", "the file is larger than 32 MiB")
-    refuse_repeated(data, "bad_proof", "the file")
+    refuse_repeated(data, "bad_proof", "the file")  # guard: keys that a file names twice
     try:
         return ProofFile.model_validate_json(data)
     except ValidationError:
@@ -218,9 +218,9 @@ def _check_approvals(disclosed: Disclosed, stated: Sequence[Stated]) -> None:
         key = _key_at(approval.keyid, own.index, stated, disclosed)
         if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
-        if not _is_counted(approval, label, own.predicate):
+        if not _is_counted(approval, label, own.predicate):  # guard: an approval that is counted
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not the one that its statement names")
-        if not _is_for(approval, own, stated, disclosed):
+        if not _is_for(approval, own, stated, disclosed):  # guard: an approval and its action
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is for another action")
         shown = disclosed.get((receipt, "asked"))
         if label in ("approval", "decision") and shown is not None:
@@ -364,7 +364,7 @@ def _not_shown(receipt: Predicate, stated: Sequence[Stated], disclosed: Disclose
         if own.predicate.get("kind") == "intent" and isinstance(approvals, list):
             named += len(approvals)
             opened += sum((own.receipt, f"approval/{i}") in disclosed for i in range(len(approvals)))
-    if named > opened:
+    if named > opened:  # guard: what leaving out can hide
         yield f"{named - opened} of {named} approvals that the intents name are not in the file"
     if not named and any(own.predicate.get("kind") == "intent" for own in stated):
         yield "no approval: the intents name none, so the gateway's word is taken that the policies asked for none"

@@ -66,7 +66,7 @@ class Admission:
         """One request of a principal, in its turn; raises `Refused` (429)."""
         use = self._use(principal)
         turn = self._turn(use)
-        if turn > SLOWED_SECONDS:
+        if turn > SLOWED_SECONDS:  # guard: share of requests
             use.tokens += 1
             await self._slowed(use, SLOWED_SECONDS)
             raise Refused(429, f"more than {self._rate} requests a second")
@@ -85,7 +85,7 @@ class Admission:
     def holding(self, principal: str, size: int) -> Iterator[None]:
         """So many bytes more of a body; raises `Refused` (503) where that is too much to hold."""
         use = self._use(principal)
-        if use.held + size > MAX_HELD_EACH or self._held + size > MAX_HELD:
+        if use.held + size > MAX_HELD_EACH or self._held + size > MAX_HELD:  # guard: share of bytes
             raise Refused(503, "too many bytes on their way at once")
         use.held += size
         self._held += size
@@ -104,8 +104,8 @@ class Admission:
         """
         parts = body.count(b"{") + body.count(b"[") + body.count(b",")
         if self._rate:
-            self._use(principal).tokens -= parts / FREE_PARTS
-        if parts > MAX_PARTS:
+            self._use(principal).tokens -= parts / FREE_PARTS  # guard: what a body costs to parse
+        if parts > MAX_PARTS:  # guard: parts of a body
             raise Refused(413, f"more than {MAX_PARTS} lists, objects and members in one request")
 
     async def _slowed(self, use: _Use, seconds: float) -> None:

@@ -329,7 +329,7 @@ def held(action: Action, receipt: str | None, halt: Halt, until_ms: int) -> Answ
 
 def halt_code(halt: Halt) -> str:
     """The code of what a halt stops: a person's, or the breaker's."""
-    return "breaker_open" if halt.by == BREAKER else "halted"
+    return "breaker_open" if halt.by == BREAKER else "halted"  # guard: the breaker is no person
 
 
 def halt_line(halt: Halt) -> str:
@@ -446,7 +446,7 @@ def concluded(
     answer["checks"] = checks_of(outcome.checks)
     if outcome.outputs and status == "confirmed":
         answer["outputs"] = dict(outcome.outputs)
-        answer["from_outside"] = ["outputs"]
+        answer["from_outside"] = ["outputs"]  # guard: marks on what a target says
     if (status in ("diverged", "unknown") or outcome.verdict == "stopped") and program.contract.escalate:
         answer["escalated_to"] = program.contract.escalate
     return answer

@@ -202,7 +202,7 @@ class App:
         accepted = await accept(self.journal, release, signed)
         if sources is None:
             sources = await asyncio.to_thread(sources_of, self.workspace.root)
-        if release.governed and not accepted.again:
+        if release.governed and not accepted.again:  # guard: tests of a release
             await asyncio.to_thread(run_tests_of, release, sources)
         notary, at = self.journal.notary, self.store.now_ms()
         tenants = sorted(

@@ -77,6 +77,7 @@ class Driver:
             return await self._drive_plan(pipeline, key, action)
         if action.state == "ready":
             # INVARIANT: nothing is carried on that no signed statement says an agent asked for
+            # guard: only what an agent asked for goes on
             if journal.controls.halted(action.request) or not await journal.is_vouched(action):
                 return None
             return None if pipeline.is_carrying(key) else pipeline.carry(key, action, pipeline.act(action))

@@ -34,7 +34,7 @@ def kept(program: Program, observation: Observation, hiding: Hiding) -> Observat
 
     INVARIANT: no value that could be the secret, or the one before it, is kept in clear.
     """
-    if not program.secretive:
+    if not program.secretive:  # guard: no body where nothing was sent
         return observation
     scope = observation.scope("before")
     trees: dict[str, JsonValue] = {}
@@ -43,6 +43,7 @@ def kept(program: Program, observation: Observation, hiding: Hiding) -> Observat
         names = path.split(".")[1:]
         if value is ABSENT or names[0] not in observation.readings:
             continue
+        # guard: digests where a secret passes
         value = hiding.but(value, ".".join(names), program.not_secret)  # type: ignore[arg-type]  # a scope holds JSON
         if len(names) == 1:
             trees[names[0]] = value
@@ -58,7 +59,7 @@ def kept(program: Program, observation: Observation, hiding: Hiding) -> Observat
 
 def kept_health(program: PlanProgram, health: Observation, hiding: Hiding) -> Observation:
     """What may be kept of a plan's health: digests, where a secret passes through one of its steps."""
-    if not program.secretive:
+    if not program.secretive:  # guard: health of a plan with a secret
         return health
     hidden = {
         n: replace(r, value=hiding.but(r.value, n, program.plan.not_secret), raw=WITHHELD)
@@ -86,7 +87,7 @@ def response_evidence(execution: Execution, secretive: bool) -> bytes:
     """The answer's body, or why there is none."""
     if execution.response is None:
         return (execution.fault or "").encode()
-    return WITHHELD if secretive else execution.response.raw
+    return WITHHELD if secretive else execution.response.raw  # guard: no body where a secret passes
 
 
 def attempt_of(execution: Execution, secretive: bool) -> JsonValue:

@@ -104,7 +104,9 @@ class Front:
         # white space around a value is no part of it (RFC 9110, section 5.5)
         given = [(n, v.strip(b" \t")) for n, v in cast(list[tuple[bytes, bytes]], scope["headers"])]
         scope["headers"] = [
-            (n, plain_host(v.decode("latin-1")).encode("latin-1") if n == b"host" else v) for n, v in given
+            # guard: a host however written
+            (n, plain_host(v.decode("latin-1")).encode("latin-1") if n == b"host" else v)
+            for n, v in given
         ]
         headers = dict(scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -141,7 +143,7 @@ class Front:
                 messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
                 body = b"".join(m.get("body", b"") for m in messages)
                 self._admission.weigh(principal, body)
-                if refusal := await _repeated(body):
+                if refusal := await _repeated(body):  # guard: keys that a call names twice
                     await refusal(scope, receive, send)
                     return
                 await self._answered(scope, headers, caller, messages, receive, send)

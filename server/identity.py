@@ -140,7 +140,7 @@ class Agents:
         under = self._epoch()
         # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
         if under != self._under:
-            self._callers.clear()
+            self._callers.clear()  # guard: what is known of tokens
             self._under = under
         known = self._callers.get(key)
         if known is not None and known.until > now and self._journal.controls.is_fresh:
@@ -164,6 +164,7 @@ class Agents:
         return known is not None and known.caller is not None
 
     def _epoch(self) -> tuple[str, int, int]:
+        # guard: tokens end with their keys
         return self._release().digest, self._journal.epoch, self._tokens.issuer.generation if self._tokens else 0
 
     async def _of_issuer(self, token: str, boundary: str) -> "_Known":
@@ -271,6 +272,7 @@ def _is_said(row: Row, said: Said | None) -> bool:
     """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
     if said is None or said.event == "revoked":
         return said is not None
+    # guard: agents count by their statement
     return hmac.compare_digest(said.text("registration"), registered(row, observe_only=bool(row[5])))
 
 

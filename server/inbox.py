@@ -110,7 +110,7 @@ class Inbox:
             raise AilyusError("used", "this approval was used already")
         withdrawn = await self._pipeline().journal.withdrawn(signed.binding.subject.action_id)
         # INVARIANT: the bytes of an approval that was taken back never count again
-        if signed.id in withdrawn:
+        if signed.id in withdrawn:  # guard: the bytes of an approval that was taken back
             raise AilyusError("used", "this approval was taken back", hint="look at the request and sign anew")
         now = await self._look(signed.binding.subject.action_id)
         with tracing.approval(now.action, signed.binding):
@@ -262,7 +262,7 @@ class Inbox:
             raise AilyusError("unknown_approval", "there is no such action")
         if action.state != "waiting":
             raise AilyusError("not_waiting", f"the action is `{action.status}` and waits for nobody")
-        if not await self._pipeline().journal.is_vouched(action):
+        if not await self._pipeline().journal.is_vouched(action):  # guard: a request in the store is the signed one
             hint = "`ailyus audit` lists what was changed in the store"
             raise AilyusError("store_corrupt", "the request in the store is not the one that was signed", hint=hint)
         return action

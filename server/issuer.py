@@ -83,7 +83,8 @@ class Issuer:
                 key,
                 algorithms=[algorithm],
                 audience=audience,
-                issuer=self.name,
+                issuer=self.name,  # guard: issuer of tokens
+                # guard: audience of tokens
                 options={"require": ["exp", "iss", "sub", "aud"], "verify_nbf": False, "verify_iat": False},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as fault:

@@ -50,7 +50,7 @@ def check_roots(workspace: "Workspace", origin: str, keyid: str, public: bytes) 
     if not path.exists():
         return
     roots = read_roots(path)
-    if roots.origin != origin or roots.raw.get(keyid) != public:
+    if roots.origin != origin or roots.raw.get(keyid) != public:  # guard: trusted roots
         hint = (
             "restore the key or the `origin` that it belongs to; if the new one is meant, move roots.json away and "
             "hand the new file to everybody who verifies"
@@ -69,7 +69,7 @@ def trusted_keys(workspace: "Workspace") -> Mapping[str, bytes]:
 def _refuse_new_key(workspace: "Workspace", path: Path) -> None:
     # INVARIANT: whoever verifies trusts the old key: a log never goes on under a new one in silence
     why = _why_not_new(workspace)
-    if why:
+    if why:  # guard: no new key beside a log
         sentence = f"the key of the log is missing (`{path.name}`), and {why}"
         hint = "restore it from your backup; without it nothing can be added to this log"
         raise AilyusError("bad_settings", sentence, hint=hint)

@@ -121,6 +121,7 @@ class Gateway:
         handles = pipeline().journal.handles
         # the state of a call that waits goes with the client, sealed to tool, arguments, principal and deployment
         security = RequestStateSecurity(keys=[handles.derived(b"ailyus-request-state")], ttl=STATE_SECONDS)
+        # guard: sealed state of a call, text of exceptions
         self.server.middleware[:] = [shielded, RequestStateBoundary(security, default_audience=origin)]
         self._ids = SessionIds(handles.derived(b"ailyus-mcp-session"))
 
@@ -289,14 +290,14 @@ class Gateway:
         """The action of that id, if it is this caller's."""
         action = await self._pipeline().journal.get(action_id) or self._pipeline().carried(action_id)
         # INVARIANT: nobody reads another principal's action; a foreign id is not found.
-        return action if action is not None and action.is_of(caller) else None
+        return action if action is not None and action.is_of(caller) else None  # guard: actions of another
 
     async def _so_far(self, action: Action) -> Answer:
         """What is known of an action now."""
         if action.plan is not None and action.state in ("ready", "running"):
             return await self._pipeline().plans.progress(action)
         pipeline = self._pipeline()
-        if action.state == "ready" and (halt := pipeline.halt_of(action)):
+        if action.state == "ready" and (halt := pipeline.halt_of(action)):  # guard: approved and held
             return await pipeline.held(action, halt)
         if action.state in ("new", "ready", "running"):
             receipt = (action.result or {}).get("receipt_id")
@@ -363,6 +364,7 @@ class Gateway:
         if ctx.request is None or ctx.request.headers.get("x-ailyus-boundary") == "same_user":
             return "same_user"
         scope = ctx.request.scope
+        # guard: the caller's user
         return await self._peers.of(token, _address(scope.get("client")), _address(scope.get("server")))
 
     def _now(self) -> int:

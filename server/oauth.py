@@ -70,7 +70,7 @@ class Tokens:
 
     def agent(self, client: str) -> str | None:
         """The registered agent that a client or an actor is; None for one that `[oauth] agents` does not name."""
-        return self._settings.agents.get(client)
+        return self._settings.agents.get(client)  # guard: a client that is not mapped
 
     async def verify(self, token: str) -> Claims | None:
         """The claims of a token that is meant for this resource and holds now, or None."""
@@ -99,4 +99,4 @@ class Tokens:
             claims = Claims.model_validate(found)
         except ValidationError:
             return None
-        return claims if claims.nbf <= time.time() + SKEW_SECONDS else None
+        return claims if claims.nbf <= time.time() + SKEW_SECONDS else None  # guard: tokens that begin later

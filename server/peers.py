@@ -59,7 +59,7 @@ class Peers:
             return "network"
         user = self._user(client[1], server[1])
         # INVARIANT: root reads everything, and who cannot be told may be anybody
-        return "same_user" if user is None or user in (0, os.geteuid()) else "network"
+        return "same_user" if user is None or user in (0, os.geteuid()) else "network"  # guard: who cannot be told
 
     def _user(self, port: int, remote: int) -> int | None:
         """The user whose socket has this port and is connected to that one."""

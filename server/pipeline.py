@@ -82,6 +82,7 @@ class Pipeline:
     ) -> Answer:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
         plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
+        # guard: a release of another replica
         if self.journal.store.shared and self.journal.controls.live != self.release.digest:
             # INVARIANT: nothing is decided by policies that another replica has replaced
             fault = AilyusError("release_changed", "another replica has released other contracts or policies")
@@ -103,7 +104,7 @@ class Pipeline:
                 asks = request.kind == "write" and not preview
                 latest, refused = await self.journal.latest(request) if asks else (None, None)
                 # INVARIANT: a person's no holds whatever key the caller gives the call
-                known = self.journal.same_call(latest) or refused
+                known = self.journal.same_call(latest) or refused  # guard: a no and the caller's key
                 if known is not None and known.result is not None:
                     return await self._elsewhere(known)
                 action = Action(

@@ -131,6 +131,7 @@ class PlanEnd(PlanWork):
         if not (finished.confirmed and finished.changed) or stays:
             return finished
         # INVARIANT: what a later step took, and keeps or may keep, is never taken away from it
+        # guard: two valid keys beat none, what a later step keeps
         if (held_by := held.get(run.planned.units[position].key)) is not None:
             holder, why = held_by
             kept = "a later step in doubt may use it" if holder.doubtful else why
@@ -144,6 +145,7 @@ class PlanEnd(PlanWork):
         action = await journal.get(finished.action_id)
         left = await journal.left(finished.action_id)
         before = await journal.before(finished.action_id)
+        # guard: undo only what is ours
         if action is None or left is None or before is None or not await journal.is_ours(finished.action_id):
             return replace(finished, kept="it is not certain that the change is ours")
         action = replace(action, caller=run.action.caller)

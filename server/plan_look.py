@@ -136,7 +136,7 @@ class Looks:
         wanting = {unit.group: r.sentence for unit, r in pairs if isinstance(r, Unmet)}
         looks: list[Look] = []
         for unit, result in pairs:
-            if isinstance(result, Unavailable):
+            if isinstance(result, Unavailable):  # guard: what could not be read is not left out
                 # INVARIANT: what could not be read is never told as a record that does not exist
                 return replace(result, reason=f"step `{unit.key}`: {result.reason}")
             if isinstance(result, Look) and unit.group not in gone | wanting:
@@ -388,7 +388,7 @@ class Looks:
                 continue  # it follows from what the plan changed, and Cedar decided on its live value just now
             # INVARIANT: only what the plan's own confirmed steps left behind may differ from what was approved
             left = lookup(path, own)
-            if not own or _digest(hiding, left) != _digest(hiding, lookup(path, scope)):
+            if not own or _digest(hiding, left) != _digest(hiding, lookup(path, scope)):  # guard: drift in a plan
                 return path
         return None
 

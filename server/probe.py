@@ -68,7 +68,7 @@ async def probe(workspace: Workspace, release: Release) -> list[Probed]:
 
 async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> Probed:
     missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
-    if missing:
+    if missing:  # guard: references are looked up
         return Probed(target.name, False, "; ".join(missing), _NEXT["no_credential"])
     if target.mcp is not None or target.plugin is not None:
         return Probed(target.name, True, "its references give values; it is not read here")
@@ -77,7 +77,7 @@ async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Relea
         return Probed(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
     seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
-    if isinstance(seen, Unavailable):
+    if isinstance(seen, Unavailable):  # guard: each connection is asked
         return Probed(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
     if isinstance(seen, Fault):
         return Probed(

@@ -116,7 +116,7 @@ class Relay:
                     return
                 self.reached = True
             elif self.writing and self._struck is not here:
-                self.note = AGAIN
+                self.note = AGAIN  # guard: sent again
             there.write(data)
             await there.drain()
 

@@ -203,11 +203,11 @@ async def accept(journal: Journal, release: Release, signed: SignedRelease | Non
     last = await journal.registry.newest()
     if not release.governed:
         # INVARIANT: outside development workspaces nothing decides that its author has not signed
-        if not release.development:
+        if not release.development:  # guard: somebody released it
             raise AilyusError("no_author", "nobody has released this set of contracts and policies")
         return Accepted(_is_same(release, last))
     if signed is None:
-        if last is None or last.signed is None or not _is_same(release, last):
+        if last is None or last.signed is None or not _is_same(release, last):  # guard: signed releases
             raise AilyusError("not_released", "nobody has signed this set of contracts and policies")
         return Accepted(True)
     if last is not None and last.signed == signed and _is_same(release, last):
@@ -231,6 +231,7 @@ def _is_same(release: Release, last: Released | None) -> bool:
 def _check_time(signed: SignedRelease, before: Released | None, now_ms: int) -> None:
     # INVARIANT: an older signature never brings an older set back
     at_ms = signed.document.at_ms
+    # guard: older signatures
     if before is not None and before.signed is not None and at_ms <= before.signed.document.at_ms:
         raise AilyusError("not_released", "something newer was released since this was signed")
     if at_ms > now_ms + AHEAD_MS:
@@ -260,6 +261,7 @@ async def _check_right(journal: Journal, release: Release, signed: SignedRelease
         raise AilyusError("unknown_person", f"`{author}` signed this release and is no declared person")
     check_author(author, await journal.roles.held(person), release.releasers)
     # INVARIANT: who may release is what is live already, not what is being released
+    # guard: who may release is live already
     if before is not None and before.releasers is not None and author not in before.releasers:
         may = ", ".join(sorted(before.releasers)) or "nobody"
         sentence = f"`{author}` may not release: under the last release {may} may"

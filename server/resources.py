@@ -49,7 +49,7 @@ class Receipts:
         journal = self._pipeline().journal
         query = Query(
             tenant=caller.tenant,
-            agent=caller.agent,
+            agent=caller.agent,  # guard: receipts of another agent
             person=journal.notary.pseudonym(caller.tenant, "person", caller.person),
             ends_only=True,
             limit=limit,

@@ -70,7 +70,7 @@ class SecondLook:
             await self._journal.commit(action, [work if status != "unknown" else _seen(action, sealed)])
         except Conflict:
             raise AilyusError("not_waiting", "somebody else looked at the same time and found it") from None
-        if action.step is not None and status != "unknown":
+        if action.step is not None and status != "unknown":  # guard: a step that is known later
             with contextlib.suppress(Conflict):  # another look said it of the plan
                 await self._pipeline.plans.look_again(action.step.id)
         checks: list[JsonValue] = [c.fact for c in outcome.checks]
@@ -126,7 +126,7 @@ class SecondLook:
             "limits": list(LIMITS),
         }
         if status != "unknown":
-            facts["answer"] = answers.digest_of(answer)
+            facts["answer"] = answers.digest_of(answer)  # guard: a later look says its answer
         evidence = readings("after", kept(program, after, self._journal.hiding)) | {
             "outputs": orjson.dumps(dict(outcome.outputs))
         }
@@ -270,7 +270,7 @@ def _found(
             rows=None,
         )
         sealed.insert(txn)
-        _settle(txn, action)
+        _settle(txn, action)  # guard: what is found ends the incident
         if program.secret_inputs:
             (give_back if status == "not_applied" else forget_used)(txn, action.id)
         untrip(txn, halts)

@@ -49,7 +49,7 @@ class SessionIds:
         inner, links, who = parts
         # INVARIANT: a session is used by whom it was given to, whatever token they have by now
         if not hmac.compare_digest(self._who(caller), who):
-            raise Foreign
+            raise Foreign  # guard: sessions of another
         return Session(inner, links == "1")
 
     def _who(self, caller: Caller) -> str:

@@ -439,7 +439,7 @@ def check_server(part: McpPart) -> None:
         return
     mark = _LAUNCHERS.get(Path(part.command[0]).name)
     packages = [word for word in part.command[1:] if not word.startswith("-")]
-    if mark and not any(mark in word[1:] for word in packages):
+    if mark and not any(mark in word[1:] for word in packages):  # guard: packages have versions
         hint = f"name its version, for example `package{mark}1.2.3`"
         raise AilyusError("bad_settings", f"`{' '.join(part.command)}` is not pinned by version", hint=hint)
 

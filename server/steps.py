@@ -206,6 +206,7 @@ class Steps:
         # INVARIANT: `require` comes first, and that it already is so is said only of what was permitted
         required = checks_of(program.require, {**base, **before.scope("before")}, before.cut("before"))
         unmet = next((c for c in required if not c.met), None)
+        # guard: require comes first
         checks = already_so(program, base, before) if unmet is None and permitted else None
         if checks is None and unmet is None:
             return None
@@ -241,8 +242,9 @@ class Steps:
             "code": code,
             "calledMs": action.created_ms,
         }
+        # guard: an agent is not told why
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
-        facts["answer"] = answers.digest_of(answer)
+        facts["answer"] = answers.digest_of(answer)  # guard: a denial says its answer
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self.seal("decision", receipt, self.about(action), "denied", False, facts, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
@@ -254,7 +256,7 @@ class Steps:
         receipt = new_id("rcp")
         connection = why.connection or action.request.connection
         log.warning(
-            "unavailable",
+            "unavailable",  # guard: an outage is logged
             connection=connection,
             outage=why.outage,
             contract=action.request.contract,
@@ -397,6 +399,7 @@ class Steps:
             spent=permitted.circumstances.spends if permitted.circumstances else 0,
             limits=Limits(target.max_in_flight, target.per_minute),
             # what is taken back may still hold the resource that it was made on
+            # guard: one write at a resource
             lock=None if action.undoes else self.resource(action.request, permitted.facts),
             via=self.routes.name(action.request, program, route),
             trip=self.routes.trip(action.request, program, attempts[-1].route) if attempts else None,
@@ -572,7 +575,7 @@ class Steps:
         """When to look again: as its contract asks at what is confirmed, on a schedule at what is unknown."""
         now = self.now()
         if status == "unknown":
-            return tuple(now + after for after in (max(settle_ms, 1_000), *LOOKS_MS))
+            return tuple(now + after for after in (max(settle_ms, 1_000), *LOOKS_MS))  # guard: doubt is looked at again
         return tuple(now + t for t in program.contract.recheck) if status == "confirmed" else ()
 
     def _sealed_outputs(

@@ -104,7 +104,7 @@ def serve_tasks(server: Server[Any], tasks: Tasks) -> None:
         if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             raise MCPError(METHOD_NOT_FOUND, "Method not found", ctx.method)
         require_tasks(ctx)
-        _check_name(ctx, task_id)
+        _check_name(ctx, task_id)  # guard: names of tasks in headers
         found = await tasks.task(ctx, task_id)
         if found is None:
             raise MCPError(INVALID_PARAMS, "there is no such task that you may see")

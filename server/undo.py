@@ -126,6 +126,7 @@ class Undo:
             readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
             hiding=steps.journal.hiding,
         )
+        # guard: undo only what is as we left it
         return None if same(program.probed, own, now) else Left("somebody else changed it since")
 
     async def _ready(self, action: Action, under: tuple[str, int]) -> Ready | Ended | Left:
@@ -139,7 +140,7 @@ class Undo:
             return Left("the record could not be read")
         scope = {**steps.base(program, action.request, target), **before.scope("before")}
         # INVARIANT: an undo gives nobody a right that they do not have now
-        if program.widens is not None and program.widens.value(scope) is not False:
+        if program.widens is not None and program.widens.value(scope) is not False:  # guard: no undo gives a right
             return Left("it would give a right back that is not there now")
         permitted = await self._permitted(action, program, target, before)
         if permitted is None:

@@ -65,6 +65,6 @@ def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, 
 
 def require_allowed(wider: Sequence[Wider], allowed: bool) -> None:
     """Raise `AilyusError` `wider` when a release widens something and nobody has allowed it."""
-    if wider and not allowed:
+    if wider and not allowed:  # guard: what widens is allowed first
         sentence = "the release lets through what the live one holds back\n  " + "\n  ".join(w.says for w in wider)
         raise AilyusError("wider", sentence)

@@ -182,7 +182,7 @@ def proof(
     old = None
     if since is not None:
         old = Checkpoint.of_note(_note(since)).size
-    if disclose:
+    if disclose:  # guard: who reads a proof at the command line
         record_here(Workspace.open(Path(workspace).resolve()), receipt_id, PROOF)
     with reading(workspace) as read:
         data = write_proof(read, receipt_id, old, disclose).encoded()

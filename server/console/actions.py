@@ -172,7 +172,7 @@ class Actions:
         await access.record(self._inbox.pipeline.journal, receipt, label, visit.person.name)
         # INVARIANT: what a target sent is never a page of this console
         headers = {
-            "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',
+            "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',  # guard: evidence is no page
             "content-security-policy": "sandbox; default-src 'none'",
         }
         return Response(blob(rows[0][0]), media_type="application/octet-stream", headers=headers)
@@ -231,7 +231,7 @@ def _text(value: object) -> str:
 _SHOWN: Mapping[str, tuple[str, str]] = {
     "True": ("met", "met"),
     "False": ("unmet", "found"),
-    "None": ("unread", "not read"),
+    "None": ("unread", "not read"),  # guard: found is said of what was read
 }
 
 

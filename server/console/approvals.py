@@ -154,6 +154,7 @@ class Approvals:
         action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
         # INVARIANT: a person decides for nobody else, also with a key that this browser could reach
+        # guard: a person decides for nobody else
         if signed.binding.approver != visit.person.name or signed.binding.subject.action_id != action.id:
             raise AilyusError("bad_form", "the decision is not yours, or about another action")
         await self._inbox.decide(signed)

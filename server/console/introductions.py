@@ -124,6 +124,7 @@ class Introductions:
         )
         for id_, person, words, sealed in rows:
             # INVARIANT: whoever can write a row cannot make a link that brings a passkey for somebody
+            # guard: a link is a MAC
             if hmac.compare_digest(self._sealed(token, str(id_), str(person), blob(words)), str(sealed)):
                 return _introduction(str(id_), str(person), blob(words))
         return None
@@ -150,7 +151,7 @@ class Introductions:
             return None
         if known.person != word.person:
             raise AilyusError("bad_signature", "the introduction is for somebody else", hint="look at it again")
-        if by.name in known.by:
+        if by.name in known.by:  # guard: two different admins
             raise AilyusError("no_authority", "another admin must introduce them too")
         token = secrets.token_urlsafe(32)
         words = _words((*known.words, signed))
@@ -220,7 +221,7 @@ class Introductions:
         uses = asserts(
             signed.assertion, bytes.fromhex(word.digest), key, await pipeline.journal.registry.uses(signed.keyid)
         )
-        if uses is None:
+        if uses is None:  # guard: an existing passkey vouches
             raise AilyusError("bad_signature", "the passkey's signature does not hold")
         return uses
 

@@ -107,6 +107,7 @@ class Provider:
         """From the provider's page: who it is, what they hold, and a session of their own."""
         begun = self._opened(visit.request.cookies.get(COOKIE, ""))
         # INVARIANT: nobody is signed in by an answer that their own browser did not ask for
+        # guard: answers that nobody asked for
         if begun is None or not hmac.compare_digest(begun.state.encode(), visit.asked("state").encode()):
             raise _refused("the answer belongs to no question of this browser")
         if (
@@ -163,6 +164,7 @@ class Provider:
         claims = await self._issuer.checked(str(token["id_token"]), self._settings.client_id, _ALGORITHMS, _TYPES)
         if claims is None:
             raise ValueError("the identity token does not hold")
+        # guard: identity for another question
         if nonce is not None and not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
             raise ValueError("the identity token answers another question")
         if claims.get("azp", self._settings.client_id) != self._settings.client_id:

@@ -196,6 +196,7 @@ class Receipts:
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
         # INVARIANT: who read evidence is in the log before it is given
+        # guard: who downloads a proof
         await access.record(self._inbox.pipeline.journal, receipt, access.PROOF, visit.person.name)
         data = await self._one_by_one(lambda read: write_proof(read, receipt, None, True).encoded())
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
@@ -235,6 +236,7 @@ class Receipts:
 
     async def _must_see(self, visit: Visit, receipt: str) -> None:
         # INVARIANT: nobody reads another tenant's receipt; a foreign id is not found
+        # guard: receipts of one's own tenant
         if not await self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
             raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
 

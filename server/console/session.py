@@ -157,6 +157,7 @@ class Challenges:
 def answer(txn: Txn, challenge: bytes) -> None:
     """Inside a commit: a challenge is answered; a second answer is a `Conflict`."""
     txn.write("DELETE FROM answered WHERE expires_ms <= ?", txn.now_ms, rows=None)
+    # guard: a challenge is answered once
     txn.write("INSERT INTO answered VALUES (?, ?)", challenge, int.from_bytes(challenge[16:24], "big"))
 
 

@@ -126,7 +126,7 @@ class Web:
         self.origin = ""
         self._templates = Environment(
             loader=PackageLoader("server.console"),
-            autoescape=True,
+            autoescape=True,  # guard: escapes
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -195,7 +195,7 @@ class Web:
     async def _form(self, request: Request, session: Session | None) -> Mapping[str, str]:
         """The fields of a form that this console gave to this session; anything else is refused."""
         # INVARIANT: no other site makes a person's browser do something here
-        if request.headers.get("origin", "") != self.origin:
+        if request.headers.get("origin", "") != self.origin:  # guard: forms of this origin
             raise AilyusError("bad_form", "the form was not sent from this console")
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             raise AilyusError("bad_form", "this is no form")
@@ -208,6 +208,7 @@ class Web:
         except ClientDisconnect:
             raise AilyusError("bad_form", "the form did not come whole") from None
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50))
+        # guard: forms of this session
         if session is not None and not session.sent(request.url.path, fields.get("token", "")):
             raise AilyusError("bad_form", "the form was given to another session")
         return fields
@@ -270,7 +271,7 @@ class _Guarded:
         said = dict(cast(list[tuple[bytes, bytes]], scope["headers"])).get(b"host", b"")
         host = plain_host(said.decode("latin-1"))
         answer: ASGIApp = self._app
-        if host != self._host:
+        if host != self._host:  # guard: this console's name
             # INVARIANT: a name that somebody else points at this machine (DNS rebinding) gets nothing
             known = host == self._alias and scope["method"] == "GET"
             answer = (

@@ -73,10 +73,12 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
                 end()
 
     def around(
-        cls: type, name: str, before: str = "", after: str = "", only: Callable[..., bool] | None = None
+        cls: type,
+        inner: Callable[..., Awaitable[Any]],
+        before: str = "",
+        after: str = "",
+        only: Callable[..., bool] | None = None,
     ) -> None:
-        inner: Callable[..., Awaitable[Any]] = getattr(cls, name)
-
         async def wrapper(self: Any, *args: Any, **named: Any) -> Any:
             counts = only is None or only(*args)
             if before and counts:
@@ -86,9 +88,9 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
                 hit(after)
             return result
 
-        setattr(cls, name, wrapper)
+        setattr(cls, inner.__name__, wrapper)
 
-    around(Pipeline, "call", "during_request", only=lambda call, *_: waking(quiet))
+    around(Pipeline, Pipeline.call, "during_request", only=lambda call, *_: waking(quiet))
     undoing: set[str] = set()
 
     def intending(intention: Any, *_: Any) -> bool:
@@ -96,10 +98,10 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
             undoing.add(intention.action.id)
         return waking(quiet)
 
-    around(Journal, "intend", "before_intent", "after_intent", only=intending)
-    around(Journal, "commit", "before_outcome", "after_outcome")
-    around(HttpAdapter, "execute", after="after_send")
-    around(Undo, "take_back", "before_undo")
+    around(Journal, Journal.intend, "before_intent", "after_intent", only=intending)
+    around(Journal, Journal.commit, "before_outcome", "after_outcome")
+    around(HttpAdapter, HttpAdapter.execute, after="after_send")
+    around(Undo, Undo.take_back, "before_undo")
 
     enter = Journal.enter
 

@@ -38,6 +38,7 @@ function strict(text, what) {
     else if (token === "}" || token === "]") open.pop();
     else if (token === ":") {
       const key = JSON.parse(last);
+      // guard: keys that a file names twice, in the browser
       must(!open.at(-1).has(key), `${what} names the key ${key} twice`);
       open.at(-1).add(key);
     }
@@ -256,6 +257,7 @@ async function approval(data, receipt, label, statements, disclosed) {
   }
   const id = hex(digest);
   must(counted(binding, id, keyid, label, own.predicate), `the approval in ${receipt} is not the one that its statement names`);
+  // guard: an approval and its action, in the browser
   must(await isFor(binding.subject, own, statements, disclosed), `the approval in ${receipt} is for another action`);
   const asked = label.startsWith("approval/") ? undefined : disclosed.get(`${receipt} asked`);
   const lines = asked ? JSON.parse(new TextDecoder().decode(asked)).display.lines : null;
@@ -335,6 +337,7 @@ async function verifyProof(proofText, roots) {
       const committed = of && Object.hasOwn(of.predicate.commitments, item.label) && of.predicate.commitments[item.label];
       const salt = un64(item.salt);
       // a salt of any other length would let bytes of the evidence be cut off, or be put in front of it
+      // guard: length of a salt, in the browser
       const opens = salt.length === 16 && committed && committed === hex(await hash(salt, un64(item.data)));
       must(opens, `the disclosure ${item.label} is not what was committed to`);
       must(!disclosed.has(`${item.receipt} ${item.label}`), `the disclosure ${item.label} is in the file twice`);
