@@ -119,6 +119,11 @@ class Expression:
         text = _STRING.sub("''", self.text)
         return bool(re.search(r"!\s*\(?\s*has\s*\(|\bhas\s*\([^()]*\)\s*(\?|==\s*false)", text))
 
+    @property
+    def reads_answer(self) -> bool:
+        """Does the text read the answer of the send (`response`)?"""
+        return bool(re.search(r"(?<![.\w])response\.", _STRING.sub("''", self.text)))
+
     def paths(self) -> frozenset[str]:
         """The qualified paths below `before` and `after` that the text reads, for example `before.user.status`."""
         return frozenset(_paths(_STRING.sub("''", self.text)))

@@ -73,10 +73,10 @@ class Intention:
 
 def require_room(txn: Txn, wanted: Intention) -> None:
     """Release, epoch, limits, locks and what a decision counted on, compared in the commit that takes from them."""
-    for query, params, room in limit_queries(wanted, txn.now_ms):
-        ((taken,),) = txn.query(query, *params)
-        if integer(taken) >= room:
-            raise Busy(wanted, soon="at_ms" not in query)
+    for room in limits_of(wanted, txn.now_ms):
+        ((taken,),) = txn.query(room.sql, *room.values)
+        if integer(taken) >= room.most:
+            raise Busy(wanted, soon=room.soon)
     release, epoch = wanted.decided_under[0], str(wanted.decided_under[1])
     if not wanted.lock and txn.expect((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
         raise Conflict
@@ -100,27 +100,34 @@ def require_room(txn: Txn, wanted: Intention) -> None:
             raise Spent
 
 
-Counted = tuple[str, tuple[Value, ...], int]
-"""SQL that counts what is taken, its values, and how much may be."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """SQL that counts what is taken, and the most that may be. `soon`: it is given back when an action ends."""
+
+    sql: str
+    values: tuple[Value, ...]
+    most: int
+    soon: bool
 
 
-def limit_queries(wanted: Intention, now_ms: int) -> list[Counted]:
+def limits_of(wanted: Intention, now_ms: int) -> list[Room]:
     """What an intent needs room in at its connection."""
     limits, name = wanted.limits, wanted.action.request.connection
-    queries: list[Counted] = []
+    rooms: list[Room] = []
     if limits.in_flight:
         sql = "SELECT count(*) FROM intents WHERE state = 'intent' AND connection = ? AND action_id <> ?"
-        queries.append((sql, (name, wanted.action.id), limits.in_flight))
+        rooms.append(Room(sql, (name, wanted.action.id), limits.in_flight, soon=True))
     if limits.per_minute:
         sql = "SELECT count(*) FROM intents WHERE connection = ? AND at_ms > ? AND at_ms > 0"
-        queries.append((sql, (name, now_ms - 60_000), limits.per_minute))
-    return queries
+        rooms.append(Room(sql, (name, now_ms - 60_000), limits.per_minute, soon=False))
+    return rooms
 
 
-def room_queries(wanted: Intention, now_ms: int) -> list[Counted]:
+def rooms_of(wanted: Intention, now_ms: int) -> list[Room]:
     """The same, and at its resource."""
     sql = "SELECT count(*) FROM intents WHERE lock = ? AND state = 'intent' AND action_id <> ?"
-    return [*limit_queries(wanted, now_ms), *([(sql, (wanted.lock, wanted.action.id), 1)] if wanted.lock else [])]
+    lock = [Room(sql, (wanted.lock, wanted.action.id), 1, soon=True)] if wanted.lock else []
+    return [*limits_of(wanted, now_ms), *lock]
 
 
 _LIVE = "(SELECT count(*) FROM meta WHERE (key = 'release' AND value = ?1) OR (key = 'epoch' AND value = ?2))"

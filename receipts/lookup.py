@@ -21,7 +21,7 @@ from receipts.action import (
     unpack_observation,
     unpack_request,
 )
-from receipts.intention import Intention, rate_in, rate_query, room_queries
+from receipts.intention import Intention, rate_in, rate_query, rooms_of
 from receipts.ledger import approval_is_said, is_about, is_ended_by
 from receipts.registry import Registry
 from receipts.store import Row, Store, blob, integer
@@ -116,9 +116,9 @@ class Lookup:
 
     async def has_room(self, wanted: Intention) -> bool:
         """Would an intent that was `Busy` be let in by now?"""
-        for sql, values, room in room_queries(wanted, self.store.now_ms()):
-            rows = await self.store.read(sql, *values)
-            if integer(rows[0][0]) >= room:
+        for room in rooms_of(wanted, self.store.now_ms()):
+            rows = await self.store.read(room.sql, *room.values)
+            if integer(rows[0][0]) >= room.most:
                 return False
         return True
 

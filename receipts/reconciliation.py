@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
@@ -47,6 +48,36 @@ class Checked:
         if self.fault:
             fact["notRead"] = self.fault
         return fact
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is, as a sentence of ours. A verdict may also carry a fault's own sentence."""
+
+    NOT_SENT = "not one byte of the request was written"
+    NOT_READ_BACK = "the record could not be read back"
+    DRIFT = "something else changed with it"
+    ACCEPTED_AND_UNSAID = "the target accepted it, and the record does not say whether it happened"
+    ACCEPTED_AND_UNSEEN = "the target accepted it, and the record does not show it yet"
+    AS_IT_WAS = "the record is as it was"
+    OTHERWISE = "the record changed, but not as expected"
+    REFUSED_YET_SO = "refused, yet the state is as asked for"
+    UNKNOWN_PAGE = "the page is unknown"
+    NO_EFFECT = "the application proved that nothing happened"
+    REFUSED = "the target refused"
+    CANNOT_TELL = "this contract cannot tell whether it happened"
+    SOMEBODY_ELSE = "somebody else changed the record meanwhile"
+    UNSAID = "the record does not say whether it happened"
+    AS_BEFORE = "the record is as it was before"
+    NEITHER = "the record is neither as before nor as expected"
+    NOT_SENT_TWICE = "the record does not show it, and to send it again could do it twice"
+    LIST_NOT_READ = "the list of objects could not be read"
+    NOTHING_NEW = "nothing new is there"
+    PERHAPS_NOT_OURS = "something new is there that may not be ours"
+    FOUND_BY_WHAT_IT_MADE = "found by what it made"
+    MADE_OTHERWISE = "what was made is not as expected"
+    MET = "met when read back"
+    NO_EVIDENCE = "the evidence is missing"
+    OUTPUTS_LOST = "it was made, but its outputs are lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +238,10 @@ def reconcile(
     that were kept when the answer came.
     """
     if execution.delivery == "not_sent":
-        return Reconciliation("again", False, None, (), {}, "not one byte of the request was written")
+        return Reconciliation("again", False, None, (), {}, Reason.NOT_SENT)
     if not after.ok or not before.ok:  # guard: evidence
         fault = before.fault or after.fault or "the record does not exist"
-        return Reconciliation("contended", None, None, _unread(program, fault), {}, "the record could not be read back")
+        return Reconciliation("contended", None, None, _unread(program, fault), {}, Reason.NOT_READ_BACK)
     before, after = evened(program.reads, before, after)
     scope = scope_of(program, base, before, after, execution)
     cut = before.cut("before") | after.cut("after")
@@ -264,7 +295,7 @@ def _answered(
     """The target said that it did it: what do the reads say?"""
     checks = seen.checks
     if seen.met and seen.drift:
-        return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
+        return Reconciliation("diverged", True, None, checks, {}, Reason.DRIFT)
     if seen.met:
         confirmed = _confirmed(program, scope, execution, checks, known)
         if confirmed.verdict != "confirmed" and program.made is not None:
@@ -274,15 +305,15 @@ def _answered(
     # what the answer gave once is kept for the look that finds it
     given = {n: v for n, t in program.outputs if not isinstance(v := t.filled(scope), Fault)}
     if seen.unread:
-        reason = "the target accepted it, and the record does not say whether it happened"
+        reason = Reason.ACCEPTED_AND_UNSAID
         return Reconciliation("contended", named, whose, checks, given, reason)
     # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
     if seen.steady and not bounded:  # guard: what was accepted is not called undone
-        reason = "the target accepted it, and the record does not show it yet"
+        reason = Reason.ACCEPTED_AND_UNSEEN
         return Reconciliation("contended", named, whose, checks, given, reason)
     if seen.steady:
-        return Reconciliation("not_applied", False, None, checks, {}, "the record is as it was")
-    return Reconciliation("diverged", True, None, checks, {}, "the record changed, but not as expected")
+        return Reconciliation("not_applied", False, None, checks, {}, Reason.AS_IT_WAS)
+    return Reconciliation("diverged", True, None, checks, {}, Reason.OTHERWISE)
 
 
 def _names_new(
@@ -302,30 +333,30 @@ def _names_new(
 def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], met: bool) -> Reconciliation:
     # INVARIANT: an attempt that proved that it had no effect is never `confirmed`.
     if met:
-        return Reconciliation("contended", None, "state_only", checks, {}, "refused, yet the state is as asked for")
+        return Reconciliation("contended", None, "state_only", checks, {}, Reason.REFUSED_YET_SO)
     if execution.delivery == "stopped":
-        return Reconciliation("stopped", False, None, checks, {}, execution.fault or "the page is unknown")
+        return Reconciliation("stopped", False, None, checks, {}, execution.fault or Reason.UNKNOWN_PAGE)
     if execution.delivery == "no_effect":
-        return Reconciliation("next_route", False, None, checks, {}, "the application proved that nothing happened")
-    return Reconciliation("not_applied", False, None, checks, {}, "the target refused")
+        return Reconciliation("next_route", False, None, checks, {}, Reason.NO_EFFECT)
+    return Reconciliation("not_applied", False, None, checks, {}, Reason.REFUSED)
 
 
 def _probed(program: Program, scope: Mapping[str, object], execution: Execution, seen: _Seen) -> Reconciliation:
     """The three-way probe: found, provably absent, or anything else, which is never sent again."""
     detect, checks = program.contract.detect, seen.checks
     if detect == "none":
-        return Reconciliation("contended", None, None, checks, {}, "this contract cannot tell whether it happened")
+        return Reconciliation("contended", None, None, checks, {}, Reason.CANNOT_TELL)
     if program.foreign and program.foreign.value(scope) is not False:
-        return Reconciliation("contended", None, None, checks, {}, "somebody else changed the record meanwhile")
+        return Reconciliation("contended", None, None, checks, {}, Reason.SOMEBODY_ELSE)
     if seen.met and seen.drift:
-        return Reconciliation("diverged", True, None, checks, {}, "something else changed with it")
+        return Reconciliation("diverged", True, None, checks, {}, Reason.DRIFT)
     if seen.met:
         return _confirmed(program, scope, execution, checks)
     if seen.unread:
-        return Reconciliation("contended", None, None, checks, {}, "the record does not say whether it happened")
+        return Reconciliation("contended", None, None, checks, {}, Reason.UNSAID)
     if seen.steady and (detect == "state" or execution.keyed):  # guard: three-way probe
-        return Reconciliation("again", False, None, checks, {}, "the record is as it was before")
-    return Reconciliation("contended", None, None, checks, {}, "the record is neither as before nor as expected")
+        return Reconciliation("again", False, None, checks, {}, Reason.AS_BEFORE)
+    return Reconciliation("contended", None, None, checks, {}, Reason.NEITHER)
 
 
 def _sent_again(program: Program, execution: Execution, found: Reconciliation, bounded: bool) -> Reconciliation:
@@ -333,15 +364,15 @@ def _sent_again(program: Program, execution: Execution, found: Reconciliation, b
     if found.verdict != "again":
         return found
     if execution.delivery == "rejected":
-        return replace(found, verdict="not_applied", reason="the target refused")
+        return replace(found, verdict="not_applied", reason=Reason.REFUSED)
     # INVARIANT: what the target accepted did not fail to happen because the reads do not show it yet
     if not bounded and _is_bare_success(execution):  # guard: a bare success
-        reason = "the target accepted it, and the record does not show it yet"
+        reason = Reason.ACCEPTED_AND_UNSEEN
         return replace(found, verdict="contended", changed=None, reason=reason)
     # INVARIANT: what may have been made is not made a second time
     if bounded or program.repeats(execution.route):  # guard: nothing is made twice
         return found
-    reason = "the record does not show it, and to send it again could do it twice"
+    reason = Reason.NOT_SENT_TWICE
     return replace(found, verdict="contended", changed=None, reason=reason)
 
 
@@ -364,29 +395,29 @@ def _made(
     """
     before, after = made.objects("before", scope), made.objects("after", scope)
     if before is None or after is None:
-        return Reconciliation("contended", None, None, checks, {}, "the list of objects could not be read")
+        return Reconciliation("contended", None, None, checks, {}, Reason.LIST_NOT_READ)
     known = {str(o[made.id]) for o in before}
     new = [o for o in after if str(o[made.id]) not in known]
     if not new and any(c.fault for c in checks):
-        return Reconciliation("contended", None, None, checks, {}, "the record does not say whether it happened")
+        return Reconciliation("contended", None, None, checks, {}, Reason.UNSAID)
     if not new:
         gone = known - {str(o[made.id]) for o in after}
         if gone:
-            return Reconciliation("contended", None, None, checks, {}, "somebody else changed the record meanwhile")
-        return Reconciliation("again", False, None, checks, {}, "nothing new is there")
+            return Reconciliation("contended", None, None, checks, {}, Reason.SOMEBODY_ELSE)
+        return Reconciliation("again", False, None, checks, {}, Reason.NOTHING_NEW)
     start, end = seen[0].at_ms // 1000 - 2, seen[1].at_ms // 1000 + 2
     named = {"it": dict(new[0]), "window.start": _rfc3339(start), "window.end": _rfc3339(end)}
     own = {k: v for k, v in scope.items() if k.startswith(("inputs.", "connection."))} | named
     if len(new) > 1 or not made.ours.holds(own):
-        return Reconciliation("contended", None, "other", checks, {}, "something new is there that may not be ours")
+        return Reconciliation("contended", None, "other", checks, {}, Reason.PERHAPS_NOT_OURS)
     found = _filled(made.outputs, own)
     if isinstance(found, Fault):
         return Reconciliation("contended", True, "ours", checks, {}, found.sentence)
     if all(name in found for name, _ in program.outputs):
         if all(c.met for c in checks):
-            return Reconciliation("confirmed", True, "ours", checks, found, "found by what it made")
-        return Reconciliation("contended", True, "ours", checks, {}, "what was made is not as expected")
-    return Reconciliation("orphan", True, "ours", checks, {}, "it was made, but its outputs are lost", found)
+            return Reconciliation("confirmed", True, "ours", checks, found, Reason.FOUND_BY_WHAT_IT_MADE)
+        return Reconciliation("contended", True, "ours", checks, {}, Reason.MADE_OTHERWISE)
+    return Reconciliation("orphan", True, "ours", checks, {}, Reason.OUTPUTS_LOST, found)
 
 
 def _rfc3339(seconds: int) -> str:
@@ -406,11 +437,10 @@ def _confirmed(
     # INVARIANT: without its evidence nothing that answered is `confirmed`
     # guard: no confirmation without its pictures
     if execution.delivery == "answered" and not _pictured(program, execution):
-        return Reconciliation("contended", True, None, checks, {}, "the evidence is missing")
+        return Reconciliation("contended", True, None, checks, {}, Reason.NO_EVIDENCE)
     tied = program.ours is not None and program.ours.holds(scope)
     ours = execution.response is not None and (execution.response.request_id is not None or execution.keyed or tied)
-    sentence = "met when read back"
-    return Reconciliation("confirmed", True, "ours" if ours else "state_only", checks, outputs, sentence)
+    return Reconciliation("confirmed", True, "ours" if ours else "state_only", checks, outputs, Reason.MET)
 
 
 def _pictured(program: Program, execution: Execution) -> bool:

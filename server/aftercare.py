@@ -111,7 +111,7 @@ class Aftercare:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
         before, now = evened(program.reads, before, after)
         scope = scope_of(program, steps.base(program, action.request, target), before, now, None)
-        again = [c for c in program.expect if "response." not in c.expression.text]
+        again = [c for c in program.expect if not c.expression.reads_answer]
         checks = checks_of(again, scope, before.cut("before") | now.cut("after"))
         # INVARIANT: what could not be read has not drifted
         holds = not any(c.unmet for c in checks)

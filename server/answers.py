@@ -19,7 +19,7 @@ from contracts.program import Program
 from policies.decision import Need
 from receipts.action import Action, Status
 from receipts.controls import BREAKER, Halt
-from receipts.reconciliation import Checked, Reconciliation
+from receipts.reconciliation import Checked, Reason, Reconciliation
 from server.requests import says_of, shows_of
 
 Answer = dict[str, JsonValue]
@@ -413,10 +413,10 @@ def concluded(
         following = "Tell the requester that it is in effect; do nothing else."
     elif status == "not_applied":
         summary = f"Nothing changed: {came}, and the record was as before when read back over {settle}."
-        final = outcome.reason == "the target refused"
+        final = outcome.reason is Reason.REFUSED
         if final:
             summary = f"Nothing changed: {came} and refused."
-        if outcome.reason.startswith("not one byte"):
+        if outcome.reason is Reason.NOT_SENT:
             summary = f"Nothing changed: the target could not be reached in {attempts} attempts."
         following = (
             f"You may call {tool} once more with the same arguments. "
@@ -467,7 +467,12 @@ def _doubt(outcome: Reconciliation) -> str:
     """What the reads say of an outcome in doubt, as words of ours only."""
     if any(check.fault for check in outcome.checks):
         return "the record could not be read"
-    return outcome.reason.removeprefix("the target accepted it, and ") or "the record does not settle it"
+    return _DOUBTS.get(outcome.reason, outcome.reason) or "the record does not settle it"
+
+
+_DOUBTS: Mapping[str, str] = MappingProxyType(
+    {Reason.ACCEPTED_AND_UNSEEN: "the record does not show it yet", Reason.ACCEPTED_AND_UNSAID: Reason.UNSAID}
+)
 
 
 def iso(at_ms: int) -> str:

@@ -20,7 +20,7 @@ from contracts.target import Target
 from receipts.action import Action, Status, pack_observation
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
 from receipts.handles import forget_used, give_back
-from receipts.reconciliation import Reconciliation, reconcile
+from receipts.reconciliation import Reason, Reconciliation, reconcile
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, Sealed
 from receipts.store import Conflict, Txn, blob
@@ -122,7 +122,7 @@ class SecondLook:
             "after": seen(after),
             "attribution": outcome.attribution,
             "observer": channel_of(program.reads, target, program, sent.execution.route),
-            "reason": outcome.reason,
+            "reason": str(outcome.reason),
             "limits": list(LIMITS),
         }
         if status != "unknown":
@@ -251,7 +251,7 @@ def _found(
     def work(txn: Txn) -> None:
         held = txn.now_ms + program.contract.repeat_window if status == "confirmed" else 0
         # a target that said yes and did not do it stays a strike
-        strike = status == "not_applied" and outcome.reason == "the record is as it was"
+        strike = status == "not_applied" and outcome.reason is Reason.AS_IT_WAS
         txn.write(
             "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, strike = ?"
             " WHERE id = ? AND state = 'ended' AND status = 'unknown'",

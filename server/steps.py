@@ -526,7 +526,7 @@ class Steps:
             "after": seen(after) if sent.execution.delivery != "not_sent" else {},
             "attribution": outcome.attribution,
             "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
-            "reason": outcome.reason,
+            "reason": str(outcome.reason),
             "answer": answers.digest_of(answer),
             "escalatedTo": escalated,
             "limits": list(LIMITS),

@@ -14,7 +14,7 @@ from contracts.plan import Unit
 from contracts.request import ActionRequest, Caller
 from receipts.action import Action, Status
 from receipts.controls import Halt
-from receipts.reconciliation import Checked, Reconciliation
+from receipts.reconciliation import Checked, Reason, Reconciliation
 from server import answers, plan_answers
 from server.console.actions import check_row
 from server.mcp import result_of
@@ -74,7 +74,7 @@ RESULTS: dict[str, answers.Answer] = {
     "approval_required": answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_767_000_000_000),
     "running": answers.running(ACTION.id, RECEIPT),
     "not_applied": ended("not_applied", NOT_MET, changed=False),
-    "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason="the target refused", answered=403),
+    "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason=Reason.REFUSED, answered=403),
     "not_applied_require": answers.unmet(ACTION, RECEIPT, Checked("the user is not active", False, "the user is active")),
     "diverged": ended("diverged", MET, changed=True),
     "unknown": ended("unknown", NOT_MET, changed=None, answered=None),
