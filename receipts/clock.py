@@ -6,11 +6,10 @@ by a clock that ran ahead, a person says so; what waits for a time that the wron
 
 from typing import Final
 
-from pydantic import JsonValue
-
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from receipts.journal import Journal
+from receipts.predicates import ClockFacts
 from receipts.store import MAX_CLOCK_BACK_MS, Txn
 
 _DAY_MS: Final = 86_400_000
@@ -41,8 +40,8 @@ async def accept_clock(journal: Journal, person: str, reason: str) -> tuple[int,
     if now >= before - MAX_CLOCK_BACK_MS:
         hint = "nothing needs to be done"
         raise AilyusError("bad_settings", "the clock is not behind the store's last commit", hint=hint)
-    facts: dict[str, JsonValue] = {"event": "clock", "from": before, "to": now, "by": person, "reason": reason}
-    sealed = journal.notary.seal_plain("clock", new_id("rcp"), "", {"clock": digest(facts)}, now, facts)
+    facts = ClockFacts(event="clock", from_=before, to=now, by=person, reason=reason)
+    sealed = journal.notary.seal_plain(facts, new_id("rcp"), "", {"clock": digest(facts.said)}, now)
 
     def work(txn: Txn) -> None:
         for sql in _TO_NOW:

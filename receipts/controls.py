@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
 from receipts.ledger import Ledger, Said
+from receipts.predicates import HaltFacts
 from receipts.statement import Notary, Sealed
 from receipts.store import Row, Store, Txn
 
@@ -282,14 +283,8 @@ def new_halt(scope: Scope, name: str, allow_undo: bool, by: str, reason: str, at
 def halt_statement(notary: Notary, halt: Halt, event: Literal["halted", "lifted"], by: str = "") -> Sealed:
     """The signed statement of a halt."""
     subject = {f"{halt.scope}/{halt.name}": sha256(f"{halt.scope}/{halt.name}".encode())}
-    facts: dict[str, JsonValue] = {
-        "event": event,
-        "scope": halt.scope,
-        "name": halt.name,
-        "allowUndo": halt.allow_undo,
-        "by": by or halt.by,
-    }
-    return notary.seal_plain("halt", new_id("rcp"), "", subject, halt.at_ms, facts, {"reason": halt.reason.encode()})
+    facts = HaltFacts(event=event, scope=halt.scope, name=halt.name, allow_undo=halt.allow_undo, by=by or halt.by)
+    return notary.seal_plain(facts, new_id("rcp"), "", subject, halt.at_ms, {"reason": halt.reason.encode()})
 
 
 def _insert(txn: Txn, halt: Halt) -> None:

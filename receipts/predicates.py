@@ -7,9 +7,9 @@ What they are not: a check of signatures or of the log (`receipts.verify`), nor 
 versions, which stay in a log as they were signed.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from contracts.observation import Channel, Delivery
@@ -21,8 +21,47 @@ Ms = Annotated[int, Field(ge=0, description="milliseconds since the Unix epoch")
 Need = Annotated[dict[str, int], Field(description="how many people of each role; all of one need must approve")]
 
 
+Kind = Literal[
+    "intent",
+    "outcome",
+    "decision",
+    "key",
+    "release",
+    "agent",
+    "state",
+    "halt",
+    "escalation",
+    "resolution",
+    "recheck",
+    "access",
+    "tenant",
+    "role",
+    "erasure",
+    "clock",
+]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class StatementFacts(_Model):
+    """What a statement of one kind says beside its frame: only what was set is written."""
+
+    of_kind: ClassVar[Kind]
+
+    @property
+    def said(self) -> dict[str, JsonValue]:
+        """As it stands in the document."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings="error")
+
+
+class ActionFacts(StatementFacts):
+    """Of a statement about an action."""
+
+
+class GatewayFacts(StatementFacts):
+    """Of a statement about the gateway itself."""
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -56,7 +95,7 @@ class CedarDecision(_Model):
     partial: bool = Field(default=False, description="an early decision: the resource was not known yet")
 
 
-class Seen(_Model):
+class ReadFact(_Model):
     """One read that was answered."""
 
     status: int
@@ -64,7 +103,7 @@ class Seen(_Model):
     request_id: str | None
 
 
-class Check(_Model):
+class CheckFact(_Model):
     """One expectation or requirement as a sentence; `met` is null where it could not be read."""
 
     that: str
@@ -73,7 +112,7 @@ class Check(_Model):
     not_read: str = ""
 
 
-class Attempt(_Model):
+class AttemptFact(_Model):
     """One send by one route."""
 
     attempt: int
@@ -92,14 +131,14 @@ class Attempt(_Model):
     notes: tuple[str, ...] = ()
 
 
-class SkippedRoute(_Model):
+class SkippedRouteFact(_Model):
     """A route that was passed over, and why."""
 
-    route: str
+    route: int
     why: str
 
 
-class OfPlan(_Model):
+class PlanStepRef(_Model):
     """Which step of which plan an action is."""
 
     action: str
@@ -118,7 +157,7 @@ class PlanRef(_Model):
     digest: str = ""
 
 
-class PlanStepEnd(_Model):
+class PlanStepFact(_Model):
     """What became of one step of a plan. `kept`: why it was not undone although it should have been."""
 
     id: str
@@ -133,12 +172,14 @@ class PlanStepEnd(_Model):
 # -- what each kind says of an action ----------------------------------------------------------------------------------
 
 
-class IntentFacts(_Model):
+class IntentFacts(ActionFacts):
     """Written before the first byte: exactly this request, at this target, until this deadline."""
+
+    of_kind: ClassVar[Kind] = "intent"
 
     decision: CedarDecision | None
     approvals: tuple[str, ...]
-    before: dict[str, Seen]
+    before: dict[str, ReadFact]
     called_ms: Ms
     attempt: int
     route: int
@@ -149,48 +190,52 @@ class IntentFacts(_Model):
     action_digest: Digest
     epoch: int
     fence: int
-    plan: OfPlan | None = None
+    plan: PlanStepRef | None = None
     undoes: str = ""
-    skipped: tuple[SkippedRoute, ...] = ()
+    skipped: tuple[SkippedRouteFact, ...] = ()
 
 
-class OutcomeFacts(_Model):
+class OutcomeFacts(ActionFacts):
     """The end of an action that was decided to go ahead: sent, already so, not met, or read; or the end of a plan."""
+
+    of_kind: ClassVar[Kind] = "outcome"
 
     called_ms: Ms = 0
     decision: CedarDecision | None = None
     intent: str = ""
-    before: dict[str, Seen] = Field(default_factory=dict)
-    after: dict[str, Seen] = Field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
-    checks: tuple[Check, ...] = ()
-    required: tuple[Check, ...] = ()
+    before: dict[str, ReadFact] = Field(default_factory=dict)
+    after: dict[str, ReadFact] = Field(default_factory=dict)
+    attempts: tuple[AttemptFact, ...] = ()
+    checks: tuple[CheckFact, ...] = ()
+    required: tuple[CheckFact, ...] = ()
     attribution: Literal["ours", "state_only", "other"] | None = None
     observer: Channel | None = None
     reason: str = ""
     answer: Digest
     escalated_to: str | None = None
     drifted: tuple[str, ...] = ()
-    plan: OfPlan | None = None
+    plan: PlanStepRef | None = None
     undoes: str = ""
-    skipped: tuple[SkippedRoute, ...] = ()
+    skipped: tuple[SkippedRouteFact, ...] = ()
     plan_of: PlanRef | None = None
-    steps: tuple[PlanStepEnd, ...] = ()
+    steps: tuple[PlanStepFact, ...] = ()
     limits: tuple[str, ...] = ()
 
 
-class DecisionFacts(_Model):
+class DecisionFacts(ActionFacts):
     """What policy or a person decided: asked, approved, withdrawn, refused, denied, unavailable, previewed, or over."""
+
+    of_kind: ClassVar[Kind] = "decision"
 
     called_ms: Ms = 0
     expires_ms: Ms = 0
     decision: CedarDecision | None = None
     needs: tuple[Need, ...] = ()
     display: Digest | None = None
-    before: dict[str, Seen] | dict[str, dict[str, Seen]] = Field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
+    before: dict[str, ReadFact] | dict[str, dict[str, ReadFact]] = Field(default_factory=dict)
+    attempts: tuple[AttemptFact, ...] = ()
     plan_of: PlanRef | None = None
-    plan: OfPlan | None = None
+    plan: PlanStepRef | None = None
     code: str | None = None
     unavailable: str = ""
     answer: Digest | None = None
@@ -200,22 +245,26 @@ class DecisionFacts(_Model):
     approver: Pseudonym = ""
 
 
-class RecheckFacts(_Model):
+class RecheckFacts(ActionFacts):
     """A later look at what has ended."""
 
+    of_kind: ClassVar[Kind] = "recheck"
+
     was: Status | None = None
-    checks: tuple[Check, ...]
-    after: dict[str, Seen] = Field(default_factory=dict)
+    checks: tuple[CheckFact, ...]
+    after: dict[str, ReadFact] = Field(default_factory=dict)
     attribution: Literal["ours", "state_only", "other"] | None = None
     observer: Channel | None = None
     reason: str = ""
     answer: Digest | None = None
-    steps: tuple[PlanStepEnd, ...] = ()
+    steps: tuple[PlanStepFact, ...] = ()
     limits: tuple[str, ...] = ()
 
 
-class ResolutionFacts(_Model):
+class ResolutionFacts(ActionFacts):
     """A person's signed word about an outcome in doubt; asserted, never confirmed."""
+
+    of_kind: ClassVar[Kind] = "resolution"
 
     resolver: Pseudonym
     keyid: str
@@ -225,8 +274,10 @@ class ResolutionFacts(_Model):
 # -- what each kind says of the gateway itself -------------------------------------------------------------------------
 
 
-class ReleaseFacts(_Model):
+class ReleaseFacts(GatewayFacts):
     """The set of contracts, policies, schema and connections that decides from now on."""
+
+    of_kind: ClassVar[Kind] = "release"
 
     release: Digest
     author: str | None
@@ -240,8 +291,10 @@ class ReleaseFacts(_Model):
     reason: str = ""
 
 
-class KeyFacts(_Model):
+class KeyFacts(GatewayFacts):
     """A person's key was linked or revoked."""
+
+    of_kind: ClassVar[Kind] = "key"
 
     event: Literal["linked", "revoked"]
     keyid: str
@@ -255,8 +308,10 @@ class KeyFacts(_Model):
     last_good_size: int = 0
 
 
-class AgentFacts(_Model):
+class AgentFacts(GatewayFacts):
     """An agent was added, promoted, revoked, or taken over from an earlier version."""
+
+    of_kind: ClassVar[Kind] = "agent"
 
     event: Literal["added", "promoted", "revoked", "adopted"]
     agent: str
@@ -264,8 +319,10 @@ class AgentFacts(_Model):
     registration: Digest | None = None
 
 
-class HaltFacts(_Model):
+class HaltFacts(GatewayFacts):
     """Something was halted, or may go on."""
+
+    of_kind: ClassVar[Kind] = "halt"
 
     event: Literal["halted", "lifted"]
     scope: str
@@ -274,8 +331,10 @@ class HaltFacts(_Model):
     by: str
 
 
-class EscalationFacts(_Model):
+class EscalationFacts(GatewayFacts):
     """Somebody was told, nobody could be, or somebody took it on."""
+
+    of_kind: ClassVar[Kind] = "escalation"
 
     event: str
     escalation: str
@@ -284,40 +343,50 @@ class EscalationFacts(_Model):
     by: Pseudonym = ""
 
 
-class StateFacts(_Model):
+class StateFacts(GatewayFacts):
     """What was open at a moment."""
+
+    of_kind: ClassVar[Kind] = "state"
 
     running: int
     waiting: int
     actions: tuple[str, ...]
 
 
-class AccessFacts(_Model):
+class AccessFacts(GatewayFacts):
     """Somebody read evidence or a proof."""
+
+    of_kind: ClassVar[Kind] = "access"
 
     reader: str
     of: str
     label: str
 
 
-class TenantFacts(_Model):
+class TenantFacts(GatewayFacts):
     """A tenant has a key, of which the log holds the digest."""
+
+    of_kind: ClassVar[Kind] = "tenant"
 
     event: Literal["keyed"]
     tenant: str
     key_digest: Digest
 
 
-class RoleFacts(_Model):
+class RoleFacts(GatewayFacts):
     """An identity provider told a person's roles."""
+
+    of_kind: ClassVar[Kind] = "role"
 
     event: Literal["told"]
     holder: Pseudonym
     fact: str
 
 
-class ClockFacts(_Model):
+class ClockFacts(GatewayFacts):
     """The store's time was taken back, by a person."""
+
+    of_kind: ClassVar[Kind] = "clock"
 
     event: Literal["clock"]
     from_: Annotated[int, Field(alias="from")]
@@ -326,8 +395,10 @@ class ClockFacts(_Model):
     reason: str
 
 
-class ErasureFacts(_Model):
+class ErasureFacts(GatewayFacts):
     """Evidence was erased, by its labels."""
+
+    of_kind: ClassVar[Kind] = "erasure"
 
     receipt: str
     labels: tuple[str, ...]
@@ -501,7 +572,6 @@ Predicate = Annotated[
     | ErasurePredicate,
     Field(discriminator="kind"),
 ]
-PREDICATE: Final[TypeAdapter[Predicate]] = TypeAdapter(Predicate)
 
 
 class ResourceDescriptor(_Model):

@@ -14,9 +14,9 @@ from pydantic import JsonValue
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
 from receipts.action import Status
+from receipts.predicates import Kind
 from receipts.query import Found, Query, Read, find
 from receipts.signing import Envelope
-from receipts.statement import Kind
 from receipts.store import blob, integer
 
 OTHER_STATUSES = ("approved", "withdrawn", "holds", "drifted", "asserted_applied", "asserted_not_applied")

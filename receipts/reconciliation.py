@@ -16,6 +16,7 @@ from contracts.expressions import Fault, Template
 from contracts.hiding import Hiding
 from contracts.observation import Execution, Observation, Reading
 from contracts.program import ABSENT, AnyRead, Check, Made, Program, Read, lookup
+from receipts.predicates import CheckFact
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
@@ -78,6 +79,11 @@ class Reason(StrEnum):
     MET = "met when read back"
     NO_EVIDENCE = "the evidence is missing"
     OUTPUTS_LOST = "it was made, but its outputs are lost"
+
+
+def stated(checks: Iterable[Checked]) -> tuple[CheckFact, ...]:
+    """Checks as they stand in a statement."""
+    return tuple(CheckFact.model_validate(check.fact) for check in checks)
 
 
 @dataclass(frozen=True, slots=True)

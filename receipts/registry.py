@@ -4,14 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pydantic import JsonValue
-
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key
 from receipts.controls import Controls, bump
 from receipts.ledger import KEY, key_is_said, key_of
+from receipts.predicates import TenantFacts
 from receipts.releases import Released, authors, newest, newest_signed
 from receipts.statement import Notary, Sealed, key_digest
 from receipts.store import Row, Store, Txn, blob, integer
@@ -101,8 +100,8 @@ class Registry:
             " OR status = 'withdrawn') AND kind = 'tenant') ORDER BY tenant"
         ):
             tenant, hashed = str(name), key_digest(blob(key))
-            facts: dict[str, JsonValue] = {"event": "keyed", "tenant": tenant, "keyDigest": hashed}
-            self.notary.seal_plain("tenant", new_id("rcp"), tenant, {tenant: hashed}, txn.now_ms, facts).insert(txn)
+            facts = TenantFacts(event="keyed", tenant=tenant, key_digest=hashed)
+            self.notary.seal_plain(facts, new_id("rcp"), tenant, {tenant: hashed}, txn.now_ms).insert(txn)
 
     async def follow(self, release: str) -> None:
         """Take a release that is live already, with the tenants that came with it."""

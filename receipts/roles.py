@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from contracts.canonical import new_id, pseudonym, sha256
 from policies.principal import Person
 from receipts.ledger import Ledger
+from receipts.predicates import RoleFacts
 from receipts.statement import Notary
 from receipts.store import Store, Txn, blob, integer
 
@@ -44,9 +43,9 @@ class Roles:
             roles = " ".join(sorted(told.roles))
             holder = self._notary.pseudonym(person.tenant, "person", person.name)
             fact = self._fact(person, roles, txn.now_ms, told.refresh)
-            facts: dict[str, JsonValue] = {"event": "told", "holder": holder, "fact": fact}
+            facts = RoleFacts(event="told", holder=holder, fact=fact)
             subject = {holder: sha256(fact.encode())}
-            self._notary.seal_plain("role", new_id("rcp"), person.tenant, subject, txn.now_ms, facts).insert(txn)
+            self._notary.seal_plain(facts, new_id("rcp"), person.tenant, subject, txn.now_ms).insert(txn)
             txn.write(
                 "INSERT INTO role_facts VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET"
                 " roles = excluded.roles, at_ms = excluded.at_ms, refresh = excluded.refresh",

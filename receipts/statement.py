@@ -8,37 +8,19 @@ The payload is canonical JSON, for example
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 from pydantic import JsonValue
 
 from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
 from contracts.request import ActionRequest
 from policies.decision import Record
+from receipts.predicates import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
 from receipts.signing import Envelope, Signer
 from receipts.store import EVIDENCE, Index, Txn
 
-Kind = Literal[
-    "intent",
-    "outcome",
-    "decision",
-    "key",
-    "release",
-    "agent",
-    "state",
-    "halt",
-    "escalation",
-    "resolution",
-    "recheck",
-    "access",
-    "tenant",
-    "role",
-    "erasure",
-    "clock",
-]
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
-LIMITS: tuple[JsonValue, ...] = (
+LIMITS: tuple[str, ...] = (
     "the gateway's word is taken for what it observed",
     "the gap between the last check and the first byte is not covered",
     "without a witness the log is attested by its own operator",
@@ -85,21 +67,21 @@ class Notary:
 
     def seal(
         self,
-        kind: Kind,
+        facts: ActionFacts,
         receipt_id: str,
         about: About,
         *,
         status: str,
         changed: bool | None,
         at_ms: int,
-        facts: Mapping[str, JsonValue],
         evidence: Mapping[str, bytes],
     ) -> Sealed:
-        """Sign a statement about an action."""
-        request = about.request
+        """Sign a statement about an action; its kind is that of the facts."""
+        request, kind = about.request, facts.of_kind
         key = self.tenant_key(request.tenant)
         # what an outcome's intent already holds is not stored twice
-        known = {} if "intent" in facts else {"params": canonical(dict(request.params))}
+        has_intent = isinstance(facts, OutcomeFacts) and bool(facts.intent)
+        known = {} if has_intent else {"params": canonical(dict(request.params))}
         rows, commitments = _commit({**known, **evidence})
         search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
         resource: JsonValue = None
@@ -130,7 +112,7 @@ class Notary:
             "boundary": request.boundary,
             "search": list(dict.fromkeys(search)),
             "commitments": commitments,
-            **facts,
+            **facts.said,
         }
         subject: list[JsonValue] = [{"name": about.action_id, "digest": {"sha256": request.action_digest}}]
         envelope = self._signer.envelope(_payload(kind, subject, predicate))
@@ -150,16 +132,16 @@ class Notary:
 
     def seal_plain(
         self,
-        kind: Kind,
+        facts: GatewayFacts,
         receipt_id: str,
         tenant: str,
         subject: Mapping[str, str],
         at_ms: int,
-        about: Mapping[str, JsonValue],
         evidence: Mapping[str, bytes] = MappingProxyType({}),
         search: tuple[str, ...] = (),
     ) -> Sealed:
         """Sign a statement about the gateway itself (a release, a key, an agent); subject is name → SHA-256 hex."""
+        kind = facts.of_kind
         rows, commitments = _commit(evidence)
         predicate: dict[str, JsonValue] = {
             "receipt": receipt_id,
@@ -174,7 +156,7 @@ class Notary:
             "action": None,
             "search": list(search),
             "commitments": commitments,
-            "about": dict(about),
+            "about": facts.said,
         }
         subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
         envelope = self._signer.envelope(_payload(kind, subjects, predicate))
@@ -190,22 +172,20 @@ def key_digest(key: bytes) -> str:
     return sha256(b"ailyus-tenant-key-v1\n" + key)
 
 
-def decision_facts(record: Record | None) -> JsonValue:
+def decision_facts(record: Record | None) -> CedarDecision | None:
     """The Cedar decision as it stands in a statement."""
     if record is None:
         return None
-    facts: dict[str, JsonValue] = {
-        "policies": {who: list(ids) for who, ids in record.policies.items()},
-        "errors": len(record.errors),
-        "slice": record.slice_digest,
-        "schema": record.schema_digest,
-        "entities": record.entities_digest,
-        "requests": record.requests_digest,
-        "engine": record.engine,
-    }
-    if record.partial:
-        facts["partial"] = True
-    return facts
+    said = CedarDecision(
+        policies={who: tuple(ids) for who, ids in record.policies.items()},
+        errors=len(record.errors),
+        slice=record.slice_digest,
+        schema_=record.schema_digest,
+        entities=record.entities_digest,
+        requests=record.requests_digest,
+        engine=record.engine,
+    )
+    return said.model_copy(update={"partial": True}) if record.partial else said
 
 
 def decision_evidence(record: Record | None) -> dict[str, bytes]:

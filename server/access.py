@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal import Journal
+from receipts.predicates import AccessFacts
 from receipts.store import integer
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ async def record(journal: Journal, receipt: str, label: str, person: str | None)
         raise AilyusError("not_found", f"there is no receipt `{receipt}`")
     tenant = str(rows[0][0])
     reader = journal.notary.pseudonym(tenant, "person", person) if person is not None else "terminal"
-    facts: dict[str, JsonValue] = {"reader": reader, "of": receipt, "label": label}
+    facts = AccessFacts(reader=reader, of=receipt, label=label)
     at, subject = journal.store.now_ms(), {receipt: sha256(receipt.encode())}
-    sealed = journal.notary.seal_plain("access", new_id("rcp"), tenant, subject, at, facts)
+    sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
     await journal.write((), sealed.insert)
 
 

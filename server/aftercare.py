@@ -10,7 +10,8 @@ from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
-from receipts.reconciliation import checks_of, evened, scope_of
+from receipts.predicates import RecheckFacts, ResolutionFacts
+from receipts.reconciliation import checks_of, evened, scope_of, stated
 from receipts.store import Txn
 from server.evidence import readings, seen
 from server.pipeline import Pipeline
@@ -50,15 +51,13 @@ class Aftercare:
             raise AilyusError("not_waiting", f"the action is `{action.status}`: nothing about it is open")
         status = f"asserted_{said.asserted}"
         who = journal.notary.pseudonym(action.request.tenant, "person", said.person)
-        facts: dict[str, JsonValue] = {"resolver": who, "keyid": signed.keyid, "was": action.status}
         sealed = journal.notary.seal(
-            "resolution",
+            ResolutionFacts(resolver=who, keyid=signed.keyid, was=action.status),
             new_id("rcp"),
             pipeline.steps.about(action),
             status=status,
             changed=None,
             at_ms=journal.store.now_ms(),
-            facts=facts,
             evidence={"resolution": signed.model_dump_json().encode()},
         )
 
@@ -117,27 +116,22 @@ class Aftercare:
         holds = not any(c.unmet for c in checks)
         read = all(c.met for c in checks) or not holds
         receipt, status = new_id("rcp"), ("holds" if holds else "drifted") if read else "not_read"
-        facts: dict[str, JsonValue] = {
-            "checks": [c.fact for c in checks],
-            "after": seen(after),
-            "observer": after.channel,
-        }
+        facts = RecheckFacts(checks=stated(checks), after=seen(after), observer=after.channel)
         evidence = {} if program.secretive else readings("after", after)
         about = steps.about(action)
         sealed = journal.notary.seal(
-            "recheck",
+            facts,
             receipt,
             about,
             status=status,
             changed=None,
             at_ms=journal.store.now_ms(),
-            facts=facts,
             evidence=evidence,
         )
         route = program.contract.escalate
         told = Escalation(new_id("esc"), route) if route and not holds else None
         await journal.commit(action, [_rechecked(action, sealed.insert, told)])
-        return {"action": action_id, "receipt": receipt, "status": status, "checks": facts["checks"]}
+        return {"action": action_id, "receipt": receipt, "status": status, "checks": [c.fact for c in checks]}
 
     async def _recheck_plan(self, plan: Action) -> dict[str, JsonValue]:
         """Look again at each step of a plan that is in doubt, then at what the plan came to."""

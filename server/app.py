@@ -18,7 +18,6 @@ from pathlib import Path
 
 import orjson
 import structlog
-from pydantic import JsonValue
 
 from adapters.adapter import Adapter
 from adapters.browser import BrowserAdapter, Sessions
@@ -37,6 +36,7 @@ from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts import releases
 from receipts.journal import Journal
+from receipts.predicates import ReleaseFacts
 from receipts.signing import Signer
 from receipts.store import Conflict
 from server import tracing
@@ -209,17 +209,18 @@ class App:
             {t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()}
         )
         programs = release.catalog.programs.values()
-        facts: dict[str, JsonValue] = {
-            "release": release.digest,
-            "author": release.author,
-            "governed": release.governed,
-            "contracts": {p.name: await self._label(p.name, p.contract.version, p.digest) for p in programs},
-            "policies": release.decider.bundle.digest,
-            "schema": release.decider.bundle.schema_digest,
-            "engine": ENGINE,
-        }
+        facts = ReleaseFacts(
+            release=release.digest,
+            author=release.author,
+            governed=release.governed,
+            contracts={p.name: await self._label(p.name, p.contract.version, p.digest) for p in programs},
+            policies=release.decider.bundle.digest,
+            schema_=release.decider.bundle.schema_digest,
+            engine=ENGINE,
+        )
         if signed is not None:
-            facts |= {"keyid": signed.keyid, "signed": signed.document.digest, "reason": signed.document.reason}
+            word = signed.document
+            facts = facts.model_copy(update={"keyid": signed.keyid, "signed": word.digest, "reason": word.reason})
         evidence = {
             f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs
         }
@@ -237,7 +238,7 @@ class App:
         if signed is not None:
             evidence[releases.SIGNED] = signed.model_dump_json().encode()
         subject, search = {"release": release.digest}, (releases.MARK, release.digest)
-        sealed = notary.seal_plain("release", new_id("rcp"), "", subject, at, facts, evidence, search)
+        sealed = notary.seal_plain(facts, new_id("rcp"), "", subject, at, evidence, search)
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
         await self.journal.registry.activate(release.digest, tenants, versions, sealed, again=accepted.again)
         if accepted.key is not None:

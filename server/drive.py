@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import orjson
 import structlog
-from pydantic import JsonValue
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
 from receipts.journal import LEASE_MS, Journal
+from receipts.predicates import StateFacts
 from receipts.store import Conflict
 from server.answers import Answer
 from server.pipeline import Pipeline
@@ -148,12 +148,12 @@ class Driver:
         journal = self._pipeline().journal
         open_now = await journal.open()
         subject = {"open": sha256(orjson.dumps(open_now))}
-        facts: dict[str, JsonValue] = {
-            "running": sum(state == "running" for _, state in open_now),
-            "waiting": sum(state == "waiting" for _, state in open_now),
-            "actions": [action for action, _ in open_now[:1000]],
-        }
-        sealed = journal.notary.seal_plain("state", new_id("rcp"), "", subject, journal.store.now_ms(), facts)
+        facts = StateFacts(
+            running=sum(state == "running" for _, state in open_now),
+            waiting=sum(state == "waiting" for _, state in open_now),
+            actions=tuple(action for action, _ in open_now[:1000]),
+        )
+        sealed = journal.notary.seal_plain(facts, new_id("rcp"), "", subject, journal.store.now_ms())
         await journal.store.write(sealed.insert)
 
     async def _expire_waiting(self) -> None:

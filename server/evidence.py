@@ -13,14 +13,15 @@ from contracts.plan import PlanProgram
 from contracts.program import ABSENT, Program, lookup
 from contracts.python_request import PythonRequest
 from contracts.rendered import Rendered
+from receipts.predicates import AttemptFact, ReadFact
 
 WITHHELD = b"(withheld: a secret passed here)"
 
 
-def seen(observation: Observation) -> JsonValue:
+def seen(observation: Observation) -> dict[str, ReadFact]:
     """Which reads were answered, how and when."""
     return {
-        n: {"status": r.status, "atMs": r.at_ms, "requestId": r.request_id} for n, r in observation.readings.items()
+        n: ReadFact(status=r.status, at_ms=r.at_ms, request_id=r.request_id) for n, r in observation.readings.items()
     }
 
 
@@ -90,24 +91,22 @@ def response_evidence(execution: Execution, secretive: bool) -> bytes:
     return WITHHELD if secretive else execution.response.raw  # guard: no body where a secret passes
 
 
-def attempt_of(execution: Execution, secretive: bool) -> JsonValue:
+def attempt_of(execution: Execution, secretive: bool) -> AttemptFact:
     """One attempt as it stands in an outcome."""
     response = execution.response
-    facts: dict[str, JsonValue] = {
-        "attempt": execution.attempt,
-        "route": execution.route,
-        "delivery": execution.delivery,
-        "method": execution.method,
-        "requestDigest": execution.request_digest,
-        "status": response.status if response else None,
-        "fault": execution.fault,
-        "startedMs": execution.started_ms,
-        "endedMs": execution.ended_ms,
-        "idempotencyKey": execution.idempotency_key,
-        "requestId": response.request_id if response and not secretive else None,
-        "identity": execution.identity,
-        "via": execution.via,
-    }
-    if execution.notes:
-        facts["notes"] = list(execution.notes)
-    return facts
+    fact = AttemptFact(
+        attempt=execution.attempt,
+        route=execution.route,
+        delivery=execution.delivery,
+        method=execution.method,
+        request_digest=execution.request_digest,
+        status=response.status if response else None,
+        fault=execution.fault,
+        started_ms=execution.started_ms,
+        ended_ms=execution.ended_ms,
+        idempotency_key=execution.idempotency_key,
+        request_id=response.request_id if response and not secretive else None,
+        identity=execution.identity,
+        via=execution.via,
+    )
+    return fact.model_copy(update={"notes": execution.notes}) if execution.notes else fact

@@ -21,6 +21,7 @@ from policies.release import Release
 from receipts.controls import bump
 from receipts.journal import Journal
 from receipts.ledger import AGENT, Said, registered, registration
+from receipts.predicates import AgentFacts
 from receipts.store import Row, Txn
 from server.oauth import MAX_TOKEN, Tokens
 
@@ -73,15 +74,9 @@ class Agents:
         hashed = _hashed(token)
         at = self._journal.store.now_ms()
         row = (name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, hashed)
-        facts: dict[str, JsonValue] = {
-            "event": "added",
-            "agent": name,
-            "observeOnly": observe_only,
-            "registration": registration(*row),
-        }
-        sealed = self._journal.notary.seal_plain(
-            "agent", new_id("rcp"), tenant, {name: sha256(name.encode())}, at, facts
-        )
+        facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=registration(*row))
+        subject = {name: sha256(name.encode())}
+        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
 
         def work(txn: Txn) -> None:
             txn.write(
@@ -104,13 +99,13 @@ class Agents:
         if not rows:
             raise AilyusError("unknown_agent", f"there is no agent `{name}`")
         row = rows[0]
-        facts: dict[str, JsonValue] = {"event": "revoked" if revoke else "promoted", "agent": name}
-        if not revoke:
-            facts["registration"] = registered(row, observe_only=False)
-        at = self._journal.store.now_ms()
-        sealed = self._journal.notary.seal_plain(
-            "agent", new_id("rcp"), str(row[1]), {name: sha256(name.encode())}, at, facts
+        facts = (
+            AgentFacts(event="revoked", agent=name)
+            if revoke
+            else AgentFacts(event="promoted", agent=name, registration=registered(row, observe_only=False))
         )
+        at, subject = self._journal.store.now_ms(), {name: sha256(name.encode())}
+        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), str(row[1]), subject, at)
 
         def work(txn: Txn) -> None:
             column = "revoked = 1" if revoke else "observe_only = 0"
@@ -245,13 +240,10 @@ class Agents:
             rows = await journal.store.read(f"{AGENT} WHERE name = ?", name)
             if not rows or rows[0][6] or rows[0][1] != journal.ledger.agents[name].tenant:
                 continue
-            facts: dict[str, JsonValue] = {
-                "event": "adopted",
-                "agent": name,
-                "registration": registered(rows[0], observe_only=bool(rows[0][5])),
-            }
+            kept = registered(rows[0], observe_only=bool(rows[0][5]))
+            facts = AgentFacts(event="adopted", agent=name, registration=kept)
             subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
-            sealed = journal.notary.seal_plain("agent", new_id("rcp"), str(rows[0][1]), subject, at, facts)
+            sealed = journal.notary.seal_plain(facts, new_id("rcp"), str(rows[0][1]), subject, at)
             await journal.store.write(sealed.insert)
         await journal.ledger.follow()
 

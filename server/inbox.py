@@ -4,8 +4,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from contracts.canonical import new_id
 from contracts.errors import CODES, AilyusError
 from policies.approval import Binding, Bystanders, SignedApproval, count
@@ -14,6 +12,7 @@ from policies.passkey import sign_count
 from policies.principal import Person
 from receipts.action import Action, Status
 from receipts.plan_rows import PlanRows
+from receipts.predicates import DecisionFacts
 from receipts.registry import count_use
 from receipts.statement import About
 from receipts.store import Conflict, Txn
@@ -151,15 +150,13 @@ class Inbox:
         mine = [a for a in await journal.approvals(action_id) if a.binding.approver == person]
         if action is None or not mine:
             raise AilyusError("unknown_approval", "there is no approval of yours for this action")
-        facts: dict[str, JsonValue] = {"approval": mine[0].id, "approver": self._approver(action, mine[0])}
         sealed = journal.notary.seal(
-            "decision",
+            DecisionFacts(approval=mine[0].id, approver=self._approver(action, mine[0])),
             new_id("rcp"),
             pipeline.steps.about(action),
             status="withdrawn",
             changed=None,
             at_ms=journal.store.now_ms(),
-            facts=facts,
             evidence={},
         )
         try:
@@ -199,18 +196,17 @@ class Inbox:
         if shown is not None:
             evidence["asked"] = shown.model_dump_json().encode()
         answer = answers.closed(action, receipt, status, cause)
-        facts: dict[str, JsonValue] = {"answer": answers.digest_of(answer)}
+        facts = DecisionFacts(answer=answers.digest_of(answer))
         if signed:
-            facts["approver"] = self._approver(action, signed)
+            facts = facts.model_copy(update={"approver": self._approver(action, signed)})
         about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
-            "decision",
+            facts,
             receipt,
             about,
             status=status,
             changed=False,
             at_ms=journal.store.now_ms(),
-            facts=facts,
             evidence=evidence,
         )
         held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
@@ -228,19 +224,15 @@ class Inbox:
         single = now.weighed.parts[0].facts if action.plan is None else None
         about = pipeline.steps.about(action, single)
         journal = pipeline.journal
+        approver = self._approver(action, signed)
+        facts = DecisionFacts(approval=signed.id, role=signed.binding.role, keyid=signed.keyid, approver=approver)
         sealed = journal.notary.seal(
-            "decision",
+            facts,
             new_id("rcp"),
             about,
             status="approved",
             changed=None,
             at_ms=journal.store.now_ms(),
-            facts={
-                "approval": signed.id,
-                "role": signed.binding.role,
-                "keyid": signed.keyid,
-                "approver": self._approver(action, signed),
-            },
             # what was shown is kept beside what was signed, so that anybody can look at both
             evidence={
                 "approval": signed.model_dump_json().encode(),

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
+from receipts.predicates import KeyFacts
 from receipts.registry import insert_key
 from receipts.statement import Sealed
 from receipts.store import Conflict, Txn, Work
@@ -54,17 +55,17 @@ async def link_key(
     known = await pipeline.journal.registry.keys()
     if key.keyid in known:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
-    facts: dict[str, JsonValue] = {
-        "event": "linked",
-        "keyid": key.keyid,
-        "public": key.public.hex(),
-        "keyKind": key.kind,
-        "holder": pipeline.journal.notary.pseudonym(person.tenant, "person", person.name),
-        "authority": authority,
-    }
+    facts = KeyFacts(
+        event="linked",
+        keyid=key.keyid,
+        public=key.public.hex(),
+        key_kind=key.kind,
+        holder=pipeline.journal.notary.pseudonym(person.tenant, "person", person.name),
+        authority=authority,
+    )
     if key.passkey is not None:
         at = key.passkey
-        facts |= {"credential": at.credential, "rpId": at.rp_id, "origin": at.origin}
+        facts = facts.model_copy(update={"credential": at.credential, "rp_id": at.rp_id, "origin": at.origin})
     sealed = _statement(pipeline, person.tenant, key.keyid, facts, {"person": person.name.encode(), "words": words})
 
     def work(txn: Txn) -> None:
@@ -84,7 +85,7 @@ async def revoke_key(pipeline: Pipeline, keyid: str, words: bytes = b"[]") -> No
     key = (await journal.registry.keys()).get(keyid)
     person = pipeline.release.people.get(key.person) if key else None
     head = (await journal.store.newest()).split("\n")
-    facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": int(head[1])}
+    facts = KeyFacts(event="revoked", keyid=keyid, last_good_size=int(head[1]))
     sealed = _statement(pipeline, person.tenant if person else "", keyid, facts, {"words": words})
     try:
         await journal.registry.revoke_key(keyid, sealed)
@@ -96,8 +97,8 @@ def _statement(
     pipeline: Pipeline,
     tenant: str,
     keyid: str,
-    facts: Mapping[str, JsonValue],
+    facts: KeyFacts,
     evidence: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Sealed:
     notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
-    return notary.seal_plain("key", new_id("rcp"), tenant, {keyid: keyid * 2}, at, facts, evidence)
+    return notary.seal_plain(facts, new_id("rcp"), tenant, {keyid: keyid * 2}, at, evidence)

@@ -12,6 +12,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from receipts.conclusion import Escalation, escalate
+from receipts.predicates import EscalationFacts
 from receipts.store import Conflict, Txn, integer
 from server.pipeline import Pipeline
 from server.webhook import CLAIM_MS, client, delivered, signed_headers
@@ -161,18 +162,14 @@ class OnCall:
         more: Escalation | None = None,
     ) -> None:
         journal = self._pipeline().journal
-        facts: dict[str, JsonValue] = {
-            "event": event,
-            "escalation": open_.id,
-            "route": open_.route,
-            "of": open_.action_id,
-        }
+        facts = EscalationFacts(event=event, escalation=open_.id, route=open_.route, of=open_.action_id)
         action = await journal.get(open_.action_id)
         if by and action:
-            facts["by"] = journal.notary.pseudonym(action.request.tenant, "person", by)
+            who = journal.notary.pseudonym(action.request.tenant, "person", by)
+            facts = facts.model_copy(update={"by": who})
         tenant = action.request.tenant if action else ""
         subject = {open_.id: sha256(open_.id.encode())}
-        sealed = journal.notary.seal_plain("escalation", new_id("rcp"), tenant, subject, self._now(), facts)
+        sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, self._now())
 
         def work(txn: Txn) -> None:
             # only our own literals are joined into the text; every value is a parameter

@@ -3,12 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import structlog
-from pydantic import JsonValue
 
 from adapters.adapter import Adapter
 from contracts.canonical import new_id
@@ -25,6 +24,7 @@ from receipts.action import Action, Intent
 from receipts.controls import Halt
 from receipts.intention import Busy, Intention, Spent
 from receipts.journal import Journal
+from receipts.predicates import DecisionFacts, OutcomeFacts
 from receipts.reconciliation import outputs_of
 from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
@@ -32,6 +32,7 @@ from server import answers, tracing
 from server.answers import Answer
 from server.evidence import kept, readings, seen
 from server.lanes import Lanes, Place
+from server.plan_look import needs_of
 from server.plans import Plans
 from server.requests import Part, Weighed, asked_now, counted
 from server.steps import Ready, Sent, Steps
@@ -322,20 +323,20 @@ class Pipeline:
             return None
         receipt = new_id("rcp")
         needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(decision.record),
-            "attempts": [],
-            "before": seen(before),
-            "calledMs": action.created_ms,
-            "needs": _needs(needs),
-        }
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(decision.record)
         about = self.steps.about(action, decision.facts)
         scope = {**self.steps.base(program, action.request, target), **before.scope("before")}
         undo = undo_line(self.steps, program, action, before)
         answer = answers.previewed(action, receipt, needs, program, scope, undo)
-        facts["answer"] = answers.digest_of(answer)
-        sealed = self.steps.seal("decision", receipt, about, "previewed", False, facts, evidence)
+        facts = DecisionFacts(
+            decision=decision_facts(decision.record),
+            attempts=(),
+            before=seen(before),
+            called_ms=action.created_ms,
+            needs=needs_of(needs),
+            answer=answers.digest_of(answer),
+        )
+        sealed = self.steps.seal(facts, receipt, about, "previewed", False, evidence)
         held = 0 if action.preview else self._now() + program.contract.repeat_window
         await self.journal.end(action, sealed, "previewed", answer, held)
         return answer
@@ -388,18 +389,18 @@ class Pipeline:
         program = self.release.catalog.programs[action.request.contract]
         action = replace(action, expires_ms=self._now() + program.contract.approval_valid)
         asked = weighed.asked.model_copy(update={"expires_ms": action.expires_ms})
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(required.record),
-            "needs": _needs(required.needs),
-            "display": asked.display.digest,
-            "before": seen(before),
-            "calledMs": action.created_ms,
-            "expiresMs": action.expires_ms,
-        }
+        facts = DecisionFacts(
+            decision=decision_facts(required.record),
+            needs=needs_of(required.needs),
+            display=asked.display.digest,
+            before=seen(before),
+            called_ms=action.created_ms,
+            expires_ms=action.expires_ms,
+        )
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(required.record)
         evidence["asked"] = document = asked.model_dump_json().encode()
         about = self.steps.about(action, required.facts)
-        sealed = self.steps.seal("decision", receipt, about, "approval_required", False, facts, evidence)
+        sealed = self.steps.seal(facts, receipt, about, "approval_required", False, evidence)
         answer = answers.waiting(action, receipt, required.needs, action.expires_ms)
         await self.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
@@ -453,16 +454,16 @@ class Pipeline:
             return await self.steps.end(self.steps.denied(action, Denied(outputs.sentence, permitted.record)))
         receipt = new_id("rcp")
         answer = answers.read(action, receipt, outputs, before.at_ms)
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(permitted.record),
-            "observer": before.channel,
-            "before": seen(before),
-            "answer": answers.digest_of(answer),
-            "calledMs": action.created_ms,
-        }
+        facts = OutcomeFacts(
+            decision=decision_facts(permitted.record),
+            observer=before.channel,
+            before=seen(before),
+            answer=answers.digest_of(answer),
+            called_ms=action.created_ms,
+        )
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(permitted.record)
         about = self.steps.about(action, permitted.facts)
-        sealed = self.steps.seal("outcome", receipt, about, "confirmed", False, facts, evidence)
+        sealed = self.steps.seal(facts, receipt, about, "confirmed", False, evidence)
         await self.journal.end(action, sealed, "confirmed", answer, 0)
         return answer
 
@@ -475,7 +476,3 @@ class Pipeline:
         program = self.release.catalog.programs.get(call.name)
         name = (error.field or "").split("/")[1:2]
         return program.inputs.finders.get(name[0]) if program and name else None
-
-
-def _needs(needs: Sequence[Sequence[tuple[str, int]]]) -> JsonValue:
-    return [dict(need) for need in needs]

@@ -11,6 +11,7 @@ from contracts.plan import Unit
 from policies.decision import Need
 from receipts.action import Action, Status
 from receipts.controls import Halt
+from receipts.predicates import PlanStepFact
 from receipts.reconciliation import Checked
 from server.answers import DRIFT, Answer, checks_of, envelope, halt_code, iso, needed
 from server.steps import Ended
@@ -171,9 +172,11 @@ class Tally:
         return step
 
     @property
-    def facts(self) -> list[JsonValue]:
+    def facts(self) -> tuple[PlanStepFact, ...]:
         """For the receipt: each unit with its wave, and nothing of the items, which may be personal."""
-        return [{**self._step(p, unit), "wave": unit.wave} for p, unit in enumerate(self.units)]
+        return tuple(
+            PlanStepFact.model_validate({**self._step(p, unit), "wave": unit.wave}) for p, unit in enumerate(self.units)
+        )
 
     def status(self, reason: str) -> PlanStatus:
         """The public status of a plan that did not get to its end."""

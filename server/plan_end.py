@@ -12,7 +12,8 @@ from contracts.plan import PlanProgram
 from receipts.action import PlanStep, pack_observation
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
-from receipts.reconciliation import Checked, checks_of, evened, hide_compared
+from receipts.predicates import OutcomeFacts, PlanRef, RecheckFacts
+from receipts.reconciliation import Checked, checks_of, evened, hide_compared, stated
 from receipts.statement import LIMITS
 from server import plan_answers
 from server.answers import Answer, digest_of
@@ -212,20 +213,20 @@ class PlanEnd(PlanWork):
         stopped = status == "partial" and reason not in ("", plan_answers.CANCELLED)
         told = route if stopped or tally.needs_a_person(status) else None
         answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
-        facts: dict[str, JsonValue] = {
-            "planOf": {"name": plan.plan, "digest": run.planned.program.digest, "units": len(run.planned.units)},
-            "steps": tally.facts,
-            "checks": [c.fact for c in checks],
-            "reason": reason,
-            "answer": digest_of(answer),
-            "escalatedTo": told,
-            "calledMs": run.action.created_ms,
-            "limits": list(LIMITS),
-        }
+        facts = OutcomeFacts(
+            plan_of=PlanRef(name=plan.plan, digest=run.planned.program.digest, units=len(run.planned.units)),
+            steps=tally.facts,
+            checks=stated(checks),
+            reason=reason,
+            answer=digest_of(answer),
+            escalated_to=told,
+            called_ms=run.action.created_ms,
+            limits=LIMITS,
+        )
         evidence = {"health/before": (run.progress.health or "").encode()}
         if after is not None and not run.planned.program.secretive:
             evidence["health/after"] = pack_observation(after)
-        sealed = steps.seal("outcome", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
+        sealed = steps.seal(facts, receipt, steps.about(run.action), status, tally.changed(status), evidence)
         held = 0 if status in _MAY_CALL_AGAIN else steps.now() + plan.repeat_window
         escalation = Escalation(new_id("esc"), told) if told else None
         run.pending.append(self._rows.closing(run.action, sealed, status, answer, held, escalation))
@@ -256,18 +257,18 @@ class PlanEnd(PlanWork):
         receipt, told = new_id("rcp"), former.get("escalated_to")
         route = told if isinstance(told, str) else None
         answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, route)
-        facts: dict[str, JsonValue] = {
-            "was": run.action.status,
-            "steps": tally.facts,
-            "checks": [c.fact for c in checks],
-            "reason": reason,
-            "answer": digest_of(answer),
-            "limits": list(LIMITS),
-        }
+        facts = RecheckFacts(
+            was=run.action.status,
+            steps=tally.facts,
+            checks=stated(checks),
+            reason=reason,
+            answer=digest_of(answer),
+            limits=LIMITS,
+        )
         evidence: dict[str, bytes] = {}
         if after is not None and not run.planned.program.secretive:
             evidence["health/after"] = pack_observation(after)
-        sealed = steps.seal("recheck", receipt, steps.about(run.action), status, tally.changed(status), facts, evidence)
+        sealed = steps.seal(facts, receipt, steps.about(run.action), status, tally.changed(status), evidence)
         held = 0 if status in _MAY_CALL_AGAIN else steps.now() + run.planned.program.plan.repeat_window
         settled = not tally.needs_a_person(status)
         await steps.journal.commit(

@@ -20,6 +20,7 @@ from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unava
 from policies.display import Display, Line
 from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action, PlanStep
+from receipts.predicates import DecisionFacts, PlanRef
 from receipts.reconciliation import checks_of
 from server import plan_answers
 from server.answers import Answer, digest_of, iso, needed, would
@@ -318,15 +319,15 @@ class Looks:
         if not asked.display.fits:
             raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
         document = asked.model_dump_json().encode()
-        facts: dict[str, JsonValue] = {
-            "needs": needs_json(looked.needs),
-            "display": asked.display.digest,
-            "planOf": {"name": looked.planned.program.name, "units": len(looked.planned.units)},
-            "calledMs": action.created_ms,
-            "expiresMs": action.expires_ms,
-        }
+        facts = DecisionFacts(
+            needs=needs_of(looked.needs),
+            display=asked.display.digest,
+            plan_of=PlanRef(name=looked.planned.program.name, units=len(looked.planned.units)),
+            called_ms=action.created_ms,
+            expires_ms=action.expires_ms,
+        )
         about = steps.about(action)
-        sealed = steps.seal("decision", receipt, about, "approval_required", False, facts, {"asked": document})
+        sealed = steps.seal(facts, receipt, about, "approval_required", False, {"asked": document})
         answer = plan_answers.waiting(action, receipt, looked.needs, iso(action.expires_ms), looked.tally)
         await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
@@ -334,15 +335,15 @@ class Looks:
     async def preview(self, action: Action, looked: Looked) -> Answer:
         """Decided and looked at; nothing is sent."""
         steps, receipt = self._steps, new_id("rcp")
-        facts: dict[str, JsonValue] = {
-            "needs": needs_json(looked.needs),
-            "planOf": {"name": looked.planned.program.name, "units": len(looked.planned.units)},
-            "before": {look.unit.key: seen(look.before) for look in looked.looks},
-            "calledMs": action.created_ms,
-        }
         answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
-        facts["answer"] = digest_of(answer)
-        sealed = steps.seal("decision", receipt, steps.about(action), "previewed", False, facts, {})
+        facts = DecisionFacts(
+            needs=needs_of(looked.needs),
+            plan_of=PlanRef(name=looked.planned.program.name, units=len(looked.planned.units)),
+            before={look.unit.key: seen(look.before) for look in looked.looks},
+            called_ms=action.created_ms,
+            answer=digest_of(answer),
+        )
+        sealed = steps.seal(facts, receipt, steps.about(action), "previewed", False, {})
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
 
@@ -439,6 +440,6 @@ def _digest(hiding: Hiding, value: object) -> str:
     return value_digest(value if value is ABSENT else hiding.all(value))  # type: ignore[arg-type]  # a scope holds JSON
 
 
-def needs_json(needs: Sequence[Need]) -> JsonValue:
+def needs_of(needs: Sequence[Need]) -> tuple[dict[str, int], ...]:
     """Needs as they stand in a statement."""
-    return [dict(need) for need in needs]
+    return tuple(dict(need) for need in needs)

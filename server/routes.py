@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from contracts.observation import Execution
 from contracts.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
 from contracts.request import ActionRequest
 from contracts.target import Target
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.journal import Journal
+from receipts.predicates import SkippedRouteFact
 from receipts.reconciliation import Verdict
 
 
@@ -28,15 +27,10 @@ class Choice:
     route: int | None
     skipped: tuple[Skipped, ...]
 
-    @property
-    def facts(self) -> dict[str, JsonValue]:
-        """What the receipt says of it."""
-        return skipped_facts(self.skipped)
 
-
-def skipped_facts(skipped: tuple[Skipped, ...]) -> dict[str, JsonValue]:
-    """The routes that were passed over, as they stand in a statement."""
-    return {"skipped": [{"route": s.route, "why": s.why} for s in skipped]} if skipped else {}
+def skipped_facts(skipped: tuple[Skipped, ...]) -> dict[str, tuple[SkippedRouteFact, ...]]:
+    """The field of a statement that names the routes that were passed over; none where none was."""
+    return {"skipped": tuple(SkippedRouteFact(route=s.route, why=s.why) for s in skipped)} if skipped else {}
 
 
 class Routes:

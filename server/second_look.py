@@ -20,7 +20,8 @@ from contracts.target import Target
 from receipts.action import Action, Status, pack_observation
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
 from receipts.handles import forget_used, give_back
-from receipts.reconciliation import Reason, Reconciliation, reconcile
+from receipts.predicates import RecheckFacts
+from receipts.reconciliation import Reason, Reconciliation, reconcile, stated
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, Sealed
 from receipts.store import Conflict, Txn, blob
@@ -116,22 +117,23 @@ class SecondLook:
         sent: _Sent,
         answer: Answer,
     ) -> Sealed:
-        facts: dict[str, JsonValue] = {
-            "was": action.status,
-            "checks": [c.fact for c in outcome.checks],
-            "after": seen(after),
-            "attribution": outcome.attribution,
-            "observer": channel_of(program.reads, target, program, sent.execution.route),
-            "reason": str(outcome.reason),
-            "limits": list(LIMITS),
-        }
+        facts = RecheckFacts(
+            was=action.status,
+            checks=stated(outcome.checks),
+            after=seen(after),
+            attribution=outcome.attribution,
+            observer=channel_of(program.reads, target, program, sent.execution.route),
+            reason=str(outcome.reason),
+            limits=LIMITS,
+        )
         if status != "unknown":
-            facts["answer"] = answers.digest_of(answer)  # guard: a later look says its answer
+            # guard: a later look says its answer
+            facts = facts.model_copy(update={"answer": answers.digest_of(answer)})
         evidence = readings("after", kept(program, after, self._journal.hiding)) | {
             "outputs": orjson.dumps(dict(outcome.outputs))
         }
         about, changed = self._steps.about(action), outcome.changed if status != "unknown" else None
-        return self._steps.seal("recheck", receipt, about, status, changed, facts, evidence)
+        return self._steps.seal(facts, receipt, about, status, changed, evidence)
 
     def _breakers(self, action: Action) -> tuple[Trip, ...]:
         """The breaker's halts that stand on this contract or connection, each with the statement that it is lifted."""

@@ -27,6 +27,7 @@ from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import Intention, Limits
 from receipts.journal import Journal
+from receipts.predicates import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
 from receipts.reconciliation import (
     Reconciliation,
     already_so,
@@ -35,9 +36,10 @@ from receipts.reconciliation import (
     reconcile,
     refusal_of,
     same,
+    stated,
 )
 from receipts.signing import Envelope
-from receipts.statement import LIMITS, About, Kind, Sealed, decision_evidence, decision_facts
+from receipts.statement import LIMITS, About, Sealed, decision_evidence, decision_facts
 from receipts.store import Conflict, Work
 from server import answers
 from server.answers import Answer
@@ -212,22 +214,20 @@ class Steps:
             return None
         receipt = new_id("rcp")
         status: Status = "confirmed" if checks is not None else "not_applied"
-        said: dict[str, JsonValue] = {
-            "decision": decision_facts(record),
-            "attempts": [],
-            "before": seen(before),
-            "calledMs": action.created_ms,
-        }
-        if checks is not None:
-            answer = answers.already(action, receipt, checks)
-            said["checks"] = [c.fact for c in checks]
-        else:
-            answer = answers.unmet(action, receipt, unmet)
-            said["required"] = [c.fact for c in required]
-        said["answer"] = answers.digest_of(answer)
+        answer = (
+            answers.already(action, receipt, checks) if checks is not None else answers.unmet(action, receipt, unmet)
+        )
+        judged = {"checks": stated(checks)} if checks is not None else {"required": stated(required)}
+        said = OutcomeFacts(
+            decision=decision_facts(record),
+            attempts=(),
+            before=seen(before),
+            called_ms=action.created_ms,
+            answer=answers.digest_of(answer),
+        ).model_copy(update=judged)
         recorded = kept(program, before, self.journal.hiding)
         evidence = readings("before", recorded) | decision_evidence(record)
-        sealed = self.seal("outcome", receipt, self.about(action, facts), status, False, said, evidence)
+        sealed = self.seal(said, receipt, self.about(action, facts), status, False, evidence)
         held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
         work = self.journal.ending(action, sealed, status, answer, held)
         return Ended(action, status, answer, work, unsent=True, because=unmet.that if unmet else "")
@@ -237,16 +237,12 @@ class Steps:
         if isinstance(denied, Unavailable):
             return self.unavailable(action, denied)
         receipt = new_id("rcp")
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(denied.record),
-            "code": code,
-            "calledMs": action.created_ms,
-        }
+        facts = DecisionFacts(decision=decision_facts(denied.record), code=code, called_ms=action.created_ms)
         # guard: an agent is not told why
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
-        facts["answer"] = answers.digest_of(answer)  # guard: a denial says its answer
+        facts = facts.model_copy(update={"answer": answers.digest_of(answer)})  # guard: a denial says its answer
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
-        sealed = self.seal("decision", receipt, self.about(action), "denied", False, facts, evidence)
+        sealed = self.seal(facts, receipt, self.about(action), "denied", False, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self.now() + self.held_ms(action.request)
         return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
@@ -263,16 +259,16 @@ class Steps:
             action=action.id,
             reason=why.reason,
         )
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(why.record),
-            "code": why.outage,
-            "unavailable": connection,
-            "calledMs": action.created_ms,
-        }
-        evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
         answer = answers.unavailable(action, receipt)
-        facts["answer"] = answers.digest_of(answer)
-        sealed = self.seal("decision", receipt, self.about(action), "unavailable", False, facts, evidence)
+        facts = DecisionFacts(
+            decision=decision_facts(why.record),
+            code=why.outage,
+            unavailable=connection,
+            called_ms=action.created_ms,
+            answer=answers.digest_of(answer),
+        )
+        evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
+        sealed = self.seal(facts, receipt, self.about(action), "unavailable", False, evidence)
         work = self.journal.ending(action, sealed, "unavailable", answer, 0)
         return Ended(action, "unavailable", answer, work, unsent=True)
 
@@ -355,22 +351,21 @@ class Steps:
         timeout = timeout_of(program.routes[route], target)
         settle = min(program.contract.settle_ms, target.max_settle_ms)
         now, receipt = self.now(), new_id("rcp")
-        facts: dict[str, JsonValue] = {
-            "decision": decision_facts(permitted.record),
-            "approvals": [a.id for a in ready.approvals],
-            "before": seen(ready.before),
-            "calledMs": action.created_ms,
-            "attempt": attempt,
-            "route": route,
-            "via": program.routes[route].said,
-            "deadlineMs": now + timeout,
-            "settleMs": settle,
-            "requestDigest": rendered.digest,
-            "actionDigest": action.request.action_digest,
-            "epoch": ready.under[1],
-            "fence": action.fence + 1,
-        }
-        facts |= _of_plan(action) | choice.facts
+        facts = IntentFacts(
+            decision=decision_facts(permitted.record),
+            approvals=tuple(a.id for a in ready.approvals),
+            before=seen(ready.before),
+            called_ms=action.created_ms,
+            attempt=attempt,
+            route=route,
+            via=program.routes[route].said,
+            deadline_ms=now + timeout,
+            settle_ms=settle,
+            request_digest=rendered.digest,
+            action_digest=action.request.action_digest,
+            epoch=ready.under[1],
+            fence=action.fence + 1,
+        ).model_copy(update=_of_plan(action) | skipped_facts(choice.skipped))
         before = kept(program, ready.before, self.journal.hiding)
         evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(rendered)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
@@ -379,7 +374,7 @@ class Steps:
         evidence["resource"] = orjson.dumps(
             {"type": permitted.facts.resource_type, "id": permitted.facts.resource_id, "label": permitted.facts.label}
         )
-        sealed = self.seal("intent", receipt, self.about(action, permitted.facts), "running", None, facts, evidence)
+        sealed = self.seal(facts, receipt, self.about(action, permitted.facts), "running", None, evidence)
         reads = self.release.decider.bundle.slices[program.name].reads
         return Intention(
             action=action,
@@ -519,28 +514,27 @@ class Steps:
             answer["data"] = {"refusal": words}
         after = kept(program, after, self.journal.hiding)
         escalated = answer.get("escalated_to")
-        facts: dict[str, JsonValue] = {
-            "intent": sent.intent.receipt_id,
-            "attempts": [attempt_of(e, program.secretive) for e in sent.attempts],
-            "checks": [c.fact for c in outcome.checks],
-            "after": seen(after) if sent.execution.delivery != "not_sent" else {},
-            "attribution": outcome.attribution,
-            "observer": channel_of(program.reads, target, program, execution.route) if target else after.channel,
-            "reason": str(outcome.reason),
-            "answer": answers.digest_of(answer),
-            "escalatedTo": escalated,
-            "limits": list(LIMITS),
-        }
-        if drift:
-            facts["drifted"] = list(drift)
-        facts |= _of_plan(action) | skipped_facts(sent.skipped)
+        facts = OutcomeFacts(
+            intent=sent.intent.receipt_id,
+            attempts=tuple(attempt_of(e, program.secretive) for e in sent.attempts),
+            checks=stated(outcome.checks),
+            after=seen(after) if sent.execution.delivery != "not_sent" else {},
+            attribution=outcome.attribution,
+            observer=channel_of(program.reads, target, program, execution.route) if target else after.channel,
+            reason=str(outcome.reason),
+            answer=answers.digest_of(answer),
+            escalated_to=escalated if isinstance(escalated, str) else None,
+            limits=LIMITS,
+        ).model_copy(
+            update={**({"drifted": drift} if drift else {}), **_of_plan(action), **skipped_facts(sent.skipped)}
+        )
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
         evidence["response"] = response_evidence(execution, program.secretive)
         evidence["outputs"] = orjson.dumps(dict(outcome.outputs))
         for attempt in sent.attempts:
             evidence |= {f"page/{attempt.attempt}/{name}": data for name, data in attempt.evidence.items()}
         about = self.about(action, sent.facts or self._facts(sent, program, target))
-        sealed = self.seal("outcome", receipt, about, status, outcome.changed, facts, evidence)
+        sealed = self.seal(facts, receipt, about, status, outcome.changed, evidence)
         doubt = status in ("diverged", "unknown")
         failed = outcome.verdict in ("again", "next_route", "stopped") and execution.delivery != "no_effect"
         lied = status == "not_applied" and execution.delivery == "answered"
@@ -606,17 +600,16 @@ class Steps:
 
     def seal(
         self,
-        kind: Kind,
+        facts: ActionFacts,
         receipt: str,
         about: About,
         status: Status,
         changed: bool | None,
-        facts: Mapping[str, JsonValue],
         evidence: Mapping[str, bytes],
     ) -> Sealed:
         """A signed statement about an action, now."""
         return self.journal.notary.seal(
-            kind, receipt, about, status=status, changed=changed, at_ms=self.now(), facts=facts, evidence=evidence
+            facts, receipt, about, status=status, changed=changed, at_ms=self.now(), evidence=evidence
         )
 
     def about(self, action: Action, facts: Facts | None = None) -> About:
@@ -664,17 +657,13 @@ def died(intent: Intent) -> Execution:
 TakeBackOrphan = Callable[[Sent, Mapping[str, JsonValue]], Awaitable[bool]]
 
 
-def _of_plan(action: Action) -> dict[str, JsonValue]:
-    facts: dict[str, JsonValue] = {}
-    if action.step:
-        facts["plan"] = {
-            "action": action.step.id,
-            "step": action.step.key,
-            "position": action.step.position,
-            "of": action.step.size,
-            "wave": action.step.wave,
-            "digest": action.step.digest,
-        }
+def _of_plan(action: Action) -> dict[str, object]:
+    """The fields of a statement that name the plan and what is undone; none where there is neither."""
+    facts: dict[str, object] = {}
+    if (step := action.step) is not None:
+        facts["plan"] = PlanStepRef(
+            action=step.id, step=step.key, position=step.position, of=step.size, wave=step.wave, digest=step.digest
+        )
     if action.undoes:
         facts["undoes"] = action.undoes
     return facts

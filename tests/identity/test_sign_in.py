@@ -17,6 +17,7 @@ from receipts.signing import create_key
 from receipts.store import Txn, blob, integer
 from server.keys import NewKey, link_new
 from server.serving import free_port
+from tests.free import free
 from tests.identity.provider import CLIENT, SECRET, Idp
 from tests.web import web
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace
@@ -161,7 +162,7 @@ async def aged(house: House) -> None:
         fact = role_fact(journal.notary.tenant_key(rita.tenant), rita.name, str(row[0]), at_ms, blob(row[2]))
         facts: dict[str, JsonValue] = {"event": "told", "holder": holder, "fact": fact}
         subject = {holder: sha256(fact.encode())}
-        journal.notary.seal_plain("role", new_id("rcp"), rita.tenant, subject, txn.now_ms, facts).insert(txn)
+        journal.notary.seal_plain(free("role", facts), new_id("rcp"), rita.tenant, subject, txn.now_ms).insert(txn)
         txn.write("UPDATE role_facts SET at_ms = ? WHERE person = ?", at_ms, rita.name)
 
     await journal.store.write(work)

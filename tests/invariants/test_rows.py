@@ -15,6 +15,7 @@ from receipts.roles import Told
 from server.halting import NewHalt, halt, lift
 from server.keys import revoke_key
 from tests.console.people import in_doubt
+from tests.free import free
 from tests.hostile import attack, findings
 from tests.receipts.making import journal_at
 from tests.world import LEO, MARIA, Sandbox, World, gateway, make_workspace
@@ -201,7 +202,9 @@ async def test_an_agent_of_an_earlier_version_is_logged_as_it_stands_at_the_next
     async with gateway(workspace, sandbox) as world:
         journal = world.app.journal
         facts: dict[str, Any] = {"event": "added", "agent": "old", "observeOnly": False}
-        sealed = journal.notary.seal_plain("agent", "rcp_old", "acme", {"old": "0" * 64}, journal.store.now_ms(), facts)
+        sealed = journal.notary.seal_plain(
+            free("agent", facts), "rcp_old", "acme", {"old": "0" * 64}, journal.store.now_ms()
+        )
         await journal.store.write(sealed.insert)
         row = "INSERT INTO agents VALUES ('old', 'acme', 'requester', 'requester', 'Support', 0, ?, 0)"
         await attack(workspace, row, hashlib.sha256(b"ailyus_old").hexdigest())

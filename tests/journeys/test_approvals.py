@@ -15,6 +15,7 @@ from receipts.store import Conflict
 from server.app import App, running
 from server.halting import NewHalt, halt
 from server.releasing import now_ms
+from tests.free import free
 from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
 pytestmark = pytest.mark.both_stores
@@ -192,8 +193,8 @@ async def test_the_bytes_of_an_approval_that_was_taken_back_never_count_again(wo
     again = await world.sign(asked["action_id"])
     about = pipeline.steps.about(action)
     sealed = pipeline.journal.notary.seal(
-        "decision", "rcp_late", about, status="approved", changed=None, at_ms=pipeline.journal.store.now_ms(),
-        facts={}, evidence={},
+        free("decision"), "rcp_late", about, status="approved", changed=None, at_ms=pipeline.journal.store.now_ms(),
+        evidence={},
     )  # fmt: skip
     with pytest.raises(Conflict):
         await pipeline.journal.approve(action, again, sealed, True, 0)

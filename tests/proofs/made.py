@@ -16,11 +16,13 @@ from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.display import Display, Line
 from policies.principal import keyid_of
 from receipts.journal import Journal
+from receipts.predicates import Kind
 from receipts.proof import write_proof
 from receipts.sqlite import connect, reader
-from receipts.statement import About, Kind, Sealed
+from receipts.statement import About, Sealed
 from receipts.verify import Roots
 from tests.console.authenticator import Authenticator
+from tests.free import free
 from tests.receipts.making import SIGNER, journal_at, request
 
 LEAD = Ed25519PrivateKey.generate()
@@ -56,7 +58,7 @@ class Made:
         }  # fmt: skip
         return await self.put(
             self.journal.notary.seal_plain(
-                "key", new_id("rcp"), "acme", {keyid: keyid * 2}, self.now(), {**facts, **more},
+                free("key", {**facts, **more}), new_id("rcp"), "acme", {keyid: keyid * 2}, self.now(),
                 {"person": person.encode(), "words": b"[]"},
             )
         )  # fmt: skip
@@ -64,7 +66,7 @@ class Made:
     async def unlink(self, keyid: str) -> None:
         facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": 1}
         await self.put(
-            self.journal.notary.seal_plain("key", new_id("rcp"), "acme", {keyid: keyid * 2}, self.now(), facts)
+            self.journal.notary.seal_plain(free("key", facts), new_id("rcp"), "acme", {keyid: keyid * 2}, self.now())
         )
 
     async def say(
@@ -74,7 +76,7 @@ class Made:
         about = About(of, action, "release-1", True, "User", str(of.params["user_id"]))
         pieces = {name.replace("_", "/"): data for name, data in evidence.items()}
         sealed = self.journal.notary.seal(
-            kind, new_id("rcp"), about, status=status, changed=None, at_ms=self.now(), facts=facts, evidence=pieces
+            free(kind, facts), new_id("rcp"), about, status=status, changed=None, at_ms=self.now(), evidence=pieces
         )
         return await self.put(sealed)
 

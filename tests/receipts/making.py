@@ -19,10 +19,12 @@ from receipts.conclusion import Conclusion
 from receipts.intention import Intention
 from receipts.journal import Journal
 from receipts.postgres import PostgresStore
+from receipts.predicates import Kind
 from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
-from receipts.statement import About, Kind, Sealed
+from receipts.statement import About, Sealed
 from receipts.store import Store
+from tests.free import free
 
 KEY = Ed25519PrivateKey.generate()
 SIGNER = Signer(KEY)
@@ -43,7 +45,7 @@ def store_at(path: Path, database: str = "", clock: Any = None) -> Store:
 async def journal_at(path: Path, clock: Any = None, database: str = "") -> Journal:
     journal = Journal(store_at(path, database, clock), SIGNER)
     await journal.load()
-    sealed = journal.notary.seal_plain("release", new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms(), {})
+    sealed = journal.notary.seal_plain(free("release"), new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms())
     await journal.registry.activate("release-1", ["acme"], [], sealed)
     await journal.end_leases()
     return journal
@@ -65,7 +67,7 @@ def action(name: str = "r1") -> Action:
 def seal(journal: Journal, of: Action, kind: Kind, status: str) -> Sealed:
     about = About(of.request, of.id, "release-1", True)
     return journal.notary.seal(
-        kind, new_id("rcp"), about, status=status, changed=None, at_ms=journal.store.now_ms(), facts={}, evidence={}
+        free(kind), new_id("rcp"), about, status=status, changed=None, at_ms=journal.store.now_ms(), evidence={}
     )
 
 

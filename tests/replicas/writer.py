@@ -9,6 +9,7 @@ from receipts.postgres import PostgresStore
 from receipts.signing import Signer, load_key
 from receipts.statement import Notary
 from receipts.store import Txn
+from tests.free import free
 
 ORIGIN = "ailyus.test"
 
@@ -20,7 +21,7 @@ def main() -> None:
     notary = Notary(signer, ORIGIN, lambda tenant: bytes(32))
     while True:
         name = new_id("rcp")
-        sealed = notary.seal_plain("state", name, "", {"open": "0" * 64}, store.now_ms(), {})
+        sealed = notary.seal_plain(free("state"), name, "", {"open": "0" * 64}, store.now_ms())
 
         def work(txn: Txn, sealed: object = sealed) -> int:
             return sealed.insert(txn)  # type: ignore[attr-defined, no-any-return]
