@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.free import free
+from receipts.predicates import KeyFacts
 from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody, until
 
 CONTRACT = "contracts/okta/reset_user_mfa.yaml"
@@ -56,9 +56,8 @@ async def test_what_a_revoked_agent_asked_for_or_a_revoked_key_approved_is_not_d
         await world.app.agents.change("support-bot", revoke=True)
     else:
         keyid = next(k.keyid for k in (await world.app.journal.registry.keys()).values() if k.person == "lead")
-        sealed = world.app.journal.notary.seal_plain(
-            free("key", {"event": "revoked"}), "rcp_x", "", {keyid: "0" * 64}, 1
-        )
+        facts = KeyFacts(event="revoked", keyid=keyid, last_good_size=0)
+        sealed = world.app.journal.notary.seal_plain(facts, "rcp_x", "", {keyid: "0" * 64}, 1)
         await world.app.journal.registry.revoke_key(keyid, sealed)
     await wake(asked["action_id"])
     await until(lambda: world.rows("SELECT state FROM actions WHERE id = ?", asked["action_id"]) == [("ended",)])
