@@ -43,11 +43,19 @@ class Scim:
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         headers = {"authorization": "Bearer secret", "content-type": "application/scim+json"}
         self.http = blocking_web(base_url=f"http://127.0.0.1:{self.port}/v2", headers=headers)
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
+
+    def _fill(self) -> None:
         for _ in range(200):
             try:
                 self.http.get("/Users")
                 break
             except httpx2.TransportError:
+                assert self.process.poll() is None, "scim2-server ended"
                 time.sleep(0.05)
         schema = "urn:ietf:params:scim:schemas:core:2.0:"
         self.maria = self.create("/Users", {"schemas": [schema + "User"], "userName": "maria@example.com"})
