@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from adapters.chromium import BrowserSettings, Chromium, find_browser
@@ -19,6 +20,8 @@ from tests.slowness import measure, scaled
 from tests.world import Sandbox, World, add_records, cli, gateway, make_workspace
 
 _NAMES = itertools.count(1)
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one may stop an example for a while
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

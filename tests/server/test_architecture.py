@@ -1,4 +1,4 @@
-"""ARCHITECTURE and CONTRIBUTING name only what exists: links, files, names in files, tests, modules, states, layers.
+"""ARCHITECTURE, CONTRIBUTING and the tests' README name only what exists: links, files, names, tests, modules, tasks.
 
 A path in backticks starts at the root of the repository. Names in backticks directly after a file, each behind one
 space, are defined in that file: by its code where it is Python, anywhere in its text where it is not.
@@ -6,6 +6,8 @@ space, are defined in that file: by its code where it is Python, anywhere in its
 
 import ast
 import re
+import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -21,7 +23,9 @@ from tests.world import ROOT
 
 ARCHITECTURE = ROOT / "server" / "ARCHITECTURE.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
-DOCUMENTS = [ARCHITECTURE, CONTRIBUTING]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+DOCUMENTS = [ARCHITECTURE, CONTRIBUTING, ROOT / "tests" / "README.md"]
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -29,6 +33,7 @@ _PATH = re.compile(r"[\w.-]+(/[\w.-]*)+|[\w-]+\.(py|md)")
 _NAMED = re.compile(r"`([\w./-]+\.\w+)`((?: `[A-Za-z_][\w.]*`)+)")
 _TEST = re.compile(r"([\w./-]+\.py)::(\w+)")
 _MODULE = re.compile(r"python -m ([\w.]+)")
+_TASK = re.compile(r"uv run poe ([\w-]+)")
 
 
 def faults_of(document: Path, text: str) -> Iterator[str]:
@@ -47,10 +52,37 @@ def faults_of(document: Path, text: str) -> Iterator[str]:
     for file, test in _TEST.findall(text):
         if test not in defined(file):
             yield f"{file} has no {test}"
+    yield from _no_modules(text)
+    for task in _TASK.findall(text):
+        if task not in tasks():
+            yield f"there is no task {task}"
+
+
+def _no_modules(text: str) -> Iterator[str]:
     for module in _MODULE.findall(text):
         place = ROOT.joinpath(*module.split("."))
         if not place.with_suffix(".py").exists() and not (place / "__main__.py").exists():
             yield f"there is no module {module}"
+
+
+def tasks() -> dict[str, list[str]]:
+    """Each task of `pyproject.toml`, and its commands."""
+    settings = PROJECT["tool"]["poe"]["tasks"]
+    return {name: [step["cmd"] for step in task.get("sequence", [task])] for name, task in settings.items()}
+
+
+def faults_of_command(command: str) -> Iterator[str]:
+    """Every program, folder, file, test and module that a task's command names and that is not there."""
+    program, *words = shlex.split(command)
+    if not Path(sys.executable).with_name(program).exists():
+        yield f"there is no program {program}"
+    for word in words:
+        path, _, test = word.removeprefix("--ignore=").removeprefix("--deselect=").partition("::")
+        if "/" in path and not (ROOT / path).exists():
+            yield f"there is no {path}"
+        if test and test not in defined(path):
+            yield f"{path} has no {test}"
+    yield from _no_modules(command)
 
 
 def _leads(document: Path, link: str) -> bool:
@@ -119,6 +151,7 @@ def test_everything_that_is_named_exists(document: Path) -> None:
         ("`receipts/schema.sql` `no_such_table`", "receipts/schema.sql defines no no_such_table"),
         ("`tests/server/test_pipeline.py::test_nothing`", "tests/server/test_pipeline.py has no test_nothing"),
         ("```sh\nuv run python -m tests.nothing\n```", "there is no module tests.nothing"),
+        ("```sh\nuv run poe nothing\n```", "there is no task nothing"),
     ],
 )
 def test_what_does_not_exist_is_found(text: str, fault: str) -> None:
@@ -155,8 +188,7 @@ def test_the_states_and_the_layers_are_those_of_the_code() -> None:
     drawn = re.search(r"stateDiagram-v2\n(.*?)```", text, re.DOTALL)
     assert drawn is not None
     assert set(re.findall(r"\b[a-z]+(?= -->)|(?<=--> )[a-z]+", drawn[1])) == set(get_args(State))
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    layers = settings["contracts"][0]["layers"]
+    layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
     arrows = re.findall(r"^  (\w+)(?:\[.*?\])? --> (\w+)", text.split("flowchart LR")[1].split("```")[0], re.MULTILINE)
     assert arrows == list(pairwise(layers))
 
@@ -166,3 +198,55 @@ def test_the_glossary_is_in_order_and_says_one_sentence_each() -> None:
     assert [row[0] for row in words] == sorted({row[0] for row in words})
     assert len(words) >= 60
     assert [row[0] for row in words if not row[1].endswith(".") or not row[2].startswith("`")] == []
+
+
+def test_every_task_names_what_exists() -> None:
+    assert set(tasks()) == {"fast", "test", "soak", "lint"}
+    assert [
+        fault for commands in tasks().values() for command in commands for fault in faults_of_command(command)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        ("no-such-program --kills 300", "there is no program no-such-program"),
+        ("pytest tests/contracts tests/nothing", "there is no tests/nothing"),
+        ("pytest tests --ignore=tests/nothing.py", "there is no tests/nothing.py"),
+        ("pytest --deselect=tests/test_pins.py::test_nothing", "tests/test_pins.py has no test_nothing"),
+        ("python -m tests.nothing --kills 300", "there is no module tests.nothing"),
+    ],
+)
+def test_a_task_that_names_what_does_not_exist_is_found(command: str, fault: str) -> None:
+    assert list(faults_of_command(command)) == [fault]
+
+
+def test_the_tasks_test_and_lint_are_what_must_hold_before_a_change_lands() -> None:
+    told = re.findall(r"uv run (.+?)(?: > /dev/null)?$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert [*tasks()["test"], *tasks()["lint"]] == told
+
+
+def test_the_fast_tests_need_no_gateway_no_browser_and_no_database() -> None:
+    """They take no shared fixture, and of a world they import the root of the repository and the command line only."""
+    (command,) = tasks()["fast"]
+    _, *words = shlex.split(command)
+    left_out = {ROOT / word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")}
+    files = [file for word in words if not word.startswith("-") for file in sorted((ROOT / word).glob("test_*.py"))]
+    used = {file.name: _shared(file) for file in files if file not in left_out}
+    assert len(used) >= 25
+    assert {name: names for name, names in used.items() if names} == {}
+    assert [file for file in left_out if not _shared(file)] == []
+
+
+def _shared(file: Path) -> set[str]:
+    """The fixtures that `tests/conftest.py` gives and the parts of `tests/world.py` that a file uses."""
+    given = defined("tests/conftest.py") | {"postgres"}
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    taken = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "tests.world"]
+    return (taken & given) | ({name.name for node in imports for name in node.names} - {"ROOT", "cli"})
+
+
+def test_every_package_of_the_wheel_says_that_it_has_types() -> None:
+    assert len(PACKAGES) == 5
+    assert [package for package in PACKAGES if not (ROOT / package / "py.typed").is_file()] == []
