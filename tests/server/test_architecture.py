@@ -227,24 +227,26 @@ def test_the_tasks_test_and_lint_are_what_must_hold_before_a_change_lands() -> N
 
 
 def test_the_fast_tests_need_no_gateway_no_browser_and_no_database() -> None:
-    """They take no shared fixture, and of a world they import the root of the repository and the command line only."""
+    """They take no shared fixture, use nothing of a world but the root of the repository, and start no command."""
     (command,) = tasks()["fast"]
-    _, *words = shlex.split(command)
-    left_out = {ROOT / word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")}
-    files = [file for word in words if not word.startswith("-") for file in sorted((ROOT / word).glob("test_*.py"))]
-    used = {file.name: _shared(file) for file in files if file not in left_out}
-    assert len(used) >= 25
-    assert {name: names for name, names in used.items() if names} == {}
-    assert [file for file in left_out if not _shared(file)] == []
+    words = shlex.split(command)
+    ignored = {ROOT / word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")}
+    left_out = {word.partition("::")[2] for word in words if word.startswith("--deselect=")}
+    files = {file for word in words if word.startswith("tests/") for file in (ROOT / word).glob("test_*.py")} - ignored
+    assert len(files) >= 25
+    assert {file.name: found for file in files if (found := _shared(file, left_out))} == {}
+    assert _shared(ROOT / "tests" / "policies" / "test_guards.py", set()) == {"cli"}
+    assert _shared(ROOT / "tests" / "adapters" / "test_sandbox.py", set()) >= {"sandbox", "Sandbox"}
 
 
-def _shared(file: Path) -> set[str]:
-    """The fixtures that `tests/conftest.py` gives and the parts of `tests/world.py` that a file uses."""
-    given = defined("tests/conftest.py") | {"postgres"}
-    nodes = list(ast.walk(ast.parse(file.read_text())))
-    taken = {node.arg for node in nodes if isinstance(node, ast.arg)}
+def _shared(file: Path, left_out: set[str]) -> set[str]:
+    """The fixtures of `tests/conftest.py` and the parts of `tests/world.py` that a file's other tests use."""
+    body = [node for node in ast.parse(file.read_text()).body if getattr(node, "name", "") not in left_out]
+    nodes = [inner for node in body for inner in ast.walk(node)]
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "tests.world"]
-    return (taken & given) | ({name.name for node in imports for name in node.names} - {"ROOT", "cli"})
+    of_a_world = {name.name for node in imports for name in node.names} - {"ROOT"}
+    taken = {node.arg for node in nodes if isinstance(node, ast.arg)} & (defined("tests/conftest.py") | {"postgres"})
+    return taken | {node.id for node in nodes if isinstance(node, ast.Name)} & of_a_world
 
 
 def test_every_package_of_the_wheel_says_that_it_has_types() -> None:
