@@ -290,6 +290,11 @@ def cli(*arguments: str, cwd: Path | None = None, ok: bool | None = True) -> str
     return said
 
 
+async def ailyus(world: World, *arguments: str, ok: bool = True) -> str:
+    """One command at the workspace of a gateway in this process."""
+    return await asyncio.to_thread(cli, *arguments, cwd=world.workspace.root, ok=ok)
+
+
 async def nobody(*_: object) -> list[object]:
     """In place of whoever would carry an action on."""
     return []

@@ -19,30 +19,14 @@ from adapters.python import PythonAdapter
 from adapters.secrets import Credentials
 from adapters.systems import Systems
 from adapters.upstream import Servers
-from contracts.catalog import load_catalog
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import render_route
-from contracts.observation import Execution
-from contracts.request import ActionRequest
-from contracts.target import Target
-from policies.principal import People
 from policies.release import Release
 from server.serving import free_port
+from tests.adapters.requests import Open, execute, release_for, request_for
 from tests.slowness import scaled
-from tests.world import ROOT
-
-
-class Open:
-    """A gate that lets every order pass once."""
-
-    def __init__(self) -> None:
-        self.entered = 0
-
-    def enter(self, dispatch: Dispatch) -> str | None:
-        self.entered += 1
-        return None
 
 
 class Closed:
@@ -76,41 +60,6 @@ async def raw_server(handle: object) -> AsyncIterator[tuple[int, list[bytes]]]:
         yield server.sockets[0].getsockname()[1], seen
     finally:
         server.close()
-
-
-def release_for(port: int, **more: object) -> Release:
-    target = Target(
-        "records", "records", f"http://127.0.0.1:{port}/v1", "acme", "prod", "none", "none", "p", direct=True
-    )
-    catalog = load_catalog(ROOT / "tests" / "vectors" / "records")
-    return Release.build(catalog, {}, {"records": replace(target, **more)}, People({}), ("Support",), origin="o")  # type: ignore[arg-type]
-
-
-def request_for(release: Release, contract: str = "put_record") -> ActionRequest:
-    program = release.catalog.programs[contract]
-    return ActionRequest(
-        contract, 1, program.digest, program.contract.kind, "low", "acme", "bot", "ann", "ann", "records",
-        release.targets["records"].digest, {"record": "r1", "value": "new"}, None, None,
-    )  # fmt: skip
-
-
-async def execute(release: Release, gate: object = None, seconds: float = 1.0) -> Execution:
-    adapter = HttpAdapter(release, gate or Open(), Path("/nonexistent"), lambda: int(time.time() * 1000))  # type: ignore[arg-type]
-    request = request_for(release)
-    program, target = release.catalog.programs["put_record"], release.targets["records"]
-    http = render_route(
-        program.routes[0], target.base_url,
-        {"inputs.record": "r1", "inputs.value": "new", "before.record": {"version": "1"}}, frozenset(),
-    )  # fmt: skip
-    assert not isinstance(http, Fault)
-    dispatch = Dispatch(
-        "act_1", request, request.action_digest, request.target_digest, 1, 1, 0, 1, 1, 0, time.monotonic() + seconds,
-        "act_1-1", 100, http,
-    )  # fmt: skip
-    try:
-        return await adapter.execute(dispatch)
-    finally:
-        await adapter.close()
 
 
 def systems(release: Release) -> Systems:

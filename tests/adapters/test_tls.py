@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.tls import nobody, trusted
-from tests.adapters.test_http import execute, release_for
+from tests.adapters.requests import execute, release_for
 
 NOW = datetime.now(UTC)
 HERE = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))

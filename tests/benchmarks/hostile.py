@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from server.admission import MAX_BODY, MAX_PARTS
-from tests.server.test_admission import FIND, headers, nested
+from tests.server.loads import FIND, headers, nested
 from tests.web import web
 from tests.world import Sandbox, Served, cli, make_workspace
 

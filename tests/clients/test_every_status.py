@@ -11,7 +11,7 @@ from server.answers import NOT_ERRORS, OUTPUT_SCHEMA
 from server.ladder import result_of
 from server.tasks import Context
 from tests.clients.terminal import typescript
-from tests.server.test_answers import RESULTS
+from tests.server.results import RESULTS
 from tests.world import Sandbox, World, gateway, make_workspace
 
 

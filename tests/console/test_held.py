@@ -1,9 +1,8 @@
 """What the pages say of what is held by a halt, and of a plan that was taken back."""
 
 from tests.console.people import People
-from tests.journeys.test_held import ailyus
-from tests.journeys.test_key_rotation import ROTATE
-from tests.world import MARIA
+from tests.journeys.rotation import ROTATE
+from tests.world import MARIA, ailyus
 
 
 async def test_the_console_shows_every_step_and_what_took_it_back(people: People) -> None:

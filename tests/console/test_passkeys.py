@@ -13,7 +13,7 @@ from policies.passkey import asserts, attested, decode, encode
 from policies.principal import Key, Passkey, keyid_of
 from tests.console.authenticator import Authenticator, signed_in
 from tests.console.people import People
-from tests.console.test_verify import in_browser, proof_of, roots_of
+from tests.console.verifier import in_browser, proof_of, roots_of
 from tests.web import web
 from tests.world import MARIA
 

@@ -1,8 +1,8 @@
 """A plan is one card with its list, approved once, and followed while it runs."""
 
 from tests.console.people import People
-from tests.console.test_verify import in_browser, proof_of, roots_of
-from tests.journeys.test_key_rotation import ROTATE, integration, keys
+from tests.console.verifier import in_browser, proof_of, roots_of
+from tests.journeys.rotation import ROTATE, integration, keys
 
 
 async def test_a_plan_is_one_card(people: People) -> None:

@@ -11,10 +11,9 @@ import pytest
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, signature_holds
 from policies.passkey import Assertion, decode, encode
-from receipts.proof import write_proof
-from receipts.sqlite import connect, reader
 from receipts.verify import read_roots, verify
 from tests.console.people import People, Person
+from tests.console.verifier import in_browser, proof_of, roots_of
 from tests.world import MARIA
 
 
@@ -31,24 +30,6 @@ def flipped(text: str, at: int) -> str:
     data = bytearray(decode(text))
     data[at] ^= 1
     return encode(bytes(data))
-
-
-def proof_of(people: People, receipt: str) -> dict[str, Any]:
-    connection = connect(people.world.workspace.store, readonly=True)
-    try:
-        return dict(orjson.loads(write_proof(reader(connection), receipt, None, True).encoded()))
-    finally:
-        connection.close()
-
-
-def roots_of(people: People) -> Any:
-    return orjson.loads((people.world.workspace.root / "roots.json").read_bytes())
-
-
-async def in_browser(lead: Person, proof: dict[str, Any], roots: Any) -> dict[str, Any]:
-    return dict(
-        await lead.page.evaluate("([proof, roots]) => verifyProof(proof, roots)", [orjson.dumps(proof).decode(), roots])
-    )
 
 
 def here(people: People, proof: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from server.stores import reading
 from tests.faults import killer
 from tests.faults.killer import POINTS
 from tests.forks import Forked
-from tests.journeys.test_kill import _call, _token
+from tests.journeys.served import call_tool, token_of
 from tests.slowness import scaled
 from tests.world import ROOT, Sandbox, Served, Workspace, cli
 
@@ -75,7 +75,7 @@ class Campaign:
         """Let the workspace be seeded once."""
         served = Mortal(self.workspace)
         await asyncio.to_thread(served.begin, "")
-        self.token = await _token(self.workspace)
+        self.token = await token_of(self.workspace)
         await asyncio.to_thread(served.kill)
 
     async def run(self, kills: int, points: tuple[str, ...] = POINTS) -> None:
@@ -126,7 +126,7 @@ class Campaign:
 
     async def call(self, url: str, tool: str, arguments: dict[str, Any]) -> None:
         with contextlib.suppress(Exception):
-            await _call(url, self.token, tool, arguments)
+            await call_tool(url, self.token, tool, arguments)
 
     async def settle(self) -> None:
         end = time.monotonic() + scaled(20)

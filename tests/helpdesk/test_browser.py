@@ -21,7 +21,7 @@ from contracts.errors import AilyusError
 from server.settings import FILE, Workspace
 from tests.benchmarks.pages import mebibytes, tree
 from tests.helpdesk.desk import Desk, Site, desk_of
-from tests.helpdesk.test_pages import kill, only_pages
+from tests.helpdesk.pages import kill, only_pages
 from tests.world import Sandbox, cli, make_workspace
 
 

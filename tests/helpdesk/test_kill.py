@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.helpdesk.desk import Site, desk_workspace, front_of
-from tests.helpdesk.test_pages import CHANGE, only_pages
-from tests.journeys.test_kill import _call, _rows, _token
+from tests.helpdesk.pages import CHANGE, only_pages
+from tests.journeys.served import call_tool, rows_of, token_of
 from tests.world import Sandbox, Served, until
 
 
@@ -50,21 +50,21 @@ async def test_the_gateway_dies(tmp_path: Path, sandbox: Sandbox, site: Site, br
         arguments = {"ticket_id": "1", "priority": "high"}
         try:
             url = await asyncio.to_thread(served.start)
-            token = await _token(workspace)
-            asking = asyncio.create_task(_call(url, token, "set_ticket_priority", arguments))
+            token = await token_of(workspace)
+            asking = asyncio.create_task(call_tool(url, token, "set_ticket_priority", arguments))
             await until(lambda: left and served.process and served.process.poll() is not None, 30)
             asking.cancel()  # its answer never comes
             await asyncio.gather(asking, return_exceptions=True)
             await until(lambda: not any("chrom" in _command(pid) for pid in left))  # no browser outlives its gateway
             url = await asyncio.to_thread(served.start)
-            answer = await _call(url, token, "set_ticket_priority", arguments)
+            answer = await call_tool(url, token, "set_ticket_priority", arguments)
             while answer["status"] == "running":
                 wait = {"action_id": answer["action_id"], "wait_seconds": 30}
-                answer = await _call(url, token, "get_action", wait)
+                answer = await call_tool(url, token, "get_action", wait)
             assert answer["status"] == "confirmed", answer
             assert site.ticket()["priority"] == 2
             assert front.count("POST", CHANGE) == 1
-            assert _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'") == [(0,)]
+            assert rows_of(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'") == [(0,)]
         finally:
             served.stop()
             for pid in left:

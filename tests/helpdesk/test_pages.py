@@ -1,64 +1,25 @@
 """Pages that are not as expected: nothing is entered into the wrong record, nothing is sent twice, nobody waits for ever."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from tests.helpdesk.desk import Before, Desk, Site, desk_of
+from tests.helpdesk.pages import CHANGE, HEAD, kill, only_pages, stopped, then
 from tests.slowness import scaled
 from tests.world import Sandbox, cli
-
-CHANGE = "/admin/helpdesk/ticket/1/change/"
-HEAD = "</head>"
-
-
-async def only_pages(request: Request, body: bytes) -> Response | None:
-    """An API that changes nothing: every action goes through the pages."""
-    if request.method == "PATCH":
-        return JSONResponse({"detail": 'Method "PATCH" not allowed.'}, 405)
-    return None
-
-
-def then(hook: Before) -> Before:
-    async def both(request: Request, body: bytes) -> Response | None:
-        return await only_pages(request, body) or await hook(request, body)
-
-    return both
 
 
 @pytest.fixture
 def pages(desk: Desk) -> Desk:
     desk.front.before = only_pages
     return desk
-
-
-def kill(desk: Desk) -> None:
-    for pid in desk.world.app.browser.pids():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-async def stopped(desk: Desk, words: str) -> dict[str, Any]:
-    """One call that must end with nothing sent, a picture, and a person told."""
-    began = time.monotonic()
-    answer = await desk.set_priority("high")
-    assert answer["status"] == "not_applied", answer
-    assert words in answer["summary"]
-    assert answer["escalated_to"] == "support-oncall"
-    assert time.monotonic() - began < scaled(12 + 2)  # the flow's deadline, and the look before and after
-    assert desk.site.ticket()["priority"] == 3
-    assert desk.front.count("POST", "/change/") == 0
-    return answer
 
 
 async def test_a_renamed_selector(pages: Desk) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from contracts.catalog import Complaints, load_catalog
 from tests.helpdesk.desk import Desk, Site, desk_of
-from tests.helpdesk.test_pages import CHANGE, HEAD, only_pages, stopped, then
+from tests.helpdesk.pages import CHANGE, HEAD, only_pages, stopped, then
 from tests.world import ROOT, Sandbox
 
 SHOWN = "account: {role: strong, within: {role: banner}}"

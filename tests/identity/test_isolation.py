@@ -13,7 +13,7 @@ import orjson
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from tests.web import web
+from tests.identity.clients import modern
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 MORE_PEOPLE = """
@@ -32,7 +32,6 @@ STRANGERS = {
     "other-person": ("acme", "colleague"),
     "abroad": ("globex", "outsider"),
 }
-CAPABILITIES = {"extensions": {"io.modelcontextprotocol/tasks": {}}, "elicitation": {"url": {}}}
 
 
 @pytest.fixture
@@ -44,27 +43,6 @@ async def house(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
 async def stranger(world: World, name: str) -> str:
     tenant, person = STRANGERS[name]
     return await world.app.agents.add(name, tenant, person, person, frozenset({"Support"}), False)
-
-
-async def modern(
-    world: World, token: str, method: str, name: str, params: dict[str, Any], **capabilities: Any
-) -> dict[str, Any]:
-    """One request of the modern era, as a client of this token; what came back as JSON-RPC."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": capabilities or CAPABILITIES,
-    }
-    headers = {
-        "authorization": f"Bearer {token}",
-        "accept": "application/json, text/event-stream",
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": method,
-        "mcp-name": name,
-    }
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-    async with web(timeout=30) as http:
-        found: dict[str, Any] = (await http.post(world.url, json=body, headers=headers)).json()
-        return found
 
 
 @pytest.mark.parametrize("who", STRANGERS)

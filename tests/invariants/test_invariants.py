@@ -20,8 +20,8 @@ from receipts.log import Checkpoint, consistency_proof, consistent
 from receipts.reconciliation import reconcile
 from receipts.signing import Envelope, open_note
 from receipts.store import Conflict, Txn
-from tests.contracts.test_catalog import BAD, folder
-from tests.plans.test_run_plan import test_what_somebody_else_changed_meanwhile_stays
+from tests.contracts.bad import BAD, folder
+from tests.plans.records import changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal
 from tests.world import LEO, MARIA, ROOT, World, until
 
@@ -185,7 +185,7 @@ def test_invariant_7_an_undo_names_an_action_that_exists(tmp_path: Path) -> None
 
 
 async def test_invariant_7_an_undo_leaves_what_somebody_else_changed(records: World) -> None:
-    await test_what_somebody_else_changed_meanwhile_stays(records)
+    await changed_meanwhile_stays(records)
 
 
 async def test_invariant_8_editing_a_file_or_a_row_changes_nothing_that_is_live(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
-from tests.journeys.test_key_rotation import states
+from tests.journeys.rotation import states
 from tests.leaks import places
 from tests.wire import wire_to
 from tests.world import Sandbox, gateway

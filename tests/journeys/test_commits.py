@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from receipts.store import Txn
-from tests.journeys.test_key_rotation import ROTATE
-from tests.journeys.test_kill import _call, _rows
-from tests.plans.test_run_plan import run, seeded, set_value
+from tests.journeys.rotation import ROTATE
+from tests.journeys.served import call_tool, rows_of
+from tests.plans.records import run, seeded, set_value
 from tests.world import LEO, MARIA, Sandbox, Served, World, cli, make_workspace, until
 
 UNLOCK = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
@@ -84,7 +84,7 @@ async def test_one_approval_used_by_twenty_and_a_process_that_dies(tmp_path: Pat
     try:
         await until(lambda: workspace.token_file("support-bot").exists())
         token = workspace.token_file("support-bot").read_text().strip()
-        asked = await _call(url, token, "reset_user_mfa", MARIA)
+        asked = await call_tool(url, token, "reset_user_mfa", MARIA)
         sandbox.fault("hang_after_effect", ms=3000)
         await asyncio.to_thread(cli, "approval", "approve", "--as", "lead", cwd=workspace.root)
         uses = [asyncio.to_thread(_approve_again, workspace.root, asked["action_id"]) for _ in range(5)]
@@ -92,11 +92,11 @@ async def test_one_approval_used_by_twenty_and_a_process_that_dies(tmp_path: Pat
         await until(lambda: sandbox.writes() == 1)
         await asyncio.to_thread(served.kill)
         url = await asyncio.to_thread(served.start)
-        answer = await _call(url, token, "get_action", {"action_id": asked["action_id"], "wait_seconds": 20})
+        answer = await call_tool(url, token, "get_action", {"action_id": asked["action_id"], "wait_seconds": 20})
         assert (answer["status"], answer["changed"]) == ("confirmed", True)
         assert sandbox.writes() == 1
-        assert _rows(workspace, "SELECT count(*) FROM intents") == [(1,)]
-        assert _rows(workspace, "SELECT count(*) FROM approval_uses") == [(1,)]
+        assert rows_of(workspace, "SELECT count(*) FROM intents") == [(1,)]
+        assert rows_of(workspace, "SELECT count(*) FROM approval_uses") == [(1,)]
         await asyncio.to_thread(cli, "audit", cwd=workspace.root)
     finally:
         served.stop()

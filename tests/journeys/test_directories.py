@@ -1,35 +1,15 @@
 """What a directory does not say proves nothing: scim2-server behind a proxy that leaves members out, and more."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.errors import AilyusError
-from tests.journeys.test_group_membership import Scim, _workspace
-from tests.plans.test_controls import ailyus
-from tests.wire_between import Between, between
-from tests.world import Sandbox, World, gateway
-
-
-@pytest.fixture
-def scim() -> Iterator[Scim]:
-    server = Scim()
-    yield server
-    server.close()
-
-
-@asynccontextmanager
-async def directory(folder: Path, sandbox: Sandbox, scim: Scim) -> AsyncIterator[tuple[World, Between]]:
-    async with (
-        between(scim.port) as proxy,
-        gateway(_workspace(folder, sandbox, proxy.port), sandbox) as world,
-    ):
-        yield world, proxy
+from tests.journeys.directory import directory, until
+from tests.journeys.scim import Scim
+from tests.world import Sandbox, ailyus
 
 
 def without_members(path: str, value: Any) -> Any:
@@ -268,11 +248,3 @@ async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
             await world.app.aftercare.recheck(ended[0]["action_id"])
         assert world.rows(live) == []
         assert world.app.pipeline.journal.controls.halts == ()
-
-
-async def until(world: World, action: str, status: str) -> dict[str, Any]:
-    """What is found by the looks that come by themselves."""
-    async with asyncio.timeout(60):
-        while (answer := await world.get(action))["status"] != status:
-            await asyncio.sleep(0.2)
-    return answer

@@ -11,7 +11,7 @@ from receipts.signing import Envelope
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.helpdesk.desk import Desk
-from tests.journeys.test_directories import until
+from tests.journeys.directory import until
 from tests.wire_between import between
 from tests.world import Sandbox, cli, gateway
 

@@ -4,12 +4,8 @@ import asyncio
 from pathlib import Path
 
 from server.halting import NewHalt, halt
-from tests.plans.test_run_plan import run, seeded, set_value
-from tests.world import MARIA, Sandbox, World, add_records, cli, gateway, until
-
-
-async def ailyus(world: World, *command: str) -> str:
-    return await asyncio.to_thread(cli, *command, cwd=world.workspace.root)
+from tests.plans.records import run, seeded, set_value
+from tests.world import MARIA, Sandbox, World, add_records, ailyus, gateway, until
 
 
 async def test_what_is_approved_while_it_is_halted(world: World) -> None:

@@ -1,44 +1,18 @@
 """Stories 2 and 6: rotate an API key and update Slack; replace a compromised one. Confirmed by use, not by answers."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
+from tests.journeys.rotation import ROTATE, integration, keys, states, works
 from tests.world import World, until
 
-ROTATE = {
-    "account_name": "slack-alerts",
-    "integration_name": "alerts",
-    "old_key_id": "key_old00001",
-    "reason": "the key is due for its rotation",
-}
 REPLACE = {
     "account_name": "slack-alerts",
     "integration_name": "alerts",
     "key_id": "key_old00001",
     "reason": "the key was posted in a public channel",
 }
-
-
-def keys(world: World) -> dict[str, Any]:
-    found = world.sandbox.state()["acme"]["apikeys"]["accounts"]["slack-alerts"]["keys"]
-    return {key["id"]: key for key in found}
-
-
-def integration(world: World) -> dict[str, Any]:
-    return dict(world.sandbox.state()["acme"]["slack"]["integrations"]["alerts"])
-
-
-def states(answer: dict[str, Any]) -> dict[str, str]:
-    return {step["id"]: step["state"] for step in answer["steps"]}
-
-
-def works(world: World) -> bool:
-    """Does the integration's key work when it is used?"""
-    headers = {"authorization": "Bearer slack-write-acme"}
-    url = str(world.sandbox._client.base_url).replace("/_sandbox/", "/acme/slack/integrations/alerts/test")
-    return bool(world.sandbox._client.post(url, headers=headers).json()["last_call"]["ok"])
 
 
 async def test_the_new_key_is_in_use_before_the_old_one_goes(world: World) -> None:

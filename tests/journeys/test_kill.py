@@ -3,16 +3,12 @@
 import asyncio
 import contextlib
 import random
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
-from mcp.client.client import Client
-from mcp.client.streamable_http import streamable_http_client
-
+from tests.journeys.served import call_tool, rows_of, token_of
 from tests.slowness import scaled
-from tests.web import web
 from tests.world import Sandbox, Served, Workspace, add_records, until
 
 KILLS = 25
@@ -25,13 +21,13 @@ async def test_twenty_five_kills(tmp_path: Path, sandbox: Sandbox) -> None:
     faults: list[str | None] = [None, None, "lost_reply", "lost_request", "late_effect", "slow", "hang_after_effect"]
     try:
         url = await asyncio.to_thread(served.start)
-        token = await _token(workspace)
+        token = await token_of(workspace)
         for number in range(KILLS):
             name = f"event{chr(97 + number)}"
             fault = dice.choice(faults)
             if fault:
                 sandbox.fault(fault, "events", "records", ms=150)
-            call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": name}))
+            call = asyncio.create_task(call_tool(url, token, "add_event", {"record": "r1", "name": name}))
             await asyncio.to_thread(_sleep_into_the_send, sandbox, name, dice.random() * 0.05, workspace)
             await asyncio.to_thread(served.kill)
             with contextlib.suppress(BaseException):
@@ -43,9 +39,9 @@ async def test_twenty_five_kills(tmp_path: Path, sandbox: Sandbox) -> None:
             assert events.count(name) <= 1, (number, fault, events)
             if answer["status"] == "confirmed":
                 assert events.count(name) == 1, (number, fault, answer)
-        rows = _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
+        rows = rows_of(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
         assert rows == [(0,)]
-        assert _rows(workspace, "SELECT count(*) FROM actions WHERE state <> 'ended'") == [(0,)]
+        assert rows_of(workspace, "SELECT count(*) FROM actions WHERE state <> 'ended'") == [(0,)]
     finally:
         served.stop()
 
@@ -54,7 +50,7 @@ def _sleep_into_the_send(sandbox: Sandbox, name: str, more: float, workspace: Wo
     """Wait until the intent is durable, then a random moment more."""
     end = time.monotonic() + scaled(3)
     while time.monotonic() < end:
-        rows = _rows(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
+        rows = rows_of(workspace, "SELECT count(*) FROM intents WHERE state = 'intent'")
         if rows != [(0,)]:
             break
         time.sleep(0.001)
@@ -65,32 +61,12 @@ async def _ended(url: str, token: str, name: str) -> dict[str, Any]:
     """The same call again, until it has ended: it never becomes another action while the first is open."""
     end = time.monotonic() + scaled(20)
     while True:
-        answer = await _call(url, token, "add_event", {"record": "r1", "name": name})
+        answer = await call_tool(url, token, "add_event", {"record": "r1", "name": name})
         if answer["status"] == "running":
-            answer = await _call(url, token, "get_action", {"action_id": answer["action_id"], "wait_seconds": 10})
+            answer = await call_tool(url, token, "get_action", {"action_id": answer["action_id"], "wait_seconds": 10})
         if answer["status"] != "running":
             return answer
         assert time.monotonic() < end, answer
-
-
-async def _call(url: str, token: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    async with (
-        web(headers={"authorization": f"Bearer {token}"}, timeout=30.0) as http,
-        Client(streamable_http_client(url, http_client=http)) as client,
-    ):
-        return dict((await client.call_tool(tool, arguments)).structured_content or {})
-
-
-async def _token(workspace: Workspace) -> str:
-    return await asyncio.to_thread(Served(workspace).token)
-
-
-def _rows(workspace: Workspace, sql: str) -> list[Any]:
-    connection = sqlite3.connect(f"file:{workspace.store}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 async def test_a_later_attempt_that_died_is_followed_by_the_next_one(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -99,16 +75,16 @@ async def test_a_later_attempt_that_died_is_followed_by_the_next_one(tmp_path: P
     served = Served(workspace)
     try:
         url = await asyncio.to_thread(served.start)
-        token = await _token(workspace)
+        token = await token_of(workspace)
         sandbox.fault("lost_request", "events", "records", times=2)
-        call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": "paid"}))
+        call = asyncio.create_task(call_tool(url, token, "add_event", {"record": "r1", "name": "paid"}))
         await until(lambda: sandbox.writes() >= 2)
         await asyncio.to_thread(served.kill)
         with contextlib.suppress(BaseException):
             await asyncio.wait_for(call, scaled(5))
         url = await asyncio.to_thread(served.start)
         assert (await _ended(url, token, "paid"))["status"] == "confirmed"
-        assert _rows(workspace, "SELECT attempt, state FROM intents ORDER BY attempt") == [
+        assert rows_of(workspace, "SELECT attempt, state FROM intents ORDER BY attempt") == [
             (1, "failed"),
             (2, "failed"),
             (3, "done"),

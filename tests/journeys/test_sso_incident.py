@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_group_membership import Scim, _workspace
-from tests.journeys.test_key_rotation import states
+from tests.journeys.rotation import states
+from tests.journeys.scim import Scim, scim_workspace
 from tests.world import ROOT, Sandbox, World, gateway
 
 APP = "0oa1sso000001"
@@ -71,7 +71,7 @@ async def incident(world: World, scim: Scim, members: list[str], users: list[str
 
 
 def workspace(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> Any:
-    made = _workspace(tmp_path / "w", sandbox, scim.port)
+    made = scim_workspace(tmp_path / "w", sandbox, scim.port)
     shutil.copytree(ROOT / "contracts" / "library" / "incidents", made.root / "contracts" / "incidents")
     return made
 

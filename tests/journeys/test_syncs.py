@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.test_key_rotation import states
+from tests.journeys.rotation import states
 from tests.world import Sandbox, World, cli, gateway, make_workspace
 
 SYNC = {"connection_name": "crm-main", "job_name": "nightly", "reason": "the nightly sync failed, see the alert"}

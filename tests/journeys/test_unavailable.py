@@ -10,7 +10,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.serving import free_port
-from tests.plans.test_run_plan import each, run, seeded, set_value, states
+from tests.plans.records import each, run, seeded, set_value, states
 from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace, until
 
 UNREAD = "a system that this depends on could not be read"

@@ -9,8 +9,8 @@ import pytest
 from contracts.catalog import Complaints, load_catalog
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
-from tests.journeys.test_key_rotation import ROTATE, integration, keys, states, works
-from tests.plans.test_run_plan import seeded, values
+from tests.journeys.rotation import ROTATE, integration, keys, states, works
+from tests.plans.records import seeded, values
 from tests.wire import wire_to
 from tests.world import ROOT, Sandbox, World, add_records, gateway
 

@@ -8,10 +8,10 @@ from contracts.catalog import load_catalog
 from contracts.contract import Undo
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
-from tests.journeys.test_directories import directory
-from tests.journeys.test_directories import scim as scim
-from tests.journeys.test_group_membership import Scim
-from tests.journeys.test_key_rotation import states
+from tests.journeys.directory import directory
+from tests.journeys.directory import scim as scim
+from tests.journeys.rotation import states
+from tests.journeys.scim import Scim
 from tests.wire_between import between
 from tests.world import ROOT, Sandbox, gateway
 

@@ -11,13 +11,9 @@ from contracts.errors import AilyusError
 from policies.principal import keyid_of
 from policies.resolution import Resolution, SignedResolution, sign_resolution
 from receipts.signing import load_key
-from tests.plans.test_run_plan import each, run, seeded, values
+from tests.plans.records import each, run, seeded, values
 from tests.slowness import scaled
-from tests.world import Sandbox, World, add_records, cli, gateway, until
-
-
-async def ailyus(world: World, *arguments: str, ok: bool = True) -> str:
-    return await asyncio.to_thread(cli, *arguments, cwd=world.workspace.root, ok=ok)
+from tests.world import Sandbox, World, add_records, ailyus, gateway, until
 
 
 def signed(world: World, action: str, person: str = "lead", asserted: Any = "applied") -> SignedResolution:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.plans.test_run_plan import run, seeded
+from tests.plans.records import run, seeded
 from tests.world import Sandbox, World, add_records, gateway
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.plans.test_run_plan import REASON, each, seeded
+from tests.plans.records import REASON, each, seeded
 from tests.world import World
 
 

@@ -10,7 +10,7 @@ from receipts.action import PlanStep
 from receipts.plan_rows import PlanRows
 from receipts.store import Conflict
 from tests.hostile import findings
-from tests.plans.test_run_plan import each, run, seeded, set_value, states, values
+from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.slowness import scaled
 from tests.world import World, until

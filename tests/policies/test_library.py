@@ -3,10 +3,8 @@
 from policies.bundle import load_bundle
 from policies.decision import Decider
 from policies.testing import load_tests, run_tests, uncovered
+from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
-from tests.world import ROOT
-
-LIBRARY = ROOT / "policies" / "library"
 
 
 def test_every_case_passes() -> None:

@@ -13,8 +13,8 @@ from server.authoring import Wanted, write_policy
 from server.checking import require_sound, require_tested
 from server.settings import Workspace
 from server.template import init_sandbox
+from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
-from tests.policies.test_library import LIBRARY
 
 ROLES = ("Support", "Operations", "SecurityLead")
 

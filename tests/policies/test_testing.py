@@ -8,8 +8,8 @@ from contracts.errors import AilyusError
 from policies.bundle import load_bundle
 from policies.decision import Decider
 from policies.testing import Case, load_tests, run_tests
+from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
-from tests.policies.test_library import LIBRARY
 from tests.world import cli
 
 TEXTS = {p.name: p.read_text() for p in LIBRARY.glob("*.cedar")}

@@ -16,7 +16,7 @@ from receipts.sqlite import SqliteStore
 from receipts.transfer import transfer
 from receipts.verify import read_roots
 from server.settings import FILE, Workspace
-from tests.journeys.test_kill import _call
+from tests.journeys.served import call_tool
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.receipts.making import SIGNER
@@ -130,7 +130,7 @@ async def test_what_was_on_its_way_goes_on_in_the_database(
     url = await asyncio.to_thread(served.start)
     token = await asyncio.to_thread(served.token)
     sandbox.fault("hang_after_effect", "events", "records", ms=1500)
-    call = asyncio.create_task(_call(url, token, "add_event", {"record": "r1", "name": "paid"}))
+    call = asyncio.create_task(call_tool(url, token, "add_event", {"record": "r1", "name": "paid"}))
     await until(sandbox.writes)
     await asyncio.to_thread(served.kill)
     with contextlib.suppress(BaseException):

@@ -16,7 +16,7 @@ from contracts.errors import AilyusError, NotDurable
 from receipts.postgres import PostgresStore
 from tests.postgres import Postgres
 from tests.receipts.making import SIGNER
-from tests.receipts.test_store import statement
+from tests.receipts.statements import statement
 
 SETTINGS = "synchronous_commit = on", "idle_in_transaction_session_timeout = 2500", "lock_timeout = 8000"
 

@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
-from receipts.store import Conflict, Index, Store, Txn
+from receipts.store import Conflict, Store, Txn
 from tests.receipts.making import store_at
+from tests.receipts.statements import SIGNER, statement
 
-SIGNER = Signer(Ed25519PrivateKey.generate())
 Make = Callable[..., SqliteStore]
 
 
@@ -55,11 +53,6 @@ async def either(tmp_path: Path, database: str) -> AsyncIterator[Open]:
     yield build
     for store in opened:
         await store.aclose()
-
-
-def statement(txn: Txn, name: str) -> int:
-    index = Index(name, "decision", None, "t", "a", "c", "denied", False, txn.now_ms, ("v",))
-    return txn.append(index, SIGNER.envelope(f'{{"n":"{name}"}}'.encode()))
 
 
 async def test_one_poisoned_entry_among_sixty_four(either: Open) -> None:

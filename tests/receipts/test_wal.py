@@ -12,7 +12,7 @@ from receipts import sqlite, wal
 from receipts.sqlite import SqliteStore
 from server import doctor
 from tests.receipts.making import SIGNER
-from tests.receipts.test_store import statement
+from tests.receipts.statements import statement
 from tests.world import until
 
 READ = """

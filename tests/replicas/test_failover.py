@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.replicas import Way
 from tests.postgres import Postgres, serving
-from tests.replicas.test_replicas import with_database
+from tests.replicas.database import with_database
 from tests.world import Sandbox, add_records, gateway, until
 
 

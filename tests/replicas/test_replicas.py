@@ -13,9 +13,10 @@ from receipts.signing import create_key
 from server.app import App
 from server.console.session import Challenges
 from server.settings import FILE, Workspace
-from tests.identity.test_isolation import modern
+from tests.identity.clients import modern
 from tests.postgres import Postgres
 from tests.receipts import making
+from tests.replicas.database import with_database
 from tests.replicas.pair import Pair, copied, pair_of
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace, until
@@ -30,13 +31,6 @@ def database(postgres: Postgres, request: pytest.FixtureRequest) -> str:
 async def pair(tmp_path: Path, sandbox: Sandbox, database: str) -> AsyncIterator[Pair]:
     async with pair_of(with_database(add_records(tmp_path / "w", sandbox), database), sandbox) as two:
         yield two
-
-
-def with_database(workspace: Workspace, database: str) -> Workspace:
-    (workspace.private / "secrets" / "store").write_text(database + "\n")
-    path = workspace.root / FILE
-    path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
-    return Workspace.open(workspace.root)
 
 
 async def test_asked_here_approved_there_and_answered_here(pair: Pair) -> None:

@@ -13,16 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Refused
+from tests.server.loads import FIND, headers, nested
 from tests.slowness import scaled
 from tests.web import web
 from tests.world import Sandbox, World, gateway, make_workspace
-
-FIND: dict[str, Any] = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {"name": "find_user", "arguments": {"email": "maria@example.com"}},
-}
 
 
 def at_most(folder: Path, sandbox: Sandbox, rate: int) -> AbstractAsyncContextManager[World]:
@@ -46,15 +40,6 @@ async def narrow(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
     """So narrow that a flood is one however slowly this machine sends it."""
     async with at_most(tmp_path / "w", sandbox, 2) as world:
         yield world
-
-
-def headers(token: str) -> dict[str, str]:
-    return {
-        "authorization": f"Bearer {token}",
-        "accept": "application/json, text/event-stream",
-        "content-type": "application/json",
-        "mcp-protocol-version": "2025-11-25",
-    }
 
 
 async def another(world: World) -> str:
@@ -137,12 +122,6 @@ async def test_half_a_mebibyte_is_read_and_more_is_not(strict: World) -> None:
         assert larger.status_code == 413
         unknown = await http.post(strict.url, content=b" " * MAX_BODY, headers=headers("nobody"))
         assert unknown.status_code == 401
-
-
-def nested(count: int) -> bytes:
-    """A call whose arguments hold so many small objects: what took 1.8 s of the event loop in 3.8 MB."""
-    items: list[dict[str, Any]] = [{"a": {"b": {"c": {}}}}] * (count // 5)
-    return orjson.dumps({**FIND, "params": {"name": "find_user", "arguments": {"email": items}}})
 
 
 async def test_a_body_of_many_parts_is_refused_before_it_is_parsed(strict: World) -> None:

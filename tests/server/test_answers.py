@@ -3,104 +3,15 @@
 Write them anew after a deliberate change with `uv run python -m tests.server.test_answers`.
 """
 
-from typing import Any
-
 import pytest
 
-from contracts.catalog import load_catalog
-from contracts.errors import AilyusError
-from contracts.observation import Execution, Response
-from contracts.plan import Unit
-from contracts.request import ActionRequest, Caller
-from receipts.action import Action, Status
-from receipts.controls import Halt
-from receipts.reconciliation import Checked, Reason, Reconciliation
-from server import answers, plan_answers
+from receipts.reconciliation import Checked
+from server import answers
 from server.console.actions import check_row
-from server.mcp import result_of
-from server.plan_answers import Finished, Tally
+from tests.server.results import ACTION, RECEIPT, RESULTS, encoded, ended
 from tests.world import ROOT
 
 FOLDER = ROOT / "tests" / "vectors" / "results"
-PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
-CALLER = Caller("support-bot", "acme", "requester", "requester", frozenset(), frozenset())
-REQUEST = ActionRequest(
-    "reset_user_mfa", 1, "d", "write", "high", "acme", "support-bot", "requester", "requester", "okta", "t",
-    {"user_id": "00u1maria0001", "ticket": "4711"}, None, None,
-)  # fmt: skip
-ACTION = Action("act_" + "0" * 26, REQUEST, CALLER)
-SCOPE = {
-    "inputs.user_id": "00u1maria0001",
-    "before.user": {"profile": {"email": "maria@example.com"}, "status": "ACTIVE"},
-    "before.factors": [{"id": "a", "factorType": "push"}],
-}
-RECEIPT = "rcp_" + "0" * 26
-MET, NOT_MET = (
-    Checked("a factor seen before is still enrolled", True),
-    Checked("a factor seen before is still enrolled", False),
-)
-
-
-def ended(
-    status: Status, *checks: Checked, changed: bool | None, reason: str = "", answered: int | None = 200, **outputs: Any
-) -> answers.Answer:
-    outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
-    response = Response(answered, {}, None, b"") if answered else None
-    execution = Execution(0, 1, "answered", 0, 0, "POST", "", "", response)
-    return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, execution=execution, attempts=1, settle_ms=5000)
-
-
-UNITS = tuple(
-    Unit(key, key, key, wave, "set_value", None, {}, {}, False)
-    for key, wave in (("rotate", 1), ("slack", 1), ("revoke[0]", 2), ("revoke[1]", 2))
-)
-
-
-def done(position: int, status: Status = "confirmed", undone: bool = False, kept: str = "") -> Finished:
-    ids = f"act_{position:026}", f"rcp_{position:026}"
-    return Finished(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
-
-
-def plan(status: plan_answers.PlanStatus, reason: str, *ended: Finished) -> answers.Answer:
-    tally = Tally(UNITS, dict(enumerate(ended)), {})
-    told = "security-oncall" if tally.needs_a_person(status) else None
-    return plan_answers.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
-
-
-RESULTS: dict[str, answers.Answer] = {
-    "confirmed": ended("confirmed", MET, changed=True, factors_removed=2),
-    "confirmed_already": answers.already(ACTION, RECEIPT, [MET]),
-    "confirmed_read": answers.read(ACTION, RECEIPT, {"users": [{"user_id": "00u1"}]}, 1_767_000_000_000),
-    "approval_required": answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_767_000_000_000),
-    "running": answers.running(ACTION.id, RECEIPT),
-    "not_applied": ended("not_applied", NOT_MET, changed=False),
-    "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason=Reason.REFUSED, answered=403),
-    "not_applied_require": answers.unmet(ACTION, RECEIPT, Checked("the user is not active", False, "the user is active")),
-    "diverged": ended("diverged", MET, changed=True),
-    "unknown": ended("unknown", NOT_MET, changed=None, answered=None),
-    "denied": answers.denied(ACTION, RECEIPT),
-    "unavailable": answers.unavailable(ACTION, RECEIPT),
-    "denied_drift": answers.denied(ACTION, RECEIPT, "state_changed"),
-    "running_held": answers.held(ACTION, RECEIPT, Halt("hlt_1", "connection", "okta", False, "lead", "an incident", 0), 1_767_000_000_000),
-    "denied_breaker": answers.denied(ACTION, RECEIPT, "breaker_open"),
-    "refused": answers.closed(ACTION, RECEIPT, "refused", "not without a call back"),
-    "expired": answers.closed(ACTION, RECEIPT, "expired"),
-    "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
-    "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)], PROGRAM, SCOPE, "it cannot be undone by ailyus"),
-    "plan_confirmed": plan("confirmed", "", done(0), done(1), done(2)),
-    "plan_compensated": plan("compensated", "the step slack ended not_applied", done(0, undone=True), done(1, "not_applied")),
-    "plan_partial": plan("partial", "the health got worse in wave 2", done(0), done(1, undone=True)),
-    "plan_unavailable": plan("unavailable", "the step rotate ended unavailable", done(0, "unavailable")),
-    "plan_unknown": plan("unknown", "the step slack ended unknown", done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
-    "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
-    "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], "2026-11-22T12:00:00Z", Tally(UNITS, {}, {"revoke[0]": "gone"})),
-    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), {"says": "Rotate the key", "needs": "", "undo": "what was done is undone, in reverse order", "checks": [], "steps": [{"id": "rotate", "says": "Make a key"}]}),
-    "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
-}  # fmt: skip
-
-
-def encoded(answer: answers.Answer) -> bytes:
-    return result_of(answer).model_dump_json(by_alias=True, indent=1, exclude_none=True).encode() + b"\n"
 
 
 @pytest.mark.parametrize("name", RESULTS)

@@ -252,3 +252,10 @@ def _shared(file: Path, left_out: set[str]) -> set[str]:
 def test_every_package_of_the_wheel_says_that_it_has_types() -> None:
     assert len(PACKAGES) == 5
     assert [package for package in PACKAGES if not (ROOT / package / "py.typed").is_file()] == []
+
+
+def test_no_test_imports_another() -> None:
+    """What two tests need stands in a module of its own, without `test_` in its name."""
+    imports = re.compile(r"^ *(?:from|import) tests(?:\.\w+)*\.test_\w+", re.MULTILINE)
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    assert {str(file.relative_to(ROOT)): found for file in files if (found := imports.findall(file.read_text()))} == {}

@@ -1,0 +1,27 @@
+"""The verifier of the browser, and what it is given."""
+
+from typing import Any
+
+import orjson
+
+from receipts.proof import write_proof
+from receipts.sqlite import connect, reader
+from tests.console.people import People, Person
+
+
+def proof_of(people: People, receipt: str) -> dict[str, Any]:
+    connection = connect(people.world.workspace.store, readonly=True)
+    try:
+        return dict(orjson.loads(write_proof(reader(connection), receipt, None, True).encoded()))
+    finally:
+        connection.close()
+
+
+def roots_of(people: People) -> Any:
+    return orjson.loads((people.world.workspace.root / "roots.json").read_bytes())
+
+
+async def in_browser(lead: Person, proof: dict[str, Any], roots: Any) -> dict[str, Any]:
+    return dict(
+        await lead.page.evaluate("([proof, roots]) => verifyProof(proof, roots)", [orjson.dumps(proof).decode(), roots])
+    )

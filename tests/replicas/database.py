@@ -1,0 +1,10 @@
+"""Replicas over one database."""
+
+from server.settings import FILE, Workspace
+
+
+def with_database(workspace: Workspace, database: str) -> Workspace:
+    (workspace.private / "secrets" / "store").write_text(database + "\n")
+    path = workspace.root / FILE
+    path.write_text(path.read_text() + '\n[store]\nurl = "file:.ailyus/secrets/store"\n')
+    return Workspace.open(workspace.root)
