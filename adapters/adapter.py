@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from contracts.dispatch import Dispatch, MayObserve
-from contracts.observation import Execution, Observation, Unavailable
+from contracts.observation import Execution, Observation, ReadOutage
 from contracts.request import ActionRequest
 
 
@@ -14,7 +14,7 @@ class Adapter(Protocol):
         """Read the source of truth with the read-only credential. Faults are values."""
         ...
 
-    def lacks(self, request: ActionRequest, route: int) -> Unavailable | None:
+    def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
         """Why nothing could be sent by this route: its credential gives no value. Asked before an intent is signed."""
         ...
 

@@ -18,7 +18,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram, FlowRequest, render_flow
-from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable, outage_of
+from contracts.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response, outage_of
 from contracts.program import BrowserProgram, FlowRead
 from contracts.target import Target, Ui
 from policies.release import Release
@@ -49,7 +49,7 @@ class _Session:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: "StorageState | None" = None
     items: dict[str, dict[str, str]] = field(default_factory=dict)
-    failed: Unavailable | None = None
+    failed: ReadOutage | None = None
     failed_at: float = 0.0
 
 
@@ -70,13 +70,13 @@ class _Seen:
 class _NotSignedIn(Exception):
     """There is no session. `again`: the sign-in got nowhere, so that the next attempt may; else a person sees to it."""
 
-    def __init__(self, why: Unavailable, *, again: bool) -> None:
+    def __init__(self, why: ReadOutage, *, again: bool) -> None:
         super().__init__(why.sentence)
         self.why = why
         self.again = again
 
 
-class Sessions:
+class BrowserSessions:
     """Signed-in sessions by connection and account. One sign-in at a time each."""
 
     def __init__(self, browser: Chromium) -> None:
@@ -91,7 +91,9 @@ class Sessions:
 class BrowserAdapter:
     """Reads and executes through pages for one release. The browser and its sessions outlive the release."""
 
-    def __init__(self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: Sessions) -> None:
+    def __init__(
+        self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: BrowserSessions
+    ) -> None:
         self._release = release
         self._gate = gate
         self._root = root
@@ -114,7 +116,7 @@ class BrowserAdapter:
         if seen.delivery != "answered":
             sentence = f"`{read.name}` could not be read: {seen.fault}"
             outage = seen.outage or _OUTAGES.get(seen.delivery)
-            return Unavailable(sentence, outage, target.name) if outage else Fault(sentence)
+            return ReadOutage(sentence, outage, target.name) if outage else Fault(sentence)
         return Reading(read.name, 200, dict(seen.reads), orjson.dumps(seen.reads), self._now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
@@ -169,7 +171,7 @@ class BrowserAdapter:
         """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
         from playwright.async_api import Error
 
-        from adapters.visit import Absent, Halt, SignedOut, Visit
+        from adapters.visit import FlowHalt, PageNotFound, SignedOut, Visit
 
         visit: Visit | None = None
         pictures: dict[str, bytes] = {}
@@ -195,7 +197,7 @@ class BrowserAdapter:
                         )
                         await visit.follow(visiting.flow.steps, look)
                     await look("after", visit)
-                except Halt as halt:
+                except FlowHalt as halt:
                     delivery, fault = halt.delivery, halt.sentence
                     if visit is not None and await _says_no(visit, flow.declined):
                         delivery = "declined"
@@ -203,7 +205,7 @@ class BrowserAdapter:
                     if visit is None or not visit.exits.submitted:
                         return None
                     delivery, fault = "in_doubt", "the application asked for a sign-in instead of an answer"
-                except Absent:
+                except PageNotFound:
                     absent = visit is not None and not visit.exits.submitted
                     delivery, fault = ("stopped" if absent else "in_doubt"), "there is no such page"
                 except TimeoutError:
@@ -257,16 +259,16 @@ class BrowserAdapter:
 
     async def _sign_in(
         self, visiting: "_Visiting", program: FlowProgram, reference: str, principal: str, session: _Session
-    ) -> Unavailable | None:
+    ) -> ReadOutage | None:
         """Sign in, in a context of its own; the reason why not, with its step, or None. Raises `_NotSignedIn`."""
         from playwright.async_api import Error
 
-        from adapters.visit import Absent, Halt, Visit
+        from adapters.visit import FlowHalt, PageNotFound, Visit
 
         username, _, password = (self._credentials.value(reference) or "").partition(":")
         steps = program.filled({"login.username": username, "login.password": password})
         if isinstance(steps, Fault) or not username or not password:
-            return Unavailable(f"there is no `username:password` at `{reference}`", "no_credential")
+            return ReadOutage(f"there is no `username:password` at `{reference}`", "no_credential")
         flow = program.flow
         try:
             async with (
@@ -278,9 +280,9 @@ class BrowserAdapter:
                     await visit.follow(steps)
                     shown = await _account(visit, flow)
                     items = await visit.stored() if flow.session_storage else {}
-                except Halt as halt:
+                except FlowHalt as halt:
                     if halt.delivery == "not_sent" or visit.exits.gone:
-                        raise _NotSignedIn(Unavailable(halt.sentence, _outage(visit)), again=True) from None
+                        raise _NotSignedIn(ReadOutage(halt.sentence, _outage(visit)), again=True) from None
                     asked = await visit.shows(flow.challenge)
                     what = "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
                     pictured = await self._pictured(visiting, visit, flow, password)
@@ -296,10 +298,10 @@ class BrowserAdapter:
                 session.state = await tab.context.storage_state()
                 if not flow.local_storage:  # what is not needed is not carried over, and costs 65 ms an action
                     session.state["origins"] = []
-        except Absent:
-            return Unavailable("there is no such sign-in page", "target_failed")
+        except PageNotFound:
+            return ReadOutage("there is no such sign-in page", "target_failed")
         except (Error, TimeoutError):
-            raise _NotSignedIn(Unavailable("the sign-in did not work in time", "unreachable"), again=True) from None
+            raise _NotSignedIn(ReadOutage("the sign-in did not work in time", "unreachable"), again=True) from None
         return None
 
     async def _pictured(self, visiting: "_Visiting", visit: "Visit", flow: Flow, password: str) -> str:
@@ -374,8 +376,8 @@ async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
     return visit.exits.submitted and declined is not None and await visit.shows([declined])
 
 
-def _refused(sentence: str) -> Unavailable:
-    return Unavailable(sentence, "credential_refused")
+def _refused(sentence: str) -> ReadOutage:
+    return ReadOutage(sentence, "credential_refused")
 
 
 def _outage(visit: "Visit | None") -> Outage:

@@ -34,7 +34,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HostReply:
     """How the call ended. `lost`: the process ended, or did not answer in time."""
 
     end: Literal["answer", "not_sent", "refused", "failed", "lost"]
@@ -45,7 +45,7 @@ class Host:
     """One process in a task of its own. It ends when it says what we do not understand."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._waiting: dict[int, asyncio.Future[HostReply]] = {}
         self._ids = itertools.count(1)
         self._over = asyncio.Event()
         self._idle = asyncio.Event()
@@ -73,12 +73,12 @@ class Host:
             await self.close()
             raise
 
-    async def ask(self, call: Call) -> Answer:
+    async def ask(self, call: Call) -> HostReply:
         """One call, until its deadline. Who gives up retires the process: nobody else shall wait for one that hangs."""
         if self._pipe is None or not self.usable:
-            return Answer("not_sent")
+            return HostReply("not_sent")
         number = next(self._ids)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[HostReply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         self._idle.clear()
         said = {
@@ -96,7 +96,7 @@ class Host:
                 return await answer
         except (OSError, TimeoutError):
             self.retired = True
-            return Answer("lost")
+            return HostReply("lost")
         except asyncio.CancelledError:
             self.retired = True
             raise
@@ -140,7 +140,7 @@ class Host:
                 ready.set_exception(AilyusError("no_adapter", "the adapter ended", hint="try it without the gateway"))
             for answer in self._waiting.values():
                 if not answer.done():
-                    answer.set_result(Answer("lost"))
+                    answer.set_result(HostReply("lost"))
 
     async def _hear(self, output: asyncio.StreamReader, ready: "asyncio.Future[None]") -> None:
         try:
@@ -152,7 +152,7 @@ class Host:
                     continue
                 answer = self._waiting.get(said["id"])
                 if answer is not None and not answer.done():
-                    answer.set_result(Answer(said["end"], said.get("value")))
+                    answer.set_result(HostReply(said["end"], said.get("value")))
         except (ValueError, asyncio.InvalidStateError):  # more than 4 MiB, or no message of ours
             pass
         finally:
@@ -172,7 +172,7 @@ class Hosts:
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def ask(self, target: Target, reference: str, call: Call) -> Answer:
+    async def ask(self, target: Target, reference: str, call: Call) -> HostReply:
         """Ask the adapter of a connection, with one of its credentials. Raises `AilyusError` when there is none."""
         host = await self.of(target, reference)
         answer = await host.ask(call)

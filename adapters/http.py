@@ -23,7 +23,7 @@ from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_read, same_place
-from contracts.observation import Execution, Outage, Reading, Response, Unavailable, outage_of
+from contracts.observation import Execution, Outage, Reading, ReadOutage, Response, outage_of
 from contracts.program import HttpProgram, Read
 from contracts.target import Target
 from policies.release import Release
@@ -85,10 +85,10 @@ class HttpAdapter:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
-            return Unavailable(error.sentence, "no_credential", target.name)
+            return ReadOutage(error.sentence, "no_credential", target.name)
         except (*_FAULTS, _TooLarge) as error:
             outage: Outage = "target_failed" if isinstance(error, _TooLarge) else "unreachable"
-            return Unavailable(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
+            return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
         return _reading(read, target.name, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
@@ -138,10 +138,10 @@ class HttpAdapter:
             keyed=route.idempotency_header is not None,
         )
 
-    def lacks(self, target: Target, reference: str) -> Unavailable | None:
+    def lacks(self, target: Target, reference: str) -> ReadOutage | None:
         """Why this credential of the target cannot be used, or None."""
         why = self._credentials.missing(reference)
-        return Unavailable(why, "no_credential", target.name) if why else None
+        return ReadOutage(why, "no_credential", target.name) if why else None
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
@@ -221,12 +221,12 @@ def _reading(
     if not 200 <= status < 300:
         sentence = f"`{read.name}` could not be read: the target answered {status}"
         outage = outage_of(status)
-        return Unavailable(sentence, outage, connection) if outage else Fault(sentence)
+        return ReadOutage(sentence, outage, connection) if outage else Fault(sentence)
     try:
         value = decode(raw, read.decode, read.lists)
     except Undecodable:
         sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
-        return Unavailable(sentence, "target_failed", connection)
+        return ReadOutage(sentence, "target_failed", connection)
     whole = read.whole.holds({"body": value}) if read.whole else not is_page(headers, value)
     return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole)
 

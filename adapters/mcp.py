@@ -18,7 +18,7 @@ from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.mcp_request import McpRequest, render_mcp
-from contracts.observation import Delivery, Execution, Outage, Reading, Response, Unavailable
+from contracts.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response
 from contracts.program import McpProgram, McpRead
 from contracts.target import Target
 from policies.release import Release
@@ -58,13 +58,13 @@ class McpAdapter:
                     return result
         except Lost as lost:
             sentence = f"`{read.name}` could not be read: {lost.sentence}"
-            return Unavailable(sentence, "credential_refused" if lost.refused else "unreachable", target.name)
+            return ReadOutage(sentence, "credential_refused" if lost.refused else "unreachable", target.name)
         except AilyusError as error:
             outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
-            return Unavailable(error.sentence, outage, target.name)
+            return ReadOutage(error.sentence, outage, target.name)
         except TimeoutError:
             sentence = f"`{read.name}` could not be read: the server did not answer in time"
-            return Unavailable(sentence, "unreachable", target.name)
+            return ReadOutage(sentence, "unreachable", target.name)
         seen = _seen(result)
         if isinstance(seen, Fault):
             return Fault(f"`{read.name}` could not be read: {seen.sentence}")

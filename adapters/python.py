@@ -13,7 +13,7 @@ from adapters.secrets import placed, revealed
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.observation import Execution, Outage, Reading, Response, Unavailable
+from contracts.observation import Execution, Outage, Reading, ReadOutage, Response
 from contracts.program import PythonProgram, PythonRead
 from contracts.python_request import PythonRequest, render_python
 from contracts.target import Target
@@ -57,12 +57,12 @@ class PythonAdapter:
                 answer = await self._hosts.ask(target, target.read, call)
         except AilyusError as error:
             outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
-            return Unavailable(error.sentence, outage, target.name)
+            return ReadOutage(error.sentence, outage, target.name)
         except TimeoutError:
-            return Unavailable(f"`{read.name}` could not be read: {_ENDS['lost']}", "unreachable", target.name)
+            return ReadOutage(f"`{read.name}` could not be read: {_ENDS['lost']}", "unreachable", target.name)
         if answer.end != "answer":
             sentence = f"`{read.name}` could not be read: {_ENDS[answer.end]}"
-            return Unavailable(sentence, _OUTAGES.get(answer.end, "target_failed"), target.name)
+            return ReadOutage(sentence, _OUTAGES.get(answer.end, "target_failed"), target.name)
         raw = orjson.dumps(answer.value)
         try:
             value = decode(raw, "json", ())

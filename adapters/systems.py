@@ -11,7 +11,7 @@ from contracts.dispatch import Dispatch, MayObserve
 from contracts.expressions import Fault
 from contracts.flow_program import FlowRequest
 from contracts.mcp_request import McpRequest
-from contracts.observation import Channel, Execution, Observation, Reading, Unavailable
+from contracts.observation import Channel, Execution, Observation, Reading, ReadOutage
 from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
 from contracts.python_request import PythonRequest
 from contracts.request import ActionRequest
@@ -52,7 +52,7 @@ class Systems:
         readings: dict[str, Reading] = {}
         for result in results:
             if isinstance(result, Fault):
-                outage = result if isinstance(result, Unavailable) else None
+                outage = result if isinstance(result, ReadOutage) else None
                 return Observation(readings, began, channel, fault=result.sentence, outage=outage)
             readings[result.name] = result
         missing = any(
@@ -60,7 +60,7 @@ class Systems:
         )
         return Observation(readings, began, channel, missing=missing)
 
-    def lacks(self, request: ActionRequest, route: int) -> Unavailable | None:
+    def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
         """Why nothing could be sent by this route: its credential gives no value.
 
         An MCP server gets its credentials when it starts, so what it lacks shows at the look.

@@ -37,7 +37,7 @@ _SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null
 # innerText is what styles make of a text (upper case, say): where an element holds nothing else, the text itself counts
 
 
-class Halt(Exception):
+class FlowHalt(Exception):
     """The visit ends here. `sentence` is ours: it holds no word of the page."""
 
     def __init__(self, delivery: Delivery, sentence: str) -> None:
@@ -50,7 +50,7 @@ class SignedOut(Exception):
     """The application asks for a sign-in."""
 
 
-class Absent(Exception):
+class PageNotFound(Exception):
     """The application says 404: there is no such record."""
 
 
@@ -89,7 +89,7 @@ class Visit:
         self._tab = tab
 
     async def follow(self, steps: Sequence[FlowStep], look: Look | None = None) -> None:
-        """Carry out every step. Raises `Halt`, `SignedOut` or `Absent`, and Playwright's `Error` when a page dies."""
+        """Carry out every step. Raises `FlowHalt`, `SignedOut`, `PageNotFound`, or Playwright's `Error`."""
         await self.exits.guard()
         for number, step in enumerate(steps):
             self._number = number
@@ -145,7 +145,7 @@ class Visit:
                 raise
             if "ERR_BLOCKED_BY_CLIENT" in error.message or "Download" in error.message:
                 raise self._unknown("it is no page of this application") from None
-            raise Halt("not_sent", f"step {self._number}: the application could not be reached") from None
+            raise FlowHalt("not_sent", f"step {self._number}: the application could not be reached") from None
 
     async def _read(self, step: FlowStep) -> None:
         name = str(step.read)
@@ -175,21 +175,21 @@ class Visit:
         try:
             await self._on(click, "click", lambda e: e.click(timeout=self._patience(), no_wait_after=True))
             await asyncio.wait_for(self.exits.left.wait(), self._patience() / 1000)
-        except (Halt, TimeoutError) as error:
+        except (FlowHalt, TimeoutError) as error:
             if not self.exits.submitted:
                 nothing = self._unknown(f"the click on the {_named(click)} sent nothing")
-                raise error if isinstance(error, Halt) else nothing from None
+                raise error if isinstance(error, FlowHalt) else nothing from None
         if self.exits.refusal is not None:
-            raise Halt("not_sent", self.exits.refusal)
+            raise FlowHalt("not_sent", self.exits.refusal)
         self._known.clear()
         if self.exits.submitted:
             await self.exits.answered.wait()  # the total deadline bounds it
         if self.exits.gone:
-            raise Halt("in_doubt" if self.exits.submitted else "not_sent", "the browser died")
+            raise FlowHalt("in_doubt" if self.exits.submitted else "not_sent", "the browser died")
         if self.exits.status in (401, 403):
-            raise Halt("refused", "the application refused")
+            raise FlowHalt("refused", "the application refused")
         if self.exits.status is None or self.exits.status >= 500:
-            raise Halt("in_doubt", "the application answered with an error")
+            raise FlowHalt("in_doubt", "the application answered with an error")
         with contextlib.suppress(TimeoutError, PlaywrightTimeout):  # an answer without a new page
             await asyncio.wait_for(self.exits.moved.wait(), min(1.0, self._patience() / 1000))
             await self.page.wait_for_load_state("domcontentloaded", timeout=self._patience())
@@ -285,14 +285,14 @@ class Visit:
         for name in account.field.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         if not isinstance(value, str):
-            raise Halt("stopped", f"`{account.get}` does not say who is signed in in `{account.field}`")
+            raise FlowHalt("stopped", f"`{account.get}` does not say who is signed in in `{account.field}`")
         return value
 
     async def stored(self) -> dict[str, dict[str, str]]:
         """What the page keeps in session storage, by its origin."""
         origin, items = await self.page.evaluate("() => [location.origin, Object.entries(sessionStorage)]")
         if sum(len(name) + len(value) for name, value in items) > MAX_STORED:
-            raise Halt("stopped", "the session storage holds more than 256 KiB")
+            raise FlowHalt("stopped", "the session storage holds more than 256 KiB")
         return {origin: dict(items)}
 
     async def holds(self, text: str) -> bool:
@@ -322,15 +322,15 @@ class Visit:
         if self._sign_in is not None and urlsplit(self.page.url).path == self._sign_in:
             raise SignedOut
         if self.exits.document in (401, 403):
-            raise Halt("refused", "the application refused")
+            raise FlowHalt("refused", "the application refused")
         if self.exits.document == 404:
-            raise Absent
+            raise PageNotFound
         if self.exits.document is not None and self.exits.document >= 500:
-            raise Halt("in_doubt" if self.exits.submitted else "not_sent", "the application answered with an error")
+            raise FlowHalt("in_doubt" if self.exits.submitted else "not_sent", "the application answered with an error")
 
-    def _unknown(self, sentence: str) -> Halt:
+    def _unknown(self, sentence: str) -> FlowHalt:
         """The page is not as the flow knows it: before the commit nothing was sent, after it that is in doubt."""
-        return Halt("in_doubt" if self.exits.submitted else "stopped", f"step {self._number}: {sentence}")
+        return FlowHalt("in_doubt" if self.exits.submitted else "stopped", f"step {self._number}: {sentence}")
 
     def _left_seconds(self) -> float:
         return self._deadline - time.monotonic()
@@ -342,7 +342,7 @@ class Visit:
 def _there(value: T | None) -> T:
     """What the flow's model guarantees to be there."""
     if value is None:
-        raise Halt("stopped", "the flow is not complete")
+        raise FlowHalt("stopped", "the flow is not complete")
     return value
 
 

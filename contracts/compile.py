@@ -7,7 +7,6 @@ from pydantic import JsonValue
 
 from contracts.canonical import digest
 from contracts.contract import (
-    Asked,
     Condition,
     Contract,
     Input,
@@ -16,6 +15,7 @@ from contracts.contract import (
     Observe,
     Output,
     PythonCall,
+    Requester,
     Resource,
     Route,
     System,
@@ -507,7 +507,7 @@ class _Compiler(Texts):
             lists=route.lists,
         )
 
-    def _asked(self, asked: Asked) -> tuple[Expression, Expression]:
+    def _asked(self, asked: Requester) -> tuple[Expression, Expression]:
         return (
             self.expression("request.verified", asked.verified, self.before),
             self.expression("request.requester_is_subject", asked.requester_is_subject, self.before),

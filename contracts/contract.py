@@ -242,7 +242,7 @@ class Resource(Strict):
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
 
 
-class Asked(Strict):
+class Requester(Strict):
     """Who asked, read from the system that knows."""
 
     verified: Cel
@@ -416,7 +416,7 @@ class Contract(Strict):
     target: Name
     inputs: dict[Name, Input]
     observe: dict[Name, Observe | Literal["system"]]
-    request: Asked | None = None
+    request: Requester | None = None
     resource: Resource | Literal["system"]
     require: tuple[Condition, ...] = ()
     says: str | None = Field(None, max_length=400)

@@ -101,7 +101,7 @@ _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,100}")
 
 
 @dataclass(slots=True)
-class Line:
+class CurlLine:
     """One curl line, taken apart. Credentials in it are dropped: connections hold them, by reference."""
 
     base_url: str = ""
@@ -118,7 +118,7 @@ class Line:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def parse(cls, text: str, base_url: str = "") -> "Line":
+    def parse(cls, text: str, base_url: str = "") -> "CurlLine":
         """Take a line apart, below a base URL if it is known; raises `AilyusError` with what is not understood."""
         words = words_of(text)
         if words[:1] != ["curl"]:
@@ -129,7 +129,7 @@ class Line:
 class _Parser:
     """Reads the options of one line as curl does."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CurlLine) -> None:
         self._line = line
         self._urls: list[str] = []
         self._data: str | None = None
@@ -139,7 +139,7 @@ class _Parser:
         self._glob = True
         self._type = ""
 
-    def line(self, words: Sequence[str]) -> Line:
+    def line(self, words: Sequence[str]) -> CurlLine:
         rest = iter(words)
         for word in rest:
             if word == "-" or not word.startswith("-"):
@@ -436,7 +436,7 @@ def draft_lines(
     write: str, read: str, name: str, target: str, fixed: dict[str, JsonValue], base_url: str = ""
 ) -> tuple[Draft, str]:
     """The draft, and the base URL that both lines share. What differs from call to call becomes an input."""
-    act, look = Line.parse(write, base_url) if write else None, Line.parse(read, base_url)
+    act, look = CurlLine.parse(write, base_url) if write else None, CurlLine.parse(read, base_url)
     if look.method != "GET":
         raise AilyusError("bad_curl", "the line that reads back is no GET")
     if act is not None and act.method == "GET":
@@ -465,7 +465,7 @@ def draft_lines(
     return draft, look.base_url
 
 
-def _one_credential(lines: Sequence[Line], draft: Draft) -> None:
+def _one_credential(lines: Sequence[CurlLine], draft: Draft) -> None:
     """The header of the connection's credential; the second of two is named."""
     found = {(c[0].lower(), c[1]): c for line in lines if (c := line.credential)}
     draft.credential = next(iter(found.values()), None)
@@ -475,7 +475,7 @@ def _one_credential(lines: Sequence[Line], draft: Draft) -> None:
         )
 
 
-def _route(act: Line, values: "_Values") -> dict[str, JsonValue]:
+def _route(act: CurlLine, values: "_Values") -> dict[str, JsonValue]:
     route: dict[str, JsonValue] = {act.method.lower(): values.path("path", act.path)}
     if act.query:
         route["query"] = values.pairs("query", act.query)
@@ -596,7 +596,7 @@ def _is_literal(segment: str, index: int) -> bool:
     return _WORD.fullmatch(segment) is not None
 
 
-def _name_of(line: Line) -> str:
+def _name_of(line: CurlLine) -> str:
     words = [w for w in line.path.split("/") if w and _WORD.fullmatch(w) and w != "api"]
     verbs = {"GET": "get", "DELETE": "delete", "PUT": "set", "PATCH": "change", "POST": "post"}
     return f"{verbs.get(line.method, 'call')}_{'_'.join(words[-2:]) or 'item'}"

@@ -25,7 +25,7 @@ _RESOURCE = re.compile(r"([A-Z][A-Za-z0-9]{0,63})=(\$\{.+\}|[A-Za-z0-9_.-]{1,100
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DraftInput:
     """What a person said already; whatever is missing becomes a TODO.
 
     `resource` is `Type=${CEL}`; `expect` are conditions in CEL.
@@ -61,7 +61,7 @@ class Draft:
     credential: tuple[str, str] | None = None
     unused: dict[str, str] = field(default_factory=dict)
 
-    def text(self, said: Said) -> str:
+    def text(self, said: DraftInput) -> str:
         """The draft as YAML."""
         title = self.name.replace("_", " ").capitalize()
         content: dict[str, JsonValue] = {

@@ -34,7 +34,7 @@ read. `no_open_route`: every route is halted.
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable(Fault):
+class ReadOutage(Fault):
     """A read that was not answered because the system, or our credential for it, is not there. Never about a record."""
 
     outage: Outage = "unreachable"
@@ -78,7 +78,7 @@ class Observation:
     fault: str | None = None
     missing: bool = False
     hiding: Hiding | None = field(default=None, compare=False)
-    outage: Unavailable | None = None
+    outage: ReadOutage | None = None
 
     @property
     def ok(self) -> bool:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from contracts.document import levelled
 from contracts.draft import CUT, MAX_NESTING, TODO, Draft, Inputs, identifier
 from contracts.errors import AilyusError
-from contracts.openapi_request import FORM, HOLE, Parameter, Part, Sent, Writer
+from contracts.openapi_request import FORM, HOLE, Parameter, Part, RequestDraft, Writer
 from contracts.source import Malformed, read_bytes
 
 MAX_FILE: Final = 64 * 1024 * 1024
@@ -152,7 +152,7 @@ class Description:
             draft.notes.append(f"the read leaves out what is optional: {', '.join(sent.left_out)}")
         return sent.written("get")
 
-    def _sent(self, operation: Operation, writer: Writer) -> Sent:
+    def _sent(self, operation: Operation, writer: Writer) -> RequestDraft:
         """What an operation sends, with the inputs that it takes."""
         parameters = self._parameters(operation)
         writer.parameters(operation.path, parameters)

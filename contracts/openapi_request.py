@@ -37,7 +37,7 @@ _CREDENTIAL: Final = f"{TODO} a credential: give it to the connection (`header`,
 
 
 @dataclass(slots=True)
-class Sent:
+class RequestDraft:
     """The parts of one request as they stand in a contract."""
 
     path: str = ""
@@ -85,7 +85,7 @@ class Writer:
     """
 
     def __init__(self, inputs: Inputs, where: str, shared: Sequence[str], *, needed_only: bool) -> None:
-        self.sent = Sent()
+        self.sent = RequestDraft()
         self._inputs = inputs
         self._where = where
         self._shared = shared

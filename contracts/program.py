@@ -35,14 +35,14 @@ HANDLE_PATTERN: Final = "^sec_[0-9A-Z]{26}$"
 Decode = Literal["json", "xml"]
 
 
-class Absent:
+class Absence:
     """The one value of a path that leads nowhere; never equal to null."""
 
     def __repr__(self) -> str:
         return "absent"
 
 
-ABSENT: Final = Absent()
+ABSENT: Final = Absence()
 
 
 def lookup(path: str, scope: Scope) -> object:

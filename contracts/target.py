@@ -51,7 +51,7 @@ class Mcp:
 
 
 @dataclass(frozen=True, slots=True)
-class Plugin:
+class PluginRef:
     """The adapter in Python of a connection: its entry point, and the digest that its distribution must have."""
 
     entry_point: str
@@ -91,7 +91,7 @@ class Target:
     rights: tuple[str, ...] = ()
     ui: Ui | None = None
     mcp: Mcp | None = None
-    plugin: Plugin | None = None
+    plugin: PluginRef | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from contracts.observation import Observation
 from receipts.action import Action, Status
 from receipts.controls import Trip, trip, trip_route
 from receipts.handles import Minted, forget_used, give_back
-from receipts.statement import Sealed
+from receipts.statement import SignedStatement
 from receipts.store import Txn
 
 
@@ -22,11 +22,11 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
+class OutcomeCommit:
     """The end of an action that was sent, and everything that is committed with it."""
 
     action: Action
-    sealed: Sealed
+    sealed: SignedStatement
     status: Status
     result: Mapping[str, JsonValue]
     held_until_ms: int
@@ -43,7 +43,7 @@ class Conclusion:
     rechecks: tuple[int, ...] = ()
 
 
-def beside(txn: Txn, end: Conclusion) -> None:
+def beside(txn: Txn, end: OutcomeCommit) -> None:
     """What an outcome brings with it: handles, incidents, people to tell, later looks, the breaker."""
     action = end.action
     if end.minted:

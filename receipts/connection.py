@@ -50,7 +50,7 @@ def lost_setting(values: Sequence[object]) -> str:
     return ""
 
 
-class Session:
+class DatabaseSession:
     """One connection and the loop that it lives in, used from one thread that waits for each statement."""
 
     def __init__(self, url: str, settings: Mapping[str, str] = SETTINGS) -> None:

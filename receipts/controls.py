@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
-from receipts.ledger import Ledger, Said
+from receipts.ledger import Ledger, LedgerEntry
 from receipts.predicates import HaltFacts
-from receipts.statement import Notary, Sealed
+from receipts.statement import Notary, SignedStatement
 from receipts.store import Row, Store, Txn
 
 Scope = Literal["all", "connection", "contract", "agent", "route"]
@@ -57,7 +57,7 @@ class Trip:
     """A halt that the breaker would make if this outcome is the third strike in a row, and its signed statement."""
 
     halt: Halt
-    sealed: Sealed
+    sealed: SignedStatement
 
 
 class Controls:
@@ -136,7 +136,7 @@ class Controls:
         said = self.ledger.halts.get((scope, name))
         return said is not None and said.event == "halted"
 
-    async def halt(self, halt: Halt, sealed: Sealed) -> None:
+    async def halt(self, halt: Halt, sealed: SignedStatement) -> None:
         """Stop from now on; raises when the same is halted already."""
         place, mine = (halt.scope, halt.name), False
 
@@ -162,7 +162,7 @@ class Controls:
             if mine:
                 self._begun.discard(place)
 
-    async def unhalt(self, scope: Scope, name: str, sealed: Sealed) -> None:
+    async def unhalt(self, scope: Scope, name: str, sealed: SignedStatement) -> None:
         """Lift a halt; raises `not_found` when there is none."""
 
         def work(txn: Txn) -> int:
@@ -183,7 +183,7 @@ class Controls:
         await self.refresh()
 
 
-def _halt(place: tuple[str, str], said: Said, row: Row | None) -> Halt:
+def _halt(place: tuple[str, str], said: LedgerEntry, row: Row | None) -> Halt:
     """A live halt as its statement has it; its row is believed only in what is shown."""
     allow_undo, by = said.facts.get("allowUndo") is True, said.text("by")
     known = row is not None and (bool(row[3]), str(row[4]), row[6]) == (allow_undo, by, said.at_ms)
@@ -280,7 +280,7 @@ def new_halt(scope: Scope, name: str, allow_undo: bool, by: str, reason: str, at
     return Halt(new_id("hlt"), scope, name, allow_undo, by, reason, at_ms)
 
 
-def halt_statement(notary: Notary, halt: Halt, event: Literal["halted", "lifted"], by: str = "") -> Sealed:
+def halt_statement(notary: Notary, halt: Halt, event: Literal["halted", "lifted"], by: str = "") -> SignedStatement:
     """The signed statement of a halt."""
     subject = {f"{halt.scope}/{halt.name}": sha256(f"{halt.scope}/{halt.name}".encode())}
     facts = HaltFacts(event=event, scope=halt.scope, name=halt.name, allow_undo=halt.allow_undo, by=by or halt.by)

@@ -11,7 +11,7 @@ from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action import Action
 from receipts.controls import Trip
-from receipts.statement import Sealed
+from receipts.statement import SignedStatement
 from receipts.store import Conflict, Row, Txn, Value, integer
 
 
@@ -21,13 +21,13 @@ class Busy(Conflict):
     `soon`: as soon as somebody has ended. What was sent in the last minute frees nothing before its minute is over.
     """
 
-    def __init__(self, wanted: "Intention", soon: bool) -> None:
+    def __init__(self, wanted: "IntentCommit", soon: bool) -> None:
         super().__init__()
         self.wanted = wanted
         self.soon = soon
 
 
-class Spent(Conflict):
+class StaleDecision(Conflict):
     """Somebody else took from what the decision counted on, or wrote to the resource since the look: look again."""
 
 
@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Intention:
+class IntentCommit:
     """Everything that one intent commits. `permitted` is the promise that Cedar said yes.
 
     `decided_under` is the release digest and the control epoch under which it did: both must still be live. `rate` is
@@ -52,7 +52,7 @@ class Intention:
     action: Action
     permitted: Permitted
     before: Observation
-    sealed: Sealed
+    sealed: SignedStatement
     rendered: Rendered
     approvals: Sequence[SignedApproval]
     decided_under: tuple[str, int]
@@ -71,7 +71,7 @@ class Intention:
     former_failed: bool = True
 
 
-def require_room(txn: Txn, wanted: Intention) -> None:
+def require_room(txn: Txn, wanted: IntentCommit) -> None:
     """Release, epoch, limits, locks and what a decision counted on, compared in the commit that takes from them."""
     for room in limits_of(wanted, txn.now_ms):
         ((taken,),) = txn.query(room.sql, *room.values)
@@ -90,14 +90,14 @@ def require_room(txn: Txn, wanted: Intention) -> None:
             raise Busy(wanted, soon=True)
         # INVARIANT: what was written to the resource since it was looked at was not seen
         if written:  # guard: what was written since the look
-            raise Spent
+            raise StaleDecision
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
         now = rate_in(txn.query(str(sql), *values))
         # guard: rates are compared again
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
-            raise Spent
+            raise StaleDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Room:
     soon: bool
 
 
-def limits_of(wanted: Intention, now_ms: int) -> list[Room]:
+def limits_of(wanted: IntentCommit, now_ms: int) -> list[Room]:
     """What an intent needs room in at its connection."""
     limits, name = wanted.limits, wanted.action.request.connection
     rooms: list[Room] = []
@@ -123,7 +123,7 @@ def limits_of(wanted: Intention, now_ms: int) -> list[Room]:
     return rooms
 
 
-def rooms_of(wanted: Intention, now_ms: int) -> list[Room]:
+def rooms_of(wanted: IntentCommit, now_ms: int) -> list[Room]:
     """The same, and at its resource."""
     sql = "SELECT count(*) FROM intents WHERE lock = ? AND state = 'intent' AND action_id <> ?"
     lock = [Room(sql, (wanted.lock, wanted.action.id), 1, soon=True)] if wanted.lock else []

@@ -29,16 +29,16 @@ from receipts.action import (
     pack_observation,
     pack_request,
 )
-from receipts.conclusion import Conclusion, beside
+from receipts.conclusion import OutcomeCommit, beside
 from receipts.controls import Controls, trip_route
 from receipts.handles import Handles, use
-from receipts.intention import Intention, require_room
+from receipts.intention import IntentCommit, require_room
 from receipts.ledger import Ledger
-from receipts.lookup import Lookup
+from receipts.lookup import JournalQueries
 from receipts.registry import Registry, count_use
 from receipts.roles import Roles
 from receipts.signing import Envelope, Signer
-from receipts.statement import Sealed
+from receipts.statement import SignedStatement
 from receipts.store import Change, Conflict, Store, Txn, Work, blob, integer
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FR
 _WITHDRAWN = "SELECT {} FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'withdrawn'"
 
 
-class Journal(Lookup):
+class Journal(JournalQueries):
     """Every transition of every action. The store's owner has exactly one."""
 
     def __init__(
@@ -108,7 +108,7 @@ class Journal(Lookup):
     # -- transitions ------------------------------------------------------------------------------------------------
 
     async def ask(
-        self, action: Action, sealed: Sealed, asked: bytes, result: Mapping[str, JsonValue], expires_ms: int
+        self, action: Action, sealed: SignedStatement, asked: bytes, result: Mapping[str, JsonValue], expires_ms: int
     ) -> None:
         """new → waiting: one request to people, unless too many wait already."""
 
@@ -131,13 +131,23 @@ class Journal(Lookup):
         await self.write((action.id,), work)
 
     async def end(
-        self, action: Action, sealed: Sealed, status: Status, result: Mapping[str, JsonValue], held_until_ms: int
+        self,
+        action: Action,
+        sealed: SignedStatement,
+        status: Status,
+        result: Mapping[str, JsonValue],
+        held_until_ms: int,
     ) -> None:
         """new, waiting or ready → ended, with nothing sent."""
         await self.write((action.id, action.watched), self.ending(action, sealed, status, result, held_until_ms))
 
     def ending(
-        self, action: Action, sealed: Sealed, status: Status, result: Mapping[str, JsonValue], held_until_ms: int
+        self,
+        action: Action,
+        sealed: SignedStatement,
+        status: Status,
+        result: Mapping[str, JsonValue],
+        held_until_ms: int,
     ) -> Work[None]:
         """The same, as work for a commit that a plan shares with its next step."""
 
@@ -169,7 +179,7 @@ class Journal(Lookup):
         return [str(predicate.get("approval")) for predicate in predicates]
 
     async def approve(
-        self, action: Action, approval: SignedApproval, sealed: Sealed, ready: bool, withdrawn: int
+        self, action: Action, approval: SignedApproval, sealed: SignedStatement, ready: bool, withdrawn: int
     ) -> None:
         """Record an approval; waiting → ready once enough are there. A clock that runs behind counts nothing.
 
@@ -205,7 +215,7 @@ class Journal(Lookup):
 
         await self.write((action.id,), work)
 
-    async def withdraw(self, action: Action, approval_id: str, sealed: Sealed) -> None:
+    async def withdraw(self, action: Action, approval_id: str, sealed: SignedStatement) -> None:
         """Take an approval back: ready → waiting. Raises `Conflict` once it is used or the action moved on."""
 
         def work(txn: Txn) -> None:
@@ -228,7 +238,7 @@ class Journal(Lookup):
         await self.write((action.id,), work)
         await self.ledger.follow()
 
-    async def intend(self, intention: Intention, earlier: Sequence[Work[None]] = ()) -> Dispatch:
+    async def intend(self, intention: IntentCommit, earlier: Sequence[Work[None]] = ()) -> Dispatch:
         """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on.
 
         `earlier` is committed with it: what a plan's steps before this one ended with.
@@ -263,7 +273,7 @@ class Journal(Lookup):
             rendered=intention.rendered,
         )
 
-    def _intend(self, txn: Txn, wanted: Intention) -> int:
+    def _intend(self, txn: Txn, wanted: IntentCommit) -> int:
         txn.require_clock()
         action, request = wanted.action, wanted.action.request
         if wanted.deadline_ms - wanted.timeout_ms - txn.now_ms > 60_000 or txn.now_ms >= wanted.deadline_ms:
@@ -423,11 +433,11 @@ class Journal(Lookup):
         self._fences[action.id] = fence
         return fence
 
-    async def conclude(self, conclusion: Conclusion) -> None:
+    async def conclude(self, conclusion: OutcomeCommit) -> None:
         """running → ended: outcome, receipt and its proof in one commit. An old owner's write matches no row."""
         await self.commit(conclusion.action, [self.concluding(conclusion)])
 
-    def concluding(self, end: Conclusion) -> Work[None]:
+    def concluding(self, end: OutcomeCommit) -> Work[None]:
         """The same, as work for a commit that a plan shares with its next step."""
 
         def work(txn: Txn) -> None:

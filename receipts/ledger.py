@@ -41,7 +41,7 @@ _CHANGED = "the statements are not those that the newest checkpoint was signed o
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LedgerEntry:
     """The newest statement about one thing: its leaf, its own facts, and the tenant that it is of."""
 
     leaf: int
@@ -60,10 +60,10 @@ class Words:
     """The newest word about every key, agent, halt, tenant and told role, and every approval that was taken back."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, Said] = {}
-        self.agents: dict[str, Said] = {}
-        self.halts: dict[tuple[str, str], Said] = {}
-        self.roles: dict[str, Said] = {}
+        self.keys: dict[str, LedgerEntry] = {}
+        self.agents: dict[str, LedgerEntry] = {}
+        self.halts: dict[tuple[str, str], LedgerEntry] = {}
+        self.roles: dict[str, LedgerEntry] = {}
         self.tenants: dict[str, str] = {}
         self.withdrawn: set[str] = set()
 
@@ -73,9 +73,11 @@ class Words:
         if predicate["status"] == "withdrawn" and kind == "decision":
             self.withdrawn.add(str(predicate["approval"]))
         elif kind in _KINDS and isinstance(about, dict) and isinstance(at_ms, int):
-            self._file(str(kind), Said(leaf, str(about.get("event", "")), str(predicate["tenant"]), at_ms, about))
+            self._file(
+                str(kind), LedgerEntry(leaf, str(about.get("event", "")), str(predicate["tenant"]), at_ms, about)
+            )
 
-    def _file(self, kind: str, said: Said) -> None:
+    def _file(self, kind: str, said: LedgerEntry) -> None:
         if kind == "key":
             _over(self.keys, said.text("keyid"), said)
         elif kind == "agent":
@@ -88,7 +90,7 @@ class Words:
             self.tenants[said.text("tenant")] = said.text("keyDigest")
 
 
-def _over(known: dict[str, Said], name: str, said: Said) -> None:
+def _over(known: dict[str, LedgerEntry], name: str, said: LedgerEntry) -> None:
     """What a later statement does not repeat is what the earlier one said."""
     earlier = known.get(name)
     known[name] = replace(said, facts={**earlier.facts, **said.facts}) if earlier else said
@@ -267,7 +269,7 @@ def registration(
     )
 
 
-def key_is_said(key: Key, said: Said, tenant_key: bytes | None) -> bool:
+def key_is_said(key: Key, said: LedgerEntry, tenant_key: bytes | None) -> bool:
     """Is a key, with its person and the place of its passkey, what its statement says?"""
     at = key.passkey
     return (

@@ -21,7 +21,7 @@ from receipts.action import (
     unpack_observation,
     unpack_request,
 )
-from receipts.intention import Intention, rate_in, rate_query, rooms_of
+from receipts.intention import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.ledger import approval_is_said, is_about, is_ended_by
 from receipts.registry import Registry
 from receipts.store import Row, Store, blob, integer
@@ -34,7 +34,7 @@ _ACTION = (
 )
 
 
-class Lookup:
+class JournalQueries:
     """Point reads over the store, for whoever makes transitions and for whoever only looks."""
 
     def __init__(self, store: Store, registry: Registry, hiding: Hiding) -> None:
@@ -114,7 +114,7 @@ class Lookup:
         sql = "SELECT id, state FROM actions WHERE state <> 'ended' AND plan_id IS NULL ORDER BY created_ms"
         return [(str(row[0]), str(row[1])) for row in await self.store.read(sql)]
 
-    async def has_room(self, wanted: Intention) -> bool:
+    async def has_room(self, wanted: IntentCommit) -> bool:
         """Would an intent that was `Busy` be let in by now?"""
         for room in rooms_of(wanted, self.store.now_ms()):
             rows = await self.store.read(room.sql, *room.values)
@@ -122,7 +122,7 @@ class Lookup:
                 return False
         return True
 
-    async def minute_ends_in(self, wanted: Intention) -> int:
+    async def minute_ends_in(self, wanted: IntentCommit) -> int:
         """Milliseconds until a connection that was sent all that it takes a minute takes one more."""
         sql = "SELECT at_ms FROM intents WHERE connection = ? AND at_ms > 0 ORDER BY at_ms DESC LIMIT 1 OFFSET ?"
         rows = await self.store.read(sql, wanted.action.request.connection, wanted.limits.per_minute - 1)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from receipts.action import Action, Status
 from receipts.conclusion import Escalation, escalate
 from receipts.journal import LEASE_MS, Journal
-from receipts.statement import Sealed
+from receipts.statement import SignedStatement
 from receipts.store import Txn, Work
 
 
@@ -71,7 +71,7 @@ class PlanRows:
     def closing(
         self,
         plan: Action,
-        sealed: Sealed,
+        sealed: SignedStatement,
         status: Status,
         result: Mapping[str, JsonValue],
         held_until_ms: int,
@@ -99,7 +99,7 @@ class PlanRows:
     def restating(
         self,
         plan: Action,
-        sealed: Sealed,
+        sealed: SignedStatement,
         status: Status,
         result: Mapping[str, JsonValue],
         held_until_ms: int,

@@ -33,7 +33,7 @@ from receipts.connection import (
     KEPT,
     SETTINGS,
     STATEMENT_SECONDS,
-    Session,
+    DatabaseSession,
     lost_setting,
     numbered,
     said,
@@ -108,7 +108,7 @@ class _Otherwise(Exception):
 class PostgresTxn(Txn):
     """The transaction of one group. What may wait for the group's end does, unless each entry stands for itself."""
 
-    def __init__(self, session: Session, size: int, now_ms: int, clock_ok: bool, careful: bool) -> None:
+    def __init__(self, session: DatabaseSession, size: int, now_ms: int, clock_ok: bool, careful: bool) -> None:
         super().__init__(size, now_ms, clock_ok)
         self._session = session
         self._careful = careful
@@ -172,7 +172,7 @@ class PostgresStore(Store):
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._pool_loop: asyncio.AbstractEventLoop | None = None
         self._ahead_ms = 0
-        self._session = Session(url, WRITER)
+        self._session = DatabaseSession(url, WRITER)
         self._replica = secrets.token_hex(4)
         self._identity: dict[str, str] = {}
         self._listener = Listener(url, self._replica, self._refuse_other_server)
@@ -482,14 +482,14 @@ def is_unwitnessed(read: Read) -> bool:
     return read(_UNWITNESSED) == [(True,)]
 
 
-def version_of(session: Session) -> int | None:
+def version_of(session: DatabaseSession) -> int | None:
     """The version of the tables in a database, None when there are none."""
     if session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
         return None
     return integer(session.query("SELECT version FROM head")[0][0])
 
 
-def create(session: Session) -> None:
+def create(session: DatabaseSession) -> None:
     """Make the tables. Of several that begin at once one makes them."""
     schema = files("receipts").joinpath("postgres.sql").read_text()
     session.execute("BEGIN")
@@ -516,9 +516,9 @@ def migrate(url: str) -> tuple[int, int]:
 
 
 @contextmanager
-def alone(url: str) -> Iterator[Session]:
+def alone(url: str) -> Iterator[DatabaseSession]:
     """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
-    session = Session(url)
+    session = DatabaseSession(url)
     try:
         session.open()
         if session.query("SELECT pg_try_advisory_lock(8421)") != [(True,)]:
@@ -534,7 +534,7 @@ def alone(url: str) -> Iterator[Session]:
 @contextmanager
 def snapshot(url: str) -> Iterator[Read]:
     """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
-    session = Session(url)
+    session = DatabaseSession(url)
     try:
         session.open()
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

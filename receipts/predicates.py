@@ -75,7 +75,7 @@ class ContractRef(_Model):
     digest: Digest
 
 
-class Resource(_Model):
+class ResourceRef(_Model):
     """The record that an action is about; its id is a pseudonym."""
 
     type: str
@@ -426,7 +426,7 @@ class _OfAction(_Frame):
     contract: ContractRef
     connection: str
     target: str
-    resource: Resource | None
+    resource: ResourceRef | None
     action: str
     release: Digest
     governed: bool

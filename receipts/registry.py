@@ -12,7 +12,7 @@ from receipts.controls import Controls, bump
 from receipts.ledger import KEY, key_is_said, key_of
 from receipts.predicates import TenantFacts
 from receipts.releases import Released, authors, newest, newest_signed
-from receipts.statement import Notary, Sealed, key_digest
+from receipts.statement import Notary, SignedStatement, key_digest
 from receipts.store import Row, Store, Txn, blob, integer
 
 
@@ -59,7 +59,7 @@ class Registry:
         release: str,
         tenants: Sequence[str],
         versions: Sequence[tuple[str, int, str]],
-        sealed: Sealed,
+        sealed: SignedStatement,
         *,
         again: bool = False,
     ) -> None:
@@ -136,7 +136,7 @@ class Registry:
         )
         return f"+{digest[:8]}" if rows and rows[0][0] != digest else ""
 
-    async def revoke_key(self, keyid: str, sealed: Sealed) -> None:
+    async def revoke_key(self, keyid: str, sealed: SignedStatement) -> None:
         """Revoke a key, by a logged `key` statement; raises `Conflict` when it is not linked."""
 
         def work(txn: Txn) -> int:

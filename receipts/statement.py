@@ -16,7 +16,7 @@ from contracts.request import ActionRequest
 from policies.decision import Record
 from receipts.predicates import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
 from receipts.signing import Envelope, Signer
-from receipts.store import EVIDENCE, Index, Txn
+from receipts.store import EVIDENCE, StatementIndex, Txn
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
@@ -29,10 +29,10 @@ LIMITS: tuple[str, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SignedStatement:
     """A signed statement with its index row and the evidence that its commitments open to."""
 
-    index: Index
+    index: StatementIndex
     envelope: Envelope
     evidence: tuple[tuple[str, bytes, bytes], ...]
 
@@ -44,7 +44,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class StatementSubject:
     """What a statement is about, beside its own facts."""
 
     request: ActionRequest
@@ -69,13 +69,13 @@ class Notary:
         self,
         facts: ActionFacts,
         receipt_id: str,
-        about: About,
+        about: StatementSubject,
         *,
         status: str,
         changed: bool | None,
         at_ms: int,
         evidence: Mapping[str, bytes],
-    ) -> Sealed:
+    ) -> SignedStatement:
         """Sign a statement about an action; its kind is that of the facts."""
         request, kind = about.request, facts.of_kind
         key = self.tenant_key(request.tenant)
@@ -116,7 +116,7 @@ class Notary:
         }
         subject: list[JsonValue] = [{"name": about.action_id, "digest": {"sha256": request.action_digest}}]
         envelope = self._signer.envelope(_payload(kind, subject, predicate))
-        index = Index(
+        index = StatementIndex(
             receipt_id,
             kind,
             about.action_id,
@@ -128,7 +128,7 @@ class Notary:
             at_ms,
             tuple(dict.fromkeys(search)),
         )
-        return Sealed(index, envelope, rows)
+        return SignedStatement(index, envelope, rows)
 
     def seal_plain(
         self,
@@ -139,7 +139,7 @@ class Notary:
         at_ms: int,
         evidence: Mapping[str, bytes] = MappingProxyType({}),
         search: tuple[str, ...] = (),
-    ) -> Sealed:
+    ) -> SignedStatement:
         """Sign a statement about the gateway itself (a release, a key, an agent); subject is name → SHA-256 hex."""
         kind = facts.of_kind
         rows, commitments = _commit(evidence)
@@ -160,7 +160,9 @@ class Notary:
         }
         subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
         envelope = self._signer.envelope(_payload(kind, subjects, predicate))
-        return Sealed(Index(receipt_id, kind, None, tenant, "", "", "", None, at_ms, search), envelope, rows)
+        return SignedStatement(
+            StatementIndex(receipt_id, kind, None, tenant, "", "", "", None, at_ms, search), envelope, rows
+        )
 
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""

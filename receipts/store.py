@@ -58,7 +58,7 @@ class Conflict(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class StatementIndex:
     """The searchable columns of one statement; `audit` compares them with the signed body."""
 
     id: str
@@ -122,7 +122,7 @@ class Txn(ABC):
     def _count(self, sql: str, params: Sequence[Value]) -> int:
         """Run one statement; how many rows it changed."""
 
-    def append(self, index: Index, envelope: Envelope) -> int:
+    def append(self, index: StatementIndex, envelope: Envelope) -> int:
         """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
         position = self._base + len(self.leaves)
         changed = None if index.changed is None else int(index.changed)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contracts.errors import AilyusError
 from receipts import postgres, sqlite
-from receipts.connection import Session
+from receipts.connection import DatabaseSession
 from receipts.log import Checkpoint, Frontier
 from receipts.store import Row, blob, integer, newest_note
 
@@ -45,7 +45,7 @@ def transfer(path: Path, url: str) -> Transferred:
     return done
 
 
-def _transfer(source: sqlite3.Connection, session: Session) -> Transferred:
+def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> Transferred:
     if postgres.version_of(session) is None:
         postgres.create(session)
     note = newest_note(sqlite.reader(source))
@@ -73,7 +73,7 @@ def _tables(source: sqlite3.Connection) -> list[str]:
     return [str(name) for (name,) in source.execute(sql)]
 
 
-def _table(source: sqlite3.Connection, session: Session, table: str) -> int:
+def _table(source: sqlite3.Connection, session: DatabaseSession, table: str) -> int:
     columns = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
     primary = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})") if row[5]]
     has_rowid = (
@@ -94,7 +94,7 @@ def _batches(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
         yield batch
 
 
-def _require_root(session: Session, note: str, size: int) -> None:
+def _require_root(session: DatabaseSession, note: str, size: int) -> None:
     def node(level: int, index: int) -> bytes:
         rows = session.query("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
         return blob(rows[0][0]) if rows else b""

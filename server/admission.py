@@ -32,7 +32,7 @@ MAX_KNOWN = 10_000
 """Principals remembered; the one that was quiet for longest is forgotten first."""
 
 
-class Refused(Exception):
+class Rejection(Exception):
     """Not now: the HTTP status, and after how many seconds it may go."""
 
     def __init__(self, status: int, sentence: str, after: int = 1) -> None:
@@ -63,16 +63,16 @@ class Admission:
 
     @asynccontextmanager
     async def admitted(self, principal: str) -> AsyncIterator[None]:
-        """One request of a principal, in its turn; raises `Refused` (429)."""
+        """One request of a principal, in its turn; raises `Rejection` (429)."""
         use = self._use(principal)
         turn = self._turn(use)
         if turn > SLOWED_SECONDS:  # guard: share of requests
             use.tokens += 1
             await self._slowed(use, SLOWED_SECONDS)
-            raise Refused(429, f"more than {self._rate} requests a second")
+            raise Rejection(429, f"more than {self._rate} requests a second")
         if use.in_flight >= IN_FLIGHT:
             await self._slowed(use, SLOWED_SECONDS)
-            raise Refused(429, f"more than {IN_FLIGHT} requests at once")
+            raise Rejection(429, f"more than {IN_FLIGHT} requests at once")
         use.in_flight += 1
         try:
             if turn > 0:
@@ -83,10 +83,10 @@ class Admission:
 
     @contextmanager
     def holding(self, principal: str, size: int) -> Iterator[None]:
-        """So many bytes more of a body; raises `Refused` (503) where that is too much to hold."""
+        """So many bytes more of a body; raises `Rejection` (503) where that is too much to hold."""
         use = self._use(principal)
         if use.held + size > MAX_HELD_EACH or self._held + size > MAX_HELD:  # guard: share of bytes
-            raise Refused(503, "too many bytes on their way at once")
+            raise Rejection(503, "too many bytes on their way at once")
         use.held += size
         self._held += size
         if self._rate:
@@ -98,7 +98,7 @@ class Admission:
             self._held -= size
 
     def weigh(self, principal: str, body: bytes) -> None:
-        """Charge a body by what it costs to parse, before it is parsed; raises `Refused` (413) above `MAX_PARTS`.
+        """Charge a body by what it costs to parse, before it is parsed; raises `Rejection` (413) above `MAX_PARTS`.
 
         The count takes text in strings for structure too, so that it never counts too few.
         """
@@ -106,7 +106,7 @@ class Admission:
         if self._rate:
             self._use(principal).tokens -= parts / FREE_PARTS  # guard: what a body costs to parse
         if parts > MAX_PARTS:  # guard: parts of a body
-            raise Refused(413, f"more than {MAX_PARTS} lists, objects and members in one request")
+            raise Rejection(413, f"more than {MAX_PARTS} lists, objects and members in one request")
 
     async def _slowed(self, use: _Use, seconds: float) -> None:
         if use.slowed >= MAX_SLOWED:

@@ -21,9 +21,9 @@ from server.halting import NewHalt, halt, lift
 from server.identity import Agents
 from server.inbox import Inbox
 from server.keys import NewKey, link_new, revoke_key
-from server.oncall import OnCall
+from server.oncall import Escalations
 from server.pipeline import Pipeline
-from server.requests import Asked
+from server.requests import ApprovalRequest
 
 
 class NewAgent(BaseModel):
@@ -42,7 +42,7 @@ class NewAgent(BaseModel):
 Handler = Callable[[Request], Awaitable[object]]
 
 
-class Api:
+class AdminApi:
     """Routes of the local door."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Api:
         inbox: Inbox,
         agents: Agents,
         aftercare: Aftercare,
-        oncall: OnCall,
+        oncall: Escalations,
         introduce: Callable[[str], Awaitable[str]],
     ) -> None:
         self._pipeline = pipeline
@@ -113,7 +113,7 @@ class Api:
                 "agent": action.request.agent,
                 "person": action.request.person,
                 "expiresMs": action.expires_ms,
-                "needs": Asked.model_validate_json(action.asked or b"").subject.needs,
+                "needs": ApprovalRequest.model_validate_json(action.asked or b"").subject.needs,
             }
             for action in await self._inbox.waiting()
         ]

@@ -20,7 +20,7 @@ import orjson
 import structlog
 
 from adapters.adapter import Adapter
-from adapters.browser import BrowserAdapter, Sessions
+from adapters.browser import BrowserAdapter, BrowserSessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.hosts import Hosts
 from adapters.http import HttpAdapter
@@ -41,17 +41,17 @@ from receipts.signing import Signer
 from receipts.store import Conflict
 from server import tracing
 from server.aftercare import Aftercare
-from server.api import Api
+from server.api import AdminApi
 from server.console.console import Console
-from server.drive import Driver
+from server.drive import RecoveryLoop
 from server.identity import Agents
 from server.inbox import Inbox
 from server.keys import NewKey, link_key, link_new
 from server.log_key import ROOTS, check_roots, open_log_key
 from server.mcp import Gateway
-from server.notices import Notices
+from server.notices import ApprovalNotifications
 from server.oauth import Tokens
-from server.oncall import OnCall, Way
+from server.oncall import Escalations, Way
 from server.pipeline import Pipeline
 from server.releasing import accept, adopted, releasers_of, run_tests_of, sources_of
 from server.serving import listen, serving
@@ -92,7 +92,7 @@ class App:
         self.journal = Journal(self.store, self.signer, pending=pending)
         browser = workspace.settings.browser
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
-        self._sessions = Sessions(self.browser)
+        self._sessions = BrowserSessions(self.browser)
         self.servers = Servers(workspace.root)
         self.hosts = hosts or Hosts(workspace.root)
         self.pipeline = self._pipeline_for(release)
@@ -105,10 +105,12 @@ class App:
         self.aftercare = Aftercare(lambda: self.pipeline)
         ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
         credentials = Credentials(workspace.root)
-        self.oncall = OnCall(lambda: self.pipeline, ways, credentials)
-        self.notices = Notices(self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin)
+        self.oncall = Escalations(lambda: self.pipeline, ways, credentials)
+        self.notices = ApprovalNotifications(
+            self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin
+        )
         chores = (self._take_live, self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
-        self.driver = Driver(lambda: self.pipeline, self.inbox.expire, chores)
+        self.driver = RecoveryLoop(lambda: self.pipeline, self.inbox.expire, chores)
         self.gateway = Gateway(
             lambda: self.pipeline,
             self.agents,
@@ -120,7 +122,7 @@ class App:
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
         settings = workspace.settings.console
         self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, credentials, workspace.root)
-        self.api = Api(lambda: self.pipeline, *parts, self.console.introduce)
+        self.api = AdminApi(lambda: self.pipeline, *parts, self.console.introduce)
 
     def systems(self, release: Release) -> Systems:
         """Every way to the targets of a release."""

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
 from contracts.curl import draft_lines
 from contracts.document import read_document
-from contracts.draft import Draft, Said, identifier, refuse_unused
+from contracts.draft import Draft, DraftInput, identifier, refuse_unused
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from contracts.mcp_import import Tool, draft_tool
@@ -60,7 +60,7 @@ class Named:
         return McpPart(command=command, variables=variables, directory=self.directory)
 
 
-def import_mcp(workspace: Workspace, named: Named, said: Said) -> list[str]:
+def import_mcp(workspace: Workspace, named: Named, said: DraftInput) -> list[str]:
     """Write drafts for the named tools and, where it is new, the connection. Returns what to say."""
     kind = named.kind or _kind_of(named.part)
     known = workspace.settings.connections.get(kind)
@@ -84,7 +84,7 @@ def import_mcp(workspace: Workspace, named: Named, said: Said) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ApiConnection:
     """The connection of a drafted API: its base URL, and references to what reads and what writes."""
 
     name: str
@@ -98,9 +98,9 @@ def import_openapi(
     file: Path,
     operations: Sequence[str],
     read: str,
-    api: Api,
+    api: ApiConnection,
     fixed: Mapping[str, JsonValue],
-    said: Said,
+    said: DraftInput,
     without: Sequence[str] = (),
 ) -> list[str]:
     """Write drafts of the named operations of one description. Returns what to say."""
@@ -119,9 +119,9 @@ def draft_curl(
     writing: str,
     reading: str,
     name: str,
-    api: Api,
+    api: ApiConnection,
     fixed: Mapping[str, JsonValue],
-    said: Said,
+    said: DraftInput,
 ) -> list[str]:
     """Write the draft of two curl lines. Returns what to say."""
     known = next((c.base_url for c in workspace.settings.connections.values() if c.kind == api.name), api.base_url)
@@ -130,7 +130,7 @@ def draft_curl(
     return [write(workspace, draft, said), *draft.notes, *_reach(workspace, api, draft.credential)]
 
 
-def _reach(workspace: Workspace, api: Api, credential: tuple[str, str] | None) -> list[str]:
+def _reach(workspace: Workspace, api: ApiConnection, credential: tuple[str, str] | None) -> list[str]:
     """Add the connection where it is new and its base URL is known, with the header that the credential stands in."""
     following = "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"
     header, scheme = credential or ("Authorization", "Bearer")
@@ -157,7 +157,7 @@ def _reach(workspace: Workspace, api: Api, credential: tuple[str, str] | None) -
     return [*told, following]
 
 
-def write(workspace: Workspace, draft: Draft, said: Said) -> str:
+def write(workspace: Workspace, draft: Draft, said: DraftInput) -> str:
     """Write one draft; an existing file is never touched."""
     path = workspace.root / "contracts" / draft.target / f"{draft.name}.yaml"
     if path.exists():

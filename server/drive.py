@@ -28,7 +28,7 @@ STATE_SECONDS = 300.0
 log = structlog.get_logger()
 
 
-class Driver:
+class RecoveryLoop:
     """Makes progress on every action that is not somebody's turn."""
 
     def __init__(

@@ -23,10 +23,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.repeated import repeated_key
 from contracts.request import Caller
 from policies.display import visible
-from server.admission import MAX_BODY, Admission, Refused
+from server.admission import MAX_BODY, Admission, Rejection
 from server.hosts import plain_host
 from server.identity import Agents
-from server.sessions import HEADER, Foreign, Session, SessionIds
+from server.sessions import HEADER, Foreign, McpSession, SessionIds
 
 MCP_PATH = "/mcp"
 """Where agents call; every other path is the console's."""
@@ -53,7 +53,7 @@ class Apps:
         self.sessions = AuthContextMiddleware(sessions) if sessions is not None else None
 
 
-class Front:
+class HttpEndpoint:
     """Sends each request to the application that answers it the way it asks for.
 
     `metadata` is what RFC 9728 says of this resource, None where no authorization server issues tokens for it. A
@@ -123,7 +123,7 @@ class Front:
                 await self._unknown(401, "the token has just ended")(scope, receive, send)
                 return
             await self._admitted(scope, headers, token, caller, receive, send)
-        except Refused as refused:
+        except Rejection as refused:
             response = Response(
                 refused.sentence, refused.status, {"retry-after": str(refused.after)}, media_type="text/plain"
             )
@@ -139,7 +139,7 @@ class Front:
         async with self._admission.admitted(principal):
             with ExitStack() as held:
                 if int(headers.get(b"content-length", b"0")) > MAX_BODY:
-                    raise Refused(413, f"more than {MAX_BODY} bytes")
+                    raise Rejection(413, f"more than {MAX_BODY} bytes")
                 messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
                 body = b"".join(m.get("body", b"") for m in messages)
                 self._admission.weigh(principal, body)
@@ -180,7 +180,7 @@ class Front:
             if begun is None:
                 await stateless(scope, _again(messages, receive), send)
                 return
-            session = Session("", "url" in begun)
+            session = McpSession("", "url" in begun)
         given, again = _Given(self._ids, session, caller, send, fresh=fresh), _again(messages, receive)
         if self._apps.sessions is not None:
             inner = scope if fresh else {**scope, "headers": _renamed(scope, session.inner)}
@@ -209,7 +209,7 @@ class Front:
 
         return received
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: McpSession) -> None:
         self._ended[session.inner] = None
         while len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
@@ -239,7 +239,7 @@ class Front:
                     if message["type"] != "http.request" or not message.get("more_body") or size > MAX_BODY:
                         return messages
         except TimeoutError:
-            raise Refused(408, f"the body did not come within {self._admission.patience:g} s") from None
+            raise Rejection(408, f"the body did not come within {self._admission.patience:g} s") from None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
@@ -254,7 +254,7 @@ class Front:
 class _Given:
     """Gives the client its id where the SDK gives its own, and keeps back that a session is not live here."""
 
-    def __init__(self, ids: SessionIds, session: Session, caller: Caller, send: Send, *, fresh: bool) -> None:
+    def __init__(self, ids: SessionIds, session: McpSession, caller: Caller, send: Send, *, fresh: bool) -> None:
         self._ids = ids
         self._session = session
         self._caller = caller
@@ -280,7 +280,7 @@ class _Given:
         await self._send(message)
 
     def _headers(self, message: Message, inner: str) -> list[tuple[bytes, bytes]]:
-        own = self._ids.given(Session(inner, self._session.opens_links), self._caller).encode()
+        own = self._ids.given(McpSession(inner, self._session.opens_links), self._caller).encode()
         return [*(h for h in message["headers"] if h[0] != HEADER), (HEADER, own)]
 
 

@@ -20,7 +20,7 @@ from policies.principal import Person
 from policies.release import Release
 from receipts.controls import bump
 from receipts.journal import Journal
-from receipts.ledger import AGENT, Said, registered, registration
+from receipts.ledger import AGENT, LedgerEntry, registered, registration
 from receipts.predicates import AgentFacts
 from receipts.store import Row, Txn
 from server.oauth import MAX_TOKEN, Tokens
@@ -260,7 +260,7 @@ class _Known:
     until: float
 
 
-def _is_said(row: Row, said: Said | None) -> bool:
+def _is_said(row: Row, said: LedgerEntry | None) -> bool:
     """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
     if said is None or said.event == "revoked":
         return said is not None

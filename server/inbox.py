@@ -14,11 +14,11 @@ from receipts.action import Action, Status
 from receipts.plan_rows import PlanRows
 from receipts.predicates import DecisionFacts
 from receipts.registry import count_use
-from receipts.statement import About
+from receipts.statement import StatementSubject
 from receipts.store import Conflict, Txn
 from server import answers, tracing
 from server.pipeline import Pipeline
-from server.requests import Asked, Weighed, fault_of, held_by
+from server.requests import ApprovalRequest, ApprovalReview, fault_of, held_by
 
 VALID_MS = 900_000
 """How long a signed decision may wait to be used."""
@@ -29,10 +29,10 @@ class Now:
     """An open request and everything it is compared with, looked at afresh."""
 
     action: Action
-    weighed: Weighed
+    weighed: ApprovalReview
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> ApprovalRequest:
         """What would be asked now."""
         return self.weighed.asked
 
@@ -78,7 +78,7 @@ class Inbox:
 
     async def binding(
         self, action_id: str, approver: str, role: str | None, verdict: str, comment: str
-    ) -> tuple[Binding, Asked]:
+    ) -> tuple[Binding, ApprovalRequest]:
         """What this person would sign now; they recompute every digest from what they are shown."""
         now = await self._look(action_id)
         person = self._pipeline().release.people.get(approver)
@@ -188,7 +188,7 @@ class Inbox:
         status: Status,
         cause: str,
         signed: SignedApproval | None = None,
-        shown: Asked | None = None,
+        shown: ApprovalRequest | None = None,
     ) -> None:
         pipeline = self._pipeline()
         journal, receipt = pipeline.journal, new_id("rcp")
@@ -199,7 +199,7 @@ class Inbox:
         facts = DecisionFacts(answer=answers.digest_of(answer))
         if signed:
             facts = facts.model_copy(update={"approver": self._approver(action, signed)})
-        about = About(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
+        about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
             facts,
             receipt,

@@ -11,7 +11,7 @@ from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
 from receipts.predicates import KeyFacts
 from receipts.registry import insert_key
-from receipts.statement import Sealed
+from receipts.statement import SignedStatement
 from receipts.store import Conflict, Txn, Work
 from server.pipeline import Pipeline
 
@@ -99,6 +99,6 @@ def _statement(
     keyid: str,
     facts: KeyFacts,
     evidence: Mapping[str, bytes] = MappingProxyType({}),
-) -> Sealed:
+) -> SignedStatement:
     notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
     return notary.seal_plain(facts, new_id("rcp"), tenant, {keyid: keyid * 2}, at, evidence)

@@ -21,22 +21,22 @@ class _Lane:
 
 
 @dataclass(slots=True)
-class Place:
+class Slot:
     """Lanes that are held. `waited` is true when it took a wait to get them: then the world may have moved on."""
 
     names: list[str]
     waited: bool = False
 
 
-class Lanes:
+class FairLimiter:
     """All lanes of one process."""
 
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
 
-    async def enter(self, connection: str, room: int, resource: str) -> Place:
+    async def enter(self, connection: str, room: int, resource: str) -> Slot:
         """Wait for a place at the connection (room 0: no bound), then for the resource."""
-        place = Place([])
+        place = Slot([])
         try:
             if room:
                 place.waited |= await self._take(connection, room)
@@ -49,7 +49,7 @@ class Lanes:
             raise
         return place
 
-    def follow(self, held: Place, connection: str, room: int, resource: str) -> Place | None:
+    def follow(self, held: Slot, connection: str, room: int, resource: str) -> Slot | None:
         """The place for a plan's next step, if nobody waits for what is held and nothing has to be waited for.
 
         The connection's place is handed on; None leaves everything as it is.
@@ -64,7 +64,7 @@ class Lanes:
         target = self._lanes.get(key)
         if key not in held.names and target is not None and not target.free:
             return None
-        place = Place([])
+        place = Slot([])
         for name, size in (*(((connection, room),) if room else ()), (key, 1)):
             if name in held.names:
                 held.names.remove(name)
@@ -73,7 +73,7 @@ class Lanes:
             place.names.append(name)
         return place
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: Slot) -> None:
         """Give everything back; the next in line is woken."""
         for name in reversed(place.names):
             lane = self._lanes[name]
@@ -98,6 +98,6 @@ class Lanes:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.leave(Place([name]))
+                self.leave(Slot([name]))
             raise
         return True

@@ -28,14 +28,14 @@ from receipts.journal import Watch
 from server import answers, tracing
 from server.admission import MAX_BODY, Admission
 from server.answers import Answer
-from server.front import Apps, Front
+from server.front import Apps, HttpEndpoint
 from server.hosts import plain_host
 from server.identity import Agents
 from server.inbox import Inbox
 from server.ladder import REQUEST, Result, result_of, task_of, waiting_result, with_link
 from server.peers import Address, Boundary, Peers
 from server.pipeline import ANSWER_WITHIN, Pipeline
-from server.resources import Receipts
+from server.resources import ReceiptResources
 from server.sessions import SessionIds
 from server.settings import ServerPart
 from server.tasks import Context, Task, serve_tasks
@@ -104,7 +104,7 @@ class Gateway:
         self._listening = ListenHandler(self._bus, max_subscriptions=MAX_SESSIONS, max_buffered_events=64)
         self._sessions: OrderedDict[str, ServerSession] = OrderedDict()
         self._peers = Peers()
-        self.receipts = Receipts(pipeline, self._caller)
+        self.receipts = ReceiptResources(pipeline, self._caller)
         self.server = _Server(
             "ailyus",
             version=version,
@@ -125,7 +125,7 @@ class Gateway:
         self.server.middleware[:] = [shielded, RequestStateBoundary(security, default_audience=origin)]
         self._ids = SessionIds(handles.derived(b"ailyus-mcp-session"))
 
-    def app(self, port: int, console: ASGIApp, settings: ServerPart) -> Front:
+    def app(self, port: int, console: ASGIApp, settings: ServerPart) -> HttpEndpoint:
         """The ASGI application: `/mcp` for agents with a token, the console for people."""
         shared = self._pipeline().journal.store.shared
         self.server.tells = not shared
@@ -135,7 +135,7 @@ class Gateway:
         streaming = self._app(port, settings, json_response=False, stateless=True)
         sessions = None if shared else self._app(port, settings, json_response=False, stateless=False)
         apps = Apps(plain, streaming, sessions)
-        return Front(
+        return HttpEndpoint(
             apps,
             console,
             self._agents,

@@ -39,7 +39,7 @@ class _Due:
     tried: int
 
 
-class Notices:
+class ApprovalNotifications:
     """The outbox: what is due is written down, then delivered."""
 
     def __init__(

@@ -41,7 +41,7 @@ class _Open:
     delivered: bool
 
 
-class OnCall:
+class Escalations:
     """Delivers escalations; what is not acknowledged goes on."""
 
     def __init__(self, pipeline: Callable[[], Pipeline], ways: Mapping[str, Way], credentials: Credentials) -> None:

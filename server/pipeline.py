@@ -22,7 +22,7 @@ from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import RUN_PLAN, Release
 from receipts.action import Action, Intent
 from receipts.controls import Halt
-from receipts.intention import Busy, Intention, Spent
+from receipts.intention import Busy, IntentCommit, StaleDecision
 from receipts.journal import Journal
 from receipts.predicates import DecisionFacts, OutcomeFacts
 from receipts.reconciliation import outputs_of
@@ -31,13 +31,13 @@ from receipts.store import Conflict
 from server import answers, tracing
 from server.answers import Answer
 from server.evidence import kept, readings, seen
-from server.lanes import Lanes, Place
+from server.lanes import FairLimiter, Slot
 from server.plan_look import needs_of
 from server.plans import Plans
-from server.requests import Part, Weighed, asked_now, counted
-from server.steps import Ready, Sent, Steps
+from server.requests import ApprovalReview, ReviewedRequest, asked_now, counted
+from server.steps import ActionExecutor, PermittedAction, SentAttempt
 from server.tracing import TracedSteps
-from server.undo import Undo, undo_line
+from server.undo import Compensation, undo_line
 
 log = structlog.get_logger()
 ANSWER_WITHIN = 20.0
@@ -62,8 +62,10 @@ class Pipeline:
         self.journal = journal
         self.release = release
         self.adapter = adapter
-        self.lanes: Lanes = former.lanes if former else Lanes()
-        self.steps = (TracedSteps if tracing.is_on() else Steps)(journal, release, adapter, current, self.lanes)
+        self.lanes: FairLimiter = former.lanes if former else FairLimiter()
+        self.steps = (TracedSteps if tracing.is_on() else ActionExecutor)(
+            journal, release, adapter, current, self.lanes
+        )
         self.plans = Plans(self.steps)
         self._current = current
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -192,7 +194,7 @@ class Pipeline:
             epoch, under = self.journal.epoch, self.release.digest
             try:
                 return await self.perform(action)
-            except Spent:
+            except StaleDecision:
                 continue
             except Busy as busy:
                 if not busy.soon:
@@ -204,12 +206,12 @@ class Pipeline:
                     raise
         raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
 
-    async def _over_its_minute(self, wanted: Intention) -> AilyusError:
+    async def _over_its_minute(self, wanted: IntentCommit) -> AilyusError:
         seconds = math.ceil(await self.journal.minute_ends_in(wanted) / 1000)
         sentence = f"`{wanted.action.request.connection}` is sent {wanted.limits.per_minute} actions a minute, not more"
         return AilyusError("rate_limited", sentence, hint=f"nothing was sent; call again in {max(1, seconds)} seconds")
 
-    async def perform(self, action: Action, place: Place | None = None) -> Answer:
+    async def perform(self, action: Action, place: Slot | None = None) -> Answer:
         """Steps 2 to 7, for a fresh call and for one that people have decided; `finish` is 8 to 10."""
         request, under = action.request, (self.release.digest, self.journal.epoch)
         if changed := self._moved_on(request):
@@ -241,10 +243,10 @@ class Pipeline:
             return done
         if not program.is_write:
             return await self._read(action, program, target, before, permitted[0])
-        ready = Ready(action, program, target, before, *permitted, under, self._still_permitted)
+        ready = PermittedAction(action, program, target, before, *permitted, under, self._still_permitted)
         return await self._in_turn(ready, place)
 
-    async def _in_turn(self, ready: Ready, place: Place | None) -> Answer:
+    async def _in_turn(self, ready: PermittedAction, place: Slot | None) -> Answer:
         """Send and see it through, in its turn at the connection and the resource; a wait means to look again."""
         if place is not None:
             return await self._send(ready)
@@ -259,7 +261,7 @@ class Pipeline:
         finally:
             self.lanes.leave(place)
 
-    async def _after_others(self, ready: Ready, place: Place, busy: Busy) -> Answer:
+    async def _after_others(self, ready: PermittedAction, place: Slot, busy: Busy) -> Answer:
         """Another replica, or what a dead process left, holds the connection or the resource: look again after it."""
         end = time.monotonic() + BUSY_SECONDS
         pause = 0.05
@@ -274,21 +276,21 @@ class Pipeline:
             if time.monotonic() > end:
                 raise busy
 
-    async def _send(self, ready: Ready) -> Answer:
+    async def _send(self, ready: PermittedAction) -> Answer:
         """Steps 6 and 7: commit the signed intent, then act."""
         sent = await self.steps.send(ready)
         if isinstance(sent, Denied):
             return await self.steps.end(self.steps.denied(ready.action, sent))
         return await self.finish(sent)
 
-    async def finish(self, sent: Sent) -> Answer:
+    async def finish(self, sent: SentAttempt) -> Answer:
         """Steps 8 to 10, for an action that is out or was when its process died."""
-        undo = Undo(self.steps, *(await self._used(sent.action)))
+        undo = Compensation(self.steps, *(await self._used(sent.action)))
         return await self.steps.end(await self.steps.finish(sent, undo.orphan))
 
-    def sent_before(self, action: Action, intent: Intent, execution: Execution) -> Sent:
+    def sent_before(self, action: Action, intent: Intent, execution: Execution) -> SentAttempt:
         """An attempt of an earlier life, to be finished."""
-        return Sent(action, intent, intent.before, execution, (execution,), self._still_permitted)
+        return SentAttempt(action, intent, intent.before, execution, (execution,), self._still_permitted)
 
     # -- the steps -----------------------------------------------------------------------------------------------------
 
@@ -374,17 +376,19 @@ class Pipeline:
 
     async def weighed(
         self, action: Action, program: Program, target: Target, before: Observation, required: ApprovalRequired
-    ) -> Weighed:
+    ) -> ApprovalReview:
         """What would be asked of people now, and what their word is compared with."""
-        part = Part(
+        part = ReviewedRequest(
             action.request, required.facts, await self.steps.circumstances(action, required.facts), required.needs
         )
         undo = undo_line(self.steps, program, action, before)
-        return Weighed(
+        return ApprovalReview(
             asked_now(self.release, action, program, target, before, required, undo, self.journal.hiding), (part,)
         )
 
-    async def _ask(self, action: Action, before: Observation, required: ApprovalRequired, weighed: Weighed) -> Answer:
+    async def _ask(
+        self, action: Action, before: Observation, required: ApprovalRequired, weighed: ApprovalReview
+    ) -> Answer:
         receipt = new_id("rcp")
         program = self.release.catalog.programs[action.request.contract]
         action = replace(action, expires_ms=self._now() + program.contract.approval_valid)

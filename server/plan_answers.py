@@ -14,7 +14,7 @@ from receipts.controls import Halt
 from receipts.predicates import PlanStepFact
 from receipts.reconciliation import Checked
 from server.answers import DRIFT, Answer, checks_of, envelope, halt_code, iso, needed
-from server.steps import Ended
+from server.steps import PendingEnd
 
 PlanStatus = Literal[
     "confirmed",
@@ -55,7 +55,7 @@ class Finished:
     final: bool = False
 
     @classmethod
-    def ended(cls, key: str, ended: Ended) -> "Finished":
+    def ended(cls, key: str, ended: PendingEnd) -> "Finished":
         """From what this process saw."""
         unmet = ended.unsent and ended.status == "not_applied"
         known = cls._of(key, ended.status, ended.action.id, ended.answer)

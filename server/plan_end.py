@@ -20,7 +20,7 @@ from server.answers import Answer, digest_of
 from server.plan_answers import Finished
 from server.plan_run import Run
 from server.plan_work import PlanWork
-from server.undo import Done, Left, Undo
+from server.undo import Compensation, Done, Left
 
 TRIES = 20
 _MAY_CALL_AGAIN = frozenset({"not_applied", "unavailable", "cancelled", "compensated"})
@@ -161,7 +161,7 @@ class PlanEnd(PlanWork):
             run.action.request.action_digest,
         )
         await self._turn(run, action.request)
-        undo = Undo(steps, run.progress.roles, run.progress.oldest_seconds)
+        undo = Compensation(steps, run.progress.roles, run.progress.oldest_seconds)
         done = Done(action, before, finished.outputs, left, self.looks.own(action.request, run.touched))
         for _ in range(TRIES):
             try:

@@ -26,8 +26,17 @@ from server import plan_answers
 from server.answers import Answer, digest_of, iso, needed, would
 from server.evidence import seen
 from server.plan_answers import Tally
-from server.requests import Asked, Part, Weighed, apart, pinned, shown, subject_of, value_digest
-from server.steps import NOTHING_AHEAD, Steps
+from server.requests import (
+    ApprovalRequest,
+    ApprovalReview,
+    ReviewedRequest,
+    apart,
+    pinned,
+    shown,
+    subject_of,
+    value_digest,
+)
+from server.steps import NOTHING_AHEAD, ActionExecutor
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""
@@ -70,17 +79,17 @@ class Progress(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StepPreflight:
     """One step as it is now: permitted, or permitted with approvals; and the same of its undo."""
 
     unit: Unit
     program: Program
-    part: Part
+    part: ReviewedRequest
     before: Observation
     pins: Mapping[str, str]
     says: tuple[str, tuple[str, ...]]
     undo: str
-    undo_part: Part | None
+    undo_part: ReviewedRequest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +100,11 @@ class Unmet:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class PlanPreflight:
     """The whole plan as it is now. `unmet` are those of `left_out` whose conditions do not hold."""
 
     planned: PlanRequest
-    looks: tuple[Look, ...]
+    looks: tuple[StepPreflight, ...]
     left_out: dict[str, str]
     needs: tuple[Need, ...]
     unmet: dict[str, str]
@@ -111,23 +120,23 @@ class Looked:
         return {look.unit.key: dict(look.pins) for look in self.looks}
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[ReviewedRequest, ...]:
         """Every request that an approval lets go, undo steps included."""
         return tuple(p for look in self.looks for p in (look.part, look.undo_part) if p is not None)
 
 
-class Looks:
+class Preflight:
     """Looks at plans for one live release."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: ActionExecutor) -> None:
         self._steps = steps
 
-    async def look(self, action: Action, planned: PlanRequest) -> Looked | Denied:
+    async def look(self, action: Action, planned: PlanRequest) -> PlanPreflight | Denied:
         """Observe and decide every step; one that is not permitted denies the whole, unless it may be left out."""
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
         ahead = self._ahead(planned)
 
-        async def one(position: int) -> Look | Unmet | Denied:
+        async def one(position: int) -> StepPreflight | Unmet | Denied:
             async with gate:
                 return await self._look(action, planned, position, ahead[position])
 
@@ -135,12 +144,12 @@ class Looks:
         pairs = list(zip(planned.units, found, strict=True))
         gone = {unit.group: r.reason for unit, r in pairs if isinstance(r, Denied) and unit.skip_missing}
         wanting = {unit.group: r.sentence for unit, r in pairs if isinstance(r, Unmet)}
-        looks: list[Look] = []
+        looks: list[StepPreflight] = []
         for unit, result in pairs:
             if isinstance(result, Unavailable):  # guard: what could not be read is not left out
                 # INVARIANT: what could not be read is never told as a record that does not exist
                 return replace(result, reason=f"step `{unit.key}`: {result.reason}")
-            if isinstance(result, Look) and unit.group not in gone | wanting:
+            if isinstance(result, StepPreflight) and unit.group not in gone | wanting:
                 looks.append(result)
             elif isinstance(result, Denied) and unit.group not in gone | wanting:
                 return Denied(f"step `{unit.key}`: {result.reason}", result.record)
@@ -149,7 +158,7 @@ class Looks:
         if not looks:
             return Denied("no step of the plan is permitted, or none of its records exists")
         needs = _together([p.needs for look in looks for p in (look.part, look.undo_part) if p and p.needs])
-        return Looked(planned, tuple(looks), left_out, needs, unmet)
+        return PlanPreflight(planned, tuple(looks), left_out, needs, unmet)
 
     def _ahead(self, planned: PlanRequest) -> list[Rate]:
         """For each step what the earlier ones of the same contract will have taken from its rates and budgets."""
@@ -161,7 +170,9 @@ class Looks:
             taken[request.contract] = before.plus(Rate(1, 1, self._steps.spends(request)))
         return ahead
 
-    async def _look(self, action: Action, planned: PlanRequest, position: int, ahead: Rate) -> Look | Unmet | Denied:
+    async def _look(
+        self, action: Action, planned: PlanRequest, position: int, ahead: Rate
+    ) -> StepPreflight | Unmet | Denied:
         steps, unit, request = self._steps, planned.units[position], planned.steps[position]
         program, target = steps.release.catalog.programs[unit.contract], steps.release.target(request)
         step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave, action.request.action_digest)
@@ -184,11 +195,11 @@ class Looks:
         if isinstance(undo, Denied):
             return undo
         pins = pinned(program, part.facts, scope, steps.journal.hiding)
-        return Look(unit, program, part, before, pins, says, undo[0], undo[1])
+        return StepPreflight(unit, program, part, before, pins, says, undo[0], undo[1])
 
     async def _decided(
         self, child: Action, program: Program, ahead: Rate = NOTHING_AHEAD
-    ) -> tuple[Part, Observation] | Denied:
+    ) -> tuple[ReviewedRequest, Observation] | Denied:
         steps = self._steps
         target = steps.release.target(child.request)
         look = steps.release.decider.may_observe(child.request, child.caller, target)
@@ -200,11 +211,11 @@ class Looks:
             return decision
         needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
         circumstances = await steps.circumstances(child, decision.facts, ahead)
-        return Part(child.request, decision.facts, circumstances, needs), before
+        return ReviewedRequest(child.request, decision.facts, circumstances, needs), before
 
     async def _undo(
         self, child: Action, planned: PlanRequest, unit: Unit, program: Program, before: Observation
-    ) -> tuple[str, Part | None] | Denied:
+    ) -> tuple[str, ReviewedRequest | None] | Denied:
         """The undo of a step is decided with it; what the step will make is not known yet."""
         if program.undo is None or planned.program.plan.on_failure not in ("undo", "undo_wave"):
             return "it cannot be undone by ailyus" if program.undo is None else "it stays", None
@@ -244,7 +255,7 @@ class Looks:
 
     # -- what is asked -------------------------------------------------------------------------------------------------
 
-    def weighed(self, action: Action, looked: Looked) -> Weighed:
+    def weighed(self, action: Action, looked: PlanPreflight) -> ApprovalReview:
         """What people would be asked now, and everything that their word is compared with."""
         release = self._steps.release
         display = self._display(action, looked)
@@ -269,9 +280,11 @@ class Looks:
                 ]
             ),
         )
-        return Weighed(Asked(subject=subject, display=display, expires_ms=action.expires_ms), looked.parts)
+        return ApprovalReview(
+            ApprovalRequest(subject=subject, display=display, expires_ms=action.expires_ms), looked.parts
+        )
 
-    def _display(self, action: Action, looked: Looked) -> Display:
+    def _display(self, action: Action, looked: PlanPreflight) -> Display:
         request, plan = action.request, looked.planned.program.plan
         agents = request.contract == RUN_PLAN
         wanted = needed(looked.needs)
@@ -310,7 +323,7 @@ class Looks:
             lines.append(Line(label=f"left out: {unit.item or unit.key}", value=why, origin="contract"))
         return Display(lines=tuple(lines))
 
-    async def ask(self, action: Action, looked: Looked) -> Answer:
+    async def ask(self, action: Action, looked: PlanPreflight) -> Answer:
         """One request to people for the whole plan."""
         steps, receipt = self._steps, new_id("rcp")
         expires = steps.now() + looked.planned.program.plan.approval_valid
@@ -332,7 +345,7 @@ class Looks:
         await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 
-    async def preview(self, action: Action, looked: Looked) -> Answer:
+    async def preview(self, action: Action, looked: PlanPreflight) -> Answer:
         """Decided and looked at; nothing is sent."""
         steps, receipt = self._steps, new_id("rcp")
         answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
@@ -347,7 +360,7 @@ class Looks:
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
 
-    def _would(self, action: Action, looked: Looked) -> dict[str, JsonValue]:
+    def _would(self, action: Action, looked: PlanPreflight) -> dict[str, JsonValue]:
         """What the plan would do, in the words that an approver would read."""
         plan, steps = looked.planned.program.plan, list[JsonValue]()
         for look in looked.looks:

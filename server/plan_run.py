@@ -7,7 +7,7 @@ from policies.approval import SignedApproval
 from policies.release import PlanRequest
 from receipts.action import Action, unpack_observation
 from receipts.store import Work
-from server.lanes import Place
+from server.lanes import Slot
 from server.plan_answers import Finished
 from server.plan_look import Progress, Touched
 
@@ -26,8 +26,8 @@ class Run:
     pending: list[Work[None]] = field(default_factory=list)
     ended: list[Action] = field(default_factory=list)
     touched: Touched = field(default_factory=dict)
-    place: Place | None = None
-    former: list[Place] = field(default_factory=list)
+    place: Slot | None = None
+    former: list[Slot] = field(default_factory=list)
 
     @property
     def health(self) -> Observation | None:

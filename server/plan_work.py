@@ -7,18 +7,18 @@ from policies.release import RUN_PLAN, PlanRequest
 from receipts.action import Action
 from receipts.plan_rows import PlanRows
 from server.plan_answers import Tally
-from server.plan_look import Looks
+from server.plan_look import Preflight
 from server.plan_run import Run
-from server.steps import Steps
+from server.steps import ActionExecutor
 
 
 class PlanWork:
     """Works on plans of one live release."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: ActionExecutor) -> None:
         self._steps = steps
         self._rows = PlanRows(steps.journal)
-        self.looks = Looks(steps)
+        self.looks = Preflight(steps)
 
     async def _turn(self, run: Run, request: ActionRequest) -> None:
         """A place at the connection and the resource. Whoever waits there goes first, and nobody waits in a circle."""

@@ -32,9 +32,9 @@ from server.plan_answers import Finished
 from server.plan_end import TRIES, Paused, PlanEnd
 from server.plan_look import Progress
 from server.plan_run import Run
-from server.requests import Weighed, counted
-from server.steps import Again, Ended, Ready, Sent, Steps, died
-from server.undo import Undo
+from server.requests import ApprovalReview, counted
+from server.steps import ActionExecutor, Again, PendingEnd, PermittedAction, SentAttempt, died
+from server.undo import Compensation
 
 ABANDONED = "the contracts or connections of the plan changed meanwhile"
 _NOTHING: dict[str, JsonValue] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -48,7 +48,7 @@ MAX_UNFOLDED = 64
 class Plans(PlanEnd):
     """Carries plans through for one live release."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: ActionExecutor) -> None:
         super().__init__(steps)
         self._unfolded: dict[str, PlanRequest] = {}
 
@@ -110,7 +110,7 @@ class Plans(PlanEnd):
         run = await self._known(action, planned)
         return await self._go(run, run.health)
 
-    async def looked_again(self, action: Action) -> Weighed:
+    async def looked_again(self, action: Action) -> ApprovalReview:
         """A waiting plan as it is now, for whoever is about to sign; raises with the code of what changed."""
         planned = await asyncio.to_thread(self._planned, action)
         if isinstance(planned, Denied):
@@ -335,7 +335,7 @@ class Plans(PlanEnd):
             under = (steps.release.digest, steps.journal.epoch)
             await self._turn(run, request)
             ready = await self._ready(run, position, action, under)
-            if isinstance(ready, Ended):
+            if isinstance(ready, PendingEnd):
                 return self._kept(run, position, ready)
             try:
                 sent = await steps.send(ready, run.pending)
@@ -387,11 +387,13 @@ class Plans(PlanEnd):
             if await self._steps.journal.has_room(busy.wanted):
                 return None
 
-    async def _see_through(self, run: Run, sent: Sent) -> Ended:
-        undo = Undo(self._steps, run.progress.roles, run.progress.oldest_seconds)
+    async def _see_through(self, run: Run, sent: SentAttempt) -> PendingEnd:
+        undo = Compensation(self._steps, run.progress.roles, run.progress.oldest_seconds)
         return await self._steps.finish(sent, undo.orphan)
 
-    async def _ready(self, run: Run, position: int, action: Action, under: tuple[str, int]) -> Ready | Ended:
+    async def _ready(
+        self, run: Run, position: int, action: Action, under: tuple[str, int]
+    ) -> PermittedAction | PendingEnd:
         """Look, decide, and compare with what was approved; changes by the plan's own steps are no drift."""
         steps, request = self._steps, action.request
         program, target = steps.release.catalog.programs[request.contract], steps.release.target(request)
@@ -413,7 +415,7 @@ class Plans(PlanEnd):
         if unsent is not None:
             return unsent
 
-        return Ready(action, program, target, before, decision, tuple(run.approvals), under, self._again(run))
+        return PermittedAction(action, program, target, before, decision, tuple(run.approvals), under, self._again(run))
 
     def _again(self, run: Run) -> Again:
         """Directly before a further send of a step: with the approvals that the plan used."""
@@ -449,7 +451,7 @@ class Plans(PlanEnd):
         )
         return Action(new_id("act"), request, run.action.caller, created_ms=self._steps.now(), first=True, step=step)
 
-    def _kept(self, run: Run, position: int, ended: Ended) -> Finished:
+    def _kept(self, run: Run, position: int, ended: PendingEnd) -> Finished:
         """The end of a step is committed with the next intent, or with the plan's own end."""
         run.pending.append(ended.work)
         run.ended.append(ended.action)
@@ -488,7 +490,7 @@ class Plans(PlanEnd):
         place = replace(step.step, fence=run.action.fence, size=len(run.planned.units), key=unit.key, wave=unit.wave)
         action = replace(step, fence=intent.fence, step=place, caller=run.action.caller)
         execution = died(intent)
-        sent = Sent(action, intent, intent.before, execution, (execution,), self._again(run))
+        sent = SentAttempt(action, intent, intent.before, execution, (execution,), self._again(run))
         ended = await self._see_through(run, sent)
         if step.undoes:
             run.pending.append(ended.work)

@@ -16,7 +16,7 @@ from adapters.secrets import Credentials
 from contracts.dispatch import Dispatch
 from contracts.expressions import Fault
 from contracts.http_request import render_read
-from contracts.observation import Outage, Unavailable
+from contracts.observation import Outage, ReadOutage
 from contracts.program import Program, Read, placeholder
 from contracts.target import Target
 from policies.release import Release
@@ -77,7 +77,7 @@ async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Relea
         return Probed(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
     seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
-    if isinstance(seen, Unavailable):  # guard: each connection is asked
+    if isinstance(seen, ReadOutage):  # guard: each connection is asked
         return Probed(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
     if isinstance(seen, Fault):
         return Probed(

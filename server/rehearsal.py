@@ -19,7 +19,7 @@ from adapters.systems import Systems
 from adapters.tls import nobody
 from contracts.errors import AilyusError
 from contracts.expressions import Fault
-from contracts.observation import Unavailable
+from contracts.observation import ReadOutage
 from contracts.program import HttpProgram, Program, PythonProgram, Read
 from contracts.target import Target
 from policies.release import Release
@@ -151,7 +151,7 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
         seen = await stage.looking.read(read, target, "", scope, asyncio.get_running_loop().time() + 10)
         if isinstance(seen, Fault):
             hint = "are the inputs those of a record that exists?"
-            if isinstance(seen, Unavailable):
+            if isinstance(seen, ReadOutage):
                 hint = f"the connection `{seen.connection}` cannot be used from here; `ailyus doctor` says why"
             raise AilyusError("bad_contract", seen.sentence, hint=hint)
         found[read.name] = seen.value

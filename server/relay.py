@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 from pydantic import JsonValue
 
-from adapters.hosts import Answer, Call, Hosts
+from adapters.hosts import Call, HostReply, Hosts
 from adapters.wall import accept_no_more
 from contracts.errors import AilyusError
 from contracts.target import Target
@@ -162,10 +162,10 @@ class FaultyHosts(Hosts):
         super().__init__(root)
         self._relay = relay
         self._said: JsonValue = {}
-        self._seen: dict[bytes, Answer] = {}
+        self._seen: dict[bytes, HostReply] = {}
         self._stale_until = 0.0
 
-    async def ask(self, target: Target, reference: str, call: Call) -> Answer:
+    async def ask(self, target: Target, reference: str, call: Call) -> HostReply:
         """Ask, with the fault of the moment."""
         relay, now = self._relay, asyncio.get_running_loop().time
         if urlsplit(target.base_url).port != relay.own:
@@ -180,7 +180,7 @@ class FaultyHosts(Hosts):
             return answer
         relay.sends += 1
         if relay.fault == "lie":
-            return Answer("answer", self._said)
+            return HostReply("answer", self._said)
         if relay.sends > 1:
             return await super().ask(target, reference, call)
         relay.victim = (await self.of(target, reference)).pid

@@ -24,7 +24,7 @@ from receipts.action import Action
 from receipts.journal import Journal
 
 
-class Asked(BaseModel):
+class ApprovalRequest(BaseModel):
     """One open request to people, as it stands in the journal and as the command line gets it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ class Asked(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ValidApprovals:
     """The approvals that count now, or the code of the first that no longer does."""
 
     approvals: tuple[SignedApproval, ...]
@@ -45,7 +45,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReviewedRequest:
     """One request that people's word is for: an action, or one step of a plan."""
 
     request: ActionRequest
@@ -55,11 +55,11 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ApprovalReview:
     """What would be asked now, and every request that an approval of it would let go."""
 
-    asked: Asked
-    parts: tuple[Part, ...]
+    asked: ApprovalRequest
+    parts: tuple[ReviewedRequest, ...]
 
     def permits(self, release: Release, caller: Caller, roles: Mapping[str, int], oldest_seconds: int) -> bool:
         """Does Cedar permit every part with these approvals?"""
@@ -80,7 +80,7 @@ def asked_now(
     required: ApprovalRequired,
     undo: str,
     hiding: Hiding,
-) -> Asked:
+) -> ApprovalRequest:
     """What would be asked now: built anew each time, so that any change shows."""
     request = action.request
     base = program.scope(request.params, target.tenant, target.environment)
@@ -99,7 +99,7 @@ def asked_now(
         pinned=pinned(program, required.facts, scope, hiding),
         display_digest=display.digest,
     )
-    return Asked(subject=subject, display=display, expires_ms=action.expires_ms)
+    return ApprovalRequest(subject=subject, display=display, expires_ms=action.expires_ms)
 
 
 class Own(TypedDict, total=False):
@@ -135,7 +135,9 @@ def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
     )
 
 
-async def counted(release: Release, journal: Journal, action: Action, weighed: Weighed, mine: bool = False) -> Counted:
+async def counted(
+    release: Release, journal: Journal, action: Action, weighed: ApprovalReview, mine: bool = False
+) -> ValidApprovals:
     """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
     keys, now_ms = await journal.registry.keys(), journal.store.now_ms()
     authors = await journal.registry.authors(release.digest)
@@ -146,16 +148,16 @@ async def counted(release: Release, journal: Journal, action: Action, weighed: W
         held = await held_by(release, journal, approval.binding.approver)
         code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held, authors)
         if code:
-            return Counted((), {}, 0, code)
+            return ValidApprovals((), {}, 0, code)
         good.append(approval)
     roles, oldest = count(good, now_ms)
-    return Counted(tuple(good), roles, oldest)
+    return ValidApprovals(tuple(good), roles, oldest)
 
 
 def fault_of(
     release: Release,
     action: Action,
-    weighed: Weighed,
+    weighed: ApprovalReview,
     approval: SignedApproval,
     keys: Mapping[str, Key],
     now_ms: int,
@@ -183,7 +185,7 @@ async def held_by(release: Release, journal: Journal, name: str) -> frozenset[st
 
 
 def _holds_role(
-    release: Release, action: Action, weighed: Weighed, approval: SignedApproval, held: frozenset[str]
+    release: Release, action: Action, weighed: ApprovalReview, approval: SignedApproval, held: frozenset[str]
 ) -> bool:
     """Does Cedar now permit `approve:<contract>` for this approver in this role, for every part that asks for it?"""
     person, role = release.people.get(approval.binding.approver), approval.binding.role

@@ -22,7 +22,7 @@ MAX_COMPLETED = 100
 """What one completion may hold (MCP, Completion)."""
 
 
-class Receipts:
+class ReceiptResources:
     """The handlers of `resources/*` and `completion/complete`."""
 
     def __init__(self, pipeline: Callable[[], Pipeline], caller: Callable[[Context], Awaitable[Caller]]) -> None:

@@ -23,7 +23,7 @@ from receipts.handles import forget_used, give_back
 from receipts.predicates import RecheckFacts
 from receipts.reconciliation import Reason, Reconciliation, reconcile, stated
 from receipts.signing import Envelope
-from receipts.statement import LIMITS, Sealed
+from receipts.statement import LIMITS, SignedStatement
 from receipts.store import Conflict, Txn, blob
 from server import answers
 from server.answers import Answer
@@ -116,7 +116,7 @@ class SecondLook:
         after: Observation,
         sent: _Sent,
         answer: Answer,
-    ) -> Sealed:
+    ) -> SignedStatement:
         facts = RecheckFacts(
             was=action.status,
             checks=stated(outcome.checks),
@@ -142,7 +142,7 @@ class SecondLook:
         mine = [h for h in self._journal.controls.halts if h.by == BREAKER and (h.scope, h.name) in names]
         return tuple(Trip(h, self._lifted(h, now)) for h in mine)
 
-    def _lifted(self, halt: Halt, now_ms: int) -> Sealed:
+    def _lifted(self, halt: Halt, now_ms: int) -> SignedStatement:
         return halt_statement(self._journal.notary, replace(halt, at_ms=now_ms), "lifted", BREAKER)
 
     async def _sent(self, action: Action, program: Program) -> _Sent | None:
@@ -217,7 +217,7 @@ def _body(program: Program, index: int, raw: bytes) -> JsonValue:
         return None
 
 
-def _seen(action: Action, sealed: Sealed) -> Callable[[Txn], None]:
+def _seen(action: Action, sealed: SignedStatement) -> Callable[[Txn], None]:
     """It is still not known: a statement, and the looks that were due are done."""
 
     def work(txn: Txn) -> None:
@@ -240,7 +240,7 @@ def looked(txn: Txn, action_id: str, until_ms: int) -> None:
 
 def _found(
     action: Action,
-    sealed: Sealed,
+    sealed: SignedStatement,
     status: Status,
     answer: Answer,
     outcome: Reconciliation,

@@ -14,7 +14,7 @@ HEADER = b"mcp-session-id"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class McpSession:
     """One session: the SDK's own id of it, and whether its client declared elicitation by URL."""
 
     inner: str
@@ -35,12 +35,12 @@ class SessionIds:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def given(self, session: Session, caller: Caller) -> str:
+    def given(self, session: McpSession, caller: Caller) -> str:
         """The id that this caller's client gets."""
         body = f"{session.inner}-{int(session.opens_links)}-{self._who(caller)}"
         return f"{body}-{self._sealed(body)}"
 
-    def read(self, text: str, caller: Caller) -> Session | None:
+    def read(self, text: str, caller: Caller) -> McpSession | None:
         """The session of an id, or None for an id that this deployment never gave; raises `Foreign`."""
         body, _, mac = text.rpartition("-")
         parts = body.split("-")
@@ -50,7 +50,7 @@ class SessionIds:
         # INVARIANT: a session is used by whom it was given to, whatever token they have by now
         if not hmac.compare_digest(self._who(caller), who):
             raise Foreign  # guard: sessions of another
-        return Session(inner, links == "1")
+        return McpSession(inner, links == "1")
 
     def _who(self, caller: Caller) -> str:
         return self._sealed(f"{caller.tenant}\n{caller.agent}\n{caller.person}")

@@ -13,7 +13,7 @@ from contracts.contract import Duration
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
 from contracts.source import Malformed, files_of, read_source
-from contracts.target import Mcp, Plugin, Target, Ui
+from contracts.target import Mcp, PluginRef, Target, Ui
 from policies.bundle import read_policies
 from policies.principal import People, Person
 from policies.release import Release
@@ -387,9 +387,9 @@ class Workspace:
             for name, c in self.settings.connections.items()
         }
 
-    def _plugin(self, connection: ConnectionPart) -> Plugin | None:
+    def _plugin(self, connection: ConnectionPart) -> PluginRef | None:
         part = self.settings.adapters.get(connection.adapter)
-        return Plugin(part.entry_point, part.digest) if part else None
+        return PluginRef(part.entry_point, part.digest) if part else None
 
     def policies(self, root: Path | None = None) -> dict[str, str]:
         """Policy files by name."""

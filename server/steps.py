@@ -22,10 +22,10 @@ from policies.approval import SignedApproval
 from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable, establish
 from policies.release import Release
 from receipts.action import Action, Intent, Status
-from receipts.conclusion import Conclusion, Escalation
+from receipts.conclusion import Escalation, OutcomeCommit
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
-from receipts.intention import Intention, Limits
+from receipts.intention import IntentCommit, Limits
 from receipts.journal import Journal
 from receipts.predicates import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
 from receipts.reconciliation import (
@@ -39,12 +39,12 @@ from receipts.reconciliation import (
     stated,
 )
 from receipts.signing import Envelope
-from receipts.statement import LIMITS, About, Sealed, decision_evidence, decision_facts
+from receipts.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
 from receipts.store import Conflict, Work
 from server import answers
 from server.answers import Answer
 from server.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
-from server.lanes import Lanes
+from server.lanes import FairLimiter
 from server.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | N
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PermittedAction:
     """A request that is permitted now, with everything that its first intent needs."""
 
     action: Action
@@ -81,7 +81,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentAttempt:
     """One attempt that is out, or was when its process died: everything that the rest of the path needs."""
 
     action: Action
@@ -95,7 +95,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class PendingEnd:
     """The end of one action: what its agent is told, and the transition that is still to be committed."""
 
     action: Action
@@ -114,7 +114,7 @@ class Ended:
         return outputs if isinstance(outputs, dict) else {}
 
 
-class Steps:
+class ActionExecutor:
     """Carries single requests for one live release."""
 
     def __init__(
@@ -123,7 +123,7 @@ class Steps:
         release: Release,
         adapter: Adapter,
         current: Callable[[Caller], Awaitable[Caller | None]],
-        lanes: Lanes,
+        lanes: FairLimiter,
     ) -> None:
         self.journal = journal
         self.release = release
@@ -186,7 +186,7 @@ class Steps:
         value = program.spends.value(program.scope(request.params, request.tenant, ""))
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 2**53 - 1
 
-    def resource(self, request: ActionRequest, what: Facts | About) -> str:
+    def resource(self, request: ActionRequest, what: Facts | StatementSubject) -> str:
         """The pseudonym by which incidents and locks know a resource."""
         name = f"{request.connection}/{what.resource_type}/{what.resource_id}"
         return self.journal.notary.pseudonym(request.tenant, "incident", name)
@@ -202,7 +202,7 @@ class Steps:
         facts: Facts,
         record: Record,
         permitted: bool = True,
-    ) -> Ended | None:
+    ) -> PendingEnd | None:
         """A false `require`, or already so: nothing to send. `permitted`: nobody's approval is missing."""
         base = self.base(program, action.request, target)
         # INVARIANT: `require` comes first, and that it already is so is said only of what was permitted
@@ -230,9 +230,9 @@ class Steps:
         sealed = self.seal(said, receipt, self.about(action, facts), status, False, evidence)
         held = self.now() + program.contract.repeat_window if status == "confirmed" else 0
         work = self.journal.ending(action, sealed, status, answer, held)
-        return Ended(action, status, answer, work, unsent=True, because=unmet.that if unmet else "")
+        return PendingEnd(action, status, answer, work, unsent=True, because=unmet.that if unmet else "")
 
-    def denied(self, action: Action, denied: Denied, code: str | None = None) -> Ended:
+    def denied(self, action: Action, denied: Denied, code: str | None = None) -> PendingEnd:
         """Policy says no, or it can no longer be established; a system that cannot be asked is told as that."""
         if isinstance(denied, Unavailable):
             return self.unavailable(action, denied)
@@ -245,9 +245,11 @@ class Steps:
         sealed = self.seal(facts, receipt, self.about(action), "denied", False, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self.now() + self.held_ms(action.request)
-        return Ended(action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True)
+        return PendingEnd(
+            action, "denied", answer, self.journal.ending(action, sealed, "denied", answer, held), unsent=True
+        )
 
-    def unavailable(self, action: Action, why: Unavailable) -> Ended:
+    def unavailable(self, action: Action, why: Unavailable) -> PendingEnd:
         """A system could not be asked, so nothing was sent: no refusal, not held, and the operator is told."""
         receipt = new_id("rcp")
         connection = why.connection or action.request.connection
@@ -270,9 +272,9 @@ class Steps:
         evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
         sealed = self.seal(facts, receipt, self.about(action), "unavailable", False, evidence)
         work = self.journal.ending(action, sealed, "unavailable", answer, 0)
-        return Ended(action, "unavailable", answer, work, unsent=True)
+        return PendingEnd(action, "unavailable", answer, work, unsent=True)
 
-    async def end(self, ended: Ended) -> Answer:
+    async def end(self, ended: PendingEnd) -> Answer:
         """Commit an end by itself."""
         await self.journal.commit(ended.action, [ended.work])
         return ended.answer
@@ -295,11 +297,11 @@ class Steps:
 
     async def send(
         self,
-        ready: Ready,
+        ready: PermittedAction,
         earlier: Sequence[Work[None]] = (),
         attempts: tuple[Execution, ...] = (),
         route: int | None = None,
-    ) -> Sent | Denied:
+    ) -> SentAttempt | Denied:
         """Commit the signed intent; out of that commit comes the one-use order to act; act. Raises `Conflict`.
 
         By the first route whose breaker is closed, unless one is named.
@@ -332,7 +334,7 @@ class Steps:
             intention.before,
             intention.sealed.index.id,
         )
-        return Sent(
+        return SentAttempt(
             running,
             intent,
             ready.before,
@@ -344,8 +346,8 @@ class Steps:
         )
 
     def _intention(
-        self, ready: Ready, rendered: Rendered, attempts: tuple[Execution, ...], choice: Choice
-    ) -> Intention:
+        self, ready: PermittedAction, rendered: Rendered, attempts: tuple[Execution, ...], choice: Choice
+    ) -> IntentCommit:
         action, program, target, permitted = ready.action, ready.program, ready.target, ready.permitted
         attempt, route = attempts[-1].attempt + 1 if attempts else 1, choice.route or 0
         timeout = timeout_of(program.routes[route], target)
@@ -376,7 +378,7 @@ class Steps:
         )
         sealed = self.seal(facts, receipt, self.about(action, permitted.facts), "running", None, evidence)
         reads = self.release.decider.bundle.slices[program.name].reads
-        return Intention(
+        return IntentCommit(
             action=action,
             permitted=permitted,
             before=before,
@@ -401,7 +403,7 @@ class Steps:
             former_failed=not attempts or attempts[-1].delivery != "no_effect",
         )
 
-    def _rendered(self, ready: Ready, route: int) -> Rendered | Fault:
+    def _rendered(self, ready: PermittedAction, route: int) -> Rendered | Fault:
         action, program, target = ready.action, ready.program, ready.target
         request = action.request
         scope = {**self.base(program, request, target), **ready.before.scope("before")}
@@ -414,7 +416,7 @@ class Steps:
 
     # -- after it ------------------------------------------------------------------------------------------------------
 
-    async def finish(self, sent: Sent, take_back: "TakeBackOrphan | None" = None) -> Ended:
+    async def finish(self, sent: SentAttempt, take_back: "TakeBackOrphan | None" = None) -> PendingEnd:
         """Steps 8 to 10: read until it settles, reconcile, try again where that is provably safe, sign and answer."""
         while True:
             action = sent.action
@@ -432,7 +434,7 @@ class Steps:
                 return self._outcome(sent, program, target, after, outcome)
             sent = further
 
-    async def _settled(self, sent: Sent, program: Program, target: Target | None) -> Observation:
+    async def _settled(self, sent: SentAttempt, program: Program, target: Target | None) -> Observation:
         """Read back until it is as expected, or a negative read counts: complete answer (else deadline) + settle."""
         execution, intent = sent.execution, sent.intent
         if execution.delivery == "not_sent":
@@ -458,8 +460,8 @@ class Steps:
             pause = min(pause * 2, 1.0)
 
     async def _further(
-        self, sent: Sent, program: Program, target: Target | None, outcome: Reconciliation
-    ) -> Sent | None:
+        self, sent: SentAttempt, program: Program, target: Target | None, outcome: Reconciliation
+    ) -> SentAttempt | None:
         """Another attempt or route, where provably safe: a new look, decision, intent and fence."""
         if outcome.verdict not in ("again", "next_route") or target is None or sent.intent.attempt >= MAX_ATTEMPTS:
             return None
@@ -481,18 +483,18 @@ class Steps:
         permitted = await sent.again(action, program, target, before)
         if permitted is None:
             return None
-        ready = Ready(action, program, target, before, permitted, (), under, sent.again)
+        ready = PermittedAction(action, program, target, before, permitted, (), under, sent.again)
         try:
             further = await self.send(ready, (), sent.attempts, route)
         except Conflict:
             return None
-        return further if isinstance(further, Sent) else None
+        return further if isinstance(further, SentAttempt) else None
 
     # -- the outcome ---------------------------------------------------------------------------------------------------
 
     def _outcome(
-        self, sent: Sent, program: Program, target: Target | None, after: Observation, outcome: Reconciliation
-    ) -> Ended:
+        self, sent: SentAttempt, program: Program, target: Target | None, after: Observation, outcome: Reconciliation
+    ) -> PendingEnd:
         action, execution = sent.action, sent.execution
         status = _ENDED[outcome.verdict]
         receipt = new_id("rcp")
@@ -538,7 +540,7 @@ class Steps:
         doubt = status in ("diverged", "unknown")
         failed = outcome.verdict in ("again", "next_route", "stopped") and execution.delivery != "no_effect"
         lied = status == "not_applied" and execution.delivery == "answered"
-        conclusion = Conclusion(
+        conclusion = OutcomeCommit(
             action=action,
             sealed=sealed,
             status=status,
@@ -556,7 +558,7 @@ class Steps:
             used_handles=bool(program.secret_inputs),
             rechecks=self._later(program, status, sent.intent.settle_ms),
         )
-        return Ended(action, status, answer, self.journal.concluding(conclusion), outcome, after)
+        return PendingEnd(action, status, answer, self.journal.concluding(conclusion), outcome, after)
 
     def _held(self, program: Program, status: Status) -> int:
         """Until when the same call is this action. INVARIANT: what is in doubt is not begun anew beside its looks."""
@@ -583,7 +585,7 @@ class Steps:
         handles, minted = self.journal.handles.seal(action.request, plan, action.id, secret, self.now())
         return replace(outcome, outputs={**outcome.outputs, **handles}), minted
 
-    def _facts(self, sent: Sent, program: Program, target: Target | None) -> Facts | None:
+    def _facts(self, sent: SentAttempt, program: Program, target: Target | None) -> Facts | None:
         facts = establish(program, sent.action.request, target, sent.before) if target else None
         return facts if isinstance(facts, Facts) else None
 
@@ -602,19 +604,19 @@ class Steps:
         self,
         facts: ActionFacts,
         receipt: str,
-        about: About,
+        about: StatementSubject,
         status: Status,
         changed: bool | None,
         evidence: Mapping[str, bytes],
-    ) -> Sealed:
+    ) -> SignedStatement:
         """A signed statement about an action, now."""
         return self.journal.notary.seal(
             facts, receipt, about, status=status, changed=changed, at_ms=self.now(), evidence=evidence
         )
 
-    def about(self, action: Action, facts: Facts | None = None) -> About:
+    def about(self, action: Action, facts: Facts | None = None) -> StatementSubject:
         """What a statement about this action says of it."""
-        return About(
+        return StatementSubject(
             request=action.request,
             action_id=action.id,
             release=self.release.digest,
@@ -634,7 +636,7 @@ class Steps:
         return self.journal.store.now_ms()
 
 
-async def verify_intent(steps: Steps, receipt: str, action_digest: str, action_id: str) -> None:
+async def verify_intent(steps: ActionExecutor, receipt: str, action_digest: str, action_id: str) -> None:
     """What goes on is built from the signed intent: its signature, its action and its digest are checked again."""
     store = steps.journal.store
     rows = await store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
@@ -654,7 +656,7 @@ def died(intent: Intent) -> Execution:
     )
 
 
-TakeBackOrphan = Callable[[Sent, Mapping[str, JsonValue]], Awaitable[bool]]
+TakeBackOrphan = Callable[[SentAttempt, Mapping[str, JsonValue]], Awaitable[bool]]
 
 
 def _of_plan(action: Action) -> dict[str, object]:

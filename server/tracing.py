@@ -29,7 +29,7 @@ from policies.approval import Binding
 from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rate, Unavailable
 from receipts.action import Action
 from server.settings import TelemetryPart
-from server.steps import NOTHING_AHEAD, Steps
+from server.steps import NOTHING_AHEAD, ActionExecutor
 from server.tasks import METHODS as TASK_METHODS
 
 ATTRIBUTES = frozenset(
@@ -239,7 +239,7 @@ def _about(request: ActionRequest) -> dict[str, str | int]:
     }
 
 
-class TracedSteps(Steps):
+class TracedSteps(ActionExecutor):
     """The steps of actions, with a span for each decision."""
 
     async def decide(
@@ -282,7 +282,7 @@ class TracedAdapter:
                 _on.unavailable.add(1, {"ailyus.connection": outage.connection, "ailyus.outage": outage.outage})
             return observation
 
-    def lacks(self, request: ActionRequest, route: int) -> observation.Unavailable | None:
+    def lacks(self, request: ActionRequest, route: int) -> observation.ReadOutage | None:
         """As the adapter does."""
         return self._adapter.lacks(request, route)
 

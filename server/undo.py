@@ -18,7 +18,7 @@ from receipts.action import Action, PlanStep
 from receipts.intention import Busy
 from receipts.reconciliation import same
 from receipts.store import Conflict, Work
-from server.steps import Ended, Ready, Sent, Steps
+from server.steps import ActionExecutor, PendingEnd, PermittedAction, SentAttempt
 
 TRIES = 5
 
@@ -45,10 +45,10 @@ class Done:
     own: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-class Undo:
+class Compensation:
     """Builds, decides and sends undo actions."""
 
-    def __init__(self, steps: Steps, approved: Mapping[str, int], oldest_seconds: int) -> None:
+    def __init__(self, steps: ActionExecutor, approved: Mapping[str, int], oldest_seconds: int) -> None:
         self._steps = steps
         self._approved = approved
         self._oldest = oldest_seconds
@@ -68,7 +68,9 @@ class Undo:
             return Left("the undo cannot be built from what is known")
         return undo_request(steps, program, action, arguments)
 
-    async def take_back(self, done: Done, step: PlanStep | None, earlier: Sequence[Work[None]] = ()) -> Ended | Left:
+    async def take_back(
+        self, done: Done, step: PlanStep | None, earlier: Sequence[Work[None]] = ()
+    ) -> PendingEnd | Left:
         """Undo one action, if it is ours and still is as we left it. Raises `Conflict` when the plan was taken over."""
         steps = self._steps
         program = steps.release.catalog.programs[done.action.request.contract]
@@ -92,7 +94,7 @@ class Undo:
                 undoes=done.action.id,
             )
             ready = await self._ready(action, under)
-            if isinstance(ready, (Left, Ended)):
+            if isinstance(ready, (Left, PendingEnd)):
                 return ready
             try:
                 sent = await steps.send(ready, earlier)
@@ -129,7 +131,7 @@ class Undo:
         # guard: undo only what is as we left it
         return None if same(program.probed, own, now) else Left("somebody else changed it since")
 
-    async def _ready(self, action: Action, under: tuple[str, int]) -> Ready | Ended | Left:
+    async def _ready(self, action: Action, under: tuple[str, int]) -> PermittedAction | PendingEnd | Left:
         steps = self._steps
         program, target = steps.release.catalog.programs[action.request.contract], steps.release.target(action.request)
         look = steps.release.decider.may_observe(action.request, action.caller, target)
@@ -148,7 +150,7 @@ class Undo:
         unsent = steps.without_sending(action, program, target, before, permitted.facts, permitted.record)
         if unsent is not None:
             return unsent if unsent.status == "confirmed" else Left("the undo's own conditions do not hold")
-        return Ready(action, program, target, before, permitted, (), under, self._permitted)
+        return PermittedAction(action, program, target, before, permitted, (), under, self._permitted)
 
     async def _permitted(
         self, action: Action, program: Program, target: Target, before: Observation
@@ -157,7 +159,7 @@ class Undo:
         decision = await self._steps.decide(action, program, target, before, self._approved, self._oldest)
         return decision if isinstance(decision, Permitted) else None
 
-    async def orphan(self, sent: Sent, outputs: Mapping[str, JsonValue]) -> bool:
+    async def orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
         """Take back what an attempt made and whose outputs are lost; True when it is gone."""
         # an action of its own, no step: after a crash it settles before what it belongs to is looked at
         ended = await self.take_back(Done(sent.action, sent.before, outputs, None), None)
@@ -168,7 +170,7 @@ class Undo:
 
 
 def undo_request(
-    steps: Steps, program: Program, action: Action, arguments: Mapping[str, JsonValue]
+    steps: ActionExecutor, program: Program, action: Action, arguments: Mapping[str, JsonValue]
 ) -> ActionRequest | Left:
     """The undo with these arguments, parsed as strictly as an agent's call."""
     if program.undo is None:
@@ -186,11 +188,11 @@ def undo_request(
         return Left(f"the undo cannot be built: {error.sentence}")
 
 
-def undo_line(steps: Steps, program: Program, action: Action, before: Observation) -> str:
+def undo_line(steps: ActionExecutor, program: Program, action: Action, before: Observation) -> str:
     """What an approver is told about taking it back."""
     if program.undo is None:
         return "it cannot be undone by ailyus"
-    known = Undo(steps, {}, 0).request(program, action, before, {})
+    known = Compensation(steps, {}, 0).request(program, action, before, {})
     what = f"{program.undo.contract} takes it back"
     if isinstance(known, ActionRequest):
         return f"{what}: {orjson.dumps(dict(known.params), option=orjson.OPT_SORT_KEYS).decode()}"

@@ -3,7 +3,7 @@
 import secrets
 
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 MADE: list[str] = []
@@ -12,14 +12,14 @@ LIMIT = 2
 """Keys that one account may have."""
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"error": "unauthorized"})
+    return TwinResponse(401, {"error": "unauthorized"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"error": "forbidden"})
+    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -55,41 +55,41 @@ def _shown(account: Json) -> Json:
 
 
 @router.on("GET", "/accounts/{account}")
-def get_account(state: Json, request: Request, account: str) -> Answer:
+def get_account(state: Json, request: Request, account: str) -> TwinResponse:
     """An account and its keys, without secrets."""
     found = state["accounts"].get(account)
-    return Answer(200, _shown(found)) if found else Answer(404, {"error": "not_found"})
+    return TwinResponse(200, _shown(found)) if found else TwinResponse(404, {"error": "not_found"})
 
 
 @router.on("POST", "/accounts/{account}/keys")
-def create_key(state: Json, request: Request, account: str) -> Answer:
+def create_key(state: Json, request: Request, account: str) -> TwinResponse:
     """Create a key; its secret is shown this once."""
     found = state["accounts"].get(account)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     if len(found["keys"]) >= LIMIT:
-        return Answer(409, {"error": "limit_exceeded"})
+        return TwinResponse(409, {"error": "limit_exceeded"})
     key = _key(f"key_{secrets.token_hex(4)}", f"sk_{secrets.token_urlsafe(24)}") | {"created_by": "ailyus-writer"}
     found["keys"].append(key)
     MADE.append(key["secret"])
-    return Answer(201, {"id": key["id"], "secret": key["secret"], "created_at": key["created_at"]})
+    return TwinResponse(201, {"id": key["id"], "secret": key["secret"], "created_at": key["created_at"]})
 
 
 @router.on("PATCH", "/accounts/{account}/keys/{key}")
-def change_key(state: Json, request: Request, account: str, key: str) -> Answer:
+def change_key(state: Json, request: Request, account: str, key: str) -> TwinResponse:
     """Switch a key on or off."""
     for found in state["accounts"].get(account, {"keys": []})["keys"]:
         if found["id"] == key:
             found["active"] = bool(request.body["active"])
-            return Answer(200, {"id": key, "active": found["active"]})
-    return Answer(404, {"error": "not_found"})
+            return TwinResponse(200, {"id": key, "active": found["active"]})
+    return TwinResponse(404, {"error": "not_found"})
 
 
 @router.on("DELETE", "/accounts/{account}/keys/{key}")
-def delete_key(state: Json, request: Request, account: str, key: str) -> Answer:
+def delete_key(state: Json, request: Request, account: str, key: str) -> TwinResponse:
     """Delete a key for good."""
     found = state["accounts"].get(account, {"keys": []})
     if not any(k["id"] == key for k in found["keys"]):
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     found["keys"] = [k for k in found["keys"] if k["id"] != key]
-    return Answer(204)
+    return TwinResponse(204)

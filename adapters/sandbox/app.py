@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote
 import orjson
 
 from adapters.sandbox import apikeys, backoffice, crm, ledger, okta, records, slack, zendesk
-from adapters.sandbox.system import Answer, Json, Request
+from adapters.sandbox.system import Json, Request, TwinResponse
 
 SYSTEMS: dict[str, ModuleType] = {
     "okta": okta,
@@ -85,7 +85,7 @@ class Sandbox:
         elif len(parts) == 4 and parts[1] in ORGS and parts[2] in SYSTEMS:
             await self._play(scope, parts[1], parts[2], "/" + parts[3], body, send)
         else:
-            await _reply(send, Answer(404, {"error": "no such system"}))
+            await _reply(send, TwinResponse(404, {"error": "no such system"}))
 
     async def _play(self, scope: Scope, org: str, system: str, path: str, body: bytes, send: Send) -> None:
         module = SYSTEMS[system]
@@ -114,7 +114,7 @@ class Sandbox:
         if kind in ("429", "500", "503"):
             entry["status"] = int(kind)
             headers = {"retry-after": "1"} if kind == "429" else {}
-            return await _reply(send, Answer(int(kind), {"error": "unavailable"}, headers))
+            return await _reply(send, TwinResponse(int(kind), {"error": "unavailable"}, headers))
         if kind == "refuse":
             entry["status"] = 403
             return await _reply(send, SYSTEMS[system].forbidden())
@@ -123,7 +123,7 @@ class Sandbox:
             return await _reply(send, _echo(request))
         if kind == "lying_200":
             entry["status"] = 200
-            return await _reply(send, Answer(200, {}))
+            return await _reply(send, TwinResponse(200, {}))
         if kind == "lost_request":
             return await _cut(send)
         if kind == "late_effect":
@@ -137,19 +137,19 @@ class Sandbox:
         if kind == "hang_after_effect":
             return await asyncio.sleep(fault.get("ms", 60_000) / 1000)
         if kind == "retrying_proxy":
-            second = Answer(503, None) if request.method == "POST" else self._apply(org, system, request, entry)
+            second = TwinResponse(503, None) if request.method == "POST" else self._apply(org, system, request, entry)
             entry["status"] = second.status
             return await _reply(send, second)
         await _reply(send, answer)
         return None
 
-    def _apply(self, org: str, system: str, request: Request, entry: Json, stale: bool = False) -> Answer:
+    def _apply(self, org: str, system: str, request: Request, entry: Json, stale: bool = False) -> TwinResponse:
         state = self.state[org][system]
         if request.method == "GET" and stale:
             state = self._stale.get((org, system), state)
         found = SYSTEMS[system].router.find(request.method, request.path)
         if found is None:
-            return Answer(404, {"error": "no such path"})
+            return TwinResponse(404, {"error": "no such path"})
         handler, parameters = found
         before = copy.deepcopy(state) if request.method != "GET" else None
         answer = handler(state, request, **parameters)
@@ -159,7 +159,7 @@ class Sandbox:
             self._stale[org, system] = before
             self._save()
         self._count += 1
-        return Answer(answer.status, answer.body, {"x-request-id": f"req-{self._count}", **answer.headers})
+        return TwinResponse(answer.status, answer.body, {"x-request-id": f"req-{self._count}", **answer.headers})
 
     def _fault(self, system: str, request: Request) -> dict[str, Json] | None:
         for fault in self.faults:
@@ -170,40 +170,40 @@ class Sandbox:
                 return fault
         return None
 
-    def _control(self, method: str, path: str, body: bytes) -> Answer:
+    def _control(self, method: str, path: str, body: bytes) -> TwinResponse:
         data = orjson.loads(body) if body else {}
         match (method, path):
             case ("POST", "/faults"):
                 if data.get("fault") not in FAULTS or data.get("system") not in SYSTEMS:
-                    return Answer(400, {"error": f"expected system and fault, one of {', '.join(FAULTS)}"})
+                    return TwinResponse(400, {"error": f"expected system and fault, one of {', '.join(FAULTS)}"})
                 self.faults.append({"times": 1, "ms": 500, **data})
-                return Answer(201, {"faults": len(self.faults)})
+                return TwinResponse(201, {"faults": len(self.faults)})
             case ("DELETE", "/faults"):
                 self.faults.clear()
-                return Answer(204)
+                return TwinResponse(204)
             case ("GET", "/log"):
-                return Answer(200, self.log)
+                return TwinResponse(200, self.log)
             case ("DELETE", "/log"):
                 self.log.clear()
-                return Answer(204)
+                return TwinResponse(204)
             case ("POST", "/oncall"):  # whoever is on call, for the gateway's escalations
                 self.notices.append(data)
-                return Answer(204)
+                return TwinResponse(204)
             case ("GET", "/oncall"):
-                return Answer(200, self.notices)
+                return TwinResponse(200, self.notices)
             case ("DELETE", "/oncall"):
                 self.notices.clear()
-                return Answer(204)
+                return TwinResponse(204)
             case ("GET", "/secrets"):  # every secret that an issuer ever made, for tests that look for leaks
-                return Answer(200, apikeys.MADE)
+                return TwinResponse(200, apikeys.MADE)
             case ("GET", "/state"):
-                return Answer(200, self.state)
+                return TwinResponse(200, self.state)
             case ("PUT", "/state"):
                 self.state = data
                 self._save()
-                return Answer(204)
+                return TwinResponse(204)
             case _:
-                return Answer(404, {"error": "no such control"})
+                return TwinResponse(404, {"error": "no such control"})
 
     def _save(self) -> None:
         if self._file:
@@ -216,11 +216,13 @@ def _body(headers: Mapping[str, str], body: bytes) -> Json:
     return orjson.loads(body) if body and "json" in headers.get("content-type", "json") else {}
 
 
-def _echo(request: Request) -> Answer:
+def _echo(request: Request) -> TwinResponse:
     sent = orjson.dumps(request.body).decode()
     values = [v for v in request.body.values() if isinstance(v, str)] if isinstance(request.body, dict) else []
     ways = [[v, quote(v, safe=""), base64.b64encode(v.encode()).decode()] for v in values]
-    return Answer(500, {"error": "internal", "sent": sent, "ways": ways}, {"x-request-id": (values or ["none"])[0]})
+    return TwinResponse(
+        500, {"error": "internal", "sent": sent, "ways": ways}, {"x-request-id": (values or ["none"])[0]}
+    )
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -231,7 +233,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _reply(send: Send, answer: Answer) -> None:
+async def _reply(send: Send, answer: TwinResponse) -> None:
     page = answer.headers.get("content-type", "").startswith("text/html")
     body = b"" if answer.body is None else answer.body.encode() if page else orjson.dumps(answer.body)
     headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}

@@ -3,24 +3,24 @@
 from html import escape
 
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 _NAMES = ("Ada Stone", "Ben Ode", "Cleo Park", "Dana Lind")
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"error": "sign in first"})
+    return TwinResponse(401, {"error": "sign in first"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"error": "this token only reads"})
+    return TwinResponse(403, {"error": "this token only reads"})
 
 
-def _missing() -> Answer:
-    return Answer(404, {"error": "no such thing"})
+def _missing() -> TwinResponse:
+    return TwinResponse(404, {"error": "no such thing"})
 
 
 def seed() -> Json:
@@ -38,79 +38,79 @@ def seed() -> Json:
 
 
 @router.on("GET", "/api/users")
-def list_users(state: Json, request: Request) -> Answer:
+def list_users(state: Json, request: Request) -> TwinResponse:
     """Every user."""
-    return Answer(200, {"users": list(state["users"].values())})
+    return TwinResponse(200, {"users": list(state["users"].values())})
 
 
 @router.on("GET", "/api/users/{user}")
-def get_user(state: Json, request: Request, user: str) -> Answer:
+def get_user(state: Json, request: Request, user: str) -> TwinResponse:
     """One user."""
     found = state["users"].get(user)
-    return Answer(200, found) if found else _missing()
+    return TwinResponse(200, found) if found else _missing()
 
 
 @router.on("POST", "/api/users/{user}/lock")
-def lock(state: Json, request: Request, user: str) -> Answer:
+def lock(state: Json, request: Request, user: str) -> TwinResponse:
     """Lock a user, with a note."""
     return _set(state, request, user, "locked")
 
 
 @router.on("POST", "/api/users/{user}/unlock")
-def unlock(state: Json, request: Request, user: str) -> Answer:
+def unlock(state: Json, request: Request, user: str) -> TwinResponse:
     """Let a locked user in again."""
     return _set(state, request, user, "active")
 
 
-def _set(state: Json, request: Request, user: str, status: str) -> Answer:
+def _set(state: Json, request: Request, user: str, status: str) -> TwinResponse:
     found = state["users"].get(user)
     if not found:
         return _missing()
     found |= {"status": status, "note": str((request.body or {}).get("note", "")), "changed_at": stamp()}
-    return Answer(200, found)
+    return TwinResponse(200, found)
 
 
 @router.on("GET", "/api/users/{user}/keys")
-def list_keys(state: Json, request: Request, user: str) -> Answer:
+def list_keys(state: Json, request: Request, user: str) -> TwinResponse:
     """The API keys of a user."""
-    return Answer(200, {"keys": [key for key in state["keys"].values() if key["user_id"] == user]})
+    return TwinResponse(200, {"keys": [key for key in state["keys"].values() if key["user_id"] == user]})
 
 
 @router.on("DELETE", "/api/users/{user}/keys/{key}")
-def revoke_key(state: Json, request: Request, user: str, key: str) -> Answer:
+def revoke_key(state: Json, request: Request, user: str, key: str) -> TwinResponse:
     """Revoke one API key."""
     if state["keys"].get(key, {}).get("user_id") != user:
         return _missing()
     del state["keys"][key]
-    return Answer(204)
+    return TwinResponse(204)
 
 
 @router.on("GET", "/api/integrations/{integration}")
-def get_integration(state: Json, request: Request, integration: str) -> Answer:
+def get_integration(state: Json, request: Request, integration: str) -> TwinResponse:
     """One integration."""
     found = state["integrations"].get(integration)
-    return Answer(200, found) if found else _missing()
+    return TwinResponse(200, found) if found else _missing()
 
 
 @router.on("POST", "/api/integrations/{integration}/restart")
-def restart(state: Json, request: Request, integration: str) -> Answer:
+def restart(state: Json, request: Request, integration: str) -> TwinResponse:
     """Start an integration again."""
     found = state["integrations"].get(integration)
     if not found:
         return _missing()
     found |= {"state": "running", "error": ""}
-    return Answer(202, found)
+    return TwinResponse(202, found)
 
 
 @router.on("GET", "/users/{user}")
-def user_page(state: Json, request: Request, user: str) -> Answer:
+def user_page(state: Json, request: Request, user: str) -> TwinResponse:
     """The page that people use."""
     found = state["users"].get(user)
     if not found:
-        return Answer(404, "<h1>No such user</h1>", {"content-type": "text/html; charset=utf-8"})
+        return TwinResponse(404, "<h1>No such user</h1>", {"content-type": "text/html; charset=utf-8"})
     keys = "".join(f"<li>{escape(k['label'])}</li>" for k in state["keys"].values() if k["user_id"] == user)
     page = (
         f"<!doctype html><title>{escape(found['name'])}</title><h1>{escape(found['name'])}</h1>"
         f"<p>Status: <strong>{escape(found['status'])}</strong></p><ul>{keys}</ul>"
     )
-    return Answer(200, page, {"content-type": "text/html; charset=utf-8"})
+    return TwinResponse(200, page, {"content-type": "text/html; charset=utf-8"})

@@ -1,7 +1,7 @@
 """A twin of a Salesforce-like sync: a connection that expires, jobs with states and timestamps, accounts."""
 
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 ACCOUNTS = 23
@@ -9,18 +9,18 @@ _RUNNING_LOOKS = 2
 """How many looks a job is still running."""
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}])
+    return TwinResponse(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}])
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}])
+    return TwinResponse(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}])
 
 
-def _missing() -> Answer:
-    return Answer(404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+def _missing() -> TwinResponse:
+    return TwinResponse(404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
 
 
 def seed() -> Json:
@@ -42,24 +42,24 @@ def seed() -> Json:
 
 
 @router.on("GET", "/connections/{connection}")
-def get_connection(state: Json, request: Request, connection: str) -> Answer:
+def get_connection(state: Json, request: Request, connection: str) -> TwinResponse:
     """A connection's health."""
     found = state["connections"].get(connection)
-    return Answer(200, found) if found else _missing()
+    return TwinResponse(200, found) if found else _missing()
 
 
 @router.on("POST", "/connections/{connection}/reauthenticate")
-def reauthenticate(state: Json, request: Request, connection: str) -> Answer:
+def reauthenticate(state: Json, request: Request, connection: str) -> TwinResponse:
     """Fetch a new session for the connection."""
     found = state["connections"].get(connection)
     if not found:
         return _missing()
     found |= {"health": "connected", "refreshed_at": stamp()}
-    return Answer(200, found)
+    return TwinResponse(200, found)
 
 
 @router.on("GET", "/jobs/{job}")
-def get_job(state: Json, request: Request, job: str) -> Answer:
+def get_job(state: Json, request: Request, job: str) -> TwinResponse:
     """A job's state; a running one ends after a few looks."""
     found = state["jobs"].get(job)
     if not found:
@@ -68,32 +68,32 @@ def get_job(state: Json, request: Request, job: str) -> Answer:
         found["looks"] += 1
         if found["looks"] > _RUNNING_LOOKS:
             found |= {"state": "JobComplete", "last_success_at": stamp(), "error": ""}
-    return Answer(200, found)
+    return TwinResponse(200, found)
 
 
 @router.on("POST", "/jobs/{job}/runs")
-def start_job(state: Json, request: Request, job: str) -> Answer:
+def start_job(state: Json, request: Request, job: str) -> TwinResponse:
     """Start a job: 202, whatever becomes of it."""
     found = state["jobs"].get(job)
     if not found:
         return _missing()
     expired = state["connections"][found["connection"]]["health"] != "connected"
     found |= {"looks": 0, "state": "Failed" if expired else "InProgress"}
-    return Answer(202, {"id": job, "accepted": True})
+    return TwinResponse(202, {"id": job, "accepted": True})
 
 
 @router.on("GET", "/accounts/{account}")
-def get_account(state: Json, request: Request, account: str) -> Answer:
+def get_account(state: Json, request: Request, account: str) -> TwinResponse:
     """An account, and when it was synchronised."""
     found = state["accounts"].get(account)
-    return Answer(200, found) if found else _missing()
+    return TwinResponse(200, found) if found else _missing()
 
 
 @router.on("POST", "/accounts/{account}/resync")
-def resync(state: Json, request: Request, account: str) -> Answer:
+def resync(state: Json, request: Request, account: str) -> TwinResponse:
     """Synchronise one account again."""
     found = state["accounts"].get(account)
     if not found:
         return _missing()
     found |= {"sync": "current", "synced_at": stamp()}
-    return Answer(200, found)
+    return TwinResponse(200, found)

@@ -1,19 +1,19 @@
 """A twin of a ledger that books exported invoices: an expired connection, failed exports, totals downstream."""
 
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"error": "unauthorized"})
+    return TwinResponse(401, {"error": "unauthorized"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"error": "forbidden"})
+    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -35,62 +35,62 @@ def seed() -> Json:
 
 
 @router.on("GET", "/connections/{connection}")
-def get_connection(state: Json, request: Request, connection: str) -> Answer:
+def get_connection(state: Json, request: Request, connection: str) -> TwinResponse:
     """A connection's health."""
     found = state["connections"].get(connection)
-    return Answer(200, found) if found else Answer(404, {"error": "not_found"})
+    return TwinResponse(200, found) if found else TwinResponse(404, {"error": "not_found"})
 
 
 @router.on("POST", "/connections/{connection}/reconnect")
-def reconnect(state: Json, request: Request, connection: str) -> Answer:
+def reconnect(state: Json, request: Request, connection: str) -> TwinResponse:
     """Connect again."""
     found = state["connections"].get(connection)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     found |= {"health": "connected", "checked_at": stamp()}
-    return Answer(200, found)
+    return TwinResponse(200, found)
 
 
 @router.on("GET", "/exports")
-def list_exports(state: Json, request: Request) -> Answer:
+def list_exports(state: Json, request: Request) -> TwinResponse:
     """Exports, by state."""
     wanted = request.query.get("state")
-    return Answer(200, {"exports": [e for e in state["exports"].values() if wanted in (None, e["state"])]})
+    return TwinResponse(200, {"exports": [e for e in state["exports"].values() if wanted in (None, e["state"])]})
 
 
 @router.on("GET", "/exports/{export}")
-def get_export(state: Json, request: Request, export: str) -> Answer:
+def get_export(state: Json, request: Request, export: str) -> TwinResponse:
     """One export, and the entries that its invoice has in the ledger."""
     found = state["exports"].get(export)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     booked = [e for e in state["entries"] if e["invoice"] == found["invoice"]]
-    return Answer(200, {**found, "entries": len(booked)})
+    return TwinResponse(200, {**found, "entries": len(booked)})
 
 
 @router.on("POST", "/exports/{export}/rerun")
-def rerun(state: Json, request: Request, export: str) -> Answer:
+def rerun(state: Json, request: Request, export: str) -> TwinResponse:
     """Book an export's invoice; the same Idempotency-Key books once."""
     found = state["exports"].get(export)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     if state["connections"]["books"]["health"] != "connected":
-        return Answer(409, {"error": "connection_expired"})
+        return TwinResponse(409, {"error": "connection_expired"})
     key = request.headers.get("idempotency-key")
     if key and key in state["keys"]:
-        return Answer(200, {"id": export, "state": "booked", "repeated": True})
+        return TwinResponse(200, {"id": export, "state": "booked", "repeated": True})
     state["entries"].append({"invoice": found["invoice"], "amount_cents": found["amount_cents"]})
     found |= {"state": "booked", "booked_at": stamp()}
     if key:
         state["keys"][key] = export
-    return Answer(200, {"id": export, "state": "booked"})
+    return TwinResponse(200, {"id": export, "state": "booked"})
 
 
 @router.on("GET", "/totals")
-def totals(state: Json, request: Request) -> Answer:
+def totals(state: Json, request: Request) -> TwinResponse:
     """What was exported, what is booked, and how many invoices are booked more than once."""
     invoices = [e["invoice"] for e in state["entries"]]
-    return Answer(
+    return TwinResponse(
         200,
         {
             "exported_cents": sum(e["amount_cents"] for e in state["exports"].values()),

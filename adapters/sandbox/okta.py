@@ -3,28 +3,28 @@
 import re
 
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 _FILTER = re.compile(r'([\w.]+) eq "([^"]*)"')
 _SEARCH = re.compile(r'profile\.(email|login) eq "((?:[^"\\]|\\.)*)"')
 
 
-def _error(status: int, code: str, summary: str) -> Answer:
-    return Answer(status, {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorCauses": []})
+def _error(status: int, code: str, summary: str) -> TwinResponse:
+    return TwinResponse(status, {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorCauses": []})
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
     return _error(401, "E0000011", "Invalid token provided")
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
     return _error(403, "E0000006", "You do not have permission to perform the requested action")
 
 
-def _missing(user: str) -> Answer:
+def _missing(user: str) -> TwinResponse:
     return _error(404, "E0000007", f"Not found: Resource not found: {user} (User)")
 
 
@@ -59,7 +59,7 @@ def _factor(fid: str, kind: str) -> Json:
 
 
 @router.on("GET", "/api/v1/users")
-def list_users(state: Json, request: Request) -> Answer:
+def list_users(state: Json, request: Request) -> TwinResponse:
     """List users, by `search=profile.email eq "…"`."""
     search = _SEARCH.fullmatch(request.query.get("search", ""))
     users = list(state["users"].values())
@@ -68,92 +68,96 @@ def list_users(state: Json, request: Request) -> Answer:
         users = [u for u in users if u["profile"][search[1]] == value]
     elif "search" in request.query:
         return _error(400, "E0000031", "Invalid search criteria.")
-    return Answer(200, users[:200])
+    return TwinResponse(200, users[:200])
 
 
 @router.on("GET", "/api/v1/users/{user}")
-def get_user(state: Json, request: Request, user: str) -> Answer:
+def get_user(state: Json, request: Request, user: str) -> TwinResponse:
     """Get a user."""
-    return Answer(200, state["users"][user]) if user in state["users"] else _missing(user)
+    return TwinResponse(200, state["users"][user]) if user in state["users"] else _missing(user)
 
 
 @router.on("GET", "/api/v1/users/{user}/factors")
-def list_factors(state: Json, request: Request, user: str) -> Answer:
+def list_factors(state: Json, request: Request, user: str) -> TwinResponse:
     """List enrolled factors."""
-    return Answer(200, state["factors"][user]) if user in state["users"] else _missing(user)
+    return TwinResponse(200, state["factors"][user]) if user in state["users"] else _missing(user)
 
 
 @router.on("POST", "/api/v1/users/{user}/factors")
-def enroll_factor(state: Json, request: Request, user: str) -> Answer:
+def enroll_factor(state: Json, request: Request, user: str) -> TwinResponse:
     """Enrol a factor."""
     if user not in state["users"]:
         return _missing(user)
     factor = _factor(request.body.get("id", f"opf{len(state['factors'][user])}new"), request.body["factorType"])
     state["factors"][user].append(factor)
-    return Answer(200, factor)
+    return TwinResponse(200, factor)
 
 
 @router.on("DELETE", "/api/v1/users/{user}/factors/{factor}")
-def unenroll_factor(state: Json, request: Request, user: str, factor: str) -> Answer:
+def unenroll_factor(state: Json, request: Request, user: str, factor: str) -> TwinResponse:
     """Remove one factor."""
     factors = state["factors"].get(user, [])
     if not any(f["id"] == factor for f in factors):
         return _error(404, "E0000007", f"Not found: Resource not found: {factor} (UserFactor)")
     state["factors"][user] = [f for f in factors if f["id"] != factor]
-    return Answer(204)
+    return TwinResponse(204)
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/reset_factors")
-def reset_factors(state: Json, request: Request, user: str) -> Answer:
+def reset_factors(state: Json, request: Request, user: str) -> TwinResponse:
     """Remove every factor."""
     if user not in state["users"]:
         return _missing(user)
     state["factors"][user] = []
-    return Answer(200, {})
+    return TwinResponse(200, {})
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/unlock")
-def unlock(state: Json, request: Request, user: str) -> Answer:
+def unlock(state: Json, request: Request, user: str) -> TwinResponse:
     """Unlock a locked-out user."""
     if user not in state["users"]:
         return _missing(user)
     if state["users"][user]["status"] != "LOCKED_OUT":
         return _error(403, "E0000032", "Unlock is not allowed for this user.")
     state["users"][user]["status"] = "ACTIVE"
-    return Answer(200, {})
+    return TwinResponse(200, {})
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/suspend")
-def suspend(state: Json, request: Request, user: str) -> Answer:
+def suspend(state: Json, request: Request, user: str) -> TwinResponse:
     """Suspend an active user."""
     if user not in state["users"]:
         return _missing(user)
     if state["users"][user]["status"] != "ACTIVE":
         return _error(400, "E0000001", "Api validation failed: suspendUser")
     state["users"][user]["status"] = "SUSPENDED"
-    return Answer(200, {})
+    return TwinResponse(200, {})
 
 
 @router.on("GET", "/api/v1/apps/{app}")
-def get_app(state: Json, request: Request, app: str) -> Answer:
+def get_app(state: Json, request: Request, app: str) -> TwinResponse:
     """An application."""
     found = state["apps"].get(app)
-    return Answer(200, {k: v for k, v in found.items() if k != "fragile"}) if found else _no_app(app)
+    return TwinResponse(200, {k: v for k, v in found.items() if k != "fragile"}) if found else _no_app(app)
 
 
-def _no_app(app: str) -> Answer:
+def _no_app(app: str) -> TwinResponse:
     return _error(404, "E0000007", f"Not found: Resource not found: {app} (AppInstance)")
 
 
 @router.on("GET", "/api/v1/apps/{app}/users/{user}")
-def get_app_user(state: Json, request: Request, app: str, user: str) -> Answer:
+def get_app_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
     """Whether a user is assigned to an application."""
     found = state["assigned"].get(app, {}).get(user)
-    return Answer(200, found) if found else _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+    return (
+        TwinResponse(200, found)
+        if found
+        else _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+    )
 
 
 @router.on("POST", "/api/v1/apps/{app}/users")
-def assign_user(state: Json, request: Request, app: str) -> Answer:
+def assign_user(state: Json, request: Request, app: str) -> TwinResponse:
     """Assign a user to an application."""
     user = request.body["id"]
     if app not in state["apps"]:
@@ -165,23 +169,23 @@ def assign_user(state: Json, request: Request, app: str) -> Answer:
     _logged(state, "application.user_membership.add", "SUCCESS", user)
     if user in state["apps"][app]["fragile"]:
         _logged(state, "user.authentication.sso", "FAILURE", user)
-    return Answer(200, assigned)
+    return TwinResponse(200, assigned)
 
 
 @router.on("DELETE", "/api/v1/apps/{app}/users/{user}")
-def unassign_user(state: Json, request: Request, app: str, user: str) -> Answer:
+def unassign_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
     """Take a user's assignment away."""
     if state["assigned"].get(app, {}).pop(user, None) is None:
         return _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
     _logged(state, "application.user_membership.remove", "SUCCESS", user)
-    return Answer(204)
+    return TwinResponse(204)
 
 
 @router.on("GET", "/api/v1/logs")
-def list_logs(state: Json, request: Request) -> Answer:
+def list_logs(state: Json, request: Request) -> TwinResponse:
     """The system log, by event type and outcome."""
     wanted = dict(_FILTER.findall(request.query.get("filter", "")))
-    return Answer(
+    return TwinResponse(
         200,
         [
             e
@@ -206,8 +210,8 @@ def _logged(state: Json, event: str, result: str, user: str) -> None:
 
 
 @router.on("GET", "/api/v1/apps")
-def list_apps(state: Json, request: Request) -> Answer:
+def list_apps(state: Json, request: Request) -> TwinResponse:
     """Applications whose label begins with `q`."""
     start = request.query.get("q", "").lower()
     found = [a for a in state["apps"].values() if a["label"].lower().startswith(start)]
-    return Answer(200, [{k: v for k, v in a.items() if k != "fragile"} for a in found])
+    return TwinResponse(200, [{k: v for k, v in a.items() if k != "fragile"} for a in found])

@@ -1,18 +1,18 @@
 """A plain REST store with versions, conditional requests and idempotency keys: what a well-made internal API offers."""
 
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"error": "unauthorized"})
+    return TwinResponse(401, {"error": "unauthorized"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"error": "forbidden"})
+    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -21,42 +21,42 @@ def seed() -> Json:
 
 
 @router.on("GET", "/records/{record}")
-def get_record(state: Json, request: Request, record: str) -> Answer:
+def get_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Get a record."""
     found = state["records"].get(record)
-    return Answer(200, found) if found else Answer(404, {"error": "not_found"})
+    return TwinResponse(200, found) if found else TwinResponse(404, {"error": "not_found"})
 
 
 @router.on("PUT", "/records/{record}")
-def put_record(state: Json, request: Request, record: str) -> Answer:
+def put_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Change a record's value; honours If-Match."""
     found = state["records"].get(record)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     if "if-match" in request.headers and request.headers["if-match"] != found["version"]:
-        return Answer(412, {"error": "precondition_failed"})
+        return TwinResponse(412, {"error": "precondition_failed"})
     found["value"] = request.body["value"]
     found["version"] = str(int(found["version"]) + 1)
-    return Answer(200, found)
+    return TwinResponse(200, found)
 
 
 @router.on("DELETE", "/records/{record}")
-def delete_record(state: Json, request: Request, record: str) -> Answer:
+def delete_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Delete a record."""
-    return Answer(204) if state["records"].pop(record, None) else Answer(404, {"error": "not_found"})
+    return TwinResponse(204) if state["records"].pop(record, None) else TwinResponse(404, {"error": "not_found"})
 
 
 @router.on("POST", "/records/{record}/events")
-def add_event(state: Json, request: Request, record: str) -> Answer:
+def add_event(state: Json, request: Request, record: str) -> TwinResponse:
     """Append an event; the same Idempotency-Key appends once."""
     found = state["records"].get(record)
     if not found:
-        return Answer(404, {"error": "not_found"})
+        return TwinResponse(404, {"error": "not_found"})
     key = request.headers.get("idempotency-key")
     if key and key in state["keys"]:
-        return Answer(200, state["keys"][key])
+        return TwinResponse(200, state["keys"][key])
     event = {"id": len(found["events"]) + 1, "name": request.body["name"]}
     found["events"].append(event)
     if key:
         state["keys"][key] = event
-    return Answer(201, event)
+    return TwinResponse(201, event)

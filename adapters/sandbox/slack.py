@@ -2,19 +2,19 @@
 
 from adapters.sandbox import apikeys
 from adapters.sandbox.clock import stamp
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"ok": False, "error": "invalid_auth"})
+    return TwinResponse(401, {"ok": False, "error": "invalid_auth"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"ok": False, "error": "not_allowed_token_type"})
+    return TwinResponse(403, {"ok": False, "error": "not_allowed_token_type"})
 
 
 def seed() -> Json:
@@ -34,12 +34,12 @@ def seed() -> Json:
 
 
 @router.on("POST", "/chat.postMessage")
-def post_message(state: Json, request: Request) -> Answer:
+def post_message(state: Json, request: Request) -> TwinResponse:
     """A message in a channel."""
     if not isinstance(request.body, dict) or not request.body.get("channel"):
-        return Answer(200, {"ok": False, "error": "channel_not_found"})
+        return TwinResponse(200, {"ok": False, "error": "channel_not_found"})
     state.setdefault("messages", []).append({"channel": request.body["channel"], "text": request.body["text"]})
-    return Answer(200, {"ok": True, "ts": stamp()})
+    return TwinResponse(200, {"ok": True, "ts": stamp()})
 
 
 def _shown(integration: Json) -> Json:
@@ -47,30 +47,30 @@ def _shown(integration: Json) -> Json:
 
 
 @router.on("GET", "/integrations/{integration}")
-def get_integration(state: Json, request: Request, integration: str) -> Answer:
+def get_integration(state: Json, request: Request, integration: str) -> TwinResponse:
     """An integration, its credential by name only."""
     found = state["integrations"].get(integration)
-    return Answer(200, _shown(found)) if found else Answer(404, {"ok": False, "error": "not_found"})
+    return TwinResponse(200, _shown(found)) if found else TwinResponse(404, {"ok": False, "error": "not_found"})
 
 
 @router.on("PUT", "/integrations/{integration}/credential")
-def put_credential(state: Json, request: Request, integration: str) -> Answer:
+def put_credential(state: Json, request: Request, integration: str) -> TwinResponse:
     """Replace the credential; the integration makes one call with it at once."""
     found = state["integrations"].get(integration)
     if not found:
-        return Answer(404, {"ok": False, "error": "not_found"})
+        return TwinResponse(404, {"ok": False, "error": "not_found"})
     found |= {"credential": request.body["credential"], "credential_key": request.body["key_id"]}
     found["credential_set_at"] = stamp()
-    return Answer(200, {"ok": True, **_call(request.org, found)})
+    return TwinResponse(200, {"ok": True, **_call(request.org, found)})
 
 
 @router.on("POST", "/integrations/{integration}/test")
-def test_integration(state: Json, request: Request, integration: str) -> Answer:
+def test_integration(state: Json, request: Request, integration: str) -> TwinResponse:
     """Make one call with the stored credential."""
     found = state["integrations"].get(integration)
     if not found:
-        return Answer(404, {"ok": False, "error": "not_found"})
-    return Answer(200, {"ok": True, **_call(request.org, found)})
+        return TwinResponse(404, {"ok": False, "error": "not_found"})
+    return TwinResponse(200, {"ok": True, **_call(request.org, found)})
 
 
 def _call(org: Json, integration: Json) -> Json:

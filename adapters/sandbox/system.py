@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TwinResponse:
     """A status, a JSON body (None for no body) and extra headers."""
 
     status: int
@@ -34,7 +34,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., TwinResponse]
 
 
 class Router:

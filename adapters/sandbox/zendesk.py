@@ -1,18 +1,18 @@
 """A twin of Zendesk's Ticketing API v2, as far as support agents need it."""
 
-from adapters.sandbox.system import Answer, Json, Request, Router
+from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 
 
-def unauthorized() -> Answer:
+def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return Answer(401, {"error": "Couldn't authenticate you"})
+    return TwinResponse(401, {"error": "Couldn't authenticate you"})
 
 
-def forbidden() -> Answer:
+def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return Answer(403, {"error": {"title": "Forbidden", "message": "You do not have access to this page."}})
+    return TwinResponse(403, {"error": {"title": "Forbidden", "message": "You do not have access to this page."}})
 
 
 def seed() -> Json:
@@ -35,37 +35,37 @@ def _ticket(number: int, requester: int, subject: str, status: str) -> Json:
     return {"id": number, "requester_id": requester, "subject": subject, "status": status, "priority": None}
 
 
-def _missing() -> Answer:
-    return Answer(404, {"error": "RecordNotFound", "description": "Not found"})
+def _missing() -> TwinResponse:
+    return TwinResponse(404, {"error": "RecordNotFound", "description": "Not found"})
 
 
 @router.on("GET", "/api/v2/tickets/{ticket}")
-def show_ticket(state: Json, request: Request, ticket: str) -> Answer:
+def show_ticket(state: Json, request: Request, ticket: str) -> TwinResponse:
     """Show a ticket, with its people by `include=users`."""
     if ticket not in state["tickets"]:
         return _missing()
     body = {"ticket": state["tickets"][ticket]}
     if "users" in request.query.get("include", ""):
         body["users"] = [state["users"][str(body["ticket"]["requester_id"])]]
-    return Answer(200, body)
+    return TwinResponse(200, body)
 
 
 @router.on("GET", "/api/v2/tickets/{ticket}/comments")
-def list_comments(state: Json, request: Request, ticket: str) -> Answer:
+def list_comments(state: Json, request: Request, ticket: str) -> TwinResponse:
     """List a ticket's comments."""
     if ticket not in state["tickets"]:
         return _missing()
     comments = state["comments"].get(ticket, [])
-    return Answer(200, {"comments": comments, "count": len(comments)})
+    return TwinResponse(200, {"comments": comments, "count": len(comments)})
 
 
 @router.on("PUT", "/api/v2/tickets/{ticket}")
-def update_ticket(state: Json, request: Request, ticket: str) -> Answer:
+def update_ticket(state: Json, request: Request, ticket: str) -> TwinResponse:
     """Update a ticket: a comment, a status."""
     if ticket not in state["tickets"]:
         return _missing()
     if state["tickets"][ticket]["status"] == "closed":
-        return Answer(422, {"error": "RecordInvalid", "description": "Record validation errors"})
+        return TwinResponse(422, {"error": "RecordInvalid", "description": "Record validation errors"})
     change = request.body["ticket"]
     if "comment" in change:
         comments = state["comments"].setdefault(ticket, [])
@@ -73,4 +73,4 @@ def update_ticket(state: Json, request: Request, ticket: str) -> Answer:
         comments.append({"id": 9000 + len(comments), "body": comment["body"], "public": comment.get("public", True)})
     if "status" in change:
         state["tickets"][ticket]["status"] = change["status"]
-    return Answer(200, {"ticket": state["tickets"][ticket]})
+    return TwinResponse(200, {"ticket": state["tickets"][ticket]})

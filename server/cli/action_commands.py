@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from policies.approval import Binding
-    from server.requests import Asked
+    from server.requests import ApprovalRequest
 
 approval = typer.Typer(help="What waits for people, and their decisions.", no_args_is_help=True)
 action = typer.Typer(help="What is on its way.", no_args_is_help=True)
@@ -211,9 +211,9 @@ def _waiting(workspace: str) -> "list[dict[str, JsonValue]]":
 
 def _binding(
     workspace: str, action_id: str | None, person: str, role: str | None, verdict: str, comment: str
-) -> "tuple[Binding, Asked, dict[str, JsonValue]]":
+) -> "tuple[Binding, ApprovalRequest, dict[str, JsonValue]]":
     from policies.approval import Binding
-    from server.requests import Asked
+    from server.requests import ApprovalRequest
     from server.settings import Workspace
 
     if action_id is None:
@@ -227,7 +227,7 @@ def _binding(
     if not isinstance(body, dict):
         raise AilyusError("internal", "the gateway's answer is malformed")
     facts = {"today": body["today"], "halt": body["halt"]}
-    return Binding.model_validate(body["binding"]), Asked.model_validate(body["asked"]), facts
+    return Binding.model_validate(body["binding"]), ApprovalRequest.model_validate(body["asked"]), facts
 
 
 # -- actions -------------------------------------------------------------------------------------------------------

@@ -58,14 +58,14 @@ def import_mcp(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
-    from contracts.draft import Said
+    from contracts.draft import DraftInput
     from server.drafting import Named, import_mcp
     from server.settings import Workspace
 
     named = Named(
         server, as_, tuple(tool or ()), tuple(read or ()), fixed(set_), tuple(env or ()), directory, credential
     )
-    said = Said(risk, resource, summary, "", tuple(expect or ()))
+    said = DraftInput(risk, resource, summary, "", tuple(expect or ()))
     show(Format.text, None, import_mcp(Workspace.open(Path(workspace).resolve()), named, said))
 
 
@@ -88,11 +88,14 @@ def import_openapi(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft contracts for operations of an API description."""
-    from contracts.draft import Said
-    from server.drafting import Api, import_openapi
+    from contracts.draft import DraftInput
+    from server.drafting import ApiConnection, import_openapi
     from server.settings import Workspace
 
-    said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
+    said, api = (
+        DraftInput(risk, resource, summary, "", tuple(expect or ())),
+        ApiConnection(as_, base_url, reader, writer),
+    )
     space = Workspace.open(Path(workspace).resolve())
     lines = import_openapi(space, file, operation or [], read, api, fixed(set_), said, without or [])
     show(Format.text, None, lines)
@@ -114,11 +117,14 @@ def draft(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
-    from contracts.draft import Said
-    from server.drafting import Api, draft_curl
+    from contracts.draft import DraftInput
+    from server.drafting import ApiConnection, draft_curl
     from server.settings import Workspace
 
-    said, api = Said(risk, resource, summary, "", tuple(expect or ())), Api(as_, base_url, reader, writer)
+    said, api = (
+        DraftInput(risk, resource, summary, "", tuple(expect or ())),
+        ApiConnection(as_, base_url, reader, writer),
+    )
     space = Workspace.open(Path(workspace).resolve())
     show(Format.text, None, draft_curl(space, write, read, name, api, fixed(set_), said))
 

@@ -16,7 +16,7 @@ from server import access
 from server.aftercare import OPEN, Aftercare
 from server.answers import halt_line, said_of, text_of
 from server.console.session import passkeys_of
-from server.console.web import Page, View, Visit, action_of, redirect
+from server.console.web import ConsoleRequest, Page, View, action_of, redirect
 from server.inbox import Inbox
 from server.telling import sentences
 
@@ -48,7 +48,7 @@ class Actions:
             View("GET", "/evidence/{receipt}/{label:path}", self.evidence),
         ]
 
-    async def actions(self, visit: Visit) -> Page:
+    async def actions(self, visit: ConsoleRequest) -> Page:
         """The newest actions."""
         rows = await self._read(
             "SELECT id, contract, state, status, agent, person, created_ms FROM actions"
@@ -58,7 +58,7 @@ class Actions:
         names = ("action", "contract", "state", "status", "agent", "person", "at_ms")
         return Page("actions.html", "Actions", {"actions": [dict(zip(names, row, strict=True)) for row in rows]})
 
-    async def action(self, visit: Visit) -> Page:
+    async def action(self, visit: ConsoleRequest) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
         mark = await self._mark(visit.tenant, visit.named("action"))
         action = await action_of(visit, self._inbox.pipeline.journal)
@@ -142,13 +142,13 @@ class Actions:
             "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
         }
 
-    async def recheck(self, visit: Visit) -> Response:
+    async def recheck(self, visit: ConsoleRequest) -> Response:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         await self._aftercare.recheck(action.id)
         return redirect(f"/actions/{action.id}")
 
-    async def resolve(self, visit: Visit) -> Response:
+    async def resolve(self, visit: ConsoleRequest) -> Response:
         """A person's signed word about an outcome in doubt: asserted, never confirmed."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedResolution.model_validate_json(visit.form["signed"])
@@ -157,7 +157,7 @@ class Actions:
         await self._aftercare.resolve(signed)
         return redirect(f"/actions/{action.id}")
 
-    async def evidence(self, visit: Visit) -> Response:
+    async def evidence(self, visit: ConsoleRequest) -> Response:
         """One piece of evidence, as a file; who read it is logged before it is given."""
         receipt, label = visit.named("receipt"), visit.named("label")
         rows = await self._read(

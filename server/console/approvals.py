@@ -15,12 +15,12 @@ from receipts.questions import day_of
 from server.aftercare import open_incidents
 from server.answers import halt_line
 from server.console.session import passkeys_of
-from server.console.web import Page, View, Visit, action_of, redirect
+from server.console.web import ConsoleRequest, Page, View, action_of, redirect
 from server.inbox import Inbox
-from server.notices import Notices
-from server.oncall import OnCall
+from server.notices import ApprovalNotifications
+from server.oncall import Escalations
 from server.pipeline import Pipeline
-from server.requests import Asked
+from server.requests import ApprovalRequest
 
 ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
 """The labels that a page shows first, in this order; everything else of the document follows as it stands."""
@@ -33,7 +33,11 @@ class Approvals:
     """What waits for people, and their decisions."""
 
     def __init__(
-        self, inbox: Inbox, oncall: OnCall, notices: Notices, mark: Callable[[str, str], Awaitable[str]]
+        self,
+        inbox: Inbox,
+        oncall: Escalations,
+        notices: ApprovalNotifications,
+        mark: Callable[[str, str], Awaitable[str]],
     ) -> None:
         self._inbox = inbox
         self._mark = mark
@@ -51,7 +55,7 @@ class Approvals:
             View("POST", "/escalations/{escalation}/acknowledge", self.acknowledge),
         ]
 
-    async def inbox(self, visit: Visit) -> Page:
+    async def inbox(self, visit: ConsoleRequest) -> Page:
         """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
         pipeline, tenant = self._inbox.pipeline, visit.tenant
         mark = await self._mark(tenant, "inbox")
@@ -98,7 +102,7 @@ class Approvals:
             "expires_ms": action.expires_ms,
         }
 
-    async def approval(self, visit: Visit) -> Page:
+    async def approval(self, visit: ConsoleRequest) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
         mark = await self._mark(visit.tenant, visit.named("action"))
         action = await action_of(visit, self._inbox.pipeline.journal)
@@ -113,7 +117,7 @@ class Approvals:
             document: dict[str, JsonValue] | None = binding.model_dump(mode="json")
         except AilyusError as error:
             # whoever may only look sees what was asked at first
-            asked, document = Asked.model_validate_json(action.asked or b""), None
+            asked, document = ApprovalRequest.model_validate_json(action.asked or b""), None
             why_not = {"sentence": error.sentence, "hint": error.hint}
         if document is not None and (barred := self._inbox.bars(action, person, given)):
             document, why_not = None, barred
@@ -149,7 +153,7 @@ class Approvals:
             },
         )
 
-    async def decide(self, visit: Visit) -> Response:
+    async def decide(self, visit: ConsoleRequest) -> Response:
         """Take a signed decision; the page of the action then shows what becomes of it."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
@@ -160,13 +164,13 @@ class Approvals:
         await self._inbox.decide(signed)
         return redirect(f"/actions/{action.id}")
 
-    async def withdraw(self, visit: Visit) -> Response:
+    async def withdraw(self, visit: ConsoleRequest) -> Response:
         """Take one's own approval back before it is used."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         await self._inbox.withdraw(action.id, visit.person.name)
         return redirect(f"/approvals/{action.id}")
 
-    async def cancel(self, visit: Visit) -> Response:
+    async def cancel(self, visit: ConsoleRequest) -> Response:
         """End a request of one's own, or of one's agent, that waits."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         if visit.person.name not in (action.request.person, action.request.owner):
@@ -174,7 +178,7 @@ class Approvals:
         await self._inbox.cancel(action.id)
         return redirect(f"/actions/{action.id}")
 
-    async def acknowledge(self, visit: Visit) -> Response:
+    async def acknowledge(self, visit: ConsoleRequest) -> Response:
         """Take an escalation on."""
         escalation = visit.named("escalation")
         if not any(e["escalation"] == escalation for e in await self._oncall.listed(visit.tenant)):

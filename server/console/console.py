@@ -12,18 +12,18 @@ from receipts.store import integer
 from server.aftercare import Aftercare
 from server.console.actions import Actions
 from server.console.approvals import Approvals
-from server.console.estate import Estate
-from server.console.introductions import Introductions
+from server.console.estate import Inventory
+from server.console.introductions import PasskeyInvitations
 from server.console.live import Live
 from server.console.people import PeoplePages
 from server.console.provider import Provider
-from server.console.receipts import Receipts
-from server.console.session import Session, Sessions
+from server.console.receipts import ReceiptPages
+from server.console.session import ConsoleSession, ConsoleSessions
 from server.console.web import Web
 from server.identity import Agents
 from server.inbox import Inbox
-from server.notices import Notices
-from server.oncall import OnCall
+from server.notices import ApprovalNotifications
+from server.oncall import Escalations
 from server.pipeline import Pipeline
 from server.settings import ConsolePart
 
@@ -37,8 +37,8 @@ class Console:
         inbox: Inbox,
         agents: Agents,
         aftercare: Aftercare,
-        oncall: OnCall,
-        notices: Notices,
+        oncall: Escalations,
+        notices: ApprovalNotifications,
         settings: ConsolePart,
         credentials: Credentials,
         root: Path,
@@ -46,15 +46,15 @@ class Console:
         self._pipeline = pipeline
         self._settings = settings
         self._provider: Provider | None = None
-        self._sessions = Sessions(pipeline, settings.session)
-        self._introductions = Introductions(pipeline, settings.admins)
+        self._sessions = ConsoleSessions(pipeline, settings.session)
+        self._introductions = PasskeyInvitations(pipeline, settings.admins)
         self._live = Live(pipeline, self._is_signed_in)
-        self._estate = Estate(pipeline, agents)
+        self._estate = Inventory(pipeline, agents)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
             *Approvals(inbox, oncall, notices, self._live.mark).views(),
             *Actions(inbox, aftercare, self._live.mark).views(),
-            *Receipts(inbox, root / "roots.json").views(),
+            *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),
             *self._live.views(),
         ]
@@ -97,7 +97,7 @@ class Console:
         if self._provider is not None:
             await self._provider.close()
 
-    async def _navigation(self, session: Session) -> Mapping[str, JsonValue]:
+    async def _navigation(self, session: ConsoleSession) -> Mapping[str, JsonValue]:
         """What stands on every page: how many requests wait, and what is halted."""
         rows = await self._pipeline().journal.store.read(
             "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", session.person.tenant

@@ -10,7 +10,7 @@ from contracts.program import Program
 from policies.release import Release
 from receipts.controls import Halt
 from receipts.store import Row, integer
-from server.console.web import Page, View, Visit, redirect
+from server.console.web import ConsoleRequest, Page, View, redirect
 from server.halting import NewHalt, halt, lift
 from server.identity import Agents
 from server.pipeline import Pipeline
@@ -18,7 +18,7 @@ from server.pipeline import Pipeline
 BACK = {"all": "/connections", "connection": "/connections", "contract": "/contracts", "agent": "/agents"}
 
 
-class Estate:
+class Inventory:
     """The catalog, the agents, the connections."""
 
     def __init__(self, pipeline: Callable[[], Pipeline], agents: Agents) -> None:
@@ -36,7 +36,7 @@ class Estate:
             View("POST", "/halts/lift", self.lift),
         ]
 
-    async def contracts(self, visit: Visit) -> Page:
+    async def contracts(self, visit: ConsoleRequest) -> Page:
         """Every contract that a connection of this tenant serves, and every plan of such."""
         release, last = self._pipeline().release, await self._last(visit.tenant)
         halted = self._halted("contract")
@@ -66,7 +66,7 @@ class Estate:
         ]
         return Page("contracts.html", "Contracts", {"contracts": rows, "plans": plans})
 
-    async def contract(self, visit: Visit) -> Page:
+    async def contract(self, visit: ConsoleRequest) -> Page:
         """What one contract does, what it expects, who may use it, and when it last ran."""
         release, name = self._pipeline().release, visit.named("name")
         program = next((p for p in self._programs(release, visit.tenant) if p.name == name), None)
@@ -108,7 +108,7 @@ class Estate:
             },
         )
 
-    async def agents(self, visit: Visit) -> Page:
+    async def agents(self, visit: ConsoleRequest) -> Page:
         """The agents of this tenant, and what they may not do any more."""
         rows = [
             {**asdict(agent), "roles": sorted(agent.roles), "halted": agent.name in self._halted("agent")}
@@ -117,7 +117,7 @@ class Estate:
         ]
         return Page("agents.html", "Agents", {"agents": rows})
 
-    async def connections(self, visit: Visit) -> Page:
+    async def connections(self, visit: ConsoleRequest) -> Page:
         """The connections of this tenant, what is on the wire, and what is halted."""
         pipeline = self._pipeline()
         wire = {
@@ -158,7 +158,7 @@ class Estate:
             if h.scope in ("all", "contract") or h.name.partition("/")[0] in mine[h.scope]
         ]
 
-    async def halt(self, visit: Visit) -> Response:
+    async def halt(self, visit: ConsoleRequest) -> Response:
         """Stop one thing of this tenant from now on."""
         scope, name = visit.form["scope"], visit.form.get("name", "")
         await self._require_own(visit, scope, name)
@@ -174,14 +174,14 @@ class Estate:
         await halt(self._pipeline(), self._agents, new)
         return redirect(BACK.get(scope, "/connections"))
 
-    async def lift(self, visit: Visit) -> Response:
+    async def lift(self, visit: ConsoleRequest) -> Response:
         """Let it go on."""
         scope, name = visit.form["scope"], visit.form.get("name", "")
         await self._require_own(visit, scope, name.partition("/")[0] if scope == "route" else name)
         await lift(self._pipeline(), scope, name, visit.person.name)
         return redirect(BACK.get(scope, "/connections"))
 
-    async def _require_own(self, visit: Visit, scope: str, name: str) -> None:
+    async def _require_own(self, visit: ConsoleRequest, scope: str, name: str) -> None:
         """Nobody stops another tenant's work; what several tenants share is stopped at the terminal."""
         release = self._pipeline().release
         tenants = {t.tenant for t in release.targets.values()}

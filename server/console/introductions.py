@@ -77,7 +77,7 @@ class Introduction:
         return tuple(word.word.by for word in self.words)
 
 
-class Introductions:
+class PasskeyInvitations:
     """Rows of introductions, and what they are used for."""
 
     def __init__(self, pipeline: Callable[[], Pipeline], admins: Sequence[str]) -> None:

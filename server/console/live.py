@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
 from receipts.store import Row
-from server.console.web import View, Visit
+from server.console.web import ConsoleRequest, View
 from server.pipeline import Pipeline
 
 SECONDS = 1.0
@@ -49,7 +49,7 @@ class Live:
         """Where it is reached."""
         return [View("GET", "/events", self.events)]
 
-    async def events(self, visit: Visit) -> Response:
+    async def events(self, visit: ConsoleRequest) -> Response:
         """A stream of `event: changed` for the inbox, or for one action of this person's tenant."""
         topic = visit.asked("action") or "inbox"
         if len(self._viewers) >= MAX_VIEWERS or self._closed:

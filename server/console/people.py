@@ -11,9 +11,9 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
-from server.console.introductions import Introductions, SignedWord
-from server.console.session import Challenges, Sessions, passkeys_of
-from server.console.web import Page, View, Visit, cookie, inside, redirect
+from server.console.introductions import PasskeyInvitations, SignedWord
+from server.console.session import Challenges, ConsoleSessions, passkeys_of
+from server.console.web import ConsoleRequest, Page, View, cookie, inside, redirect
 from server.pipeline import Pipeline
 
 
@@ -23,8 +23,8 @@ class PeoplePages:
     def __init__(
         self,
         pipeline: Callable[[], Pipeline],
-        sessions: Sessions,
-        introductions: Introductions,
+        sessions: ConsoleSessions,
+        introductions: PasskeyInvitations,
         origin: str,
         session_seconds: int,
         *,
@@ -53,14 +53,14 @@ class PeoplePages:
             View("POST", "/people/revoke", self.revoke),
         ]
 
-    async def door(self, visit: Visit) -> Page:
+    async def door(self, visit: ConsoleRequest) -> Page:
         """Sign in with a passkey; no name is asked for."""
         challenge = encode(self._challenges.new("ailyus-sign-in-v1"))
         body: dict[str, object] = {"challenge": challenge, "rp_id": self._rp_id, "to": inside(visit.asked("to"))}
         body["provider"] = self._has_provider
         return Page("sign_in.html", "Sign in", body)
 
-    async def sign_in(self, visit: Visit) -> Response:
+    async def sign_in(self, visit: ConsoleRequest) -> Response:
         """Check the passkey's word; a session of its own each time, so that none is fixed by anybody."""
         challenge = decode(visit.form["challenge"])
         assertion = Assertion.model_validate_json(visit.form["signed"])
@@ -74,14 +74,14 @@ class PeoplePages:
         answer.headers["set-cookie"] = cookie(secret, self._session_seconds)
         return answer
 
-    async def sign_out(self, visit: Visit) -> Response:
+    async def sign_out(self, visit: ConsoleRequest) -> Response:
         """End the session, here and in the store."""
         await self._sessions.close(visit.signed_in.secret)
         answer = redirect("/sign-in")
         answer.headers["set-cookie"] = cookie("", 0)
         return answer
 
-    async def invited(self, visit: Visit) -> Page:
+    async def invited(self, visit: ConsoleRequest) -> Page:
         """Where a link leads: bring a passkey for the person that it names."""
         known = await self._introductions.of_token(visit.named("link"))
         if known is None:
@@ -89,13 +89,13 @@ class PeoplePages:
         body = {**self._creation(known.person), "person": known.person, "by": list(known.by)}
         return Page("enrol.html", "Bring a passkey", body)
 
-    async def enrol(self, visit: Visit) -> Response:
+    async def enrol(self, visit: ConsoleRequest) -> Response:
         """Link the passkey that somebody brought by a link."""
         public, passkey = await self._brought(visit)
         await self._introductions.accept(visit.named("link"), public, passkey)
         return redirect("/sign-in")
 
-    async def people(self, visit: Visit) -> Page:
+    async def people(self, visit: ConsoleRequest) -> Page:
         """Everybody of this tenant, their keys, and who waits to be introduced."""
         pipeline, me = self._pipeline(), visit.person
         keys = (await pipeline.journal.registry.keys()).values()
@@ -134,7 +134,7 @@ class PeoplePages:
         }
         return Page("people.html", "People", body)
 
-    async def add(self, visit: Visit) -> Response:
+    async def add(self, visit: ConsoleRequest) -> Response:
         """A further passkey of one's own, vouched for by one that one has."""
         public, passkey = await self._brought(visit)
         made = Attestation.model_validate_json(visit.form["attestation"]).attestation_object
@@ -142,7 +142,7 @@ class PeoplePages:
         await self._introductions.add(visit.person, public, passkey, made, signed)
         return redirect("/people")
 
-    async def introduce(self, visit: Visit) -> Page | Response:
+    async def introduce(self, visit: ConsoleRequest) -> Page | Response:
         """An admin vouches for somebody; the second one gets the link, once."""
         signed = SignedWord.model_validate_json(visit.form["signed"])
         token = await self._introductions.introduce(visit.person, signed)
@@ -151,7 +151,7 @@ class PeoplePages:
         body = {"person": signed.word.person, "link": f"{self._origin}/enrol/{token}"}
         return Page("introduced.html", "The link", body)
 
-    async def revoke(self, visit: Visit) -> Response:
+    async def revoke(self, visit: ConsoleRequest) -> Response:
         """Revoke a key; its sessions end with it."""
         signed = SignedWord.model_validate_json(visit.form["signed"])
         await self._introductions.revoke(visit.person, signed)
@@ -172,7 +172,7 @@ class PeoplePages:
             "user_name": person,
         }
 
-    async def _brought(self, visit: Visit) -> tuple[bytes, Passkey]:
+    async def _brought(self, visit: ConsoleRequest) -> tuple[bytes, Passkey]:
         """The public key and the place of a new passkey, checked (WebAuthn Level 3, section 7.1)."""
         attestation = Attestation.model_validate_json(visit.form["attestation"])
         challenge = decode(visit.form["challenge"])

@@ -26,8 +26,8 @@ from contracts.errors import AilyusError
 from policies.passkey import decode, encode
 from policies.principal import Person
 from receipts.roles import Told
-from server.console.session import Sessions
-from server.console.web import View, Visit, cookie, inside, redirect
+from server.console.session import ConsoleSessions
+from server.console.web import ConsoleRequest, View, cookie, inside, redirect
 from server.issuer import FETCH_SECONDS, Document, Issuer
 from server.pipeline import Pipeline
 from server.settings import OidcPart
@@ -59,7 +59,7 @@ class Provider:
     """One identity provider, for the people whose `issuer` it is."""
 
     def __init__(
-        self, settings: OidcPart, pipeline: Callable[[], Pipeline], sessions: Sessions, credentials: Credentials
+        self, settings: OidcPart, pipeline: Callable[[], Pipeline], sessions: ConsoleSessions, credentials: Credentials
     ) -> None:
         self._settings = settings
         self._pipeline = pipeline
@@ -82,7 +82,7 @@ class Provider:
         """Give the connections back."""
         await self._issuer.close()
 
-    async def begin(self, visit: Visit) -> Response:
+    async def begin(self, visit: ConsoleRequest) -> Response:
         """To the provider's own page."""
         metadata = await self._metadata()
         begun = _Begun(
@@ -103,7 +103,7 @@ class Provider:
         answer.headers["set-cookie"] = _cookie(self._sealed(begun), ANSWER_MS // 1000)
         return answer
 
-    async def back(self, visit: Visit) -> Response:
+    async def back(self, visit: ConsoleRequest) -> Response:
         """From the provider's page: who it is, what they hold, and a session of their own."""
         begun = self._opened(visit.request.cookies.get(COOKIE, ""))
         # INVARIANT: nobody is signed in by an answer that their own browser did not ask for

@@ -34,7 +34,7 @@ from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from receipts.verify import read_roots
 from server import access
-from server.console.web import Page, View, Visit
+from server.console.web import ConsoleRequest, Page, View
 from server.inbox import Inbox
 from server.telling import sentences
 
@@ -64,7 +64,7 @@ QUESTIONS = (
 )
 
 
-class Receipts:
+class ReceiptPages:
     """What security teams read."""
 
     def __init__(self, inbox: Inbox, roots: Path) -> None:
@@ -93,7 +93,7 @@ class Receipts:
             View("GET", "/roots", self.roots),
         ]
 
-    async def search(self, visit: Visit) -> Page:
+    async def search(self, visit: ConsoleRequest) -> Page:
         """Filters as in a good log tool; personal values are looked up by HMAC."""
         asked = {name: visit.asked(name) for name in ("agent", "contract", "status", "kind", "match", "since")}
         query = Query(
@@ -116,7 +116,7 @@ class Receipts:
         found = await self._aside(look)
         return self._page("Receipts", found, None, asked)
 
-    async def changed(self, visit: Visit) -> Page:
+    async def changed(self, visit: ConsoleRequest) -> Page:
         """What did this agent change?"""
         agent, since = visit.asked("agent"), self._since(visit.asked("since"), DEFAULT_SINCE)
 
@@ -127,38 +127,38 @@ class Receipts:
         found = await self._aside(look)
         return self._answered("changed", found, visit)
 
-    async def unconfirmed(self, visit: Visit) -> Page:
+    async def unconfirmed(self, visit: ConsoleRequest) -> Page:
         """What was not confirmed?"""
         since = self._since(visit.asked("since"), "168h")
         found = await self._aside(lambda read: unconfirmed(read, since, visit.tenant, LIMIT))
         return self._answered("unconfirmed", found, visit)
 
-    async def done_to(self, visit: Visit) -> Page:
+    async def done_to(self, visit: ConsoleRequest) -> Page:
         """What was done to this person or record?"""
         value = visit.asked("match")
         found = await self._aside(lambda read: done_to(read, value, visit.tenant, LIMIT)) if value else []
         return self._answered("done-to", found, visit)
 
-    async def approved_by(self, visit: Visit) -> Page:
+    async def approved_by(self, visit: ConsoleRequest) -> Page:
         """Who approved it, and what did they see?"""
         receipt = await self._of_tenant(visit, visit.asked("receipt"))
         rows = await self._aside(lambda read: approved_by(read, receipt)) if receipt else []
         return self._question("approved-by", "approved_by.html", {"approvals": rows}, visit)
 
-    async def allowed_by(self, visit: Visit) -> Page:
+    async def allowed_by(self, visit: ConsoleRequest) -> Page:
         """Which policy allowed it?"""
         receipt = await self._of_tenant(visit, visit.asked("receipt"))
         rows = await self._aside(lambda read: allowed_by(read, receipt)) if receipt else []
         return self._question("allowed-by", "allowed_by.html", {"decisions": rows}, visit)
 
-    async def denied(self, visit: Visit) -> Page:
+    async def denied(self, visit: ConsoleRequest) -> Page:
         """What was tried and denied?"""
         since = self._since(visit.asked("since"), "168h")
         groups = await self._aside(lambda read: denied(read, since, visit.tenant))
         rows = [{**asdict(g), "looks_like_probing": g.looks_like_probing} for g in groups]
         return self._question("denied", "denied.html", {"groups": rows}, visit)
 
-    async def missing(self, visit: Visit) -> Page:
+    async def missing(self, visit: ConsoleRequest) -> Page:
         """Is anything missing? The whole log is computed again, in a thread."""
         since = self._since(visit.asked("since"), "168h")
         # before the snapshot, which may only hold more
@@ -171,7 +171,7 @@ class Receipts:
         body = {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"}
         return self._question("missing", "missing.html", body, visit)
 
-    async def receipt(self, visit: Visit) -> Page:
+    async def receipt(self, visit: ConsoleRequest) -> Page:
         """One receipt: sentences before any hash."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
@@ -191,7 +191,7 @@ class Receipts:
         }
         return Page("receipt.html", "Receipt", body)
 
-    async def proof(self, visit: Visit) -> Response:
+    async def proof(self, visit: ConsoleRequest) -> Response:
         """The offline file that proves a receipt."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
@@ -202,19 +202,19 @@ class Receipts:
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
         return Response(data, media_type="application/json", headers=headers)
 
-    async def verify(self, visit: Visit) -> Page:
+    async def verify(self, visit: ConsoleRequest) -> Page:
         """The page that verifies the proof in the browser, with keys that the visitor may bring."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
         return Page("verify.html", "Verify in this browser", {"receipt": receipt})
 
-    async def roots(self, visit: Visit) -> Response:
+    async def roots(self, visit: ConsoleRequest) -> Response:
         """This gateway's own roots: they show that nothing was changed on the way, not who signed."""
         return Response(await asyncio.to_thread(self._roots.read_bytes), media_type="application/json")
 
     # -- small things --------------------------------------------------------------------------------------------------
 
-    def _answered(self, path: str, found: list[Found], visit: Visit) -> Page:
+    def _answered(self, path: str, found: list[Found], visit: ConsoleRequest) -> Page:
         saved = next(q for q in QUESTIONS if q.path == path)
         return self._page(saved.question, found, path, {name: visit.asked(name) for name in saved.fields})
 
@@ -228,19 +228,19 @@ class Receipts:
         }
         return Page("receipts.html", title, body)
 
-    def _question(self, path: str, template: str, body: Mapping[str, object], visit: Visit) -> Page:
+    def _question(self, path: str, template: str, body: Mapping[str, object], visit: ConsoleRequest) -> Page:
         saved = next(q for q in QUESTIONS if q.path == path)
         asked = {name: visit.asked(name) for name in saved.fields}
         more = {"questions": [asdict(q) for q in QUESTIONS], "current": path, "asked": asked}
         return Page(template, saved.question, {**body, **more})
 
-    async def _must_see(self, visit: Visit, receipt: str) -> None:
+    async def _must_see(self, visit: ConsoleRequest, receipt: str) -> None:
         # INVARIANT: nobody reads another tenant's receipt; a foreign id is not found
         # guard: receipts of one's own tenant
         if not await self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
             raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
 
-    async def _of_tenant(self, visit: Visit, receipt: str) -> str:
+    async def _of_tenant(self, visit: ConsoleRequest, receipt: str) -> str:
         if receipt:
             await self._must_see(visit, receipt)
         return receipt

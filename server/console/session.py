@@ -20,7 +20,7 @@ CHALLENGE_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ConsoleSession:
     """A signed-in person. `secret` is the cookie's value, from which the tokens of forms are made."""
 
     person: Person
@@ -45,7 +45,7 @@ def passkeys_of(keys: Iterable[Key], person: Person) -> list[dict[str, JsonValue
     ]
 
 
-class Sessions:
+class ConsoleSessions:
     """Sessions as rows, which a restart keeps. They end with their time, their key or their person."""
 
     def __init__(self, pipeline: Callable[[], Pipeline], valid_ms: int) -> None:
@@ -89,7 +89,7 @@ class Sessions:
         await journal.write((), work)
         return secret
 
-    async def find(self, secret: str) -> Session | None:
+    async def find(self, secret: str) -> ConsoleSession | None:
         """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
         pipeline = self._pipeline()
         rows = await pipeline.journal.store.read(
@@ -102,7 +102,7 @@ class Sessions:
         if person is None:
             return None
         shown = replace(person, roles=await pipeline.journal.roles.known(person))
-        return Session(shown, str(rows[0][1]), secret)
+        return ConsoleSession(shown, str(rows[0][1]), secret)
 
     async def close(self, secret: str) -> None:
         """Sign out."""

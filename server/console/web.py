@@ -24,7 +24,7 @@ from policies.principal import Person
 from receipts.action import Action
 from receipts.journal import Journal
 from server.answers import iso
-from server.console.session import COOKIE, Session, Sessions
+from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
 from server.hosts import plain_host
 
 MAX_BODY = 256 * 1024
@@ -62,15 +62,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ConsoleRequest:
     """One request to a page: by whom, and the fields of its form."""
 
     request: Request
-    session: Session | None
+    session: ConsoleSession | None
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def signed_in(self) -> Session:
+    def signed_in(self) -> ConsoleSession:
         """The session; raises `signed_out` when there is none."""
         if self.session is None:
             raise AilyusError("signed_out", "your session has ended")
@@ -95,7 +95,7 @@ class Visit:
         return self.request.query_params.get(name, "").strip()[:300]
 
 
-async def action_of(visit: Visit, journal: Journal) -> Action:
+async def action_of(visit: ConsoleRequest, journal: Journal) -> Action:
     """The action that the path names."""
     action = await journal.get(visit.named("action"))
     # INVARIANT: nobody reads another tenant's action; a foreign id is not found
@@ -104,7 +104,7 @@ async def action_of(visit: Visit, journal: Journal) -> Action:
     return action
 
 
-Handler = Callable[[Visit], Awaitable[Page | Response]]
+Handler = Callable[[ConsoleRequest], Awaitable[Page | Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,9 @@ class View:
 class Web:
     """Routes, sessions, headers, templates."""
 
-    def __init__(self, sessions: Sessions, navigation: Callable[[Session], Awaitable[Mapping[str, JsonValue]]]) -> None:
+    def __init__(
+        self, sessions: ConsoleSessions, navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]]
+    ) -> None:
         self._sessions = sessions
         self._navigation = navigation
         self.origin = ""
@@ -157,14 +159,14 @@ class Web:
             return answer
 
         async def answered(request: Request) -> Response:
-            visit = Visit(request, await self._sessions.find(request.cookies.get(COOKIE, "")))
+            visit = ConsoleRequest(request, await self._sessions.find(request.cookies.get(COOKIE, "")))
             try:
                 if visit.session is None and not view.public:
                     if request.method == "GET" and not as_json:
                         return RedirectResponse(f"/sign-in?to={quote(request.url.path)}", 303)
                     raise AilyusError("signed_out", "your session has ended")
                 if request.method == "POST":
-                    visit = Visit(request, visit.session, await self._form(request, visit.session))
+                    visit = ConsoleRequest(request, visit.session, await self._form(request, visit.session))
                 answer = await view.handler(visit)
                 return answer if isinstance(answer, Response) else await self._answer(visit, answer, as_json=as_json)
             except AilyusError as error:
@@ -178,7 +180,7 @@ class Web:
 
         return endpoint
 
-    async def _answer(self, visit: Visit, page: Page, *, as_json: bool) -> Response:
+    async def _answer(self, visit: ConsoleRequest, page: Page, *, as_json: bool) -> Response:
         if as_json:
             return Response(orjson.dumps(page.body, default=list), page.status, media_type="application/json")
         session = visit.session
@@ -192,7 +194,7 @@ class Web:
         )
         return Response(text, page.status, media_type="text/html")
 
-    async def _form(self, request: Request, session: Session | None) -> Mapping[str, str]:
+    async def _form(self, request: Request, session: ConsoleSession | None) -> Mapping[str, str]:
         """The fields of a form that this console gave to this session; anything else is refused."""
         # INVARIANT: no other site makes a person's browser do something here
         if request.headers.get("origin", "") != self.origin:  # guard: forms of this origin
@@ -236,7 +238,7 @@ def cookie(secret: str, seconds: int) -> str:
     return f"{COOKIE}={secret}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"
 
 
-async def _nothing(visit: Visit) -> Page:
+async def _nothing(visit: ConsoleRequest) -> Page:
     raise AilyusError("not_found", "there is no such page", hint="start at the inbox")
 
 

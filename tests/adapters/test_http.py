@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.browser import BrowserAdapter, Sessions
+from adapters.browser import BrowserAdapter, BrowserSessions
 from adapters.chromium import BrowserSettings, Chromium
 from adapters.hosts import Hosts
 from adapters.http import MAX_ANSWER, HttpAdapter
@@ -67,7 +67,7 @@ def systems(release: Release) -> Systems:
     return Systems(
         release,
         HttpAdapter(*reach),
-        BrowserAdapter(*reach, Sessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
+        BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
         McpAdapter(release, Open(), lambda: 0, Servers(Path("/"))),  # type: ignore[arg-type]
         PythonAdapter(release, Open(), lambda: 0, Hosts(Path("/"))),  # type: ignore[arg-type]
     )

@@ -14,7 +14,7 @@ import pytest
 from adapters.hosts import Call, Host, Hosts
 from contracts.catalog import Complaints, load_catalog
 from contracts.errors import AilyusError
-from contracts.target import Plugin, Target
+from contracts.target import PluginRef, Target
 from server.relay import ADAPTER_FAULTS, AGAIN, CLAIMED
 from server.settings import Workspace
 from tests.adapters.plugins import CONTRACT, Environment, add, example
@@ -92,7 +92,7 @@ def test_one_that_says_not_sent_of_everything_is_caught(
 def target(digest: str, **more: Any) -> Target:
     facts = {"name": "groups", "kind": "aws_groups", "base_url": "http://127.0.0.1:9", "tenant": "acme"}
     facts |= {"environment": "prod", "read": "none", "write": "none", "principal": "ailyus"}
-    return Target(**{**facts, **more}, plugin=Plugin("iam_groups", digest))
+    return Target(**{**facts, **more}, plugin=PluginRef("iam_groups", digest))
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from receipts.connection import Session
+from receipts.connection import DatabaseSession
 from receipts.journal import Journal
 from receipts.postgres import PostgresStore
 from tests.postgres import Postgres, serving
@@ -61,7 +61,7 @@ def dbos(url: str, callers: int, workflows: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-class Recorder(Session):
+class Recorder(DatabaseSession):
     """Remembers what each commit consisted of."""
 
     def __init__(self, url: str, settings: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -
 
     recorder = Recorder(url, module.WRITER)
 
-    def recorded(url: str, settings: Mapping[str, str]) -> Session:
+    def recorded(url: str, settings: Mapping[str, str]) -> DatabaseSession:
         return recorder
 
     plain, module.Session = module.Session, recorded  # type: ignore[assignment,misc]
@@ -140,8 +140,8 @@ async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -
     return count / statistics.median(engine), count / statistics.median(again), ratio
 
 
-def _opened(url: str, settings: Mapping[str, str]) -> Session:
-    session = Session(url, settings)
+def _opened(url: str, settings: Mapping[str, str]) -> DatabaseSession:
+    session = DatabaseSession(url, settings)
     session.open()
     return session
 

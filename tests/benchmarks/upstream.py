@@ -15,7 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from contracts.draft import Said
+from contracts.draft import DraftInput
 from server.drafting import Named, import_mcp
 from server.settings import Workspace
 from tests.upstream.people import Way, staff_workspace
@@ -100,7 +100,7 @@ async def git(folder: Path, sandbox: Sandbox, calls: int, blocks: int) -> None:
     notes = workspace.root / "notes"
     subprocess.run(["git", "init", "-q", str(notes)], check=True)  # noqa: S607
     named = Named(GIT, "git", ("git_branch",), fixed={"repo_path": str(notes), "branch_type": "local"})
-    said = Said("low", "GitRepository=notes", "List the branches of the notes.")
+    said = DraftInput("low", "GitRepository=notes", "List the branches of the notes.")
     await asyncio.to_thread(import_mcp, workspace, named, said)
     policy = (
         '@id("support-may-list")\npermit (principal in Role::"Support", action == Action::"git_branch", resource);\n'

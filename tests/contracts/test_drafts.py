@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from contracts.catalog import Complaints, load_catalog
-from contracts.curl import Line, draft_lines
-from contracts.draft import Said
+from contracts.curl import CurlLine, draft_lines
+from contracts.draft import DraftInput
 from contracts.errors import AilyusError
 from contracts.openapi import Description
 
 TODOS = ("summary", "use_when", "risk", "resource.type", "resource.id", "says", "expect.0.that")
-FILLED = Said("low", "User=${inputs.user_id}", "Lock one user.", "", ("after.state.locked == true",))
+FILLED = DraftInput("low", "User=${inputs.user_id}", "Lock one user.", "", ("after.state.locked == true",))
 
 
 def refused(folder: Path, text: str) -> list[str]:
@@ -34,7 +34,7 @@ def test_two_curl_lines_become_a_contract(tmp_path: Path) -> None:
         {"locked": True},
     )
     assert base_url == "https://admin.example.com"
-    text = draft.text(Said())
+    text = draft.text(DraftInput())
     assert "s3cret" not in text
     complaints = "\n".join(refused(tmp_path, text))
     for key in TODOS:
@@ -73,7 +73,7 @@ BAD_LINES = {
 def test_a_line_that_is_not_understood(bad: str) -> None:
     line, words = BAD_LINES[bad]
     with pytest.raises(AilyusError, match=words):
-        Line.parse(line)
+        CurlLine.parse(line)
 
 
 def test_lines_that_do_not_belong_together() -> None:
@@ -138,7 +138,7 @@ def test_servers_and_words_from_outside_stay_outside(tmp_path: Path) -> None:
     operation = {"operationId": "make", "summary": order + "\nrisk: low", "requestBody": body}
     content = {**described(post=operation), "servers": [{"url": "https://evil.example"}]}
     content["info"]["title"] = f"T\n{order}"
-    text = load(tmp_path, content).draft("make", "", "t", {}).text(Said())
+    text = load(tmp_path, content).draft("make", "", "t", {}).text(DraftInput())
     assert "evil.example" not in text
     assert "Ignore" not in str(yaml.safe_load(text))
     assert yaml.safe_load(text)["risk"].startswith("TODO")

@@ -10,14 +10,14 @@ import yaml
 
 from contracts.catalog import Complaints, load_catalog
 from contracts.credentials import names_a_secret
-from contracts.curl import Line, draft_lines
-from contracts.draft import Draft, Said, todos
+from contracts.curl import CurlLine, draft_lines
+from contracts.draft import Draft, DraftInput, todos
 from contracts.errors import AilyusError
 from contracts.expressions import Fault, Names, Template
 from contracts.openapi import Description
 from contracts.shell import words_of
 
-SAID = Said("low", "User=x", "Change one thing.", "", ("response.status == 200",))
+SAID = DraftInput("low", "User=x", "Change one thing.", "", ("response.status == 200",))
 READ = "curl https://d.example/api/users"
 
 
@@ -39,7 +39,7 @@ def left(draft: Draft) -> dict[str, str]:
 
 def test_get_puts_its_data_into_the_query() -> None:
     read = """curl -G https://d.example/api/users --data-urlencode 'filter=status eq "ACTIVE"' -d limit=3"""
-    line = Line.parse(read)
+    line = CurlLine.parse(read)
     assert (line.method, line.query, line.form) == ("GET", [("filter", 'status eq "ACTIVE"'), ("limit", "3")], None)
     with pytest.raises(AilyusError, match="changes something is a GET"):
         drafted("curl -G https://d.example/api/users/u-7/tag -d label=vip")
@@ -59,9 +59,9 @@ def test_get_puts_its_data_into_the_query() -> None:
 def test_values_stay_whole(given: str, pairs: list[tuple[str, str]] | None) -> None:
     if pairs is None:
         with pytest.raises(AilyusError, match="neither JSON nor a form"):
-            Line.parse(f"curl https://d.example/x {given}")
+            CurlLine.parse(f"curl https://d.example/x {given}")
         return
-    assert Line.parse(f"curl https://d.example/x {given}").form == pairs
+    assert CurlLine.parse(f"curl https://d.example/x {given}").form == pairs
 
 
 def test_a_name_that_is_there_twice_is_a_list() -> None:
@@ -127,7 +127,7 @@ def test_the_words_of_a_shell(text: str, words: list[str]) -> None:
 )
 def test_what_a_line_may_not_be(line: str, words: str) -> None:
     with pytest.raises(AilyusError) as found:
-        drafted(line, READ if "POST" in line else line) if "-X GET" not in line else Line.parse(line)
+        drafted(line, READ if "POST" in line else line) if "-X GET" not in line else CurlLine.parse(line)
     assert words in found.value.sentence
 
 

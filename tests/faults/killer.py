@@ -59,7 +59,7 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     from receipts.postgres import PostgresStore
     from receipts.sqlite import SqliteStore
     from server.pipeline import Pipeline
-    from server.undo import Undo
+    from server.undo import Compensation
 
     left = [nth]
     quiet = [True]
@@ -101,7 +101,7 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     around(Journal, Journal.intend, "before_intent", "after_intent", only=intending)
     around(Journal, Journal.commit, "before_outcome", "after_outcome")
     around(HttpAdapter, HttpAdapter.execute, after="after_send")
-    around(Undo, Undo.take_back, "before_undo")
+    around(Compensation, Compensation.take_back, "before_undo")
 
     enter = Journal.enter
 

@@ -13,13 +13,13 @@ import yaml
 
 from contracts.catalog import Complaints, load_catalog
 from contracts.credentials import OF_THE_CLIENT
-from contracts.draft import Draft, Said, todos
+from contracts.draft import Draft, DraftInput, todos
 from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_route
 from contracts.program import HttpProgram, Program
 
 BASE = "http://127.0.0.1:1"
-FILLED = Said("low", "User=x", "Change one thing.", "", ("response.status == 200",))
+FILLED = DraftInput("low", "User=x", "Change one thing.", "", ("response.status == 200",))
 MARKS = {"commas": ",", "pipes": "|", "spaces": " "}
 _WHOLE = re.compile(r"\$\{inputs\.([a-z0-9_]+)\}")
 _JOINED = re.compile(r"\$\{list\.(commas|pipes|spaces)\(inputs\.([a-z0-9_]+)\)\}")

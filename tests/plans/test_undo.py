@@ -137,7 +137,7 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
 
 
 async def test_two_that_make_objects_on_one_resource_are_never_in_flight_together(tmp_path: Any) -> None:
-    from receipts.intention import Busy, Spent
+    from receipts.intention import Busy, StaleDecision
 
     journal = await making.journal_at(tmp_path / "store.db")
     first, second = making.action("a"), making.action("b")
@@ -146,7 +146,7 @@ async def test_two_that_make_objects_on_one_resource_are_never_in_flight_togethe
         await making.intend(journal, second, lock="account")
     await making.conclude(journal, first, dispatch.fence)
     # what it saw before the first had ended is not what is there now
-    with pytest.raises(Spent):
+    with pytest.raises(StaleDecision):
         await making.intend(journal, second, lock="account", before=making.BEFORE)
     await making.intend(journal, second, lock="account")
     journal.store.close()

@@ -19,7 +19,7 @@ from receipts.journal import Journal
 from receipts.predicates import Kind
 from receipts.proof import write_proof
 from receipts.sqlite import connect, reader
-from receipts.statement import About, Sealed
+from receipts.statement import SignedStatement, StatementSubject
 from receipts.verify import Roots
 from tests.console.authenticator import Authenticator
 from tests.free import free
@@ -48,7 +48,7 @@ class Made:
     def roots(self) -> Roots:
         return Roots(origin="ailyus.test", keys={SIGNER.keyid: SIGNER.public.hex()})
 
-    async def put(self, sealed: Sealed) -> str:
+    async def put(self, sealed: SignedStatement) -> str:
         await self.journal.store.write(lambda txn: sealed.insert(txn))
         return sealed.index.id
 
@@ -73,7 +73,7 @@ class Made:
         self, kind: Kind, of: ActionRequest, action: str, status: str, facts: Mapping[str, JsonValue], **evidence: bytes
     ) -> str:
         """One signed statement about an action; `approval_0` is the label `approval/0`."""
-        about = About(of, action, "release-1", True, "User", str(of.params["user_id"]))
+        about = StatementSubject(of, action, "release-1", True, "User", str(of.params["user_id"]))
         pieces = {name.replace("_", "/"): data for name, data in evidence.items()}
         sealed = self.journal.notary.seal(
             free(kind, facts), new_id("rcp"), about, status=status, changed=None, at_ms=self.now(), evidence=pieces

@@ -15,14 +15,14 @@ from contracts.request import ActionRequest, Caller
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import Facts, Permitted, Record
 from receipts.action import Action, Status
-from receipts.conclusion import Conclusion
-from receipts.intention import Intention
+from receipts.conclusion import OutcomeCommit
+from receipts.intention import IntentCommit
 from receipts.journal import Journal
 from receipts.postgres import PostgresStore
 from receipts.predicates import Kind
 from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
-from receipts.statement import About, Sealed
+from receipts.statement import SignedStatement, StatementSubject
 from receipts.store import Store
 from tests.free import free
 
@@ -64,8 +64,8 @@ def action(name: str = "r1") -> Action:
     return Action(new_id("act"), request(name), CALLER, created_ms=1)
 
 
-def seal(journal: Journal, of: Action, kind: Kind, status: str) -> Sealed:
-    about = About(of.request, of.id, "release-1", True)
+def seal(journal: Journal, of: Action, kind: Kind, status: str) -> SignedStatement:
+    about = StatementSubject(of.request, of.id, "release-1", True)
     return journal.notary.seal(
         free(kind), new_id("rcp"), about, status=status, changed=None, at_ms=journal.store.now_ms(), evidence={}
     )
@@ -76,7 +76,7 @@ async def intend(
 ) -> Dispatch:
     # looked at now, after whatever was written in the same millisecond
     before = more.pop("before", replace(BEFORE, at_ms=journal.store.now_ms() + 1))
-    intention = Intention(
+    intention = IntentCommit(
         of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"}, **more,
@@ -87,7 +87,7 @@ async def intend(
 async def conclude(journal: Journal, of: Action, fence: int, status: Status = "confirmed") -> None:
     result: dict[str, JsonValue] = {"status": status}
     await journal.conclude(
-        Conclusion(replace(of, fence=fence), seal(journal, of, "outcome", status), status, result, 0)
+        OutcomeCommit(replace(of, fence=fence), seal(journal, of, "outcome", status), status, result, 0)
     )
 
 

@@ -3,11 +3,11 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from receipts.signing import Signer
-from receipts.store import Index, Txn
+from receipts.store import StatementIndex, Txn
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
 
 
 def statement(txn: Txn, name: str) -> int:
-    index = Index(name, "decision", None, "t", "a", "c", "denied", False, txn.now_ms, ("v",))
+    index = StatementIndex(name, "decision", None, "t", "a", "c", "denied", False, txn.now_ms, ("v",))
     return txn.append(index, SIGNER.envelope(f'{{"n":"{name}"}}'.encode()))

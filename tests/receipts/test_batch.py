@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from receipts.action import Action
 from receipts.batch import Batch
-from receipts.conclusion import Conclusion
+from receipts.conclusion import OutcomeCommit
 from receipts.controls import halt_statement, new_halt
-from receipts.intention import Intention, Limits
+from receipts.intention import IntentCommit, Limits
 from receipts.journal import Journal
 from receipts.store import Row, Txn
 from tests.postgres import Postgres
@@ -91,7 +91,7 @@ def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
     """An entry that any journal can be given: what it commits was made once, by one of them."""
     about = actions[step.which]
     if step.what in ("intend", "limited"):
-        intention = Intention(
+        intention = IntentCommit(
             about, PERMITTED, replace(BEFORE, at_ms=NOW if step.early else NOW + 1),
             seal(maker, about, "intent", "running"), HTTP, (), ("release-1", maker.epoch), route=0, attempt=1,
             timeout_ms=1000, settle_ms=100, deadline_ms=NOW + 1000, result={"status": "running"},
@@ -100,7 +100,7 @@ def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
         return lambda journal: journal.intend(intention)
     if step.what == "conclude":
         sealed = seal(maker, about, "outcome", "confirmed")
-        conclusion = Conclusion(replace(about, fence=1), sealed, "confirmed", {"status": "confirmed"}, 0)
+        conclusion = OutcomeCommit(replace(about, fence=1), sealed, "confirmed", {"status": "confirmed"}, 0)
         return lambda journal: journal.conclude(conclusion)
     if step.what == "ask":
         sealed = seal(maker, about, "decision", "approval_required")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Refused
+from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Rejection
 from tests.server.loads import FIND, headers, nested
 from tests.slowness import scaled
 from tests.web import web
@@ -177,7 +177,7 @@ async def test_so_many_requests_at_once_and_no_more() -> None:
     async with AsyncExitStack() as held:
         for _ in range(IN_FLIGHT):
             await held.enter_async_context(admission.admitted("a"))
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejection) as refused:
             async with admission.admitted("a"):
                 pass
         assert refused.value.status == 429
@@ -196,7 +196,7 @@ def test_what_is_held_never_passes_its_bounds_and_is_given_back(sizes: list[tupl
         manager = admission.holding(principal, size)
         try:
             manager.__enter__()
-        except Refused:
+        except Rejection:
             assert held[principal] + size > MAX_HELD_EACH
             continue
         held[principal] += size

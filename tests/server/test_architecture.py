@@ -259,3 +259,14 @@ def test_no_test_imports_another() -> None:
     imports = re.compile(r"^ *(?:from|import) tests(?:\.\w+)*\.test_\w+", re.MULTILINE)
     files = sorted((ROOT / "tests").rglob("*.py"))
     assert {str(file.relative_to(ROOT)): found for file in files if (found := imports.findall(file.read_text()))} == {}
+
+
+def test_no_class_name_means_two_things() -> None:
+    """`Plugin` and `Refused` of `adapters/plugin.py` are the names that people's adapters import."""
+    places: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

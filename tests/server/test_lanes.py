@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from server.lanes import Lanes
+from server.lanes import FairLimiter
 from tests.slowness import scaled
 
 
 async def test_in_order_and_never_more_than_there_is_room_for() -> None:
-    lanes, order, inside, most = Lanes(), [], 0, 0
+    lanes, order, inside, most = FairLimiter(), [], 0, 0
 
     async def one(number: int) -> None:
         nonlocal inside, most
@@ -28,7 +28,7 @@ async def test_in_order_and_never_more_than_there_is_room_for() -> None:
 
 
 async def test_one_at_a_resource_also_without_a_bound() -> None:
-    lanes = Lanes()
+    lanes = FairLimiter()
     first = await lanes.enter("c", 0, "r")
     second = asyncio.create_task(lanes.enter("c", 0, "r"))
     other = await lanes.enter("c", 0, "elsewhere")
@@ -40,7 +40,7 @@ async def test_one_at_a_resource_also_without_a_bound() -> None:
 
 
 async def test_who_follows_hands_the_connection_on_only_when_nobody_waits() -> None:
-    lanes = Lanes()
+    lanes = FairLimiter()
     held = await lanes.enter("c", 1, "a")
     following = lanes.follow(held, "c", 1, "b")
     assert following is not None
@@ -55,7 +55,7 @@ async def test_who_follows_hands_the_connection_on_only_when_nobody_waits() -> N
 
 
 async def test_who_gives_up_blocks_nobody() -> None:
-    lanes = Lanes()
+    lanes = FairLimiter()
     held = await lanes.enter("c", 1, "a")
     impatient = asyncio.create_task(lanes.enter("c", 1, "a"))
     patient = asyncio.create_task(lanes.enter("c", 1, "a"))
@@ -68,7 +68,7 @@ async def test_who_gives_up_blocks_nobody() -> None:
 
 
 async def test_no_deadlock_whatever_the_order() -> None:
-    lanes, dice = Lanes(), random.Random(5)
+    lanes, dice = FairLimiter(), random.Random(5)
 
     async def plan() -> None:
         place = None

@@ -5,7 +5,7 @@ import inspect
 from pathlib import Path
 
 from server.pipeline import Pipeline
-from server.steps import Steps
+from server.steps import ActionExecutor
 from tests.world import ROOT
 
 ORDER = ["may_observe", "observe", "decide", "_approved", "_in_turn"]
@@ -34,9 +34,9 @@ def in_order(function: object, names: list[str]) -> bool:
 
 def test_the_order_of_the_path() -> None:
     assert in_order(Pipeline.perform, ORDER)
-    assert in_order(Steps.send, SENDING)
-    assert in_order(Steps.finish, THEN)
-    for function in (Pipeline.perform, Steps.finish):
+    assert in_order(ActionExecutor.send, SENDING)
+    assert in_order(ActionExecutor.finish, THEN)
+    for function in (Pipeline.perform, ActionExecutor.finish):
         assert len(inspect.getsource(function).splitlines()) <= 60
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.request import Caller
 from server.front import _handshake
-from server.sessions import Foreign, Session, SessionIds
+from server.sessions import Foreign, McpSession, SessionIds
 
 IDS = SessionIds(b"k" * 32)
 NAMES = st.text("abcdefghij-", min_size=1, max_size=12)
@@ -18,7 +18,7 @@ def caller(agent: str = "bot", person: str = "ann", tenant: str = "acme") -> Cal
 
 @given(st.text("0123456789abcdef", min_size=32, max_size=32), st.booleans(), NAMES, NAMES, NAMES)
 def test_an_id_gives_back_what_it_was_made_of(inner: str, links: bool, agent: str, person: str, tenant: str) -> None:
-    session = Session(inner, links)
+    session = McpSession(inner, links)
     text = IDS.given(session, caller(agent, person, tenant))
     assert text.isascii()
     assert text.isprintable()
@@ -28,7 +28,7 @@ def test_an_id_gives_back_what_it_was_made_of(inner: str, links: bool, agent: st
 
 @given(st.integers(0, 130), st.characters())
 def test_a_changed_id_is_none(at: int, new: str) -> None:
-    text = IDS.given(Session("0" * 32, False), caller())
+    text = IDS.given(McpSession("0" * 32, False), caller())
     at %= len(text)
     changed = text[:at] + new + text[at + 1 :]
     if changed != text:
@@ -40,7 +40,7 @@ def test_a_changed_id_is_none(at: int, new: str) -> None:
 )
 def test_an_id_is_one_principals(other: Caller) -> None:
     with pytest.raises(Foreign):
-        IDS.read(IDS.given(Session("0" * 32, True), caller()), other)
+        IDS.read(IDS.given(McpSession("0" * 32, True), caller()), other)
 
 
 @given(st.text(max_size=300))

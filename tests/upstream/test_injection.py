@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from contracts.catalog import Complaints, load_catalog
-from contracts.draft import Said
+from contracts.draft import DraftInput
 from contracts.mcp_import import draft_tool
 from tests.upstream.people import Staff, staff_of
 from tests.world import Sandbox
@@ -68,7 +68,7 @@ async def test_of_a_tools_own_words_nothing_reaches_an_agent(tmp_path: Path, san
     }
     for number, order in enumerate(NAMES):
         tool = {"name": f"tool_{number}", "description": order, "inputSchema": schema}
-        text = draft_tool([tool], f"tool_{number}", [], "people", "tests", {}).text(Said())
+        text = draft_tool([tool], f"tool_{number}", [], "people", "tests", {}).text(DraftInput())
         content = yaml.safe_load(text)
         assert order not in json.dumps(content)
         assert "ignore" not in json.dumps(content)
