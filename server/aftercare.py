@@ -15,7 +15,7 @@ from receipts.reconciliation import checks_of, evened, scope_of, stated
 from receipts.store import Txn
 from server.evidence import readings, seen
 from server.pipeline import Pipeline
-from server.second_look import SecondLook
+from server.second_look import SecondLook, looked
 
 CLOCK_SKEW_MS = 300_000
 OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
@@ -172,13 +172,7 @@ def _rechecked(action: Action, insert: Callable[[Txn], int], told: Escalation | 
 
 
 def _done(txn: Txn, action_id: str) -> None:
-    txn.write(
-        "UPDATE rechecks SET done_ms = ? WHERE action_id = ? AND due_ms <= ? AND done_ms IS NULL",
-        txn.now_ms,
-        action_id,
-        txn.now_ms,
-        rows=None,
-    )
+    looked(txn, action_id, txn.now_ms)
 
 
 async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
