@@ -59,7 +59,7 @@ class Action:
     `first` is true while this process knows that the call had no earlier action; a stored action does not say.
     `preview`: decide and look, change nothing. `plan` is how far a plan is; `step` is set for an action that is a step
     of one; `undoes` names the action that this one takes back. `sent_ms` is when its first intent was committed, and
-    `updated_ms` when the store last changed it.
+    `updated_ms` when the store last changed it. `is_cancel_requested`: a plan is to end at its next border.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Action:
     undoes: str | None = None
     sent_ms: int = 0
     updated_ms: int = 0
+    is_cancel_requested: bool = False
 
     def is_of(self, caller: Caller) -> bool:
         """Did this agent ask for it, for this person? Nobody else may see it."""

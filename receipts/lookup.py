@@ -30,7 +30,7 @@ YOUNG_MS = 1_000
 _MAX_APPROVED = 10_000
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
-    " plan_id, position, undoes, plan, sent_ms, updated_ms FROM actions"
+    " plan_id, position, undoes, plan, sent_ms, updated_ms, cancel_requested_ms FROM actions"
 )
 
 
@@ -284,4 +284,5 @@ def _action(row: Row) -> Action:
         undoes=str(row[14]) if row[14] is not None else None,
         sent_ms=integer(row[16]),
         updated_ms=integer(row[17]),
+        is_cancel_requested=row[18] is not None,
     )

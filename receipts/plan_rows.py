@@ -149,5 +149,8 @@ class PlanRows:
 
     async def wish_end(self, plan_id: str) -> None:
         """Have a running plan end at its next border; raises `Conflict` when it does not run."""
-        sql = "UPDATE actions SET expires_ms = 1 WHERE id = ? AND plan IS NOT NULL AND state IN ('running', 'ready')"
-        await self._journal.write((plan_id,), lambda txn: txn.write(sql, plan_id))
+        sql = (
+            "UPDATE actions SET cancel_requested_ms = ?"
+            " WHERE id = ? AND plan IS NOT NULL AND state IN ('running', 'ready')"
+        )
+        await self._journal.write((plan_id,), lambda txn: txn.write(sql, txn.now_ms, plan_id))

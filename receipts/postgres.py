@@ -60,7 +60,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 6
+VERSION: Final = 7
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30

@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (6, 0, 0);
+INSERT INTO head VALUES (7, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -35,6 +35,7 @@ CREATE TABLE actions (
   sent_ms BIGINT NOT NULL DEFAULT 0, -- when its first intent was committed
   spent BIGINT NOT NULL DEFAULT 0, -- what it takes from a budget
   strike BIGINT NOT NULL DEFAULT 0, -- 1: the target lied, or it ended diverged or unknown
+  cancel_requested_ms BIGINT, -- of a plan: when somebody asked for its end
   rowid BIGINT GENERATED ALWAYS AS IDENTITY
 );
 -- INVARIANT: the same call, while it is open, is the same action.
@@ -177,7 +178,8 @@ CREATE TABLE escalations (
   next_ms BIGINT NOT NULL,
   delivered_ms BIGINT,
   acknowledged_ms BIGINT,
-  acknowledged_by TEXT
+  acknowledged_by TEXT,
+  handed_on_ms BIGINT -- when the next route was told instead
 );
 CREATE INDEX escalations_open ON escalations (next_ms) WHERE acknowledged_ms IS NULL;
 
@@ -237,7 +239,8 @@ CREATE TABLE notices (
   tried BIGINT NOT NULL DEFAULT 0,
   created_ms BIGINT NOT NULL,
   next_ms BIGINT NOT NULL,
-  delivered_ms BIGINT
+  delivered_ms BIGINT,
+  failed_ms BIGINT -- when it was given up
 );
 -- INVARIANT: nobody is told the same twice.
 CREATE UNIQUE INDEX notices_once ON notices (action_id, event, route);

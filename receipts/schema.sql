@@ -30,7 +30,8 @@ CREATE TABLE actions (
   connection TEXT NOT NULL DEFAULT '',
   sent_ms INTEGER NOT NULL DEFAULT 0, -- when its first intent was committed
   spent INTEGER NOT NULL DEFAULT 0, -- what it takes from a budget
-  strike INTEGER NOT NULL DEFAULT 0 -- 1: the target lied, or it ended diverged or unknown
+  strike INTEGER NOT NULL DEFAULT 0, -- 1: the target lied, or it ended diverged or unknown
+  cancel_requested_ms INTEGER -- of a plan: when somebody asked for its end
 ) STRICT;
 -- INVARIANT: the same call, while it is open, is the same action.
 -- guard: one open action
@@ -167,7 +168,8 @@ CREATE TABLE escalations (
   next_ms INTEGER NOT NULL,
   delivered_ms INTEGER,
   acknowledged_ms INTEGER,
-  acknowledged_by TEXT
+  acknowledged_by TEXT,
+  handed_on_ms INTEGER -- when the next route was told instead
 ) STRICT;
 CREATE INDEX escalations_open ON escalations (next_ms) WHERE acknowledged_ms IS NULL;
 
@@ -227,7 +229,8 @@ CREATE TABLE notices (
   tried INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,
   next_ms INTEGER NOT NULL,
-  delivered_ms INTEGER
+  delivered_ms INTEGER,
+  failed_ms INTEGER -- when it was given up
 ) STRICT;
 -- INVARIANT: nobody is told the same twice.
 CREATE UNIQUE INDEX notices_once ON notices (action_id, event, route);

@@ -41,7 +41,7 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 BUSY_MS = 5_000
 WAL_SECONDS = 10.0
 """How long after a write-ahead log could not be cut it is tried again."""

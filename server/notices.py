@@ -25,7 +25,6 @@ from server.webhook import CLAIM_MS, client, delivered, signed_headers
 
 MAX_TRIES = 8
 """Failed deliveries after which a notice is given up; the console's inbox then says so."""
-NEVER = 2**52
 Event = Literal["waiting", "reminder", "next_group"]
 log = structlog.get_logger()
 
@@ -65,7 +64,8 @@ class ApprovalNotifications:
         await self._write_down()
         store = self._inbox.pipeline.journal.store
         rows = await store.read(
-            "SELECT id, action_id, event, route, tried FROM notices WHERE delivered_ms IS NULL AND next_ms <= ?"
+            "SELECT id, action_id, event, route, tried FROM notices"
+            " WHERE delivered_ms IS NULL AND failed_ms IS NULL AND next_ms <= ?"
             " ORDER BY next_ms LIMIT 20",
             store.now_ms(),
         )
@@ -78,8 +78,7 @@ class ApprovalNotifications:
         """Notices that were given up, about requests that still wait."""
         rows = await self._inbox.pipeline.journal.store.read(
             "SELECT n.action_id, n.route FROM notices AS n JOIN actions AS a ON a.id = n.action_id"
-            " WHERE n.delivered_ms IS NULL AND n.next_ms = ? AND a.tenant = ? AND a.state = 'waiting'",
-            NEVER,
+            " WHERE n.delivered_ms IS NULL AND n.failed_ms IS NOT NULL AND a.tenant = ? AND a.state = 'waiting'",
             tenant,
         )
         return [{"action": str(action), "route": str(route)} for action, route in rows]
@@ -102,7 +101,8 @@ class ApprovalNotifications:
         def work(txn: Txn) -> None:
             for action_id, event, route in new:
                 txn.write(
-                    "INSERT INTO notices VALUES (?, ?, ?, ?, 0, ?, ?, NULL) ON CONFLICT DO NOTHING",
+                    "INSERT INTO notices (id, action_id, event, route, created_ms, next_ms) VALUES (?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO NOTHING",
                     new_id("ntc"),
                     action_id,
                     event,
@@ -154,16 +154,19 @@ class ApprovalNotifications:
             log.warning("notice", route=due.route, code=error.code)
             done = False
         now, tried = journal.store.now_ms(), due.tried + 1
-        if not done and tried >= MAX_TRIES:
+        given_up = not done and tried >= MAX_TRIES
+        if given_up:
             log.warning("notice_given_up", route=due.route, hint="see [notices] in ailyus.toml")
-        following = NEVER if tried >= MAX_TRIES else now + min(600_000, 1000 * 2**tried)
+        following = now if done or given_up else now + min(600_000, 1000 * 2**tried)
 
         def work(txn: Txn) -> None:
             txn.write(
-                "UPDATE notices SET tried = ?, next_ms = ?, delivered_ms = ? WHERE id = ? AND delivered_ms IS NULL",
+                "UPDATE notices SET tried = ?, next_ms = ?, delivered_ms = ?, failed_ms = ?"
+                " WHERE id = ? AND delivered_ms IS NULL",
                 tried,
-                now if done else following,
+                following,
                 now if done else None,
+                now if given_up else None,
                 due.id,
                 rows=None,
             )

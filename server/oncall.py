@@ -61,7 +61,7 @@ class Escalations:
         store = self._pipeline().journal.store
         rows = await store.read(
             "SELECT id, action_id, route, tried, delivered_ms IS NOT NULL FROM escalations"
-            " WHERE acknowledged_ms IS NULL AND next_ms <= ? LIMIT 20",
+            " WHERE acknowledged_ms IS NULL AND handed_on_ms IS NULL AND next_ms <= ? LIMIT 20",
             store.now_ms(),
         )
         for row in rows:
@@ -131,10 +131,12 @@ class Escalations:
     async def _go_on(self, open_: _Open, way: Way, event: str) -> None:
         following = way.next if way.next in self._ways else None
         more = Escalation(new_id("esc"), following) if following else None
+        if more:
+            await self._update(open_, "handed_on_ms = ?", self._now(), event=event, more=more)
+            return
         # without a next route the same one is told again
-        again = self._now() + way.after_ms
-        columns = "next_ms = ?" if more else "delivered_ms = NULL, tried = 0, next_ms = ?"
-        await self._update(open_, columns, again if not more else 2**52, event=event, more=more)
+        columns, again = "delivered_ms = NULL, tried = 0, next_ms = ?", self._now() + way.after_ms
+        await self._update(open_, columns, again, event=event)
 
     async def acknowledge(self, escalation: str, person: str) -> None:
         """A person takes it on."""

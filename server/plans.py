@@ -308,7 +308,7 @@ class Plans(PlanEnd):
     async def _border(self, run: Run) -> str | None:
         """At a step's border: was the plan cancelled, or is it past its time?"""
         row = await self._steps.journal.get(run.action.id)
-        if row is not None and row.expires_ms == 1:
+        if row is not None and row.is_cancel_requested:
             return plan_answers.CANCELLED
         late = self._steps.now() > run.progress.started_ms + run.planned.program.plan.not_after
         return "the plan ran out of time" if late else None

@@ -24,7 +24,7 @@ from tests.slowness import scaled
 from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
 
 VECTORS = ROOT / "tests" / "vectors"
-LATEST = 9
+LATEST = 10
 
 
 @pytest.mark.parametrize("version", range(1, LATEST))
@@ -40,6 +40,28 @@ def test_a_file_of_each_earlier_version(tmp_path: Path, version: int) -> None:
     assert sqlite.migrate(path) == (LATEST, LATEST)
     SqliteStore(tmp_path / "fresh.db", SIGNER, "ailyus.test").close()
     assert tables(path) == tables(tmp_path / "fresh.db")
+
+
+def test_times_that_meant_never_become_columns(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript((VECTORS / "store_v1.sql").read_text())
+        for step in range(2, 10):
+            connection.executescript((ROOT / "receipts" / "migrations" / f"{step}.sql").read_text())
+        connection.execute("PRAGMA user_version = 9")
+        for name, next_ms in (("given up", 2**52), ("open", 7)):
+            connection.execute(
+                "INSERT INTO notices VALUES (?, 'act', 'waiting', ?, 0, 5, ?, NULL)", (name, name, next_ms)
+            )
+            connection.execute(
+                "INSERT INTO escalations VALUES (?, 'act', ?, 0, 5, ?, NULL, NULL, NULL)", (name, name, next_ms)
+            )
+        connection.commit()
+    sqlite.migrate(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for table, column in (("notices", "failed_ms"), ("escalations", "handed_on_ms")):
+            rows = connection.execute(f"SELECT id, next_ms, {column} FROM {table} ORDER BY id").fetchall()
+            assert rows == [("given up", 5, 5), ("open", 7, None)]
 
 
 def tables(path: Path) -> dict[str, set[object]]:
@@ -85,12 +107,12 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 6)
+    assert await asyncio.to_thread(migrate, old) == (1, 7)
     store = await asyncio.to_thread(opened, old)
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (6, 6)
+    assert await asyncio.to_thread(migrate, fresh) == (7, 7)
     assert await columns(old) == await columns(fresh)
 
 

@@ -149,6 +149,11 @@ async def test_what_reaches_nobody_stands_in_the_inbox(tmp_path: Path, sandbox: 
             await world.app.notices.sweep()
         assert await world.app.notices.failed("acme") == [{"action": asked["action_id"], "route": "leads"}]
         assert await world.app.notices.failed("globex") == []
+        # given up is given up, also when the store's clock is taken back and everything that is due later is due now
+        told = len(listener.seen)
+        await world.app.store.write(lambda txn: txn.write("UPDATE notices SET next_ms = 0"))
+        await world.app.notices.sweep()
+        assert len(listener.seen) == told
 
 
 def test_a_title_is_no_markup_in_slack() -> None:
