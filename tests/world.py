@@ -295,6 +295,11 @@ async def ailyus(world: World, *arguments: str, ok: bool = True) -> str:
     return await asyncio.to_thread(cli, *arguments, cwd=world.workspace.root, ok=ok)
 
 
+async def warmed() -> None:
+    """Run a command once: the first of a process waits until everything is imported, and a plan would not."""
+    await asyncio.to_thread(cli, "--help")
+
+
 async def nobody(*_: object) -> list[object]:
     """In place of whoever would carry an action on."""
     return []

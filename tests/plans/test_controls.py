@@ -13,7 +13,7 @@ from policies.resolution import Resolution, SignedResolution, sign_resolution
 from receipts.signing import load_key
 from tests.plans.records import each, run, seeded, values
 from tests.slowness import scaled
-from tests.world import Sandbox, World, add_records, ailyus, gateway, until
+from tests.world import Sandbox, World, add_records, ailyus, gateway, until, warmed
 
 
 def signed(world: World, action: str, person: str = "lead", asserted: Any = "applied") -> SignedResolution:
@@ -38,6 +38,7 @@ async def unknown(world: World) -> dict[str, Any]:
 
 
 async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) -> None:
+    await warmed()
     names = [f"n{n}" for n in range(200)]
     seeded(records, *names)
     step = each(names)

@@ -13,7 +13,7 @@ from tests.hostile import findings
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.slowness import scaled
-from tests.world import World, until
+from tests.world import World, until, warmed
 
 
 async def test_what_is_not_certainly_ours_stays(records: World) -> None:
@@ -175,6 +175,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     names = [f"n{n}" for n in range(100)]
     steps = [each(names)]
     workspace = add_records(tmp_path / "w", sandbox)
+    await warmed()
     async with gateway(workspace, sandbox) as world:
         seeded(world, *names)
         sandbox.fault(
