@@ -82,3 +82,19 @@ def escalate(txn: Txn, escalation: Escalation, action_id: str) -> None:
         txn.now_ms,
         txn.now_ms,
     )
+
+
+def acknowledge(txn: Txn, action_id: str, by: str) -> None:
+    """Whoever was told of an action need not take it on any more: a person did, or a later look settled it."""
+    txn.write(
+        "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = ?"
+        " WHERE action_id = ? AND acknowledged_ms IS NULL",
+        txn.now_ms,
+        by,
+        action_id,
+        rows=None,
+    )
+
+
+LATER_LOOK = "a later look"
+"""Who acknowledged what a later look settled."""

@@ -8,7 +8,7 @@ import orjson
 from pydantic import JsonValue
 
 from receipts.action import Action, Status
-from receipts.conclusion import Escalation, escalate
+from receipts.conclusion import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.journal import LEASE_MS, Journal
 from receipts.statement import SignedStatement
 from receipts.store import Txn, Work
@@ -119,13 +119,7 @@ class PlanRows:
             )
             sealed.insert(txn)
             if settled:
-                txn.write(
-                    "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = 'a later look'"
-                    " WHERE action_id = ? AND acknowledged_ms IS NULL",
-                    txn.now_ms,
-                    plan.id,
-                    rows=None,
-                )
+                acknowledge(txn, plan.id, LATER_LOOK)
 
         return work
 

@@ -9,7 +9,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action, Status
-from receipts.conclusion import Escalation, escalate
+from receipts.conclusion import Escalation, acknowledge, escalate
 from receipts.predicates import RecheckFacts, ResolutionFacts
 from receipts.reconciliation import checks_of, evened, scope_of, stated
 from receipts.store import Txn
@@ -71,14 +71,7 @@ class Aftercare:
             )
             txn.control_changes += 1
             txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action.id)
-            txn.write(
-                "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = ?"
-                " WHERE action_id = ? AND acknowledged_ms IS NULL",
-                txn.now_ms,
-                said.person,
-                action.id,
-                rows=None,
-            )
+            acknowledge(txn, action.id, said.person)
             sealed.insert(txn)
 
         await journal.commit(action, [work])

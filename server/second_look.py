@@ -18,6 +18,7 @@ from contracts.observation import Delivery, Execution, Observation, Response
 from contracts.program import HttpProgram, Program
 from contracts.target import Target
 from receipts.action import Action, Status, pack_observation
+from receipts.conclusion import LATER_LOOK, acknowledge
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
 from receipts.handles import forget_used, give_back
 from receipts.predicates import RecheckFacts
@@ -289,11 +290,5 @@ def _settle(txn: Txn, action: Action) -> None:
         rows=None,
     )
     txn.control_changes += 1
-    txn.write(
-        "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = 'a later look'"
-        " WHERE action_id = ? AND acknowledged_ms IS NULL",
-        txn.now_ms,
-        action.id,
-        rows=None,
-    )
+    acknowledge(txn, action.id, LATER_LOOK)
     looked(txn, action.id, 2**53)

@@ -1,21 +1,13 @@
 """Group membership on a third party's SCIM server, its own process; also behind a wire that loses the reply."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.journeys.directory import scim as scim
 from tests.journeys.scim import Scim, scim_workspace
 from tests.world import Sandbox, World, gateway
-
-
-@pytest.fixture
-def scim() -> Iterator[Scim]:
-    server = Scim()
-    yield server
-    server.close()
 
 
 @asynccontextmanager
