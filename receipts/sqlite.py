@@ -43,8 +43,8 @@ from receipts.store import (
 T = TypeVar("T")
 SCHEMA_VERSION = 10
 BUSY_MS = 5_000
-WAL_SECONDS = 10.0
-"""How long after a write-ahead log could not be cut it is tried again."""
+WAL_LOOK_SECONDS, WAL_SECONDS = 1.0, 10.0
+"""How often a write-ahead log is looked at while it grows, and how long after it could not be cut it is tried again."""
 log = structlog.get_logger()
 
 
@@ -212,10 +212,13 @@ class SqliteStore(Store):
 
     def _bound_wal(self) -> None:
         """Write a long write-ahead log back and cut it, unless somebody reads an older state: then say who."""
-        size = wal.size_of(self.path)
-        if size <= wal.LIMIT or time.monotonic() < self._wal_again:
+        now = time.monotonic()
+        if now < self._wal_again:  # to ask for its size after every commit costs as much as half of the commit
             return
-        self._wal_again = time.monotonic() + WAL_SECONDS
+        size = wal.size_of(self.path)
+        self._wal_again = now + (WAL_LOOK_SECONDS if size <= wal.LIMIT else WAL_SECONDS)
+        if size <= wal.LIMIT:
+            return
         try:
             self._connection.execute("PRAGMA busy_timeout = 0")  # the writer waits for no reader
             try:
