@@ -284,28 +284,28 @@ class Decider:
             return entities
         held = {role: count for role, count in approvals.items() if role in self.bundle.roles}
 
-        def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> list[dict[str, object]]:
-            return self._requests(request, caller, facts, circumstances, approvals, oldest, guarded)
+        def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> dict[str, object]:
+            return self._context(request, caller, facts, circumstances, approvals, oldest, guarded)
 
-        allowed, record = self._evaluate(sliced, entities, document, [ask(held, oldest_seconds, True)])
+        def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], Record]:
+            return self._evaluate(sliced, entities, document, _queries(request, caller, facts), contexts)
+
+        allowed, record = evaluate(ask(held, oldest_seconds, True))
         guarded = True
         if "guarded" in sliced.reads:
             # INVARIANT: guarded is this very request, by a guard that forbids it while nobody has approved
-            alone = (
-                record if not any(held.values()) else self._evaluate(sliced, entities, document, [ask({}, 0, True)])[1]
-            )
+            alone = evaluate(ask({}, 0, True))[1] if any(held.values()) else record
             # guard: guarded is this request
             guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)
         if not guarded:
-            allowed, record = self._evaluate(sliced, entities, document, [ask(held, oldest_seconds, False)])
+            allowed, record = evaluate(ask(held, oldest_seconds, False))
         if allowed[0]:
             return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
         denied = [who for who, ids in record.policies.items() if not _permits(sliced, ids)]
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
         if not vectors:
             return Denied(self._why(request.contract, caller, record, denied), record)
-        batches = [ask(dict(v), 0, guarded) for v in vectors]
-        permitted, _ = self._evaluate(sliced, entities, document, batches)
+        permitted, _ = evaluate(*(ask(dict(v), 0, guarded) for v in vectors))
         needs = _minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
         if needs:
             return ApprovalRequired(facts, record, needs)
@@ -382,7 +382,7 @@ class Decider:
         attributes["environment"] = _entity("Environment", facts.environment)
         return {"uid": {"type": facts.resource_type, "id": facts.resource_id}, "attrs": attributes, "parents": []}
 
-    def _requests(
+    def _context(
         self,
         request: ActionRequest,
         caller: Caller,
@@ -391,7 +391,7 @@ class Decider:
         approvals: Mapping[str, int],
         oldest_seconds: int,
         guarded: bool,
-    ) -> list[dict[str, object]]:
+    ) -> dict[str, object]:
         counts = {role: approvals.get(role, 0) for role in self.bundle.roles}
         counts[RESERVED_ROLE] = oldest_seconds
         context: dict[str, object] = {
@@ -413,13 +413,7 @@ class Decider:
         }
         if facts.asked is not None:
             context["request"] = dict(facts.asked)
-        text = orjson.dumps(context, option=orjson.OPT_SORT_KEYS).decode()
-        action = {"type": "Action", "id": request.contract}
-        resource = {"type": facts.resource_type, "id": facts.resource_id}
-        return [
-            {"principal": {"type": kind, "id": name}, "action": action, "resource": resource, "context": text}
-            for kind, name in (("Agent", caller.agent), ("Person", caller.person))
-        ]
+        return context
 
     def _params(self, request: ActionRequest) -> dict[str, object]:
         program = self._programs[request.contract]
@@ -438,12 +432,17 @@ class Decider:
         sliced: Slice,
         entities: cedarpy.Entities,
         document: bytes,
-        batches: list[list[dict[str, object]]],
+        queries: Sequence[Mapping[str, object]],
+        contexts: Sequence[Mapping[str, object]],
     ) -> tuple[list[bool], Record]:
-        requests = [query for batch in batches for query in batch]
+        """Is each context permitted to everybody who asks? And the record of the first one."""
+        # INVARIANT: what comes from a caller is always asked about, so that the schema checks it
+        own = [{key: c[key] for key in c if key == "params" or key in sliced.reads} for c in contexts]
+        texts = [orjson.dumps(context, option=orjson.OPT_SORT_KEYS).decode() for context in own]
+        requests = [{**query, "context": text} for text in texts for query in queries]
         # INVARIANT: always with the schema; without it a parameter could become a real entity.
         # guard: requests with schema
-        results = cedarpy.is_authorized_batch(requests, sliced.policies, entities, self.bundle.schema)
+        results = cedarpy.is_authorized_batch(requests, sliced.policies, entities, self.bundle.narrow)
         # INVARIANT: a forbid whose evaluation errors is skipped by Cedar, so an error is never a permit.
         allowed = [
             # guard: an error is no permit
@@ -458,11 +457,20 @@ class Decider:
             schema_digest=self.bundle.schema_digest,
             entities=document,
             requests=orjson.dumps(
-                [{**query, "context": orjson.Fragment(str(query["context"]))} for query in requests[:2]],
-                option=orjson.OPT_SORT_KEYS,
+                [{**query, "context": contexts[0]} for query in queries], option=orjson.OPT_SORT_KEYS
             ),
         )
         return allowed, record
+
+
+def _queries(request: ActionRequest, caller: Caller, facts: Facts) -> list[Mapping[str, object]]:
+    """Who asks for what, without the context: the agent, and the person that it acts for."""
+    action = {"type": "Action", "id": request.contract}
+    resource = {"type": facts.resource_type, "id": facts.resource_id}
+    return [
+        {"principal": {"type": kind, "id": name}, "action": action, "resource": resource}
+        for kind, name in (("Agent", caller.agent), ("Person", caller.person))
+    ]
 
 
 def _permits(sliced: Slice, ids: Sequence[str]) -> bool:

@@ -1,7 +1,8 @@
 """The Cedar schema, generated from contracts, roles and environments (https://docs.cedarpolicy.com/schema)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from types import MappingProxyType
 
 from contracts.contract import RISKS, Input, Risk
 from contracts.errors import AilyusError
@@ -15,7 +16,19 @@ LATER_TYPES = (
     "type Rate = { lastHour: Long, lastDay: Long, spentLastDay: Long, spends: Long };\n"
     "type Plan = { size: Long, wave: Long };\n"
 )
-LATER_CONTEXT = ", rate: Rate, plan: Plan, resourceOpenIncident: Bool"
+_KEYS = {
+    "person": "Person",
+    "env": "Env",
+    "origin": "Origin",
+    "approvals": "Approvals",
+    "guarded": "Bool",
+    "repeat": "Long",
+}
+_LATER_KEYS = {"rate": "Rate", "plan": "Plan", "resourceOpenIncident": "Bool"}
+_ASKED_KEYS = {"request": "Asked"}
+CONTEXT = frozenset(("params", *_KEYS, *_LATER_KEYS, *_ASKED_KEYS))
+"""The keys of an action's context."""
+LATER_CONTEXT = "".join(f", {key}: {type_}" for key, type_ in _LATER_KEYS.items())
 """What a newer version of the code says about every action. It is no admin's choice: see `meaning`."""
 _ATTRIBUTE = {
     "Bool": "Bool",
@@ -51,8 +64,16 @@ def groups(kind: str, risk: Risk, tags: Iterable[str]) -> frozenset[str]:
     return frozenset({kind, *(f"tag_{tag}" for tag in tags), *(f"risk_at_least_{r}" for r in nested)})
 
 
-def generate_schema(programs: Iterable[Program], roles: Iterable[str], environments: Iterable[str]) -> str:
-    """The schema as text. Raises `AilyusError` when names are no identifiers or two contracts disagree on a type."""
+def generate_schema(
+    programs: Iterable[Program],
+    roles: Iterable[str],
+    environments: Iterable[str],
+    reads: Mapping[str, Container[str]] = MappingProxyType({}),
+) -> str:
+    """The schema as text. Raises `AilyusError` when names are no identifiers or two contracts disagree on a type.
+
+    `reads`: the keys that the context of an action is cut down to; without an entry it is whole.
+    """
     programs = sorted(programs, key=lambda p: p.name)
     roles, environments = sorted(set(roles)), sorted(set(environments))
     for name in (*roles, *environments):
@@ -77,14 +98,20 @@ def generate_schema(programs: Iterable[Program], roles: Iterable[str], environme
         *_groups(groups),
         'action "approve";',
         _action(
-            SENTINEL, [g for g in groups if not g.startswith("risk_")] + ["risk_at_least_critical"], "Sentinel", ""
+            SENTINEL,
+            [g for g in groups if not g.startswith("risk_")] + ["risk_at_least_critical"],
+            "Sentinel",
+            "",
+            {**_KEYS, **_LATER_KEYS},
         ),
         _approve(SENTINEL, "Sentinel", ""),
     ]
     for program in programs:
         params = _params(program)
-        asked = ", request: Asked" if program.asked else ""
-        lines.append(_action(program.name, groups_of(program), program.resource_type, params, asked))
+        keys = {**_KEYS, **_LATER_KEYS, **(_ASKED_KEYS if program.asked else {})}
+        kept = reads.get(program.name, CONTEXT)
+        keys = {key: type_ for key, type_ in keys.items() if key in kept}
+        lines.append(_action(program.name, groups_of(program), program.resource_type, params, keys))
         lines.append(_approve(program.name, program.resource_type, params))
     return "\n".join(lines) + "\n"
 
@@ -102,12 +129,12 @@ def _groups(groups: Iterable[str]) -> Iterable[str]:
         yield f'action "{group}"{parent};'
 
 
-def _action(name: str, groups: Iterable[str], resource: str, params: str, extra: str = "") -> str:
+def _action(name: str, groups: Iterable[str], resource: str, params: str, keys: Mapping[str, str]) -> str:
     members = ", ".join(f'Action::"{g}"' for g in groups)
+    context = "".join(f", {key}: {type_}" for key, type_ in keys.items())
     return (
         f'action "{name}" in [{members}] appliesTo {{ principal: [Agent, Person], resource: [{resource}], context: '
-        f"{{ params: {{ {params} }}, person: Person, env: Env, origin: Origin, approvals: Approvals, "
-        f"guarded: Bool, repeat: Long{LATER_CONTEXT}{extra} }} }};"
+        f"{{ params: {{ {params} }}{context} }} }};"
     )
 
 
