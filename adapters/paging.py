@@ -32,6 +32,8 @@ _MORE = frozenset(
 _TOTAL = frozenset(
     ("totalresults", "totalcount", "totalitems", "totalsize", "totalmembers", "totalrecords", "totalelements")
 )
+_LONGEST = 64
+"""Characters of a key beyond which it is none of these, whatever stands before or between its words."""
 _DEPTH = 4
 
 
@@ -43,14 +45,20 @@ def is_page(headers: Mapping[str, str], value: JsonValue) -> bool:
 def _goes_on(value: JsonValue, depth: int) -> bool:
     if not isinstance(value, dict) or depth == 0:
         return False
-    named = {_plain(key): item for key, item in value.items()}
-    if any(_is_set(named.get(key)) for key in _MORE):
-        return True
-    lists = [item for item in value.values() if isinstance(item, list)]
-    totals = [n for key in _TOTAL if isinstance(n := named.get(key), int) and not isinstance(n, bool)]
-    if lists and totals and max(totals) > max(map(len, lists)):
-        return True
-    return any(_goes_on(item, depth - 1) for item in value.values())
+    longest, total = -1, -1
+    for key, item in value.items():
+        if isinstance(item, list):
+            longest = max(longest, len(item))
+        elif isinstance(item, dict) and _goes_on(item, depth - 1):
+            return True
+        if len(key) > _LONGEST:
+            continue
+        name = _plain(key)
+        if name in _MORE and _is_set(item):
+            return True
+        if name in _TOTAL and isinstance(item, int) and not isinstance(item, bool):
+            total = max(total, item)
+    return total > longest >= 0
 
 
 def _plain(key: str) -> str:

@@ -60,24 +60,39 @@ def canonical(value: object) -> bytes:
 
 def _is_canonical(value: object, depth: int) -> bool:
     """The common case without building pointers; whatever it does not know is left to `check_canonical`."""
-    # plain loops: this runs over every signed body, and a generator for each level costs twice as much
-    if type(value) is dict and depth < _MAX_DEPTH:
-        for key, item in value.items():
-            if type(key) is not str or not 0 < len(key) <= 256 or not key.isascii() or not key.isprintable():
+    # plain loops over the common types: this runs over every signed body, and a call for each item costs twice as much
+    kind = type(value)
+    if kind is dict and depth < _MAX_DEPTH:
+        for key, item in value.items():  # type: ignore[attr-defined]  # a dict
+            if type(key) is not str or (key not in _KNOWN_KEYS and not _is_plain_key(key)):
                 return False
+            kind = type(item)
+            if kind is str:
+                if not item.isascii():
+                    return False
+            elif item is not None and kind is not bool and not _is_canonical(item, depth + 1):
+                return False
+        return True
+    if kind is list and depth < _MAX_DEPTH:
+        for item in value:  # type: ignore[attr-defined]  # a list
             if (type(item) is not str or not item.isascii()) and not _is_canonical(item, depth + 1):
                 return False
         return True
-    if type(value) is list and depth < _MAX_DEPTH:
-        for item in value:
-            if (type(item) is not str or not item.isascii()) and not _is_canonical(item, depth + 1):
-                return False
-        return True
-    if isinstance(value, str):
-        return value.isascii()
     if isinstance(value, int):
         return -MAX_INTEGER <= value <= MAX_INTEGER
-    return value is None
+    return value is None or (isinstance(value, str) and value.isascii())
+
+
+def _is_plain_key(key: str) -> bool:
+    if not 0 < len(key) <= 256 or not key.isascii() or not key.isprintable():
+        return False
+    if len(_KNOWN_KEYS) < 1_000:  # those of our own bodies come first; the rest is looked at each time
+        _KNOWN_KEYS.add(key)
+    return True
+
+
+_KNOWN_KEYS: set[str] = set()
+"""Keys that were found plain: there are few, and they come in every body."""
 
 
 def digest(value: object) -> str:

@@ -165,6 +165,8 @@ JOINED: Mapping[str, str] = MappingProxyType({"list.commas": ",", "list.pipes": 
 class _Hole:
     expression: Expression
     function: str | None
+    around: str
+    """The fixed text of the path segment that it stands in, with `\x00` for each hole of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,23 @@ class Template:
     @classmethod
     def compile(cls, source: str, names: Names) -> "Template":
         """Split at `${…}`, aware of CEL's strings and braces, and compile each hole."""
-        parts: list[str | _Hole] = []
+        pieces: list[str | None] = []
+        holes: list[str] = []
         for literal, hole in _split(source):
             if literal:
-                parts.append(literal)
+                pieces.append(literal)
             if hole is not None:
-                function = _FUNCTION.fullmatch(hole.strip())
-                inner = function[2] if function else hole
-                parts.append(_Hole(Expression.compile(inner.strip(), names), function[1] if function else None))
+                pieces.append(None)
+                holes.append(hole)
+        parts: list[str | _Hole] = []
+        for index, piece in enumerate(pieces):
+            if piece is not None:
+                parts.append(piece)
+                continue
+            text = holes.pop(0)
+            function = _FUNCTION.fullmatch(text.strip())
+            inner = Expression.compile((function[2] if function else text).strip(), names)
+            parts.append(_Hole(inner, function[1] if function else None, _around(pieces, index)))
         return cls(source, tuple(parts))
 
     @property
@@ -246,24 +257,24 @@ class Template:
 
     def _joined(self, scope: Scope, put: Callable[[str, str], str | Fault]) -> str | Fault:
         joined = []
-        for index, part in enumerate(self.parts):
-            value = part if isinstance(part, str) else _hole_text(part, scope)
-            if isinstance(part, _Hole) and isinstance(value, str):
-                value = put(value, self._around(index))
+        for part in self.parts:
+            if isinstance(part, str):
+                joined.append(part)
+                continue
+            value = _hole_text(part, scope)
+            if isinstance(value, str):
+                value = put(value, part.around)
             if isinstance(value, Fault):
                 return value
             joined.append(value)
         return "".join(joined)
 
-    def _around(self, index: int) -> str:
-        """The fixed text of the segment that a hole stands in, with `\x00` for each of its holes."""
-        before = self.parts[index - 1] if index else "/"
-        after = self.parts[index + 1] if index + 1 < len(self.parts) else "/"
-        if isinstance(before, str) and isinstance(after, str) and before[-1:] == "/" and after[:1] == "/":
-            return "\x00"
-        literal = [part if isinstance(part, str) else "\x00" for part in self.parts]
-        left, right = "".join(literal[:index]), "".join(literal[index + 1 :])
-        return f"{left.rpartition('/')[2]}\x00{right.partition('/')[0]}"
+
+def _around(pieces: list[str | None], index: int) -> str:
+    """The fixed text of the segment that the hole at `index` stands in, with `\x00` for each of its holes."""
+    literal = [piece if piece is not None else "\x00" for piece in pieces]
+    left, right = "".join(literal[:index]), "".join(literal[index + 1 :])
+    return f"{left.rpartition('/')[2]}\x00{right.partition('/')[0]}"
 
 
 def _is_joint(text: str) -> bool:

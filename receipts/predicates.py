@@ -7,7 +7,8 @@ What they are not: a check of signatures or of the log (`receipts.verify`), nor 
 versions, which stay in a log as they were signed.
 """
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
@@ -55,6 +56,10 @@ class StatementFacts(_Model):
         """As it stands in the document."""
         # to look for what does not fit takes twice as long; the suite holds every statement against the schema
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
+
+    def also(self, more: Mapping[str, object]) -> Self:
+        """It with these fields, by their names here; itself where there are none."""
+        return self.model_copy(update=more) if more else self
 
 
 class ActionFacts(StatementFacts):

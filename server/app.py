@@ -222,7 +222,7 @@ class App:
         )
         if signed is not None:
             word = signed.document
-            facts = facts.model_copy(update={"keyid": signed.keyid, "signed": word.digest, "reason": word.reason})
+            facts = facts.also({"keyid": signed.keyid, "signed": word.digest, "reason": word.reason})
         evidence = {
             f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs
         }

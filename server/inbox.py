@@ -198,7 +198,7 @@ class Inbox:
         answer = answers.closed(action, receipt, status, cause)
         facts = DecisionFacts(answer=answers.digest_of(answer))
         if signed:
-            facts = facts.model_copy(update={"approver": self._approver(action, signed)})
+            facts = facts.also({"approver": self._approver(action, signed)})
         about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
         sealed = journal.notary.seal(
             facts,

@@ -65,7 +65,7 @@ async def link_key(
     )
     if key.passkey is not None:
         at = key.passkey
-        facts = facts.model_copy(update={"credential": at.credential, "rp_id": at.rp_id, "origin": at.origin})
+        facts = facts.also({"credential": at.credential, "rp_id": at.rp_id, "origin": at.origin})
     sealed = _statement(pipeline, person.tenant, key.keyid, facts, {"person": person.name.encode(), "words": words})
 
     def work(txn: Txn) -> None:

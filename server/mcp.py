@@ -382,11 +382,9 @@ class Gateway:
 
 
 def _address(end: object) -> Address | None:
-    match end:
-        case (str(host), int(port)) | [str(host), int(port)]:
-            return host, port
-        case _:
-            return None
+    if isinstance(end, (tuple, list)) and len(end) == 2 and isinstance(end[0], str) and isinstance(end[1], int):
+        return end[0], end[1]
+    return None
 
 
 def _text(value: JsonValue) -> str | None:

@@ -168,7 +168,7 @@ class Escalations:
         action = await journal.get(open_.action_id)
         if by and action:
             who = journal.notary.pseudonym(action.request.tenant, "person", by)
-            facts = facts.model_copy(update={"by": who})
+            facts = facts.also({"by": who})
         tenant = action.request.tenant if action else ""
         subject = {open_.id: sha256(open_.id.encode())}
         sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, self._now())

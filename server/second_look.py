@@ -129,7 +129,7 @@ class SecondLook:
         )
         if status != "unknown":
             # guard: a later look says its answer
-            facts = facts.model_copy(update={"answer": answers.digest_of(answer)})
+            facts = facts.also({"answer": answers.digest_of(answer)})
         evidence = readings("after", kept(program, after, self._journal.hiding)) | {
             "outputs": orjson.dumps(dict(outcome.outputs))
         }

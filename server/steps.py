@@ -224,7 +224,7 @@ class ActionExecutor:
             before=seen(before),
             called_ms=action.created_ms,
             answer=answers.digest_of(answer),
-        ).model_copy(update=judged)
+        ).also(judged)
         recorded = kept(program, before, self.journal.hiding)
         evidence = readings("before", recorded) | decision_evidence(record)
         sealed = self.seal(said, receipt, self.about(action, facts), status, False, evidence)
@@ -240,7 +240,7 @@ class ActionExecutor:
         facts = DecisionFacts(decision=decision_facts(denied.record), code=code, called_ms=action.created_ms)
         # guard: an agent is not told why
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
-        facts = facts.model_copy(update={"answer": answers.digest_of(answer)})  # guard: a denial says its answer
+        facts = facts.also({"answer": answers.digest_of(answer)})  # guard: a denial says its answer
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self.seal(facts, receipt, self.about(action), "denied", False, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
@@ -367,7 +367,7 @@ class ActionExecutor:
             action_digest=action.request.action_digest,
             epoch=ready.under[1],
             fence=action.fence + 1,
-        ).model_copy(update=_of_plan(action) | skipped_facts(choice.skipped))
+        ).also(_of_plan(action) | skipped_facts(choice.skipped))
         before = kept(program, ready.before, self.journal.hiding)
         evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(rendered)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
@@ -527,9 +527,7 @@ class ActionExecutor:
             answer=answers.digest_of(answer),
             escalated_to=escalated if isinstance(escalated, str) else None,
             limits=LIMITS,
-        ).model_copy(
-            update={**({"drifted": drift} if drift else {}), **_of_plan(action), **skipped_facts(sent.skipped)}
-        )
+        ).also({**({"drifted": drift} if drift else {}), **_of_plan(action), **skipped_facts(sent.skipped)})
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
         evidence["response"] = response_evidence(execution, program.secretive)
         evidence["outputs"] = orjson.dumps(dict(outcome.outputs))
