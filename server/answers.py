@@ -20,7 +20,7 @@ from policies.decision import Need
 from receipts.action import Action, Status
 from receipts.controls import BREAKER, Halt
 from receipts.reconciliation import Checked, Reason, Reconciliation
-from server.requests import says_of, shows_of
+from server.description import says_of, shows_of
 
 Answer = dict[str, JsonValue]
 MAX_TEXT = 1200

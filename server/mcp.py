@@ -38,7 +38,7 @@ from server.pipeline import ANSWER_WITHIN, Pipeline
 from server.resources import ReceiptResources
 from server.sessions import SessionIds
 from server.settings import ServerPart
-from server.tasks import Context, Task, serve_tasks
+from server.tasks import METHODS, Context, Task, serve_tasks
 from server.tools import FIND_RECEIPTS, GET_ACTION, tools_for
 
 CALLER_KEY = "dev.ailyus/caller-key"
@@ -130,7 +130,7 @@ class Gateway:
         shared = self._pipeline().journal.store.shared
         self.server.tells = not shared
         if tracing.is_on():
-            self.server.middleware.insert(0, tracing.Calls(self._is_tool))
+            self.server.middleware.insert(0, tracing.Calls(self._is_tool, METHODS))
         plain = self._app(port, settings, json_response=True, stateless=True)
         streaming = self._app(port, settings, json_response=False, stateless=True)
         sessions = None if shared else self._app(port, settings, json_response=False, stateless=False)

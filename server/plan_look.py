@@ -24,6 +24,7 @@ from receipts.predicates import DecisionFacts, PlanRef
 from receipts.reconciliation import checks_of
 from server import plan_answers
 from server.answers import Answer, digest_of, iso, needed, would
+from server.description import shown
 from server.evidence import seen
 from server.plan_answers import Tally
 from server.requests import (
@@ -32,7 +33,6 @@ from server.requests import (
     ReviewedRequest,
     apart,
     pinned,
-    shown,
     subject_of,
     value_digest,
 )

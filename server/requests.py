@@ -22,6 +22,7 @@ from policies.principal import Key
 from policies.release import Release
 from receipts.action import Action
 from receipts.journal import Journal
+from server.description import shown, shows_of
 
 
 class ApprovalRequest(BaseModel):
@@ -259,29 +260,9 @@ def _display(
     return Display(lines=tuple(lines))
 
 
-def says_of(program: Program, scope: Mapping[str, object]) -> str:
-    """What will change, in one sentence with the values of the record."""
-    says = program.says.text(scope) if program.says else program.contract.title
-    if isinstance(says, Fault):
-        raise AilyusError("internal", "what will change cannot be said")
-    return says
-
-
-def shows_of(program: Program, scope: Mapping[str, object]) -> dict[str, str]:
-    """What the contract shows of the record as it is, by path."""
-    return {path: shown(lookup(path, scope)) for path in program.contract.shows}
-
-
 def apart(prefix: str, values: Sequence[str], params: Mapping[str, JsonValue]) -> list[Line]:
     """What a sentence of ours leaves apart, on lines of its own: the words of the record, or of the caller."""
     return [
         Line(label=f"{prefix}[{n}]", value=value, origin="caller" if value in params.values() else "source_of_truth")
         for n, value in enumerate(values, 1)
     ]
-
-
-def shown(value: object) -> str:
-    """A value as text."""
-    if value is ABSENT:
-        return "(absent)"
-    return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

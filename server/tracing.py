@@ -6,7 +6,7 @@ declares, statuses and numbers: never a value that a caller, a target or a perso
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
@@ -30,7 +30,6 @@ from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rat
 from receipts.action import Action
 from server.settings import TelemetryPart
 from server.steps import NOTHING_AHEAD, ActionExecutor
-from server.tasks import METHODS as TASK_METHODS
 
 ATTRIBUTES = frozenset(
     {
@@ -167,9 +166,10 @@ def outgoing() -> dict[str, str]:
 class Calls:
     """The MCP server's outermost middleware: the caller's trace context goes on here. Only while it is on."""
 
-    def __init__(self, is_tool: Callable[[str], bool]) -> None:
+    def __init__(self, is_tool: Callable[[str], bool], more: Iterable[str]) -> None:
+        """`more`: methods of extensions that are named beside those of the protocol."""
         self._is_tool = is_tool
-        self._methods = frozenset((*SPEC_CLIENT_METHODS, *SPEC_CLIENT_NOTIFICATION_METHODS, *TASK_METHODS))
+        self._methods = frozenset((*SPEC_CLIENT_METHODS, *SPEC_CLIENT_NOTIFICATION_METHODS, *more))
 
     async def __call__(self, ctx: _Context, call_next: CallNext) -> HandlerResult:
         """One span for each request, named by its method and, if it is one of ours, its tool."""
