@@ -39,27 +39,27 @@ from receipts.journal import Journal
 from receipts.predicates import ReleaseFacts
 from receipts.signing import Signer
 from receipts.store import Conflict
-from server import tracing
-from server.aftercare import Aftercare
-from server.api import AdminApi
+from server.actions.pipeline import Pipeline
+from server.actions.recovery import RecoveryLoop
+from server.admin.api import AdminApi
+from server.approvals.inbox import Inbox
+from server.approvals.keys import NewKey, link_key, link_new
 from server.console.console import Console
-from server.drive import RecoveryLoop
-from server.identity import Agents
-from server.inbox import Inbox
-from server.keys import NewKey, link_key, link_new
-from server.log_key import ROOTS, check_roots, open_log_key
-from server.mcp import Gateway
-from server.notices import ApprovalNotifications
-from server.oauth import Tokens
-from server.oncall import Escalations, Way
-from server.pipeline import Pipeline
-from server.releasing import accept, adopted, releasers_of, run_tests_of, sources_of
-from server.serving import listen, serving
-from server.settings import Workspace
-from server.stores import open_store
-from server.telemetry import configure
-from server.tracing import TracedAdapter
-from server.widening import CONNECTIONS, connections_of
+from server.http_server import listen, serving
+from server.identity.access_tokens import Tokens
+from server.identity.agents import Agents
+from server.mcp.gateway import Gateway
+from server.observability import tracing
+from server.observability.logs import configure
+from server.observability.tracing import TracedAdapter
+from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.escalations import Escalations, Way
+from server.operations.resolutions import Aftercare
+from server.workspace.log_key import ROOTS, check_roots, open_log_key
+from server.workspace.releases import accept, adopted, releasers_of, run_tests_of, sources_of
+from server.workspace.settings import Workspace
+from server.workspace.stores import open_store
+from server.workspace.widening import CONNECTIONS, connections_of
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5

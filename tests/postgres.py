@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.serving import free_port
+from server.http_server import free_port
 from tests.slowness import scaled
 
 USER = "nobody"

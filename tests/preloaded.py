@@ -5,18 +5,18 @@ import tempfile
 from pathlib import Path
 
 from server.cli import main
-from server.settings import Workspace
-from server.template import init_sandbox
+from server.workspace.settings import Workspace
+from server.workspace.templates import init_sandbox
 
 NAMES = (
     "policies.testing",
     "receipts.verify",
     "server.app",
     "server.cli.demo",
-    "server.doctor",
-    "server.drafting",
-    "server.rehearsal",
-    "server.template",
+    "server.admin.doctor",
+    "server.workspace.contract_drafts",
+    "server.contract_testing.runner",
+    "server.workspace.templates",
 )
 for name in NAMES:
     importlib.import_module(name)

@@ -28,11 +28,11 @@ from receipts.signing import load_key
 from receipts.store import Read
 from receipts.verify import read_roots, verify
 from server.app import App, running
-from server.seed import SEEDED, seed_agent
-from server.serving import free_port, listen, serving
-from server.settings import FILE, Workspace
-from server.stores import reading
-from server.template import init_sandbox
+from server.cli.seed import SEEDED, seed_agent
+from server.http_server import free_port, listen, serving
+from server.workspace.settings import FILE, Workspace
+from server.workspace.stores import reading
+from server.workspace.templates import init_sandbox
 from tests.forks import Forked
 from tests.slowness import scaled, scaled_duration
 from tests.statements import check_statements

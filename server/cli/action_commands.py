@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.admin.client import ask_owner, list_owner
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner, list_owner
 from server.cli.store import reading
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from policies.approval import Binding
-    from server.requests import ApprovalRequest
+    from server.execution.approval_request import ApprovalRequest
 
 approval = typer.Typer(help="What waits for people, and their decisions.", no_args_is_help=True)
 action = typer.Typer(help="What is on its way.", no_args_is_help=True)
@@ -116,8 +116,8 @@ def refuse(
 def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
     """Make a key with a passphrase and link it to a declared person: at once, or by their first release."""
     from receipts.signing import create_key
-    from server.releasing import has_signed_release
-    from server.settings import Workspace
+    from server.workspace.releases import has_signed_release
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(as_)
@@ -141,7 +141,7 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
 
 def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the linked keys."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     rows = list_owner(Workspace.open(Path(workspace).resolve()), "/keys")
     show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
@@ -149,7 +149,7 @@ def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
 
 def revoke_key(keyid: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
     """Revoke a key: it approves nothing any more, also not what it approved and was not done yet."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/keys/{keyid}")
 
@@ -161,7 +161,7 @@ def _decide(
     from policies.display import render
     from policies.principal import keyid_of
     from receipts.signing import is_encrypted, load_key
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(person)
@@ -204,7 +204,7 @@ def ask_passphrase(prompt: str) -> str:
 
 
 def _waiting(workspace: str) -> "list[dict[str, JsonValue]]":
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     return list_owner(Workspace.open(Path(workspace).resolve()), "/approvals")
 
@@ -213,8 +213,8 @@ def _binding(
     workspace: str, action_id: str | None, person: str, role: str | None, verdict: str, comment: str
 ) -> "tuple[Binding, ApprovalRequest, dict[str, JsonValue]]":
     from policies.approval import Binding
-    from server.requests import ApprovalRequest
-    from server.settings import Workspace
+    from server.execution.approval_request import ApprovalRequest
+    from server.workspace.settings import Workspace
 
     if action_id is None:
         waiting = _waiting(workspace)
@@ -252,7 +252,7 @@ def show_action(
 
     from receipts.questions import reason_of
     from receipts.store import blob, integer
-    from server.answers import iso, text_of
+    from server.results.answers import iso, text_of
 
     with reading(workspace) as read:
         rows = read("SELECT result, state FROM actions WHERE id = ?", action_id)
@@ -276,7 +276,7 @@ def show_action(
 
 def cancel(action_id: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
     """End a request that waits."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/actions/{action_id}")
 
@@ -295,7 +295,7 @@ def resolve(
     from policies.principal import keyid_of
     from policies.resolution import Resolution, sign_resolution
     from receipts.signing import is_encrypted, load_key
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     if asserted not in ("applied", "not_applied"):
         raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
@@ -319,7 +319,7 @@ def resolve(
 
 def incidents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the outcomes in doubt that nobody has resolved."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     rows = list_owner(Workspace.open(Path(workspace).resolve()), "/incidents")
     show(format, rows, table(rows, ("action", "contract", "status", "agent")) if rows else ["nothing is open"])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.admin.client import ask_owner, list_owner
 from server.cli import draft_commands
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner, list_owner
 
 if TYPE_CHECKING:
     from contracts.plan import PlanProgram
@@ -133,7 +133,7 @@ def check_contracts(
 ) -> None:
     """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
     from contracts.catalog import load_catalog
-    from server.settings import FILE
+    from server.workspace.settings import FILE
 
     if not folder.is_dir():
         raise AilyusError("bad_contract", f"there is no folder `{folder}`")
@@ -161,8 +161,8 @@ def contract_schema(
 
 def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
     """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody."""
-    from server.checking import require_sound, require_tested
-    from server.settings import Workspace
+    from server.workspace.release_checks import require_sound, require_tested
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(_folder(workspace))
     release = space.release()
@@ -173,8 +173,8 @@ def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOpti
 
 def _compare(workspace: str, allow_wider: bool) -> None:
     """Compare the files with the release that was made last, where they make one."""
-    from server.settings import Workspace
-    from server.widening import require_allowed, wider_than_live
+    from server.workspace.settings import Workspace
+    from server.workspace.widening import require_allowed, wider_than_live
 
     space = Workspace.open(_folder(workspace))
     try:
@@ -274,8 +274,8 @@ def new_policy(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
-    from server.authoring import Wanted, write_policy
-    from server.settings import Workspace
+    from server.workspace.policy_drafts import Wanted, write_policy
+    from server.workspace.settings import Workspace
 
     for line in write_policy(Workspace.open(_folder(workspace)), Wanted(template, action, role, asker)):
         typer.echo(line)
@@ -283,7 +283,7 @@ def new_policy(
 
 def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the agents."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     rows = list_owner(Workspace.open(_folder(workspace)), "/agents")
     show(format, rows, table(rows, ("name", "tenant", "owner", "person", "roles", "observe_only", "revoked")))
@@ -303,7 +303,7 @@ def add_agent(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Register an agent; its token goes to its own file (0600) and is shown nowhere."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(_folder(workspace))
     body = {"name": name, "tenant": tenant, "owner": owner, "person": person, "roles": role or [], "observe": observe}
@@ -318,20 +318,20 @@ def add_agent(
 
 def promote_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
     """Let an observing agent act."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": False})
 
 
 def revoke_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
     """Revoke an agent's token."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": True})
 
 
 def _contracts(workspace: str) -> Path:
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     return Workspace.open(_folder(workspace)).root / "contracts"
 
@@ -341,14 +341,14 @@ def _folder(workspace: str) -> Path:
 
 
 def _release(workspace: str) -> "Release":
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     return Workspace.open(_folder(workspace)).release()
 
 
 def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":
     """The decider, programs and policy folder of a workspace, or of the bundled library where that is asked for."""
-    from server.settings import FILE
+    from server.workspace.settings import FILE
 
     if not bundled:
         if not (_folder(workspace) / FILE).exists():

@@ -19,8 +19,8 @@ from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.repeated import repeated_key
 from policies.display import visible
-from server.cli.owner import ensure_owner, find_owner
-from server.settings import Workspace
+from server.admin.client import ensure_owner, find_owner
+from server.workspace.settings import Workspace
 
 MAX_LINE = 1024 * 1024
 _VERSION = "io.modelcontextprotocol/protocolVersion"

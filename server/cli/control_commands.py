@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.admin.client import ask_owner, list_owner
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner, list_owner
-from server.settings import Workspace
+from server.workspace.settings import Workspace
 
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
 console = typer.Typer(help="The console, where people approve with passkeys.", no_args_is_help=True)

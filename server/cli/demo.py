@@ -24,13 +24,13 @@ from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
 from receipts.store import blob
 from receipts.verify import read_roots, verify
+from server.admin.client import find_owner
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
-from server.cli.owner import find_owner
-from server.seed import SEEDED, seed_agent
-from server.settings import FILE, Workspace
-from server.stores import reading
-from server.template import init_sandbox
+from server.cli.seed import SEEDED, seed_agent
+from server.workspace.settings import FILE, Workspace
+from server.workspace.stores import reading
+from server.workspace.templates import init_sandbox
 
 Predicate = Mapping[str, JsonValue]
 _PREFIX = "ailyus-demo-"

@@ -59,8 +59,8 @@ def import_mcp(
 ) -> None:
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
     from contracts.draft import DraftInput
-    from server.drafting import Named, import_mcp
-    from server.settings import Workspace
+    from server.workspace.contract_drafts import Named, import_mcp
+    from server.workspace.settings import Workspace
 
     named = Named(
         server, as_, tuple(tool or ()), tuple(read or ()), fixed(set_), tuple(env or ()), directory, credential
@@ -89,8 +89,8 @@ def import_openapi(
 ) -> None:
     """Draft contracts for operations of an API description."""
     from contracts.draft import DraftInput
-    from server.drafting import ApiConnection, import_openapi
-    from server.settings import Workspace
+    from server.workspace.contract_drafts import ApiConnection, import_openapi
+    from server.workspace.settings import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
@@ -118,8 +118,8 @@ def draft(
 ) -> None:
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
     from contracts.draft import DraftInput
-    from server.drafting import ApiConnection, draft_curl
-    from server.settings import Workspace
+    from server.workspace.contract_drafts import ApiConnection, draft_curl
+    from server.workspace.settings import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
@@ -136,8 +136,8 @@ def pins(
     format: FormatOption = Format.text,
 ) -> None:
     """Compare the tools of an MCP server with what was released; exit 1 when one is another."""
-    from server.drafting import pins
-    from server.settings import Workspace
+    from server.workspace.contract_drafts import pins
+    from server.workspace.settings import Workspace
 
     rows, written = pins(Workspace.open(Path(workspace).resolve()), connection, accept)
     show(format, rows, [*table(rows, ("file", "tool", "state")), *written])
@@ -162,8 +162,8 @@ def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str]
     import logging
     from dataclasses import asdict
 
-    from server.rehearsal import rehearse
-    from server.settings import Workspace
+    from server.contract_testing.runner import rehearse
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(folder.resolve())
     logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.admin.client import ask_owner
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.cli.owner import ask_owner
 from server.cli.store import reading
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def recheck(
     format: FormatOption = Format.text,
 ) -> None:
     """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     with reading(workspace) as read:
         rows = read("SELECT action_id FROM statements WHERE id = ?", id_)
@@ -114,7 +114,7 @@ def show_receipt(
     from receipts.questions import reason_of
     from receipts.signing import Envelope
     from receipts.store import blob, integer
-    from server.telling import sentences
+    from server.results.receipt_summary import sentences
 
     with reading(workspace) as read:
         rows = read("SELECT envelope, leaf_index FROM statements WHERE id = ?", receipt_id)
@@ -140,8 +140,8 @@ def evidence(
 ) -> None:
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
     from receipts.store import blob
-    from server.access import EVERYTHING, record_here
-    from server.settings import Workspace
+    from server.admin.access import EVERYTHING, record_here
+    from server.workspace.settings import Workspace
 
     if out is not None:
         record_here(Workspace.open(Path(workspace).resolve()), receipt_id, EVERYTHING)
@@ -176,8 +176,8 @@ def proof(
     """Write one offline file that proves a receipt."""
     from receipts.log import Checkpoint
     from receipts.proof import write_proof
-    from server.access import PROOF, record_here
-    from server.settings import Workspace
+    from server.admin.access import PROOF, record_here
+    from server.workspace.settings import Workspace
 
     old = None
     if since is not None:
@@ -204,7 +204,7 @@ def verify_file(
     from contracts.source import Malformed, read_bytes
     from receipts.proof import MAX_FILE
     from receipts.verify import read_roots, verify
-    from server.telling import sentences
+    from server.results.receipt_summary import sentences
 
     try:
         data = read_bytes(file, MAX_FILE)
@@ -265,8 +265,8 @@ def audit(
     from receipts.questions import first_since
     from receipts.store import newest_note
     from receipts.verify import read_roots, signed_checkpoint
-    from server.settings import Workspace
-    from server.stores import remembered_head
+    from server.workspace.settings import Workspace
+    from server.workspace.stores import remembered_head
 
     space = Workspace.open(Path(workspace).resolve())
     roots = read_roots(trust or space.root / "roots.json")
@@ -335,7 +335,7 @@ def who_approved(
 ) -> None:
     """Who approved it, and what did they see?"""
     from receipts.questions import approved_by
-    from server.answers import iso
+    from server.results.answers import iso
 
     with reading(workspace) as read:
         rows = approved_by(read, receipt_id)
@@ -376,7 +376,7 @@ def tried_and_denied(
     from dataclasses import asdict
 
     from receipts.questions import denied
-    from server.answers import iso
+    from server.results.answers import iso
 
     with reading(workspace) as read:
         groups = denied(read, _since(since))
@@ -394,7 +394,7 @@ def tried_and_denied(
 
 def _list(format_: Format, found: "Sequence[Found]") -> None:
     from receipts.questions import MAX_FOUND
-    from server.answers import iso
+    from server.results.answers import iso
 
     rows: list[dict[str, object]] = [
         {

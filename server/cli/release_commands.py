@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from policies.signed_release import SignedRelease
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def release(
     format: FormatOption = Format.text,
 ) -> None:
     """Test what the files say and sign it with your key; the gateway takes it at its next start."""
-    from server.releasing import write_signed
-    from server.settings import Workspace
+    from server.workspace.releases import write_signed
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     signed = sign(space, as_, key, reason, allow_wider)
@@ -56,8 +56,8 @@ def sign(
 ) -> "SignedRelease":
     """Test what the files say, and sign it by the author's key. Raises `AilyusError`; nothing is written."""
     from policies.signed_release import check_author, document_of, sign_release
-    from server.checking import require_sound
-    from server.releasing import now_ms, run_release_tests
+    from server.workspace.release_checks import require_sound
+    from server.workspace.releases import now_ms, run_release_tests
 
     made = workspace.release(author)
     person = made.people.get(author)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from policies.release import Release
     from policies.signed_release import SignedRelease
     from server.app import App
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def init(
     write_env: Annotated[str, typer.Option(help="Variable that holds the writing token.")] = "OKTA_WRITE_TOKEN",
 ) -> None:
     """Write a workspace: settings, contracts, policies with tests, and people to play."""
-    from server.template import init_okta, init_sandbox
+    from server.workspace.templates import init_okta, init_sandbox
 
     if target == "okta":
         base_url = base_url or typer.prompt("base URL")
@@ -75,8 +75,8 @@ def serve(
     import uvloop
 
     from server.cli.release_commands import sign
-    from server.releasing import write_signed
-    from server.settings import Workspace
+    from server.workspace.releases import write_signed
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
@@ -96,10 +96,10 @@ async def _serve(
 ) -> None:
     from receipts.signing import Signer
     from server.app import App, answers_on, running, settle_collector, start_sandbox
-    from server.checking import require_sound
-    from server.log_key import open_log_key
-    from server.releasing import begin
-    from server.seed import seed_agent
+    from server.cli.seed import seed_agent
+    from server.workspace.log_key import open_log_key
+    from server.workspace.release_checks import require_sound
+    from server.workspace.releases import begin
 
     settings = workspace.settings
     signer = Signer(open_log_key(workspace))
@@ -144,7 +144,7 @@ async def _say_unusable(workspace: "Workspace", release: "Release") -> None:
     """Warn of every connection that cannot be used; the gateway serves nevertheless, since others can."""
     import structlog
 
-    from server.probe import probe
+    from server.workspace.probe import probe
 
     for one in await probe(workspace, release):
         if not one.ok:
@@ -162,8 +162,8 @@ async def _first_link(app: "App") -> None:
 
 async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: str) -> None:
     """Release what the files say whenever they say something else; nothing that happens to a file ends this."""
-    from server.settings import Workspace
-    from server.widening import wider_than_live
+    from server.workspace.settings import Workspace
+    from server.workspace.widening import wider_than_live
 
     while True:
         await asyncio.sleep(0.5)
@@ -205,9 +205,9 @@ def stdio(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Bridge an MCP client on standard input and output to the workspace's gateway."""
+    from server.admin.client import ensure_owner
     from server.cli.bridge import Bridge, token_for
-    from server.cli.owner import ensure_owner
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     ensure_owner(space)
@@ -230,7 +230,7 @@ def connect(
     import orjson
 
     from server.cli.clients import client_of, command
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     found = client_of("cursor" if client == "print" else client)
     if remove:
@@ -258,7 +258,7 @@ def doctor(
     format: FormatOption = Format.text,
 ) -> None:
     """One line per layer; on failure, the exact next command."""
-    from server.doctor import examine, repair
+    from server.admin.doctor import examine, repair
 
     folder = Path(workspace).resolve()
     if fix:

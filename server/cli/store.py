@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 @contextmanager
 def reading(workspace: str) -> "Iterator[Read]":
     """The store of a workspace as it is now, for reading."""
-    from server import stores
-    from server.settings import Workspace
+    from server.workspace import stores
+    from server.workspace.settings import Workspace
 
     with stores.reading(Workspace.open(Path(workspace).resolve())) as read:
         yield read

@@ -12,13 +12,13 @@ from receipts.action import Action
 from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
-from server import access
-from server.aftercare import OPEN, Aftercare
-from server.answers import halt_line, said_of, text_of
+from server.admin import access
+from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of
 from server.console.web import ConsoleRequest, Page, View, action_of, redirect
-from server.inbox import Inbox
-from server.telling import sentences
+from server.operations.resolutions import OPEN, Aftercare
+from server.results.answers import halt_line, said_of, text_of
+from server.results.receipt_summary import sentences
 
 _STEPS = {
     "decision": "decided",

@@ -12,15 +12,15 @@ from policies.approval import SignedApproval
 from policies.principal import Person
 from receipts.action import Action
 from receipts.questions import day_of
-from server.aftercare import open_incidents
-from server.answers import halt_line
+from server.actions.pipeline import Pipeline
+from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of
 from server.console.web import ConsoleRequest, Page, View, action_of, redirect
-from server.inbox import Inbox
-from server.notices import ApprovalNotifications
-from server.oncall import Escalations
-from server.pipeline import Pipeline
-from server.requests import ApprovalRequest
+from server.execution.approval_request import ApprovalRequest
+from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.escalations import Escalations
+from server.operations.resolutions import open_incidents
+from server.results.answers import halt_line
 
 ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
 """The labels that a page shows first, in this order; everything else of the document follows as it stands."""

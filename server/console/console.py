@@ -9,7 +9,8 @@ from starlette.types import ASGIApp
 from adapters.secrets import Credentials
 from contracts.errors import AilyusError
 from receipts.store import integer
-from server.aftercare import Aftercare
+from server.actions.pipeline import Pipeline
+from server.approvals.inbox import Inbox
 from server.console.actions import Actions
 from server.console.approvals import Approvals
 from server.console.estate import Inventory
@@ -20,12 +21,11 @@ from server.console.provider import Provider
 from server.console.receipts import ReceiptPages
 from server.console.session import ConsoleSession, ConsoleSessions
 from server.console.web import Web
-from server.identity import Agents
-from server.inbox import Inbox
-from server.notices import ApprovalNotifications
-from server.oncall import Escalations
-from server.pipeline import Pipeline
-from server.settings import ConsolePart
+from server.identity.agents import Agents
+from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.escalations import Escalations
+from server.operations.resolutions import Aftercare
+from server.workspace.settings import ConsolePart
 
 
 class Console:

@@ -10,10 +10,10 @@ from contracts.program import Program
 from policies.release import Release
 from receipts.controls import Halt
 from receipts.store import Row, integer
+from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, Page, View, redirect
-from server.halting import NewHalt, halt, lift
-from server.identity import Agents
-from server.pipeline import Pipeline
+from server.identity.agents import Agents
+from server.operations.halts import NewHalt, halt, lift
 
 BACK = {"all": "/connections", "connection": "/connections", "contract": "/contracts", "agent": "/agents"}
 

@@ -19,8 +19,8 @@ from policies.passkey import Assertion, asserts
 from policies.principal import Key, Passkey, Person, keyid_of
 from receipts.registry import count_use
 from receipts.store import Conflict, Txn, blob
-from server.keys import link_key, revoke_key
-from server.pipeline import Pipeline
+from server.actions.pipeline import Pipeline
+from server.approvals.keys import link_key, revoke_key
 
 VALID_MS = 600_000
 ADMINS = 2

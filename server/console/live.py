@@ -17,8 +17,8 @@ from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
 from receipts.store import Row
+from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, View
-from server.pipeline import Pipeline
 
 SECONDS = 1.0
 """How often it is looked, and so how late a page may be."""

@@ -11,10 +11,10 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
+from server.actions.pipeline import Pipeline
 from server.console.introductions import PasskeyInvitations, SignedWord
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
 from server.console.web import ConsoleRequest, Page, View, cookie, inside, redirect
-from server.pipeline import Pipeline
 
 
 class PeoplePages:

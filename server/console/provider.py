@@ -26,11 +26,11 @@ from contracts.errors import AilyusError
 from policies.passkey import decode, encode
 from policies.principal import Person
 from receipts.roles import Told
+from server.actions.pipeline import Pipeline
 from server.console.session import ConsoleSessions
 from server.console.web import ConsoleRequest, View, cookie, inside, redirect
-from server.issuer import FETCH_SECONDS, Document, Issuer
-from server.pipeline import Pipeline
-from server.settings import OidcPart
+from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
+from server.workspace.settings import OidcPart
 
 COOKIE = "__Host-ailyus-provider"
 ANSWER_MS = 600_000

@@ -33,10 +33,10 @@ from receipts.questions import (
 from receipts.signing import Envelope
 from receipts.store import Row, blob, integer
 from receipts.verify import read_roots
-from server import access
+from server.admin import access
+from server.approvals.inbox import Inbox
 from server.console.web import ConsoleRequest, Page, View
-from server.inbox import Inbox
-from server.telling import sentences
+from server.results.receipt_summary import sentences
 
 T = TypeVar("T")
 LIMIT = 200

@@ -12,7 +12,7 @@ from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
 from receipts.registry import count_use
 from receipts.store import Conflict, Txn
-from server.pipeline import Pipeline
+from server.actions.pipeline import Pipeline
 
 COOKIE = "__Host-ailyus"
 """`Secure; HttpOnly; SameSite=Lax; Path=/`: Strict would lose the session on a link from a notice."""

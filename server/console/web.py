@@ -23,9 +23,9 @@ from policies.display import visible
 from policies.principal import Person
 from receipts.action import Action
 from receipts.journal import Journal
-from server.answers import iso
 from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
-from server.hosts import plain_host
+from server.results.answers import iso
+from server.workspace.hosts import plain_host
 
 MAX_BODY = 256 * 1024
 """Bytes of a form: an approval's whole binding fits."""

@@ -24,7 +24,7 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.http_request import render_route
 from policies.release import Release
-from server.serving import free_port
+from server.http_server import free_port
 from tests.adapters.requests import Open, execute, release_for, request_for
 from tests.slowness import scaled
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from server.serving import free_port
+from server.http_server import free_port
 
 ERA = "2026-07-28"
 META = {

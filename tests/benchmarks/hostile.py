@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from server.admission import MAX_BODY, MAX_PARTS
+from server.mcp.admission import MAX_BODY, MAX_PARTS
 from tests.server.loads import FIND, headers, nested
 from tests.web import web
 from tests.world import Sandbox, Served, cli, make_workspace

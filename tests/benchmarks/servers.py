@@ -15,8 +15,8 @@ import uvicorn
 from mcp.server.lowlevel.server import Server
 
 from server.app import App, running, settle_collector
-from server.settings import FILE, Workspace
-from server.template import init_sandbox
+from server.workspace.settings import FILE, Workspace
+from server.workspace.templates import init_sandbox
 from tests.web import web
 from tests.world import unbounded
 
@@ -120,7 +120,7 @@ def bench_workspace(folder: Path, target: str) -> Workspace:
 
 
 async def gateway(target: str, folder: Path) -> None:
-    from server.seed import seed_agent
+    from server.cli.seed import seed_agent
 
     workspace = bench_workspace(folder / "w", target)
     app = App(workspace, workspace.release())

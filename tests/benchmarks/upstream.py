@@ -16,8 +16,8 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from contracts.draft import DraftInput
-from server.drafting import Named, import_mcp
-from server.settings import Workspace
+from server.workspace.contract_drafts import Named, import_mcp
+from server.workspace.settings import Workspace
 from tests.upstream.people import Way, staff_workspace
 from tests.web import web
 from tests.world import ROOT, Sandbox, Served, make_workspace, unbounded

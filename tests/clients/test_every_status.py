@@ -7,9 +7,9 @@ from typing import Any
 import mcp_types as types
 import pytest
 
-from server.answers import NOT_ERRORS, OUTPUT_SCHEMA
-from server.ladder import result_of
-from server.tasks import Context
+from server.mcp.pending_result import result_of
+from server.mcp.tasks import Context
+from server.results.answers import NOT_ERRORS, OUTPUT_SCHEMA
 from tests.clients.terminal import typescript
 from tests.server.results import RESULTS
 from tests.world import Sandbox, World, gateway, make_workspace

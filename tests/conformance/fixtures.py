@@ -20,10 +20,10 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp_types.jsonrpc import MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from contracts.canonical import new_id
-from server.answers import iso
-from server.mcp import Gateway
-from server.resources import not_found
-from server.tasks import Context, Task, declares_tasks, require_tasks, serve_tasks
+from server.mcp.gateway import Gateway
+from server.mcp.resources import not_found
+from server.mcp.tasks import Context, Task, declares_tasks, require_tasks, serve_tasks
+from server.results.answers import iso
 
 Outcome = types.CallToolResult | types.InputRequiredResult | dict[str, Any]
 Handler = Callable[[Context, types.CallToolRequestParams], Awaitable[Outcome]]

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.serving import listen, serving
+from server.http_server import listen, serving
 from tests.conformance.fixtures import Fixtures
 from tests.node import node, packages
 from tests.world import Sandbox, gateway, make_workspace

@@ -10,7 +10,7 @@ from playwright.async_api import Route
 
 from receipts.signing import Envelope
 from server.console.live import SECONDS
-from server.settings import Workspace
+from server.workspace.settings import Workspace
 from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
 from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace, until
 
@@ -164,8 +164,8 @@ async def test_the_author_of_the_release_does_not_approve(tmp_path: Path, sandbo
     from policies.signed_release import document_of, sign_release
     from receipts.signing import load_key
     from server.app import App, running
-    from server.releasing import now_ms
-    from server.seed import seed_agent
+    from server.cli.seed import seed_agent
+    from server.workspace.releases import now_ms
     from tests.world import World
 
     release = workspace.release("lead")

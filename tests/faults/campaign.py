@@ -15,7 +15,7 @@ import orjson
 
 from receipts.audit import audit
 from receipts.verify import read_roots
-from server.stores import reading
+from server.workspace.stores import reading
 from tests.faults import killer
 from tests.faults.killer import POINTS
 from tests.forks import Forked

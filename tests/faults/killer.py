@@ -58,8 +58,8 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     from receipts.journal import Journal
     from receipts.postgres import PostgresStore
     from receipts.sqlite import SqliteStore
-    from server.pipeline import Pipeline
-    from server.undo import Compensation
+    from server.actions.pipeline import Pipeline
+    from server.execution.undo import Compensation
 
     left = [nth]
     quiet = [True]

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.serving import free_port
-from server.settings import Workspace
+from server.http_server import free_port
+from server.workspace.settings import Workspace
 from tests.slowness import scaled_duration
 from tests.web import blocking_web, web
 from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace

@@ -15,8 +15,8 @@ from contracts.errors import AilyusError
 from receipts.roles import FRESH_MS, role_fact
 from receipts.signing import create_key
 from receipts.store import Txn, blob, integer
-from server.keys import NewKey, link_new
-from server.serving import free_port
+from server.approvals.keys import NewKey, link_new
+from server.http_server import free_port
 from tests.free import free
 from tests.identity.provider import CLIENT, SECRET, Idp
 from tests.web import web

@@ -12,8 +12,8 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import Person, keyid_of
 from receipts.roles import Told
-from server.halting import NewHalt, halt, lift
-from server.keys import revoke_key
+from server.approvals.keys import revoke_key
+from server.operations.halts import NewHalt, halt, lift
 from tests.console.people import in_doubt
 from tests.free import free
 from tests.hostile import attack, findings

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from server.serving import free_port
+from server.http_server import free_port
 from tests.web import blocking_web
 from tests.world import ROOT, Sandbox, Workspace, make_workspace
 

@@ -13,8 +13,8 @@ from policies.signed_release import document_of, sign_release
 from receipts.signing import create_key, load_key
 from receipts.store import Conflict
 from server.app import App, running
-from server.halting import NewHalt, halt
-from server.releasing import now_ms
+from server.operations.halts import NewHalt, halt
+from server.workspace.releases import now_ms
 from tests.free import free
 from tests.world import FILE, LEO, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 

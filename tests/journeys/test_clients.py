@@ -9,7 +9,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-from server.cli.owner import find_owner
+from server.admin.client import find_owner
 from tests.slowness import scaled
 from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, gateway, make_workspace, until
 

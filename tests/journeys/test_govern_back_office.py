@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from server.seed import SEEDED
-from server.settings import Workspace
+from server.cli.seed import SEEDED
+from server.workspace.settings import Workspace
 from tests.journeys.calls import call
 from tests.slowness import scaled
 from tests.web import web

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from server.halting import NewHalt, halt
+from server.operations.halts import NewHalt, halt
 from tests.plans.records import run, seeded, set_value
 from tests.world import MARIA, Sandbox, World, add_records, ailyus, gateway, until
 

@@ -12,10 +12,10 @@ from policies.principal import KeyKind
 from policies.signed_release import SignedRelease, document_of, sign_release
 from receipts.signing import Signer, create_key, load_key
 from server.app import App, running
-from server.keys import NewKey, link_new
-from server.log_key import open_log_key
-from server.releasing import Start, begin, now_ms, write_signed
-from server.settings import Workspace
+from server.approvals.keys import NewKey, link_new
+from server.workspace.log_key import open_log_key
+from server.workspace.releases import Start, begin, now_ms, write_signed
+from server.workspace.settings import Workspace
 from tests.world import FILE, MARIA, Sandbox, cli, gateway, make_workspace
 
 SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'

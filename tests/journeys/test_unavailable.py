@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from server.serving import free_port
+from server.http_server import free_port
 from tests.plans.records import each, run, seeded, set_value, states
 from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace, until
 
@@ -58,7 +58,7 @@ async def outage(
 
 
 def make_workspace_again(folder: Path) -> Any:
-    from server.settings import Workspace
+    from server.workspace.settings import Workspace
 
     return Workspace.open(folder)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from server.checking import require_sound, require_tested
-from server.settings import FILE, Workspace
-from server.template import TEMPLATES, init_sandbox
+from server.workspace.release_checks import require_sound, require_tested
+from server.workspace.settings import FILE, Workspace
+from server.workspace.templates import TEMPLATES, init_sandbox
 
 Edit = Callable[[Path], None]
 

@@ -15,7 +15,7 @@ from receipts.postgres import PostgresStore, migrate
 from receipts.sqlite import SqliteStore
 from receipts.transfer import transfer
 from receipts.verify import read_roots
-from server.settings import FILE, Workspace
+from server.workspace.settings import FILE, Workspace
 from tests.journeys.served import call_tool
 from tests.postgres import Postgres
 from tests.receipts import making

@@ -10,7 +10,7 @@ import pytest
 
 from receipts import sqlite, wal
 from receipts.sqlite import SqliteStore
-from server import doctor
+from server.admin import doctor
 from tests.receipts.making import SIGNER
 from tests.receipts.statements import statement
 from tests.world import until

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.serving import free_port
-from server.settings import FILE, Workspace
+from server.http_server import free_port
+from server.workspace.settings import FILE, Workspace
 from tests.world import Sandbox, World, gateway
 
 

@@ -12,7 +12,7 @@ from receipts.controls import halt_statement, new_halt
 from receipts.signing import create_key
 from server.app import App
 from server.console.session import Challenges
-from server.settings import FILE, Workspace
+from server.workspace.settings import FILE, Workspace
 from tests.identity.clients import modern
 from tests.postgres import Postgres
 from tests.receipts import making
@@ -151,7 +151,7 @@ async def test_a_lease_lasts_as_long_as_it_is_renewed(
 async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("receipts.journal", "server.drive", "receipts.plan_rows"):
+    for name in ("receipts.journal", "server.actions.recovery", "receipts.plan_rows"):
         monkeypatch.setattr(f"{name}.LEASE_MS", 600)
     pair.a.sandbox.fault("stale_read", "records", "records", times=60)
     answer = await pair.a.call("put_record", {"record": "r1", "value": "x"})

@@ -10,9 +10,10 @@ from contracts.request import ActionRequest, Caller
 from receipts.action import Action, Status
 from receipts.controls import Halt
 from receipts.reconciliation import Checked, Reason, Reconciliation
-from server import answers, plan_answers
-from server.mcp import result_of
-from server.plan_answers import Finished, Tally
+from server.mcp.gateway import result_of
+from server.plans import plan_answers
+from server.plans.plan_answers import Finished, Tally
+from server.results import answers
 from tests.world import ROOT
 
 PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]

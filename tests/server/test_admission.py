@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Rejection
+from server.mcp.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Rejection
 from tests.server.loads import FIND, headers, nested
 from tests.slowness import scaled
 from tests.web import web

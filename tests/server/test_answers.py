@@ -6,8 +6,8 @@ Write them anew after a deliberate change with `uv run python -m tests.server.te
 import pytest
 
 from receipts.reconciliation import Checked
-from server import answers
 from server.console.actions import check_row
+from server.results import answers
 from tests.server.results import ACTION, RECEIPT, RESULTS, encoded, ended
 from tests.world import ROOT
 

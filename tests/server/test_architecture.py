@@ -270,3 +270,15 @@ def test_no_class_name_means_two_things() -> None:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_the_floors_of_the_server_are_those_that_import_linter_holds() -> None:
+    (layers,) = (c["layers"] for c in PROJECT["tool"]["importlinter"]["contracts"] if c.get("containers") == ["server"])
+    text = ARCHITECTURE.read_text().partition("## The floors of the server")[2].partition("\n## ")[0]
+    told = [Path(path).stem for path in re.findall(r"^\| `server/([\w./]+)`", text, re.MULTILINE)]
+    here = {
+        path.stem for path in (ROOT / "server").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert told == layers
+    assert here - {"__init__"} == set(layers)
+    assert len(layers) <= 17

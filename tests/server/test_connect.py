@@ -104,8 +104,8 @@ async def test_what_was_written_works(home: Path, root: str) -> None:
     entry = json.loads((home / ".cursor" / "mcp.json").read_text())["mcpServers"]["ailyus"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     started = StdioServerParameters(command=entry["command"], args=entry["args"], env=environment)
-    from server.cli.owner import find_owner
-    from server.settings import Workspace
+    from server.admin.client import find_owner
+    from server.workspace.settings import Workspace
     from tests.world import Served, until
 
     served = Served(Workspace.open(Path(root)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server import pipeline
+from server.actions import pipeline
 from tests.world import LEO, World
 
 

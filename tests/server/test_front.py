@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from server.hosts import host_fault, plain_host
-from server.settings import Workspace
+from server.workspace.hosts import host_fault, plain_host
+from server.workspace.settings import Workspace
 from tests.web import web
 from tests.world import FILE, Sandbox, World, gateway, make_workspace
 

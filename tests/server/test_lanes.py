@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from server.lanes import FairLimiter
+from server.execution.fair_limiter import FairLimiter
 from tests.slowness import scaled
 
 

@@ -14,8 +14,8 @@ import pytest
 from contracts.errors import AilyusError
 from server.app import clear_doors
 from server.cli.demo import forget_keys
-from server.serving import free_port
-from server.telemetry import configure
+from server.http_server import free_port
+from server.observability.logs import configure
 from tests.world import Sandbox, Served, cli, gateway, make_workspace
 
 

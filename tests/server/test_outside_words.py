@@ -1,7 +1,7 @@
 """Words from outside are marked wherever an agent reads them, and stand apart from ours where a person decides."""
 
 from policies.display import render
-from server.answers import INSTRUCTIONS, text_of
+from server.results.answers import INSTRUCTIONS, text_of
 from tests.plans.records import seeded
 from tests.world import MARIA, World
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from server.peers import Peers
+from server.mcp.peers import Peers
 from tests.proofs.worlds import file_of
 from tests.world import World
 

@@ -4,8 +4,8 @@ import ast
 import inspect
 from pathlib import Path
 
-from server.pipeline import Pipeline
-from server.steps import ActionExecutor
+from server.actions.pipeline import Pipeline
+from server.execution.executor import ActionExecutor
 from tests.world import ROOT
 
 ORDER = ["may_observe", "observe", "decide", "_approved", "_in_turn"]

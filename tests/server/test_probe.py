@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from server.serving import free_port
-from server.settings import FILE
+from server.http_server import free_port
+from server.workspace.settings import FILE
 from tests.world import Sandbox, Served, World, cli, make_workspace
 
 

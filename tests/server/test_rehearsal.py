@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from server.rehearsal import FAULTS, rehearse
+from server.contract_testing.runner import FAULTS, rehearse
 from tests.world import Sandbox, cli, make_workspace
 
 

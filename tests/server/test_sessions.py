@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.request import Caller
-from server.front import _handshake
-from server.sessions import Foreign, McpSession, SessionIds
+from server.mcp.endpoint import _handshake
+from server.mcp.session_ids import Foreign, McpSession, SessionIds
 
 IDS = SessionIds(b"k" * 32)
 NAMES = st.text("abcdefghij-", min_size=1, max_size=12)

@@ -12,7 +12,7 @@ from contracts.request import Caller
 from contracts.target import Target
 from policies.principal import People
 from policies.release import Release
-from server.tools import MAX_DESCRIPTION, tools_for
+from server.mcp.tools import MAX_DESCRIPTION, tools_for
 from tests.world import ROOT
 
 REQUESTS = {

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server import tracing
-from server.seed import SEEDED
-from server.serving import free_port
+from server.cli.seed import SEEDED
+from server.http_server import free_port
+from server.observability import tracing
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, app_serving, gateway, make_workspace
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from server.checking import require_sound
-from server.log_key import trusted_keys
-from server.settings import FILE, Workspace
-from server.stores import reading
-from server.widening import last_release, wider_than_live
+from server.workspace.log_key import trusted_keys
+from server.workspace.release_checks import require_sound
+from server.workspace.settings import FILE, Workspace
+from server.workspace.stores import reading
+from server.workspace.widening import last_release, wider_than_live
 from tests.forks import Forked
 from tests.world import ROOT, Sandbox, World, cli, gateway, make_workspace
 

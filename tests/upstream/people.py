@@ -14,8 +14,8 @@ from typing import Any, Literal
 import httpx2
 
 from contracts.mcp_request import definition_of
-from server.serving import free_port
-from server.settings import Workspace
+from server.http_server import free_port
+from server.workspace.settings import Workspace
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace
 

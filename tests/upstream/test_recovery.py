@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from adapters.upstream import Lost, Servers, Upstream
 from contracts.target import Mcp, Target
-from server.serving import free_port
+from server.http_server import free_port
 from tests.slowness import scaled
 from tests.upstream.odd import SCHEMA
 from tests.world import ROOT, app_serving

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from adapters.upstream import Lost, Servers, Upstream, over_http
 from contracts.target import Mcp, Target
-from server.serving import free_port
-from server.settings import Workspace
+from server.http_server import free_port
+from server.workspace.settings import Workspace
 from tests.benchmarks.pages import mebibytes
 from tests.slowness import scaled
 from tests.upstream.legacy import ASKED

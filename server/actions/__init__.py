@@ -1,0 +1,1 @@
+"""Actions: the path of one, and the recovery of those whose process ended."""

@@ -1,0 +1,1 @@
+"""The gateway's owner: the admin socket, its client, the doctor."""

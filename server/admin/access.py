@@ -1,0 +1,60 @@
+"""Who read evidence: an `access` statement in the log, before anything is given."""
+
+from typing import TYPE_CHECKING
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from receipts.journal import Journal
+from receipts.predicates import AccessFacts
+from receipts.store import integer
+
+if TYPE_CHECKING:
+    from server.workspace.settings import Workspace
+
+PROOF = "proof"
+"""The label of a whole proof file."""
+EVERYTHING = "evidence"
+"""The label of all evidence of one receipt."""
+
+
+async def record(journal: Journal, receipt: str, label: str, person: str | None) -> None:
+    """Log that a person of the console, or somebody at the command line (None), reads this of a receipt."""
+    rows = await journal.store.read("SELECT tenant FROM statements WHERE id = ?", receipt)
+    if not rows:
+        raise AilyusError("not_found", f"there is no receipt `{receipt}`")
+    tenant = str(rows[0][0])
+    reader = journal.notary.pseudonym(tenant, "person", person) if person is not None else "terminal"
+    facts = AccessFacts(reader=reader, of=receipt, label=label)
+    at, subject = journal.store.now_ms(), {receipt: sha256(receipt.encode())}
+    sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
+    await journal.write((), sealed.insert)
+
+
+def record_here(workspace: "Workspace", receipt: str, label: str) -> None:
+    """The same from the command line: by the gateway that runs, or in the store where none does."""
+    from server.admin.client import ask_owner, find_owner
+
+    if find_owner(workspace) is not None:
+        ask_owner(workspace, "POST", "/access", {"receipt": receipt, "label": label})
+        return
+    import asyncio
+
+    asyncio.run(_written(workspace, receipt, label))
+
+
+async def _written(workspace: "Workspace", receipt: str, label: str) -> None:
+    from receipts.signing import Signer, load_key
+    from server.workspace.stores import open_store
+
+    if workspace.settings.store is None and not workspace.store.exists():
+        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+    signer = Signer(load_key(workspace.private / "log.pem"))
+    store = open_store(workspace, signer)
+    try:
+        journal = Journal(store, signer)
+        await journal.registry.load()
+        rows = integer((await store.read("SELECT count(*) FROM statements WHERE id = ?", receipt))[0][0])
+        if rows:
+            await record(journal, receipt, label, None)
+    finally:
+        await store.aclose()

@@ -1,0 +1,254 @@
+"""The owner's local door: a Unix socket (mode 0600) for the command line. Nothing here is served over the network."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contracts.errors import AilyusError
+from policies.approval import SignedApproval
+from policies.resolution import SignedResolution
+from receipts.questions import day_of
+from server.actions.pipeline import Pipeline
+from server.admin import access
+from server.approvals.inbox import Inbox
+from server.approvals.keys import NewKey, link_new, revoke_key
+from server.execution.approval_request import ApprovalRequest
+from server.identity.agents import Agents
+from server.operations.escalations import Escalations
+from server.operations.halts import NewHalt, halt, lift
+from server.operations.resolutions import Aftercare, open_incidents
+from server.results.answers import halt_line
+
+
+class NewAgent(BaseModel):
+    """What `agent add` sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    tenant: str
+    owner: str
+    person: str | None = None
+    roles: tuple[str, ...] = ()
+    observe: bool = False
+
+
+Handler = Callable[[Request], Awaitable[object]]
+
+
+class AdminApi:
+    """Routes of the local door."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[], Pipeline],
+        inbox: Inbox,
+        agents: Agents,
+        aftercare: Aftercare,
+        oncall: Escalations,
+        introduce: Callable[[str], Awaitable[str]],
+    ) -> None:
+        self._pipeline = pipeline
+        self._inbox = inbox
+        self._agents = agents
+        self._aftercare = aftercare
+        self._oncall = oncall
+        self._introduce = introduce
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            ("GET", "/status", self.status),
+            ("GET", "/approvals", self.approvals),
+            ("GET", "/approvals/{action}", self.binding),
+            ("POST", "/approvals", self.decide),
+            ("DELETE", "/actions/{action}", self.cancel),
+            ("POST", "/actions/{action}/recheck", self.recheck),
+            ("POST", "/resolutions", self.resolve),
+            ("GET", "/incidents", self.incidents),
+            ("GET", "/halts", self.halts),
+            ("POST", "/halts", self.halt),
+            ("DELETE", "/halts/{scope}/{name:path}", self.unhalt),
+            ("GET", "/escalations", self.escalations),
+            ("POST", "/escalations/{escalation}", self.acknowledge),
+            ("GET", "/agents", self.agents),
+            ("POST", "/agents", self.add_agent),
+            ("PATCH", "/agents/{agent}", self.change_agent),
+            ("GET", "/keys", self.keys),
+            ("POST", "/keys", self.add_key),
+            ("DELETE", "/keys/{keyid}", self.revoke_key),
+            ("POST", "/introductions", self.introduce),
+            ("POST", "/access", self.access),
+        ]
+        return Starlette(
+            routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
+        )
+
+    async def status(self, request: Request) -> object:
+        """What is live."""
+        pipeline = self._pipeline()
+        release = pipeline.release
+        return {
+            "release": release.digest,
+            "governed": release.governed,
+            "author": release.author,
+            "contracts": len(release.catalog.programs),
+            "active": len(await pipeline.journal.open()),
+            "checkpoint": await pipeline.journal.store.newest(),
+        }
+
+    async def approvals(self, request: Request) -> object:
+        """Every request that waits for people."""
+        return [
+            {
+                "action": action.id,
+                "contract": action.request.contract,
+                "risk": action.request.risk,
+                "agent": action.request.agent,
+                "person": action.request.person,
+                "expiresMs": action.expires_ms,
+                "needs": ApprovalRequest.model_validate_json(action.asked or b"").subject.needs,
+            }
+            for action in await self._inbox.waiting()
+        ]
+
+    async def binding(self, request: Request) -> object:
+        """What a person would sign now."""
+        query = request.query_params
+        binding, asked = await self._inbox.binding(
+            request.path_params["action"],
+            query.get("person", ""),
+            query.get("role"),
+            query.get("verdict", "approve"),
+            query.get("comment", ""),
+        )
+        store, tenant = self._pipeline().journal.store, asked.subject.tenant
+        agent, now = asked.subject.agent, store.now_ms()
+        waiting = await self._pipeline().journal.get(request.path_params["action"])
+        held = self._pipeline().halt_of(waiting) if waiting is not None else None
+        today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
+        return {
+            "binding": binding.model_dump(mode="json"),
+            "asked": asked.model_dump(mode="json"),
+            "today": dict(today),
+            "halt": halt_line(held) if held else None,
+        }
+
+    async def decide(self, request: Request) -> object:
+        """Take a signed decision."""
+        signed = SignedApproval.model_validate_json(await request.body())
+        action, pipeline = signed.binding.subject.action_id, self._pipeline()
+        state = await self._inbox.decide(signed)
+        known = await pipeline.journal.get(action) if state == "ready" else None
+        held = pipeline.halt_of(known) if known is not None and known.state == "ready" else None
+        return {"state": state, "halt": halt_line(held) if held else None}
+
+    async def cancel(self, request: Request) -> object:
+        """End a request that waits."""
+        await self._inbox.cancel(request.path_params["action"])
+        return {"state": "ended"}
+
+    async def recheck(self, request: Request) -> object:
+        """Look again: whether what was confirmed still holds, what became of what is unknown."""
+        return await self._aftercare.recheck(request.path_params["action"])
+
+    async def resolve(self, request: Request) -> object:
+        """Take a person's signed word about an outcome in doubt."""
+        signed = SignedResolution.model_validate_json(await request.body())
+        return {"status": await self._aftercare.resolve(signed)}
+
+    async def incidents(self, request: Request) -> object:
+        """Outcomes in doubt that nobody has resolved."""
+        return await open_incidents(self._pipeline())
+
+    async def halts(self, request: Request) -> object:
+        """What is halted, and what is on the wire nevertheless."""
+        journal = self._pipeline().journal
+        rows = await journal.store.read("SELECT action_id, connection FROM intents WHERE state = 'intent'")
+        return {
+            "halts": [asdict(halt) for halt in journal.controls.halts],
+            "on_the_wire": [{"action": str(a), "connection": str(c)} for a, c in rows],
+        }
+
+    async def halt(self, request: Request) -> object:
+        """Stop everything, a connection, a contract or an agent, from now on."""
+        await halt(self._pipeline(), self._agents, NewHalt.model_validate_json(await request.body()))
+        return await self.halts(request)
+
+    async def unhalt(self, request: Request) -> object:
+        """Lift a halt; what waited goes on where it stopped."""
+        scope, name = request.path_params["scope"], request.path_params["name"]
+        await lift(self._pipeline(), scope, "" if name == "-" else name, request.query_params.get("by", ""))
+        return {}
+
+    async def escalations(self, request: Request) -> object:
+        """What nobody has acknowledged."""
+        return await self._oncall.listed()
+
+    async def acknowledge(self, request: Request) -> object:
+        """A person takes an escalation on."""
+        body = orjson.loads(await request.body())
+        await self._oncall.acknowledge(request.path_params["escalation"], str(body["person"]))
+        return {}
+
+    async def agents(self, request: Request) -> object:
+        """Every agent."""
+        return [{**asdict(agent), "roles": sorted(agent.roles)} for agent in await self._agents.list()]
+
+    async def add_agent(self, request: Request) -> object:
+        """Register an agent; its token is answered once."""
+        new = NewAgent.model_validate_json(await request.body())
+        roles = frozenset(new.roles)
+        token = await self._agents.add(new.name, new.tenant, new.owner, new.person, roles, new.observe)
+        return {"token": token}
+
+    async def change_agent(self, request: Request) -> object:
+        """Revoke or promote an agent."""
+        await self._agents.change(
+            request.path_params["agent"], revoke=orjson.loads(await request.body())["revoke"] is True
+        )
+        return {}
+
+    async def add_key(self, request: Request) -> object:
+        """Link a public key to a declared person."""
+        new = NewKey.model_validate_json(await request.body())
+        return {"keyid": await link_new(self._pipeline(), new)}
+
+    async def keys(self, request: Request) -> object:
+        """Every key and whose it is."""
+        keys = (await self._pipeline().journal.registry.keys()).values()
+        return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
+
+    async def revoke_key(self, request: Request) -> object:
+        """Revoke a key: from now on it approves nothing."""
+        await revoke_key(self._pipeline(), request.path_params["keyid"])
+        return {}
+
+    async def access(self, request: Request) -> object:
+        """Log that somebody at the command line reads the evidence of a receipt."""
+        body = orjson.loads(await request.body())
+        await access.record(self._pipeline().journal, str(body["receipt"]), str(body["label"]), None)
+        return {}
+
+    async def introduce(self, request: Request) -> object:
+        """A link by which a declared person brings a passkey, while fewer than two admins have one."""
+        return {"link": await self._introduce(str(orjson.loads(await request.body())["person"]))}
+
+
+def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            body, status = await handler(request), 200
+        except AilyusError as error:
+            body, status = {"code": error.code, "sentence": error.sentence, "hint": error.hint}, 409
+        except (ValidationError, ValueError, KeyError):
+            body, status = {"code": "not_an_object", "sentence": "the request is malformed", "hint": ""}, 400
+        return Response(orjson.dumps(body), status, media_type="application/json")
+
+    return endpoint

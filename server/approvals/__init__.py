@@ -1,0 +1,1 @@
+"""People's decisions and the keys that they sign with."""

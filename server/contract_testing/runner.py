@@ -1,0 +1,270 @@
+"""A contract tried against faults: a gateway of its own, a target or its twin, and something bad in between."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import RequestParamsMeta
+from pydantic import JsonValue
+
+from adapters.systems import Systems
+from adapters.tls import nobody
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.observation import ReadOutage
+from contracts.program import HttpProgram, Program, PythonProgram, Read
+from contracts.target import Target
+from policies.release import Release
+from server.app import App, running, start_sandbox
+from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
+from server.contract_testing.tcp_relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
+from server.http_server import free_port
+from server.workspace.settings import PersonPart, Workspace
+
+Between = Proxy | Relay
+_TIMES_MS: Final = 1_000
+"""Deadline and settle time of the rehearsal, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one fault. `done` is what the target itself says.
+
+    `effects` are the sends of ours that took effect, or the new objects that are left, where an action makes one; for
+    an adapter in Python, whether it is done. `note` is what was seen of an adapter that it must never do.
+    """
+
+    fault: str
+    status: str
+    sends: int
+    effects: int
+    done: bool
+    note: str = ""
+
+    @property
+    def wrong(self) -> str:
+        """What must never be, or nothing."""
+        if self.note:
+            return self.note
+        if self.effects > 1:
+            return "done twice"
+        if self.status == "confirmed" and not self.done:
+            return "confirmed, and it is not so"
+        return "not_applied, and it is so" if self.status == "not_applied" and self.done else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Where it is played: the contract at the real target, a gateway behind the proxy, and an agent of it."""
+
+    program: Program
+    release: Release
+    connection: str
+    looking: Systems
+    address: str
+    token: str
+
+
+async def rehearse(
+    workspace: Workspace,
+    name: str,
+    inputs: Mapping[str, JsonValue],
+    faults: Sequence[str],
+    told: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """Try a contract against each fault, or against all. In `inputs`, `{n}` is the number of the fault.
+
+    Where the connection is the sandbox's, a sandbox of its own is used and set back before each fault.
+    """
+    async with _apart(workspace) as (real, set_back):
+        release = await asyncio.to_thread(real.release)
+        program, route = _suitable(release, name)
+        faults = _chosen(faults, FAULTS if isinstance(route, HttpProgram) else ADAPTER_FAULTS)
+        connection = _connection(release, program, str(inputs.get("connection", "")))
+        target = release.targets[connection]
+        async with _between(route, target) as (between, base_url):
+            changed = {"base_url": base_url, "max_timeout": _TIMES_MS, "max_settle": _TIMES_MS}
+            behind = {**real.settings.connections}
+            behind[connection] = behind[connection].model_copy(update=changed)
+            there = Workspace(real.root, real.settings.model_copy(update={"connections": behind}))
+            hosts = FaultyHosts(there.root, between) if isinstance(between, Relay) else None
+            app = App(there, await asyncio.to_thread(there.release), hosts)
+            async with running(app, 0) as address:
+                person = next(p for p in real.settings.people if p.tenant == target.tenant)
+                roles = frozenset(person.roles)
+                token = await app.agents.add("rehearsal", person.tenant, person.name, person.name, roles, False)
+                looking = app.systems(release)
+                stage = _Stage(program, release, connection, looking, address, token)
+                rows: list[Row] = []
+                try:
+                    for number, fault in enumerate(faults, 1):
+                        await set_back()
+                        between.begin(fault)
+                        given = {
+                            k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in inputs.items()
+                        }
+                        rows.append(await _row(stage, between, given))
+                        told(rows[-1])
+                finally:
+                    await looking.close()
+        return rows
+
+
+async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> Row:
+    program = stage.program
+    if program.needs_reason:
+        given.setdefault("reason", f"a rehearsal of the fault {between.fault}")
+    params = {k: v for k, v in given.items() if k in program.contract.inputs}
+    before = await _look(stage, params)
+    answer = await _called(stage, given, between.fault)
+    await asyncio.gather(*between.later)
+    after = await _look(stage, params)
+    target = stage.release.targets[stage.connection]
+    scope = program.scope(params, target.tenant, target.environment)
+    scope |= {f"before.{n}": v for n, v in before.items()} | {f"after.{n}": v for n, v in after.items()}
+    done = all(check.expression.holds(scope) for check in program.expect)
+    effects = int(done) if isinstance(between, Relay) else between.effects
+    if program.made is not None:  # what an attempt left behind may have been taken back: what counts is what is there
+        old, new = program.made.objects("before", scope) or [], program.made.objects("after", scope) or []
+        known = {str(one[program.made.id]) for one in old}
+        effects = sum(str(one[program.made.id]) not in known for one in new)
+    return Row(between.fault, str(answer["status"]), between.sends, effects, done, between.note)
+
+
+async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """What the target itself says, past the proxy."""
+    target = stage.release.targets[stage.connection]
+    scope = stage.program.scope(params, target.tenant, target.environment)
+    found: dict[str, JsonValue] = {}
+    for read in stage.program.reads:
+        beside = stage.release.beside(target, read.target)
+        if beside is None:
+            raise AilyusError("bad_settings", f"there is no connection of kind `{read.target}`")
+        seen = await stage.looking.read(read, target, "", scope, asyncio.get_running_loop().time() + 10)
+        if isinstance(seen, Fault):
+            hint = "are the inputs those of a record that exists?"
+            if isinstance(seen, ReadOutage):
+                hint = f"the connection `{seen.connection}` cannot be used from here; `ailyus doctor` says why"
+            raise AilyusError("bad_contract", seen.sentence, hint=hint)
+        found[read.name] = seen.value
+    return found
+
+
+async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> dict[str, JsonValue]:
+    headers = {"authorization": f"Bearer {stage.token}"}
+    meta: RequestParamsMeta = {"dev.ailyus/caller-key": fault}  # type: ignore[typeddict-unknown-key]  # ours
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
+        Client(streamable_http_client(stage.address, http_client=http)) as client,
+    ):
+        answer = (await client.call_tool(stage.program.name, dict(given), meta=meta)).structured_content or {}
+        while answer.get("status") == "running":
+            waiting = {"action_id": answer["action_id"], "wait_seconds": 45}
+            answer = (await client.call_tool("get_action", waiting)).structured_content or {}
+    if answer.get("status") in ("denied", "unavailable", "invalid", "approval_required"):
+        error = answer.get("error")
+        field_ = error.get("field") if isinstance(error, dict) else ""
+        raise AilyusError(
+            "bad_contract",
+            f"it is `{answer['status']}` {field_ or ''}".strip(),
+            hint="`ailyus doctor` says which system cannot be read"
+            if answer["status"] == "unavailable"
+            else "correct --input: is there such a record?",
+        )
+    return dict(answer)
+
+
+# -- what is around it -------------------------------------------------------------------------------------------------
+
+
+def _suitable(release: Release, name: str) -> tuple[Program, HttpProgram | PythonProgram]:
+    program = release.catalog.programs.get(name)
+    if program is None or not program.is_write:
+        raise AilyusError("not_found", f"there is no action `{name}`", hint="`ailyus contract list`")
+    route = program.routes[0]
+    if isinstance(route, PythonProgram):
+        return program, route
+    if not isinstance(route, HttpProgram):
+        sentence = f"the first route of `{name}` is neither HTTP nor Python"
+        raise AilyusError("bad_contract", sentence, hint="only those can be rehearsed")
+    same = [r for r in program.reads if isinstance(r, Read) and r.method == route.method]
+    if any(r.path.source == route.path.source for r in same):
+        raise AilyusError("bad_contract", "a read looks like the write", hint="such a contract cannot be rehearsed")
+    return program, route
+
+
+def _chosen(wanted: Sequence[str], known: Mapping[str, str]) -> Sequence[str]:
+    if unknown := [one for one in wanted if one not in known]:
+        raise AilyusError("not_found", f"there is no fault `{unknown[0]}`", hint=f"one of {', '.join(known)}")
+    if wanted and known is ADAPTER_FAULTS and wanted[0] != "none":
+        return ("none", *wanted)  # a lie is what the adapter said when it was true
+    return wanted or tuple(known)
+
+
+def _between(route: HttpProgram | PythonProgram, target: Target) -> AbstractAsyncContextManager[tuple[Between, str]]:
+    return proxied(route, target.base_url) if isinstance(route, HttpProgram) else relayed(target.base_url)
+
+
+def _connection(release: Release, program: Program, named: str) -> str:
+    kinds = [t.name for t in release.targets.values() if t.kind == program.contract.target]
+    if named in kinds:
+        return named
+    if not kinds:
+        raise AilyusError("bad_settings", f"there is no connection of kind `{program.contract.target}`")
+    return kinds[0]
+
+
+@asynccontextmanager
+async def _apart(workspace: Workspace) -> AsyncIterator[tuple[Workspace, Callable[[], Awaitable[None]]]]:
+    """A workspace of its own: the same contracts and credentials, a policy that permits, nobody who is called."""
+    settings = workspace.settings
+    twin, port = None, free_port()
+    connections = dict(settings.connections)
+    if settings.sandbox is not None:
+        twin = start_sandbox(port, None)
+        old, new = f"127.0.0.1:{settings.sandbox.port}", f"127.0.0.1:{port}"
+        for name, part in connections.items():
+            connections[name] = part.model_copy(update={"base_url": part.base_url.replace(old, new)})
+    state: list[bytes] = []
+
+    async def set_back() -> None:
+        if twin is None:
+            return
+        async with httpx2.AsyncClient(
+            trust_env=False, verify=nobody(), base_url=f"http://127.0.0.1:{port}/_sandbox"
+        ) as http:
+            if not state:
+                state.append((await http.get("/state")).content)
+            await http.put("/state", content=state[0])
+
+    people = settings.people or tuple(
+        PersonPart(name="rehearsal", tenant=tenant) for tenant in sorted({c.tenant for c in connections.values()})
+    )
+    changed = {"connections": connections, "people": people, "sandbox": None, "escalations": {}, "notices": {}}
+    try:
+        with tempfile.TemporaryDirectory(prefix="ailyus-rehearsal-") as name:
+            folder = Path(name)
+            shutil.copytree(workspace.root / "contracts", folder / "contracts")
+            (folder / "policies").mkdir()
+            (folder / "policies" / "rehearsal.cedar").write_text(
+                '@id("rehearsal")\npermit (principal, action, resource);\n'
+            )
+            (folder / ".ailyus").mkdir(mode=0o700)
+            if (workspace.private / "secrets").exists():
+                (folder / ".ailyus" / "secrets").symlink_to(workspace.private / "secrets")
+            yield Workspace(folder, settings.model_copy(update=changed)), set_back
+    finally:
+        if twin is not None:
+            twin.kill()
+            twin.wait()
+            for stream in (twin.stdin, twin.stdout):
+                if stream:
+                    stream.close()

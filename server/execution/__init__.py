@@ -1,0 +1,1 @@
+"""One decided request, from its intent to its outcome."""

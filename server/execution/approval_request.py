@@ -1,0 +1,268 @@
+"""Requests to people: what is asked, what is shown, what is signed, and when a signature counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Required, TypedDict, Unpack
+
+import orjson
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from contracts.canonical import sha256
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.hiding import Hiding
+from contracts.observation import Observation
+from contracts.program import ABSENT, Program, lookup
+from contracts.request import ActionRequest, Caller
+from contracts.target import Target
+from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
+from policies.decision import ApprovalRequired, Circumstances, Facts, Need, Permitted
+from policies.display import Display, Line
+from policies.principal import Key
+from policies.release import Release
+from receipts.action import Action
+from receipts.journal import Journal
+from server.results.description import shown, shows_of
+
+
+class ApprovalRequest(BaseModel):
+    """One open request to people, as it stands in the journal and as the command line gets it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: Subject
+    display: Display
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidApprovals:
+    """The approvals that count now, or the code of the first that no longer does."""
+
+    approvals: tuple[SignedApproval, ...]
+    roles: Mapping[str, int]
+    oldest_seconds: int
+    void: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedRequest:
+    """One request that people's word is for: an action, or one step of a plan."""
+
+    request: ActionRequest
+    facts: Facts
+    circumstances: Circumstances
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalReview:
+    """What would be asked now, and every request that an approval of it would let go."""
+
+    asked: ApprovalRequest
+    parts: tuple[ReviewedRequest, ...]
+
+    def permits(self, release: Release, caller: Caller, roles: Mapping[str, int], oldest_seconds: int) -> bool:
+        """Does Cedar permit every part with these approvals?"""
+        return all(
+            isinstance(
+                release.decider.decide(p.request, caller, p.facts, p.circumstances, roles, oldest_seconds), Permitted
+            )
+            for p in self.parts
+        )
+
+
+def asked_now(
+    release: Release,
+    action: Action,
+    program: Program,
+    target: Target,
+    before: Observation,
+    required: ApprovalRequired,
+    undo: str,
+    hiding: Hiding,
+) -> ApprovalRequest:
+    """What would be asked now: built anew each time, so that any change shows."""
+    request = action.request
+    base = program.scope(request.params, target.tenant, target.environment)
+    scope = {**base, **before.scope("before")}
+    display = _display(action, program, target, required, scope, undo)
+    if not display.fits:
+        raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
+    subject = subject_of(
+        release,
+        action,
+        routes=tuple(r.said for r in program.routes),
+        resource_type=required.facts.resource_type,
+        resource_id=required.facts.resource_id,
+        slice_digest=required.record.slice_digest,
+        needs=required.needs,
+        pinned=pinned(program, required.facts, scope, hiding),
+        display_digest=display.digest,
+    )
+    return ApprovalRequest(subject=subject, display=display, expires_ms=action.expires_ms)
+
+
+class Own(TypedDict, total=False):
+    """What a single action and a plan say of themselves in a subject."""
+
+    routes: Required[tuple[str, ...]]
+    resource_type: Required[str]
+    resource_id: Required[str]
+    slice_digest: Required[str]
+    needs: Required[tuple[Need, ...]]
+    pinned: Required[dict[str, str]]
+    display_digest: Required[str]
+    plan_digest: str
+
+
+def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
+    """What an approval is bound to."""
+    request = action.request
+    return Subject(
+        origin=release.origin,
+        tenant=request.tenant,
+        action_id=action.id,
+        action_digest=request.action_digest,
+        contract=request.contract,
+        version=request.version,
+        contract_digest=request.contract_digest,
+        target_digest=request.target_digest,
+        params=dict(request.params),
+        agent=request.agent,
+        person=request.person,
+        schema_digest=release.decider.bundle.schema_digest,
+        **own,
+    )
+
+
+async def counted(
+    release: Release, journal: Journal, action: Action, weighed: ApprovalReview, mine: bool = False
+) -> ValidApprovals:
+    """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
+    keys, now_ms = await journal.registry.keys(), journal.store.now_ms()
+    authors = await journal.registry.authors(release.digest)
+    good: list[SignedApproval] = []
+    for approval in await journal.approvals(action.id):
+        used = await journal.used_by(approval.id)
+        spent = used is not None and not (mine and used == action.id)
+        held = await held_by(release, journal, approval.binding.approver)
+        code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held, authors)
+        if code:
+            return ValidApprovals((), {}, 0, code)
+        good.append(approval)
+    roles, oldest = count(good, now_ms)
+    return ValidApprovals(tuple(good), roles, oldest)
+
+
+def fault_of(
+    release: Release,
+    action: Action,
+    weighed: ApprovalReview,
+    approval: SignedApproval,
+    keys: Mapping[str, Key],
+    now_ms: int,
+    spent: bool,
+    held: frozenset[str],
+    authors: frozenset[str],
+) -> str | None:
+    """The code why a signed decision does not count now, or None.
+
+    `held`: the roles that its approver has now; `authors`: everybody who ever released this very set.
+    """
+    request = action.request
+    bystanders = Bystanders(request.person, request.owner, release.author, authors)
+    rules = Rules(release.development, request.risk, request.boundary)
+    code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
+    if code is None and not _holds_role(release, action, weighed, approval, held):
+        code = "wrong_role"
+    return code
+
+
+async def held_by(release: Release, journal: Journal, name: str) -> frozenset[str]:
+    """The roles that a person has now; what an identity provider says is not older than 15 minutes."""
+    person = release.people.get(name)
+    return await journal.roles.held(person) if person else frozenset()
+
+
+def _holds_role(
+    release: Release, action: Action, weighed: ApprovalReview, approval: SignedApproval, held: frozenset[str]
+) -> bool:
+    """Does Cedar now permit `approve:<contract>` for this approver in this role, for every part that asks for it?"""
+    person, role = release.people.get(approval.binding.approver), approval.binding.role
+    asking = [p for p in weighed.parts if any(r == role for need in p.needs for r, _ in need)]
+    if person is None or not asking:
+        return False
+    approver = caller_of(person.name, person.tenant, held)
+    return all(
+        release.decider.may_approve(p.request, action.caller, p.facts, p.circumstances, approver, role) is not None
+        for p in asking
+    )
+
+
+def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:
+    """A person as a principal of their own."""
+    return Caller("", tenant, name, name, frozenset(), roles)
+
+
+def pinned(program: Program, facts: Facts, scope: Mapping[str, object], hiding: Hiding) -> dict[str, str]:
+    """Digests of everything about the state that an approval is bound to, by path; keyed where a secret passes."""
+    found = {path: value_digest(_pinned(program, lookup(path, scope), hiding)) for path in program.pinned}
+    found |= {f"resource.{name}": value_digest(value) for name, value in facts.attributes.items()}
+    for name, value in (facts.asked or {}).items():
+        found[f"request.{name}"] = value_digest(value)
+    return found
+
+
+def _pinned(program: Program, value: object, hiding: Hiding) -> object:
+    return hiding.all(value) if program.secretive and value is not ABSENT else value  # type: ignore[arg-type]  # JSON
+
+
+def value_digest(value: object) -> str:
+    """A value as pins know it."""
+    return "absent" if value is ABSENT else sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+
+
+def _display(
+    action: Action,
+    program: Program,
+    target: Target,
+    required: ApprovalRequired,
+    scope: Mapping[str, object],
+    undo: str,
+) -> Display:
+    request, facts, needs = action.request, required.facts, required.needs
+    said = program.says.told(scope) if program.says else (program.contract.title, ())
+    if isinstance(said, Fault):
+        raise AilyusError("internal", "what will change cannot be said")
+    lines = [Line(label="what will change", value=said[0], origin="contract")]
+    lines += apart("", said[1], request.params)
+    lines.append(
+        Line(label="contract", value=f"{request.contract}@{request.version}, risk {request.risk}", origin="contract")
+    )
+    lines.append(Line(label="where", value=f"{target.name} ({target.environment}, {target.tenant})", origin="gateway"))
+    lines.append(
+        Line(label="who asked", value=f"{request.person}, through the agent {request.agent}", origin="gateway")
+    )
+    if facts.asked is not None:
+        verified = "yes" if all(facts.asked.values()) else "NO"
+        lines.append(Line(label="request verified", value=verified, origin="gateway"))
+    if request.reason:
+        lines.append(Line(label="reason", value=request.reason, origin="agent"))
+    wanted = " or ".join(" and ".join(f"{n} {role}" for role, n in need) for need in needs)
+    asking = ", ".join(sorted({policy for ids in required.record.policies.values() for policy in ids}))
+    lines.append(Line(label="why you", value=f"{asking}: {wanted} must approve", origin="policy"))
+    lines.append(Line(label="if wrong", value=undo, origin="contract"))
+    for name, value in request.params.items():
+        lines.append(Line(label=f"input {name}", value=shown(value), origin="caller"))
+    for path, value in shows_of(program, scope).items():
+        lines.append(Line(label=path, value=value, origin="source_of_truth"))
+    return Display(lines=tuple(lines))
+
+
+def apart(prefix: str, values: Sequence[str], params: Mapping[str, JsonValue]) -> list[Line]:
+    """What a sentence of ours leaves apart, on lines of its own: the words of the record, or of the caller."""
+    return [
+        Line(label=f"{prefix}[{n}]", value=value, origin="caller" if value in params.values() else "source_of_truth")
+        for n, value in enumerate(values, 1)
+    ]

@@ -1,0 +1,199 @@
+"""Taking back what is ours and still is as we left it; everything else is for a person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from contracts.expressions import Fault
+from contracts.observation import Observation
+from contracts.program import Program
+from contracts.request import ActionRequest, ToolCall
+from contracts.target import Target
+from policies.decision import Denied, Permitted
+from receipts.action import Action, PlanStep
+from receipts.intention import Busy
+from receipts.reconciliation import same
+from receipts.store import Conflict, Work
+from server.execution.executor import ActionExecutor, PendingEnd, PermittedAction, SentAttempt
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Why nothing was taken back: what is there now stays, and a person is told."""
+
+    reason: str
+    halted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action did, as far as an undo needs it. `left` is the state that it left; None: an orphan just found.
+
+    `own` is what the plan's own later steps and undos left at the places that it reads.
+    """
+
+    action: Action
+    before: Observation
+    outputs: Mapping[str, JsonValue]
+    left: Observation | None
+    own: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+class Compensation:
+    """Builds, decides and sends undo actions."""
+
+    def __init__(self, steps: ActionExecutor, approved: Mapping[str, int], oldest_seconds: int) -> None:
+        self._steps = steps
+        self._approved = approved
+        self._oldest = oldest_seconds
+
+    def request(
+        self, program: Program, action: Action, before: Observation, outputs: Mapping[str, JsonValue]
+    ) -> ActionRequest | Left:
+        """The undo as one exact request, on the same connection."""
+        steps = self._steps
+        if program.undo is None:
+            return Left("its contract has no undo")
+        target = steps.release.target(action.request)
+        scope = {**steps.base(program, action.request, target), **before.scope("before")}
+        scope |= {f"outputs.{name}": value for name, value in outputs.items()}
+        arguments = program.undo.arguments.filled(scope, frozenset())
+        if isinstance(arguments, Fault) or not isinstance(arguments, dict):
+            return Left("the undo cannot be built from what is known")
+        return undo_request(steps, program, action, arguments)
+
+    async def take_back(
+        self, done: Done, step: PlanStep | None, earlier: Sequence[Work[None]] = ()
+    ) -> PendingEnd | Left:
+        """Undo one action, if it is ours and still is as we left it. Raises `Conflict` when the plan was taken over."""
+        steps = self._steps
+        program = steps.release.catalog.programs[done.action.request.contract]
+        request = self.request(program, done.action, done.before, done.outputs)
+        if isinstance(request, Left):
+            return request
+        for _ in range(TRIES):
+            if halt := steps.journal.controls.halted(request, undo=True):
+                return Left("it is halted", halted=halt.id)
+            under = (steps.release.digest, steps.journal.epoch)
+            refusal = await self._changed(done, program)
+            if refusal:
+                return refusal
+            action = Action(
+                new_id("act"),
+                request,
+                done.action.caller,
+                created_ms=steps.now(),
+                first=True,
+                step=step,
+                undoes=done.action.id,
+            )
+            ready = await self._ready(action, under)
+            if isinstance(ready, (Left, PendingEnd)):
+                return ready
+            try:
+                sent = await steps.send(ready, earlier)
+            except Busy:
+                raise
+            except Conflict:
+                if steps.journal.epoch == under[1]:
+                    raise
+                continue  # a halt or a revocation came in between: decide again
+            if isinstance(sent, Denied):
+                return Left("the undo cannot be built")
+            return await steps.finish(sent)
+        return Left("policies and halts kept changing")
+
+    async def _changed(self, done: Done, program: Program) -> Left | None:
+        """INVARIANT: an undo touches only what still is as we left it."""
+        steps, request = self._steps, done.action.request
+        target = steps.release.target(request)
+        if target is None or target.digest != request.target_digest:
+            return Left("the connection is another one now")
+        if done.left is None:
+            return None
+        look = steps.release.decider.may_observe(request, done.action.caller, target)
+        if isinstance(look, Denied):
+            return Left("the policies no longer allow to look at it")
+        now = await steps.adapter.observe(look)
+        if not now.ok:
+            return Left("the record could not be read")
+        own = replace(
+            done.left,
+            readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
+            hiding=steps.journal.hiding,
+        )
+        # guard: undo only what is as we left it
+        return None if same(program.probed, own, now) else Left("somebody else changed it since")
+
+    async def _ready(self, action: Action, under: tuple[str, int]) -> PermittedAction | PendingEnd | Left:
+        steps = self._steps
+        program, target = steps.release.catalog.programs[action.request.contract], steps.release.target(action.request)
+        look = steps.release.decider.may_observe(action.request, action.caller, target)
+        if isinstance(look, Denied) or target is None:
+            return Left("the policies do not allow the undo")
+        before = await steps.adapter.observe(look)
+        if not before.ok:
+            return Left("the record could not be read")
+        scope = {**steps.base(program, action.request, target), **before.scope("before")}
+        # INVARIANT: an undo gives nobody a right that they do not have now
+        if program.widens is not None and program.widens.value(scope) is not False:  # guard: no undo gives a right
+            return Left("it would give a right back that is not there now")
+        permitted = await self._permitted(action, program, target, before)
+        if permitted is None:
+            return Left("the policies do not allow the undo")
+        unsent = steps.without_sending(action, program, target, before, permitted.facts, permitted.record)
+        if unsent is not None:
+            return unsent if unsent.status == "confirmed" else Left("the undo's own conditions do not hold")
+        return PermittedAction(action, program, target, before, permitted, (), under, self._permitted)
+
+    async def _permitted(
+        self, action: Action, program: Program, target: Target, before: Observation
+    ) -> Permitted | None:
+        """An undo is signed with what it takes back: the same approvals count."""
+        decision = await self._steps.decide(action, program, target, before, self._approved, self._oldest)
+        return decision if isinstance(decision, Permitted) else None
+
+    async def orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
+        """Take back what an attempt made and whose outputs are lost; True when it is gone."""
+        # an action of its own, no step: after a crash it settles before what it belongs to is looked at
+        ended = await self.take_back(Done(sent.action, sent.before, outputs, None), None)
+        if isinstance(ended, Left):
+            return False
+        await self._steps.journal.commit(ended.action, [ended.work])
+        return ended.status == "confirmed"
+
+
+def undo_request(
+    steps: ActionExecutor, program: Program, action: Action, arguments: Mapping[str, JsonValue]
+) -> ActionRequest | Left:
+    """The undo with these arguments, parsed as strictly as an agent's call."""
+    if program.undo is None:
+        return Left("its contract has no undo")
+    undo = steps.release.catalog.programs[program.undo.contract]
+    given = dict(arguments)
+    if len(steps.release.candidates(undo, action.request.tenant)) > 1:
+        given["connection"] = action.request.connection
+    if undo.needs_reason:
+        given["reason"] = action.request.reason or f"takes back {action.request.contract}"
+    try:
+        call = ToolCall(name=undo.name, arguments=given, caller_key=f"undo {action.id}")
+        return steps.release.parse(call, action.caller)
+    except AilyusError as error:
+        return Left(f"the undo cannot be built: {error.sentence}")
+
+
+def undo_line(steps: ActionExecutor, program: Program, action: Action, before: Observation) -> str:
+    """What an approver is told about taking it back."""
+    if program.undo is None:
+        return "it cannot be undone by ailyus"
+    known = Compensation(steps, {}, 0).request(program, action, before, {})
+    what = f"{program.undo.contract} takes it back"
+    if isinstance(known, ActionRequest):
+        return f"{what}: {orjson.dumps(dict(known.params), option=orjson.OPT_SORT_KEYS).decode()}"
+    return f"{what}, with what it will have made"

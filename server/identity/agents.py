@@ -1,0 +1,278 @@
+"""Agents and their tokens: who calls, and for whom. Tokens are stored as hashes only."""
+
+import hashlib
+import hmac
+import math
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import structlog
+from pydantic import JsonValue
+
+from contracts.canonical import new_id, sha256
+from contracts.errors import AilyusError
+from contracts.request import Caller
+from policies.principal import Person
+from policies.release import Release
+from receipts.controls import bump
+from receipts.journal import Journal
+from receipts.ledger import AGENT, LedgerEntry, registered, registration
+from receipts.predicates import AgentFacts
+from receipts.store import Row, Txn
+from server.identity.access_tokens import MAX_TOKEN, Tokens
+
+PREFIX = "ailyus_"
+MAX_KNOWN = 10_000
+"""Tokens of which something is known."""
+UNKNOWN_SECONDS = 2.0
+"""How long a token that is nobody's is not looked up again, so that a flood of them costs next to nothing."""
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One registered agent: it acts for `person`, else for its owner, never for nobody."""
+
+    name: str
+    tenant: str
+    owner: str
+    person: str
+    roles: frozenset[str]
+    observe_only: bool
+    revoked: bool
+
+
+class Agents:
+    """Registered agents, and whose token is whose."""
+
+    def __init__(self, journal: Journal, release: Callable[[], Release], tokens: Tokens | None = None) -> None:
+        self._journal = journal
+        self._release = release
+        self._tokens = tokens
+        self._callers: OrderedDict[str, _Known] = OrderedDict()
+        self._under: tuple[str, int, int] = ("", 0, 0)
+
+    async def add(
+        self, name: str, tenant: str, owner: str, person: str | None, roles: frozenset[str], observe_only: bool
+    ) -> str:
+        """Register an agent and return its token, which is shown once. Raises for undeclared people or roles."""
+        release = self._release()
+        for who in (owner, person or owner):
+            found = release.people.get(who)
+            if found is None or found.tenant != tenant:
+                raise AilyusError("unknown_person", f"`{who}` is no declared person of the tenant `{tenant}`")
+        unknown = roles - release.decider.bundle.roles
+        if unknown:
+            raise AilyusError("bad_settings", f"the role `{sorted(unknown)[0]}` is not declared")
+        if not name.isidentifier() and not name.replace("-", "_").isidentifier():
+            raise AilyusError("bad_settings", f"`{name}` is no name for an agent", hint="letters, digits, `-` and `_`")
+        token = PREFIX + secrets.token_urlsafe(32)
+        hashed = _hashed(token)
+        at = self._journal.store.now_ms()
+        row = (name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, hashed)
+        facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=registration(*row))
+        subject = {name: sha256(name.encode())}
+        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "INSERT INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
+                " ON CONFLICT (name) DO UPDATE SET tenant = excluded.tenant, owner = excluded.owner,"
+                " person = excluded.person, roles = excluded.roles,"
+                " observe_only = excluded.observe_only, token_hash = excluded.token_hash, revoked = 0",
+                *(int(value) if isinstance(value, bool) else value for value in row),
+            )
+            sealed.insert(txn)
+            bump(txn)  # the token that it had before is known no more
+
+        await self._journal.store.write(work)
+        await self._journal.controls.refresh()
+        return token
+
+    async def change(self, name: str, *, revoke: bool) -> None:
+        """Revoke an agent's token, or promote an observing agent."""
+        rows = await self._rows("name = ?", name)
+        if not rows:
+            raise AilyusError("unknown_agent", f"there is no agent `{name}`")
+        row = rows[0]
+        facts = (
+            AgentFacts(event="revoked", agent=name)
+            if revoke
+            else AgentFacts(event="promoted", agent=name, registration=registered(row, observe_only=False))
+        )
+        at, subject = self._journal.store.now_ms(), {name: sha256(name.encode())}
+        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), str(row[1]), subject, at)
+
+        def work(txn: Txn) -> None:
+            column = "revoked = 1" if revoke else "observe_only = 0"
+            txn.write(f"UPDATE agents SET {column} WHERE name = ?", name)
+            sealed.insert(txn)
+            bump(txn)
+
+        await self._journal.store.write(work)
+        await self._journal.controls.refresh()
+
+    async def list(self) -> list[Agent]:
+        """Every registered agent, by name."""
+        rows = sorted(await self._rows("name <> ''"), key=lambda row: str(row[0]))
+        return [
+            Agent(str(r[0]), str(r[1]), str(r[2]), str(r[3]), frozenset(str(r[4]).split()), bool(r[5]), bool(r[6]))
+            for r in rows
+        ]
+
+    async def caller(self, token: str, boundary: str = "network") -> Caller | None:
+        """Whose token is this? None for an unknown, revoked, expired or ill-formed one, or one for somebody else."""
+        if not token or len(token) > MAX_TOKEN:
+            return None
+        own = token.startswith(PREFIX)
+        if self._tokens is not None and not own:
+            await self._tokens.issuer.refresh()
+        key, now = _hashed(token) + boundary, time.time()
+        under = self._epoch()
+        # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
+        if under != self._under:
+            self._callers.clear()  # guard: what is known of tokens
+            self._under = under
+        known = self._callers.get(key)
+        if known is not None and known.until > now and self._journal.controls.is_fresh:
+            self._callers.move_to_end(key)
+            return known.caller
+        if own:
+            known = _Known(await self._registered("token_hash", _hashed(token), boundary), math.inf)
+        else:
+            known = await self._of_issuer(token, boundary)
+        if known.caller is None:
+            known = _Known(None, now + UNKNOWN_SECONDS)
+        if under == self._epoch():
+            self._callers[key] = known
+            while len(self._callers) > MAX_KNOWN:
+                self._callers.popitem(last=False)
+        return known.caller
+
+    def remembers(self, token: str, boundary: str = "network") -> bool:
+        """Was this token found to be somebody's, and is that still believed?"""
+        known = self._callers.get(_hashed(token) + boundary)
+        return known is not None and known.caller is not None
+
+    def _epoch(self) -> tuple[str, int, int]:
+        # guard: tokens end with their keys
+        return self._release().digest, self._journal.epoch, self._tokens.issuer.generation if self._tokens else 0
+
+    async def _of_issuer(self, token: str, boundary: str) -> "_Known":
+        """An access token of the authorization server: a declared person, through a registered agent."""
+        claims = await self._tokens.verify(token) if self._tokens is not None else None
+        if claims is None or self._tokens is None:
+            return _Known(None, 0.0)
+        person = self._release().people.of(claims.iss, claims.sub)
+        # INVARIANT: an issuer's client is an agent only because the settings say so, never by bearing its name
+        name = self._tokens.agent(claims.client)
+        agent = await self._registered("name", name, boundary) if name is not None else None
+        if person is None or agent is None or agent.tenant != person.tenant:
+            log.info("token_of_nobody", declared=person is not None, registered=agent is not None)
+            return _Known(None, 0.0)
+        return _Known(_acting(agent, person, delegated=claims.act is not None), claims.exp)
+
+    async def named(self, name: str) -> Caller | None:
+        """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
+        return await self._registered("name", name, "network")
+
+    async def current(self, caller: Caller) -> Caller | None:
+        """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
+        now = await self._registered("name", caller.agent, caller.boundary)
+        if caller.issuer and now is not None:
+            person = self._release().people.get(caller.person)
+            if person is None or person.issuer != caller.issuer:
+                return None
+            now = _acting(now, person, delegated=caller.delegated)
+        same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
+        return now if same else None
+
+    async def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
+        release = self._release()
+        rows = [row for row in await self._rows(f"{column} = ?", value) if not row[6]]
+        if not rows:
+            return None
+        name, tenant, owner, person, roles, observe_only = rows[0][:6]
+        human = release.people.get(str(person))
+        if human is None or human.tenant != tenant:
+            return None
+        return Caller(
+            str(name),
+            str(tenant),
+            human.name,
+            str(owner),
+            frozenset(str(roles).split()),
+            human.roles,
+            bool(observe_only),
+            boundary,
+        )
+
+    async def _rows(self, where: str, *values: str) -> "Sequence[Row]":
+        """Rows of agents that their newest signed statement vouches for: name to observe_only, revoked, token_hash."""
+        ledger = self._journal.ledger
+        rows = await self._journal.store.read(f"{AGENT} WHERE {where}", *values)
+        if not all(_is_said(row, ledger.agents.get(str(row[0]))) for row in rows):
+            await ledger.follow()  # registered just now, perhaps at another replica
+        found = []
+        for row in rows:
+            said = ledger.agents.get(str(row[0]))
+            if said is None or not _is_said(row, said):
+                ledger.tell("agents", str(row[0]))
+                continue
+            # INVARIANT: a revocation in the log holds whatever the row says
+            found.append((*row[:6], int(bool(row[6]) or said.event == "revoked"), row[7]))
+        return found
+
+    async def adopt(self) -> None:
+        """Log the registrations that an earlier version logged without a digest, as they stand now: once, at a start.
+
+        The log was found whole just before, so nobody can bring this about by taking a newer statement away.
+        """
+        journal = self._journal
+        old = [
+            n for n, said in journal.ledger.agents.items() if not said.text("registration") and said.event != "revoked"
+        ]
+        for name in sorted(old):
+            rows = await journal.store.read(f"{AGENT} WHERE name = ?", name)
+            if not rows or rows[0][6] or rows[0][1] != journal.ledger.agents[name].tenant:
+                continue
+            kept = registered(rows[0], observe_only=bool(rows[0][5]))
+            facts = AgentFacts(event="adopted", agent=name, registration=kept)
+            subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
+            sealed = journal.notary.seal_plain(facts, new_id("rcp"), str(rows[0][1]), subject, at)
+            await journal.store.write(sealed.insert)
+        await journal.ledger.follow()
+
+    def metadata(self, port: int) -> dict[str, JsonValue] | None:
+        """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
+        return self._tokens.metadata(port) if self._tokens is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose a token is, until when that may be believed (seconds since the epoch)."""
+
+    caller: Caller | None
+    until: float
+
+
+def _is_said(row: Row, said: LedgerEntry | None) -> bool:
+    """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
+    if said is None or said.event == "revoked":
+        return said is not None
+    # guard: agents count by their statement
+    return hmac.compare_digest(said.text("registration"), registered(row, observe_only=bool(row[5])))
+
+
+def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:
+    """A registered agent, for the person whom the issuer names."""
+    return replace(agent, person=person.name, person_roles=person.roles, issuer=person.issuer, delegated=delegated)
+
+
+def _hashed(token: str) -> str:
+    # 256 random bits need no salt; the look-up by hash leaks nothing about the token
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The MCP server: its endpoint, tools, tasks, resources."""

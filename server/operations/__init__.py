@@ -1,0 +1,1 @@
+"""What people do beside approvals: halts, escalations, resolutions, later looks."""

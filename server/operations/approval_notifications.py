@@ -1,0 +1,232 @@
+"""Telling people that they are needed: at once, again after a third of the time, the next group after two thirds.
+
+Level-triggered: what must be told follows from what waits, so a crash forgets nothing, and the outbox (`notices` in the
+store) tells nobody the same twice. A notice has the contract's title, risk, how many wait, and a link: never a value,
+never a button that decides.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx2
+import orjson
+import structlog
+
+from adapters.secrets import Credentials
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from contracts.http_request import check_base_url
+from receipts.action import Action
+from receipts.store import Conflict, Txn, integer
+from server.approvals.inbox import Inbox
+from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
+from server.workspace.settings import NoticePart
+
+MAX_TRIES = 8
+"""Failed deliveries after which a notice is given up; the console's inbox then says so."""
+Event = Literal["waiting", "reminder", "next_group"]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    id: str
+    action_id: str
+    event: str
+    route: str
+    tried: int
+
+
+class ApprovalNotifications:
+    """The outbox: what is due is written down, then delivered."""
+
+    def __init__(
+        self, inbox: Inbox, routes: Mapping[str, NoticePart], credentials: Credentials, origin: Callable[[], str]
+    ) -> None:
+        for name, route in routes.items():
+            _check(name, route, routes)
+        self._inbox = inbox
+        self._routes = routes
+        self._credentials = credentials
+        self._origin = origin
+        self._told: dict[str, int] = {}
+        self._http = client()
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._http.aclose()
+
+    async def sweep(self) -> None:
+        """Write down what is due by now, then deliver what is due to be tried."""
+        if not self._routes:
+            return
+        await self._write_down()
+        store = self._inbox.pipeline.journal.store
+        rows = await store.read(
+            "SELECT id, action_id, event, route, tried FROM notices"
+            " WHERE delivered_ms IS NULL AND failed_ms IS NULL AND next_ms <= ?"
+            " ORDER BY next_ms LIMIT 20",
+            store.now_ms(),
+        )
+        for row in rows:
+            due = _Due(str(row[0]), str(row[1]), str(row[2]), str(row[3]), integer(row[4]))
+            if await self._claimed(due):
+                await self._deliver(due)
+
+    async def failed(self, tenant: str) -> list[dict[str, str]]:
+        """Notices that were given up, about requests that still wait."""
+        rows = await self._inbox.pipeline.journal.store.read(
+            "SELECT n.action_id, n.route FROM notices AS n JOIN actions AS a ON a.id = n.action_id"
+            " WHERE n.delivered_ms IS NULL AND n.failed_ms IS NOT NULL AND a.tenant = ? AND a.state = 'waiting'",
+            tenant,
+        )
+        return [{"action": str(action), "route": str(route)} for action, route in rows]
+
+    async def _write_down(self) -> None:
+        journal = self._inbox.pipeline.journal
+        now = journal.store.now_ms()
+        rows = await journal.store.read("SELECT id, created_ms, expires_ms FROM actions WHERE state = 'waiting'")
+        stages = {str(r[0]): _stage(integer(r[1]), integer(r[2]), now) for r in rows}
+        new: list[tuple[str, Event, str]] = []
+        for action_id, stage in stages.items():
+            if self._told.get(action_id, -1) < stage and (action := await journal.get(action_id)) is not None:
+                new += [(action_id, event, route) for event, route in self._events(action, stage)]
+        if new:
+            await self._insert(new)
+        # only what is written down was told: a store that could not take it is asked again
+        self._told = stages
+
+    async def _insert(self, new: list[tuple[str, Event, str]]) -> None:
+        def work(txn: Txn) -> None:
+            for action_id, event, route in new:
+                txn.write(
+                    "INSERT INTO notices (id, action_id, event, route, created_ms, next_ms) VALUES (?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO NOTHING",
+                    new_id("ntc"),
+                    action_id,
+                    event,
+                    route,
+                    txn.now_ms,
+                    txn.now_ms,
+                    rows=None,
+                )
+
+        await self._inbox.pipeline.journal.store.write(work)
+
+    def _events(self, action: Action, stage: int) -> list[tuple[Event, str]]:
+        """Who is to be told what by now; what was told already is written down once."""
+        needs = orjson.loads(action.asked or b"{}")["subject"]["needs"]
+        wanted = {role for need in needs for role, _ in need}
+        asked = [name for name, route in self._routes.items() if not route.roles or wanted & set(route.roles)]
+        first = [name for name in asked if not _is_next(name, self._routes)]
+        events: list[tuple[Event, str]] = [("waiting", name) for name in first]
+        if stage >= 1:
+            events += [("reminder", name) for name in first]
+        if stage >= 2:
+            events += [("next_group", follow) for name in first if (follow := self._routes[name].next)]
+        return events
+
+    async def _claimed(self, due: _Due) -> bool:
+        # INVARIANT: of several that sweep at once one delivers; if it dies, the notice is due again
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE notices SET next_ms = ? WHERE id = ? AND tried = ? AND delivered_ms IS NULL AND next_ms <= ?",
+                txn.now_ms + CLAIM_MS,
+                due.id,
+                due.tried,
+                txn.now_ms,
+            )
+
+        try:
+            await self._inbox.pipeline.journal.store.write(work)
+        except Conflict:
+            return False
+        return True
+
+    async def _deliver(self, due: _Due) -> None:
+        journal = self._inbox.pipeline.journal
+        action, route = await journal.get(due.action_id), self._routes.get(due.route)
+        moot = action is None or action.state != "waiting" or route is None
+        try:
+            done = moot or (action is not None and route is not None and await self._sent(due, action, route))
+        except AilyusError as error:
+            log.warning("notice", route=due.route, code=error.code)
+            done = False
+        now, tried = journal.store.now_ms(), due.tried + 1
+        given_up = not done and tried >= MAX_TRIES
+        if given_up:
+            log.warning("notice_given_up", route=due.route, hint="see [notices] in ailyus.toml")
+        following = now if done or given_up else now + min(600_000, 1000 * 2**tried)
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE notices SET tried = ?, next_ms = ?, delivered_ms = ?, failed_ms = ?"
+                " WHERE id = ? AND delivered_ms IS NULL",
+                tried,
+                following,
+                now if done else None,
+                now if given_up else None,
+                due.id,
+                rows=None,
+            )
+
+        await journal.store.write(work)
+
+    async def _sent(self, due: _Due, action: Action, route: NoticePart) -> bool:
+        contract = action.request.contract
+        count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
+        link = f"{self._origin()}/approvals/{action.id}"
+        title, risk = self._inbox.title(contract), action.request.risk
+        if route.webhook is not None:
+            notice = {"event": due.event, "title": title, "risk": risk, "waiting": count, "link": link}
+            body, secret = orjson.dumps(notice), self._credentials.value(route.secret or "none") or ""
+            at = self._inbox.pipeline.journal.store.now_ms()
+            return await delivered(self._http, route.webhook, body, signed_headers(secret, due.id, at, body))
+        return await self._slack(route, slack_text(due.event, title, risk, count, link), action.request.tenant)
+
+    async def _slack(self, route: NoticePart, text: str, tenant: str) -> bool:
+        """Slack's `chat.postMessage`, with the connection's own credential; it answers 200 to what it refuses too."""
+        target = self._inbox.pipeline.release.targets.get(route.connection or "")
+        if target is None or target.tenant != tenant:
+            raise AilyusError("bad_settings", f"`{route.connection}` is no connection of this tenant")
+        headers = {target.header: f"{target.scheme} {self._credentials.value(target.write) or ''}".strip()}
+        message = {"channel": route.channel, "text": text, "unfurl_links": False, "unfurl_media": False}
+        try:
+            answer = await self._http.post(f"{target.base_url}/chat.postMessage", json=message, headers=headers)
+            return answer.status_code == 200 and answer.json().get("ok") is True
+        except (httpx2.HTTPError, ValueError, AttributeError):
+            return False
+
+
+def slack_text(event: str, title: str, risk: str, count: int, link: str) -> str:
+    """A message in Slack's mrkdwn: `&`, `<` and `>` are its only control characters, and only our link has them."""
+    plain = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    again = {"reminder": "Still waiting: ", "next_group": "Nobody answered: "}.get(event, "")
+    return f"{again}{plain} ({risk} risk) needs a person; {count} waiting. <{link}|Look and decide>"
+
+
+def _stage(created_ms: int, expires_ms: int, now_ms: int) -> int:
+    """0, 1 after a third of the time, 2 after two thirds."""
+    return min(2, max(0, 3 * (now_ms - created_ms) // max(1, expires_ms - created_ms)))
+
+
+def _is_next(name: str, routes: Mapping[str, NoticePart]) -> bool:
+    """A group that another names as its next is told only then."""
+    return any(route.next == name for route in routes.values())
+
+
+def _check(name: str, route: NoticePart, routes: Mapping[str, NoticePart]) -> None:
+    where = f"notices.{name}"
+    if (route.webhook is None) == (route.connection is None):
+        hint = "see server/README.md"
+        raise AilyusError("bad_settings", f"`{where}` needs a `webhook` or a `connection`, not both", hint=hint)
+    if route.webhook is not None:
+        check_base_url(route.webhook)
+        if route.secret is None:
+            hint = 'for example secret = "file:.ailyus/secrets/notices"'
+            raise AilyusError("bad_settings", f"`{where}` has no `secret`: notices are signed", hint=hint)
+    elif route.channel is None:
+        raise AilyusError("bad_settings", f"`{where}` has no `channel`", hint='for example channel = "#security"')
+    if route.next is not None and route.next not in routes:
+        raise AilyusError("bad_settings", f"`{where}` names `{route.next}` as next, which is no notice", hint="add it")

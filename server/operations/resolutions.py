@@ -1,0 +1,187 @@
+"""After the end of an action: what people assert about it, and looking again whether it still holds."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pydantic import JsonValue
+
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from policies.resolution import SignedResolution
+from receipts.action import Action, Status
+from receipts.conclusion import Escalation, acknowledge, escalate
+from receipts.predicates import RecheckFacts, ResolutionFacts
+from receipts.reconciliation import checks_of, evened, scope_of, stated
+from receipts.store import Txn
+from server.actions.pipeline import Pipeline
+from server.execution.evidence import readings, seen
+from server.operations.rechecks import SecondLook, looked
+
+CLOCK_SKEW_MS = 300_000
+OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
+
+
+class Aftercare:
+    """What happens to actions that have ended."""
+
+    def __init__(self, pipeline: Callable[[], Pipeline]) -> None:
+        self._pipeline = pipeline
+
+    async def resolve(self, signed: SignedResolution) -> str:
+        """Take a person's signed word about an outcome in doubt; their word is asserted, never `confirmed`."""
+        pipeline, said = self._pipeline(), signed.resolution
+        journal, release = pipeline.journal, pipeline.release
+        action = await journal.get(said.action_id)
+        if action is None:
+            raise AilyusError("not_found", f"there is no action `{said.action_id}`")
+        key = (await journal.registry.keys()).get(signed.keyid)
+        person = release.people.get(said.person)
+        if key is None or key.revoked or key.person != said.person or person is None:
+            raise AilyusError("unlinked_key", "the key is not linked to this person")
+        if said.origin != release.origin or not signed.holds(key):
+            raise AilyusError("bad_signature", "the signature does not hold")
+        if abs(journal.store.now_ms() - said.at_ms) > CLOCK_SKEW_MS:
+            raise AilyusError("expired", "the resolution was signed more than five minutes ago")
+        # INVARIANT: nobody says for themselves that what they asked for happened
+        if said.person in (action.request.person, action.request.owner) or person.tenant != action.request.tenant:
+            raise AilyusError("self_approval", "somebody else of the same tenant must resolve it")
+        if key.kind == "development" and not release.development:
+            raise AilyusError("weak_key", "a development key counts only in a workspace marked so")
+        if action.state != "ended" or action.status not in OPEN:
+            raise AilyusError("not_waiting", f"the action is `{action.status}`: nothing about it is open")
+        status = f"asserted_{said.asserted}"
+        who = journal.notary.pseudonym(action.request.tenant, "person", said.person)
+        sealed = journal.notary.seal(
+            ResolutionFacts(resolver=who, keyid=signed.keyid, was=action.status),
+            new_id("rcp"),
+            pipeline.steps.about(action),
+            status=status,
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            evidence={"resolution": signed.model_dump_json().encode()},
+        )
+
+        def work(txn: Txn) -> None:
+            txn.write(
+                "UPDATE incidents SET resolved_ms = ?1 WHERE resolved_ms IS NULL AND"
+                " (action_id = ?2 OR action_id IN (SELECT id FROM actions WHERE plan_id = ?2))",
+                txn.now_ms,
+                action.id,
+                rows=None,
+            )
+            txn.control_changes += 1
+            txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action.id)
+            acknowledge(txn, action.id, said.person)
+            sealed.insert(txn)
+
+        await journal.commit(action, [work])
+        return status
+
+    async def recheck(self, action_id: str) -> dict[str, JsonValue]:
+        """Observe an action's resource again: does what was confirmed still hold, what became of what is unknown?"""
+        pipeline = self._pipeline()
+        steps, journal = pipeline.steps, pipeline.journal
+        action = await journal.get(action_id)
+        if action is None:
+            raise AilyusError("not_found", f"there is no action `{action_id}`")
+        if action.plan is not None and action.state == "ended" and action.status == "unknown":
+            return await self._recheck_plan(action)
+        before = await journal.before(action_id)
+        if action.state != "ended" or action.status not in ("confirmed", "unknown") or before is None:
+            sentence = f"the action is `{action.status}`: only what was sent and is confirmed or unknown is looked at"
+            raise AilyusError("not_waiting", sentence, hint="`ailyus action show` says what became of it")
+        program = pipeline.release.catalog.programs.get(action.request.contract)
+        target = pipeline.release.target(action.request)
+        if program is None or target is None or target.digest != action.request.target_digest:
+            raise AilyusError("target_changed", "the contract or connection is not the one that was used")
+        if action.status == "unknown":
+            if program.digest != action.request.contract_digest:
+                raise AilyusError("target_changed", "the contract is another one now, so it cannot judge this action")
+            return await SecondLook(pipeline).look(action, program, target)
+        after = await pipeline.adapter.observe(journal.may_check(action.request, 15.0))
+        if not after.ok:
+            raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
+        before, now = evened(program.reads, before, after)
+        scope = scope_of(program, steps.base(program, action.request, target), before, now, None)
+        again = [c for c in program.expect if not c.expression.reads_answer]
+        checks = checks_of(again, scope, before.cut("before") | now.cut("after"))
+        # INVARIANT: what could not be read has not drifted
+        holds = not any(c.unmet for c in checks)
+        read = all(c.met for c in checks) or not holds
+        receipt, status = new_id("rcp"), ("holds" if holds else "drifted") if read else "not_read"
+        facts = RecheckFacts(checks=stated(checks), after=seen(after), observer=after.channel)
+        evidence = {} if program.secretive else readings("after", after)
+        about = steps.about(action)
+        sealed = journal.notary.seal(
+            facts,
+            receipt,
+            about,
+            status=status,
+            changed=None,
+            at_ms=journal.store.now_ms(),
+            evidence=evidence,
+        )
+        route = program.contract.escalate
+        told = Escalation(new_id("esc"), route) if route and not holds else None
+        await journal.commit(action, [_rechecked(action, sealed.insert, told)])
+        return {"action": action_id, "receipt": receipt, "status": status, "checks": [c.fact for c in checks]}
+
+    async def _recheck_plan(self, plan: Action) -> dict[str, JsonValue]:
+        """Look again at each step of a plan that is in doubt, then at what the plan came to."""
+        pipeline = self._pipeline()
+        for step in await pipeline.journal.steps(plan.id):
+            if step.state == "ended" and step.status == "unknown":
+                await self.recheck(step.id)
+        status = await pipeline.plans.look_again(plan.id)
+        now = await pipeline.journal.get(plan.id)
+        result = now.result if now and now.result else {}
+        return {"action": plan.id, "receipt": result.get("receipt_id"), "status": status, "checks": []}
+
+    async def recheck_due(self) -> None:
+        """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""
+        journal = self._pipeline().journal
+        rows = await journal.store.read(
+            "SELECT DISTINCT r.action_id, a.status FROM rechecks AS r JOIN actions AS a ON a.id = r.action_id"
+            " WHERE r.done_ms IS NULL AND r.due_ms <= ? LIMIT 20",
+            journal.store.now_ms(),
+        )
+        for action_id, status in rows:
+            try:
+                await self.recheck(str(action_id))
+            except AilyusError as error:
+                # an outcome in doubt has its next look ahead
+                if error.code != "not_found" or status == "unknown":
+                    await journal.store.write(partial(_done, action_id=str(action_id)))
+
+
+def _rechecked(action: Action, insert: Callable[[Txn], int], told: Escalation | None) -> Callable[[Txn], None]:
+    def work(txn: Txn) -> None:
+        insert(txn)
+        _done(txn, action.id)
+        if told:
+            escalate(txn, told, action.id)
+
+    return work
+
+
+def _done(txn: Txn, action_id: str) -> None:
+    looked(txn, action_id, txn.now_ms)
+
+
+async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
+    """Outcomes in doubt that nobody has resolved; of one tenant, or of all."""
+    rows = await pipeline.journal.store.read(
+        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
+        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY i.at_ms",
+        tenant,
+    )
+    return [
+        {
+            "action": str(r[0]),
+            "contract": str(r[1]),
+            "status": str(r[2]),
+            "agent": str(r[3]),
+            "atMs": int(str(r[4])),
+        }
+        for r in rows
+    ]

@@ -1,0 +1,1 @@
+"""Plans: looked at as a whole, run step by step, undone where they fail."""

@@ -1,0 +1,35 @@
+"""One run of a plan in this process: what is committed stands in its rows, the rest is here until the next commit."""
+
+from dataclasses import dataclass, field
+
+from contracts.observation import Observation
+from policies.approval import SignedApproval
+from policies.release import PlanRequest
+from receipts.action import Action, unpack_observation
+from receipts.store import Work
+from server.execution.fair_limiter import Slot
+from server.plans.plan_answers import Finished
+from server.plans.preflight import Progress, Touched
+
+
+@dataclass(slots=True)
+class Run:
+    """`pending` are transitions that the next commit takes along; `touched` is what the plan's own steps changed."""
+
+    action: Action
+    planned: PlanRequest
+    progress: Progress
+    approvals: list[SignedApproval]
+    finished: dict[int, Finished] = field(default_factory=dict)
+    undos: dict[int, Action] = field(default_factory=dict)
+    open: Action | None = None
+    pending: list[Work[None]] = field(default_factory=list)
+    ended: list[Action] = field(default_factory=list)
+    touched: Touched = field(default_factory=dict)
+    place: Slot | None = None
+    former: list[Slot] = field(default_factory=list)
+
+    @property
+    def health(self) -> Observation | None:
+        """The plan's health before its first step."""
+        return unpack_observation(self.progress.health.encode()) if self.progress.health else None

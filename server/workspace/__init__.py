@@ -1,0 +1,1 @@
+"""The files of a workspace: settings, keys, stores, templates, drafts, releases."""

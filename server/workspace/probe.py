@@ -1,0 +1,138 @@
+"""Whether connections can be used: each credential reference gives a value, and one harmless read is answered.
+
+What this can tell: that the system is reachable, and that it does not refuse the read credential. A write credential is
+only looked up, since nothing is written to try it. MCP servers, adapters in Python and pages are looked at elsewhere.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from adapters.http import HttpAdapter
+from adapters.secrets import Credentials
+from contracts.dispatch import Dispatch
+from contracts.expressions import Fault
+from contracts.http_request import render_read
+from contracts.observation import Outage, ReadOutage
+from contracts.program import Program, Read, placeholder
+from contracts.target import Target
+from policies.release import Release
+from server.workspace.settings import Workspace
+
+SECONDS = 5.0
+"""How long one connection may take to answer."""
+_NEXT: dict[Outage, str] = {
+    "no_credential": "set the environment variable or write the file that the reference names",
+    "credential_refused": "renew the credential that `read` names",
+    "unreachable": "correct `base_url`, or start the system",
+    "target_failed": "look at the system itself, then ask again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What one connection said, or one reference of the settings gave; `next` where something is to be done."""
+
+    name: str
+    ok: bool
+    says: str
+    next: str = ""
+    noun: str = "connection"
+
+
+class _Shut:
+    """The gate of an adapter that only reads: nothing passes."""
+
+    def enter(self, dispatch: Dispatch) -> str | None:
+        """Refuse every order."""
+        return "nothing is sent here"
+
+    async def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
+        """Give no secret."""
+        return None
+
+
+async def probe(workspace: Workspace, release: Release) -> list[Probed]:
+    """Look up every reference, and ask every connection that a contract reads over HTTP, side by side."""
+    credentials = Credentials(workspace.root)
+    adapter = HttpAdapter(release, _Shut(), workspace.root, lambda: int(time.time() * 1000))
+    try:
+        found = await asyncio.gather(*(_probed(adapter, credentials, release, t) for t in release.targets.values()))
+    finally:
+        await adapter.close()
+    return [*found, *_of_settings(workspace, credentials)]
+
+
+async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> Probed:
+    missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
+    if missing:  # guard: references are looked up
+        return Probed(target.name, False, "; ".join(missing), _NEXT["no_credential"])
+    if target.mcp is not None or target.plugin is not None:
+        return Probed(target.name, True, "its references give values; it is not read here")
+    chosen = _read_of(release, target)
+    if chosen is None:
+        return Probed(target.name, True, "its references give values; no contract offers a read to try")
+    read, scope = chosen
+    seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
+    if isinstance(seen, ReadOutage):  # guard: each connection is asked
+        return Probed(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
+    if isinstance(seen, Fault):
+        return Probed(
+            target.name, True, f"it is reachable, and does not answer the read that was tried: {seen.sentence}"
+        )
+    answered = "404, for a record that need not exist" if seen.status == 404 else str(seen.status)
+    return Probed(
+        target.name, True, f"it answered the read `{read.name}` ({answered}); the write credential is not tried"
+    )
+
+
+def _references(target: Target) -> list[str]:
+    """Every reference of a connection. One that holds `{person}` is looked up when a person's session begins."""
+    found = [target.read, target.write]
+    if target.ui is not None:
+        found += [target.ui.login, target.ui.read_login]
+    if target.mcp is not None:
+        found += [value for _, value in target.mcp.variables if not value.startswith("text:")]
+    return [reference for reference in dict.fromkeys(found) if reference and "{person}" not in reference]
+
+
+def _read_of(release: Release, target: Target) -> tuple[Read, dict[str, object]] | None:
+    """A read to try: one that needs no input, else one with the inputs that its contract gives as examples."""
+    found: list[tuple[bool, str, Read, dict[str, object]]] = []
+    for program in release.catalog.programs.values():
+        for read in program.reads:
+            if not isinstance(read, Read) or read.target != target.kind:
+                continue
+            known: tuple[dict[str, JsonValue], ...] = ({}, _examples(program))
+            for params in known:
+                scope = program.scope(params, target.tenant, target.environment)
+                if not isinstance(render_read(read, target.base_url, scope), Fault):
+                    found.append((bool(params), f"{program.name}.{read.name}", read, scope))
+                    break
+    if not found:
+        return None
+    _, _, read, scope = min(found, key=lambda one: one[:2])
+    return read, scope
+
+
+def _examples(program: Program) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for name, field in program.contract.inputs.items():
+        value = field.examples[0] if field.examples else placeholder(field)
+        found[name] = "0" if value == "" else value
+    return found
+
+
+def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Probed]:
+    """The references that stand outside of connections."""
+    settings = workspace.settings
+    named = {f"escalations.{name}": part.secret for name, part in settings.escalations.items()}
+    named |= {f"notices.{name}": part.secret for name, part in settings.notices.items()}
+    if settings.console.oidc is not None:
+        named["console.oidc"] = settings.console.oidc.client_secret
+    for name, reference in named.items():
+        if reference and (fault := credentials.missing(reference)):
+            yield Probed(name, False, fault, _NEXT["no_credential"], "credential")

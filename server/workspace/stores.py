@@ -1,0 +1,109 @@
+"""Which store a workspace has: a file of its own, or a database that several replicas share."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from adapters.secrets import Credentials
+from contracts.errors import AilyusError
+
+if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
+    from receipts.head import Head
+    from receipts.signing import Signer
+    from receipts.store import Read, Store
+    from server.workspace.settings import Workspace
+
+
+def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
+    """Open it for writing. Raises `AilyusError`."""
+    from receipts.sqlite import SqliteStore
+
+    origin = workspace.settings.origin
+    if workspace.settings.store is None:
+        return SqliteStore(workspace.store, signer, origin)
+    url = database_url(workspace)
+    from receipts.postgres import PostgresStore
+
+    return PostgresStore(url, workspace.store, signer, origin)
+
+
+def migrate_store(workspace: "Workspace") -> tuple[int, int]:
+    """The versions before and after. Raises `AilyusError`."""
+    if workspace.settings.store is None:
+        from receipts.sqlite import migrate
+
+        if not workspace.store.exists():
+            raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+        return migrate(workspace.store)
+    url = database_url(workspace)
+    from receipts.postgres import migrate as migrate_database
+
+    return migrate_database(url)
+
+
+async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tuple[int, int]:
+    """Take the store's time back to the clock's, while no gateway uses it. Raises `AilyusError`."""
+    from receipts.clock import accept_clock as accept
+    from receipts.journal import Journal
+    from receipts.signing import Signer
+    from server.workspace.log_key import open_log_key
+
+    if workspace.settings.store is not None:
+        from receipts.postgres import alone
+
+        def look() -> None:
+            with alone(database_url(workspace)):
+                pass
+
+        await asyncio.to_thread(look)
+    elif not workspace.store.exists():
+        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+    signer = Signer(open_log_key(workspace))
+    store = await asyncio.to_thread(open_store, workspace, signer)
+    try:
+        return await accept(Journal(store, signer), person, reason)
+    finally:
+        await store.aclose()
+
+
+@contextmanager
+def reading(workspace: "Workspace") -> "Iterator[Read]":
+    """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
+    if workspace.settings.store is None:
+        from receipts.sqlite import snapshot
+
+        if not workspace.store.exists():
+            raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+        with snapshot(workspace.store) as read:
+            yield read
+        return
+    url = database_url(workspace)
+    from receipts.postgres import snapshot as snapshot_of
+
+    with snapshot_of(url) as read:
+        yield read
+
+
+def remembered_head(workspace: "Workspace") -> "Head | None":
+    """What the head file of a workspace remembers. Read it before the store, which may only have grown since."""
+    from receipts.head import remembered
+
+    suffix = ".db.head" if workspace.settings.store is None else ".head"
+    return remembered(workspace.store.with_suffix(suffix))
+
+
+def database_url(workspace: "Workspace") -> str:
+    """The URL of the settings' database. Raises `bad_settings` without the extra."""
+    try:
+        import asyncpg  # noqa: F401  # is it there?
+    except ImportError:
+        hint = "install the extra: `uv tool install '.[postgres]'`"
+        raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
+    part = workspace.settings.store
+    return Credentials(workspace.root).value(part.url if part else "none") or ""
+
+
+def is_made(workspace: "Workspace", read: "Read") -> bool:
+    """Are there tables? The first gateway makes those of a database."""
+    return workspace.settings.store is None or read("SELECT to_regclass('search') IS NOT NULL") == [(True,)]
