@@ -9,7 +9,6 @@ import orjson
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from contracts.canonical import digest
-from contracts.compile import Texts, compile_inputs, input_names
 from contracts.contract import (
     RISKS,
     Cel,
@@ -27,8 +26,10 @@ from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
 from contracts.flow import Flow
 from contracts.hiding import compared, require_known
+from contracts.input_compiler import compile_inputs, input_names
 from contracts.inputs import InputSchema
 from contracts.program import AnyRead, Body, Check, FlowRead, Program
+from contracts.text_compiler import TextCompiler
 
 MAX_STEPS = 50
 MAX_ITEMS = 1000
@@ -309,7 +310,7 @@ def compile_plan(
     return _Compiler(plan, programs, flows or {}, of_agent).program()
 
 
-class _Compiler(Texts):
+class _Compiler(TextCompiler):
     def __init__(self, plan: Plan, programs: Mapping[str, Program], flows: Mapping[str, Flow], of_agent: bool) -> None:
         super().__init__(flows)
         self.plan = plan

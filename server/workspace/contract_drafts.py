@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from adapters.upstream import FETCH_SECONDS, Lost, Servers
-from contracts.curl import draft_lines
+from contracts.curl_draft import draft_lines
 from contracts.document import read_document
 from contracts.draft import Draft, DraftInput, identifier, refuse_unused
 from contracts.errors import AilyusError

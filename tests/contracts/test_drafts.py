@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from contracts.catalog import Complaints, load_catalog
-from contracts.curl import CurlLine, draft_lines
+from contracts.curl import CurlLine
+from contracts.curl_draft import draft_lines
 from contracts.draft import DraftInput
 from contracts.errors import AilyusError
 from contracts.openapi import Description

@@ -10,7 +10,8 @@ import yaml
 
 from contracts.catalog import Complaints, load_catalog
 from contracts.credentials import names_a_secret
-from contracts.curl import CurlLine, draft_lines
+from contracts.curl import CurlLine
+from contracts.curl_draft import draft_lines
 from contracts.draft import Draft, DraftInput, todos
 from contracts.errors import AilyusError
 from contracts.expressions import Fault, Names, Template

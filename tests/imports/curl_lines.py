@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from contracts.curl import draft_lines
+from contracts.curl_draft import draft_lines
 from contracts.errors import AilyusError
 from contracts.shell import words_of
 from tests.imports import FILLED, Request, Tally, against
