@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts.contract import Way
 from contracts.dispatch import Dispatch
 from contracts.observation import Delivery, Execution, Response
 from contracts.program import HttpProgram, McpProgram, Program, PythonProgram
+from contracts.route import Way
 from contracts.target import Target
 
 _TRY_AGAIN = frozenset((408, 409, 425, 429))

@@ -6,17 +6,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import JsonValue
 
 from contracts.canonical import digest
-from contracts.contract import (
-    Contract,
-    NewObject,
-    Observe,
-    Output,
-    Requester,
-    Resource,
-    Route,
-    System,
-    Undo,
-)
+from contracts.contract import Contract, NewObject, Output, Requester, Resource, System, Undo
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Names
 from contracts.flow import Flow
@@ -37,6 +27,7 @@ from contracts.program import (
     RouteProgram,
     UndoProgram,
 )
+from contracts.route import Observe, Route
 from contracts.secret_places import check_secrets, unphased
 from contracts.text_compiler import TextCompiler, flat_pairs
 

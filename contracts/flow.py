@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from contracts.contract import Duration, Name, Strict
+from contracts.fields import Duration, Name, Strict
 
 Path = Annotated[str, Field(pattern=r"^/")]
 Text = Annotated[str, Field(min_length=1, max_length=400)]

@@ -9,26 +9,16 @@ import orjson
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from contracts.canonical import digest
-from contracts.contract import (
-    RISKS,
-    Cel,
-    Condition,
-    Duration,
-    Input,
-    Name,
-    Observe,
-    Output,
-    Risk,
-    Sentence,
-    Strict,
-)
+from contracts.contract import RISKS, Condition, Input, Output, Risk
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Scope
+from contracts.fields import Cel, Duration, Name, Sentence, Strict
 from contracts.flow import Flow
 from contracts.hiding import compared, require_known
 from contracts.input_compiler import compile_inputs, input_names
 from contracts.inputs import InputSchema
 from contracts.program import AnyRead, Body, Check, FlowRead, Program
+from contracts.route import Observe
 from contracts.text_compiler import TextCompiler
 
 MAX_STEPS = 50

@@ -5,10 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
-from contracts.contract import (
-    Output,
-    Route,
-)
+from contracts.contract import Output
 from contracts.errors import AilyusError
 from contracts.hiding import placed, refuse_placed, require_known
 from contracts.program import (
@@ -21,6 +18,7 @@ from contracts.program import (
     PythonProgram,
     PythonRead,
 )
+from contracts.route import Route
 
 
 def check_secrets(program: Program) -> None:

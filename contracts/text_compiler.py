@@ -5,12 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from contracts.canonical import digest
-from contracts.contract import (
-    Condition,
-    McpCall,
-    Observe,
-    PythonCall,
-)
+from contracts.contract import Condition
 from contracts.errors import AilyusError
 from contracts.expressions import CelType, Expression, Fault, Names, Template
 from contracts.flow import Flow, Locator
@@ -24,6 +19,7 @@ from contracts.program import (
     PythonRead,
     Read,
 )
+from contracts.route import McpCall, Observe, PythonCall
 
 _NO_BODY_HEADERS = ("authorization", "host", "content-length", "cookie", "transfer-encoding")
 _ANSWER_BODY = Names.of({"body": "dyn"})

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -14,12 +13,12 @@ from pydantic import JsonValue
 
 from contracts.canonical import sha256
 from contracts.dispatch import MayObserve
-from contracts.expressions import Fault
-from contracts.observation import Observation, Outage
-from contracts.program import CedarAttribute, Program, placeholder
+from contracts.observation import Outage
+from contracts.program import Program, placeholder
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.bundle import ENGINE, Bundle, Slice, bind_resource
+from policies.cedar_json import entity, instant, principal, quoted
 from policies.schema import RESERVED_ROLE, enum_type
 
 Need = tuple[tuple[str, int], ...]
@@ -141,71 +140,6 @@ class Circumstances:
     open_incident: bool = False
 
 
-def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
-    """Facts from an observation. Whatever cannot be established denies: absent, null, erroring or ill-typed."""
-    if before.outage is not None:  # guard: an outage is no refusal
-        return Unavailable(before.outage.sentence, None, before.outage.outage, before.outage.connection)
-    if not before.ok:
-        return Denied(before.fault or _no_record(program, before))
-    scope = {**program.scope(request.params, target.tenant, target.environment), **before.scope("before")}
-    resource_id = program.resource_id.text(scope)
-    if isinstance(resource_id, Fault) or not resource_id:
-        return Denied("cannot establish the resource's id")
-    # INVARIANT: what is decided about is the record that was read, not the one that was named
-    # guard: the record is the resource
-    if program.resource_shown is not None and program.resource_shown.text(scope) != resource_id:
-        return Denied("the record that was read is another one than the resource")
-    attributes: dict[str, JsonValue] = {}
-    for attribute in program.attributes:
-        value = cedar_value(attribute, attribute.value.filled(scope))
-        if isinstance(value, Fault):
-            return Denied(f"cannot establish `{attribute.name}`")
-        attributes[attribute.name] = value
-    label = program.resource_label.text(scope) if program.resource_label else None
-    asked = None
-    if program.asked:
-        verified, subject = program.asked
-        asked = {"verified": verified.holds(scope), "requesterIsSubject": subject.holds(scope)}
-    return Facts(
-        resource_type=program.resource_type,
-        resource_id=resource_id,
-        label=None if isinstance(label, Fault) else label,
-        attributes=attributes,
-        asked=asked,
-        tenant=target.tenant,
-        environment=target.environment,
-        origin_trusted=target.origin_trusted,
-    )
-
-
-def _no_record(program: Program, before: Observation) -> str:
-    found = {name for name, reading in before.readings.items() if reading.status != 404}
-    absent = [f"`{r.name}`" for r in program.reads if not r.may_be_absent and r.name not in found]
-    return f"the record does not exist: the target answered 404 to the read {', '.join(absent)}"
-
-
-def cedar_value(attribute: CedarAttribute, value: JsonValue | Fault) -> JsonValue | Fault:
-    """The value as Cedar takes it, or a fault that denies."""
-    # INVARIANT: an absent attribute makes a guard vanish, so there is none: a strict default, or no decision.
-    if isinstance(value, Fault) or value is None:
-        value = attribute.default  # guard: absent attributes deny
-    wrong = Fault(f"`{attribute.name}` is not a {attribute.type}")
-    match attribute.type:
-        case "Bool":
-            return value if isinstance(value, bool) else wrong
-        case "Long":
-            fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-            return value if fits else wrong
-        case "String":
-            return value if isinstance(value, str) and value else wrong
-        case "Decimal":
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 9e14:
-                return wrong
-            return {"__extn": {"fn": "decimal", "arg": f"{value:.4f}"}}
-        case _:
-            return value if isinstance(value, list) and all(isinstance(v, str) for v in value) else wrong
-
-
 class Decider:
     """Decisions of one release. Holds parsed handles only; about 0.3 ms per decision."""
 
@@ -238,7 +172,7 @@ class Decider:
         principals = self._principals(caller)
         entities = self.bundle.entities(principals)
         requests = [
-            {"principal": f"{kind}::{_quoted(name)}", "action": f"Action::{_quoted(contract)}"}
+            {"principal": f"{kind}::{quoted(name)}", "action": f"Action::{quoted(contract)}"}
             for kind, name in (("Agent", caller.agent), ("Person", caller.person))
         ]
         results = [cedarpy.is_authorized_partial(request, bound, entities) for request in requests]
@@ -329,7 +263,7 @@ class Decider:
             self._resource(facts),
         ]
         if person.person != caller.person:
-            delta.append(_principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
+            delta.append(principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
         try:
             entities = self.bundle.entities(delta)
         except ValueError:
@@ -339,10 +273,10 @@ class Decider:
             "action": {"type": "Action", "id": f"approve:{request.contract}"},
             "resource": {"type": facts.resource_type, "id": facts.resource_id},
             "context": {
-                "role": _entity("Role", role),
+                "role": entity("Role", role),
                 "params": self._params(request),
-                "requester": _entity("Person", caller.person),
-                "agent": _entity("Agent", caller.agent),
+                "requester": entity("Person", caller.person),
+                "agent": entity("Agent", caller.agent),
                 "env": _env(circumstances),
             },
         }
@@ -372,14 +306,14 @@ class Decider:
         # INVARIANT: an undeclared role among the parents would fail the build; only declared ones count.
         return [
             # guard: declared roles only
-            _principal("Agent", caller.agent, caller.tenant, caller.roles & self.bundle.roles),
-            _principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles),
+            principal("Agent", caller.agent, caller.tenant, caller.roles & self.bundle.roles),
+            principal("Person", caller.person, caller.tenant, caller.person_roles & self.bundle.roles),
         ]
 
     def _resource(self, facts: Facts) -> dict[str, object]:
         attributes: dict[str, object] = dict(facts.attributes)
         attributes["tenant"] = facts.tenant
-        attributes["environment"] = _entity("Environment", facts.environment)
+        attributes["environment"] = entity("Environment", facts.environment)
         return {"uid": {"type": facts.resource_type, "id": facts.resource_id}, "attrs": attributes, "parents": []}
 
     def _context(
@@ -396,7 +330,7 @@ class Decider:
         counts[RESERVED_ROLE] = oldest_seconds
         context: dict[str, object] = {
             "params": self._params(request),
-            "person": _entity("Person", caller.person),
+            "person": entity("Person", caller.person),
             "env": _env(circumstances),
             "origin": {"trusted": facts.origin_trusted},
             "approvals": counts,
@@ -420,11 +354,11 @@ class Decider:
         out: dict[str, object] = {}
         for name, value in request.params.items():
             enum = program.contract.inputs[name].enum
-            out[name] = _entity(enum_type(request.contract, name), str(value)) if enum else value
+            out[name] = entity(enum_type(request.contract, name), str(value)) if enum else value
         for name in request.late:  # no policy of the slice reads it: `Release.parse_step` refuses it otherwise
             field = program.contract.inputs[name]
             value = placeholder(field)
-            out[name] = _entity(enum_type(request.contract, name), str(value)) if field.enum else value
+            out[name] = entity(enum_type(request.contract, name), str(value)) if field.enum else value
         return out
 
     def _evaluate(
@@ -461,16 +395,6 @@ class Decider:
             ),
         )
         return allowed, record
-
-
-def _queries(request: ActionRequest, caller: Caller, facts: Facts) -> list[Mapping[str, object]]:
-    """Who asks for what, without the context: the agent, and the person that it acts for."""
-    action = {"type": "Action", "id": request.contract}
-    resource = {"type": facts.resource_type, "id": facts.resource_id}
-    return [
-        {"principal": {"type": kind, "id": name}, "action": action, "resource": resource}
-        for kind, name in (("Agent", caller.agent), ("Person", caller.person))
-    ]
 
 
 def _permits(sliced: Slice, ids: Sequence[str]) -> bool:
@@ -510,24 +434,15 @@ def _minimal(vectors: list[Need]) -> tuple[Need, ...]:
     return tuple(tuple(sorted((r, n) for r, n in counts.items() if n)) for counts in found)
 
 
-def _principal(kind: str, name: str, tenant: str, roles: frozenset[str]) -> dict[str, object]:
-    parents = [{"type": "Role", "id": role} for role in sorted(roles)]
-    return {"uid": {"type": kind, "id": name}, "attrs": {"tenant": tenant}, "parents": parents}
-
-
-def _entity(kind: str, name: str) -> dict[str, object]:
-    return {"__entity": {"type": kind, "id": name}}
+def _queries(request: ActionRequest, caller: Caller, facts: Facts) -> list[Mapping[str, object]]:
+    """Who asks for what, without the context: the agent, and the person that it acts for."""
+    action = {"type": "Action", "id": request.contract}
+    resource = {"type": facts.resource_type, "id": facts.resource_id}
+    return [
+        {"principal": {"type": kind, "id": name}, "action": action, "resource": resource}
+        for kind, name in (("Agent", caller.agent), ("Person", caller.person))
+    ]
 
 
 def _env(circumstances: Circumstances) -> dict[str, object]:
-    return {"now": _instant(circumstances.now_ms // 1000), "changeFreeze": circumstances.change_freeze}
-
-
-@lru_cache(maxsize=8)
-def _instant(seconds: int) -> dict[str, object]:
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"__extn": {"fn": "datetime", "arg": text}}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return {"now": instant(circumstances.now_ms // 1000), "changeFreeze": circumstances.change_freeze}

@@ -12,7 +12,7 @@ from contracts.catalog import Catalog
 from contracts.contract import Input
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
-from contracts.plan import MAX_ITEMS, MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Unit, compile_plan
+from contracts.plan import MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Unit, compile_plan
 from contracts.program import PREVIEW, REASON, Program
 from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
@@ -20,64 +20,8 @@ from policies.bundle import ENGINE, Bundle, load_bundle
 from policies.decision import Decider
 from policies.guards import GuardsAt, guards_at, unknown_people
 from policies.principal import People
+from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
 
-RUN_PLAN = "run_plan"
-_STEP: dict[str, JsonValue] = {
-    "id": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$", "description": "A name for the step."},
-    "contract": {"type": "string", "maxLength": 64, "description": "The tool that the step calls."},
-    "connection": {"type": "string", "maxLength": 64, "description": "Which system, where the tool asks for it."},
-    "optional": {"type": "boolean", "description": "The plan goes on when nothing changed by it."},
-    "inputs": {
-        "type": "object",
-        "description": "The tool's arguments, without reason. `${item}` or `${item.field}` in a list; "
-        "`${steps.ID.outputs.NAME}` passes an earlier output on, to inputs that allow it.",
-    },
-}
-_STEPS: dict[str, JsonValue] = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": MAX_STEPS,
-    "items": {
-        "type": "object",
-        "properties": {
-            **_STEP,
-            "for_each": {"type": "array", "maxItems": MAX_ITEMS, "description": "The items to go through."},
-            "waves": {"type": "array", "maxItems": 10, "description": 'How many at a time, such as [1, 10, "rest"].'},
-            "skip_missing": {"type": "boolean", "description": "Leave out items that do not exist."},
-            "skip_unmet": {"type": "boolean", "description": "Leave out items whose conditions do not hold."},
-            "steps": {
-                "type": "array",
-                "maxItems": MAX_STEPS,
-                "items": {
-                    "type": "object",
-                    "properties": _STEP,
-                    "required": ["id", "contract"],
-                    "additionalProperties": False,
-                },
-                "description": "With for_each: what each item goes through.",
-            },
-        },
-        "required": ["id"],
-        "additionalProperties": False,
-    },
-}
-RUN_PLAN_SCHEMA: dict[str, JsonValue] = {
-    "type": "object",
-    "properties": {
-        "title": {"type": "string", "minLength": 1, "maxLength": 80, "description": "What the plan is for."},
-        "steps": _STEPS,
-        "on_failure": {
-            "type": "string",
-            "enum": ["undo", "undo_wave", "continue", "stop", "escalate"],
-            "default": "undo",
-            "description": "When a step is not confirmed; continue: a list goes on with its other items.",
-        },
-        "reason": dict(REASON),
-        "preview": dict(PREVIEW),
-    },
-    "required": ["steps", "reason"],
-    "additionalProperties": False,
-}
 _UNFOLDING = threading.Lock()
 _RUN_PLAN = InputSchema.compile(RUN_PLAN_SCHEMA, {})
 

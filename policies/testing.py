@@ -14,17 +14,8 @@ from contracts.expressions import Fault
 from contracts.program import CedarAttribute, Program
 from contracts.request import ActionRequest, Caller
 from contracts.source import Malformed, files_of, read_source
-from policies.decision import (
-    ApprovalRequired,
-    Circumstances,
-    Decider,
-    Decision,
-    Denied,
-    Facts,
-    Permitted,
-    Rate,
-    cedar_value,
-)
+from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
+from policies.resource_facts import cedar_value
 from policies.schema import membership
 
 _SUFFIX = ".test.yaml"

@@ -17,7 +17,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -25,7 +24,6 @@ import asyncpg
 import orjson
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.batch import Batch
 from receipts.connection import (
     ASKED,
     CONNECT_SECONDS,
@@ -40,6 +38,8 @@ from receipts.connection import (
 )
 from receipts.listener import CHANNEL, Listener, payload
 from receipts.log import Frontier, peaks_of, range_hash
+from receipts.postgres_schema import VERSION, create, version_of
+from receipts.postgres_transaction import PostgresTxn
 from receipts.signing import Signer, open_note
 from receipts.store import (
     MAX_CLOCK_BACK_MS,
@@ -49,7 +49,6 @@ from receipts.store import (
     Read,
     Row,
     Store,
-    Txn,
     Value,
     answer,
     answer_all,
@@ -60,7 +59,6 @@ from receipts.store import (
 )
 
 T = TypeVar("T")
-VERSION: Final = 7
 COMMIT_SECONDS: Final = 30.0
 _READERS: Final = 8
 _SHARE_TRIES: Final = 30
@@ -99,64 +97,6 @@ class _SettingsLost(AilyusError):
             f"ALTER ROLE … SET {name} = '{SETTINGS[name]}'" for name in KEPT
         )
         super().__init__("bad_settings", f"the database session has `{lost}`, which was not asked for", hint=hint)
-
-
-class _Otherwise(Exception):
-    """Something is not as an entry was told."""
-
-
-class PostgresTxn(Txn):
-    """The transaction of one group. What may wait for the group's end does, unless each entry stands for itself."""
-
-    def __init__(self, session: DatabaseSession, size: int, now_ms: int, clock_ok: bool, careful: bool) -> None:
-        super().__init__(size, now_ms, clock_ok)
-        self._session = session
-        self._careful = careful
-        self._batch = Batch()
-
-    def own(self, sql: str, *params: Value) -> None:
-        """One guarded statement that changes one row, of the entry's own action."""
-        if self._careful:
-            self.write(sql, *params)
-        else:
-            self._batch.change(sql, params)
-
-    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
-        """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet."""
-        if self._careful:
-            return super().expect(usual, sql, *params)
-        self._batch.expect(sql, params, usual)
-        return usual
-
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
-        """One statement for each of several rows; how many it changed is not asked."""
-        if rows:
-            self._batch.add(sql, rows)
-
-    def query(self, sql: str, *params: Value) -> list[Row]:
-        """Rows as this transaction sees them."""
-        self._flush_for(sql)
-        return self._session.query(sql, *params)
-
-    def flush(self, end: "tuple[str, Row] | None" = None) -> None:
-        """Do what waits, in one statement."""
-        if self._batch or end:
-            whole = self._batch.take(self._session.types, end)
-            if not whole.holds(self._session.query(whole.sql, *whole.values)):
-                raise _Otherwise  # guard: what waited is as told
-
-    def forget(self) -> None:
-        """Drop what waits: the entry that asked for it failed."""
-        self._batch = Batch()
-
-    def _flush_for(self, sql: str) -> None:
-        # what waits is only for tables that this statement does not touch
-        if self._batch.concerns(sql):  # guard: what waits is flushed first
-            self.flush()
-
-    def _count(self, sql: str, params: Sequence[Value]) -> int:
-        self._flush_for(sql)
-        return int(self._session.execute(sql, params).rpartition(" ")[2])
 
 
 class PostgresStore(Store):
@@ -480,55 +420,6 @@ async def _leave(connection: object) -> None:
 def is_unwitnessed(read: Read) -> bool:
     """Does a standby stream from the database, and no commit waits for it? Its promotion would lose what was said."""
     return read(_UNWITNESSED) == [(True,)]
-
-
-def version_of(session: DatabaseSession) -> int | None:
-    """The version of the tables in a database, None when there are none."""
-    if session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
-        return None
-    return integer(session.query("SELECT version FROM head")[0][0])
-
-
-def create(session: DatabaseSession) -> None:
-    """Make the tables. Of several that begin at once one makes them."""
-    schema = files("receipts").joinpath("postgres.sql").read_text()
-    session.execute("BEGIN")
-    session.query("SELECT pg_advisory_xact_lock(8422)")
-    if version_of(session) is None:
-        session.execute(schema, seconds=60.0)
-    session.execute("COMMIT")
-
-
-def migrate(url: str) -> tuple[int, int]:
-    """Bring a database that no replica uses to the newest version: the versions before and after. Forward only."""
-    with alone(url) as session:
-        version = version_of(session)
-        if version is None:
-            create(session)
-            return VERSION, VERSION
-        if version > VERSION:
-            sentence = f"the store has version {version}, not {VERSION}"
-            raise AilyusError("store_corrupt", sentence, hint="use a newer ailyus")
-        for step in range(version + 1, VERSION + 1):
-            change = files("receipts").joinpath("migrations", "postgres", f"{step}.sql").read_text()
-            session.execute(f"BEGIN;{change};UPDATE head SET version = {step};COMMIT;", seconds=600.0)
-        return version, VERSION
-
-
-@contextmanager
-def alone(url: str) -> Iterator[DatabaseSession]:
-    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
-    session = DatabaseSession(url)
-    try:
-        session.open()
-        if session.query("SELECT pg_try_advisory_lock(8421)") != [(True,)]:
-            hint = "end every gateway of this database first"
-            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
-        yield session
-    except FAULTS as error:
-        raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
-    finally:
-        session.close()
 
 
 @contextmanager

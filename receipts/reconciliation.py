@@ -1,6 +1,5 @@
 """Compare what was expected with what the source of truth says afterwards. Pure: the verdict and nothing else."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from adapters.secrets import MAX_SECRET
-from contracts.contract import Output
-from contracts.expressions import Fault, Template
-from contracts.hiding import Hiding
-from contracts.observation import Execution, Observation, Reading
-from contracts.program import ABSENT, AnyRead, Check, Made, Program, Read, lookup
+from contracts.expressions import Fault
+from contracts.observation import Execution, Observation
+from contracts.program import ABSENT, Check, Made, Program, lookup
+from receipts.comparison import drifted, evened, same
+from receipts.outputs import filled, outputs_of
 from receipts.predicates import CheckFact
+from receipts.scope import scope_of
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
@@ -102,39 +101,6 @@ class Reconciliation:
     orphan: Mapping[str, JsonValue] | None = None
 
 
-def scope_of(
-    program: Program, base: Mapping[str, object], before: Observation, after: Observation, execution: Execution | None
-) -> dict[str, object]:
-    """The names of the phase after: inputs, connection, before, after and the response, if one came."""
-    scope = {**base, **before.scope("before"), **after.scope("after")}
-    if execution and execution.response:
-        response = execution.response
-        scope["response.status"] = response.status
-        scope["response.headers"] = dict(response.headers)
-        scope["response.body"] = response.body
-    hide_compared(scope, program.compared, before.hiding)
-    return scope
-
-
-def hide_compared(scope: dict[str, object], paths: Iterable[str], hiding: Hiding | None) -> None:
-    """Where digests of the state before were kept, put digests on both sides of what is compared with itself."""
-    for path in paths if hiding is not None else ():
-        _hide(scope, f"before.{path}", hiding)
-        _hide(scope, f"after.{path}", hiding)
-
-
-def _hide(scope: dict[str, object], path: str, hiding: Hiding | None) -> None:
-    value = lookup(path, scope)
-    if value is ABSENT or hiding is None:
-        return
-    phase, name, *names = path.split(".")
-    node: object = hiding.all(value)  # type: ignore[arg-type]  # what stands in a scope is JSON
-    for depth in range(len(names) - 1, -1, -1):
-        owner = lookup(".".join((phase, name, *names[:depth])), scope)
-        node = {**owner, names[depth]: node} if isinstance(owner, Mapping) else owner
-    scope[f"{phase}.{name}"] = node
-
-
 def checks_of(
     checks: Sequence[Check], scope: Mapping[str, object], cut: frozenset[str] = frozenset()
 ) -> tuple[Checked, ...]:
@@ -166,65 +132,6 @@ def already_so(program: Program, base: Mapping[str, object], before: Observation
     scope = scope_of(program, base, before, before, None)
     checks = checks_of(program.expect, scope, before.cut("before") | before.cut("after"))
     return checks if all(c.met for c in checks) else None
-
-
-def evened(reads: Sequence[AnyRead], before: Observation, after: Observation) -> tuple[Observation, Observation]:
-    """Both looks, with an empty list where one look holds a list that the target leaves out when it is empty.
-
-    A list that neither look holds stays absent: it proves nothing.
-    """
-    for read in reads:
-        for path in read.omits_empty if isinstance(read, Read) else ():
-            one, other = before.readings.get(read.name), after.readings.get(read.name)
-            if one is None or other is None:
-                continue
-            names = path.split(".")
-            before = _emptied(before, one, names) if _has_list(other.value, names) else before
-            after = _emptied(after, other, names) if _has_list(one.value, names) else after
-    return before, after
-
-
-def _has_list(value: JsonValue, names: Sequence[str]) -> bool:
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return isinstance(value, list)
-
-
-def _emptied(observation: Observation, reading: Reading, names: Sequence[str]) -> Observation:
-    value = _with_empty(reading.value, names)
-    return replace(observation, readings={**observation.readings, reading.name: replace(reading, value=value)})
-
-
-def _with_empty(value: JsonValue, names: Sequence[str]) -> JsonValue:
-    if not isinstance(value, dict):
-        return value
-    name, *deeper = names
-    if deeper:
-        return {**value, name: _with_empty(value[name], deeper)} if name in value else value
-    return value if name in value else {**value, name: []}
-
-
-def same(paths: tuple[str, ...], before: Observation, after: Observation) -> bool:
-    """Is the state the same on these `before.*` paths? Absent equals absent, and a kept digest what it is of."""
-    old, new = before.scope("before"), after.scope("before")
-    hiding = before.hiding or after.hiding
-    return all(_equal(_seen(lookup(p, old), hiding), _seen(lookup(p, new), hiding)) for p in paths)
-
-
-def _seen(value: object, hiding: Hiding | None) -> object:
-    return value if hiding is None or value is ABSENT else hiding.all(value)  # type: ignore[arg-type]  # JSON
-
-
-def drifted(program: Program, before: Observation, after: Observation) -> bool:
-    """Did anything change that the contract declares `unchanged`?"""
-    return bool(drifted_paths(program, before, after))
-
-
-def drifted_paths(program: Program, before: Observation, after: Observation) -> tuple[str, ...]:
-    """What changed although the contract declares it `unchanged`, as the contract names it."""
-    return tuple(
-        p for p in program.contract.unchanged if not same((f"before.{p.removeprefix('before.')}",), before, after)
-    )
 
 
 def reconcile(
@@ -416,7 +323,7 @@ def _made(
     own = {k: v for k, v in scope.items() if k.startswith(("inputs.", "connection."))} | named
     if len(new) > 1 or not made.ours.holds(own):
         return Reconciliation("contended", None, "other", checks, {}, Reason.PERHAPS_NOT_OURS)
-    found = _filled(made.outputs, own)
+    found = filled(made.outputs, own)
     if isinstance(found, Fault):
         return Reconciliation("contended", True, "ours", checks, {}, found.sentence)
     if all(name in found for name, _ in program.outputs):
@@ -456,61 +363,5 @@ def _pictured(program: Program, execution: Execution) -> bool:
     return {"before.png", "after.png"} <= set(execution.evidence)
 
 
-def outputs_of(
-    program: Program, scope: Mapping[str, object], kept: Mapping[str, JsonValue] = MappingProxyType({})
-) -> dict[str, JsonValue] | Fault:
-    """All declared outputs, or the fault of the first that is missing or ill-formed: then nothing is `confirmed`."""
-    outputs = _filled(program.outputs, scope, kept)
-    if isinstance(outputs, Fault):
-        return outputs
-    for name, declared in program.contract.outputs.items():
-        if isinstance(declared, Output) and not _formed(declared, outputs[name]):
-            return Fault(f"the output `{name}` is missing")
-    return outputs
-
-
-MAX_REFUSAL = 400
-"""Characters of a refusal's words that an agent is given."""
-
-
-def refusal_of(program: Program, base: Mapping[str, object], execution: Execution) -> str | None:
-    """The words of a refusal that the contract lets the agent read; None where there are none."""
-    if program.refusal is None or execution.response is None:
-        return None
-    words = program.refusal.value(scope_of(program, base, _NOTHING, _NOTHING, execution))
-    return words[:MAX_REFUSAL] if isinstance(words, str) and words else None
-
-
-def _filled(
-    templates: Sequence[tuple[str, Template]],
-    scope: Mapping[str, object],
-    kept: Mapping[str, JsonValue] = MappingProxyType({}),
-) -> dict[str, JsonValue] | Fault:
-    outputs: dict[str, JsonValue] = {}
-    for name, template in templates:
-        value = template.filled(scope)
-        if isinstance(value, Fault) and name not in kept:
-            return Fault(f"the output `{name}` is missing")
-        outputs[name] = kept[name] if isinstance(value, Fault) else value
-    return outputs
-
-
-def _formed(declared: Output, value: JsonValue) -> bool:
-    if declared.secret is not None:
-        return isinstance(value, str) and 0 < len(value) <= MAX_SECRET
-    if declared.pattern is not None:
-        return isinstance(value, str) and re.fullmatch(declared.pattern, value) is not None
-    return declared.enum is None or value in declared.enum
-
-
-_NOTHING = Observation({}, 0, "same_channel")
-
-
 def _unread(program: Program, fault: str) -> tuple[Checked, ...]:
     return tuple(Checked(check.sentence, False, check.so, fault) for check in program.expect)
-
-
-def _equal(one: object, other: object) -> bool:
-    if one is ABSENT or other is ABSENT:
-        return one is other
-    return one == other

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import AilyusError
-from receipts import postgres, sqlite
+from receipts import postgres_schema, sqlite
 from receipts.connection import DatabaseSession
 from receipts.log import Checkpoint, Frontier
 from receipts.store import Row, blob, integer, newest_note
@@ -34,7 +34,7 @@ def transfer(path: Path, url: str) -> Transferred:
     if not path.exists():
         raise AilyusError("not_found", f"there is no store `{path.name}`", hint="there is nothing to copy")
     try:
-        with sqlite.owned(path) as source, postgres.alone(url) as session:
+        with sqlite.owned(path) as source, postgres_schema.alone(url) as session:
             done = _transfer(source, session)
     except sqlite3.DatabaseError as error:
         raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
@@ -46,8 +46,8 @@ def transfer(path: Path, url: str) -> Transferred:
 
 
 def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> Transferred:
-    if postgres.version_of(session) is None:
-        postgres.create(session)
+    if postgres_schema.version_of(session) is None:
+        postgres_schema.create(session)
     note = newest_note(sqlite.reader(source))
     size = Checkpoint.of_note(note).size if note else 0
     if newest_note(session.query) == note and session.query("SELECT size FROM head") == [(size,)] and size:

@@ -2,8 +2,10 @@
 
 `AILYUS_TEST_SLOWNESS` is a factor of at least 1. Where it is not set, `measure` sets it once, before the tests begin:
 one process for each core counts to a fixed number, and the factor is how much longer that took than on an idle
-machine. Deadlines that tests give to the product (`max_timeout`, `patience`) and that they wait themselves are
-multiplied by it. On an idle machine it is 1, so that nothing waits longer there.
+machine. What begins beside the tests later counts too: the factor is at least the processes that want to run, for each
+core (the system's load of the last minute), beyond two for each worker. Deadlines that tests give to the product
+(`max_timeout`, `patience`) and that they wait themselves are multiplied by it. On an idle machine it is 1, so that
+nothing waits longer there.
 """
 
 import os
@@ -14,7 +16,7 @@ import sys
 NAME = "AILYUS_TEST_SLOWNESS"
 IDLE_SECONDS = 0.4
 """What `_COUNT` takes at most on a core that does nothing else."""
-MOST = 4.0
+MOST = 6.0
 _MARGIN = 1.3
 """A busy machine gets at most 1.3 times as busy as it was when the tests began."""
 _COUNT = """
@@ -39,8 +41,14 @@ def measure() -> float:
 
 
 def slowness() -> float:
-    """Return the factor; 1 where nothing was measured."""
-    return max(1.0, float(os.environ.get(NAME, "1")))
+    """Return the factor now; the load of the machine alone where nothing was measured."""
+    return max(1.0, float(os.environ.get(NAME, "1")), min(crowding(), MOST))
+
+
+def crowding() -> float:
+    """Return how many processes want each core, by the load of the last minute, beyond two for each worker of ours."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return (os.getloadavg()[0] - 2 * workers) / (os.cpu_count() or 1)
 
 
 def scaled(seconds: float) -> float:

@@ -19,13 +19,14 @@ from contracts.request import ActionRequest, Caller, ToolCall
 from contracts.target import Target
 from policies.approval import SignedApproval, count
 from policies.decision import ApprovalRequired, Denied, Permitted
-from policies.release import RUN_PLAN, Release
+from policies.release import Release
+from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, Intent
 from receipts.controls import Halt
 from receipts.intention import Busy, IntentCommit, StaleDecision
 from receipts.journal import Journal
+from receipts.outputs import outputs_of
 from receipts.predicates import DecisionFacts, OutcomeFacts
-from receipts.reconciliation import outputs_of
 from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from contracts.canonical import new_id
 from contracts.errors import CODES, AilyusError
 from policies.approval import Binding, Bystanders, SignedApproval, count
-from policies.decision import ApprovalRequired, Denied, Unavailable, establish
+from policies.decision import ApprovalRequired, Denied, Unavailable
 from policies.passkey import sign_count
 from policies.principal import Person
+from policies.resource_facts import establish
 from receipts.action import Action, Status
 from receipts.plan_rows import PlanRows
 from receipts.predicates import DecisionFacts

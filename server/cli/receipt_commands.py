@@ -419,7 +419,7 @@ def _list(format_: Format, found: "Sequence[Found]") -> None:
 def _since(text: str) -> int:
     import time
 
-    from contracts.contract import milliseconds
+    from contracts.fields import milliseconds
 
     try:
         return int(time.time() * 1000) - milliseconds(text)

@@ -9,8 +9,8 @@ from typing import TypeVar
 import orjson
 from starlette.responses import Response
 
-from contracts.contract import milliseconds
 from contracts.errors import AilyusError
+from contracts.fields import milliseconds
 from receipts.audit import audit
 from receipts.head import remembered
 from receipts.proof import write_proof

@@ -19,25 +19,19 @@ from contracts.rendered import Rendered, render
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
 from policies.approval import SignedApproval
-from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable, establish
+from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable
 from policies.release import Release
+from policies.resource_facts import establish
 from receipts.action import Action, Intent, Status
+from receipts.comparison import drifted_paths, same
 from receipts.conclusion import Escalation, OutcomeCommit
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.handles import Minted
 from receipts.intention import IntentCommit, Limits
 from receipts.journal import Journal
+from receipts.outputs import refusal_of
 from receipts.predicates import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
-from receipts.reconciliation import (
-    Reconciliation,
-    already_so,
-    checks_of,
-    drifted_paths,
-    reconcile,
-    refusal_of,
-    same,
-    stated,
-)
+from receipts.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
 from receipts.store import Conflict, Work

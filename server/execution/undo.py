@@ -15,8 +15,8 @@ from contracts.request import ActionRequest, ToolCall
 from contracts.target import Target
 from policies.decision import Denied, Permitted
 from receipts.action import Action, PlanStep
+from receipts.comparison import same
 from receipts.intention import Busy
-from receipts.reconciliation import same
 from receipts.store import Conflict, Work
 from server.execution.executor import ActionExecutor, PendingEnd, PermittedAction, SentAttempt
 

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from contracts.errors import AilyusError
 from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
-from policies.release import RUN_PLAN
+from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action
 from receipts.journal import Watch
 from server.actions.pipeline import ANSWER_WITHIN, Pipeline

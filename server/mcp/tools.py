@@ -8,7 +8,8 @@ from pydantic import JsonValue
 from contracts.plan import PlanProgram
 from contracts.program import Program
 from contracts.request import Caller
-from policies.release import RUN_PLAN, RUN_PLAN_SCHEMA, Release
+from policies.release import Release
+from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
 from receipts.action import Status
 from server.results.answers import OUTPUT_SCHEMA
 

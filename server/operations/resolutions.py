@@ -9,9 +9,11 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts.action import Action, Status
+from receipts.comparison import evened
 from receipts.conclusion import Escalation, acknowledge, escalate
 from receipts.predicates import RecheckFacts, ResolutionFacts
-from receipts.reconciliation import checks_of, evened, scope_of, stated
+from receipts.reconciliation import checks_of, stated
+from receipts.scope import scope_of
 from receipts.store import Txn
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import readings, seen

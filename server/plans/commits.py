@@ -3,7 +3,8 @@
 from contracts.expressions import Fault
 from contracts.observation import Observation
 from contracts.request import ActionRequest
-from policies.release import RUN_PLAN, PlanRequest
+from policies.release import PlanRequest
+from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action
 from receipts.plan_rows import PlanRows
 from server.execution.executor import ActionExecutor

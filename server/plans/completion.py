@@ -10,10 +10,12 @@ from contracts.canonical import new_id
 from contracts.observation import Observation
 from contracts.plan import PlanProgram
 from receipts.action import PlanStep, pack_observation
+from receipts.comparison import evened
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
 from receipts.predicates import OutcomeFacts, PlanRef, RecheckFacts
-from receipts.reconciliation import Checked, checks_of, evened, hide_compared, stated
+from receipts.reconciliation import Checked, checks_of, stated
+from receipts.scope import hide_compared
 from receipts.statement import LIMITS
 from server.execution.undo import Compensation, Done, Left
 from server.plans import plan_answers

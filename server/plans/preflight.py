@@ -18,7 +18,8 @@ from contracts.rendered import place_read
 from contracts.request import ActionRequest
 from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unavailable
 from policies.display import Display, Line
-from policies.release import RUN_PLAN, PlanRequest
+from policies.release import PlanRequest
+from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, PlanStep
 from receipts.predicates import DecisionFacts, PlanRef
 from receipts.reconciliation import checks_of

@@ -23,7 +23,7 @@ from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
 from receipts.controls import Halt
 from receipts.intention import Busy
-from receipts.reconciliation import hide_compared
+from receipts.scope import hide_compared
 from receipts.store import Conflict
 from server.execution.approval_request import ApprovalReview, counted
 from server.execution.evidence import kept_health

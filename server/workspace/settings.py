@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.catalog import load_catalog
-from contracts.contract import Duration
 from contracts.errors import AilyusError
+from contracts.fields import Duration
 from contracts.http_request import check_base_url
 from contracts.source import Malformed, files_of, read_source
 from contracts.target import Mcp, PluginRef, Target, Ui

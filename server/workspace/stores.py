@@ -37,7 +37,7 @@ def migrate_store(workspace: "Workspace") -> tuple[int, int]:
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
         return migrate(workspace.store)
     url = database_url(workspace)
-    from receipts.postgres import migrate as migrate_database
+    from receipts.postgres_schema import migrate as migrate_database
 
     return migrate_database(url)
 
@@ -50,7 +50,7 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
     from server.workspace.log_key import open_log_key
 
     if workspace.settings.store is not None:
-        from receipts.postgres import alone
+        from receipts.postgres_schema import alone
 
         def look() -> None:
             with alone(database_url(workspace)):

@@ -61,7 +61,7 @@ GUARDS = [
     Guard("nested risk groups", 'parent = ""', TRAPS + "4_"),
     Guard("absent attributes deny", "value = attribute.default or False", TRAPS + "5_an_attribute_that_cannot"),
     Guard("user-editable attributes", "if False:", TRAPS + "5_an_attribute_that_its"),
-    Guard("declared roles only", '_principal("Agent", caller.agent, caller.tenant, caller.roles),\n_principal("Person", caller.person, caller.tenant, caller.person_roles),', TRAPS + "6_", lines=2),
+    Guard("declared roles only", 'principal("Agent", caller.agent, caller.tenant, caller.roles),\nprincipal("Person", caller.person, caller.tenant, caller.person_roles),', TRAPS + "6_", lines=2),
     Guard("attributes with schema", "return (base or self.base).with_added_json_str(orjson.dumps(delta).decode())", TRAPS + "7_"),
     Guard("stable ids", "if False:", TRAPS + "8_every"),
     Guard("impossible policies", "if False:", TRAPS + "9_"),

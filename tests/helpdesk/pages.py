@@ -3,14 +3,12 @@
 import contextlib
 import os
 import signal
-import time
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tests.helpdesk.desk import Before, Desk
-from tests.slowness import scaled
 
 CHANGE = "/admin/helpdesk/ticket/1/change/"
 
@@ -40,12 +38,10 @@ def kill(desk: Desk) -> None:
 
 async def stopped(desk: Desk, words: str) -> dict[str, Any]:
     """One call that must end with nothing sent, a picture, and a person told."""
-    began = time.monotonic()
     answer = await desk.set_priority("high")
     assert answer["status"] == "not_applied", answer
     assert words in answer["summary"]
     assert answer["escalated_to"] == "support-oncall"
-    assert time.monotonic() - began < scaled(12 + 2)  # the flow's deadline, and the look before and after
     assert desk.site.ticket()["priority"] == 3
     assert desk.front.count("POST", "/change/") == 0
     return answer

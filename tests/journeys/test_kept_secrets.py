@@ -14,7 +14,8 @@ from contracts.catalog import Complaints, load_catalog
 from contracts.hiding import Hiding, values_before
 from contracts.observation import Execution, Observation, Reading
 from receipts.action import pack_observation, unpack_observation
-from receipts.reconciliation import hide_compared, reconcile
+from receipts.reconciliation import reconcile
+from receipts.scope import hide_compared
 from server.execution.evidence import kept, kept_health
 from tests.leaks import places
 from tests.world import ROOT, Sandbox, World, add_records, gateway

@@ -12,7 +12,8 @@ from contracts.program import Program
 from contracts.request import Caller
 from contracts.target import Target
 from policies import bundle as bundle_module
-from policies.decision import ApprovalRequired, Circumstances, Decider, Denied, Permitted, establish
+from policies.decision import ApprovalRequired, Circumstances, Decider, Denied, Permitted
+from policies.resource_facts import establish
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, bundle, decide, facts, request
 from tests.world import ROOT
 

@@ -11,7 +11,8 @@ import pytest
 from contracts.errors import AilyusError
 from receipts import sqlite
 from receipts.audit import audit
-from receipts.postgres import PostgresStore, migrate
+from receipts.postgres import PostgresStore
+from receipts.postgres_schema import migrate
 from receipts.sqlite import SqliteStore
 from receipts.transfer import transfer
 from receipts.verify import read_roots

@@ -1,0 +1,65 @@
+"""The parts that every file of a contract, a plan or a flow is made of: strict models, names, sentences, durations."""
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=400)]
+Values = str | tuple[str, ...]
+"""A value of a query or a form; a list repeats the name."""
+Cel = Annotated[str, Field(min_length=1, max_length=4096)]
+_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)")
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+def milliseconds(value: object) -> int:
+    """A duration such as `500ms`, `10s`, `5m` or `1h` in milliseconds."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("expected a duration such as `500ms`, `10s` or `5m`")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+Duration = Annotated[int, BeforeValidator(milliseconds)]
+
+
+def unsupported(what: str) -> BeforeValidator:
+    """Refuses every value but none: the key is known, and nothing stands behind it yet."""
+
+    def refuse(value: object) -> object:
+        if value not in (None, "none"):
+            raise ValueError(f"{what} is not supported yet")
+        return value
+
+    return BeforeValidator(refuse)
+
+
+class Strict(BaseModel):
+    """Closed, frozen wire models.
+
+    `later` names the keys that a newer version of the format brought. At their default they are not written, so that
+    the digest of a contract, and every approval bound to it, outlives a new version of this code.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_defaults_of_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        fields: dict[str, JsonValue] = handler(self)
+        for name in self.later:
+            info = type(self).model_fields[name]
+            if getattr(self, name) == info.get_default(call_default_factory=True):
+                fields.pop(info.alias or name, None)
+                fields.pop(name, None)
+        return fields
