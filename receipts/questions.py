@@ -105,7 +105,7 @@ def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials
     """What was tried and denied since then, grouped by agent and contract, most first; the newest receipts of each."""
     rows = read(
         "SELECT agent, contract, tenant, count(*), min(at_ms), max(at_ms) FROM statements"
-        " WHERE kind = 'decision' AND status = 'denied' AND at_ms >= ?1 AND (?2 IS NULL OR tenant = ?2)"
+        " WHERE kind = 'decision' AND status = 'denied' AND at_ms >= ?1 AND (tenant = ?2 OR ?2 IS NULL)"
         " GROUP BY agent, contract, tenant ORDER BY count(*) DESC, agent, contract",
         since_ms,
         tenant,
@@ -135,7 +135,7 @@ def reason_of(read: Read, receipt_id: str) -> str:
 
 def require_agent(read: Read, agent: str, tenant: str | None = None) -> None:
     """Raises when no agent has or had this name: an empty answer about a misspelt name would reassure falsely."""
-    sql = "SELECT DISTINCT {0} FROM {1} WHERE {0} <> '' AND (?1 IS NULL OR tenant = ?1)"
+    sql = "SELECT DISTINCT {0} FROM {1} WHERE {0} <> '' AND (tenant = ?1 OR ?1 IS NULL)"
     registered = read(sql.format("name", "agents"), tenant)
     if any(agent == name for (name,) in registered) or _is_named(read, "agent", agent, tenant):
         return
@@ -149,7 +149,7 @@ def require_contract(read: Read, contract: str, tenant: str | None = None) -> No
     released = read("SELECT DISTINCT name FROM contract_versions")
     if any(contract == name for (name,) in released) or _is_named(read, "contract", contract, tenant):
         return
-    sql = "SELECT DISTINCT contract FROM statements WHERE contract <> '' AND (?1 IS NULL OR tenant = ?1)"
+    sql = "SELECT DISTINCT contract FROM statements WHERE contract <> '' AND (tenant = ?1 OR ?1 IS NULL)"
     known = sorted({str(name) for (name,) in [*released, *read(sql, tenant)]})
     raise AilyusError("not_found", f"there is no contract `{contract}`", hint=_of(known))
 
@@ -168,7 +168,7 @@ def require_kind(kind: str) -> None:
 
 
 def _is_named(read: Read, column: Literal["agent", "contract", "status"], name: str, tenant: str | None) -> bool:
-    sql = f"SELECT 1 FROM statements WHERE {column} = ?1 AND (?2 IS NULL OR tenant = ?2) LIMIT 1"
+    sql = f"SELECT 1 FROM statements WHERE {column} = ?1 AND (tenant = ?2 OR ?2 IS NULL) LIMIT 1"
     return bool(read(sql, name, tenant))
 
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
+from receipts import entries
 from receipts.journal import Journal
 from receipts.predicates import AccessFacts
-from receipts.store import integer
 
 if TYPE_CHECKING:
     from server.workspace.settings import Workspace
@@ -19,10 +19,9 @@ EVERYTHING = "evidence"
 
 async def record(journal: Journal, receipt: str, label: str, person: str | None) -> None:
     """Log that a person of the console, or somebody at the command line (None), reads this of a receipt."""
-    rows = await journal.store.read("SELECT tenant FROM statements WHERE id = ?", receipt)
-    if not rows:
+    tenant = await entries.tenant_of(journal.store, receipt)
+    if tenant is None:
         raise AilyusError("not_found", f"there is no receipt `{receipt}`")
-    tenant = str(rows[0][0])
     reader = journal.notary.pseudonym(tenant, "person", person) if person is not None else "terminal"
     facts = AccessFacts(reader=reader, of=receipt, label=label)
     at, subject = journal.store.now_ms(), {receipt: sha256(receipt.encode())}
@@ -53,8 +52,7 @@ async def _written(workspace: "Workspace", receipt: str, label: str) -> None:
     try:
         journal = Journal(store, signer)
         await journal.registry.load()
-        rows = integer((await store.read("SELECT count(*) FROM statements WHERE id = ?", receipt))[0][0])
-        if rows:
+        if await entries.tenant_of(store, receipt) is not None:
             await record(journal, receipt, label, None)
     finally:
         await store.aclose()

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.resolution import SignedResolution
+from receipts import intents
 from receipts.questions import day_of
 from server.actions.pipeline import Pipeline
 from server.admin import access
@@ -170,10 +171,10 @@ class AdminApi:
     async def halts(self, request: Request) -> object:
         """What is halted, and what is on the wire nevertheless."""
         journal = self._pipeline().journal
-        rows = await journal.store.read("SELECT action_id, connection FROM intents WHERE state = 'intent'")
+        wire = await intents.on_the_wire(journal.store)
         return {
             "halts": [asdict(halt) for halt in journal.controls.halts],
-            "on_the_wire": [{"action": str(a), "connection": str(c)} for a, c in rows],
+            "on_the_wire": [{"action": one.action_id, "connection": one.connection} for one in wire],
         }
 
     async def halt(self, request: Request) -> object:

@@ -11,9 +11,9 @@ from adapters.plugin import offered
 from contracts.errors import AilyusError
 from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts import wal
+from receipts import health, wal
 from receipts.signing import Signer
-from receipts.store import MAX_CLOCK_BACK_MS, Read, integer
+from receipts.store import MAX_CLOCK_BACK_MS, Read
 from server.admin.browser_install import install_browser
 from server.admin.client import find_owner
 from server.identity.token_issuer import Issuer
@@ -24,14 +24,6 @@ from server.workspace.releases import begin, last_released
 from server.workspace.settings import FILE, Workspace
 from server.workspace.stores import reading
 
-_COUNTS = (
-    "SELECT count(*) FROM statements",
-    "SELECT count(*) FROM actions WHERE state = 'waiting'",
-    "SELECT count(*) FROM open_intents",
-    "SELECT count(*) FROM halts WHERE lifted_ms IS NULL",
-    "SELECT count(*) FROM incidents WHERE resolved_ms IS NULL",
-    "SELECT count(*) FROM escalations WHERE acknowledged_ms IS NULL",
-)
 UNASKED = "ailyus policy new require-approval --action ACTION; keep the policy `high-risk-needs-a-guard`"
 
 _UNITS = ((31_536_000, "years"), (86_400, "days"), (3_600, "hours"), (60, "minutes"))
@@ -239,13 +231,11 @@ def _is_unwitnessed(read: Read) -> bool:
 
 def _behind_ms(read: Read, is_database: bool) -> int:
     """How far the store's last commit is ahead of the clock that counts: the database's, or this machine's."""
-    rows = read("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
-    if not rows:
+    last = health.last_commit_ms(read)
+    if last is None:
         return 0
-    now = time.time_ns() // 1_000_000
-    if is_database:
-        now = integer(read("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")[0][0])
-    return integer(rows[0][0]) - now
+    now = health.database_ms(read) if is_database else time.time_ns() // 1_000_000
+    return last - now
 
 
 def _long(milliseconds: int) -> str:
@@ -290,17 +280,17 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     started = time.perf_counter()
     try:
         with reading(workspace) as read:
-            counts = [integer(read(sql)[0][0]) for sql in _COUNTS]
-            passkeys = read("SELECT DISTINCT person FROM keys WHERE kind = 'passkey' AND revoked = 0")
-            used = {name for (name,) in read("SELECT DISTINCT contract FROM statements")}
+            counts = health.counts(read)
+            people = health.passkey_holders(read)
+            used = health.used_contracts(read)
             behind = _behind_ms(read, workspace.settings.store is not None)
             alone = workspace.settings.store is not None and _is_unwitnessed(read)
     except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
-    size, waiting, intents, halts, incidents, calls = counts
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
-    findings = [Finding("store", True, f"{size} statements, {waiting} waiting, {intents} open intents ({took:.1f} ms)")]
+    says = f"{counts.statements} statements, {counts.waiting} waiting, {counts.intents} open intents ({took:.1f} ms)"
+    findings = [Finding("store", True, says)]
     if behind > MAX_CLOCK_BACK_MS:
         says = f"the store's last commit is {_long(behind)} ahead of the clock: nothing is sent until then"
         following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'
@@ -310,8 +300,8 @@ def _store(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     if alone:
         following = "set `synchronous_standby_names` on the server"
         findings.append(Finding("standby", False, "a standby streams, and no commit waits for it", following))
-    findings.append(_attention(halts, incidents, calls))
-    findings.append(_console(sorted(str(name) for (name,) in passkeys)))
+    findings.append(_attention(counts.halts, counts.incidents, counts.escalations))
+    findings.append(_console(people))
     if never:
         findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
     return findings

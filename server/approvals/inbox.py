@@ -12,6 +12,7 @@ from policies.passkey import sign_count
 from policies.principal import Person
 from policies.resource_facts import establish
 from receipts.action import Action, Status
+from receipts.approvals import approvers
 from receipts.plan_rows import PlanRows
 from receipts.predicates import DecisionFacts
 from receipts.registry import count_use
@@ -59,10 +60,7 @@ class Inbox:
 
     async def given(self, action_id: str) -> list[str]:
         """Who has approved so far."""
-        rows = await self._pipeline().journal.store.read(
-            "SELECT person FROM approvals WHERE action_id = ? ORDER BY at_ms", action_id
-        )
-        return [str(row[0]) for row in rows]
+        return await approvers(self._pipeline().journal.store, action_id)
 
     def bars(self, action: Action, person: Person, given: Sequence[str]) -> dict[str, str] | None:
         """Why this person may not approve this action, which these have approved: by code, not by policy."""

@@ -235,10 +235,21 @@ def _binding(
 
 def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the newest actions."""
+    from receipts import inventory
+
     with reading(workspace) as read:
-        found = read("SELECT id, contract, state, status, agent, person FROM actions ORDER BY created_ms DESC LIMIT 50")
+        rows = [
+            {
+                "action": one.id,
+                "contract": one.contract,
+                "state": one.state,
+                "status": one.status,
+                "agent": one.agent,
+                "person": one.person,
+            }
+            for one in inventory.newest(read)
+        ]
     names = ("action", "contract", "state", "status", "agent", "person")
-    rows = [dict(zip(names, row, strict=True)) for row in found]
     show(format, rows, table(rows, names) if rows else ["no action yet"])
 
 
@@ -250,23 +261,21 @@ def show_action(
     """Show what an agent was told about an action, and every receipt of it."""
     import orjson
 
+    from receipts import entries, inventory
     from receipts.questions import reason_of
-    from receipts.store import blob, integer
     from server.results.answers import iso, text_of
 
     with reading(workspace) as read:
-        rows = read("SELECT result, state FROM actions WHERE id = ?", action_id)
-        steps = read(
-            "SELECT id, kind, status, at_ms FROM statements WHERE action_id = ? ORDER BY leaf_index", action_id
-        )
-        why = reason_of(read, str(steps[-1][0])) if steps else ""
-    if not rows:
+        told = inventory.told(read, action_id)
+        steps = entries.of_action_in(read, action_id)
+        why = reason_of(read, steps[-1].receipt) if steps else ""
+    if told is None:
         raise AilyusError("not_found", f"there is no action `{action_id}`")
-    result = orjson.loads(blob(rows[0][0]))
+    result = orjson.loads(told.result)
     because = [f"why, for people: {why}"] if why else []
-    if rows[0][1] == "ready":
+    if told.state == "ready":
         because = ["approved, and not carried out yet: `ailyus halts` lists what may hold it"]
-    receipts = [{"receipt": r[0], "kind": r[1], "status": r[2], "at": iso(integer(r[3]))} for r in steps]
+    receipts = [{"receipt": one.receipt, "kind": one.kind, "status": one.status, "at": iso(one.at_ms)} for one in steps]
     show(
         format,
         {"result": result, "receipts": receipts, "why": why},

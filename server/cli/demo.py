@@ -20,9 +20,9 @@ from contracts.errors import AilyusError
 from policies.approval import sign_binding
 from policies.display import render, visible
 from policies.principal import keyid_of
+from receipts import entries
 from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
-from receipts.store import blob
 from receipts.verify import read_roots, verify
 from server.admin.client import find_owner
 from server.app import App, running, start_sandbox
@@ -237,12 +237,8 @@ class Demo:
 
     async def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
         """The steps of an action from its receipts, in milliseconds since it was first heard of."""
-        rows = await self.app.store.read(
-            "SELECT envelope FROM statements WHERE action_id = ?1"
-            " OR action_id IN (SELECT id FROM actions WHERE plan_id = ?1) ORDER BY leaf_index",
-            str(answer["action_id"]),
-        )
-        predicates = [orjson.loads(Envelope.decode(blob(r[0])).payload)["predicate"] for r in rows]
+        found = await entries.with_steps(self.app.store, str(answer["action_id"]))
+        predicates = [orjson.loads(Envelope.decode(one.envelope).payload)["predicate"] for one in found]
         steps = sorted((step for p in predicates for step in _steps(p)), key=lambda step: step[0])
         return [{"ms": at - steps[0][0], "what": what} for at, what in steps]
 

@@ -56,12 +56,13 @@ def recheck(
     format: FormatOption = Format.text,
 ) -> None:
     """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
+    from receipts import entries
     from server.workspace.settings import Workspace
 
     with reading(workspace) as read:
-        rows = read("SELECT action_id FROM statements WHERE id = ?", id_)
+        entry = entries.find_in(read, id_)
     space = Workspace.open(Path(workspace).resolve())
-    result = ask_owner(space, "POST", f"/actions/{str(rows[0][0]) if rows else id_}/recheck")
+    result = ask_owner(space, "POST", f"/actions/{entry.action_id if entry is not None else id_}/recheck")
     facts = result if isinstance(result, dict) else {}
     show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
     if facts.get("status") not in ("holds", "confirmed"):
@@ -111,22 +112,21 @@ def show_receipt(
     """Read a receipt: six sentences before any hash."""
     import orjson
 
+    from receipts import entries
     from receipts.questions import reason_of
     from receipts.signing import Envelope
-    from receipts.store import blob, integer
     from server.results.receipt_summary import sentences
 
     with reading(workspace) as read:
-        rows = read("SELECT envelope, leaf_index FROM statements WHERE id = ?", receipt_id)
+        entry = entries.find_in(read, receipt_id)
         why = reason_of(read, receipt_id)
-    if not rows:
+    if entry is None:
         raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
-    row = rows[0]
-    statement = orjson.loads(Envelope.decode(blob(row[0])).payload)
+    statement = orjson.loads(Envelope.decode(entry.envelope).payload)
     lines = [
         *sentences(statement["predicate"], why),
         "",
-        f"log index {integer(row[1])}",
+        f"log index {entry.leaf_index}",
         orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
     ]
     show(format, statement, lines)
@@ -139,27 +139,23 @@ def evidence(
     format: FormatOption = Format.text,
 ) -> None:
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
-    from receipts.store import blob
+    from receipts.evidence import pieces as pieces_of
     from server.admin.access import EVERYTHING, record_here
     from server.workspace.settings import Workspace
 
     if out is not None:
         record_here(Workspace.open(Path(workspace).resolve()), receipt_id, EVERYTHING)
     with reading(workspace) as read:
-        rows = read(
-            "SELECT e.label, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index) WHERE s.id = ?"
-            " ORDER BY e.label",
-            receipt_id,
-        )
-    if not rows:
+        found = pieces_of(read, receipt_id)
+    if not found:
         raise AilyusError("not_found", f"there is no evidence of a receipt `{receipt_id}`")
-    pieces = [{"label": str(label), "bytes": len(blob(data))} for label, data in rows]
+    pieces = [{"label": one.label, "bytes": len(one.data)} for one in found]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for piece, (label, data) in zip(pieces, rows, strict=True):
-            path = out / re.sub(r"[^A-Za-z0-9._-]", "-", str(label))
+        for piece, one in zip(pieces, found, strict=True):
+            path = out / re.sub(r"[^A-Za-z0-9._-]", "-", one.label)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(blob(data))
+                file.write(one.data)
             piece["file"] = str(path)
     show(format, pieces, table(pieces, ("label", "bytes", "file") if out else ("label", "bytes")))
 
@@ -229,14 +225,13 @@ def export(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
-    from receipts.store import blob, integer
+    from receipts import entries
 
-    sql = "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT ?"
     with reading(workspace) as read:
-        while limit > 0 and (rows := read(sql, after, min(limit, 1000))):
-            for index, envelope in rows:
-                typer.echo(f'{{"leaf_index":{integer(index)},"envelope":{blob(envelope).decode()}}}')
-            after, limit = int(str(rows[-1][0])), limit - len(rows)
+        while limit > 0 and (found := entries.after(read, after, min(limit, 1000))):
+            for one in found:
+                typer.echo(f'{{"leaf_index":{one.leaf_index},"envelope":{one.envelope.decode()}}}')
+            after, limit = found[-1].leaf_index, limit - len(found)
 
 
 def _note(path: Path) -> str:

@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
+from receipts import entries, evidence, incidents, inventory
 from receipts.action import Action
+from receipts.entries import LogEntry
 from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
-from receipts.store import Row, blob, integer
+from receipts.store import integer
 from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of
@@ -50,13 +52,19 @@ class Actions:
 
     async def actions(self, visit: ConsoleRequest) -> Page:
         """The newest actions."""
-        rows = await self._read(
-            "SELECT id, contract, state, status, agent, person, created_ms FROM actions"
-            " WHERE tenant = ? AND plan_id IS NULL ORDER BY rowid DESC LIMIT 100",
-            visit.tenant,
-        )
-        names = ("action", "contract", "state", "status", "agent", "person", "at_ms")
-        return Page("actions.html", "Actions", {"actions": [dict(zip(names, row, strict=True)) for row in rows]})
+        rows = [
+            {
+                "action": one.id,
+                "contract": one.contract,
+                "state": one.state,
+                "status": one.status,
+                "agent": one.agent,
+                "person": one.person,
+                "at_ms": one.created_ms,
+            }
+            for one in await inventory.newest_of(self._inbox.pipeline.journal.store, visit.tenant)
+        ]
+        return Page("actions.html", "Actions", {"actions": rows})
 
     async def action(self, visit: ConsoleRequest) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
@@ -107,39 +115,34 @@ class Actions:
         )
 
     async def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
-        rows = await self._read(
-            "SELECT id, kind, status, envelope, leaf_index FROM statements WHERE action_id = ? ORDER BY leaf_index",
-            action.id,
-        )
-        aside = self._inbox.pipeline.journal.store.read_aside
-        decided = await aside(lambda read: approved_by(read, str(rows[0][0]))) if rows else []
+        store = self._inbox.pipeline.journal.store
+        found = await entries.of_action(store, action.id)
+        decided = await store.read_aside(lambda read: approved_by(read, found[0].receipt)) if found else []
         words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
         comments = {str(d["receipt"]): str(d["comment"]) for d in decided}
-        return [await self._moment(row, words.get(str(row[0])), comments.get(str(row[0]), "")) for row in rows]
+        return [await self._moment(one, words.get(one.receipt), comments.get(one.receipt, "")) for one in found]
 
-    async def _moment(self, row: Row, who: str | None, comment: str) -> dict[str, JsonValue]:
-        predicate = orjson.loads(Envelope.decode(blob(row[3])).payload)["predicate"]
-        labels = await self._read(
-            "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(row[4])
-        )
+    async def _moment(self, entry: LogEntry, who: str | None, comment: str) -> dict[str, JsonValue]:
+        store = self._inbox.pipeline.journal.store
+        predicate = orjson.loads(Envelope.decode(entry.envelope).payload)["predicate"]
+        sizes = await evidence.sizes(store, entry.leaf_index)
         # what action it was and under which set stands above the timeline, once
-        why = await self._inbox.pipeline.journal.store.read_aside(lambda read: reason_of(read, str(row[0])))
+        why = await store.read_aside(lambda read: reason_of(read, entry.receipt))
         said: list[JsonValue] = list(sentences(predicate)[2:-1])
         checks = predicate.get("checks")
-        kind, status = str(row[1]), str(row[2])
         return {
-            "receipt": str(row[0]),
-            "kind": kind,
-            "status": status,
-            "step": _STEPS.get(kind, kind),
+            "receipt": entry.receipt,
+            "kind": entry.kind,
+            "status": entry.status,
+            "step": _STEPS.get(entry.kind, entry.kind),
             "at_ms": integer(predicate["atMs"]),
             "who": who,
             "comment": comment,
-            "changed": predicate.get("changed") if kind == "outcome" else None,
+            "changed": predicate.get("changed") if entry.kind == "outcome" else None,
             "says": said,
             "why": why,
             "checks": [check_row(c) for c in checks if isinstance(c, dict)] if isinstance(checks, list) else [],
-            "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
+            "evidence": [{"label": one.label, "bytes": one.size} for one in sizes],
         }
 
     async def recheck(self, visit: ConsoleRequest) -> Response:
@@ -160,14 +163,8 @@ class Actions:
     async def evidence(self, visit: ConsoleRequest) -> Response:
         """One piece of evidence, as a file; who read it is logged before it is given."""
         receipt, label = visit.named("receipt"), visit.named("label")
-        rows = await self._read(
-            "SELECT e.data, s.leaf_index FROM evidence AS e JOIN statements AS s USING (leaf_index)"
-            " WHERE s.id = ? AND e.label = ? AND s.tenant = ?",
-            receipt,
-            label,
-            visit.tenant,
-        )
-        if not rows:
+        data = await evidence.piece(self._inbox.pipeline.journal.store, receipt, label, visit.tenant)
+        if data is None:
             raise AilyusError("not_found", "there is no such evidence that you may see")
         await access.record(self._inbox.pipeline.journal, receipt, label, visit.person.name)
         # INVARIANT: what a target sent is never a page of this console
@@ -175,19 +172,11 @@ class Actions:
             "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',  # guard: evidence is no page
             "content-security-policy": "sandbox; default-src 'none'",
         }
-        return Response(blob(rows[0][0]), media_type="application/octet-stream", headers=headers)
+        return Response(data, media_type="application/octet-stream", headers=headers)
 
     async def _is_open(self, action: Action) -> bool:
-        rows = await self._read(
-            "SELECT 1 FROM incidents WHERE action_id = ? AND resolved_ms IS NULL"
-            " UNION ALL SELECT 1 FROM escalations WHERE action_id = ? AND acknowledged_ms IS NULL",
-            action.id,
-            action.id,
-        )
-        return action.state == "ended" and action.status in OPEN and bool(rows)
-
-    async def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return await self._inbox.pipeline.journal.store.read(sql, *values)
+        is_open = await incidents.needs_somebody(self._inbox.pipeline.journal.store, action.id)
+        return action.state == "ended" and action.status in OPEN and is_open
 
 
 def steps_of(told: Mapping[str, JsonValue], rows: Sequence[Action]) -> list[dict[str, JsonValue]]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.principal import Person
+from receipts import intents
 from receipts.action import Action
 from receipts.questions import day_of
 from server.actions.pipeline import Pipeline
@@ -188,11 +189,9 @@ class Approvals:
 
 
 async def _open_intents(pipeline: Pipeline, tenant: str) -> list[dict[str, JsonValue]]:
-    rows = await pipeline.journal.store.read(
-        "SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant = ? LIMIT 100", tenant
-    )
     return [
-        {"action": str(r[0]), "agent": str(r[1]), "contract": str(r[2]), "deadline_ms": int(str(r[3]))} for r in rows
+        {"action": one.action_id, "agent": one.agent, "contract": one.contract, "deadline_ms": one.deadline_ms}
+        for one in await intents.of_tenant(pipeline.journal.store, tenant)
     ]
 
 

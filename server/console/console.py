@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from adapters.secrets import Credentials
 from contracts.errors import AilyusError
-from receipts.store import integer
+from receipts import inventory
 from server.actions.pipeline import Pipeline
 from server.approvals.inbox import Inbox
 from server.console.actions import Actions
@@ -99,9 +99,7 @@ class Console:
 
     async def _navigation(self, session: ConsoleSession) -> Mapping[str, JsonValue]:
         """What stands on every page: how many requests wait, and what is halted."""
-        rows = await self._pipeline().journal.store.read(
-            "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", session.person.tenant
-        )
+        waiting = await inventory.waiting_count(self._pipeline().journal.store, session.person.tenant)
         halts = await self._estate.halts(session.person.tenant)
         halted = [f"{halt.scope} {halt.name}" if halt.name else "everything" for halt in halts]
-        return {"waiting": integer(rows[0][0]), "halted": list[JsonValue](halted)}
+        return {"waiting": waiting, "halted": list[JsonValue](halted)}

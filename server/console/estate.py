@@ -8,8 +8,8 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from contracts.program import Program
 from policies.release import Release
+from receipts import intents, inventory
 from receipts.controls import Halt
-from receipts.store import Row, integer
 from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, Page, View, redirect
 from server.identity.agents import Agents
@@ -120,14 +120,7 @@ class Inventory:
     async def connections(self, visit: ConsoleRequest) -> Page:
         """The connections of this tenant, what is on the wire, and what is halted."""
         pipeline = self._pipeline()
-        wire = {
-            str(name): integer(count)
-            for name, count in await self._read(
-                "SELECT i.connection, count(*) FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
-                " WHERE i.state = 'intent' AND a.tenant = ? GROUP BY i.connection",
-                visit.tenant,
-            )
-        }
+        wire = await intents.per_connection(pipeline.journal.store, visit.tenant)
         targets = [t for t in pipeline.release.targets.values() if t.tenant == visit.tenant]
         rows = [
             {
@@ -202,12 +195,7 @@ class Inventory:
         return [p for p in found if release.candidates(p, tenant)]
 
     async def _last(self, tenant: str) -> dict[str, int]:
-        sql = "SELECT contract, max(created_ms) FROM actions WHERE tenant = ? GROUP BY contract"
-        rows = await self._pipeline().journal.store.read_aside(lambda read: read(sql, tenant))
-        return {str(name): integer(at) for name, at in rows}
+        return await self._pipeline().journal.store.read_aside(lambda read: inventory.last_calls(read, tenant))
 
     def _halted(self, scope: str) -> set[str]:
         return {h.name for h in self._pipeline().journal.controls.halts if h.scope == scope}
-
-    async def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return await self._pipeline().journal.store.read(sql, *values)

@@ -17,8 +17,10 @@ from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Passkey, Person, keyid_of
+from receipts import introductions
+from receipts.introductions import StoredIntroduction
 from receipts.registry import count_use
-from receipts.store import Conflict, Txn, blob
+from receipts.store import Conflict, Txn
 from server.actions.pipeline import Pipeline
 from server.approvals.keys import link_key, revoke_key
 
@@ -108,25 +110,16 @@ class PasskeyInvitations:
     async def waiting(self, tenant: str) -> list[Introduction]:
         """Introductions that wait for a second admin."""
         store, people = self._pipeline().journal.store, self._pipeline().release.people
-        rows = await store.read(
-            "SELECT id, person, words FROM introductions WHERE token_hash IS NULL AND expires_ms > ?", store.now_ms()
-        )
-        found = [_introduction(str(r[0]), str(r[1]), blob(r[2])) for r in rows]
+        found = [_introduction(stored) for stored in await introductions.begun(store)]
         return [i for i in found if (p := people.get(i.person)) is not None and p.tenant == tenant]
 
     async def of_token(self, token: str) -> Introduction | None:
         """The introduction behind a link that was not used yet and is in its time."""
-        store = self._pipeline().journal.store
-        rows = await store.read(
-            "SELECT id, person, words, token_hash FROM introductions"
-            " WHERE token_hash IS NOT NULL AND used_ms IS NULL AND expires_ms > ?",
-            store.now_ms(),
-        )
-        for id_, person, words, sealed in rows:
+        for stored in await introductions.usable(self._pipeline().journal.store):
             # INVARIANT: whoever can write a row cannot make a link that brings a passkey for somebody
             # guard: a link is a MAC
-            if hmac.compare_digest(self._sealed(token, str(id_), str(person), blob(words)), str(sealed)):
-                return _introduction(str(id_), str(person), blob(words))
+            if hmac.compare_digest(self._sealed(token, stored.id, stored.person, stored.words), stored.token_hash):
+                return _introduction(stored)
         return None
 
     def _sealed(self, token: str, id_: str, person: str, words: bytes) -> str:
@@ -155,17 +148,11 @@ class PasskeyInvitations:
             raise AilyusError("no_authority", "another admin must introduce them too")
         token = secrets.token_urlsafe(32)
         words = _words((*known.words, signed))
+        made = StoredIntroduction(known.id, known.person, words, self._sealed(token, known.id, known.person, words))
 
         def work(txn: Txn) -> None:
             count_use(txn, signed.keyid, uses)
-            txn.write(
-                "UPDATE introductions SET token_hash = ?, words = ?, expires_ms = ?"
-                " WHERE id = ? AND token_hash IS NULL",
-                self._sealed(token, known.id, known.person, words),
-                words,
-                txn.now_ms + VALID_MS,
-                known.id,
-            )
+            introductions.complete(txn, made, txn.now_ms + VALID_MS)
 
         await self._write(work)
         return token
@@ -178,7 +165,7 @@ class PasskeyInvitations:
         await self._still_vouched(known)
 
         def used(txn: Txn) -> None:
-            txn.write("UPDATE introductions SET used_ms = ? WHERE id = ? AND used_ms IS NULL", txn.now_ms, known.id)
+            introductions.use(txn, known.id)
 
         key = Key(keyid_of(public), public, known.person, "passkey", passkey=passkey)
         authority: Literal["admins", "terminal"] = "admins" if known.words else "terminal"
@@ -241,18 +228,13 @@ class PasskeyInvitations:
         token: str | None,
         use: tuple[str, int] | None = None,
     ) -> None:
+        sealed = self._sealed(token, id_, person, _words(words)) if token else ""
+        new = StoredIntroduction(id_, person, _words(words), sealed)
+
         def work(txn: Txn) -> None:
             if use is not None:
                 count_use(txn, *use)
-            txn.write("DELETE FROM introductions WHERE expires_ms <= ? AND used_ms IS NULL", txn.now_ms, rows=None)
-            txn.write(
-                "INSERT INTO introductions VALUES (?, ?, ?, ?, ?, NULL)",
-                id_,
-                person,
-                _words(words),
-                self._sealed(token, id_, person, _words(words)) if token else None,
-                txn.now_ms + VALID_MS,
-            )
+            introductions.insert(txn, new, txn.now_ms + VALID_MS)
 
         await self._write(work)
 
@@ -263,12 +245,12 @@ class PasskeyInvitations:
             raise AilyusError("used", "this was said already", hint="look at the page again") from None
 
 
-def _introduction(id_: str, person: str, words: bytes) -> Introduction:
+def _introduction(stored: StoredIntroduction) -> Introduction:
     try:
-        found = tuple(SignedWord.model_validate(word) for word in orjson.loads(words))
+        found = tuple(SignedWord.model_validate(word) for word in orjson.loads(stored.words))
     except ValidationError:
         raise AilyusError("store_corrupt", "an introduction in the store is malformed") from None
-    return Introduction(id_, person, found)
+    return Introduction(stored.id, stored.person, found)
 
 
 def _words(words: Sequence[SignedWord]) -> bytes:

@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
-from receipts.store import Row
+from receipts import marks
 from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, View
 
@@ -95,26 +95,9 @@ class Live:
 
     async def mark(self, tenant: str, topic: str) -> str:
         """What a page about this shows, as a digest; asked for before the page reads it."""
-        rows = await self._inbox(tenant) if topic == "inbox" else await self._action(tenant, topic)
-        return hashlib.sha256(orjson.dumps(rows)).hexdigest()
-
-    async def _inbox(self, tenant: str) -> list[Row]:
-        return await self._pipeline().journal.store.read(
-            "SELECT id, updated_ms FROM actions WHERE state = 'waiting' AND tenant = ?1"
-            " UNION ALL SELECT e.id, e.next_ms FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
-            " WHERE e.acknowledged_ms IS NULL AND a.tenant = ?1"
-            " UNION ALL SELECT i.action_id, i.at_ms FROM incidents AS i JOIN actions AS a ON a.id = i.action_id"
-            " WHERE i.resolved_ms IS NULL AND a.tenant = ?1",
-            tenant,
-        )
-
-    async def _action(self, tenant: str, action: str) -> list[Row]:
-        return await self._pipeline().journal.store.read(
-            "SELECT state, status, updated_ms, (SELECT max(leaf_index) FROM statements WHERE action_id = ?2),"
-            " (SELECT count(*) FROM actions WHERE plan_id = ?2) FROM actions WHERE tenant = ?1 AND id = ?2",
-            tenant,
-            action,
-        )
+        store = self._pipeline().journal.store
+        shown = await marks.of_inbox(store, tenant) if topic == "inbox" else await marks.of_action(store, tenant, topic)
+        return hashlib.sha256(orjson.dumps(shown)).hexdigest()
 
     async def close(self) -> None:
         """End every stream, so that the server can stop."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from contracts.fields import milliseconds
+from receipts import entries, evidence
 from receipts.audit import audit
 from receipts.head import remembered
 from receipts.proof import write_proof
@@ -31,7 +32,6 @@ from receipts.questions import (
     unconfirmed,
 )
 from receipts.signing import Envelope
-from receipts.store import Row, blob, integer
 from receipts.verify import read_roots
 from server.admin import access
 from server.approvals.inbox import Inbox
@@ -175,19 +175,18 @@ class ReceiptPages:
         """One receipt: sentences before any hash."""
         receipt = visit.named("receipt")
         await self._must_see(visit, receipt)
-        rows = await self._read("SELECT envelope, leaf_index, action_id FROM statements WHERE id = ?", receipt)
-        statement = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)
+        store = self._inbox.pipeline.journal.store
+        entry = await entries.get(store, receipt)
+        statement = orjson.loads(Envelope.decode(entry.envelope).payload)
         why = await self._aside(lambda read: reason_of(read, receipt))
-        labels = await self._read(
-            "SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", integer(rows[0][1])
-        )
+        sizes = await evidence.sizes(store, entry.leaf_index)
         body = {
             "receipt": receipt,
-            "action": None if rows[0][2] is None else str(rows[0][2]),
-            "index": integer(rows[0][1]),
+            "action": entry.action_id,
+            "index": entry.leaf_index,
             "says": sentences(statement["predicate"], why),
             "statement": orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
-            "evidence": [{"label": str(label), "bytes": integer(size)} for label, size in labels],
+            "evidence": [{"label": one.label, "bytes": one.size} for one in sizes],
         }
         return Page("receipt.html", "Receipt", body)
 
@@ -237,7 +236,7 @@ class ReceiptPages:
     async def _must_see(self, visit: ConsoleRequest, receipt: str) -> None:
         # INVARIANT: nobody reads another tenant's receipt; a foreign id is not found
         # guard: receipts of one's own tenant
-        if not await self._read("SELECT 1 FROM statements WHERE id = ? AND tenant = ?", receipt, visit.tenant):
+        if await entries.tenant_of(self._inbox.pipeline.journal.store, receipt) != visit.tenant:
             raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
 
     async def _of_tenant(self, visit: ConsoleRequest, receipt: str) -> str:
@@ -251,9 +250,6 @@ class ReceiptPages:
         except ValueError:
             raise AilyusError("bad_form", f"`{text}` is no length of time", hint="for example 12h or 30m") from None
         return self._inbox.pipeline.journal.store.now_ms() - ago if ago is not None else 0
-
-    async def _read(self, sql: str, *values: str | int) -> list[Row]:
-        return await self._inbox.pipeline.journal.store.read(sql, *values)
 
     async def _aside(self, work: Callable[[Read], T]) -> T:
         return await self._inbox.pipeline.journal.store.read_aside(work)

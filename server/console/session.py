@@ -10,7 +10,9 @@ from pydantic import JsonValue
 
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
+from receipts import challenges, sessions
 from receipts.registry import count_use
+from receipts.sessions import StoredSession
 from receipts.store import Conflict, Txn
 from server.actions.pipeline import Pipeline
 
@@ -68,8 +70,7 @@ class ConsoleSessions:
         def work(txn: Txn) -> None:
             answer(txn, challenge)
             count_use(txn, key.keyid, counted)
-            txn.write("DELETE FROM sessions WHERE expires_ms <= ?", txn.now_ms, rows=None)
-            txn.write("INSERT INTO sessions VALUES (?, ?, ?, ?)", _hashed(secret), key.person, key.keyid, expires)
+            sessions.begin(txn, _hashed(secret), StoredSession(key.person, key.keyid), expires)
 
         try:
             await journal.write((), work)
@@ -81,36 +82,23 @@ class ConsoleSessions:
         """A new session's secret for somebody whom the identity provider let in; it has no key that could sign."""
         journal = self._pipeline().journal
         secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
-
-        def work(txn: Txn) -> None:
-            txn.write("DELETE FROM sessions WHERE expires_ms <= ?", txn.now_ms, rows=None)
-            txn.write("INSERT INTO sessions VALUES (?, ?, '', ?)", _hashed(secret), person.name, expires)
-
-        await journal.write((), work)
+        opened = StoredSession(person.name, "")
+        await journal.write((), lambda txn: sessions.begin(txn, _hashed(secret), opened, expires))
         return secret
 
     async def find(self, secret: str) -> ConsoleSession | None:
         """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
         pipeline = self._pipeline()
-        rows = await pipeline.journal.store.read(
-            "SELECT s.person, s.keyid FROM sessions AS s LEFT JOIN keys AS k ON k.keyid = s.keyid"
-            " WHERE s.token_hash = ? AND s.expires_ms > ? AND (s.keyid = '' OR k.revoked = 0)",
-            _hashed(secret),
-            pipeline.journal.store.now_ms(),
-        )
-        person = pipeline.release.people.get(str(rows[0][0])) if rows else None
-        if person is None:
+        stored = await sessions.find(pipeline.journal.store, _hashed(secret))
+        person = pipeline.release.people.get(stored.person) if stored is not None else None
+        if stored is None or person is None:
             return None
         shown = replace(person, roles=await pipeline.journal.roles.known(person))
-        return ConsoleSession(shown, str(rows[0][1]), secret)
+        return ConsoleSession(shown, stored.keyid, secret)
 
     async def close(self, secret: str) -> None:
         """Sign out."""
-
-        def work(txn: Txn) -> None:
-            txn.write("DELETE FROM sessions WHERE token_hash = ?", _hashed(secret), rows=None)
-
-        await self._pipeline().journal.write((), work)
+        await self._pipeline().journal.write((), lambda txn: sessions.end(txn, _hashed(secret)))
 
 
 class Challenges:
@@ -156,9 +144,7 @@ class Challenges:
 
 def answer(txn: Txn, challenge: bytes) -> None:
     """Inside a commit: a challenge is answered; a second answer is a `Conflict`."""
-    txn.write("DELETE FROM answered WHERE expires_ms <= ?", txn.now_ms, rows=None)
-    # guard: a challenge is answered once
-    txn.write("INSERT INTO answered VALUES (?, ?)", challenge, int.from_bytes(challenge[16:24], "big"))
+    challenges.answer(txn, challenge, int.from_bytes(challenge[16:24], "big"))
 
 
 def _hashed(secret: str) -> str:

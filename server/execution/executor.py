@@ -22,6 +22,7 @@ from policies.approval import SignedApproval
 from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable
 from policies.release import Release
 from policies.resource_facts import establish
+from receipts import entries
 from receipts.action import Action, Intent, Status
 from receipts.comparison import drifted_paths, same
 from receipts.conclusion import Escalation, OutcomeCommit
@@ -631,8 +632,8 @@ class ActionExecutor:
 async def verify_intent(steps: ActionExecutor, receipt: str, action_digest: str, action_id: str) -> None:
     """What goes on is built from the signed intent: its signature, its action and its digest are checked again."""
     store = steps.journal.store
-    rows = await store.read("SELECT envelope FROM statements WHERE id = ?", receipt)
-    envelope = Envelope.decode(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
+    entry = await entries.find(store, receipt)
+    envelope = Envelope.decode(entry.envelope) if entry is not None else None
     named = f'"actionDigest":"{action_digest}"'.encode()
     keys = {store.signer.keyid: store.signer.public}
     whose = f'"action":"{action_id}"'.encode()

@@ -6,9 +6,8 @@ import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import structlog
 from pydantic import JsonValue
@@ -18,11 +17,13 @@ from contracts.errors import AilyusError
 from contracts.request import Caller
 from policies.principal import Person
 from policies.release import Release
+from receipts import agents
+from receipts.agents import AgentRow
 from receipts.controls import bump
 from receipts.journal import Journal
-from receipts.ledger import AGENT, LedgerEntry, registered, registration
+from receipts.ledger import LedgerEntry
 from receipts.predicates import AgentFacts
-from receipts.store import Row, Txn
+from receipts.store import Store, Txn
 from server.identity.access_tokens import MAX_TOKEN, Tokens
 
 PREFIX = "ailyus_"
@@ -31,6 +32,7 @@ MAX_KNOWN = 10_000
 UNKNOWN_SECONDS = 2.0
 """How long a token that is nobody's is not looked up again, so that a flood of them costs next to nothing."""
 log = structlog.get_logger()
+_ReadAgents = Callable[[Store], Awaitable[Sequence[AgentRow]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,14 @@ class Agents:
         token = PREFIX + secrets.token_urlsafe(32)
         hashed = _hashed(token)
         at = self._journal.store.now_ms()
-        row = (name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, hashed)
-        facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=registration(*row))
+        row = AgentRow(name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, False, hashed)
+        said = row.registration(observe_only=observe_only)
+        facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=said)
         subject = {name: sha256(name.encode())}
         sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
 
         def work(txn: Txn) -> None:
-            txn.write(
-                "INSERT INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
-                " ON CONFLICT (name) DO UPDATE SET tenant = excluded.tenant, owner = excluded.owner,"
-                " person = excluded.person, roles = excluded.roles,"
-                " observe_only = excluded.observe_only, token_hash = excluded.token_hash, revoked = 0",
-                *(int(value) if isinstance(value, bool) else value for value in row),
-            )
+            agents.register(txn, row)
             sealed.insert(txn)
             bump(txn)  # the token that it had before is known no more
 
@@ -95,21 +92,20 @@ class Agents:
 
     async def change(self, name: str, *, revoke: bool) -> None:
         """Revoke an agent's token, or promote an observing agent."""
-        rows = await self._rows("name = ?", name)
+        rows = await self._rows(lambda store: agents.named(store, name))
         if not rows:
             raise AilyusError("unknown_agent", f"there is no agent `{name}`")
         row = rows[0]
         facts = (
             AgentFacts(event="revoked", agent=name)
             if revoke
-            else AgentFacts(event="promoted", agent=name, registration=registered(row, observe_only=False))
+            else AgentFacts(event="promoted", agent=name, registration=row.registration(observe_only=False))
         )
         at, subject = self._journal.store.now_ms(), {name: sha256(name.encode())}
-        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), str(row[1]), subject, at)
+        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), row.tenant, subject, at)
 
         def work(txn: Txn) -> None:
-            column = "revoked = 1" if revoke else "observe_only = 0"
-            txn.write(f"UPDATE agents SET {column} WHERE name = ?", name)
+            (agents.revoke if revoke else agents.promote)(txn, name)
             sealed.insert(txn)
             bump(txn)
 
@@ -118,9 +114,9 @@ class Agents:
 
     async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
-        rows = sorted(await self._rows("name <> ''"), key=lambda row: str(row[0]))
+        rows = sorted(await self._rows(agents.every), key=lambda row: row.name)
         return [
-            Agent(str(r[0]), str(r[1]), str(r[2]), str(r[3]), frozenset(str(r[4]).split()), bool(r[5]), bool(r[6]))
+            Agent(r.name, r.tenant, r.owner, r.person, frozenset(r.roles.split()), r.observe_only, r.revoked)
             for r in rows
         ]
 
@@ -142,7 +138,7 @@ class Agents:
             self._callers.move_to_end(key)
             return known.caller
         if own:
-            known = _Known(await self._registered("token_hash", _hashed(token), boundary), math.inf)
+            known = _Known(await self._of_token(_hashed(token), boundary), math.inf)
         else:
             known = await self._of_issuer(token, boundary)
         if known.caller is None:
@@ -170,7 +166,7 @@ class Agents:
         person = self._release().people.of(claims.iss, claims.sub)
         # INVARIANT: an issuer's client is an agent only because the settings say so, never by bearing its name
         name = self._tokens.agent(claims.client)
-        agent = await self._registered("name", name, boundary) if name is not None else None
+        agent = await self._of_name(name, boundary) if name is not None else None
         if person is None or agent is None or agent.tenant != person.tenant:
             log.info("token_of_nobody", declared=person is not None, registered=agent is not None)
             return _Known(None, 0.0)
@@ -178,11 +174,11 @@ class Agents:
 
     async def named(self, name: str) -> Caller | None:
         """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
-        return await self._registered("name", name, "network")
+        return await self._of_name(name, "network")
 
     async def current(self, caller: Caller) -> Caller | None:
         """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
-        now = await self._registered("name", caller.agent, caller.boundary)
+        now = await self._of_name(caller.agent, caller.boundary)
         if caller.issuer and now is not None:
             person = self._release().people.get(caller.person)
             if person is None or person.issuer != caller.issuer:
@@ -191,40 +187,46 @@ class Agents:
         same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
         return now if same else None
 
-    async def _registered(self, column: Literal["token_hash", "name"], value: str, boundary: str) -> Caller | None:
+    async def _of_name(self, name: str, boundary: str) -> Caller | None:
+        return await self._registered(lambda store: agents.named(store, name), boundary)
+
+    async def _of_token(self, token_hash: str, boundary: str) -> Caller | None:
+        return await self._registered(lambda store: agents.of_token(store, token_hash), boundary)
+
+    async def _registered(self, read: _ReadAgents, boundary: str) -> Caller | None:
         release = self._release()
-        rows = [row for row in await self._rows(f"{column} = ?", value) if not row[6]]
+        rows = [row for row in await self._rows(read) if not row.revoked]
         if not rows:
             return None
-        name, tenant, owner, person, roles, observe_only = rows[0][:6]
-        human = release.people.get(str(person))
-        if human is None or human.tenant != tenant:
+        row = rows[0]
+        human = release.people.get(row.person)
+        if human is None or human.tenant != row.tenant:
             return None
         return Caller(
-            str(name),
-            str(tenant),
+            row.name,
+            row.tenant,
             human.name,
-            str(owner),
-            frozenset(str(roles).split()),
+            row.owner,
+            frozenset(row.roles.split()),
             human.roles,
-            bool(observe_only),
+            row.observe_only,
             boundary,
         )
 
-    async def _rows(self, where: str, *values: str) -> "Sequence[Row]":
-        """Rows of agents that their newest signed statement vouches for: name to observe_only, revoked, token_hash."""
+    async def _rows(self, read: _ReadAgents) -> Sequence[AgentRow]:
+        """Rows of agents that their newest signed statement vouches for."""
         ledger = self._journal.ledger
-        rows = await self._journal.store.read(f"{AGENT} WHERE {where}", *values)
-        if not all(_is_said(row, ledger.agents.get(str(row[0]))) for row in rows):
+        rows = await read(self._journal.store)
+        if not all(_is_said(row, ledger.agents.get(row.name)) for row in rows):
             await ledger.follow()  # registered just now, perhaps at another replica
         found = []
         for row in rows:
-            said = ledger.agents.get(str(row[0]))
+            said = ledger.agents.get(row.name)
             if said is None or not _is_said(row, said):
-                ledger.tell("agents", str(row[0]))
+                ledger.tell("agents", row.name)
                 continue
             # INVARIANT: a revocation in the log holds whatever the row says
-            found.append((*row[:6], int(bool(row[6]) or said.event == "revoked"), row[7]))
+            found.append(replace(row, revoked=row.revoked or said.event == "revoked"))
         return found
 
     async def adopt(self) -> None:
@@ -237,13 +239,13 @@ class Agents:
             n for n, said in journal.ledger.agents.items() if not said.text("registration") and said.event != "revoked"
         ]
         for name in sorted(old):
-            rows = await journal.store.read(f"{AGENT} WHERE name = ?", name)
-            if not rows or rows[0][6] or rows[0][1] != journal.ledger.agents[name].tenant:
+            row = next(iter(await agents.named(journal.store, name)), None)
+            if row is None or row.revoked or row.tenant != journal.ledger.agents[name].tenant:
                 continue
-            kept = registered(rows[0], observe_only=bool(rows[0][5]))
+            kept = row.registration(observe_only=row.observe_only)
             facts = AgentFacts(event="adopted", agent=name, registration=kept)
             subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
-            sealed = journal.notary.seal_plain(facts, new_id("rcp"), str(rows[0][1]), subject, at)
+            sealed = journal.notary.seal_plain(facts, new_id("rcp"), row.tenant, subject, at)
             await journal.store.write(sealed.insert)
         await journal.ledger.follow()
 
@@ -260,12 +262,12 @@ class _Known:
     until: float
 
 
-def _is_said(row: Row, said: LedgerEntry | None) -> bool:
+def _is_said(row: AgentRow, said: LedgerEntry | None) -> bool:
     """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
     if said is None or said.event == "revoked":
         return said is not None
     # guard: agents count by their statement
-    return hmac.compare_digest(said.text("registration"), registered(row, observe_only=bool(row[5])))
+    return hmac.compare_digest(said.text("registration"), row.registration(observe_only=row.observe_only))
 
 
 def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:

@@ -6,7 +6,6 @@ never a button that decides.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import httpx2
@@ -17,8 +16,10 @@ from adapters.secrets import Credentials
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from contracts.http_request import check_base_url
+from receipts import inventory, notices
 from receipts.action import Action
-from receipts.store import Conflict, Txn, integer
+from receipts.notices import DueNotice
+from receipts.store import Conflict, Txn
 from server.approvals.inbox import Inbox
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
 from server.workspace.settings import NoticePart
@@ -27,15 +28,6 @@ MAX_TRIES = 8
 """Failed deliveries after which a notice is given up; the console's inbox then says so."""
 Event = Literal["waiting", "reminder", "next_group"]
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    id: str
-    action_id: str
-    event: str
-    route: str
-    tried: int
 
 
 class ApprovalNotifications:
@@ -62,32 +54,20 @@ class ApprovalNotifications:
         if not self._routes:
             return
         await self._write_down()
-        store = self._inbox.pipeline.journal.store
-        rows = await store.read(
-            "SELECT id, action_id, event, route, tried FROM notices"
-            " WHERE delivered_ms IS NULL AND failed_ms IS NULL AND next_ms <= ?"
-            " ORDER BY next_ms LIMIT 20",
-            store.now_ms(),
-        )
-        for row in rows:
-            due = _Due(str(row[0]), str(row[1]), str(row[2]), str(row[3]), integer(row[4]))
+        for due in await notices.due(self._inbox.pipeline.journal.store):
             if await self._claimed(due):
                 await self._deliver(due)
 
     async def failed(self, tenant: str) -> list[dict[str, str]]:
         """Notices that were given up, about requests that still wait."""
-        rows = await self._inbox.pipeline.journal.store.read(
-            "SELECT n.action_id, n.route FROM notices AS n JOIN actions AS a ON a.id = n.action_id"
-            " WHERE n.delivered_ms IS NULL AND n.failed_ms IS NOT NULL AND a.tenant = ? AND a.state = 'waiting'",
-            tenant,
-        )
-        return [{"action": str(action), "route": str(route)} for action, route in rows]
+        found = await notices.failed(self._inbox.pipeline.journal.store, tenant)
+        return [{"action": notice.action_id, "route": notice.route} for notice in found]
 
     async def _write_down(self) -> None:
         journal = self._inbox.pipeline.journal
         now = journal.store.now_ms()
-        rows = await journal.store.read("SELECT id, created_ms, expires_ms FROM actions WHERE state = 'waiting'")
-        stages = {str(r[0]): _stage(integer(r[1]), integer(r[2]), now) for r in rows}
+        waiting = await inventory.waiting_times(journal.store)
+        stages = {one.action_id: _stage(one.created_ms, one.expires_ms, now) for one in waiting}
         new: list[tuple[str, Event, str]] = []
         for action_id, stage in stages.items():
             if self._told.get(action_id, -1) < stage and (action := await journal.get(action_id)) is not None:
@@ -100,17 +80,7 @@ class ApprovalNotifications:
     async def _insert(self, new: list[tuple[str, Event, str]]) -> None:
         def work(txn: Txn) -> None:
             for action_id, event, route in new:
-                txn.write(
-                    "INSERT INTO notices (id, action_id, event, route, created_ms, next_ms) VALUES (?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT DO NOTHING",
-                    new_id("ntc"),
-                    action_id,
-                    event,
-                    route,
-                    txn.now_ms,
-                    txn.now_ms,
-                    rows=None,
-                )
+                notices.add(txn, new_id("ntc"), action_id, event, route)
 
         await self._inbox.pipeline.journal.store.write(work)
 
@@ -127,24 +97,15 @@ class ApprovalNotifications:
             events += [("next_group", follow) for name in first if (follow := self._routes[name].next)]
         return events
 
-    async def _claimed(self, due: _Due) -> bool:
+    async def _claimed(self, due: DueNotice) -> bool:
         # INVARIANT: of several that sweep at once one delivers; if it dies, the notice is due again
-        def work(txn: Txn) -> None:
-            txn.write(
-                "UPDATE notices SET next_ms = ? WHERE id = ? AND tried = ? AND delivered_ms IS NULL AND next_ms <= ?",
-                txn.now_ms + CLAIM_MS,
-                due.id,
-                due.tried,
-                txn.now_ms,
-            )
-
         try:
-            await self._inbox.pipeline.journal.store.write(work)
+            await self._inbox.pipeline.journal.store.write(lambda txn: notices.claim(txn, due, CLAIM_MS))
         except Conflict:
             return False
         return True
 
-    async def _deliver(self, due: _Due) -> None:
+    async def _deliver(self, due: DueNotice) -> None:
         journal = self._inbox.pipeline.journal
         action, route = await journal.get(due.action_id), self._routes.get(due.route)
         moot = action is None or action.state != "waiting" or route is None
@@ -160,20 +121,17 @@ class ApprovalNotifications:
         following = now if done or given_up else now + min(600_000, 1000 * 2**tried)
 
         def work(txn: Txn) -> None:
-            txn.write(
-                "UPDATE notices SET tried = ?, next_ms = ?, delivered_ms = ?, failed_ms = ?"
-                " WHERE id = ? AND delivered_ms IS NULL",
-                tried,
-                following,
-                now if done else None,
-                now if given_up else None,
-                due.id,
-                rows=None,
+            notices.record_try(
+                txn,
+                due,
+                next_ms=following,
+                delivered_ms=now if done else None,
+                failed_ms=now if given_up else None,
             )
 
         await journal.store.write(work)
 
-    async def _sent(self, due: _Due, action: Action, route: NoticePart) -> bool:
+    async def _sent(self, due: DueNotice, action: Action, route: NoticePart) -> bool:
         contract = action.request.contract
         count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
         link = f"{self._origin()}/approvals/{action.id}"

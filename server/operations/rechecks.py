@@ -17,15 +17,17 @@ from contracts.errors import AilyusError
 from contracts.observation import Delivery, Execution, Observation, Response
 from contracts.program import HttpProgram, Program
 from contracts.target import Target
-from receipts.action import Action, Status, pack_observation
+from receipts import entries, incidents, intents, rechecks
+from receipts.action import Action, Status
 from receipts.conclusion import LATER_LOOK, acknowledge
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
+from receipts.evidence import of_send
 from receipts.handles import forget_used, give_back
 from receipts.predicates import RecheckFacts
 from receipts.reconciliation import Reason, Reconciliation, reconcile, stated
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, SignedStatement
-from receipts.store import Conflict, Txn, blob
+from receipts.store import Conflict, Txn
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import WITHHELD, kept, readings, seen
 from server.results import answers
@@ -147,34 +149,22 @@ class SecondLook:
         return halt_statement(self._journal.notary, replace(halt, at_ms=now_ms), "lifted", BREAKER)
 
     async def _sent(self, action: Action, program: Program) -> _Sent | None:
-        rows = await self._journal.store.read(
-            "SELECT leaf_index, envelope FROM statements WHERE action_id = ? AND kind = 'outcome'"
-            " ORDER BY leaf_index DESC LIMIT 1",
-            action.id,
-        )
-        settles = await self._journal.store.read(
-            "SELECT settle_ms FROM intents WHERE action_id = ? ORDER BY attempt DESC LIMIT 1", action.id
-        )
-        if not rows or not settles:
+        store = self._journal.store
+        outcome, settle_ms = await entries.last_outcome(store, action.id), await intents.settle_ms(store, action.id)
+        if outcome is None or settle_ms is None:
             return None
-        envelope = Envelope.decode(blob(rows[0][1]))
-        signer = self._journal.store.signer
+        envelope, signer = Envelope.decode(outcome.envelope), store.signer
         if not envelope.holds({signer.keyid: signer.public}):
             raise AilyusError("store_corrupt", f"the signed outcome of `{action.id}` does not hold")
         attempts = orjson.loads(envelope.payload)["predicate"].get("attempts")
         if not attempts:
             return None
-        found = await self._journal.store.read(
-            "SELECT label, data FROM evidence WHERE leaf_index = ?"
-            " AND (label IN ('response', 'outputs') OR label LIKE 'page/%')",
-            rows[0][0],
-        )
-        evidence = {str(label): blob(data) for label, data in found}
+        evidence = await of_send(store, outcome.leaf_index)
         outputs = orjson.loads(evidence.get("outputs", b"{}"))
         execution = _attempt(program, attempts[-1], evidence.get("response", b""))
         page = f"page/{execution.attempt}/"
         pictures = {label.removeprefix(page): data for label, data in evidence.items() if label.startswith(page)}
-        return _Sent(replace(execution, evidence=pictures), int(str(settles[0][0])), outputs)
+        return _Sent(replace(execution, evidence=pictures), settle_ms, outputs)
 
 
 def _attempt(program: Program, facts: Mapping[str, JsonValue], raw: bytes) -> Execution:
@@ -223,20 +213,9 @@ def _seen(action: Action, sealed: SignedStatement) -> Callable[[Txn], None]:
 
     def work(txn: Txn) -> None:
         sealed.insert(txn)
-        looked(txn, action.id, txn.now_ms)
+        rechecks.finish(txn, action.id, txn.now_ms)
 
     return work
-
-
-def looked(txn: Txn, action_id: str, until_ms: int) -> None:
-    """The looks at an action that were due until then are done."""
-    txn.write(
-        "UPDATE rechecks SET done_ms = ? WHERE action_id = ? AND due_ms <= ? AND done_ms IS NULL",
-        txn.now_ms,
-        action_id,
-        until_ms,
-        rows=None,
-    )
 
 
 def _found(
@@ -255,22 +234,14 @@ def _found(
         held = txn.now_ms + program.contract.repeat_window if status == "confirmed" else 0
         # a target that said yes and did not do it stays a strike
         strike = status == "not_applied" and outcome.reason is Reason.AS_IT_WAS
-        txn.write(
-            "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, strike = ?"
-            " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
-            status,
-            orjson.dumps(answer),
-            held,
-            int(strike),
+        confirmed = status == "confirmed"
+        rechecks.restate(txn, action.id, status, answer, held_until_ms=held, strike=strike)
+        rechecks.restate_sent(
+            txn,
             action.id,
-        )
-        txn.write(
-            "UPDATE intents SET state = ?, after = ?, ours = ? WHERE action_id = ? AND state = 'escalated'",
-            "done" if status == "confirmed" else "failed",
-            pack_observation(after) if status == "confirmed" and action.step else None,
-            int(status == "confirmed" and outcome.attribution == "ours"),
-            action.id,
-            rows=None,
+            "done" if confirmed else "failed",
+            after if confirmed and action.step else None,
+            ours=confirmed and outcome.attribution == "ours",
         )
         sealed.insert(txn)
         _settle(txn, action)  # guard: what is found ends the incident
@@ -283,12 +254,6 @@ def _found(
 
 def _settle(txn: Txn, action: Action) -> None:
     """Nothing about it is open any more."""
-    txn.write(
-        "UPDATE incidents SET resolved_ms = ? WHERE action_id = ? AND resolved_ms IS NULL",
-        txn.now_ms,
-        action.id,
-        rows=None,
-    )
-    txn.control_changes += 1
+    incidents.resolve(txn, action.id)
     acknowledge(txn, action.id, LATER_LOOK)
-    looked(txn, action.id, 2**53)
+    rechecks.finish(txn, action.id, 2**53)

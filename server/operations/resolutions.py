@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
+from receipts import incidents, rechecks
 from receipts.action import Action, Status
 from receipts.comparison import evened
 from receipts.conclusion import Escalation, acknowledge, escalate
@@ -17,7 +18,7 @@ from receipts.scope import scope_of
 from receipts.store import Txn
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import readings, seen
-from server.operations.rechecks import SecondLook, looked
+from server.operations.rechecks import SecondLook
 
 CLOCK_SKEW_MS = 300_000
 OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
@@ -64,15 +65,7 @@ class Aftercare:
         )
 
         def work(txn: Txn) -> None:
-            txn.write(
-                "UPDATE incidents SET resolved_ms = ?1 WHERE resolved_ms IS NULL AND"
-                " (action_id = ?2 OR action_id IN (SELECT id FROM actions WHERE plan_id = ?2))",
-                txn.now_ms,
-                action.id,
-                rows=None,
-            )
-            txn.control_changes += 1
-            txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action.id)
+            incidents.resolve_all(txn, action.id)
             acknowledge(txn, action.id, said.person)
             sealed.insert(txn)
 
@@ -142,18 +135,13 @@ class Aftercare:
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""
         journal = self._pipeline().journal
-        rows = await journal.store.read(
-            "SELECT DISTINCT r.action_id, a.status FROM rechecks AS r JOIN actions AS a ON a.id = r.action_id"
-            " WHERE r.done_ms IS NULL AND r.due_ms <= ? LIMIT 20",
-            journal.store.now_ms(),
-        )
-        for action_id, status in rows:
+        for one in await rechecks.due(journal.store):
             try:
-                await self.recheck(str(action_id))
+                await self.recheck(one.action_id)
             except AilyusError as error:
                 # an outcome in doubt has its next look ahead
-                if error.code != "not_found" or status == "unknown":
-                    await journal.store.write(partial(_done, action_id=str(action_id)))
+                if error.code != "not_found" or one.status == "unknown":
+                    await journal.store.write(partial(_done, action_id=one.action_id))
 
 
 def _rechecked(action: Action, insert: Callable[[Txn], int], told: Escalation | None) -> Callable[[Txn], None]:
@@ -167,23 +155,18 @@ def _rechecked(action: Action, insert: Callable[[Txn], int], told: Escalation | 
 
 
 def _done(txn: Txn, action_id: str) -> None:
-    looked(txn, action_id, txn.now_ms)
+    rechecks.finish(txn, action_id, txn.now_ms)
 
 
 async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
     """Outcomes in doubt that nobody has resolved; of one tenant, or of all."""
-    rows = await pipeline.journal.store.read(
-        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
-        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL AND (?1 IS NULL OR a.tenant = ?1) ORDER BY i.at_ms",
-        tenant,
-    )
     return [
         {
-            "action": str(r[0]),
-            "contract": str(r[1]),
-            "status": str(r[2]),
-            "agent": str(r[3]),
-            "atMs": int(str(r[4])),
+            "action": one.action_id,
+            "contract": one.contract,
+            "status": one.status,
+            "agent": one.agent,
+            "atMs": one.at_ms,
         }
-        for r in rows
+        for one in await incidents.unresolved(pipeline.journal.store, tenant)
     ]

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.secrets import Credentials
 from contracts.errors import AilyusError
+from receipts import health
 from receipts.signing import Signer, create_key, load_key, parse_key
 from receipts.store import Read
 from receipts.verify import read_roots
@@ -89,6 +90,6 @@ def _why_not_new(workspace: "Workspace") -> str:
 
 
 def _has_log(read: Read, is_database: bool) -> bool:
-    if is_database and read("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
+    if is_database and not health.has_table(read, "head"):
         return False
-    return read("SELECT 1 FROM statements LIMIT 1") != []
+    return health.has_log(read)

@@ -106,4 +106,6 @@ def database_url(workspace: "Workspace") -> str:
 
 def is_made(workspace: "Workspace", read: "Read") -> bool:
     """Are there tables? The first gateway makes those of a database."""
-    return workspace.settings.store is None or read("SELECT to_regclass('search') IS NOT NULL") == [(True,)]
+    from receipts.health import has_table
+
+    return workspace.settings.store is None or has_table(read, "search")

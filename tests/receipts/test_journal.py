@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +18,6 @@ from tests.postgres import Postgres
 from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
 
 pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture
-async def journal(tmp_path: Path, database: str) -> AsyncIterator[Journal]:
-    made = await journal_at(tmp_path / "store.db", database=database)
-    yield made
-    await made.store.aclose()
 
 
 async def test_an_order_is_used_once(journal: Journal) -> None:
