@@ -1,4 +1,15 @@
-"""The port of every adapter: look, say what is missing, act once, close. Nothing else."""
+"""The port of every adapter: look, say what is missing, act once, close. Nothing else.
+
+`Pipeline` and `ActionExecutor` reach target systems only through `Adapter`; `Systems` is the one that combines HTTP,
+pages, MCP servers and adapters in Python. It is not what third parties write: that is `Plugin` in `adapters/plugin.py`,
+which `PythonAdapter` calls in another process. An adapter decides nothing and commits nothing.
+
+- `observe` MUST change nothing, and MUST use the credential for reading.
+- `execute` MUST send exactly what the order names, once, before its deadline, and MUST ask the gate directly before the
+  first byte (invariants 1 and 3).
+- A fault of a target MUST be a value (`Observation`, `Execution`), and what is not certain MUST be `in_doubt`.
+- `lacks` MUST say before an intent is signed that a credential gives no value.
+"""
 
 from typing import Protocol
 

@@ -1,6 +1,15 @@
 """HTTP on httpx2's engine: pooled, a total deadline, bounded answers, and honest about what was sent.
 
-The engine (httpcore2) knows no redirects, cookies, proxies or retries, so there are none to switch off.
+`HttpAdapter.read` makes one declared read, `execute` sends one order. `Systems` calls both for the release that it
+belongs to. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
+judges. The engine (httpcore2) knows no redirects, cookies, proxies or retries, so there are none to switch off; only a
+read is tried a second time.
+
+- A write MUST leave once, after the gate let the order pass, and before its deadline (invariants 1 and 3).
+- The request MUST be the one that the order holds, and MUST go to the target instance that the order names.
+- A credential MUST go only to URLs at the connection's base URL or below it; reads use the read credential.
+- Where it is not certain that no byte left, the delivery MUST NOT be `not_sent`.
+- An exception's text MUST NOT be kept: it can hold URLs, headers and bodies.
 """
 
 import asyncio

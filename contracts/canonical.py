@@ -1,4 +1,14 @@
-"""Canonical JSON (the bytes that every digest and signature is over), digests and commitments."""
+"""Canonical JSON (the bytes that every digest and signature is over), digests and commitments.
+
+A profile of RFC 8785 (JCS): keys of plain ASCII, integers below 2^53, no floats. Everything that signs, compares or
+names by a digest calls `canonical` or `digest`; statements also take `commitment`, `pseudonym`, salts and ids from
+here. It signs nothing and knows nothing of what it is given.
+
+- Equal values MUST give equal bytes, in every version of this code: stored approvals and receipts name them.
+- What has no canonical form MUST be refused with the place of the first offender, and never be rounded or repaired.
+- A salt MUST be fresh for each commitment, also in a process that was forked, and MUST have 16 bytes when it is opened.
+- A pseudonym MUST be found only with its tenant's key.
+"""
 
 import hashlib
 import hmac

@@ -1,4 +1,17 @@
-"""Compile contracts: every expression checked against declared names, every template parsed, every path known."""
+"""Compile contracts: every expression checked against declared names, every template parsed, every path known.
+
+`compile_contract` turns one `Contract` into a `Program` (`contracts/program.py`), or raises `AilyusError` whose
+`field` is the key at fault. `load_catalog` calls it for each file; `compile_plan` uses `TextCompiler` for the texts
+of plans. Nothing is evaluated here and nothing is read from a target: that a contract compiles says nothing about
+whether its requests work.
+
+- The schema of a contract's inputs MUST be closed: what is not declared is refused.
+- A secret MUST stand only as a whole value of `execute`, and where one passes, nothing that could carry it out MUST be
+  left: no picture, and no output without a declared form (invariant 9).
+- A name that is not known in a phase MUST be refused in an expression or a template of that phase.
+- At risk high or critical an MCP server that acts MUST NOT be the only witness of it, unless the contract says why.
+- The same contract, system and flows MUST give the same digest: approvals and intents name it.
+"""
 
 import re
 from collections.abc import Iterable, Mapping

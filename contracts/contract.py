@@ -10,7 +10,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.fields import Cel, Duration, Name, Sentence, Strict, milliseconds, unsupported
+from contracts.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds, unsupported
 from contracts.route import Observe, Route, Way
 
 Risk = Literal["low", "medium", "high", "critical"]
@@ -221,7 +221,7 @@ class Contract(Strict):
     shows: tuple[str, ...] = ()
     execute: tuple[Route, ...] = ()
     detect: Literal["state", "new_object", "none"] = "none"
-    settle: Annotated[Bound | int, BeforeValidator(_settled)] = Field(
+    settle: Annotated[Bound | int, BeforeValidator(_settled, json_schema_input_type=WrittenDuration | Bound)] = Field(
         5_000, description="how long to read back; `{within, because}` where no read lags behind a write for longer"
     )
     idempotent: Sentence | None = Field(

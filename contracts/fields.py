@@ -18,6 +18,8 @@ Sentence = Annotated[str, Field(min_length=1, max_length=400)]
 Values = str | tuple[str, ...]
 """A value of a query or a form; a list repeats the name."""
 Cel = Annotated[str, Field(min_length=1, max_length=4096)]
+DURATION = r"^[0-9]{1,6}(ms|s|m|h)$"
+"""The form of a duration in JSON Schemas."""
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
@@ -30,7 +32,15 @@ def milliseconds(value: object) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-Duration = Annotated[int, BeforeValidator(milliseconds)]
+def as_duration(ms: int) -> str:
+    """Milliseconds as people write them, in the largest unit that divides them."""
+    unit = next(name for name, size in reversed(_UNITS.items()) if ms % size == 0)
+    return f"{ms // _UNITS[unit]}{unit}"
+
+
+WrittenDuration = Annotated[str, Field(pattern=DURATION)]
+"""A duration as a file has it."""
+Duration = Annotated[int, BeforeValidator(milliseconds, json_schema_input_type=WrittenDuration)]
 
 
 def unsupported(what: str) -> BeforeValidator:

@@ -92,7 +92,7 @@ class Plan(Strict):
     expect: tuple[Condition, ...] = ()
     worse: Cel | None = Field(None, description="true when the health is worse than before: no further wave begins")
     on_failure: Literal["undo", "undo_wave", "continue", "stop", "escalate"] = "undo"
-    keep: Annotated[tuple[Keep, ...], BeforeValidator(_listed)] = Field(
+    keep: Annotated[tuple[Keep, ...], BeforeValidator(_listed, json_schema_input_type=Keep | tuple[Keep, ...])] = Field(
         (), description="`A while B`: the step A is not taken back while B is done and stays"
     )
     escalate: str | None = None

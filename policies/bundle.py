@@ -1,4 +1,16 @@
-"""A validated set of Cedar policies, sliced per action. Nothing else ever decides."""
+"""A validated set of Cedar policies, sliced per action. Nothing else ever decides.
+
+`load_bundle` parses and checks all policy files of a release at once and gives an immutable `Bundle`, with the policies
+that can say anything about each action (`Slice`). `Release.build` calls it, and so does `policy new` for a candidate.
+It decides nothing itself: `Decider` asks Cedar with its handles. A changed file means another bundle with another
+digest, and so another release (invariant 8).
+
+- A policy without a plain `@id`, or with one that is there already, MUST be refused.
+- A policy that can never apply, a guard that asks nobody, and a forbid on an attribute that the target's user can edit
+  MUST be refused.
+- Entities MUST be built against the schema: without it a forbid on a group of actions would not match (`canary`).
+- The slice of an action MUST hold every policy whose scope covers the action.
+"""
 
 import importlib.metadata
 import re

@@ -1,4 +1,17 @@
-"""Decide one request with Cedar, for the agent and for the person it acts for: both must be permitted."""
+"""Decide one request with Cedar, for the agent and for the person it acts for: both must be permitted.
+
+`Decider.may_observe` decides early, before anything is read; `establish` makes facts of an observation;
+`Decider.decide` decides on them. A release holds one decider. `Pipeline`, `ActionExecutor`, plans and undos ask it
+about actions, `Inbox` about approvers (`may_approve`), and policy tests ask it as those do. It reads no target, asks no
+person and keeps nothing but caches: the time that policies see, rates and approvals are given to it.
+
+- What is absent, null, erroring or of another type MUST deny (invariant 9).
+- An error in any policy MUST NOT become a permit.
+- Entities, and requests with a resource, MUST be checked against the schema.
+- Undeclared roles MUST NOT count.
+- `ApprovalRequired` MUST name only approvals with which Cedar permits it.
+- An outage MUST be `Unavailable`, which is no refusal.
+"""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,15 @@
-"""A release: contracts, policies, schema, connections and people as one immutable object with one digest."""
+"""A release: contracts, policies, schema, connections and people as one immutable object with one digest.
+
+`Release.build` puts it together and refuses what does not fit; `parse` and `parse_plan` turn an agent's call into one
+exact request under it. The workspace builds releases, `App` makes one live, and `Pipeline` and its parts work under it.
+It does not say who may release (`accept` of the server does), and it reads no file and no store.
+
+- Only the live release MUST decide; it is swapped as a whole (invariant 8).
+- A call MUST become one exact request under a closed schema, or `AilyusError` with nothing sent (step 1 of the path).
+- A connection of another tenant MUST give a request without a target, which is then denied (invariant 9).
+- A connection's environment MUST be a declared one.
+- A fallback by pages MUST NOT act by an account that may be wider than the first route's, as far as the settings tell.
+"""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence

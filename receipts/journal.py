@@ -1,6 +1,16 @@
 """The durable journal of every action: guarded transitions, one statement each, and the orders that come out of them.
 
-Correctness lives in these transitions, never in who called them. receipts/README.md has the table of states.
+Correctness lives in these transitions, never in who called them. receipts/README.md has the table of states. `Journal`
+makes the transitions, `JournalQueries` asks what stands there. Server code calls it (`Pipeline`, `ActionExecutor`,
+`Plans`, `Inbox`, `RecoveryLoop`), and adapters ask it at the gate. It does not look, decide or send. The store's owner
+has exactly one.
+
+- A transition MUST compare id, state and fence in one guarded statement; where a row moved on, nothing is written.
+- An order (`Dispatch`) MUST exist only after the commit of its signed intent (invariant 1).
+- `enter` MUST let an order pass once, to the owner of the fence, under the live epoch, before its deadline (invariants
+  1 and 3).
+- An approval MUST be used at most once, and the same call MUST be one open action (invariants 2 and 5).
+- What another owner has under lease MUST be left alone.
 """
 
 import asyncio

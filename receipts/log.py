@@ -1,4 +1,15 @@
-"""The Merkle tree log of RFC 6962 / RFC 9162 section 2.1, C2SP checkpoints and proofs. Pure functions over hashes."""
+"""The Merkle tree log of RFC 6962 / RFC 9162 section 2.1, C2SP checkpoints and proofs. Pure functions over hashes.
+
+`Frontier` grows the tree, `inclusion_proof` and `consistency_proof` make proofs, `included` and `consistent` check
+them; `Checkpoint` and `LogProof` are the two texts that leave the gateway. It keeps nothing and signs nothing: nodes
+come from the store, signatures from `receipts/signing.py`. The stores call it at each commit, `verify` and `audit` when
+they check.
+
+- A leaf, once appended, MUST NOT change its place or its hash: the tree only grows (invariant 10).
+- Leaves and nodes MUST be hashed under different prefixes, so that one cannot pass for the other.
+- A check MUST compute the root from what it is given, and MUST refuse a proof that is too long or too short.
+- A text or a hash that is not in canonical form MUST be refused.
+"""
 
 import base64
 import binascii

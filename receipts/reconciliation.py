@@ -1,4 +1,17 @@
-"""Compare what was expected with what the source of truth says afterwards. Pure: the verdict and nothing else."""
+"""Compare what was expected with what the source of truth says afterwards. Pure: the verdict and nothing else.
+
+`reconcile` judges one attempt by the states before and after, the answer and the contract's expectations. It reads no
+clock and no store, and sends nothing. What follows from a verdict is its caller's: `ActionExecutor` at each read-back,
+`SecondLook` later. `Compensation`, `PlanEnd` and `Aftercare` use single comparisons, such as `same`.
+
+- No status code alone MUST decide: `confirmed` needs every expectation met in a later read, all outputs and the
+  declared evidence (invariant 6).
+- After an unknown answer the verdict MUST be `again` only where the state is as before, and where a second send does no
+  harm or the contract's bound proves that the first did nothing (invariant 4).
+- An attempt that proved that it had no effect MUST NOT be `confirmed`.
+- What could not be read MUST be neither met nor unmet, and a list that is not whole MUST prove no absence.
+- An object that may not be ours MUST NOT be called ours.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -3,6 +3,15 @@
 The payload is canonical JSON, for example
 `{"_type":"https://in-toto.io/Statement/v1","predicate":{…},"predicateType":"https://ailyus.dev/intent/v1",
 "subject":[{"digest":{"sha256":"<action digest>"},"name":"act_…"}]}`.
+`Notary.seal` signs one about an action, `seal_plain` one about the gateway, each with facts of
+`receipts/predicates.py`. Server code and the registry, controls and roles of this package call them;
+`SignedStatement.insert` then belongs into the commit of the change that the statement tells of. What was observed or
+sent is evidence, kept beside the log: it can be erased, and the proof still holds.
+
+- Person, record and label of an action MUST stand in a statement only as pseudonyms under the tenant's key.
+- Each piece of evidence MUST stand there only as a commitment with a fresh salt.
+- The columns that are searched MUST say what the signed body says (`audit` compares them).
+- The outcome of an action that was sent MUST say what it does not claim (`LIMITS`).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,14 @@
 """The store, whatever its engine: one writer thread that commits entries in groups; reading never waits for it.
 
-Promises: an entry MUST be answered only after its COMMIT returned and its head is remembered. An entry that fails MUST
-leave no row and no leaf. A COMMIT that fails is unknown: the head MUST be read again before anything goes on.
+`Store` is what `SqliteStore` and `PostgresStore` share: the queue, the groups, the log's leaves and the checkpoint over
+them. It knows nothing of actions: an entry is work over a `Txn`, and what it means is its caller's business. `Journal`,
+its parts and whoever keeps rows beside it write through `write`; everybody reads through `read`.
+
+- An entry MUST be answered only after its COMMIT returned and its head is remembered.
+- An entry that fails MUST leave no row and no leaf, and MUST NOT spoil the others of its group.
+- A COMMIT that fails is unknown: the head MUST be read again before anything goes on.
+- The log MUST only grow, by the leaves of a committed group and one checkpoint over them (invariant 10).
+- A claim MUST be refused while the clock is more than 2 s behind the last commit (`Txn.require_clock`).
 """
 
 import asyncio

@@ -1,4 +1,16 @@
-"""Verify a proof file offline, with roots that come from the verifier and never from the file."""
+"""Verify a proof file offline, with roots that come from the verifier and never from the file.
+
+`verify` answers one question: is it authentic? It needs no gateway, store or network. The command `receipt verify` and
+the demo call it; `server/console/static/verify.js` does the same in a browser, and both MUST agree. It does not run
+Cedar or the expectations again, and it cannot know what was left out of a file: `Verified.not_shown` says so.
+
+- Each statement MUST be signed by a trusted key and lie in the log of one signed checkpoint.
+- An outcome's intent MUST lie in the log before it, for the same action (invariant 1).
+- An approval that is opened MUST be signed by a key that was linked by then and not revoked, and be for this very
+  action (invariant 2).
+- What is opened MUST be what was committed to, with a salt of the right length.
+- A fault MUST be told by the first thing that fails, as `bad_proof` or `not_authentic`.
+"""
 
 import base64
 import binascii

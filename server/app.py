@@ -1,4 +1,16 @@
-"""The composition root: opens the store, releases what the files say, serves agents and the command line."""
+"""The composition root: opens the store, releases what the files say, serves agents and the command line.
+
+`App` makes every part of one gateway over one workspace and gives each what it needs; `running` serves it on 127.0.0.1
+and on the Unix socket of the command line. `ailyus serve`, the demo and rehearsals start it. It holds no rule about
+actions: the release decides, and what was done stands in the journal. `replace` swaps the pipeline as a whole, and what
+is on its way ends under the former one.
+
+- Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before
+  (invariant 8).
+- The statement of a release MUST be committed together with its activation.
+- Agents MUST stop being served before the Unix socket does, so that whoever may halt goes last.
+- The file of trusted roots MUST NOT be overwritten.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,15 @@
-"""The path of an action: `perform` is the table of ten steps in server/ARCHITECTURE.md, line by line."""
+"""The path of an action: `perform` is the table of ten steps in server/ARCHITECTURE.md, line by line.
+
+`Pipeline.call` is the way in for a tool call, `act` for what people have approved, and `finish` for what a dead process
+had sent. `Gateway` calls the first; `RecoveryLoop` calls the others through `carry`. `Inbox` looks again through it
+before a person signs. One pipeline belongs to one live release: `App` makes another when the release is replaced. It
+neither decides nor sends by itself: Cedar decides (`Decider`), `ActionExecutor` sends, `Plans` carries plans.
+
+- The same call, while it is open or held, MUST be the same action (invariant 5).
+- An approval MUST count only for this exact action in this exact state (invariant 2).
+- Directly before every send the live release MUST permit it on live attributes (invariant 3).
+- A client that goes away MUST NOT cut an action in half, and what may have been sent MUST NOT be told as unsent.
+"""
 
 import asyncio
 import math

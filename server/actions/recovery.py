@@ -1,6 +1,15 @@
 """Durable progress: carry approved actions on, finish what a dead process began, expire what nobody decided.
 
-Level-triggered and idempotent: whoever may call `wake` may call it at any time. Correctness lives in the journal.
+`RecoveryLoop` looks twice a second at every action that is not people's turn (`sweep`), and at one action when somebody
+calls `wake`. `App` starts it, `Inbox` wakes it after a decision. It is level-triggered and idempotent: whoever may call
+`wake` may call it at any time. Correctness lives in the journal: of two that carry the same action on, one matches no
+row. It does not say what may be sent again: `reconcile` does, and `Pipeline` and `Plans` carry it out.
+
+- An approved action MUST go on only if a signed statement says that an agent asked for it (`is_vouched`), and one that
+  was out only from its signed intent.
+- What a dead process had sent MUST be taken over under a higher fence as in doubt, and read back first (invariant 4).
+- What a halt holds, another's lease covers or an undo is at work on MUST be left alone.
+- What is open MUST be signed and logged every five minutes, so that silence is visible.
 """
 
 import asyncio

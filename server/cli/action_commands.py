@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 approval = typer.Typer(help="What waits for people, and their decisions.", no_args_is_help=True)
 action = typer.Typer(help="What is on its way.", no_args_is_help=True)
+IdArgument = Annotated[str, typer.Argument(help="The action's id.")]
 ActionArgument = Annotated[str | None, typer.Argument(help="The action's id; the only one that waits, if left out.")]
 AsOption = Annotated[str, typer.Option("--as", help="The person who decides.")]
 
@@ -147,7 +148,10 @@ def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
     show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
 
 
-def revoke_key(keyid: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+def revoke_key(
+    keyid: Annotated[str, typer.Argument(help="The key's id, as `approval keys` lists it.")],
+    workspace: WorkspaceOption = ".",
+) -> None:
     """Revoke a key: it approves nothing any more, also not what it approved and was not done yet."""
     from server.workspace.settings import Workspace
 
@@ -254,7 +258,7 @@ def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 
 
 def show_action(
-    action_id: Annotated[str, typer.Argument()],
+    action_id: IdArgument,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -283,7 +287,7 @@ def show_action(
     )
 
 
-def cancel(action_id: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+def cancel(action_id: IdArgument, workspace: WorkspaceOption = ".") -> None:
     """End a request that waits."""
     from server.workspace.settings import Workspace
 
@@ -291,7 +295,7 @@ def cancel(action_id: Annotated[str, typer.Argument()], workspace: WorkspaceOpti
 
 
 def resolve(
-    action_id: Annotated[str, typer.Argument()],
+    action_id: IdArgument,
     asserted: Annotated[str, typer.Option(help="What you found at the target: applied or not_applied.")],
     as_: AsOption,
     comment: Annotated[str, typer.Option(help="What you looked at.")] = "",

@@ -26,6 +26,7 @@ AllowWiderOption = Annotated[
     typer.Option("--allow-wider", help="Accept that contracts leave guards that hold for them in the live release."),
 ]
 BundledOption = Annotated[bool, typer.Option("--bundled", help="The policies and contracts that come with Ailyus.")]
+AgentArgument = Annotated[str, typer.Argument(help="The agent's name.")]
 NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
 
 
@@ -147,16 +148,28 @@ def check_contracts(
 def contract_schema(
     plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False,
     flow: Annotated[bool, typer.Option("--flow", help="That of flows.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write those of every kind of file, where the workspace's files expect them."),
+    ] = False,
+    workspace: WorkspaceOption = ".",
 ) -> None:
-    """Print the JSON Schema of contracts, of plans or of flows, for editors."""
-    import orjson
+    """Print the JSON Schema of contracts, of plans or of flows, for editors; or write all of them after a clone."""
+    from server.workspace.schemas import FOLDER, schema_of, write_schemas
+    from server.workspace.settings import FILE
 
-    from contracts.contract import Contract
-    from contracts.flow import Flow
-    from contracts.plan import Plan
-
-    schema = (Plan if plan else Flow if flow else Contract).model_json_schema(by_alias=True, mode="validation")
-    typer.echo(orjson.dumps(schema, option=orjson.OPT_INDENT_2).decode())
+    if not write:
+        typer.echo(schema_of("plan" if plan else "flow" if flow else "contract").decode(), nl=False)
+        return
+    if plan or flow:
+        raise AilyusError(
+            "bad_settings", "`--write` writes the schemas of every kind", hint="leave the other option out"
+        )
+    root = _folder(workspace)
+    if not (root / FILE).exists():
+        raise AilyusError("no_workspace", f"there is no `{FILE}` in `{root}`")
+    written = write_schemas(root)
+    typer.echo(f"wrote {FOLDER.as_posix()}/: {', '.join(path.name for path in written)}")
 
 
 def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
@@ -221,7 +234,7 @@ def explain_policy(
     agent_role: Annotated[list[str] | None, typer.Option(help="A role of the agent.")] = None,
     person_role: Annotated[list[str] | None, typer.Option(help="A role of the person it acts for.")] = None,
     tenant: Annotated[str, typer.Option(help="The resource's tenant; both principals are of `acme`.")] = "acme",
-    environment: Annotated[str, typer.Option()] = "prod",
+    environment: Annotated[str, typer.Option(help="The resource's environment.")] = "prod",
     attribute: Annotated[list[str] | None, typer.Option(help="name=value, for example vip=true")] = None,
     approval: Annotated[list[str] | None, typer.Option(help="role=count")] = None,
     workspace: WorkspaceOption = ".",
@@ -290,13 +303,13 @@ def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text)
 
 
 def add_agent(
-    name: Annotated[str, typer.Argument()],
+    name: AgentArgument,
     owner: Annotated[
         str, typer.Option(help="The person who owns it; it acts for them unless --person is given.")
     ] = "requester",
     person: Annotated[str | None, typer.Option(help="The person it acts for.")] = None,
-    tenant: Annotated[str, typer.Option()] = "acme",
-    role: Annotated[list[str] | None, typer.Option()] = None,
+    tenant: Annotated[str, typer.Option(help="The tenant that it belongs to.")] = "acme",
+    role: Annotated[list[str] | None, typer.Option(help="A role of the agent.")] = None,
     observe: Annotated[
         bool, typer.Option(help="Reads run; writes are decided, previewed and receipted, never sent.")
     ] = False,
@@ -316,14 +329,14 @@ def add_agent(
     typer.echo(f"added {name}; its token is in {path}")
 
 
-def promote_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+def promote_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Let an observing agent act."""
     from server.workspace.settings import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": False})
 
 
-def revoke_agent(name: Annotated[str, typer.Argument()], workspace: WorkspaceOption = ".") -> None:
+def revoke_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Revoke an agent's token."""
     from server.workspace.settings import Workspace
 

@@ -13,7 +13,7 @@ from server.workspace.settings import Workspace
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
 console = typer.Typer(help="The console, where people approve with passkeys.", no_args_is_help=True)
 ByOption = Annotated[str, typer.Option("--as", help="The person who does it.")]
-ScopeArgument = Annotated[str, typer.Argument(help="all, connection, contract or agent.")]
+ScopeArgument = Annotated[str, typer.Argument(help="all, connection, contract, agent or route.")]
 NameArgument = Annotated[str, typer.Argument(help="Which one; left out for all.")]
 
 
@@ -73,7 +73,9 @@ def escalations(workspace: WorkspaceOption = ".", format: FormatOption = Format.
 
 
 def acknowledge(
-    escalation_id: Annotated[str, typer.Argument()], as_: ByOption = "lead", workspace: WorkspaceOption = "."
+    escalation_id: Annotated[str, typer.Argument(help="The escalation's id, as `escalation list` shows it.")],
+    as_: ByOption = "lead",
+    workspace: WorkspaceOption = ".",
 ) -> None:
     """Take an escalation on: the next route is not told any more."""
     space = Workspace.open(Path(workspace).resolve())
@@ -82,7 +84,7 @@ def acknowledge(
 
 def _scope(scope: str) -> str:
     if scope not in ("all", "connection", "contract", "agent", "route"):
-        hint = "all, connection NAME, contract NAME or agent NAME"
+        hint = "all, connection NAME, contract NAME, agent NAME or route NAME"
         raise AilyusError("bad_settings", f"`{scope}` cannot be halted", hint=hint)
     return scope
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from receipts.query import Found
 
 receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
+ReceiptArgument = Annotated[str, typer.Argument(help="The receipt's id, which starts with `rcp_`.")]
 SinceOption = Annotated[str, typer.Option(help="How far back, for example 12h or 30m.")]
 
 
@@ -71,14 +72,14 @@ def recheck(
 
 def find_receipts(
     agent: Annotated[str | None, typer.Option(help="What one agent did.")] = None,
-    contract: Annotated[str | None, typer.Option()] = None,
+    contract: Annotated[str | None, typer.Option(help="What was done by one contract.")] = None,
     status: Annotated[str | None, typer.Option(help="confirmed, denied, unknown, …")] = None,
     match: Annotated[
         str | None, typer.Option(help="An id, e-mail or indexed input, exactly; it is looked up by HMAC.")
     ] = None,
     kind: Annotated[str | None, typer.Option(help="outcome, decision, intent, key, release, agent")] = None,
     since: Annotated[str | None, typer.Option(help="For example 12h or 30m.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -105,7 +106,7 @@ def find_receipts(
 
 
 def show_receipt(
-    receipt_id: Annotated[str, typer.Argument()],
+    receipt_id: ReceiptArgument,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -133,7 +134,7 @@ def show_receipt(
 
 
 def evidence(
-    receipt_id: Annotated[str, typer.Argument()],
+    receipt_id: ReceiptArgument,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder to write each piece to.")] = None,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
@@ -161,7 +162,7 @@ def evidence(
 
 
 def proof(
-    receipt_id: Annotated[str, typer.Argument()],
+    receipt_id: ReceiptArgument,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; standard output if left out.")] = None,
     since: Annotated[
         Path | None, typer.Option(help="An older checkpoint (a signed note) to prove continuity from.")
@@ -221,7 +222,7 @@ def verify_file(
 
 def export(
     after: Annotated[int, typer.Option(help="The cursor: the last leaf index that you have.")] = -1,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000)] = 100_000,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 100_000,
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
@@ -324,7 +325,7 @@ def everything_done_to(
 
 
 def who_approved(
-    receipt_id: Annotated[str, typer.Argument()],
+    receipt_id: ReceiptArgument,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -346,7 +347,7 @@ def who_approved(
 
 
 def which_policy(
-    receipt_id: Annotated[str, typer.Argument()],
+    receipt_id: ReceiptArgument,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:

@@ -219,7 +219,10 @@ def stdio(
 
 
 def connect(
-    client: Annotated[Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"], typer.Argument()],
+    client: Annotated[
+        Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"],
+        typer.Argument(help="The MCP client; `print` shows an entry for any other."),
+    ],
     agent: Annotated[str, typer.Option(help="The agent that the client is.")] = "support-bot",
     name: Annotated[str, typer.Option(help="What the client calls this server.")] = "ailyus",
     remove: Annotated[bool, typer.Option("--remove", help="Take the entry out again.")] = False,

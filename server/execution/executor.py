@@ -1,4 +1,16 @@
-"""One decided request, from intent to outcome: steps 6 to 10 of the path, for an action and for a plan's step."""
+"""One decided request, from intent to outcome: steps 6 to 10 of the path, for an action and for a plan's step.
+
+`ActionExecutor` asks Cedar on live facts (`decide`), commits the intent and acts (`send`), then reads back, compares
+and signs (`finish`). `Pipeline` calls it for single actions, `Plans` for steps, `Compensation` for undos. It is not the
+way in: it parses no call, counts no approval and asks no person. What ends without a send (`denied`, `unavailable`,
+`without_sending`) is built here as work, and whoever called commits it.
+
+- A request MUST leave only by the order that the commit of its signed intent gave (invariant 1).
+- Another attempt MUST follow a new look that equals the state before, a new decision and a new intent (invariants 3 and
+  4).
+- What was sent MUST be `confirmed` only by `reconcile`, over a later read (invariant 6).
+- After a crash an action MUST go on from its signed intent, whose signature is checked again (`take_over`).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

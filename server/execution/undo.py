@@ -1,4 +1,16 @@
-"""Taking back what is ours and still is as we left it; everything else is for a person."""
+"""Taking back what is ours and still is as we left it; everything else is for a person.
+
+`Compensation` builds the undo that a contract names, parsed as strictly as an agent's call, and has it decided, signed,
+sent and read back as an action of its own. `PlanEnd` calls it for the steps of a plan, after it has asked whether a
+change is ours (`JournalQueries.is_ours`); `ActionExecutor.finish` calls `orphan` for an object whose outputs are lost.
+It does not choose what is undone or in which order, and it restores no stored state. Where it takes nothing back, it
+returns `Left` with the reason.
+
+- A record that no longer is as we left it MUST stay as it is (invariant 7).
+- An undo MUST have its own decision and intent; the approvals of what it takes back count for it (invariants 1 to 3).
+- An undo MUST NOT give anybody a right that they do not have now (`widens`).
+- A halt that does not allow undo MUST stop it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,15 @@
-"""The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server."""
+"""The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server.
+
+`Gateway.call_tool` is the one entrance for tool calls. It establishes whose call it is, hands it to `Pipeline.call`,
+and puts the answer into the words of the protocol; `get_action` and `find_receipts` it answers itself. `App` makes one
+and serves what `app` gives. It is not where policy is decided, and not where people approve: an answer that comes by an
+agent's own client is never an approval.
+
+- A caller MUST find its own actions and receipts only; a foreign id is not found (invariant 9).
+- The text of an unexpected exception MUST NOT reach a client.
+- The state of a waiting call that a client keeps MUST be sealed to tool, arguments, principal and deployment.
+- A list of tools depends on who asks, and MUST be marked as private to that caller.
+"""
 
 import asyncio
 from collections import OrderedDict

@@ -1,6 +1,14 @@
 """Looking again at what is `unknown`: the reads may answer by now, or show what they did not show yet.
 
-What is found is a new signed statement. The outcome that said `unknown` stays in the log as it was signed.
+`SecondLook.look` reads the record once, compares it with what is recorded of the send, and commits what it finds.
+`Aftercare` calls it when a look is due and when a person asks. What is found is a new signed statement; the outcome
+that said `unknown` stays in the log as it was signed. It is no further attempt, and no person's word: that is
+`Aftercare.resolve`.
+
+- It MUST send nothing to the target but reads.
+- It MUST start from the signed outcome, whose signature is checked again.
+- `confirmed` MUST come from the same `reconcile` as at first (invariant 6).
+- Row, statement, incident, escalation and breaker MUST change in one commit, and only while the row says `unknown`.
 """
 
 import contextlib

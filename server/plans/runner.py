@@ -1,6 +1,15 @@
 """Plans: several actions, one outcome. Decided whole, approved once, carried out step by step, undone in reverse.
 
-Everything that a new process needs stands in the journal: the plan's row (`Progress`) and the rows of its steps.
+`Plans.perform` looks at every step, asks people once, and takes each step through `ActionExecutor.send` and `finish`;
+`recover` goes on with a plan whose process died. Everything that a new process needs stands in the journal: the plan's
+row (`Progress`) and the rows of its steps. `Pipeline` calls it for a new plan, `RecoveryLoop` after an approval, a halt
+or a crash, `SecondLook` when a step in doubt is known. It does not say what a step does: that is its contract.
+
+- Before every step agent and approvers MUST still stand, and Cedar MUST permit it with real values (invariants 2, 3).
+- A step that changed since it was approved, other than by the plan's own steps, MUST NOT be sent.
+- The end of a step MUST be committed with the next intent or the plan's own end, at the latest.
+- Between the waves of a list, health that the plan declares MUST NOT have become worse or unreadable.
+- An undo MUST take back only what is ours and still as we left it (invariant 7).
 """
 
 import asyncio

@@ -1,6 +1,16 @@
 """What an agent is told: one envelope per status, as structured content and as one text block with the same facts.
 
-World first, cause second. Nothing that a target or an agent wrote stands in `summary` or `next`.
+World first, cause second: `summary` says what is so, `next` what the agent is to do. Pure functions: they word an
+outcome and do not judge it. `Pipeline`, `ActionExecutor`, `Plans` and `SecondLook` make answers with them, `Gateway`
+sends these; the console and the command line take single words from here. What people read about a request before they
+approve it is not made here.
+
+- Nothing that a target wrote MUST stand in `summary` or `next`: it stands under `data`, `outputs` or `would`.
+- A denial by policy and a record that does not exist MUST be told in the same words.
+- `confirmed` MUST be told only of an action that ended so (invariant 6); what is in doubt MUST say that it may have
+  happened.
+- The text block MUST have 1,200 characters at most, and MUST say where it was cut.
+- Every statement that ends an action says the digest of its answer (`digest_of`), so that a changed row is found.
 """
 
 from collections.abc import Mapping, Sequence

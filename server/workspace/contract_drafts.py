@@ -21,6 +21,7 @@ from contracts.mcp_request import definition_of
 from contracts.openapi import Description
 from contracts.source import Malformed, files_of, read_source
 from contracts.target import Mcp, Target
+from server.workspace.schemas import write_file
 from server.workspace.settings import FILE, McpPart, Workspace, check_server
 
 _ALWAYS = ("PATH", "HOME", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
@@ -165,7 +166,7 @@ def write(workspace: Workspace, draft: Draft, said: DraftInput) -> str:
         raise AilyusError("bad_contract", f"`{where}` exists already", hint="edit it, or move it away")
     text = draft.text(said)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_file(workspace.root, path, text)
     return f"wrote {path.relative_to(workspace.root)}"
 
 

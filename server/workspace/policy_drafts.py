@@ -17,6 +17,7 @@ from policies.templates import (
     write_template,
 )
 from policies.testing import Case, Who, evaluate, load_tests, run_tests
+from server.workspace.schemas import without_line, write_file
 from server.workspace.settings import Workspace
 
 
@@ -47,9 +48,9 @@ def write_policy(workspace: Workspace, wanted: Wanted) -> list[str]:
         if outcome != "permitted":
             said.append(_left(wanted, outcome))
     (folder / f"{name}.cedar").write_text(policy)
-    (folder / f"{name}.test.yaml").write_text(test)
+    write_file(workspace.root, folder / f"{name}.test.yaml", test)
     said.insert(0, f"wrote policies/{name}.cedar and policies/{name}.test.yaml; run `ailyus policy test`")
-    return [*said, *_repaired(folder, release, decider, wanted)]
+    return [*said, *_repaired(workspace.root, release, decider, wanted)]
 
 
 def _require_declared(release: Release, wanted: Wanted) -> None:
@@ -142,9 +143,10 @@ def _left(wanted: Wanted, outcome: str) -> str:
     return f"it is denied until a guard asks: `ailyus policy new require-approval --action {wanted.action}`"
 
 
-def _repaired(folder: Path, release: Release, decider: Decider, wanted: Wanted) -> list[str]:
+def _repaired(root: Path, release: Release, decider: Decider, wanted: Wanted) -> list[str]:
     """Tests that passed before, and do not now: what was generated is written anew, all else is named."""
     said = []
+    folder = root / "policies"
     programs = release.catalog.programs
     for file, case in load_tests(folder):
         if case.action != wanted.action:
@@ -154,10 +156,11 @@ def _repaired(folder: Path, release: Release, decider: Decider, wanted: Wanted) 
             continue
         path = next(folder.rglob(file))
         role = case.person.roles[0] if case.person.roles else ""
-        if role and path.read_text() == permit_test_of(
+        if role and without_line(path.read_text()) == permit_test_of(
             wanted.action, role, _outcome(release.decider, release, wanted.action, role)
         ):
-            path.write_text(permit_test_of(wanted.action, role, _outcome(decider, release, wanted.action, role)))
+            text = permit_test_of(wanted.action, role, _outcome(decider, release, wanted.action, role))
+            write_file(root, path, text)
             said.append(f"repaired policies/{path.relative_to(folder)}: `{case.name}` is decided otherwise now")
         else:
             said.append(f"change policies/{path.relative_to(folder)}: `{case.name}`: {now.failure}")

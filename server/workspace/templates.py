@@ -11,11 +11,14 @@ from pathlib import Path
 import orjson
 
 from contracts.errors import AilyusError
+from contracts.source import files_of
 from receipts.signing import create_key
 from server.http_server import free_port
+from server.workspace.schemas import with_line, write_schemas
 from server.workspace.settings import FILE
 
 _SANDBOX = """\
+#:schema .ailyus/schema/settings.json
 # An Ailyus workspace on the sandbox: twins of real systems that run on this machine.
 origin = "ailyus.local/{name}"
 development = true                      # development keys count here, and receipts say `governed: false`
@@ -72,6 +75,7 @@ webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
 {following}
 """
 _OKTA = """\
+#:schema .ailyus/schema/settings.json
 # An Ailyus workspace on your own Okta. Credentials are the names of environment variables, never values.
 origin = "ailyus.local/{name}"
 development = false
@@ -235,6 +239,9 @@ def _library(folder: Path, systems: Sequence[str], policies: Sequence[str], with
             tests = _tests_of((library / f"{name}.test.yaml").read_text(), folder / "contracts")
             if tests:
                 (folder / "policies" / f"{name}.test.yaml").write_text(tests)
+    write_schemas(folder)
+    for path in (*files_of(folder / "contracts", "*.yaml"), *files_of(folder / "policies", "*.yaml")):
+        path.write_text(with_line(folder, path, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _tests_of(text: str, contracts: Path) -> str:

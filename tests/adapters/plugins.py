@@ -92,14 +92,19 @@ class Environment:
         return next((self.folder / "lib").glob("python*/site-packages"))
 
     def install(
-        self, text: str, module: str = "acme_groups", name: str = "acme-groups", editable: bool = False
+        self,
+        text: str,
+        module: str = "acme_groups",
+        name: str = "acme-groups",
+        editable: bool = False,
+        entry: str = "iam_groups = {module}:Groups",
     ) -> None:
         """What an installer leaves of a wheel (its files, METADATA, entry points, RECORD)."""
         info = self.site / f"{name.replace('-', '_')}-1.0.dist-info"
         shutil.rmtree(info, ignore_errors=True)
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[ailyus.adapters]\niam_groups = {module}:Groups\n")
+        (info / "entry_points.txt").write_text(f"[ailyus.adapters]\n{entry.format(module=module)}\n")
         place = self.folder / "elsewhere" if editable else self.site
         place.mkdir(exist_ok=True)
         (place / f"{module}.py").write_text(text)
