@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from server.workspace.templates import init_sandbox
 
 Predicate = Mapping[str, JsonValue]
 _PREFIX = "ailyus-demo-"
+_STARTING_SECONDS = 120.0
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "Maria's phone was stolen, see the ticket."}
 ROTATION = "rotate_api_key_and_update_slack"
 ROTATE: dict[str, JsonValue] = {
@@ -348,10 +350,11 @@ def forget_keys(workspace: Workspace) -> None:
 
 
 def _forget_earlier() -> None:
-    """The same for demos of ours that were killed."""
+    """The same for demos of ours that were killed; one that began just now has no owner's file yet."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/demo"):
         with contextlib.suppress(OSError, AilyusError):
-            if folder.stat().st_uid == os.geteuid():
+            found = folder.stat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _STARTING_SECONDS:
                 earlier = Workspace.open(folder)
                 if find_owner(earlier) is None:
                     forget_keys(earlier)

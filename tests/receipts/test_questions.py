@@ -42,3 +42,19 @@ async def test_what_was_changed_and_what_was_not_confirmed(journal: Journal, ten
     assert await journal.store.read_aside(lambda read: questions.changed_by(read, "bot", 0, tenant)) == []
     now = journal.store.now_ms()
     assert await journal.store.read_aside(lambda read: questions.day_of(read, "acme", "bot", now)) == {"unknown": 1}
+
+
+@pytest.mark.parametrize("tenant", [None, "acme"])
+async def test_what_was_done_to_one_record(
+    journal: Journal, tenant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "_PAGE", 2)  # the actions are read in several pages
+    for _ in range(5):
+        asked = action()
+        await journal.store.write(seal(journal, asked, "decision", "denied").insert)
+        dispatch = await intend(journal, asked)
+        await conclude(journal, asked, dispatch.fence, "confirmed")
+    person = action().request.person
+    found = await journal.store.read_aside(lambda read: questions.done_to(read, person, tenant))
+    assert len(found) >= 5
+    assert await journal.store.read_aside(lambda read: questions.done_to(read, "nobody", tenant)) == []

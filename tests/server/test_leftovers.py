@@ -6,6 +6,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import orjson
@@ -13,9 +14,11 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.app import clear_doors
+from server.cli import demo
 from server.cli.demo import forget_keys
 from server.http_server import free_port
 from server.observability.logs import configure
+from server.workspace.templates import init_sandbox
 from tests.world import Sandbox, Served, cli, gateway, make_workspace
 
 
@@ -119,3 +122,17 @@ async def test_what_an_error_prints_commands_no_terminal(tmp_path: Path, sandbox
     )
     assert said.startswith("error: there is no receipt `rcp_\\u{001B}[2J")
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+def test_a_demo_that_begins_leaves_one_alone_that_began_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for prefix, minutes in (("new", 0), ("old", 10)):
+        folder = Path(tempfile.mkdtemp(prefix=f"{demo._PREFIX}{prefix}")) / "demo"
+        init_sandbox(folder)
+        at = time.time() - 60 * minutes
+        os.utime(folder, (at, at))
+    demo._forget_earlier()
+    kept = {path.parents[3].name[len(demo._PREFIX) :][:3] for path in tmp_path.glob("*/demo/.ailyus/secrets/okta-read")}
+    assert kept == {"new"}

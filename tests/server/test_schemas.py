@@ -11,10 +11,10 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from typer.testing import CliRunner
 
-from contracts.contract import as_duration, milliseconds
 from contracts.document import read_document
 from contracts.draft import DraftInput
 from contracts.errors import AilyusError
+from contracts.fields import as_duration, milliseconds
 from contracts.source import files_of
 from server.cli import main
 from server.workspace import contract_drafts as drafting
