@@ -1,38 +1,19 @@
 """One action as the journal keeps it: JSON in a row, in a form that has a number and names of its own (`FORM`)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
 from contracts.observation import Observation, Reading
 from contracts.request import ActionRequest, Caller
+from receipts.action_result import ActionResult, Status
 
 State = Literal["new", "waiting", "ready", "running", "ended"]
-Status = Literal[
-    "confirmed",
-    "approval_required",
-    "running",
-    "not_applied",
-    "diverged",
-    "unknown",
-    "compensated",
-    "partial",
-    "denied",
-    "unavailable",
-    "refused",
-    "expired",
-    "cancelled",
-    "invalid",
-    "previewed",
-]
-"""The one public vocabulary, everywhere."""
 _STATE: TypeAdapter[State] = TypeAdapter(State)
-_STATUS: TypeAdapter[Status] = TypeAdapter(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +51,7 @@ class Action:
     fence: int = 0
     release: str = ""
     asked: bytes | None = None
-    result: Mapping[str, JsonValue] | None = None
+    result: ActionResult | None = None
     created_ms: int = 0
     expires_ms: int = 0
     held_until_ms: int = 0
@@ -87,6 +68,11 @@ class Action:
         """Did this agent ask for it, for this person? Nobody else may see it."""
         request = self.request
         return (request.tenant, request.agent, request.person) == (caller.tenant, caller.agent, caller.person)
+
+    @property
+    def receipt_id(self) -> str | None:
+        """The receipt of what its agent was told last."""
+        return self.result.receipt_id if self.result else None
 
     @property
     def watched(self) -> str:
@@ -114,11 +100,6 @@ class Intent:
 def state_of(value: object) -> State:
     """A stored state; anything else means that the store was tampered with."""
     return _STATE.validate_python(value)
-
-
-def status_of(value: object) -> Status:
-    """A stored status; anything else means that the store was tampered with."""
-    return _STATUS.validate_python(value)
 
 
 FORM = 1

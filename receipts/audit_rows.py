@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from contracts.canonical import commitment, pseudonym, sha256
 from contracts.errors import AilyusError
 from receipts.action import unpack_request
+from receipts.action_result import ActionResult
 from receipts.ledger import AGENT, KEY, Words, approval_is_said, key_is_said, key_of, registered
 from receipts.roles import role_fact
 from receipts.store import Read, Row, Value, blob, integer
@@ -207,12 +208,14 @@ def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes])
         yield f"the request of the action `{id_}` is not what its statement says"
     status, result = str(row[6]), blob(row[10])
     ended = row[7] == "ended"
-    answer = _object(result)
-    if ended and (status not in known.ended or answer.get("status", status) != status):
+    told = _told(result)
+    if ended and (status not in known.ended or (told is not None and told.status != status)):
         yield f"the status of the action `{id_}` is not what its statement says"
     elif ended and known.answer and sha256(result) != known.answer:
         yield f"the result of the action `{id_}` is not what its statement says"
-    elif answer.get("receipt_id") not in (None, *known.receipts):
+    elif told is None:
+        yield f"the result of the action `{id_}` cannot be read"
+    elif told.receipt_id not in (None, *known.receipts):
         yield f"the result of the action `{id_}` names a receipt of another"
     if known.asked and row[9] is not None:
         sql = (
@@ -242,9 +245,8 @@ def request_is_said(row: Row, known: ActionWords, tenants: Mapping[str, bytes]) 
     )
 
 
-def _object(data: bytes) -> dict[str, JsonValue]:
+def _told(data: bytes) -> ActionResult | None:
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return ActionResult.unpacked(data)
+    except (orjson.JSONDecodeError, AilyusError):
+        return None

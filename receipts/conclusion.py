@@ -1,12 +1,10 @@
 """The end of an action that was sent, and everything that is committed with it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from contracts.observation import Observation
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import ActionResult, Status
 from receipts.controls import Trip, trip, trip_route
 from receipts.handles import Minted, forget_used, give_back
 from receipts.statement import SignedStatement
@@ -28,7 +26,7 @@ class OutcomeCommit:
     action: Action
     sealed: SignedStatement
     status: Status
-    result: Mapping[str, JsonValue]
+    result: ActionResult
     held_until_ms: int
     after: Observation | None = None
     ours: bool = False

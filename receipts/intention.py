@@ -1,15 +1,14 @@
 """What one intent commits, and what must hold in the transaction that commits it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from pydantic import JsonValue
 
 from contracts.observation import Observation
 from contracts.rendered import Rendered
 from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action import Action
+from receipts.action_result import ActionResult
 from receipts.controls import Trip
 from receipts.statement import SignedStatement
 from receipts.store import Conflict, Row, Txn, Value, integer
@@ -61,7 +60,7 @@ class IntentCommit:
     timeout_ms: int
     settle_ms: int
     deadline_ms: int
-    result: Mapping[str, JsonValue]
+    result: ActionResult
     rate: Rate | None = None
     spent: int = 0
     limits: Limits = Limits()

@@ -16,13 +16,12 @@ has exactly one.
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import orjson
-from pydantic import JsonValue
 
 from contracts.dispatch import Dispatch, MayObserve
 from contracts.errors import AilyusError
@@ -30,15 +29,8 @@ from contracts.hiding import Hiding
 from contracts.request import ActionRequest
 from policies.approval import SignedApproval
 from policies.passkey import sign_count
-from receipts.action import (
-    Action,
-    Intent,
-    PlanStep,
-    Status,
-    pack_caller,
-    pack_observation,
-    pack_request,
-)
+from receipts.action import Action, Intent, PlanStep, pack_caller, pack_observation, pack_request
+from receipts.action_result import ActionResult, Status
 from receipts.conclusion import OutcomeCommit, beside
 from receipts.controls import Controls, trip_route
 from receipts.handles import Handles, use
@@ -118,7 +110,7 @@ class Journal(JournalQueries):
     # -- transitions ------------------------------------------------------------------------------------------------
 
     async def ask(
-        self, action: Action, sealed: SignedStatement, asked: bytes, result: Mapping[str, JsonValue], expires_ms: int
+        self, action: Action, sealed: SignedStatement, asked: bytes, result: ActionResult, expires_ms: int
     ) -> None:
         """new → waiting: one request to people, unless too many wait already."""
 
@@ -145,7 +137,7 @@ class Journal(JournalQueries):
         action: Action,
         sealed: SignedStatement,
         status: Status,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         held_until_ms: int,
     ) -> None:
         """new, waiting or ready → ended, with nothing sent."""
@@ -156,7 +148,7 @@ class Journal(JournalQueries):
         action: Action,
         sealed: SignedStatement,
         status: Status,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         held_until_ms: int,
     ) -> Work[None]:
         """The same, as work for a commit that a plan shares with its next step."""
@@ -171,7 +163,7 @@ class Journal(JournalQueries):
                     "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
                     " release = ? WHERE id = ? AND fence = ? AND state IN ('waiting', 'ready')",  # guard: fence
                     status,
-                    orjson.dumps(result),
+                    result.packed,
                     held_until_ms,
                     txn.now_ms,
                     self.release,
@@ -347,7 +339,7 @@ class Journal(JournalQueries):
         self,
         txn: Txn,
         action: Action,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         deadline_ms: int,
         decided_under: tuple[str, int],
         spent: int = 0,
@@ -372,7 +364,7 @@ class Journal(JournalQueries):
             # INVARIANT: what another owner has under lease is left alone
             f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",  # guard: lease
             lease_ms,
-            orjson.dumps(result),
+            result.packed,
             self.release,
             txn.now_ms,
             spent,
@@ -465,7 +457,7 @@ class Journal(JournalQueries):
                 "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
                 " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",  # guard: fence
                 end.status,
-                orjson.dumps(end.result),
+                end.result.packed,
                 end.held_until_ms,
                 txn.now_ms,
                 int(end.strike),
@@ -546,7 +538,7 @@ class Journal(JournalQueries):
         action: Action,
         state: str,
         status: Status,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         *,
         fence: int = 0,
         lease_ms: int = 0,
@@ -578,7 +570,7 @@ class Journal(JournalQueries):
             pack_request(request),
             pack_caller(action.caller),
             asked,
-            orjson.dumps(result),
+            result.packed,
             txn.now_ms,
             txn.now_ms,
             expires_ms,

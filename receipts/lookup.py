@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import orjson
 from pydantic import JsonValue
 
 from contracts.hiding import Hiding
@@ -11,16 +10,8 @@ from contracts.observation import Observation
 from contracts.request import ActionRequest
 from policies.approval import SignedApproval
 from policies.decision import Rate
-from receipts.action import (
-    Action,
-    Intent,
-    PlanStep,
-    state_of,
-    status_of,
-    unpack_caller,
-    unpack_observation,
-    unpack_request,
-)
+from receipts.action import Action, Intent, PlanStep, state_of, unpack_caller, unpack_observation, unpack_request
+from receipts.action_result import ActionResult, status_of
 from receipts.intention import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.ledger import approval_is_said, is_about, is_ended_by
 from receipts.registry import Registry
@@ -275,7 +266,7 @@ def _action(row: Row) -> Action:
         fence=integer(row[5]),
         release=str(row[6]),
         asked=blob(row[7]) if row[7] is not None else None,
-        result=orjson.loads(blob(row[8])),
+        result=ActionResult.unpacked(blob(row[8])),
         created_ms=integer(row[9]),
         expires_ms=integer(row[10]),
         held_until_ms=integer(row[11]),

@@ -1,13 +1,10 @@
 """The transitions of a plan, beside those of its steps. A plan is one action whose steps are actions of their own."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-import orjson
-from pydantic import JsonValue
-
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import ActionResult, Status
 from receipts.conclusion import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.journal import LEASE_MS, Journal
 from receipts.statement import SignedStatement
@@ -20,7 +17,7 @@ class PlanRows:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def beginning(self, action: Action, plan: bytes, result: Mapping[str, JsonValue]) -> Work[None]:
+    def beginning(self, action: Action, plan: bytes, result: ActionResult) -> Work[None]:
         """new or ready → running, for a plan; its steps' intents are committed with it or after it."""
 
         def work(txn: Txn) -> None:
@@ -39,7 +36,7 @@ class PlanRows:
                 " WHERE id = ? AND fence = ? AND state = 'ready'",
                 txn.now_ms + LEASE_MS,
                 plan,
-                orjson.dumps(result),
+                result.packed,
                 self._journal.release,
                 txn.now_ms,
                 txn.now_ms,
@@ -50,7 +47,7 @@ class PlanRows:
         return work
 
     def turning(
-        self, plan: Action, state: Literal["ready", "running"], progress: bytes, result: Mapping[str, JsonValue]
+        self, plan: Action, state: Literal["ready", "running"], progress: bytes, result: ActionResult
     ) -> Work[None]:
         """A plan at a step's border: how far it is, and whether it goes on by itself (running) or waits (ready)."""
 
@@ -60,7 +57,7 @@ class PlanRows:
                 " WHERE id = ? AND fence = ? AND state = 'running'",
                 state,
                 progress,
-                orjson.dumps(result),
+                result.packed,
                 txn.now_ms,
                 plan.id,
                 plan.fence,
@@ -73,7 +70,7 @@ class PlanRows:
         plan: Action,
         sealed: SignedStatement,
         status: Status,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         held_until_ms: int,
         escalation: Escalation | None,
     ) -> Work[None]:
@@ -84,7 +81,7 @@ class PlanRows:
                 "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
                 " WHERE id = ? AND fence = ? AND state = 'running'",
                 status,
-                orjson.dumps(result),
+                result.packed,
                 held_until_ms,
                 txn.now_ms,
                 plan.id,
@@ -101,7 +98,7 @@ class PlanRows:
         plan: Action,
         sealed: SignedStatement,
         status: Status,
-        result: Mapping[str, JsonValue],
+        result: ActionResult,
         held_until_ms: int,
         settled: bool,
     ) -> Work[None]:
@@ -112,7 +109,7 @@ class PlanRows:
                 "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
                 " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
                 status,
-                orjson.dumps(result),
+                result.packed,
                 held_until_ms,
                 txn.now_ms,
                 plan.id,

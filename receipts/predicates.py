@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from contracts.observation import Channel, Delivery
-from receipts.action import Status
+from receipts.action_result import Status
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 in hex")]
 Pseudonym = Annotated[str, Field(description="HMAC-SHA-256 of a personal value under its tenant's key, in hex")]

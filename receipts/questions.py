@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
-from receipts.action import Status
+from receipts.action_result import Status
 from receipts.predicates import Kind
 from receipts.query import Found, Query, Read, find
 from receipts.signing import Envelope

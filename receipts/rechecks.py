@@ -1,14 +1,11 @@
 """Rechecks: when to look again at an action that has ended, and what a later look found of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
-from pydantic import JsonValue
-
 from contracts.observation import Observation
-from receipts.action import Status, pack_observation
+from receipts.action import pack_observation
+from receipts.action_result import ActionResult, Status
 from receipts.store import Store, Txn
 
 
@@ -45,7 +42,7 @@ def restate(
     txn: Txn,
     action_id: str,
     status: Status,
-    result: Mapping[str, JsonValue],
+    result: ActionResult,
     *,
     held_until_ms: int,
     strike: bool,
@@ -55,7 +52,7 @@ def restate(
         "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, strike = ?"
         " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
         status,
-        orjson.dumps(result),
+        result.packed,
         held_until_ms,
         int(strike),
         action_id,

@@ -33,6 +33,7 @@ from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, Intent
+from receipts.action_result import ActionResult
 from receipts.controls import Halt
 from receipts.intention import Busy, IntentCommit, StaleDecision
 from receipts.journal import Journal
@@ -50,7 +51,6 @@ from server.observability.tracing import TracedSteps
 from server.plans.preflight import needs_of
 from server.plans.runner import Plans
 from server.results import answers
-from server.results.answers import Answer
 
 log = structlog.get_logger()
 ANSWER_WITHIN = 20.0
@@ -82,7 +82,7 @@ class Pipeline:
         self.plans = Plans(self.steps)
         self._current = current
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._running: dict[str, tuple[Action, asyncio.Task[Answer]]] = former._running if former else {}
+        self._running: dict[str, tuple[Action, asyncio.Task[ActionResult]]] = former._running if former else {}
 
     async def retire(self) -> None:
         """Let what is on its way under this release finish, then give its connections back."""
@@ -95,7 +95,7 @@ class Pipeline:
 
     async def call(
         self, call: ToolCall, caller: Caller, begun: Callable[[Action], None] = lambda action: None
-    ) -> Answer:
+    ) -> ActionResult:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
         plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
         # guard: a release of another replica
@@ -130,7 +130,7 @@ class Pipeline:
         begun(self._running[key][0])
         return await self._patiently(key)
 
-    def carry(self, key: str, action: Action, work: Coroutine[None, None, Answer]) -> asyncio.Task[Answer]:
+    def carry(self, key: str, action: Action, work: Coroutine[None, None, ActionResult]) -> asyncio.Task[ActionResult]:
         """Run one action's work in a task of its own, at most one per call key."""
         guarded = self._guarded(action, work)
         task = asyncio.create_task(self._traced(action, guarded) if tracing.is_on() else guarded)
@@ -150,7 +150,7 @@ class Pipeline:
         """An action that a task of this process is at work on, also before anything of it is committed."""
         return next((action for action, _ in self._running.values() if action.id == action_id), None)
 
-    async def _patiently(self, key: str) -> Answer:
+    async def _patiently(self, key: str) -> ActionResult:
         action, task = self._running[key]
         done, _ = await asyncio.wait([task], timeout=ANSWER_WITHIN)
         if done:
@@ -158,16 +158,15 @@ class Pipeline:
         known = await self.journal.get(action.id)
         if known is not None and known.plan is not None:
             return await self.plans.progress(known)
-        receipt = known.result.get("receipt_id") if known and known.result else None
-        return answers.running(action.id, receipt if isinstance(receipt, str) else None)
+        return answers.running(action.id, known.receipt_id if known else None)
 
-    async def _traced(self, action: Action, work: Coroutine[None, None, Answer]) -> Answer:
+    async def _traced(self, action: Action, work: Coroutine[None, None, ActionResult]) -> ActionResult:
         with tracing.carried(action) as ended:
             answer = await work
-            ended.append(str(answer["status"]))
+            ended.append(answer.status)
             return answer
 
-    async def _guarded(self, action: Action, work: Coroutine[None, None, Answer]) -> Answer:
+    async def _guarded(self, action: Action, work: Coroutine[None, None, ActionResult]) -> ActionResult:
         """Faults become answers, and an action that may have been sent never says that it was not."""
         try:
             return await work
@@ -185,7 +184,7 @@ class Pipeline:
             return await self._elsewhere(known)
         return answers.invalid(fault, action.request.contract)
 
-    async def _elsewhere(self, known: Action) -> Answer:
+    async def _elsewhere(self, known: Action) -> ActionResult:
         """What became of a call that another replica carries, or carried; of any other, what is known."""
         end = time.monotonic() + ANSWER_WITHIN
         with self.journal.watching(known.id) as watch:
@@ -197,11 +196,11 @@ class Pipeline:
                 known = await self.journal.get(known.id) or known
         if known.state == "ready" and (halt := self.halt_of(known)):
             return await (self.held(known, halt) if known.plan is None else self.plans.progress(known))
-        return dict(known.result or {})
+        return known.result or answers.running(known.id, None)
 
     # -- the path ------------------------------------------------------------------------------------------------------
 
-    async def act(self, action: Action) -> Answer:
+    async def act(self, action: Action) -> ActionResult:
         """`perform`, again where a limit was reached or a halt, a rate or a revocation came in between."""
         for _ in range(TRIES):
             epoch, under = self.journal.epoch, self.release.digest
@@ -224,7 +223,7 @@ class Pipeline:
         sentence = f"`{wanted.action.request.connection}` is sent {wanted.limits.per_minute} actions a minute, not more"
         return AilyusError("rate_limited", sentence, hint=f"nothing was sent; call again in {max(1, seconds)} seconds")
 
-    async def perform(self, action: Action, place: Slot | None = None) -> Answer:
+    async def perform(self, action: Action, place: Slot | None = None) -> ActionResult:
         """Steps 2 to 7, for a fresh call and for one that people have decided; `finish` is 8 to 10."""
         request, under = action.request, (self.release.digest, self.journal.epoch)
         if changed := self._moved_on(request):
@@ -259,7 +258,7 @@ class Pipeline:
         ready = PermittedAction(action, program, target, before, *permitted, under, self._still_permitted)
         return await self._in_turn(ready, place)
 
-    async def _in_turn(self, ready: PermittedAction, place: Slot | None) -> Answer:
+    async def _in_turn(self, ready: PermittedAction, place: Slot | None) -> ActionResult:
         """Send and see it through, in its turn at the connection and the resource; a wait means to look again."""
         if place is not None:
             return await self._send(ready)
@@ -274,7 +273,7 @@ class Pipeline:
         finally:
             self.lanes.leave(place)
 
-    async def _after_others(self, ready: PermittedAction, place: Slot, busy: Busy) -> Answer:
+    async def _after_others(self, ready: PermittedAction, place: Slot, busy: Busy) -> ActionResult:
         """Another replica, or what a dead process left, holds the connection or the resource: look again after it."""
         end = time.monotonic() + BUSY_SECONDS
         pause = 0.05
@@ -289,14 +288,14 @@ class Pipeline:
             if time.monotonic() > end:
                 raise busy
 
-    async def _send(self, ready: PermittedAction) -> Answer:
+    async def _send(self, ready: PermittedAction) -> ActionResult:
         """Steps 6 and 7: commit the signed intent, then act."""
         sent = await self.steps.send(ready)
         if isinstance(sent, Denied):
             return await self.steps.end(self.steps.denied(ready.action, sent))
         return await self.finish(sent)
 
-    async def finish(self, sent: SentAttempt) -> Answer:
+    async def finish(self, sent: SentAttempt) -> ActionResult:
         """Steps 8 to 10, for an action that is out or was when its process died."""
         undo = Compensation(self.steps, *(await self._used(sent.action)))
         return await self.steps.end(await self.steps.finish(sent, undo.orphan))
@@ -326,7 +325,7 @@ class Pipeline:
         target: Target,
         before: Observation,
         decision: Permitted | ApprovalRequired,
-    ) -> Answer | None:
+    ) -> ActionResult | None:
         """Every end that sends nothing although Cedar would let it: already so, a false `require`, a preview."""
         if not program.is_write:
             return None
@@ -349,7 +348,7 @@ class Pipeline:
             before=seen(before),
             called_ms=action.created_ms,
             needs=needs_of(needs),
-            answer=answers.digest_of(answer),
+            answer=answer.digest,
         )
         sealed = self.steps.seal(facts, receipt, about, "previewed", False, evidence)
         held = 0 if action.preview else self._now() + program.contract.repeat_window
@@ -358,7 +357,7 @@ class Pipeline:
 
     async def _already_so(
         self, action: Action, program: Program, target: Target, before: Observation, permitted: Permitted
-    ) -> Answer | None:
+    ) -> ActionResult | None:
         """After people approved it: what already is so is not sent."""
         if not program.is_write or action.state == "new":
             return None
@@ -372,7 +371,7 @@ class Pipeline:
         target: Target,
         before: Observation,
         decision: Permitted | ApprovalRequired,
-    ) -> tuple[Permitted, tuple[SignedApproval, ...]] | Answer:
+    ) -> tuple[Permitted, tuple[SignedApproval, ...]] | ActionResult:
         """Count the approvals that are bound to this exact action in this exact state, and decide again with them."""
         if isinstance(decision, Permitted):
             return decision, ()
@@ -401,7 +400,7 @@ class Pipeline:
 
     async def _ask(
         self, action: Action, before: Observation, required: ApprovalRequired, weighed: ApprovalReview
-    ) -> Answer:
+    ) -> ActionResult:
         receipt = new_id("rcp")
         program = self.release.catalog.programs[action.request.contract]
         action = replace(action, expires_ms=self._now() + program.contract.approval_valid)
@@ -440,7 +439,7 @@ class Pipeline:
 
     # -- the ends ------------------------------------------------------------------------------------------------------
 
-    async def _halted(self, action: Action, halt: Halt) -> Answer:
+    async def _halted(self, action: Action, halt: Halt) -> ActionResult:
         """What is new is denied; what people have approved waits until the halt is lifted."""
         if action.state != "new":
             return await self.held(action, halt)
@@ -452,10 +451,9 @@ class Pipeline:
             return self.plans.halt_of(action)
         return self.journal.controls.halted(action.request)
 
-    async def held(self, action: Action, halt: Halt) -> Answer:
+    async def held(self, action: Action, halt: Halt) -> ActionResult:
         """An approved action that a halt holds, as its agent is told."""
-        receipt = (action.result or {}).get("receipt_id")
-        return answers.held(action, receipt if isinstance(receipt, str) else None, halt, await self.held_until(action))
+        return answers.held(action, action.receipt_id, halt, await self.held_until(action))
 
     async def held_until(self, action: Action) -> int:
         """Until when the approvals of an action may still be used, in milliseconds since the epoch."""
@@ -464,7 +462,7 @@ class Pipeline:
 
     async def _read(
         self, action: Action, program: Program, target: Target, before: Observation, permitted: Permitted
-    ) -> Answer:
+    ) -> ActionResult:
         scope = {**self.steps.base(program, action.request, target), **before.scope("before")}
         outputs = outputs_of(program, scope)
         if isinstance(outputs, Fault):
@@ -475,7 +473,7 @@ class Pipeline:
             decision=decision_facts(permitted.record),
             observer=before.channel,
             before=seen(before),
-            answer=answers.digest_of(answer),
+            answer=answer.digest,
             called_ms=action.created_ms,
         )
         evidence = readings("before", kept(program, before, self.journal.hiding)) | decision_evidence(permitted.record)

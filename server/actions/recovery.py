@@ -24,12 +24,12 @@ import structlog
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
+from receipts.action_result import ActionResult
 from receipts.journal import LEASE_MS, Journal
 from receipts.predicates import StateFacts
 from receipts.store import Conflict
 from server.actions.pipeline import Pipeline
 from server.execution.executor import died
-from server.results.answers import Answer
 
 SWEEP_SECONDS = 0.5
 STATE_SECONDS = 300.0
@@ -72,11 +72,11 @@ class RecoveryLoop:
         if action is not None:
             await self._drive(action)
 
-    async def sweep(self) -> list[asyncio.Task[Answer]]:
+    async def sweep(self) -> list[asyncio.Task[ActionResult]]:
         """Look at every action that is not people's turn."""
         return [task for action in await self._pipeline().journal.moving() if (task := await self._drive(action))]
 
-    async def _drive(self, action: Action) -> asyncio.Task[Answer] | None:
+    async def _drive(self, action: Action) -> asyncio.Task[ActionResult] | None:
         pipeline = self._pipeline()
         key = action.request.call_key if action.request.kind == "write" else action.id
         if pipeline.is_carrying(key):
@@ -96,7 +96,7 @@ class RecoveryLoop:
             return pipeline.carry(key, action, self._recover(action))
         return None
 
-    async def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[Answer] | None:
+    async def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[ActionResult] | None:
         plans = pipeline.plans
         if action.state == "ready" and not plans.is_halted(action):
             if not await pipeline.journal.is_vouched(action) or pipeline.is_carrying(key):
@@ -114,7 +114,7 @@ class RecoveryLoop:
         """Does nobody carry it on, here or elsewhere, and is nothing of it being taken back?"""
         return await journal.lease_ended(action.id) and not await journal.being_undone(action.id)
 
-    async def _recover(self, action: Action) -> Answer:
+    async def _recover(self, action: Action) -> ActionResult:
         """Finish an action whose process died: in doubt is a state, and the three-way probe settles it."""
         pipeline = self._pipeline()
         intent = await pipeline.steps.take_over(action)

@@ -11,7 +11,8 @@ from policies.decision import ApprovalRequired, Denied, Unavailable
 from policies.passkey import sign_count
 from policies.principal import Person
 from policies.resource_facts import establish
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import Status
 from receipts.approvals import approvers
 from receipts.plan_rows import PlanRows
 from receipts.predicates import DecisionFacts
@@ -196,7 +197,7 @@ class Inbox:
         if shown is not None:
             evidence["asked"] = shown.model_dump_json().encode()
         answer = answers.closed(action, receipt, status, cause)
-        facts = DecisionFacts(answer=answers.digest_of(answer))
+        facts = DecisionFacts(answer=answer.digest)
         if signed:
             facts = facts.also({"approver": self._approver(action, signed)})
         about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)

@@ -263,11 +263,11 @@ def show_action(
     format: FormatOption = Format.text,
 ) -> None:
     """Show what an agent was told about an action, and every receipt of it."""
-    import orjson
-
     from receipts import entries, inventory
+    from receipts.action_result import ActionResult
     from receipts.questions import reason_of
-    from server.results.answers import iso, text_of
+    from server.results.answers import iso
+    from server.results.text import text_of
 
     with reading(workspace) as read:
         told = inventory.told(read, action_id)
@@ -275,14 +275,14 @@ def show_action(
         why = reason_of(read, steps[-1].receipt) if steps else ""
     if told is None:
         raise AilyusError("not_found", f"there is no action `{action_id}`")
-    result = orjson.loads(told.result)
+    result = ActionResult.unpacked(told.result)
     because = [f"why, for people: {why}"] if why else []
     if told.state == "ready":
         because = ["approved, and not carried out yet: `ailyus halts` lists what may hold it"]
     receipts = [{"receipt": one.receipt, "kind": one.kind, "status": one.status, "at": iso(one.at_ms)} for one in steps]
     show(
         format,
-        {"result": result, "receipts": receipts, "why": why},
+        {"result": result.document(), "receipts": receipts, "why": why},
         [*because, text_of(result), "", *table(receipts, ("at", "kind", "status", "receipt"))],
     )
 

@@ -22,6 +22,7 @@ from policies.approval import sign_binding
 from policies.display import render, visible
 from policies.principal import keyid_of
 from receipts import entries
+from receipts.action_result import ActionResult
 from receipts.proof import write_proof
 from receipts.signing import Envelope, load_key
 from receipts.verify import read_roots, verify
@@ -56,7 +57,7 @@ class Scene:
     status: str
     expected: str
     steps: list[dict[str, JsonValue]] = field(default_factory=list)
-    answer: dict[str, JsonValue] = field(default_factory=dict)
+    answer: ActionResult | None = None
 
 
 class Demo:
@@ -78,13 +79,13 @@ class Demo:
         foreign = {**MARIA, "connection": "okta-globex"}
         await self.call("the same reset in another tenant", "reset_user_mfa", foreign, "denied")
         waiting = await self.call("reset the MFA in production", "reset_user_mfa", MARIA, "approval_required")
-        action = str(waiting["action_id"])
+        action = str(waiting.action_id)
         await self.self_approval(action)
         await self.approve(action)
         done = await self.wait("a second person approved: reset and read back", action, "confirmed")
-        self.offline(str(done["receipt_id"]))
+        self.offline(str(done.receipt_id))
         again = await self.client.call_tool("reset_user_mfa", dict(MARIA))
-        same = (again.structured_content or {})["action_id"] == action
+        same = ActionResult.of(again.structured_content or {}).action_id == action
         self.expect(f"the same call again is the same action: {action[:12]}…, nothing is sent", same)
         await self.fault("lying_200")
         lied_to = "a lying 200 for a VIP, whom two leads approve: the target says yes and does nothing"
@@ -100,7 +101,7 @@ class Demo:
         """Part 2: three steps over two systems; the second fails, so the first is undone. Then all of them."""
         self.say("\n-- part 2: rotate an API key and update Slack: one plan, one approval, confirmed by use")
         found = await self.call("which keys are there?", "get_api_keys", {"account_name": "slack-alerts"}, "confirmed")
-        keys = _list(_object(found["data"])["keys"])
+        keys = _list((found.data or {})["keys"])
         rotate = {**ROTATE, "old_key_id": _object(keys[0])["id"]}
         await self.fault("503", "slack", "credential", times=9)
         await self.planned(
@@ -121,7 +122,7 @@ class Demo:
         await self.call("why does the sync not run?", "get_sync_status", sync, "confirmed")
         await self.planned("reauthenticate, restart, and wait for a newer success", "recover_sync", {**sync, **WHY})
         listed = await self.call("which exports failed?", "list_failed_exports", {}, "confirmed")
-        exports = [_object(e)["export_id"] for e in _list(_object(listed["data"])["exports"])]
+        exports = [_object(e)["export_id"] for e in _list((listed.data or {})["exports"])]
         await self.fault("lost_reply", "ledger", "rerun", times=2)
         arguments: dict[str, JsonValue] = {"connection_name": "books", "exports": exports, **WHY}
         await self.planned("reconnect, book each export once, compare the totals", "recover_accounting", arguments)
@@ -136,32 +137,30 @@ class Demo:
     ) -> None:
         """A plan, its approval if one is asked for, and its end."""
         result = await self.client.call_tool(tool, dict(arguments))
-        answer = dict(result.structured_content or {})
-        if answer["status"] == "approval_required":
-            await self.approve(str(answer["action_id"]), quiet=True)
-        while answer["status"] in ("approval_required", "running"):
-            waited = {"action_id": answer["action_id"], "wait_seconds": 45}
-            answer = dict((await self.client.call_tool("get_action", waited)).structured_content or {})
+        answer = ActionResult.of(result.structured_content or {})
+        if answer.status == "approval_required":
+            await self.approve(str(answer.action_id), quiet=True)
+        while answer.status in ("approval_required", "running"):
+            waited = {"action_id": answer.action_id, "wait_seconds": 45}
+            answer = ActionResult.of((await self.client.call_tool("get_action", waited)).structured_content or {})
         await self.tell(title, answer, expected)
 
-    async def call(
-        self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str
-    ) -> dict[str, JsonValue]:
+    async def call(self, title: str, tool: str, arguments: Mapping[str, JsonValue], expected: str) -> ActionResult:
         """One tool call through the client."""
         result = await self.client.call_tool(tool, dict(arguments))
-        return await self.tell(title, dict(result.structured_content or {}), expected)
+        return await self.tell(title, ActionResult.of(result.structured_content or {}), expected)
 
-    async def wait(self, title: str, action: str, expected: str) -> dict[str, JsonValue]:
+    async def wait(self, title: str, action: str, expected: str) -> ActionResult:
         """Wait for an action to end, as an agent would."""
         result = await self.client.call_tool("get_action", {"action_id": action, "wait_seconds": 45})
-        return await self.tell(title, dict(result.structured_content or {}), expected)
+        return await self.tell(title, ActionResult.of(result.structured_content or {}), expected)
 
     async def approved(
         self, title: str, arguments: Mapping[str, JsonValue], expected: str, people: Sequence[str] = ("lead",)
     ) -> None:
         """A call, its approvals, and its end."""
         result = await self.client.call_tool("reset_user_mfa", dict(arguments))
-        action = str((result.structured_content or {})["action_id"])
+        action = str(ActionResult.of(result.structured_content or {}).action_id)
         for person in people:
             await self.approve(action, person, quiet=True)
         await self.wait(title, action, expected)
@@ -226,20 +225,20 @@ class Demo:
             refused = True
         self.expect("a receipt with one bit changed is refused", refused)
 
-    async def tell(self, title: str, answer: dict[str, JsonValue], expected: str) -> dict[str, JsonValue]:
+    async def tell(self, title: str, answer: ActionResult, expected: str) -> ActionResult:
         """Print one scene and its timeline, which is read from the signed receipts."""
-        scene = Scene(title, str(answer["status"]), expected, await self.timeline(answer), answer)
+        scene = Scene(title, answer.status, expected, await self.timeline(answer), answer)
         self.scenes.append(scene)
         mark = "ok" if scene.status == expected else f"EXPECTED {expected}"
         self.say(f"\n{title}: {scene.status} [{mark}]")
         for step in scene.steps:
             self.say(f"  {step['ms']:>6} ms  {visible(str(step['what']))}")
-        self.say(f"          → {answer['summary']}")
+        self.say(f"          → {answer.summary}")
         return answer
 
-    async def timeline(self, answer: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    async def timeline(self, answer: ActionResult) -> list[dict[str, JsonValue]]:
         """The steps of an action from its receipts, in milliseconds since it was first heard of."""
-        found = await entries.with_steps(self.app.store, str(answer["action_id"]))
+        found = await entries.with_steps(self.app.store, str(answer.action_id))
         predicates = [orjson.loads(Envelope.decode(one.envelope).payload)["predicate"] for one in found]
         steps = sorted((step for p in predicates for step in _steps(p)), key=lambda step: step[0])
         return [{"ms": at - steps[0][0], "what": what} for at, what in steps]
@@ -361,7 +360,7 @@ def _forget_earlier() -> None:
 
 
 def _end(demo: Demo, root: Path, good: bool) -> None:
-    last = next(str(s.answer["receipt_id"]) for s in reversed(demo.scenes) if s.answer)
+    last = next(str(s.answer.receipt_id) for s in reversed(demo.scenes) if s.answer)
     commands = [
         "ailyus init w",
         "ailyus connect claude-code --workspace w",
@@ -369,7 +368,13 @@ def _end(demo: Demo, root: Path, good: bool) -> None:
     ]
     if demo.format is Format.json:
         scenes = [
-            {"title": s.title, "status": s.status, "expected": s.expected, "steps": s.steps, "answer": s.answer}
+            {
+                "title": s.title,
+                "status": s.status,
+                "expected": s.expected,
+                "steps": s.steps,
+                "answer": s.answer.document() if s.answer else {},
+            }
             for s in demo.scenes
         ]
         sys.stdout.write(

@@ -10,6 +10,7 @@ from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts import entries, evidence, incidents, inventory
 from receipts.action import Action
+from receipts.action_result import ResultStep
 from receipts.entries import LogEntry
 from receipts.questions import approved_by, reason_of
 from receipts.signing import Envelope
@@ -19,8 +20,9 @@ from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of
 from server.console.web import ConsoleRequest, Page, View, action_of, redirect
 from server.operations.resolutions import OPEN, Aftercare
-from server.results.answers import halt_line, said_of, text_of
+from server.results.answers import halt_line, said_of
 from server.results.receipt_summary import sentences
+from server.results.text import text_of
 
 _STEPS = {
     "decision": "decided",
@@ -77,7 +79,7 @@ class Actions:
         timeline = await self._timeline(action)
         pipeline = self._inbox.pipeline
         halt = pipeline.halt_of(action) if action.state == "ready" else None
-        told = dict(action.result or {})
+        told = action.result
         if halt is not None:
             told = await (pipeline.held(action, halt) if action.plan is None else pipeline.plans.progress(action))
         barred = visit.person.name in (action.request.person, action.request.owner)
@@ -96,10 +98,10 @@ class Actions:
                 "params": [[name, _text(value)] for name, value in action.request.params.items()],
                 "told": text_of(told).split("\n") if told else [],
                 "halt": halt_line(halt) if halt else "",
-                "held": str(told["summary"]) if halt else "",
+                "held": told.summary if told and halt else "",
                 "timeline": timeline,
                 "why": timeline[-1]["why"] if timeline else "",
-                "steps": steps_of(told, await journal.steps(action.id)),
+                "steps": steps_of((told.steps if told else None) or (), await journal.steps(action.id)),
                 "undoes": action.undoes,
                 "open": open_now is not None,
                 "can_recheck": action.state == "ended"
@@ -179,28 +181,22 @@ class Actions:
         return action.state == "ended" and action.status in OPEN and is_open
 
 
-def steps_of(told: Mapping[str, JsonValue], rows: Sequence[Action]) -> list[dict[str, JsonValue]]:
+def steps_of(told: Sequence[ResultStep], rows: Sequence[Action]) -> list[dict[str, JsonValue]]:
     """Every step of a plan in order, untouched ones too; an undo stands at the step that it takes back."""
     undone: dict[str | None, Action] = {row.undoes: row for row in rows if row.undoes}
-    steps = told.get("steps")
-    known = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    if not known:  # it runs: what has begun so far
-        known = [
-            {"id": "", "tool": row.request.contract, "state": row.status, "action_id": row.id}
-            for row in rows
-            if not row.undoes
-        ]
+    begun = (row for row in rows if not row.undoes)
+    # while it runs, what has begun so far
+    known = told or [ResultStep(id="", tool=r.request.contract, state=r.status, action_id=r.id) for r in begun]
     listed: list[dict[str, JsonValue]] = []
     for step in known:
-        action = step.get("action_id")
-        undo = undone.get(action) if isinstance(action, str) else None
+        undo = undone.get(step.action_id) if step.action_id else None
         listed.append(
             {
-                "id": step["id"],
-                "contract": step["tool"],
-                "state": step["state"],
-                "action": action,
-                "kept": step.get("kept", ""),
+                "id": step.id,
+                "contract": step.tool,
+                "state": step.state,
+                "action": step.action_id,
+                "kept": step.kept or "",
                 "undo": undo.id if undo else None,
                 "undo_contract": undo.request.contract if undo else "",
                 "undo_status": undo.status if undo else "",

@@ -23,6 +23,7 @@ from contracts.observation import ReadOutage
 from contracts.program import HttpProgram, Program, PythonProgram, Read
 from contracts.target import Target
 from policies.release import Release
+from receipts.action_result import ActionResult
 from server.app import App, running, start_sandbox
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
@@ -136,7 +137,7 @@ async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> 
         old, new = program.made.objects("before", scope) or [], program.made.objects("after", scope) or []
         known = {str(one[program.made.id]) for one in old}
         effects = sum(str(one[program.made.id]) not in known for one in new)
-    return Row(between.fault, str(answer["status"]), between.sends, effects, done, between.note)
+    return Row(between.fault, answer.status, between.sends, effects, done, between.note)
 
 
 async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -158,28 +159,28 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
     return found
 
 
-async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> dict[str, JsonValue]:
+async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> ActionResult:
     headers = {"authorization": f"Bearer {stage.token}"}
     meta: RequestParamsMeta = {"dev.ailyus/caller-key": fault}  # type: ignore[typeddict-unknown-key]  # ours
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
         Client(streamable_http_client(stage.address, http_client=http)) as client,
     ):
-        answer = (await client.call_tool(stage.program.name, dict(given), meta=meta)).structured_content or {}
-        while answer.get("status") == "running":
-            waiting = {"action_id": answer["action_id"], "wait_seconds": 45}
-            answer = (await client.call_tool("get_action", waiting)).structured_content or {}
-    if answer.get("status") in ("denied", "unavailable", "invalid", "approval_required"):
-        error = answer.get("error")
-        field_ = error.get("field") if isinstance(error, dict) else ""
+        called = await client.call_tool(stage.program.name, dict(given), meta=meta)
+        answer = ActionResult.of(called.structured_content or {})
+        while answer.status == "running":
+            waiting = {"action_id": answer.action_id, "wait_seconds": 45}
+            answer = ActionResult.of((await client.call_tool("get_action", waiting)).structured_content or {})
+    if answer.status in ("denied", "unavailable", "invalid", "approval_required"):
+        field_ = answer.error.field if answer.error else ""
         raise AilyusError(
             "bad_contract",
-            f"it is `{answer['status']}` {field_ or ''}".strip(),
+            f"it is `{answer.status}` {field_}".strip(),
             hint="`ailyus doctor` says which system cannot be read"
-            if answer["status"] == "unavailable"
+            if answer.status == "unavailable"
             else "correct --input: is there such a record?",
         )
-    return dict(answer)
+    return answer
 
 
 # -- what is around it -------------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ from policies.decision import Circumstances, Decision, Denied, Facts, Permitted,
 from policies.release import Release
 from policies.resource_facts import establish
 from receipts import entries
-from receipts.action import Action, Intent, Status
+from receipts.action import Action, Intent
+from receipts.action_result import ActionResult, Status
 from receipts.comparison import drifted_paths, same
 from receipts.conclusion import Escalation, OutcomeCommit
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
@@ -52,7 +53,6 @@ from server.execution.evidence import attempt_of, kept, readings, request_eviden
 from server.execution.fair_limiter import FairLimiter
 from server.execution.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
 from server.results import answers
-from server.results.answers import Answer
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 3
@@ -107,7 +107,7 @@ class PendingEnd:
 
     action: Action
     status: Status
-    answer: Answer
+    result: ActionResult
     work: Work[None]
     outcome: Reconciliation | None = None
     after: Observation | None = None
@@ -117,8 +117,7 @@ class PendingEnd:
     @property
     def outputs(self) -> Mapping[str, JsonValue]:
         """What a later step of a plan may use."""
-        outputs = self.answer.get("outputs")
-        return outputs if isinstance(outputs, dict) else {}
+        return self.result.outputs or {}
 
 
 class ActionExecutor:
@@ -230,7 +229,7 @@ class ActionExecutor:
             attempts=(),
             before=seen(before),
             called_ms=action.created_ms,
-            answer=answers.digest_of(answer),
+            answer=answer.digest,
         ).also(judged)
         recorded = kept(program, before, self.journal.hiding)
         evidence = readings("before", recorded) | decision_evidence(record)
@@ -247,7 +246,7 @@ class ActionExecutor:
         facts = DecisionFacts(decision=decision_facts(denied.record), code=code, called_ms=action.created_ms)
         # guard: an agent is not told why
         answer = answers.denied(action, receipt, code if code in answers.DRIFT else None)
-        facts = facts.also({"answer": answers.digest_of(answer)})  # guard: a denial says its answer
+        facts = facts.also({"answer": answer.digest})  # guard: a denial says its answer
         evidence = decision_evidence(denied.record) | {"why": denied.reason.encode()}
         sealed = self.seal(facts, receipt, self.about(action), "denied", False, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
@@ -274,17 +273,17 @@ class ActionExecutor:
             code=why.outage,
             unavailable=connection,
             called_ms=action.created_ms,
-            answer=answers.digest_of(answer),
+            answer=answer.digest,
         )
         evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
         sealed = self.seal(facts, receipt, self.about(action), "unavailable", False, evidence)
         work = self.journal.ending(action, sealed, "unavailable", answer, 0)
         return PendingEnd(action, "unavailable", answer, work, unsent=True)
 
-    async def end(self, ended: PendingEnd) -> Answer:
+    async def end(self, ended: PendingEnd) -> ActionResult:
         """Commit an end by itself."""
         await self.journal.commit(ended.action, [ended.work])
-        return ended.answer
+        return ended.result
 
     async def take_over(self, action: Action) -> Intent:
         """The open intent of an action whose process died, verified, under a new fence."""
@@ -520,9 +519,9 @@ class ActionExecutor:
         )
         refused = outcome.verdict == "not_applied" and execution.delivery in ("refused", "declined", "rejected")
         if refused and (words := refusal_of(program, self.base(program, action.request, target), execution)):
-            answer["data"] = {"refusal": words}
+            answer = replace(answer, data={"refusal": words})
         after = kept(program, after, self.journal.hiding)
-        escalated = answer.get("escalated_to")
+        escalated = answer.escalated_to
         facts = OutcomeFacts(
             intent=sent.intent.receipt_id,
             attempts=tuple(attempt_of(e, program.secretive) for e in sent.attempts),
@@ -531,8 +530,8 @@ class ActionExecutor:
             attribution=outcome.attribution,
             observer=channel_of(program.reads, target, program, execution.route) if target else after.channel,
             reason=str(outcome.reason),
-            answer=answers.digest_of(answer),
-            escalated_to=escalated if isinstance(escalated, str) else None,
+            answer=answer.digest,
+            escalated_to=escalated,
             limits=LIMITS,
         ).also({**({"drifted": drift} if drift else {}), **_of_plan(action), **skipped_facts(sent.skipped)})
         evidence = readings("after", after) if execution.delivery != "not_sent" else {}
@@ -558,7 +557,7 @@ class ActionExecutor:
             failed=failed,
             route_trip=self.routes.trip(action.request, program, execution.route) if failed else None,
             incident=self.resource(action.request, about) if doubt and about.resource_id else None,
-            escalation=Escalation(new_id("esc"), str(escalated)) if escalated and not action.step else None,
+            escalation=Escalation(new_id("esc"), escalated) if escalated and not action.step else None,
             minted=minted,
             used_handles=bool(program.secret_inputs),
             rechecks=self._later(program, status, sent.intent.settle_ms),

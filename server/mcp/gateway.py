@@ -35,6 +35,7 @@ from contracts.inputs import InputSchema
 from contracts.request import Caller, ToolCall
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action
+from receipts.action_result import ActionResult
 from receipts.journal import Watch
 from server.actions.pipeline import ANSWER_WITHIN, Pipeline
 from server.approvals.inbox import Inbox
@@ -49,7 +50,6 @@ from server.mcp.tasks import METHODS, Context, Task, serve_tasks
 from server.mcp.tools import FIND_RECEIPTS, GET_ACTION, tools_for
 from server.observability import tracing
 from server.results import answers
-from server.results.answers import Answer
 from server.workspace.hosts import plain_host
 from server.workspace.settings import ServerPart
 
@@ -229,17 +229,17 @@ class Gateway:
             answer = await self._asked_again(caller, params.request_state, params.input_responses or {})
         else:
             answer = await self._perform(ctx, caller, params, arguments)
-        if answer["status"] not in ("approval_required", "running"):
+        if answer.status not in ("approval_required", "running"):
             return self._told(ctx, answer)
         answer = with_link(answer, self._console())
-        action = await self._pipeline().journal.get(str(answer["action_id"]))
+        action = await self._pipeline().journal.get(answer.action_id or "")
         asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
         return waiting_result(ctx, answer, action, asked_before=asked_before)
 
-    def _told(self, ctx: Context, answer: Answer) -> types.CallToolResult:
+    def _told(self, ctx: Context, answer: ActionResult) -> types.CallToolResult:
         return result_of(with_link(answer, self._console()), ctx.protocol_version)
 
-    async def _asked_again(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> Answer:
+    async def _asked_again(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> ActionResult:
         """The client opened the page, or did not. What its user clicked there is not the approval: the journal is."""
         opened = responses.get(REQUEST)
         wait = ANSWER_WITHIN if getattr(opened, "action", None) == "accept" else 0.0
@@ -249,7 +249,7 @@ class Gateway:
 
     async def _perform(
         self, ctx: Context, caller: Caller, params: types.CallToolRequestParams, arguments: Mapping[str, object]
-    ) -> Answer:
+    ) -> ActionResult:
         key = (ctx.meta or {}).get(CALLER_KEY) if ctx.meta else None
         call = ToolCall(name=params.name, arguments=arguments, caller_key=key[:200] if isinstance(key, str) else None)
         reports: list[asyncio.Task[None]] = []
@@ -272,23 +272,21 @@ class Gateway:
                 pipeline = self._pipeline()
                 action = await pipeline.journal.get(action_id)
                 if action is not None and action.state == "running":
-                    progress = (await pipeline.plans.progress(action)).get("progress") if action.plan else None
-                    if isinstance(progress, dict):
-                        done, total, current = progress["done"], progress["total"], progress["current"]
-                        if isinstance(done, int) and isinstance(total, int):
-                            await ctx.session.report_progress(done, total, str(current) if current else None)
+                    progress = (await pipeline.plans.progress(action)).progress if action.plan else None
+                    if progress is not None:
+                        await ctx.session.report_progress(progress.done, progress.total, progress.current or None)
                     elif action.plan is None:
                         await ctx.session.report_progress(1, 2, "sent; it is being read back")
                 await watch.change(1.0)
                 await asyncio.sleep(REPORT_SECONDS)
 
-    async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
+    async def _get_action(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> ActionResult:
         action_id, wait = str(arguments["action_id"]), arguments["wait_seconds"]
         deadline = self._now() + (wait if isinstance(wait, int) else 0) * 1000
         with self._pipeline().journal.watching(action_id) as watch:
             return await self._ended(caller, action_id, deadline, watch)
 
-    async def _ended(self, caller: Caller, action_id: str, deadline: int, watch: Watch) -> Answer:
+    async def _ended(self, caller: Caller, action_id: str, deadline: int, watch: Watch) -> ActionResult:
         while True:
             action = await self._own(caller, action_id)
             if action is None:
@@ -304,7 +302,7 @@ class Gateway:
         # INVARIANT: nobody reads another principal's action; a foreign id is not found.
         return action if action is not None and action.is_of(caller) else None  # guard: actions of another
 
-    async def _so_far(self, action: Action) -> Answer:
+    async def _so_far(self, action: Action) -> ActionResult:
         """What is known of an action now."""
         if action.plan is not None and action.state in ("ready", "running"):
             return await self._pipeline().plans.progress(action)
@@ -312,11 +310,10 @@ class Gateway:
         if action.state == "ready" and (halt := pipeline.halt_of(action)):  # guard: approved and held
             return await pipeline.held(action, halt)
         if action.state in ("new", "ready", "running"):
-            receipt = (action.result or {}).get("receipt_id")
-            return answers.running(action.id, receipt if isinstance(receipt, str) else None)
-        return dict(action.result or {})
+            return answers.running(action.id, action.receipt_id)
+        return action.result or answers.running(action.id, None)
 
-    async def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> Answer:
+    async def _find_receipts(self, caller: Caller, arguments: Mapping[str, JsonValue]) -> ActionResult:
         limit = arguments["limit"]
         rows = await self.receipts.found(
             caller,
@@ -324,7 +321,7 @@ class Gateway:
             contract=_text(arguments.get("contract")),
             status=_text(arguments.get("status")),
         )
-        found: list[JsonValue] = [
+        found: list[dict[str, JsonValue]] = [
             {
                 "receipt_id": r.receipt_id,
                 "action_id": r.action_id,
@@ -334,15 +331,7 @@ class Gateway:
             }
             for r in rows
         ]
-        return {
-            "status": "confirmed",
-            "summary": f"{len(found)} receipts were found; nothing changed.",
-            "next": "Give the receipt_id to whoever asked.",
-            "action_id": None,
-            "receipt_id": None,
-            "changed": False,
-            "data": {"receipts": found},
-        }
+        return answers.found(found)
 
     # -- tasks ---------------------------------------------------------------------------------------------------------
 

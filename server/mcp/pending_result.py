@@ -5,6 +5,7 @@ modern era, as error -32042 in 2025-11-25; 3. the plain result, which every clie
 whether a person approved is asked of the journal alone.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import mcp_types as types
@@ -13,10 +14,12 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import JsonValue
 
 from receipts.action import Action
+from receipts.action_result import ActionResult, ResultApproval
 from server.mcp.endpoint import OPENS_LINKS
 from server.mcp.tasks import Context, Task, declares_tasks
 from server.results import answers
-from server.results.answers import Answer, iso
+from server.results.answers import iso
+from server.results.text import text_of
 
 REQUEST = "approval"
 """The key of the one input request."""
@@ -25,11 +28,11 @@ LINKS_SINCE = "2025-06-18"
 Result = types.CallToolResult | types.InputRequiredResult | dict[str, Any]
 
 
-def result_of(answer: Answer, version: str = "") -> types.CallToolResult:
+def result_of(answer: ActionResult, version: str = "") -> types.CallToolResult:
     """One envelope on both channels, and a link to its receipt behind the text."""
-    content: list[types.ContentBlock] = [types.TextContent(type="text", text=answers.text_of(answer))]
-    receipt = answer["receipt_id"]
-    if isinstance(receipt, str) and version >= LINKS_SINCE:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=text_of(answer))]
+    receipt = answer.receipt_id
+    if receipt is not None and version >= LINKS_SINCE:
         content.append(
             types.ResourceLink(
                 type="resource_link", uri=f"receipt://{receipt}", name=receipt, mime_type="application/json"
@@ -37,28 +40,28 @@ def result_of(answer: Answer, version: str = "") -> types.CallToolResult:
         )
     return types.CallToolResult(
         content=content,
-        structured_content=answer,
-        is_error=answer["status"] not in answers.NOT_ERRORS,
+        structured_content=answer.document(),
+        is_error=answer.status not in answers.NOT_ERRORS,
     )
 
 
-def with_link(answer: Answer, console: str) -> Answer:
+def with_link(answer: ActionResult, console: str) -> ActionResult:
     """With the page of the console where it is decided, for whoever is asked."""
-    approval = answer.get("approval")
-    if answer["status"] != "approval_required" or not isinstance(approval, dict):
+    if answer.status != "approval_required" or answer.approval is None:
         return answer
-    return answer | {"approval": {**approval, "url": f"{console}/approvals/{answer['action_id']}"}}
+    return replace(answer, approval=replace(answer.approval, url=f"{console}/approvals/{answer.action_id}"))
 
 
-def waiting_result(ctx: Context, answer: Answer, known: Action | None, *, asked_before: bool) -> Result:
+def waiting_result(ctx: Context, answer: ActionResult, known: Action | None, *, asked_before: bool) -> Result:
     """An answer that is not the end of its action, on the client's best rung."""
-    action = answer["action_id"]
-    if not isinstance(action, str) or known is None:
+    action = answer.action_id
+    if action is None or known is None:
         return result_of(answer, ctx.protocol_version)
     if declares_tasks(ctx):
         return task_of(ctx, answer, known).created()
-    if answer["status"] == "approval_required" and opens_links(ctx) and not asked_before:
-        request = link_to(answer)
+    approval = answer.approval if answer.status == "approval_required" else None
+    if approval is not None and opens_links(ctx) and not asked_before:
+        request = link_to(approval)
         if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             raise UrlElicitationRequiredError([request.model_copy(update={"elicitation_id": action})])
         asked = types.ElicitRequest(params=request)
@@ -75,31 +78,29 @@ def opens_links(ctx: Context) -> bool:
     return elicitation is not None and elicitation.url is not None
 
 
-def link_to(answer: Answer) -> types.ElicitRequestURLParams:
+def link_to(approval: ResultApproval) -> types.ElicitRequestURLParams:
     """The page of this approval in the console, for the client to open."""
-    approval = answer.get("approval")
-    told = approval if isinstance(approval, dict) else {}
-    message = f"{told.get('needs')} must decide; open the page, or send it to them"
-    return types.ElicitRequestURLParams(message=message, url=str(told.get("url")))
+    message = f"{approval.needs} must decide; open the page, or send it to them"
+    return types.ElicitRequestURLParams(message=message, url=str(approval.url))
 
 
-def task_of(ctx: Context, answer: Answer, action: Action) -> Task:
+def task_of(ctx: Context, answer: ActionResult, action: Action) -> Task:
     """An action as a task."""
-    status = str(answer["status"])
     base = Task(
         task_id=action.id,
         status="working",
         created_at=iso(action.created_ms),
         last_updated_at=iso(max(action.created_ms, action.updated_ms)),
-        status_message=str(answer["summary"]),
+        status_message=answer.summary,
     )
-    if status == "approval_required" and opens_links(ctx):
-        request = types.ElicitRequest(params=link_to(answer))
+    approval = answer.approval if answer.status == "approval_required" else None
+    if approval is not None and opens_links(ctx):
+        request = types.ElicitRequest(params=link_to(approval))
         shown: JsonValue = request.model_dump(mode="json", by_alias=True, exclude_none=True)
         return base.model_copy(update={"status": "input_required", "input_requests": {REQUEST: shown}})
-    if status in ("approval_required", "running"):
+    if answer.status in ("approval_required", "running"):
         return base
-    if status == "cancelled":
+    if answer.status == "cancelled":
         return base.model_copy(update={"status": "cancelled"})
     result = result_of(answer, ctx.protocol_version).model_dump(mode="json", by_alias=True, exclude_none=True)
     return base.model_copy(update={"status": "completed", "result": result})

@@ -102,8 +102,8 @@ class ReceiptResources:
             "changed": row.changed,
             "at": iso(row.at_ms),
         }
-        if action is not None and action.is_of(caller) and (action.result or {}).get("receipt_id") == row.receipt_id:
-            body["answer"] = dict(action.result or {})
+        if action is not None and action.is_of(caller) and action.receipt_id == row.receipt_id and action.result:
+            body["answer"] = action.result.document()
         text = types.TextResourceContents(uri=uri, mime_type="application/json", text=orjson.dumps(body).decode())
         return types.ReadResourceResult(contents=[text], cache_scope="private")
 

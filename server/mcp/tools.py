@@ -10,8 +10,8 @@ from contracts.program import Program
 from contracts.request import Caller
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
-from receipts.action import Status
-from server.results.answers import OUTPUT_SCHEMA
+from receipts.action_result import Status
+from server.results.output_schema import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800
 

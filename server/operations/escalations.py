@@ -97,7 +97,7 @@ class Escalations:
             "contract": action.request.contract,
             "risk": action.request.risk,
             "status": action.status,
-            "receipt": (action.result or {}).get("receipt_id"),
+            "receipt": action.receipt_id,
         }
         body, headers = orjson.dumps(notice), {"content-type": "application/json"}
         try:

@@ -26,7 +26,8 @@ from contracts.observation import Delivery, Execution, Observation, Response
 from contracts.program import HttpProgram, Program
 from contracts.target import Target
 from receipts import entries, incidents, intents, rechecks
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import ActionResult, Status
 from receipts.conclusion import LATER_LOOK, acknowledge
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
 from receipts.evidence import of_send
@@ -39,7 +40,6 @@ from receipts.store import Conflict, Txn
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import WITHHELD, kept, readings, seen
 from server.results import answers
-from server.results.answers import Answer
 
 _FOUND: Mapping[str, Status] = {"confirmed": "confirmed", "not_applied": "not_applied", "again": "not_applied"}
 
@@ -104,7 +104,7 @@ class SecondLook:
 
     def _answer(
         self, action: Action, program: Program, receipt: str, status: Status, outcome: Reconciliation, sent: _Sent
-    ) -> Answer:
+    ) -> ActionResult:
         return answers.concluded(
             action,
             program,
@@ -126,7 +126,7 @@ class SecondLook:
         outcome: Reconciliation,
         after: Observation,
         sent: _Sent,
-        answer: Answer,
+        answer: ActionResult,
     ) -> SignedStatement:
         facts = RecheckFacts(
             was=action.status,
@@ -139,7 +139,7 @@ class SecondLook:
         )
         if status != "unknown":
             # guard: a later look says its answer
-            facts = facts.also({"answer": answers.digest_of(answer)})
+            facts = facts.also({"answer": answer.digest})
         evidence = readings("after", kept(program, after, self._journal.hiding)) | {
             "outputs": orjson.dumps(dict(outcome.outputs))
         }
@@ -230,7 +230,7 @@ def _found(
     action: Action,
     sealed: SignedStatement,
     status: Status,
-    answer: Answer,
+    answer: ActionResult,
     outcome: Reconciliation,
     after: Observation,
     halts: Sequence[Trip],

@@ -9,7 +9,8 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.resolution import SignedResolution
 from receipts import incidents, rechecks
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import Status
 from receipts.comparison import evened
 from receipts.conclusion import Escalation, acknowledge, escalate
 from receipts.predicates import RecheckFacts, ResolutionFacts
@@ -129,8 +130,7 @@ class Aftercare:
                 await self.recheck(step.id)
         status = await pipeline.plans.look_again(plan.id)
         now = await pipeline.journal.get(plan.id)
-        result = now.result if now and now.result else {}
-        return {"action": plan.id, "receipt": result.get("receipt_id"), "status": status, "checks": []}
+        return {"action": plan.id, "receipt": now.receipt_id if now else None, "status": status, "checks": []}
 
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""

@@ -1,15 +1,14 @@
 """How a plan ends: as expected, stopped, undone in reverse, or waiting at a border because something is halted."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.observation import Observation
 from contracts.plan import PlanProgram
 from receipts.action import PlanStep, pack_observation
+from receipts.action_result import ActionResult, ResultStep
 from receipts.comparison import evened
 from receipts.conclusion import Escalation
 from receipts.intention import Busy
@@ -22,7 +21,7 @@ from server.plans import plan_answers
 from server.plans.commits import PlanWork
 from server.plans.plan_answers import Finished
 from server.plans.run import Run
-from server.results.answers import Answer, digest_of
+from server.plans.stop_reason import IN_DOUBT, NOT_AS_EXPECTED, NOT_READ, StopReason
 
 TRIES = 20
 _MAY_CALL_AGAIN = frozenset({"not_applied", "unavailable", "cancelled", "compensated"})
@@ -41,10 +40,9 @@ def health_checks(
     return checks_of(program.expect, scope, before.cut("before") | now.cut("after"))
 
 
-def _kept(steps: JsonValue) -> dict[str, str]:
+def _kept(steps: Sequence[ResultStep]) -> dict[str, str]:
     """Why steps were not undone, as an earlier answer says it."""
-    told = steps if isinstance(steps, list) else []
-    return {str(s["id"]): str(s["kept"]) for s in told if isinstance(s, dict) and "kept" in s}
+    return {step.id: step.kept for step in steps if step.kept is not None}
 
 
 class Paused(Exception):
@@ -59,14 +57,14 @@ class Paused(Exception):
 class PlanEnd(PlanWork):
     """The ends of plans. Whatever is done, undone, untouched or left out is named."""
 
-    async def _complete(self, run: Run, before: Observation | None) -> Answer:
+    async def _complete(self, run: Run, before: Observation | None) -> ActionResult:
         """Every step is confirmed: the plan's own expectations decide."""
         status, reason, checks, after = await self._whole(run, before)
         return await self._close(run, status, reason, checks, after)
 
     async def _whole(
         self, run: Run, before: Observation | None
-    ) -> tuple[plan_answers.PlanStatus, str, tuple[Checked, ...], Observation | None]:
+    ) -> tuple[plan_answers.PlanStatus, StopReason | None, tuple[Checked, ...], Observation | None]:
         """What a plan that got to its end came to: status, reason, checks and what they were read from."""
         program = run.planned.program
         checks: tuple[Checked, ...] = ()
@@ -75,12 +73,10 @@ class PlanEnd(PlanWork):
             checks, after = await self._expected(run, before)
         every = all(f.confirmed for f in run.finished.values())
         if every and any(c.unmet for c in checks):
-            reason = "every step is confirmed, but the whole is not as expected"
-            return "diverged", reason, checks, after
+            return "diverged", NOT_AS_EXPECTED, checks, after
         if every and not all(c.met for c in checks):
-            reason = "every step is confirmed, but the whole could not be read"
-            return "unknown", reason, checks, after
-        return self._tally(run).whole, "", checks, after
+            return "unknown", NOT_READ, checks, after
+        return self._tally(run).whole, None, checks, after
 
     async def _expected(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""
@@ -99,17 +95,17 @@ class PlanEnd(PlanWork):
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
 
-    async def _stop(self, run: Run, reason: str) -> Answer:
+    async def _stop(self, run: Run, reason: StopReason) -> ActionResult:
         """No further step begins; the reason is durable before anything is taken back."""
-        run.progress = run.progress.model_copy(update={"stopped": reason})
+        run.progress = run.progress.model_copy(update={"stopped": reason.stored})
         said = plan_answers.running(run.action, self._tally(run), None)
         run.pending.append(self._rows.turning(run.action, "running", run.progress.packed, said))
         return await self._failed(run, reason)
 
-    async def _failed(self, run: Run, reason: str) -> Answer:
+    async def _failed(self, run: Run, reason: StopReason) -> ActionResult:
         """A step was not confirmed, or the plan stopped: undo what may be undone, and say exactly what is how."""
         how = run.planned.program.plan.on_failure
-        if how in ("undo", "undo_wave") and reason != plan_answers.CANCELLED:
+        if how in ("undo", "undo_wave") and not reason.is_cancellation:
             await self._undo(run, only_wave=how == "undo_wave")
         tally = self._tally(run)
         return await self._close(run, tally.status(reason), reason, ())
@@ -185,7 +181,7 @@ class PlanEnd(PlanWork):
             return replace(finished, kept=f"its undo ended {taken.status}")
         return replace(finished, kept="the connection stayed busy")
 
-    async def _pause(self, run: Run, paused: Paused) -> Answer:
+    async def _pause(self, run: Run, paused: Paused) -> ActionResult:
         """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
         run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
         if paused.position is not None:
@@ -205,22 +201,22 @@ class PlanEnd(PlanWork):
         self,
         run: Run,
         status: plan_answers.PlanStatus,
-        reason: str,
+        reason: StopReason | None,
         checks: tuple[Checked, ...],
         after: Observation | None = None,
-    ) -> Answer:
+    ) -> ActionResult:
         steps, plan = self._steps, run.planned.program.plan
         tally, receipt = self._tally(run), new_id("rcp")
         route = plan.escalate or self._route(run)
-        stopped = status == "partial" and reason not in ("", plan_answers.CANCELLED)
+        stopped = status == "partial" and reason is not None and not reason.is_cancellation
         told = route if stopped or tally.needs_a_person(status) else None
         answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, told)
         facts = OutcomeFacts(
             plan_of=PlanRef(name=plan.plan, digest=run.planned.program.digest, units=len(run.planned.units)),
             steps=tally.facts,
             checks=stated(checks),
-            reason=reason,
-            answer=digest_of(answer),
+            reason=reason.sentence if reason else "",
+            answer=answer.digest,
             escalated_to=told,
             called_ms=run.action.created_ms,
             limits=LIMITS,
@@ -241,30 +237,29 @@ class PlanEnd(PlanWork):
         The outcome that said `unknown` stays as it was signed. Nothing is sent or taken back any more. Raises
         `Conflict` where somebody else said it first.
         """
-        steps, former = self._steps, run.action.result or {}
+        steps, former = self._steps, run.action.result
         for position, undone in run.undos.items():
             if undone.status == "confirmed":
                 run.finished[position] = replace(run.finished[position], undone=True)
-        kept = _kept(former.get("steps"))
+        kept = _kept((former.steps if former else None) or ())
         for position, one in run.finished.items():
             run.finished[position] = replace(one, kept=kept.get(one.key, ""))
         tally, after = self._tally(run), None
         checks: tuple[Checked, ...] = ()
-        reason = run.progress.stopped or "a step was in doubt, and none was begun after it"
-        status = tally.status(reason)
+        reason: StopReason | None = run.stopped or IN_DOUBT
+        status = tally.status(run.stopped or IN_DOUBT)
         if {tally.state(position) for position in range(len(run.planned.units))} <= {"done", "already_so", "left_out"}:
             status, reason, checks, after = await self._whole(run, run.health)
         if status == "unknown":
             return status
-        receipt, told = new_id("rcp"), former.get("escalated_to")
-        route = told if isinstance(told, str) else None
+        receipt, route = new_id("rcp"), former.escalated_to if former else None
         answer = plan_answers.concluded(run.action, receipt, status, tally, reason, checks, route)
         facts = RecheckFacts(
             was=run.action.status,
             steps=tally.facts,
             checks=stated(checks),
-            reason=reason,
-            answer=digest_of(answer),
+            reason=reason.sentence if reason else "",
+            answer=answer.digest,
             limits=LIMITS,
         )
         evidence: dict[str, bytes] = {}

@@ -21,6 +21,7 @@ from policies.display import Display, Line
 from policies.release import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, PlanStep
+from receipts.action_result import ActionResult, Would, WouldStep
 from receipts.predicates import DecisionFacts, PlanRef
 from receipts.reconciliation import checks_of
 from server.execution.approval_request import (
@@ -36,7 +37,7 @@ from server.execution.evidence import seen
 from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.plans import plan_answers
 from server.plans.plan_answers import Tally
-from server.results.answers import Answer, digest_of, iso, needed, would
+from server.results.answers import iso, needed, would
 from server.results.description import shown
 
 SIDE_BY_SIDE = 16
@@ -324,7 +325,7 @@ class Preflight:
             lines.append(Line(label=f"left out: {unit.item or unit.key}", value=why, origin="contract"))
         return Display(lines=tuple(lines))
 
-    async def ask(self, action: Action, looked: PlanPreflight) -> Answer:
+    async def ask(self, action: Action, looked: PlanPreflight) -> ActionResult:
         """One request to people for the whole plan."""
         steps, receipt = self._steps, new_id("rcp")
         expires = steps.now() + looked.planned.program.plan.approval_valid
@@ -346,7 +347,7 @@ class Preflight:
         await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 
-    async def preview(self, action: Action, looked: PlanPreflight) -> Answer:
+    async def preview(self, action: Action, looked: PlanPreflight) -> ActionResult:
         """Decided and looked at; nothing is sent."""
         steps, receipt = self._steps, new_id("rcp")
         answer = plan_answers.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
@@ -355,27 +356,36 @@ class Preflight:
             plan_of=PlanRef(name=looked.planned.program.name, units=len(looked.planned.units)),
             before={look.unit.key: seen(look.before) for look in looked.looks},
             called_ms=action.created_ms,
-            answer=digest_of(answer),
+            answer=answer.digest,
         )
         sealed = steps.seal(facts, receipt, steps.about(action), "previewed", False, {})
         await steps.journal.end(action, sealed, "previewed", answer, 0)
         return answer
 
-    def _would(self, action: Action, looked: PlanPreflight) -> dict[str, JsonValue]:
+    def _would(self, action: Action, looked: PlanPreflight) -> Would:
         """What the plan would do, in the words that an approver would read."""
-        plan, steps = looked.planned.program.plan, list[JsonValue]()
+        plan, steps = looked.planned.program.plan, list[WouldStep]()
         for look in looked.looks:
             target = self._steps.release.target(look.part.request)
             scope = {**self._steps.base(look.program, look.part.request, target), **look.before.scope("before")}
             said = would(look.program, scope, look.part.needs, look.undo)
-            steps.append({"id": look.unit.key, "tool": look.unit.contract, **said})
-        return {
-            "says": plan.title,
-            "needs": needed(looked.needs),
-            "undo": _IF_A_STEP_FAILS[plan.on_failure],
-            "checks": [check.said for check in looked.planned.program.expect],
-            "steps": steps,
-        }
+            step = WouldStep(
+                id=look.unit.key,
+                tool=look.unit.contract,
+                says=said.says,
+                shows=said.shows,
+                needs=said.needs,
+                undo=said.undo,
+                checks=said.checks,
+            )
+            steps.append(step)
+        return Would(
+            says=plan.title,
+            needs=needed(looked.needs),
+            undo=_IF_A_STEP_FAILS[plan.on_failure],
+            checks=tuple(check.said for check in looked.planned.program.expect),
+            steps=tuple(steps),
+        )
 
     # -- drift ---------------------------------------------------------------------------------------------------------
 

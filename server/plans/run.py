@@ -10,6 +10,7 @@ from receipts.store import Work
 from server.execution.fair_limiter import Slot
 from server.plans.plan_answers import Finished
 from server.plans.preflight import Progress, Touched
+from server.plans.stop_reason import StopReason
 
 
 @dataclass(slots=True)
@@ -28,6 +29,11 @@ class Run:
     touched: Touched = field(default_factory=dict)
     place: Slot | None = None
     former: list[Slot] = field(default_factory=list)
+
+    @property
+    def stopped(self) -> StopReason | None:
+        """Why no further step begins, since before this process; None while they do."""
+        return StopReason.of(self.progress.stopped) if self.progress.stopped else None
 
     @property
     def health(self) -> Observation | None:

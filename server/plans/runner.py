@@ -30,6 +30,7 @@ from policies.approval import SignedApproval, count
 from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
 from receipts.action import Action, PlanStep, pack_observation
+from receipts.action_result import ActionResult
 from receipts.controls import Halt
 from receipts.intention import Busy
 from receipts.scope import hide_compared
@@ -43,10 +44,9 @@ from server.plans.completion import TRIES, Paused, PlanEnd
 from server.plans.plan_answers import Finished
 from server.plans.preflight import Progress
 from server.plans.run import Run
+from server.plans.stop_reason import ABANDONED, CANCELLED, LATE, StopReason
 from server.results import answers
-from server.results.answers import Answer
 
-ABANDONED = "the contracts or connections of the plan changed meanwhile"
 _NOTHING: dict[str, JsonValue] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 LATER = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overloaded", "halted"})
 """Faults after which a step is tried again later; every other one ends it."""
@@ -62,7 +62,7 @@ class Plans(PlanEnd):
         super().__init__(steps)
         self._unfolded: dict[str, PlanRequest] = {}
 
-    async def perform(self, action: Action) -> Answer:
+    async def perform(self, action: Action) -> ActionResult:
         """A plan that is new, that people have approved, or that was paused."""
         steps, journal = self._steps, self._steps.journal
         caller = action.caller if action.state == "new" else await steps.current(action.caller)
@@ -110,7 +110,7 @@ class Plans(PlanEnd):
         run.pending = [self._rows.beginning(action, progress.packed, said)]
         return await self._go(run, health)
 
-    async def recover(self, action: Action) -> Answer:
+    async def recover(self, action: Action) -> ActionResult:
         """A plan whose process died: finish the step that was out, then go on."""
         planned = await asyncio.to_thread(self._planned, action)
         if isinstance(planned, Denied):
@@ -134,13 +134,13 @@ class Plans(PlanEnd):
             raise AilyusError("policy_changed", "the policies no longer ask for this approval")
         return self.looks.weighed(action, looked)
 
-    async def _resume(self, action: Action, planned: PlanRequest) -> Answer:
+    async def _resume(self, action: Action, planned: PlanRequest) -> ActionResult:
         run = await self._known(replace(action, fence=action.fence + 1), planned)
         said = plan_answers.running(run.action, self._tally(run), None)
         run.pending = [self._rows.beginning(action, run.progress.packed, said)]
         return await self._go(run, run.health)
 
-    async def progress(self, action: Action) -> Answer:
+    async def progress(self, action: Action) -> ActionResult:
         """How far a running plan is."""
         planned = self._planned(action)
         if isinstance(planned, Denied):
@@ -158,14 +158,15 @@ class Plans(PlanEnd):
         }
         return names <= set(self._steps.release.catalog.programs)
 
-    async def abandon(self, action: Action) -> Answer:
+    async def abandon(self, action: Action) -> ActionResult:
         """A plan that is none of the live release's any more: what is done stays, is named, and a person is told."""
         if action.state == "running":
             action = replace(action, fence=await self._rows.take_plan(action))
         run = await self._remains(action)
         if action.state == "ready":
             run.action = replace(action, fence=action.fence + 1)
-            run.pending = [self._rows.beginning(action, action.plan or b"{}", action.result or {})]
+            said = action.result or answers.running(action.id, None)
+            run.pending = [self._rows.beginning(action, action.plan or b"{}", said)]
         if run.open is not None:
             await self._finish_open(run, run.open)
         return await self._close(run, self._tally(run).status(ABANDONED), ABANDONED, ())
@@ -266,7 +267,7 @@ class Plans(PlanEnd):
             del run.finished[at]  # the halt came before its first byte: it begins again
         return run
 
-    async def _go(self, run: Run, health: Observation | None) -> Answer:
+    async def _go(self, run: Run, health: Observation | None) -> ActionResult:
         self._steps.journal.hold(run.action.id, run.action.fence)
         try:
             return await self._carry(run, health)
@@ -277,7 +278,7 @@ class Plans(PlanEnd):
             for held in (*run.former, *([run.place] if run.place else [])):
                 self._steps.lanes.leave(held)
 
-    async def _carry(self, run: Run, health: Observation | None) -> Answer:
+    async def _carry(self, run: Run, health: Observation | None) -> ActionResult:
         if run.open is not None:
             await self._finish_open(run, run.open)
         former: Unit | None = None
@@ -290,19 +291,19 @@ class Plans(PlanEnd):
                 former = unit
                 if known.confirmed or self._goes_on(run, unit, known, left):
                     continue
-                return await self._failed(run, f"the step {unit.key} ended {known.status}")
-            if stopped := run.progress.stopped:
+                return await self._failed(run, StopReason(f"the step {unit.key} ended {known.status}"))
+            if stopped := run.stopped:
                 return await self._failed(run, stopped)
             if former and unit.wave != former.wave and await self._is_worse(run, health, unit.block == former.block):
-                return await self._stop(run, f"the health got worse in wave {former.wave}")
+                return await self._stop(run, StopReason(f"the health got worse in wave {former.wave}"))
             former = unit
             if stopped := await self._border(run):
                 return await self._stop(run, stopped)
             finished = await self._step(run, position, unit)
             if not finished.confirmed and not self._goes_on(run, unit, finished, left):
-                return await self._failed(run, f"the step {unit.key} ended {finished.status}")
-        if run.progress.stopped:
-            return await self._failed(run, run.progress.stopped)
+                return await self._failed(run, StopReason(f"the step {unit.key} ended {finished.status}"))
+        if stopped := run.stopped:
+            return await self._failed(run, stopped)
         return await self._complete(run, health)
 
     def _goes_on(self, run: Run, unit: Unit, finished: Finished, left: set[str]) -> bool:
@@ -315,13 +316,13 @@ class Plans(PlanEnd):
             left.add(unit.group)
         return alone
 
-    async def _border(self, run: Run) -> str | None:
+    async def _border(self, run: Run) -> StopReason | None:
         """At a step's border: was the plan cancelled, or is it past its time?"""
         row = await self._steps.journal.get(run.action.id)
         if row is not None and row.is_cancel_requested:
-            return plan_answers.CANCELLED
+            return CANCELLED
         late = self._steps.now() > run.progress.started_ms + run.planned.program.plan.not_after
-        return "the plan ran out of time" if late else None
+        return LATE if late else None
 
     async def _step(self, run: Run, position: int, unit: Unit) -> Finished:
         """One step: in its turn, decided again with real values, sent, read back."""
@@ -353,7 +354,7 @@ class Plans(PlanEnd):
                 await self._flush(run)
                 tries -= 1
                 if stopped := await self._wait(run, busy):
-                    return self._kept(run, position, steps.denied(action, Denied(stopped), "policy_changed"))
+                    return self._kept(run, position, steps.denied(action, Denied(stopped.sentence), "policy_changed"))
                 continue
             except Conflict:
                 await self._flush(run)  # raises when somebody else holds the plan now
@@ -388,7 +389,7 @@ class Plans(PlanEnd):
         counted = all(roles.get(role, 0) >= number for role, number in run.progress.roles.items())
         return None if linked and counted else "unlinked_key"
 
-    async def _wait(self, run: Run, busy: Busy) -> str | None:
+    async def _wait(self, run: Run, busy: Busy) -> StopReason | None:
         """The connection or the resource takes no more just now: wait, as long as the plan may."""
         while True:
             await asyncio.sleep(BUSY_SECONDS)

@@ -9,7 +9,8 @@ import pytest
 
 from server.mcp.pending_result import result_of
 from server.mcp.tasks import Context
-from server.results.answers import NOT_ERRORS, OUTPUT_SCHEMA
+from server.results.answers import NOT_ERRORS
+from server.results.output_schema import OUTPUT_SCHEMA
 from tests.clients.terminal import typescript
 from tests.server.results import RESULTS
 from tests.world import Sandbox, World, gateway, make_workspace
@@ -38,9 +39,9 @@ async def answering(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[World]:
 
 def check(name: str, result: dict[str, Any]) -> None:
     answer = RESULTS[name]
-    assert result["structuredContent"] == answer
-    assert bool(result.get("isError")) is (answer["status"] not in NOT_ERRORS)
-    assert str(answer["next"]) in result["content"][0]["text"]
+    assert result["structuredContent"] == answer.document()
+    assert bool(result.get("isError")) is (answer.status not in NOT_ERRORS)
+    assert answer.next in result["content"][0]["text"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

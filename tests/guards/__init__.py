@@ -225,7 +225,7 @@ GUARDS = [
     Guard("a 404 is never an outage", 'return "target_failed" if status in (408, 425, 429) or status >= 403 else None', "tests/journeys/test_unavailable.py::test_what_may_be_about_the_record"),
     Guard("what could not be read is not left out", "if False:", "tests/journeys/test_unavailable.py::test_a_plan_leaves_out_nothing"),
     Guard("an outage is logged", '"other",', "tests/journeys/test_unavailable.py::test_an_outage_is_no_refusal"),
-    Guard("an agent is not told why", 'answer = answers.denied(action, receipt, code if code in answers.DRIFT else None) | {"summary": denied.reason}', "tests/journeys/test_unavailable.py::test_an_agent_is_not_told"),
+    Guard("an agent is not told why", 'answer = replace(answers.denied(action, receipt, code if code in answers.DRIFT else None), **{"summary": denied.reason})', "tests/journeys/test_unavailable.py::test_an_agent_is_not_told"),
     Guard("the question of an early denial", "partial=False,", "tests/journeys/test_unavailable.py::test_people_read_why"),
     Guard("names that nobody has", 'return\nraise AilyusError("unknown_agent", f"there is no agent `{agent}`", hint=_of(known))', "tests/journeys/test_unavailable.py::test_a_name_that_nobody"),
     Guard("references are looked up", "if False:", "tests/server/test_probe.py::test_what_cannot_be_used"),

@@ -120,7 +120,7 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
     journal = await making.journal_at(tmp_path / "store.db")
     rows = PlanRows(journal)
     plan = replace(making.action("plan"), plan=b"{}")
-    await journal.commit(plan, [rows.beginning(plan, b"{}", {"status": "running"})])
+    await journal.commit(plan, [rows.beginning(plan, b"{}", making.told("running"))])
     running = replace(plan, state="running", fence=1)
     step = replace(making.action("one"), step=PlanStep(plan.id, 1, 0, 2, "one"))
     await making.conclude(journal, step, (await making.intend(journal, step)).fence)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.dispatch import Dispatch
@@ -14,7 +13,8 @@ from contracts.observation import Observation
 from contracts.request import ActionRequest, Caller
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import Facts, Permitted, Record
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import ActionResult, Status
 from receipts.conclusion import OutcomeCommit
 from receipts.intention import IntentCommit
 from receipts.journal import Journal
@@ -64,6 +64,11 @@ def action(name: str = "r1") -> Action:
     return Action(new_id("act"), request(name), CALLER, created_ms=1)
 
 
+def told(status: Status) -> ActionResult:
+    """What an agent would be told, in as few words as possible."""
+    return ActionResult(status=status, summary="", next="", action_id=None, receipt_id=None)
+
+
 def seal(journal: Journal, of: Action, kind: Kind, status: str) -> SignedStatement:
     about = StatementSubject(of.request, of.id, "release-1", True)
     return journal.notary.seal(
@@ -79,15 +84,14 @@ async def intend(
     intention = IntentCommit(
         of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
-        deadline_ms=journal.store.now_ms() + timeout_ms, result={"status": "running"}, **more,
+        deadline_ms=journal.store.now_ms() + timeout_ms, result=told("running"), **more,
     )  # fmt: skip
     return await journal.intend(intention)
 
 
 async def conclude(journal: Journal, of: Action, fence: int, status: Status = "confirmed") -> None:
-    result: dict[str, JsonValue] = {"status": status}
     await journal.conclude(
-        OutcomeCommit(replace(of, fence=fence), seal(journal, of, "outcome", status), status, result, 0)
+        OutcomeCommit(replace(of, fence=fence), seal(journal, of, "outcome", status), status, told(status), 0)
     )
 
 

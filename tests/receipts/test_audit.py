@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import orjson
 import pytest
 
 from contracts.errors import AilyusError
@@ -15,7 +16,7 @@ from receipts.predicates import ErasureFacts
 from tests.free import free
 from tests.hostile import attack, findings
 from tests.receipts.making import journal_at
-from tests.world import LEO, Sandbox, World, cli, gateway, make_workspace
+from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace
 
 pytestmark = pytest.mark.both_stores
 
@@ -55,6 +56,27 @@ async def test_a_log_that_was_written_anew_does_not_continue_a_checkpoint(world:
     assert findings(world.workspace, kept) == []
     (found,) = findings(world.workspace, forged)
     assert "not a continuation" in found
+
+
+async def test_a_waiting_result_that_cannot_be_read_is_a_finding(world: World) -> None:
+    asked = await world.call("reset_user_mfa", MARIA)
+    assert findings(world.workspace) == []
+    await attack(world.workspace, "UPDATE actions SET result = x'7b7d' WHERE id = ?", asked["action_id"])
+    assert findings(world.workspace) == [f"the result of the action `{asked['action_id']}` cannot be read"]
+    with pytest.raises(AilyusError) as caught:
+        await world.app.journal.get(asked["action_id"])
+    assert caught.value.code == "store_corrupt"
+
+
+async def test_a_result_of_another_form_is_read_and_audited(world: World) -> None:
+    """A later version says more of it; what it says is passed on as it stands."""
+    asked = await world.call("reset_user_mfa", MARIA)
+    ((result,),) = world.rows("SELECT result FROM actions WHERE id = ?", asked["action_id"])
+    more = orjson.dumps({**orjson.loads(bytes(result)), "mood": {"now": None}})
+    sql = f"UPDATE actions SET result = x'{more.hex()}' WHERE id = ?"
+    await attack(world.workspace, sql, asked["action_id"])
+    assert findings(world.workspace) == []
+    assert (await world.get(asked["action_id"]))["mood"] == {"now": None}
 
 
 async def test_every_finding_is_listed(world: World) -> None:

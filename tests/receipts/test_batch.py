@@ -20,7 +20,7 @@ from receipts.intention import IntentCommit, Limits
 from receipts.journal import Journal
 from receipts.store import Row, Txn
 from tests.postgres import Postgres
-from tests.receipts.making import BEFORE, HTTP, PERMITTED, action, conclude, intend, journal_at, seal
+from tests.receipts.making import BEFORE, HTTP, PERMITTED, action, conclude, intend, journal_at, seal, told
 from tests.slowness import scaled
 
 NOW = 1_800_000_000_000
@@ -94,20 +94,20 @@ def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
         intention = IntentCommit(
             about, PERMITTED, replace(BEFORE, at_ms=NOW if step.early else NOW + 1),
             seal(maker, about, "intent", "running"), HTTP, (), ("release-1", maker.epoch), route=0, attempt=1,
-            timeout_ms=1000, settle_ms=100, deadline_ms=NOW + 1000, result={"status": "running"},
+            timeout_ms=1000, settle_ms=100, deadline_ms=NOW + 1000, result=told("running"),
             lock=f"l{step.lock}" if step.lock else None, limits=Limits(2 if step.what == "limited" else 0),
         )  # fmt: skip
         return lambda journal: journal.intend(intention)
     if step.what == "conclude":
         sealed = seal(maker, about, "outcome", "confirmed")
-        conclusion = OutcomeCommit(replace(about, fence=1), sealed, "confirmed", {"status": "confirmed"}, 0)
+        conclusion = OutcomeCommit(replace(about, fence=1), sealed, "confirmed", told("confirmed"), 0)
         return lambda journal: journal.conclude(conclusion)
     if step.what == "ask":
         sealed = seal(maker, about, "decision", "approval_required")
-        return lambda journal: journal.ask(about, sealed, b"", {}, 0)
+        return lambda journal: journal.ask(about, sealed, b"", told("approval_required"), 0)
     if step.what == "end":
         sealed, waiting = seal(maker, about, "decision", "cancelled"), replace(about, state="waiting")
-        return lambda journal: journal.end(waiting, sealed, "cancelled", {}, 0)
+        return lambda journal: journal.end(waiting, sealed, "cancelled", told("cancelled"), 0)
     if step.what == "halt":
         halt = new_halt("contract", f"c{step.which}", False, "ann", "", NOW)
         stopped = halt_statement(maker.notary, halt, "halted")

@@ -9,14 +9,16 @@ from receipts import health
 from receipts.health import StoreCounts
 from receipts.journal import Journal
 from receipts.registry import insert_key
-from tests.receipts.making import action, conclude, intend, seal
+from tests.receipts.making import action, conclude, intend, seal, told
 
 pytestmark = pytest.mark.both_stores
 
 
 async def test_what_is_open_is_counted(journal: Journal) -> None:
     waits = action("r1")
-    await journal.ask(waits, seal(journal, waits, "decision", "approval_required"), b"{}", {}, 2**50)
+    await journal.ask(
+        waits, seal(journal, waits, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
+    )
     await intend(journal, action("r2"))
     ended = action("r3")
     dispatch = await intend(journal, ended)

@@ -8,7 +8,7 @@ from receipts import incidents
 from receipts.conclusion import Escalation, OutcomeCommit
 from receipts.incidents import OpenIncident
 from receipts.journal import Journal
-from tests.receipts.making import action, intend, seal
+from tests.receipts.making import action, intend, seal, told
 
 pytestmark = pytest.mark.both_stores
 
@@ -17,10 +17,10 @@ async def _doubtful(journal: Journal, name: str = "r1") -> str:
     """An action that ended unknown, held for ever, with an incident and an escalation."""
     asked = action(name)
     dispatch = await intend(journal, asked)
-    told = Escalation(f"esc_{name}", "night")
+    escalation = Escalation(f"esc_{name}", "night")
     end = OutcomeCommit(
-        replace(asked, fence=dispatch.fence), seal(journal, asked, "outcome", "unknown"), "unknown", {}, 2**50,
-        incident=name, escalation=told,
+        replace(asked, fence=dispatch.fence), seal(journal, asked, "outcome", "unknown"), "unknown",
+        told("unknown"), 2**50, incident=name, escalation=escalation,
     )  # fmt: skip
     await journal.conclude(end)
     return asked.id

@@ -6,7 +6,7 @@ from receipts import approvals, intents, inventory, marks
 from receipts.intents import OpenIntent, WireIntent
 from receipts.inventory import ListedAction, ToldResult, WaitingTime
 from receipts.journal import Journal
-from tests.receipts.making import action, approval, conclude, intend, seal
+from tests.receipts.making import action, approval, conclude, intend, seal, told
 
 pytestmark = pytest.mark.both_stores
 _LATER = 2**50
@@ -14,7 +14,9 @@ _LATER = 2**50
 
 async def _wait(journal: Journal, name: str = "r1") -> str:
     asked = action(name)
-    await journal.ask(asked, seal(journal, asked, "decision", "approval_required"), b"{}", {"a": 1}, _LATER)
+    await journal.ask(
+        asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), _LATER
+    )
     return asked.id
 
 
@@ -29,8 +31,8 @@ async def test_what_waits_is_listed_and_counted(journal: Journal) -> None:
     assert await inventory.waiting_count(journal.store, "other") == 0
     assert await journal.store.read_aside(lambda read: inventory.last_calls(read, "acme")) == {"reset": one.created_ms}
     assert await journal.store.read_aside(lambda read: inventory.last_calls(read, "other")) == {}
-    told = await journal.store.read_aside(lambda read: inventory.told(read, waits))
-    assert told == ToldResult(b'{"a":1}', "waiting")
+    found = await journal.store.read_aside(lambda read: inventory.told(read, waits))
+    assert found == ToldResult(told("approval_required").packed, "waiting")
     assert await journal.store.read_aside(lambda read: inventory.told(read, "act_none")) is None
 
 

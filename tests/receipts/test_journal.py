@@ -15,7 +15,7 @@ from receipts.journal import Journal
 from receipts.store import Conflict
 from tests.free import free
 from tests.postgres import Postgres
-from tests.receipts.making import action, approval, conclude, intend, journal_at, seal
+from tests.receipts.making import action, approval, conclude, intend, journal_at, seal, told
 
 pytestmark = pytest.mark.both_stores
 
@@ -96,10 +96,14 @@ async def test_the_same_call_is_one_open_action(journal: Journal) -> None:
 async def test_too_many_requests_wait(journal: Journal) -> None:
     for number in range(5):
         asked = action(f"r{number}")
-        await journal.ask(asked, seal(journal, asked, "decision", "approval_required"), b"{}", {}, 2**50)
+        await journal.ask(
+            asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
+        )
     with pytest.raises(AilyusError) as caught:
         late = action("late")
-        await journal.ask(late, seal(journal, late, "decision", "approval_required"), b"{}", {}, 2**50)
+        await journal.ask(
+            late, seal(journal, late, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
+        )
     assert caught.value.code == "too_many_pending"
 
 

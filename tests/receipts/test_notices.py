@@ -6,7 +6,7 @@ from receipts import notices
 from receipts.journal import Journal
 from receipts.notices import DueNotice, FailedNotice
 from receipts.store import Conflict
-from tests.receipts.making import action, seal
+from tests.receipts.making import action, seal, told
 
 pytestmark = pytest.mark.both_stores
 _LATER = 2**50
@@ -15,7 +15,9 @@ _LATER = 2**50
 async def _told(journal: Journal) -> DueNotice:
     """A request that waits, and the one notice about it."""
     asked = action()
-    await journal.ask(asked, seal(journal, asked, "decision", "approval_required"), b"{}", {}, _LATER)
+    await journal.ask(
+        asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), _LATER
+    )
     await journal.store.write(lambda txn: notices.add(txn, "ntc_1", asked.id, "waiting", "leads"))
     (due,) = await notices.due(journal.store)
     assert due == DueNotice("ntc_1", asked.id, "waiting", "leads", 0)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from pydantic import JsonValue
 
 from receipts import entries, evidence, intents, rechecks
 from receipts.action import Action
@@ -11,7 +10,7 @@ from receipts.conclusion import OutcomeCommit
 from receipts.journal import Journal
 from receipts.rechecks import DueRecheck
 from receipts.store import Conflict
-from tests.receipts.making import BEFORE, action, intend, seal
+from tests.receipts.making import BEFORE, action, intend, seal, told
 
 pytestmark = pytest.mark.both_stores
 
@@ -20,7 +19,7 @@ async def _unknown(journal: Journal, *due: int) -> Action:
     asked = action()
     dispatch = await intend(journal, asked)
     sealed = seal(journal, asked, "outcome", "unknown")
-    end = OutcomeCommit(replace(asked, fence=dispatch.fence), sealed, "unknown", {}, 2**50, rechecks=due)
+    end = OutcomeCommit(replace(asked, fence=dispatch.fence), sealed, "unknown", told("unknown"), 2**50, rechecks=due)
     await journal.conclude(end)
     return asked
 
@@ -38,19 +37,21 @@ async def test_a_look_is_due_until_it_is_done(journal: Journal) -> None:
 async def test_what_is_found_is_found_once(journal: Journal) -> None:
     asked = await _unknown(journal)
     assert not await journal.is_ours(asked.id)
-    told: dict[str, JsonValue] = {"status": "confirmed"}
+    result = told("confirmed")
     await journal.store.write(
-        lambda txn: rechecks.restate(txn, asked.id, "confirmed", told, held_until_ms=7, strike=False)
+        lambda txn: rechecks.restate(txn, asked.id, "confirmed", result, held_until_ms=7, strike=False)
     )
     await journal.store.write(lambda txn: rechecks.restate_sent(txn, asked.id, "done", BEFORE, ours=True))
     found = await journal.get(asked.id)
     assert found is not None
-    assert (found.status, found.result, found.held_until_ms) == ("confirmed", told, 7)
+    assert (found.status, found.result, found.held_until_ms) == ("confirmed", result, 7)
     assert await journal.is_ours(asked.id)
     assert await journal.left(asked.id) is not None
     with pytest.raises(Conflict):
         await journal.store.write(
-            lambda txn: rechecks.restate(txn, asked.id, "not_applied", {}, held_until_ms=0, strike=True)
+            lambda txn: rechecks.restate(
+                txn, asked.id, "not_applied", told("not_applied"), held_until_ms=0, strike=True
+            )
         )
 
 

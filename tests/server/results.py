@@ -7,12 +7,14 @@ from contracts.errors import AilyusError
 from contracts.observation import Execution, Response
 from contracts.plan import Unit
 from contracts.request import ActionRequest, Caller
-from receipts.action import Action, Status
+from receipts.action import Action
+from receipts.action_result import ActionResult, Status, Would, WouldStep
 from receipts.controls import Halt
 from receipts.reconciliation import Checked, Reason, Reconciliation
 from server.mcp.gateway import result_of
 from server.plans import plan_answers
 from server.plans.plan_answers import Finished, Tally
+from server.plans.stop_reason import StopReason
 from server.results import answers
 from tests.world import ROOT
 
@@ -49,7 +51,7 @@ MET, NOT_MET = (
 
 def ended(
     status: Status, *checks: Checked, changed: bool | None, reason: str = "", answered: int | None = 200, **outputs: Any
-) -> answers.Answer:
+) -> ActionResult:
     outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
     response = Response(answered, {}, None, b"") if answered else None
     execution = Execution(0, 1, "answered", 0, 0, "POST", "", "", response)
@@ -67,13 +69,13 @@ def done(position: int, status: Status = "confirmed", undone: bool = False, kept
     return Finished(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
 
 
-def plan(status: plan_answers.PlanStatus, reason: str, *ended: Finished) -> answers.Answer:
+def plan(status: plan_answers.PlanStatus, reason: StopReason | None, *ended: Finished) -> ActionResult:
     tally = Tally(UNITS, dict(enumerate(ended)), {})
     told = "security-oncall" if tally.needs_a_person(status) else None
     return plan_answers.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
 
 
-RESULTS: dict[str, answers.Answer] = {
+RESULTS: dict[str, ActionResult] = {
     "confirmed": ended("confirmed", MET, changed=True, factors_removed=2),
     "confirmed_already": answers.already(ACTION, RECEIPT, [MET]),
     "confirmed_read": answers.read(ACTION, RECEIPT, {"users": [{"user_id": "00u1"}]}, 1_767_000_000_000),
@@ -93,17 +95,17 @@ RESULTS: dict[str, answers.Answer] = {
     "expired": answers.closed(ACTION, RECEIPT, "expired"),
     "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
     "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)], PROGRAM, SCOPE, "it cannot be undone by ailyus"),
-    "plan_confirmed": plan("confirmed", "", done(0), done(1), done(2)),
-    "plan_compensated": plan("compensated", "the step slack ended not_applied", done(0, undone=True), done(1, "not_applied")),
-    "plan_partial": plan("partial", "the health got worse in wave 2", done(0), done(1, undone=True)),
-    "plan_unavailable": plan("unavailable", "the step rotate ended unavailable", done(0, "unavailable")),
-    "plan_unknown": plan("unknown", "the step slack ended unknown", done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
+    "plan_confirmed": plan("confirmed", None, done(0), done(1), done(2)),
+    "plan_compensated": plan("compensated", StopReason("the step slack ended not_applied"), done(0, undone=True), done(1, "not_applied")),
+    "plan_partial": plan("partial", StopReason("the health got worse in wave 2"), done(0), done(1, undone=True)),
+    "plan_unavailable": plan("unavailable", StopReason("the step rotate ended unavailable"), done(0, "unavailable")),
+    "plan_unknown": plan("unknown", StopReason("the step slack ended unknown"), done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
     "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
     "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], "2026-11-22T12:00:00Z", Tally(UNITS, {}, {"revoke[0]": "gone"})),
-    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), {"says": "Rotate the key", "needs": "", "undo": "what was done is undone, in reverse order", "checks": [], "steps": [{"id": "rotate", "says": "Make a key"}]}),
+    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), Would(says="Rotate the key", needs="", undo="what was done is undone, in reverse order", checks=(), steps=(WouldStep(id="rotate", says="Make a key"),))),
     "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
 }  # fmt: skip
 
 
-def encoded(answer: answers.Answer) -> bytes:
+def encoded(answer: ActionResult) -> bytes:
     return result_of(answer).model_dump_json(by_alias=True, indent=1, exclude_none=True).encode() + b"\n"
