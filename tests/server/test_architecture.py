@@ -282,3 +282,10 @@ def test_the_floors_of_the_server_are_those_that_import_linter_holds() -> None:
     assert told == layers
     assert here - {"__init__"} == set(layers)
     assert len(layers) <= 17
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_readme_of_a_package_names_only_files_that_are_there(package: str) -> None:
+    text = _FENCE.sub("", (ROOT / package / "README.md").read_text())
+    named = {span for span in _SPAN.findall(text) if re.fullmatch(r"[\w/]+\.py", span)}
+    assert {span for span in named if not any((ROOT / folder / span).exists() for folder in (package, ""))} == set()
