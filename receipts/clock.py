@@ -8,8 +8,8 @@ from typing import Final
 
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
+from receipts.facts import ClockFacts
 from receipts.journal import Journal
-from receipts.predicates import ClockFacts
 from receipts.store import MAX_CLOCK_BACK_MS, Txn
 
 _DAY_MS: Final = 86_400_000

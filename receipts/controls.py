@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from contracts.request import ActionRequest
+from receipts.facts import HaltFacts
 from receipts.ledger import Ledger, LedgerEntry
-from receipts.predicates import HaltFacts
 from receipts.statement import Notary, SignedStatement
 from receipts.store import Row, Store, Txn
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
 from receipts.action_result import Status
-from receipts.predicates import Kind
+from receipts.facts import Kind
 from receipts.query import Found, Query, Read, find
 from receipts.signing import Envelope
 from receipts.store import blob, integer

@@ -26,8 +26,8 @@ from contracts.expressions import Fault
 from contracts.observation import Execution, Observation
 from contracts.program import ABSENT, Check, Made, Program, lookup
 from receipts.comparison import drifted, evened, same
+from receipts.facts import CheckFact
 from receipts.outputs import filled, outputs_of
-from receipts.predicates import CheckFact
 from receipts.scope import scope_of
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]

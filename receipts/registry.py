@@ -9,8 +9,8 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key
 from receipts.controls import Controls, bump
+from receipts.facts import TenantFacts
 from receipts.ledger import KEY, key_is_said, key_of
-from receipts.predicates import TenantFacts
 from receipts.releases import Released, authors, newest, newest_signed
 from receipts.statement import Notary, SignedStatement, key_digest
 from receipts.store import Row, Store, Txn, blob, integer

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from contracts.canonical import new_id, pseudonym, sha256
 from policies.principal import Person
+from receipts.facts import RoleFacts
 from receipts.ledger import Ledger
-from receipts.predicates import RoleFacts
 from receipts.statement import Notary
 from receipts.store import Store, Txn, blob, integer
 

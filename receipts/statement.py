@@ -23,7 +23,7 @@ from pydantic import JsonValue
 from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
 from contracts.request import ActionRequest
 from policies.decision import Record
-from receipts.predicates import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
+from receipts.facts import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
 from receipts.signing import Envelope, Signer
 from receipts.store import EVIDENCE, StatementIndex, Txn
 

@@ -47,8 +47,8 @@ from policies.bundle import ENGINE
 from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts import releases
+from receipts.facts import ReleaseFacts
 from receipts.journal import Journal
-from receipts.predicates import ReleaseFacts
 from receipts.signing import Signer
 from receipts.store import Conflict
 from server.actions.pipeline import Pipeline

@@ -35,10 +35,10 @@ from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, Intent
 from receipts.action_result import ActionResult
 from receipts.controls import Halt
+from receipts.facts import DecisionFacts, OutcomeFacts
 from receipts.intention import Busy, IntentCommit, StaleDecision
 from receipts.journal import Journal
 from receipts.outputs import outputs_of
-from receipts.predicates import DecisionFacts, OutcomeFacts
 from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted

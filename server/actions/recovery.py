@@ -25,8 +25,8 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action import Action
 from receipts.action_result import ActionResult
+from receipts.facts import StateFacts
 from receipts.journal import LEASE_MS, Journal
-from receipts.predicates import StateFacts
 from receipts.store import Conflict
 from server.actions.pipeline import Pipeline
 from server.execution.executor import died

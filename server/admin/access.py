@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts import entries
+from receipts.facts import AccessFacts
 from receipts.journal import Journal
-from receipts.predicates import AccessFacts
 
 if TYPE_CHECKING:
     from server.workspace.settings import Workspace

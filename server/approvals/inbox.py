@@ -14,8 +14,8 @@ from policies.resource_facts import establish
 from receipts.action import Action
 from receipts.action_result import Status
 from receipts.approvals import approvers
+from receipts.facts import DecisionFacts
 from receipts.plan_rows import PlanRows
-from receipts.predicates import DecisionFacts
 from receipts.registry import count_use
 from receipts.statement import StatementSubject
 from receipts.store import Conflict, Txn

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
-from receipts.predicates import KeyFacts
+from receipts.facts import KeyFacts
 from receipts.registry import insert_key
 from receipts.statement import SignedStatement
 from receipts.store import Conflict, Txn, Work

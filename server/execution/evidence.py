@@ -13,7 +13,7 @@ from contracts.plan import PlanProgram
 from contracts.program import ABSENT, Program, lookup
 from contracts.python_request import PythonRequest
 from contracts.rendered import Rendered
-from receipts.predicates import AttemptFact, ReadFact
+from receipts.facts import AttemptFact, ReadFact
 
 WITHHELD = b"(withheld: a secret passed here)"
 

@@ -40,11 +40,11 @@ from receipts.action_result import ActionResult, Status
 from receipts.comparison import drifted_paths, same
 from receipts.conclusion import Escalation, OutcomeCommit
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.facts import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
 from receipts.handles import Minted
 from receipts.intention import IntentCommit, Limits
 from receipts.journal import Journal
 from receipts.outputs import refusal_of
-from receipts.predicates import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
 from receipts.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts

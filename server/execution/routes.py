@@ -7,8 +7,8 @@ from contracts.program import BrowserProgram, McpProgram, Program, PythonProgram
 from contracts.request import ActionRequest
 from contracts.target import Target
 from receipts.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.facts import SkippedRouteFact
 from receipts.journal import Journal
-from receipts.predicates import SkippedRouteFact
 from receipts.reconciliation import Verdict
 
 

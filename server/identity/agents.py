@@ -20,9 +20,9 @@ from policies.release import Release
 from receipts import agents
 from receipts.agents import AgentRow
 from receipts.controls import bump
+from receipts.facts import AgentFacts
 from receipts.journal import Journal
 from receipts.ledger import LedgerEntry
-from receipts.predicates import AgentFacts
 from receipts.store import Store, Txn
 from server.identity.access_tokens import MAX_TOKEN, Tokens
 

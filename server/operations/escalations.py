@@ -15,7 +15,7 @@ from contracts.http_request import check_base_url
 from receipts import escalations
 from receipts.conclusion import Escalation, escalate
 from receipts.escalations import OpenEscalation
-from receipts.predicates import EscalationFacts
+from receipts.facts import EscalationFacts
 from receipts.store import Conflict, Txn, Work
 from server.actions.pipeline import Pipeline
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers

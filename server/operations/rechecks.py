@@ -31,8 +31,8 @@ from receipts.action_result import ActionResult, Status
 from receipts.conclusion import LATER_LOOK, acknowledge
 from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
 from receipts.evidence import of_send
+from receipts.facts import RecheckFacts
 from receipts.handles import forget_used, give_back
-from receipts.predicates import RecheckFacts
 from receipts.reconciliation import Reason, Reconciliation, reconcile, stated
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, SignedStatement

@@ -13,7 +13,7 @@ from receipts.action import Action
 from receipts.action_result import Status
 from receipts.comparison import evened
 from receipts.conclusion import Escalation, acknowledge, escalate
-from receipts.predicates import RecheckFacts, ResolutionFacts
+from receipts.facts import RecheckFacts, ResolutionFacts
 from receipts.reconciliation import checks_of, stated
 from receipts.scope import scope_of
 from receipts.store import Txn

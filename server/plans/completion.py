@@ -11,8 +11,8 @@ from receipts.action import PlanStep, pack_observation
 from receipts.action_result import ActionResult, ResultStep
 from receipts.comparison import evened
 from receipts.conclusion import Escalation
+from receipts.facts import OutcomeFacts, PlanRef, RecheckFacts
 from receipts.intention import Busy
-from receipts.predicates import OutcomeFacts, PlanRef, RecheckFacts
 from receipts.reconciliation import Checked, checks_of, stated
 from receipts.scope import hide_compared
 from receipts.statement import LIMITS

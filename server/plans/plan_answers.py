@@ -13,7 +13,7 @@ from policies.decision import Need
 from receipts.action import Action
 from receipts.action_result import UNSET, ActionResult, ResultApproval, ResultProgress, ResultStep, Status, Would
 from receipts.controls import Halt
-from receipts.predicates import PlanStepFact
+from receipts.facts import PlanStepFact
 from receipts.reconciliation import Checked
 from server.execution.executor import PendingEnd
 from server.plans.stop_reason import StopReason

@@ -22,7 +22,7 @@ from policies.release import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action import Action, PlanStep
 from receipts.action_result import ActionResult, Would, WouldStep
-from receipts.predicates import DecisionFacts, PlanRef
+from receipts.facts import DecisionFacts, PlanRef
 from receipts.reconciliation import checks_of
 from server.execution.approval_request import (
     ApprovalRequest,

@@ -15,8 +15,8 @@ from contracts.request import ActionRequest
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.display import Display, Line
 from policies.principal import keyid_of
+from receipts.facts import Kind
 from receipts.journal import Journal
-from receipts.predicates import Kind
 from receipts.proof import write_proof
 from receipts.sqlite import connect, reader
 from receipts.statement import SignedStatement, StatementSubject

@@ -16,10 +16,10 @@ from policies.decision import Facts, Permitted, Record
 from receipts.action import Action
 from receipts.action_result import ActionResult, Status
 from receipts.conclusion import OutcomeCommit
+from receipts.facts import Kind
 from receipts.intention import IntentCommit
 from receipts.journal import Journal
 from receipts.postgres import PostgresStore
-from receipts.predicates import Kind
 from receipts.signing import Signer
 from receipts.sqlite import SqliteStore
 from receipts.statement import SignedStatement, StatementSubject

@@ -11,8 +11,8 @@ import pytest
 
 from contracts.errors import AilyusError
 from receipts.audit import SELF_ATTESTED
+from receipts.facts import ErasureFacts
 from receipts.log import Checkpoint
-from receipts.predicates import ErasureFacts
 from tests.free import free
 from tests.hostile import attack, findings
 from tests.receipts.making import journal_at

@@ -7,7 +7,8 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from pydantic import ValidationError
 
-from receipts.predicates import Kind, Predicate, Statement, schema
+from receipts.facts import Kind
+from receipts.predicates import Predicate, Statement, schema
 from receipts.signing import Envelope
 from receipts.store import blob
 from tests.world import MARIA, World, cli

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from contracts.canonical import canonical
-from receipts.predicates import (
+from receipts.facts import (
     AccessFacts,
     ActionFacts,
     AgentFacts,
