@@ -69,9 +69,9 @@ from server.operations.escalations import Escalations, Way
 from server.operations.resolutions import Aftercare
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
 from server.workspace.releases import accept, adopted, releasers_of, run_tests_of, sources_of
-from server.workspace.settings import Workspace
 from server.workspace.stores import open_store
 from server.workspace.widening import CONNECTIONS, connections_of
+from server.workspace.workspace import Workspace
 
 log = structlog.get_logger()
 _SANDBOX_TRIES = 5

@@ -12,8 +12,8 @@ import asyncpg
 from receipts.audit import audit
 from receipts.log import Checkpoint
 from receipts.verify import read_roots
-from server.workspace.settings import Workspace
 from server.workspace.stores import database_url, reading, remembered_head
+from server.workspace.workspace import Workspace
 
 
 async def attack(workspace: Workspace, sql: str, *params: Any) -> None:

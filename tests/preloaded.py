@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from server.cli import main
-from server.workspace.settings import Workspace
 from server.workspace.templates import init_sandbox
+from server.workspace.workspace import Workspace
 
 NAMES = (
     "policies.testing",

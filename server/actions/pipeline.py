@@ -42,8 +42,9 @@ from receipts.outputs import outputs_of
 from receipts.statement import decision_evidence, decision_facts
 from receipts.store import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted
+from server.execution.attempt import PermittedAction, SentAttempt
 from server.execution.evidence import kept, readings, seen
-from server.execution.executor import ActionExecutor, PermittedAction, SentAttempt
+from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import FairLimiter, Slot
 from server.execution.undo import Compensation, undo_line
 from server.observability import tracing

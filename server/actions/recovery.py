@@ -29,7 +29,7 @@ from receipts.facts import StateFacts
 from receipts.journal import LEASE_MS, Journal
 from receipts.store import Conflict
 from server.actions.pipeline import Pipeline
-from server.execution.executor import died
+from server.execution.attempt import died
 
 SWEEP_SECONDS = 0.5
 STATE_SECONDS = 300.0

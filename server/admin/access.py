@@ -9,7 +9,7 @@ from receipts.facts import AccessFacts
 from receipts.journal import Journal
 
 if TYPE_CHECKING:
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 PROOF = "proof"
 """The label of a whole proof file."""

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.errors import AilyusError
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 
 
 class Owner(BaseModel):

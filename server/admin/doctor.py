@@ -21,8 +21,8 @@ from server.workspace.contract_drafts import pins
 from server.workspace.log_key import open_log_key
 from server.workspace.probe import probe
 from server.workspace.releases import begin, last_released
-from server.workspace.settings import FILE, Workspace
 from server.workspace.stores import reading
+from server.workspace.workspace import FILE, Workspace
 
 UNASKED = "ailyus policy new require-approval --action ACTION; keep the policy `high-risk-needs-a-guard`"
 

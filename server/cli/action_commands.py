@@ -118,7 +118,7 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
     """Make a key with a passphrase and link it to a declared person: at once, or by their first release."""
     from receipts.signing import create_key
     from server.workspace.releases import has_signed_release
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(as_)
@@ -142,7 +142,7 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
 
 def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the linked keys."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     rows = list_owner(Workspace.open(Path(workspace).resolve()), "/keys")
     show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
@@ -153,7 +153,7 @@ def revoke_key(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Revoke a key: it approves nothing any more, also not what it approved and was not done yet."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/keys/{keyid}")
 
@@ -165,7 +165,7 @@ def _decide(
     from policies.display import render
     from policies.principal import keyid_of
     from receipts.signing import is_encrypted, load_key
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     path = space.key_file(person)
@@ -208,7 +208,7 @@ def ask_passphrase(prompt: str) -> str:
 
 
 def _waiting(workspace: str) -> "list[dict[str, JsonValue]]":
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     return list_owner(Workspace.open(Path(workspace).resolve()), "/approvals")
 
@@ -218,7 +218,7 @@ def _binding(
 ) -> "tuple[Binding, ApprovalRequest, dict[str, JsonValue]]":
     from policies.approval import Binding
     from server.execution.approval_request import ApprovalRequest
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     if action_id is None:
         waiting = _waiting(workspace)
@@ -289,7 +289,7 @@ def show_action(
 
 def cancel(action_id: IdArgument, workspace: WorkspaceOption = ".") -> None:
     """End a request that waits."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/actions/{action_id}")
 
@@ -308,7 +308,7 @@ def resolve(
     from policies.principal import keyid_of
     from policies.resolution import Resolution, sign_resolution
     from receipts.signing import is_encrypted, load_key
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     if asserted not in ("applied", "not_applied"):
         raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
@@ -332,7 +332,7 @@ def resolve(
 
 def incidents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the outcomes in doubt that nobody has resolved."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     rows = list_owner(Workspace.open(Path(workspace).resolve()), "/incidents")
     show(format, rows, table(rows, ("action", "contract", "status", "agent")) if rows else ["nothing is open"])

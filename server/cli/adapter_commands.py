@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def list_adapters(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what is installed beside the gateway, with the digest to name in `ailyus.toml`."""
     from adapters.plugin import offered
-    from server.workspace.settings import FILE, Workspace
+    from server.workspace.workspace import FILE, Workspace
 
     folder = Path(workspace).resolve()
     named = Workspace.open(folder).settings.adapters if (folder / FILE).exists() else {}
@@ -51,7 +51,7 @@ def check(
     """Try an adapter against faults between it and its target, by one of its contracts; exit 1 when one wins."""
     from contracts.catalog import load_catalog
     from contracts.program import PythonProgram
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     if name not in space.settings.adapters:

@@ -134,7 +134,7 @@ def check_contracts(
 ) -> None:
     """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
     from contracts.catalog import load_catalog
-    from server.workspace.settings import FILE
+    from server.workspace.workspace import FILE
 
     if not folder.is_dir():
         raise AilyusError("bad_contract", f"there is no folder `{folder}`")
@@ -156,7 +156,7 @@ def contract_schema(
 ) -> None:
     """Print the JSON Schema of contracts, of plans or of flows, for editors; or write all of them after a clone."""
     from server.workspace.schemas import FOLDER, schema_of, write_schemas
-    from server.workspace.settings import FILE
+    from server.workspace.workspace import FILE
 
     if not write:
         typer.echo(schema_of("plan" if plan else "flow" if flow else "contract").decode(), nl=False)
@@ -175,7 +175,7 @@ def contract_schema(
 def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
     """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody."""
     from server.workspace.release_checks import require_sound, require_tested
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(_folder(workspace))
     release = space.release()
@@ -186,8 +186,8 @@ def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOpti
 
 def _compare(workspace: str, allow_wider: bool) -> None:
     """Compare the files with the release that was made last, where they make one."""
-    from server.workspace.settings import Workspace
     from server.workspace.widening import require_allowed, wider_than_live
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(_folder(workspace))
     try:
@@ -288,7 +288,7 @@ def new_policy(
 ) -> None:
     """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
     from server.workspace.policy_drafts import Wanted, write_policy
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     for line in write_policy(Workspace.open(_folder(workspace)), Wanted(template, action, role, asker)):
         typer.echo(line)
@@ -296,7 +296,7 @@ def new_policy(
 
 def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the agents."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     rows = list_owner(Workspace.open(_folder(workspace)), "/agents")
     show(format, rows, table(rows, ("name", "tenant", "owner", "person", "roles", "observe_only", "revoked")))
@@ -316,7 +316,7 @@ def add_agent(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Register an agent; its token goes to its own file (0600) and is shown nowhere."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(_folder(workspace))
     body = {"name": name, "tenant": tenant, "owner": owner, "person": person, "roles": role or [], "observe": observe}
@@ -331,20 +331,20 @@ def add_agent(
 
 def promote_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Let an observing agent act."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": False})
 
 
 def revoke_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Revoke an agent's token."""
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     ask_owner(Workspace.open(_folder(workspace)), "PATCH", f"/agents/{name}", {"revoke": True})
 
 
 def _contracts(workspace: str) -> Path:
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     return Workspace.open(_folder(workspace)).root / "contracts"
 
@@ -354,14 +354,14 @@ def _folder(workspace: str) -> Path:
 
 
 def _release(workspace: str) -> "Release":
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     return Workspace.open(_folder(workspace)).release()
 
 
 def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":
     """The decider, programs and policy folder of a workspace, or of the bundled library where that is asked for."""
-    from server.workspace.settings import FILE
+    from server.workspace.workspace import FILE
 
     if not bundled:
         if not (_folder(workspace) / FILE).exists():

@@ -20,7 +20,7 @@ from contracts.errors import AilyusError
 from contracts.repeated import repeated_key
 from policies.display import visible
 from server.admin.client import ensure_owner, find_owner
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 
 MAX_LINE = 1024 * 1024
 _VERSION = "io.modelcontextprotocol/protocolVersion"

@@ -8,7 +8,7 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
 console = typer.Typer(help="The console, where people approve with passkeys.", no_args_is_help=True)

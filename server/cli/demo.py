@@ -30,9 +30,9 @@ from server.admin.client import find_owner
 from server.app import App, running, start_sandbox
 from server.cli.output import Format
 from server.cli.seed import SEEDED, seed_agent
-from server.workspace.settings import FILE, Workspace
 from server.workspace.stores import reading
 from server.workspace.templates import init_sandbox
+from server.workspace.workspace import FILE, Workspace
 
 Predicate = Mapping[str, JsonValue]
 _PREFIX = "ailyus-demo-"

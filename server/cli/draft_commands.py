@@ -60,7 +60,7 @@ def import_mcp(
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
     from contracts.draft import DraftInput
     from server.workspace.contract_drafts import Named, import_mcp
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     named = Named(
         server, as_, tuple(tool or ()), tuple(read or ()), fixed(set_), tuple(env or ()), directory, credential
@@ -90,7 +90,7 @@ def import_openapi(
     """Draft contracts for operations of an API description."""
     from contracts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, import_openapi
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
@@ -119,7 +119,7 @@ def draft(
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
     from contracts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, draft_curl
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
@@ -137,7 +137,7 @@ def pins(
 ) -> None:
     """Compare the tools of an MCP server with what was released; exit 1 when one is another."""
     from server.workspace.contract_drafts import pins
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     rows, written = pins(Workspace.open(Path(workspace).resolve()), connection, accept)
     show(format, rows, [*table(rows, ("file", "tool", "state")), *written])
@@ -163,7 +163,7 @@ def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str]
     from dataclasses import asdict
 
     from server.contract_testing.runner import rehearse
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(folder.resolve())
     logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose

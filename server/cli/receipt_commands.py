@@ -58,7 +58,7 @@ def recheck(
 ) -> None:
     """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
     from receipts import entries
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     with reading(workspace) as read:
         entry = entries.find_in(read, id_)
@@ -142,7 +142,7 @@ def evidence(
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
     from receipts.evidence import pieces as pieces_of
     from server.admin.access import EVERYTHING, record_here
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     if out is not None:
         record_here(Workspace.open(Path(workspace).resolve()), receipt_id, EVERYTHING)
@@ -174,7 +174,7 @@ def proof(
     from receipts.log import Checkpoint
     from receipts.proof import write_proof
     from server.admin.access import PROOF, record_here
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     old = None
     if since is not None:
@@ -261,8 +261,8 @@ def audit(
     from receipts.questions import first_since
     from receipts.store import newest_note
     from receipts.verify import read_roots, signed_checkpoint
-    from server.workspace.settings import Workspace
     from server.workspace.stores import remembered_head
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     roots = read_roots(trust or space.root / "roots.json")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from policies.signed_release import SignedRelease
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def release(
 ) -> None:
     """Test what the files say and sign it with your key; the gateway takes it at its next start."""
     from server.workspace.releases import write_signed
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     signed = sign(space, as_, key, reason, allow_wider)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from policies.release import Release
     from policies.signed_release import SignedRelease
     from server.app import App
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +76,7 @@ def serve(
 
     from server.cli.release_commands import sign
     from server.workspace.releases import write_signed
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
@@ -162,8 +162,8 @@ async def _first_link(app: "App") -> None:
 
 async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: str) -> None:
     """Release what the files say whenever they say something else; nothing that happens to a file ends this."""
-    from server.workspace.settings import Workspace
     from server.workspace.widening import wider_than_live
+    from server.workspace.workspace import Workspace
 
     while True:
         await asyncio.sleep(0.5)
@@ -207,7 +207,7 @@ def stdio(
     """Bridge an MCP client on standard input and output to the workspace's gateway."""
     from server.admin.client import ensure_owner
     from server.cli.bridge import Bridge, token_for
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     ensure_owner(space)
@@ -233,7 +233,7 @@ def connect(
     import orjson
 
     from server.cli.clients import client_of, command
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     found = client_of("cursor" if client == "print" else client)
     if remove:

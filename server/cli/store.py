@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def reading(workspace: str) -> "Iterator[Read]":
     """The store of a workspace as it is now, for reading."""
     from server.workspace import stores
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     with stores.reading(Workspace.open(Path(workspace).resolve())) as read:
         yield read

@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """Bring the workspace's store to this version of ailyus; forward only, while no gateway uses it."""
-    from server.workspace.settings import Workspace
     from server.workspace.stores import migrate_store
+    from server.workspace.workspace import Workspace
 
     before, after = migrate_store(Workspace.open(Path(workspace).resolve()))
     said = f"the store has version {after}" + ("" if before == after else f", it had {before}")
@@ -32,8 +32,8 @@ def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """Copy the workspace's file into the empty database of `[store] url`, with its log, proofs and open actions."""
     from receipts.transfer import ASIDE, transfer
-    from server.workspace.settings import Workspace
     from server.workspace.stores import database_url
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     if space.settings.store is None:
@@ -59,8 +59,8 @@ def accept_clock(
     """Take the store's time back to this machine's clock, after a clock that was ahead; while no gateway runs."""
     import asyncio
 
-    from server.workspace.settings import Workspace
     from server.workspace.stores import accept_clock as accept
+    from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
     if as_ not in {person.name for person in space.settings.people}:

@@ -28,7 +28,8 @@ from server.app import App, running, start_sandbox
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
 from server.http_server import free_port
-from server.workspace.settings import PersonPart, Workspace
+from server.workspace.settings import PersonPart
+from server.workspace.workspace import Workspace
 
 Between = Proxy | Relay
 _TIMES_MS: Final = 1_000

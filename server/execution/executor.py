@@ -14,11 +14,10 @@ way in: it parses no call, counts no approval and asks no person. What ends with
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 import structlog
-from pydantic import JsonValue
 
 from adapters.adapter import Adapter
 from adapters.systems import channel_of
@@ -30,8 +29,7 @@ from contracts.program import FlowRead, Program
 from contracts.rendered import Rendered, render
 from contracts.request import ActionRequest, Caller
 from contracts.target import Target
-from policies.approval import SignedApproval
-from policies.decision import Circumstances, Decision, Denied, Facts, Permitted, Rate, Record, Unavailable
+from policies.decision import Circumstances, Decision, Denied, Facts, Rate, Record, Unavailable
 from policies.release import Release
 from policies.resource_facts import establish
 from receipts import entries
@@ -49,9 +47,10 @@ from receipts.reconciliation import Reconciliation, already_so, checks_of, recon
 from receipts.signing import Envelope
 from receipts.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
 from receipts.store import Conflict, Work
+from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, TakeBackOrphan
 from server.execution.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
 from server.execution.fair_limiter import FairLimiter
-from server.execution.routes import Choice, Routes, Skipped, skipped_facts, timeout_of
+from server.execution.routes import Choice, Routes, skipped_facts, timeout_of
 from server.results import answers
 
 log = structlog.get_logger()
@@ -69,55 +68,6 @@ _ENDED: Mapping[str, Status] = {
     "stopped": "not_applied",
     "next_route": "not_applied",
 }
-Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | None]]
-"""Decides once more, directly before a further send: with the approvals that this action used."""
-
-
-@dataclass(frozen=True, slots=True)
-class PermittedAction:
-    """A request that is permitted now, with everything that its first intent needs."""
-
-    action: Action
-    program: Program
-    target: Target
-    before: Observation
-    permitted: Permitted
-    approvals: Sequence[SignedApproval]
-    under: tuple[str, int]
-    again: Again
-
-
-@dataclass(frozen=True, slots=True)
-class SentAttempt:
-    """One attempt that is out, or was when its process died: everything that the rest of the path needs."""
-
-    action: Action
-    intent: Intent
-    before: Observation
-    execution: Execution
-    attempts: tuple[Execution, ...]
-    again: Again
-    facts: Facts | None = None
-    skipped: tuple[Skipped, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PendingEnd:
-    """The end of one action: what its agent is told, and the transition that is still to be committed."""
-
-    action: Action
-    status: Status
-    result: ActionResult
-    work: Work[None]
-    outcome: Reconciliation | None = None
-    after: Observation | None = None
-    unsent: bool = False
-    because: str = ""
-
-    @property
-    def outputs(self) -> Mapping[str, JsonValue]:
-        """What a later step of a plan may use."""
-        return self.result.outputs or {}
 
 
 class ActionExecutor:
@@ -650,17 +600,6 @@ async def verify_intent(steps: ActionExecutor, receipt: str, action_digest: str,
     whose = f'"action":"{action_id}"'.encode()
     if envelope is None or not envelope.holds(keys) or named not in envelope.payload or whose not in envelope.payload:
         raise AilyusError("store_corrupt", f"the signed intent `{receipt}` does not hold")
-
-
-def died(intent: Intent) -> Execution:
-    """An attempt whose process died: in doubt."""
-    at = intent.deadline_ms
-    return Execution(
-        intent.route, intent.attempt, "in_doubt", at, at, "", "", "", fault="the process that sent it died"
-    )
-
-
-TakeBackOrphan = Callable[[SentAttempt, Mapping[str, JsonValue]], Awaitable[bool]]
 
 
 def _of_plan(action: Action) -> dict[str, object]:

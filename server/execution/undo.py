@@ -30,7 +30,8 @@ from receipts.action import Action, PlanStep
 from receipts.comparison import same
 from receipts.intention import Busy
 from receipts.store import Conflict, Work
-from server.execution.executor import ActionExecutor, PendingEnd, PermittedAction, SentAttempt
+from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
+from server.execution.executor import ActionExecutor
 
 TRIES = 5
 

@@ -15,7 +15,7 @@ from receipts.action_result import UNSET, ActionResult, ResultApproval, ResultPr
 from receipts.controls import Halt
 from receipts.facts import PlanStepFact
 from receipts.reconciliation import Checked
-from server.execution.executor import PendingEnd
+from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason
 from server.results.answers import DRIFT, checks_of, halt_code, iso, needed
 

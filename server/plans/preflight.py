@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
@@ -37,6 +37,7 @@ from server.execution.evidence import seen
 from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.plans import plan_answers
 from server.plans.plan_answers import Tally
+from server.plans.progress import Progress, Touched
 from server.results.answers import iso, needed, would
 from server.results.description import shown
 
@@ -49,35 +50,6 @@ _IF_A_STEP_FAILS: Mapping[str, str] = {
     "escalate": "it stops there, and a person is told",
     "continue": "an item of a list that fails is left as it is and the others go on; else the plan stops",
 }
-Touched = dict[str, JsonValue]
-"""What the plan's own steps left behind: what was read → its value."""
-
-
-class Progress(BaseModel):
-    """How far a plan is, as JSON in its row. What a reader does not know is left out, what is missing has a default."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    roles: dict[str, int] = {}
-    oldest_seconds: int = 0
-    pinned: dict[str, dict[str, str]] = {}
-    left_out: dict[str, str] = {}
-    unmet: dict[str, str] = {}
-    health: str | None = None
-    started_ms: int = 0
-    paused_at: int | None = None
-    halt: str | None = None
-    stopped: str | None = None
-
-    @property
-    def packed(self) -> bytes:
-        """As it stands in the row."""
-        return self.model_dump_json().encode()
-
-    @classmethod
-    def unpacked(cls, data: bytes | None) -> "Progress":
-        """From the row."""
-        return cls.model_validate_json(data or b"{}")
 
 
 @dataclass(frozen=True, slots=True)

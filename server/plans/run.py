@@ -9,7 +9,7 @@ from receipts.action import Action, unpack_observation
 from receipts.store import Work
 from server.execution.fair_limiter import Slot
 from server.plans.plan_answers import Finished
-from server.plans.preflight import Progress, Touched
+from server.plans.progress import Progress, Touched
 from server.plans.stop_reason import StopReason
 
 

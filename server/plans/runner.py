@@ -36,13 +36,14 @@ from receipts.intention import Busy
 from receipts.scope import hide_compared
 from receipts.store import Conflict
 from server.execution.approval_request import ApprovalReview, counted
+from server.execution.attempt import Again, PendingEnd, PermittedAction, SentAttempt, died
 from server.execution.evidence import kept_health
-from server.execution.executor import ActionExecutor, Again, PendingEnd, PermittedAction, SentAttempt, died
+from server.execution.executor import ActionExecutor
 from server.execution.undo import Compensation
 from server.plans import plan_answers
 from server.plans.completion import TRIES, Paused, PlanEnd
 from server.plans.plan_answers import Finished
-from server.plans.preflight import Progress
+from server.plans.progress import Progress
 from server.plans.run import Run
 from server.plans.stop_reason import ABANDONED, CANCELLED, LATE, StopReason
 from server.results import answers

@@ -22,7 +22,8 @@ from contracts.openapi import Description
 from contracts.source import Malformed, files_of, read_source
 from contracts.target import Mcp, Target
 from server.workspace.schemas import write_file
-from server.workspace.settings import FILE, McpPart, Workspace, check_server
+from server.workspace.settings import McpPart
+from server.workspace.workspace import FILE, Workspace, check_server
 
 _ALWAYS = ("PATH", "HOME", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 _OF_LAUNCHERS = ("UV_", "npm_config_", "NPM_CONFIG_")

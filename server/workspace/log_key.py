@@ -17,7 +17,7 @@ from receipts.verify import read_roots
 from server.workspace.stores import reading
 
 if TYPE_CHECKING:
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 ROOTS = "roots.json"
 

@@ -18,7 +18,7 @@ from policies.templates import (
 )
 from policies.testing import Case, Who, evaluate, load_tests, run_tests
 from server.workspace.schemas import without_line, write_file
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

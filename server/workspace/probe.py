@@ -20,7 +20,7 @@ from contracts.observation import Outage, ReadOutage
 from contracts.program import Program, Read, placeholder
 from contracts.target import Target
 from policies.release import Release
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 
 SECONDS = 5.0
 """How long one connection may take to answer."""

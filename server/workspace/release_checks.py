@@ -9,7 +9,7 @@ from server.workspace.widening import require_allowed, wider_than_live
 
 if TYPE_CHECKING:
     from policies.release import Release
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 
 def require_sound(workspace: "Workspace", release: "Release", allow_wider: bool = False) -> list[str]:

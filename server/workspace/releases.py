@@ -20,8 +20,8 @@ from receipts.journal import Journal
 from receipts.releases import Released, files, newest, newest_signed
 from receipts.signing import Signer
 from server.workspace.log_key import open_log_key
-from server.workspace.settings import FILE, Workspace
 from server.workspace.stores import is_made, reading
+from server.workspace.workspace import FILE, Workspace
 
 SIGNED_FILE = "release.json"
 """Where an author's signature waits for the gateway, beside the files that it is about."""

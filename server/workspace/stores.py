@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a comma
     from receipts.head import Head
     from receipts.signing import Signer
     from receipts.store import Read, Store
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 
 def open_store(workspace: "Workspace", signer: "Signer") -> "Store":

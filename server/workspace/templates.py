@@ -15,7 +15,7 @@ from contracts.source import files_of
 from receipts.signing import create_key
 from server.http_server import free_port
 from server.workspace.schemas import with_line, write_schemas
-from server.workspace.settings import FILE
+from server.workspace.workspace import FILE
 
 _SANDBOX = """\
 #:schema .ailyus/schema/settings.json

@@ -14,7 +14,7 @@ from server.workspace.stores import is_made, reading
 
 if TYPE_CHECKING:
     from policies.release import Release
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
 CONNECTIONS = "connections"
 """The label of a release's evidence that says where its connections stand."""

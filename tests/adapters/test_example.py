@@ -14,7 +14,7 @@ from adapters.example.acme_flags import FlagStore
 from adapters.hosts import Hosts
 from adapters.plugin import GROUP, Connection, NotSent, Refused
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.adapters.flags import READER, WRITER, Store, serving
 from tests.adapters.plugins import Environment
 from tests.slowness import scaled_duration

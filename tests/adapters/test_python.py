@@ -16,7 +16,7 @@ from contracts.catalog import Complaints, load_catalog
 from contracts.errors import AilyusError
 from contracts.target import PluginRef, Target
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, AGAIN, CLAIMED
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.adapters.plugins import CONTRACT, Environment, add, example
 from tests.aws import Aws
 from tests.aws import aws as aws

@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from contracts.draft import DraftInput
 from server.workspace.contract_drafts import Named, import_mcp
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.upstream.people import Way, staff_workspace
 from tests.web import web
 from tests.world import ROOT, Sandbox, Served, make_workspace, unbounded

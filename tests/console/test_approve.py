@@ -10,7 +10,7 @@ from playwright.async_api import Route
 
 from receipts.signing import Envelope
 from server.console.live import SECONDS
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
 from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace, until
 

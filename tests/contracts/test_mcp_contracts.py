@@ -9,7 +9,8 @@ from contracts.errors import AilyusError
 from contracts.expressions import Fault
 from contracts.mcp_request import definition_of, render_mcp
 from contracts.program import McpProgram
-from server.workspace.settings import McpPart, check_server
+from server.workspace.settings import McpPart
+from server.workspace.workspace import check_server
 from tests.upstream.people import put_contracts
 
 

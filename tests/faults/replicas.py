@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from receipts.journal import LEASE_MS
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.faults.campaign import Campaign, Mortal, prepared
 from tests.faults.killer import POINTS
 from tests.postgres import Postgres

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.http_server import free_port
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.slowness import scaled_duration
 from tests.web import blocking_web, web
 from tests.world import ROOT, Sandbox, World, app_serving, gateway, make_workspace

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from adapters.chromium import BrowserSettings, Chromium, launch_line
 from adapters.wall import Wall
 from contracts.errors import AilyusError
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.benchmarks.pages import mebibytes, tree
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.helpdesk.pages import kill, only_pages

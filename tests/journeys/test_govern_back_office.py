@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from server.cli.seed import SEEDED
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.journeys.calls import call
 from tests.slowness import scaled
 from tests.web import web

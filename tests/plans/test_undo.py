@@ -153,7 +153,7 @@ async def test_two_that_make_objects_on_one_resource_are_never_in_flight_togethe
 
 
 async def test_a_plan_past_its_time_begins_no_further_step(records: World) -> None:
-    from server.plans.preflight import Progress
+    from server.plans.progress import Progress
 
     names = [f"n{n}" for n in range(100)]
     seeded(records, *names)

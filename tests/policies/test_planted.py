@@ -12,8 +12,8 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.release_checks import require_sound, require_tested
-from server.workspace.settings import FILE, Workspace
 from server.workspace.templates import TEMPLATES, init_sandbox
+from server.workspace.workspace import FILE, Workspace
 
 Edit = Callable[[Path], None]
 

@@ -11,8 +11,8 @@ from policies.templates import TEMPLATES, write_template
 from policies.testing import load_tests, run_tests
 from server.workspace.policy_drafts import Wanted, write_policy
 from server.workspace.release_checks import require_sound, require_tested
-from server.workspace.settings import Workspace
 from server.workspace.templates import init_sandbox
+from server.workspace.workspace import Workspace
 from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
 

@@ -16,7 +16,7 @@ from receipts.postgres_schema import migrate
 from receipts.sqlite import SqliteStore
 from receipts.transfer import transfer
 from receipts.verify import read_roots
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.journeys.served import call_tool
 from tests.postgres import Postgres
 from tests.receipts import making

@@ -1,6 +1,6 @@
 """Replicas over one database."""
 
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 
 
 def with_database(workspace: Workspace, database: str) -> Workspace:

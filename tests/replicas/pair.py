@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.http_server import free_port
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.world import Sandbox, World, gateway
 
 

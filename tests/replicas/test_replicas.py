@@ -12,7 +12,7 @@ from receipts.controls import halt_statement, new_halt
 from receipts.signing import create_key
 from server.app import App
 from server.console.session import Challenges
-from server.workspace.settings import FILE, Workspace
+from server.workspace.workspace import FILE, Workspace
 from tests.identity.clients import modern
 from tests.postgres import Postgres
 from tests.receipts import making

@@ -105,7 +105,7 @@ async def test_what_was_written_works(home: Path, root: str) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     started = StdioServerParameters(command=entry["command"], args=entry["args"], env=environment)
     from server.admin.client import find_owner
-    from server.workspace.settings import Workspace
+    from server.workspace.workspace import Workspace
     from tests.world import Served, until
 
     served = Served(Workspace.open(Path(root)))

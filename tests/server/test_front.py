@@ -6,7 +6,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.hosts import host_fault, plain_host
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.web import web
 from tests.world import FILE, Sandbox, World, gateway, make_workspace
 

@@ -9,7 +9,7 @@ from contracts.errors import AilyusError
 from receipts.signing import Signer, create_key, is_encrypted
 from server.app import App
 from server.workspace.log_key import open_log_key
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.postgres import Postgres
 from tests.world import FILE, Sandbox, gateway, make_workspace
 

@@ -15,7 +15,7 @@ import httpx2
 
 from contracts.mcp_request import definition_of
 from server.http_server import free_port
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace
 

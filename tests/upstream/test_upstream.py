@@ -18,7 +18,7 @@ from starlette.routing import Route
 from adapters.upstream import Lost, Servers, Upstream, over_http
 from contracts.target import Mcp, Target
 from server.http_server import free_port
-from server.workspace.settings import Workspace
+from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes
 from tests.upstream.legacy import ASKED
 from tests.upstream.people import Staff, Way, staff_of
