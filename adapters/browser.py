@@ -20,8 +20,8 @@ from contracts.flow import Flow, Locator
 from contracts.flow_program import FlowProgram, FlowRequest, render_flow
 from contracts.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response, outage_of
 from contracts.program import BrowserProgram, FlowRead
+from contracts.resolver import Resolver
 from contracts.target import Target, Ui
-from policies.release import Release
 
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState
@@ -92,7 +92,7 @@ class BrowserAdapter:
     """Reads and executes through pages for one release. The browser and its sessions outlive the release."""
 
     def __init__(
-        self, release: Release, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: BrowserSessions
+        self, release: Resolver, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: BrowserSessions
     ) -> None:
         self._release = release
         self._gate = gate

@@ -34,8 +34,8 @@ from contracts.expressions import Fault
 from contracts.http_request import HttpRequest, render_read, same_place
 from contracts.observation import Execution, Outage, Reading, ReadOutage, Response, outage_of
 from contracts.program import HttpProgram, Read
+from contracts.resolver import Resolver
 from contracts.target import Target
-from policies.release import Release
 
 MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer, counted after decompression."""
@@ -63,7 +63,7 @@ class HttpAdapter:
 
     def __init__(
         self,
-        release: Release,
+        release: Resolver,
         gate: Gate,
         root: Path,
         now_ms: Callable[[], int],

@@ -20,8 +20,8 @@ from contracts.expressions import Fault
 from contracts.mcp_request import McpRequest, render_mcp
 from contracts.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response
 from contracts.program import McpProgram, McpRead
+from contracts.resolver import Resolver
 from contracts.target import Target
-from policies.release import Release
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, InputRequiredResult
@@ -37,7 +37,7 @@ class McpAdapter:
     server says later: only who releases the contract again has looked at it.
     """
 
-    def __init__(self, release: Release, gate: Gate, now_ms: Callable[[], int], servers: Servers) -> None:
+    def __init__(self, release: Resolver, gate: Gate, now_ms: Callable[[], int], servers: Servers) -> None:
         self._release = release
         self._gate = gate
         self._now_ms = now_ms

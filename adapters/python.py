@@ -16,8 +16,8 @@ from contracts.expressions import Fault
 from contracts.observation import Execution, Outage, Reading, ReadOutage, Response
 from contracts.program import PythonProgram, PythonRead
 from contracts.python_request import PythonRequest, render_python
+from contracts.resolver import Resolver
 from contracts.target import Target
-from policies.release import Release
 
 _ENDS = {
     "not_sent": "the adapter says that nothing was sent",
@@ -36,7 +36,7 @@ _OUTAGES: Mapping[str, Outage] = {
 class PythonAdapter:
     """Reads and executes by adapters in Python for one release. Their processes outlive the release."""
 
-    def __init__(self, release: Release, gate: Gate, now_ms: Callable[[], int], hosts: Hosts) -> None:
+    def __init__(self, release: Resolver, gate: Gate, now_ms: Callable[[], int], hosts: Hosts) -> None:
         self._release = release
         self._gate = gate
         self._now_ms = now_ms

@@ -10,9 +10,7 @@ import orjson
 
 from contracts.dispatch import Dispatch, Gate
 from contracts.errors import AilyusError
-
-MAX_SECRET = 8192
-"""Characters that a credential may have."""
+from contracts.program import MAX_SECRET
 
 
 class Credentials:

@@ -15,15 +15,15 @@ from contracts.observation import Channel, Execution, Observation, Reading, Read
 from contracts.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
 from contracts.python_request import PythonRequest
 from contracts.request import ActionRequest
+from contracts.resolver import Resolver
 from contracts.target import Target
-from policies.release import Release
 
 
 class Systems:
     """The adapter of one release."""
 
     def __init__(
-        self, release: Release, http: HttpAdapter, browser: BrowserAdapter, mcp: McpAdapter, python: PythonAdapter
+        self, release: Resolver, http: HttpAdapter, browser: BrowserAdapter, mcp: McpAdapter, python: PythonAdapter
     ) -> None:
         self._release = release
         self._http = http

@@ -32,6 +32,8 @@ MAX_ARGUMENTS: Final = 1024 * 1024
 """Bytes that the arguments of one call may have."""
 _INPUT: Final = re.compile(r"\$\{inputs\.([a-z][a-z0-9_]*)\}")
 HANDLE_PATTERN: Final = "^sec_[0-9A-Z]{26}$"
+MAX_SECRET: Final = 8192
+"""Characters that a secret may have."""
 Decode = Literal["json", "xml"]
 
 

@@ -6,11 +6,10 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from adapters.secrets import MAX_SECRET
 from contracts.contract import Output
 from contracts.expressions import Fault, Template
 from contracts.observation import Execution, Observation
-from contracts.program import Program
+from contracts.program import MAX_SECRET, Program
 from receipts.scope import scope_of
 
 
