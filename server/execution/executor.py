@@ -469,7 +469,7 @@ class ActionExecutor:
         )
         refused = outcome.verdict == "not_applied" and execution.delivery in ("refused", "declined", "rejected")
         if refused and (words := refusal_of(program, self.base(program, action.request, target), execution)):
-            answer = replace(answer, data={"refusal": words})
+            answer = replace(answer, data={"refusal": words}, from_outside=(*(answer.from_outside or ()), "data"))
         after = kept(program, after, self.journal.hiding)
         escalated = answer.escalated_to
         facts = OutcomeFacts(

@@ -155,6 +155,7 @@ async def test_a_refusal_is_final_and_says_why(tmp_path: Path, sandbox: Sandbox,
         assert answer["summary"] == "Nothing changed: the target answered 422 and refused."
         assert "once more" not in answer["next"]
         assert answer["data"] == {"refusal": "the group is managed elsewhere"}
+        assert answer["from_outside"] == ["data"]
         assert world.rows("SELECT count(*) FROM intents") == [(1,)]
 
 
