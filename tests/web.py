@@ -9,8 +9,10 @@ from adapters.tls import nobody
 from tests.slowness import scaled
 
 _NOBODY = nobody()
-_client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY)
-_blocking_client = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY)
+_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""A connection is used again for 2 s: uvicorn closes it after 5 s, and a request that meets that gets no answer."""
+_client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY, limits=_LIMITS)
+_blocking_client = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY, limits=_LIMITS)
 
 
 def web(timeout: float | None = 5.0, **how: Any) -> httpx2.AsyncClient:
