@@ -131,10 +131,14 @@ async def test_pages_that_cannot_be_read_are_no_refusal(desk: Desk, code: str) -
         (desk.world.workspace.private / "secrets" / "helpdesk-login").unlink()
     if code == "credential_refused":
         (desk.world.workspace.private / "secrets" / "helpdesk-login").write_text("ailyus:the-wrong-password")
-    answer = await desk.world.call("get_helpdesk_account", {"username": "maria"})
-    assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
-    predicate = desk.world.proof(answer["receipt_id"]).receipt
-    assert (predicate["code"], predicate["unavailable"]) == (code, "helpdesk")
+    for _ in range(3):
+        answer = await desk.world.call("get_helpdesk_account", {"username": "maria"})
+        assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
+        predicate = desk.world.proof(answer["receipt_id"]).receipt
+        assert predicate["unavailable"] == "helpdesk"
+        if predicate["code"] != "unreachable":  # a sign-in of a busy machine may take longer than the 15 s of a look
+            break
+    assert predicate["code"] == code
 
 
 async def test_the_session_ends_in_mid_flow(pages: Desk) -> None:
