@@ -11,12 +11,13 @@ from contracts.errors import AilyusError
 from contracts.plan import Unit
 from policies.decision import Need
 from receipts.action import Action
-from receipts.action_result import UNSET, ActionResult, ResultApproval, ResultProgress, ResultStep, Status, Would
+from receipts.action_result import UNSET, ActionResult, ResultProgress, ResultStep, Status, Would
 from receipts.controls import Halt
 from receipts.facts import PlanStepFact
 from receipts.reconciliation import Checked
 from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason
+from server.results import answers
 from server.results.answers import DRIFT, checks_of, halt_code, iso, needed
 
 PlanStatus = Literal[
@@ -241,14 +242,9 @@ def running(action: Action, tally: Tally, current: str | None) -> ActionResult:
     """How far it is: n of m, and the current step."""
     ended, total = len(tally.finished) + len(tally.left_out), len(tally.units)
     now = f"; now: {current}" if current else ""
-    return ActionResult(
-        status="running",
-        summary=f"The plan is being carried out: {ended} of {total} steps ended{now}.",
-        next=f"Call get_action with action_id {action.id} and wait_seconds 45. Do not repeat the call.",
-        action_id=action.id,
-        receipt_id=None,
-        progress=ResultProgress(done=ended, total=total, current=current),
-    )
+    summary = f"The plan is being carried out: {ended} of {total} steps ended{now}."
+    progress = ResultProgress(done=ended, total=total, current=current)
+    return replace(answers.running(action.id, None), summary=summary, progress=progress)
 
 
 def halted(action: Action, tally: Tally, halt: Halt | None, until_ms: int) -> ActionResult:
@@ -261,20 +257,10 @@ def halted(action: Action, tally: Tally, halt: Halt | None, until_ms: int) -> Ac
     return replace(running(action, tally, None), summary=summary, steps=tally.steps)
 
 
-def waiting(action: Action, receipt: str, needs: Sequence[Need], until: str, tally: Tally) -> ActionResult:
+def waiting(action: Action, receipt: str, needs: Sequence[Need], expires_ms: int, tally: Tally) -> ActionResult:
     """A person decides about the whole plan; nothing has been done."""
-    wanted = needed(needs)
-    return ActionResult(
-        status="approval_required",
-        summary=f"Nothing has been done: the plan of {len(tally.units)} steps needs the approval of {wanted}.",
-        next=f"Tell the requester that it waits for a person, then call get_action with action_id {action.id} and "
-        "wait_seconds 45. Do not repeat the call, change its arguments or approve it yourself.",
-        action_id=action.id,
-        receipt_id=receipt,
-        changed=False,
-        approval=ResultApproval(needs=wanted, expires_at=until),
-        steps=tally.steps,
-    )
+    summary = f"Nothing has been done: the plan of {len(tally.units)} steps needs the approval of {needed(needs)}."
+    return replace(answers.waiting(action, receipt, needs, expires_ms), summary=summary, steps=tally.steps)
 
 
 def previewed(action: Action, receipt: str, needs: Sequence[Need], tally: Tally, would: Would) -> ActionResult:

@@ -38,7 +38,7 @@ from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.plans import plan_answers
 from server.plans.plan_answers import Tally
 from server.plans.progress import Progress, Touched
-from server.results.answers import iso, needed, would
+from server.results.answers import needed, would
 from server.results.description import shown
 
 SIDE_BY_SIDE = 16
@@ -315,7 +315,7 @@ class Preflight:
         )
         about = steps.about(action)
         sealed = steps.seal(facts, receipt, about, "approval_required", False, {"asked": document})
-        answer = plan_answers.waiting(action, receipt, looked.needs, iso(action.expires_ms), looked.tally)
+        answer = plan_answers.waiting(action, receipt, looked.needs, action.expires_ms, looked.tally)
         await steps.journal.ask(action, sealed, document, answer, action.expires_ms)
         return answer
 

@@ -101,7 +101,7 @@ RESULTS: dict[str, ActionResult] = {
     "plan_unavailable": plan("unavailable", StopReason("the step rotate ended unavailable"), done(0, "unavailable")),
     "plan_unknown": plan("unknown", StopReason("the step slack ended unknown"), done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
     "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
-    "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], "2026-11-22T12:00:00Z", Tally(UNITS, {}, {"revoke[0]": "gone"})),
+    "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_795_348_800_000, Tally(UNITS, {}, {"revoke[0]": "gone"})),
     "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), Would(says="Rotate the key", needs="", undo="what was done is undone, in reverse order", checks=(), steps=(WouldStep(id="rotate", says="Make a key"),))),
     "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
 }  # fmt: skip
