@@ -397,15 +397,14 @@ class Decider:
             for i in range(0, len(results), 2)
         ]
         names = ("agent", "person")
+        whole = orjson.Fragment(orjson.dumps(contexts[0], option=orjson.OPT_SORT_KEYS))
         record = Record(
             policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(names, results[:2], strict=True)},
             errors=tuple(e for r in results[:2] for e in r.diagnostics.errors),
             slice_digest=sliced.digest,
             schema_digest=self.bundle.schema_digest,
             entities=document,
-            requests=orjson.dumps(
-                [{**query, "context": contexts[0]} for query in queries], option=orjson.OPT_SORT_KEYS
-            ),
+            requests=orjson.dumps([{**query, "context": whole} for query in queries], option=orjson.OPT_SORT_KEYS),
         )
         return allowed, record
 
