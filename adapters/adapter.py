@@ -13,9 +13,9 @@ which `PythonAdapter` calls in another process. An adapter decides nothing and c
 
 from typing import Protocol
 
-from contracts.dispatch import Dispatch, MayObserve
-from contracts.observation import Execution, Observation, ReadOutage
-from contracts.request import ActionRequest
+from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.observation import Execution, Observation, ReadOutage
+from contracts.action.request import ActionRequest
 
 
 class Adapter(Protocol):

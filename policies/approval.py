@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.canonical import digest
-from contracts.contract import RISKS, Risk
-from contracts.fields import Strict
+from contracts.schema.contract import RISKS, Risk
+from contracts.schema.fields import Strict
 from policies.passkey import Assertion, asserts
 from policies.principal import Key
 

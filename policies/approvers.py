@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import cedarpy
 from cedarpy import pst
 
+from contracts.action.target import Target
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.program import Program
-from contracts.target import Target
 from policies.bundle import Bundle, bound_policies
 from policies.folding import Known, always_applies, attribute, entity, facts_of, never_applies, no_approvals
-from policies.impossible import fits_resource
 from policies.principal import Person
 from policies.release import Release
+from policies.unsatisfiable import fits_resource
 
 Vector = tuple[tuple[str, int], ...]
 NOBODY_CLAIMS: Mapping[str, frozenset[str]] = {}

@@ -23,13 +23,13 @@ import orjson
 from cedarpy import pst
 
 from contracts.canonical import digest, sha256
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.program import Program
-from contracts.source import Malformed, read_source
+from contracts.text.source import Malformed, read_source
 from policies.folding import Known, facts_of, never_applies, no_approvals
-from policies.impossible import is_impossible
-from policies.nesting import MAX_BRACKETS, MAX_DEPTH, too_deep
+from policies.parser_limits import MAX_BRACKETS, MAX_DEPTH, too_deep
 from policies.schema import CONTEXT, RESERVED_ROLE, SENTINEL, generate_schema, meaning, membership
+from policies.unsatisfiable import is_impossible
 
 ENGINE = "cedarpy " + importlib.metadata.version("cedarpy")
 MAX_FILE = 1024 * 1024

@@ -24,12 +24,12 @@ import orjson
 from cedarpy import pst
 from pydantic import JsonValue
 
+from contracts.action.dispatch import MayObserve
+from contracts.action.observation import Outage
+from contracts.action.request import ActionRequest, Caller
+from contracts.action.target import Target
 from contracts.canonical import sha256
-from contracts.dispatch import MayObserve
-from contracts.observation import Outage
-from contracts.program import Program, placeholder
-from contracts.request import ActionRequest, Caller
-from contracts.target import Target
+from contracts.compiler.program import Program, placeholder
 from policies.bundle import ENGINE, Bundle, Slice, bind_resource
 from policies.cedar_json import entity, instant, principal, quoted
 from policies.schema import RESERVED_ROLE, enum_type

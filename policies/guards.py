@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from cedarpy import pst
 
-from contracts.contract import RISKS
-from contracts.program import Program
-from contracts.target import Target
+from contracts.action.target import Target
+from contracts.compiler.program import Program
+from contracts.schema.contract import RISKS
 from policies.bundle import Bundle, walk
 from policies.folding import always_applies, facts_of, never_applies, no_approvals
-from policies.impossible import fits_resource
+from policies.unsatisfiable import fits_resource
 
 
 @dataclass(frozen=True, slots=True)

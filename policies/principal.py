@@ -39,7 +39,7 @@ class Key:
 class Person:
     """One human, by (issuer, subject). Tenant and roles are facts of the release, never of an agent's token.
 
-    With `[console.oidc]` the roles are what the identity provider tells (`receipts.roles`).
+    With `[console.oidc]` the roles are what the identity provider tells (`receipts.journal.roles`).
     """
 
     name: str

@@ -18,15 +18,15 @@ from functools import cached_property, lru_cache
 
 from pydantic import JsonValue, ValidationError
 
+from contracts.action.request import ActionRequest, Caller, ToolCall
+from contracts.action.target import Target
 from contracts.canonical import digest
-from contracts.catalog import Catalog
-from contracts.contract import Input
+from contracts.compiler.catalog import Catalog
+from contracts.compiler.inputs import InputSchema
+from contracts.compiler.plan import MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Unit, compile_plan
+from contracts.compiler.program import PREVIEW, REASON, Program
 from contracts.errors import AilyusError
-from contracts.inputs import InputSchema
-from contracts.plan import MAX_PLAN, MAX_STEPS, Plan, PlanProgram, Unit, compile_plan
-from contracts.program import PREVIEW, REASON, Program
-from contracts.request import ActionRequest, Caller, ToolCall
-from contracts.target import Target
+from contracts.schema.contract import Input
 from policies.bundle import ENGINE, Bundle, load_bundle
 from policies.decision import Decider
 from policies.guards import GuardsAt, guards_at, unknown_people

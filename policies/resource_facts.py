@@ -2,11 +2,11 @@
 
 from pydantic import JsonValue
 
-from contracts.expressions import Fault
-from contracts.observation import Observation
-from contracts.program import CedarAttribute, Program
-from contracts.request import ActionRequest
-from contracts.target import Target
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest
+from contracts.action.target import Target
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import CedarAttribute, Program
 from policies.decision import Denied, Facts, Unavailable
 
 

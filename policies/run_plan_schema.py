@@ -2,8 +2,8 @@
 
 from pydantic import JsonValue
 
-from contracts.plan import MAX_ITEMS, MAX_STEPS
-from contracts.program import PREVIEW, REASON
+from contracts.compiler.plan import MAX_ITEMS, MAX_STEPS
+from contracts.compiler.program import PREVIEW, REASON
 
 RUN_PLAN = "run_plan"
 _STEP: dict[str, JsonValue] = {

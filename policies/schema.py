@@ -4,9 +4,9 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 
-from contracts.contract import RISKS, Input, Risk
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.program import Program
+from contracts.schema.contract import RISKS, Input, Risk
 
 SENTINEL = "__sentinel"
 """An action in every group: strict validation rejects a policy whose group has no member."""

@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from contracts.contract import RISKS, Input
-from contracts.document import read_document
+from contracts.action.request import ActionRequest, Caller
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import CedarAttribute, Program
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.program import CedarAttribute, Program
-from contracts.request import ActionRequest, Caller
-from contracts.source import Malformed, files_of, read_source
+from contracts.schema.contract import RISKS, Input
+from contracts.text.document import read_document
+from contracts.text.source import Malformed, files_of, read_source
 from policies.decision import ApprovalRequired, Circumstances, Decider, Decision, Denied, Facts, Permitted, Rate
 from policies.resource_facts import cedar_value
 from policies.schema import membership

@@ -7,7 +7,7 @@ from typing import Literal
 from cedarpy import pst
 from pydantic import BaseModel, ConfigDict
 
-from contracts.contract import RISKS
+from contracts.schema.contract import RISKS
 from policies.bundle import matches, walk
 from policies.folding import facts_of, never_applies
 from policies.release import Release

@@ -32,25 +32,25 @@ import orjson
 import structlog
 
 from adapters.adapter import Adapter
-from adapters.browser import BrowserAdapter, BrowserSessions
-from adapters.chromium import BrowserSettings, Chromium
-from adapters.hosts import Hosts
-from adapters.http import HttpAdapter
-from adapters.mcp import McpAdapter
-from adapters.python import PythonAdapter
-from adapters.secrets import Credentials
-from adapters.systems import Systems
-from adapters.upstream import Servers
+from adapters.browser.adapter import BrowserAdapter, BrowserSessions
+from adapters.browser.chromium import BrowserSettings, Chromium
+from adapters.credentials import Credentials
+from adapters.http.adapter import HttpAdapter
+from adapters.mcp.adapter import McpAdapter
+from adapters.mcp.sessions import Servers
+from adapters.python.adapter import PythonAdapter
+from adapters.python.pool import Hosts
+from adapters.router import Systems
 from contracts.canonical import canonical, new_id
 from contracts.errors import AilyusError
 from policies.bundle import ENGINE
 from policies.release import Release
 from policies.signed_release import SignedRelease
-from receipts import releases
-from receipts.facts import ReleaseFacts
-from receipts.journal import Journal
-from receipts.signing import Signer
-from receipts.store import Conflict
+from receipts.journal.journal import Journal
+from receipts.log.signing import Signer
+from receipts.statement import releases
+from receipts.statement.facts import ReleaseFacts
+from receipts.store.store import Conflict
 from server.actions.pipeline import Pipeline
 from server.actions.recovery import RecoveryLoop
 from server.admin.api import AdminApi

@@ -12,7 +12,7 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
-from adapters.wall import accept_no_more
+from adapters.browser.socks_proxy import accept_no_more
 from contracts.errors import AilyusError
 
 GRACE = 2.0

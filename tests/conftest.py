@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from adapters.chromium import BrowserSettings, Chromium, find_browser
+from adapters.browser.chromium import BrowserSettings, Chromium, find_browser
 from contracts.errors import AilyusError
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.postgres import Postgres

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from receipts.facts import ActionFacts, GatewayFacts, Kind
+from receipts.statement.facts import ActionFacts, GatewayFacts, Kind
 
 
 def free(kind: Kind, facts: Mapping[str, JsonValue] | None = None) -> Any:

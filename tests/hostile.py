@@ -9,9 +9,9 @@ from typing import Any
 
 import asyncpg
 
-from receipts.audit import audit
-from receipts.log import Checkpoint
-from receipts.verify import read_roots
+from receipts.audit.audit import audit
+from receipts.audit.verify import read_roots
+from receipts.log.merkle import Checkpoint
 from server.workspace.stores import database_url, reading, remembered_head
 from server.workspace.workspace import Workspace
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from adapters.secrets import echoes
+from adapters.credentials import echoes
 from tests.world import World
 
 

@@ -10,7 +10,7 @@ from server.workspace.workspace import Workspace
 
 NAMES = (
     "policies.testing",
-    "receipts.verify",
+    "receipts.audit.verify",
     "server.app",
     "server.cli.demo",
     "server.admin.doctor",

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from contracts.errors import AilyusError
-from receipts.predicates import Statement
-from receipts.signing import Envelope
-from receipts.store import Read, blob
+from receipts.log.signing import Envelope
+from receipts.statement.predicates import Statement
+from receipts.store.store import Read, blob
 
 
 def check_statements(read: Read, keys: Mapping[str, bytes]) -> None:

@@ -20,13 +20,13 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import ASGIApp
 
-from adapters.hosts import Hosts
+from adapters.python.pool import Hosts
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
-from receipts.proof import write_proof
-from receipts.signing import load_key
-from receipts.store import Read
-from receipts.verify import read_roots, verify
+from receipts.audit.proof import write_proof
+from receipts.audit.verify import read_roots, verify
+from receipts.log.signing import load_key
+from receipts.store.store import Read
 from server.app import App, running
 from server.cli.seed import SEEDED, seed_agent
 from server.http_server import free_port, listen, serving

@@ -21,26 +21,26 @@ from weakref import WeakValueDictionary
 import structlog
 
 from adapters.adapter import Adapter
+from contracts.action.observation import Execution, Observation
+from contracts.action.request import ActionRequest, Caller, ToolCall
+from contracts.action.target import Target
 from contracts.canonical import new_id
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.observation import Execution, Observation
-from contracts.program import Program
-from contracts.request import ActionRequest, Caller, ToolCall
-from contracts.target import Target
 from policies.approval import SignedApproval, count
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
-from receipts.action import Action, Intent
-from receipts.action_result import ActionResult
-from receipts.controls import Halt
-from receipts.facts import DecisionFacts, OutcomeFacts
-from receipts.intention import Busy, IntentCommit, StaleDecision
-from receipts.journal import Journal
-from receipts.outputs import outputs_of
-from receipts.statement import decision_evidence, decision_facts
-from receipts.store import Conflict
+from receipts.action.action import Action, Intent
+from receipts.action.action_result import ActionResult
+from receipts.journal.controls import Halt
+from receipts.journal.intent import Busy, IntentCommit, StaleDecision
+from receipts.journal.journal import Journal
+from receipts.reconciliation.outputs import outputs_of
+from receipts.statement.facts import DecisionFacts, OutcomeFacts
+from receipts.statement.statement import decision_evidence, decision_facts
+from receipts.store.store import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted
 from server.execution.attempt import PermittedAction, SentAttempt
 from server.execution.evidence import kept, readings, seen

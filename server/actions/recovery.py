@@ -23,11 +23,11 @@ import structlog
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts.action import Action
-from receipts.action_result import ActionResult
-from receipts.facts import StateFacts
-from receipts.journal import LEASE_MS, Journal
-from receipts.store import Conflict
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult
+from receipts.journal.journal import LEASE_MS, Journal
+from receipts.statement.facts import StateFacts
+from receipts.store.store import Conflict
 from server.actions.pipeline import Pipeline
 from server.execution.attempt import died
 

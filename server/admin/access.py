@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts import entries
-from receipts.facts import AccessFacts
-from receipts.journal import Journal
+from receipts.journal.journal import Journal
+from receipts.statement import entries
+from receipts.statement.facts import AccessFacts
 
 if TYPE_CHECKING:
     from server.workspace.workspace import Workspace
@@ -42,7 +42,7 @@ def record_here(workspace: "Workspace", receipt: str, label: str) -> None:
 
 
 async def _written(workspace: "Workspace", receipt: str, label: str) -> None:
-    from receipts.signing import Signer, load_key
+    from receipts.log.signing import Signer, load_key
     from server.workspace.stores import open_store
 
     if workspace.settings.store is None and not workspace.store.exists():

@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
-from policies.resolution import SignedResolution
-from receipts import intents
-from receipts.questions import day_of
+from policies.signed_resolution import SignedResolution
+from receipts.audit.questions import day_of
+from receipts.tables import intents
 from server.actions.pipeline import Pipeline
 from server.admin import access
 from server.approvals.inbox import Inbox

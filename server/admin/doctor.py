@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.chromium import BrowserSettings, Chromium, find_browser
+from adapters.browser.chromium import BrowserSettings, Chromium, find_browser
 from adapters.plugin import offered
+from contracts.compiler.program import BrowserProgram, FlowRead, Program
 from contracts.errors import AilyusError
-from contracts.program import BrowserProgram, FlowRead, Program
 from policies.release import Release
-from receipts import health, wal
-from receipts.signing import Signer
-from receipts.store import MAX_CLOCK_BACK_MS, Read
+from receipts.log.signing import Signer
+from receipts.store import health, wal
+from receipts.store.store import MAX_CLOCK_BACK_MS, Read
 from server.admin.browser_install import install_browser
 from server.admin.client import find_owner
 from server.identity.token_issuer import Issuer
@@ -224,7 +224,7 @@ async def _opened(settings: BrowserSettings) -> str:
 
 
 def _is_unwitnessed(read: Read) -> bool:
-    from receipts.postgres import is_unwitnessed  # asyncpg is an extra
+    from receipts.store.postgres import is_unwitnessed  # asyncpg is an extra
 
     return is_unwitnessed(read)
 

@@ -11,14 +11,14 @@ from policies.decision import ApprovalRequired, Denied, Unavailable
 from policies.passkey import sign_count
 from policies.principal import Person
 from policies.resource_facts import establish
-from receipts.action import Action
-from receipts.action_result import Status
-from receipts.approvals import approvers
-from receipts.facts import DecisionFacts
-from receipts.plan_rows import PlanRows
-from receipts.registry import count_use
-from receipts.statement import StatementSubject
-from receipts.store import Conflict, Txn
+from receipts.action.action import Action
+from receipts.action.action_result import Status
+from receipts.journal.plan_transitions import PlanRows
+from receipts.journal.registry import count_use
+from receipts.statement.facts import DecisionFacts
+from receipts.statement.statement import StatementSubject
+from receipts.store.store import Conflict, Txn
+from receipts.tables.approvals import approvers
 from server.actions.pipeline import Pipeline
 from server.execution.approval_request import ApprovalRequest, ApprovalReview, fault_of, held_by
 from server.observability import tracing

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
-from receipts.facts import KeyFacts
-from receipts.registry import insert_key
-from receipts.statement import SignedStatement
-from receipts.store import Conflict, Txn, Work
+from receipts.journal.registry import insert_key
+from receipts.statement.facts import KeyFacts
+from receipts.statement.statement import SignedStatement
+from receipts.store.store import Conflict, Txn, Work
 from server.actions.pipeline import Pipeline
 
 Authority = Literal["terminal", "passkey", "admins"]

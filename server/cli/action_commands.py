@@ -67,7 +67,7 @@ def show_approval(
     format: FormatOption = Format.text,
 ) -> None:
     """Show what would be approved, exactly as it would be signed."""
-    from policies.display import render
+    from policies.approval_document import render
 
     binding, asked, facts = _binding(workspace, action_id, as_, None, "approve", "")
     today, halt = facts["today"], facts["halt"]
@@ -116,7 +116,7 @@ def refuse(
 
 def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
     """Make a key with a passphrase and link it to a declared person: at once, or by their first release."""
-    from receipts.signing import create_key
+    from receipts.log.signing import create_key
     from server.workspace.releases import has_signed_release
     from server.workspace.workspace import Workspace
 
@@ -162,9 +162,9 @@ def _decide(
     workspace: str, action_id: str | None, person: str, role: str | None, verdict: str, comment: str, format_: Format
 ) -> None:
     from policies.approval import sign_binding
-    from policies.display import render
+    from policies.approval_document import render
     from policies.principal import keyid_of
-    from receipts.signing import is_encrypted, load_key
+    from receipts.log.signing import is_encrypted, load_key
     from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
@@ -239,7 +239,7 @@ def _binding(
 
 def actions(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the newest actions."""
-    from receipts import inventory
+    from receipts.tables import inventory
 
     with reading(workspace) as read:
         rows = [
@@ -263,9 +263,10 @@ def show_action(
     format: FormatOption = Format.text,
 ) -> None:
     """Show what an agent was told about an action, and every receipt of it."""
-    from receipts import entries, inventory
-    from receipts.action_result import ActionResult
-    from receipts.questions import reason_of
+    from receipts.action.action_result import ActionResult
+    from receipts.audit.questions import reason_of
+    from receipts.statement import entries
+    from receipts.tables import inventory
     from server.results.answers import iso
     from server.results.text import text_of
 
@@ -306,8 +307,8 @@ def resolve(
     import time
 
     from policies.principal import keyid_of
-    from policies.resolution import Resolution, sign_resolution
-    from receipts.signing import is_encrypted, load_key
+    from policies.signed_resolution import Resolution, sign_resolution
+    from receipts.log.signing import is_encrypted, load_key
     from server.workspace.workspace import Workspace
 
     if asserted not in ("applied", "not_applied"):

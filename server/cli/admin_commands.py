@@ -13,8 +13,8 @@ from server.cli import draft_commands
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
 
 if TYPE_CHECKING:
-    from contracts.plan import PlanProgram
-    from contracts.program import Program
+    from contracts.compiler.plan import PlanProgram
+    from contracts.compiler.program import Program
     from policies.decision import Decider
     from policies.release import Release
 
@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what actions are allowed at all."""
-    from contracts.catalog import load_catalog
+    from contracts.compiler.catalog import load_catalog
 
     catalog = load_catalog(_contracts(workspace))
     programs = catalog.programs.values()
@@ -87,7 +87,7 @@ def show_contract(
     """Show one contract: valid parameters, what is expected, what happens otherwise, what evidence is kept."""
     import orjson
 
-    from contracts.catalog import load_catalog
+    from contracts.compiler.catalog import load_catalog
 
     catalog = load_catalog(_contracts(workspace))
     program = catalog.programs.get(name)
@@ -133,7 +133,7 @@ def check_contracts(
     allow_wider: AllowWiderOption = False,
 ) -> None:
     """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
-    from contracts.catalog import load_catalog
+    from contracts.compiler.catalog import load_catalog
     from server.workspace.workspace import FILE
 
     if not folder.is_dir():
@@ -242,8 +242,8 @@ def explain_policy(
     format: FormatOption = Format.text,
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
-    from contracts.document import read_document
-    from contracts.source import Malformed
+    from contracts.text.document import read_document
+    from contracts.text.source import Malformed
     from policies.testing import Case, What, Who, evaluate, explain
 
     decider, programs, _ = _decider(workspace, bundled)
@@ -371,7 +371,7 @@ def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Prog
         return release.decider, release.catalog.programs, _folder(workspace) / "policies"
     from importlib.resources import files
 
-    from contracts.catalog import load_catalog
+    from contracts.compiler.catalog import load_catalog
     from policies.bundle import load_bundle
     from policies.decision import Decider
 

@@ -17,8 +17,8 @@ from pydantic import JsonValue
 
 from adapters.tls import trusted
 from contracts.errors import AilyusError
-from contracts.repeated import repeated_key
-from policies.display import visible
+from contracts.text.repeated import repeated_key
+from policies.approval_document import visible
 from server.admin.client import ensure_owner, find_owner
 from server.workspace.workspace import Workspace
 

@@ -19,13 +19,13 @@ from pydantic import JsonValue
 from adapters.tls import nobody
 from contracts.errors import AilyusError
 from policies.approval import sign_binding
-from policies.display import render, visible
+from policies.approval_document import render, visible
 from policies.principal import keyid_of
-from receipts import entries
-from receipts.action_result import ActionResult
-from receipts.proof import write_proof
-from receipts.signing import Envelope, load_key
-from receipts.verify import read_roots, verify
+from receipts.action.action_result import ActionResult
+from receipts.audit.proof import write_proof
+from receipts.audit.verify import read_roots, verify
+from receipts.log.signing import Envelope, load_key
+from receipts.statement import entries
 from server.admin.client import find_owner
 from server.app import App, running, start_sandbox
 from server.cli.output import Format

@@ -58,7 +58,7 @@ def import_mcp(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
-    from contracts.draft import DraftInput
+    from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import Named, import_mcp
     from server.workspace.workspace import Workspace
 
@@ -88,7 +88,7 @@ def import_openapi(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft contracts for operations of an API description."""
-    from contracts.draft import DraftInput
+    from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, import_openapi
     from server.workspace.workspace import Workspace
 
@@ -117,7 +117,7 @@ def draft(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
-    from contracts.draft import DraftInput
+    from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, draft_curl
     from server.workspace.workspace import Workspace
 

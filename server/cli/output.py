@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec, TypeVar
 import typer
 
 from contracts.errors import AilyusError
-from policies.display import visible
+from policies.approval_document import visible
 
 P = ParamSpec("P")
 R = TypeVar("R")

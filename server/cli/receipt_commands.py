@@ -14,7 +14,7 @@ from server.cli.output import Format, FormatOption, WorkspaceOption, show, table
 from server.cli.store import reading
 
 if TYPE_CHECKING:
-    from receipts.query import Found
+    from receipts.audit.query import Found
 
 receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
 ReceiptArgument = Annotated[str, typer.Argument(help="The receipt's id, which starts with `rcp_`.")]
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def print_schema() -> None:
     """Print the JSON Schema of a statement: every field that a receipt can have, by its kind."""
-    from receipts.predicates import schema
+    from receipts.statement.predicates import schema
 
     show(Format.json, schema(), ())
 
@@ -57,7 +57,7 @@ def recheck(
     format: FormatOption = Format.text,
 ) -> None:
     """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
-    from receipts import entries
+    from receipts.statement import entries
     from server.workspace.workspace import Workspace
 
     with reading(workspace) as read:
@@ -84,8 +84,8 @@ def find_receipts(
     format: FormatOption = Format.text,
 ) -> None:
     """Find receipts, newest first."""
-    from receipts.query import Query, find
-    from receipts.questions import require_agent, require_contract, require_kind, require_status, search_values
+    from receipts.audit.query import Query, find
+    from receipts.audit.questions import require_agent, require_contract, require_kind, require_status, search_values
 
     since_ms = _since(since) if since else 0
     if kind is not None:
@@ -113,9 +113,9 @@ def show_receipt(
     """Read a receipt: six sentences before any hash."""
     import orjson
 
-    from receipts import entries
-    from receipts.questions import reason_of
-    from receipts.signing import Envelope
+    from receipts.audit.questions import reason_of
+    from receipts.log.signing import Envelope
+    from receipts.statement import entries
     from server.results.receipt_summary import sentences
 
     with reading(workspace) as read:
@@ -140,7 +140,7 @@ def evidence(
     format: FormatOption = Format.text,
 ) -> None:
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
-    from receipts.evidence import pieces as pieces_of
+    from receipts.statement.evidence import pieces as pieces_of
     from server.admin.access import EVERYTHING, record_here
     from server.workspace.workspace import Workspace
 
@@ -171,8 +171,8 @@ def proof(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Write one offline file that proves a receipt."""
-    from receipts.log import Checkpoint
-    from receipts.proof import write_proof
+    from receipts.audit.proof import write_proof
+    from receipts.log.merkle import Checkpoint
     from server.admin.access import PROOF, record_here
     from server.workspace.workspace import Workspace
 
@@ -198,9 +198,9 @@ def verify_file(
     format: FormatOption = Format.text,
 ) -> None:
     """Verify a proof file offline; the exit code carries the verdict."""
-    from contracts.source import Malformed, read_bytes
-    from receipts.proof import MAX_FILE
-    from receipts.verify import read_roots, verify
+    from contracts.text.source import Malformed, read_bytes
+    from receipts.audit.proof import MAX_FILE
+    from receipts.audit.verify import read_roots, verify
     from server.results.receipt_summary import sentences
 
     try:
@@ -226,7 +226,7 @@ def export(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Print statements as JSON lines, in the order of the log; the leaf index is a cursor without gaps."""
-    from receipts import entries
+    from receipts.statement import entries
 
     with reading(workspace) as read:
         while limit > 0 and (found := entries.after(read, after, min(limit, 1000))):
@@ -236,7 +236,7 @@ def export(
 
 
 def _note(path: Path) -> str:
-    from contracts.source import Malformed, read_source
+    from contracts.text.source import Malformed, read_source
 
     try:
         return read_source(path)
@@ -256,11 +256,11 @@ def audit(
     format: FormatOption = Format.text,
 ) -> None:
     """Is anything missing? Recompute the log up to its newest signed checkpoint and compare every row with it."""
-    from receipts.audit import SELF_ATTESTED
-    from receipts.audit import audit as run_audit
-    from receipts.questions import first_since
-    from receipts.store import newest_note
-    from receipts.verify import read_roots, signed_checkpoint
+    from receipts.audit.audit import SELF_ATTESTED
+    from receipts.audit.audit import audit as run_audit
+    from receipts.audit.questions import first_since
+    from receipts.audit.verify import read_roots, signed_checkpoint
+    from receipts.store.store import newest_note
     from server.workspace.stores import remembered_head
     from server.workspace.workspace import Workspace
 
@@ -295,7 +295,7 @@ def changed(
     format: FormatOption = Format.text,
 ) -> None:
     """What did this agent change?"""
-    from receipts.questions import changed_by, require_agent
+    from receipts.audit.questions import changed_by, require_agent
 
     with reading(workspace) as read:
         require_agent(read, agent)
@@ -306,7 +306,7 @@ def not_confirmed(
     since: SinceOption = "168h", workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 ) -> None:
     """What was not confirmed?"""
-    from receipts.questions import unconfirmed
+    from receipts.audit.questions import unconfirmed
 
     with reading(workspace) as read:
         _list(format, unconfirmed(read, _since(since)))
@@ -318,7 +318,7 @@ def everything_done_to(
     format: FormatOption = Format.text,
 ) -> None:
     """What was done to this person or record? Found although the receipts hold pseudonyms."""
-    from receipts.questions import done_to
+    from receipts.audit.questions import done_to
 
     with reading(workspace) as read:
         _list(format, done_to(read, who))
@@ -330,7 +330,7 @@ def who_approved(
     format: FormatOption = Format.text,
 ) -> None:
     """Who approved it, and what did they see?"""
-    from receipts.questions import approved_by
+    from receipts.audit.questions import approved_by
     from server.results.answers import iso
 
     with reading(workspace) as read:
@@ -352,7 +352,7 @@ def which_policy(
     format: FormatOption = Format.text,
 ) -> None:
     """Which policy allowed it?"""
-    from receipts.questions import allowed_by
+    from receipts.audit.questions import allowed_by
 
     with reading(workspace) as read:
         rows = allowed_by(read, receipt_id)
@@ -371,7 +371,7 @@ def tried_and_denied(
     """What was tried and denied, grouped?"""
     from dataclasses import asdict
 
-    from receipts.questions import denied
+    from receipts.audit.questions import denied
     from server.results.answers import iso
 
     with reading(workspace) as read:
@@ -389,7 +389,7 @@ def tried_and_denied(
 
 
 def _list(format_: Format, found: "Sequence[Found]") -> None:
-    from receipts.questions import MAX_FOUND
+    from receipts.audit.questions import MAX_FOUND
     from server.results.answers import iso
 
     rows: list[dict[str, object]] = [
@@ -415,7 +415,7 @@ def _list(format_: Format, found: "Sequence[Found]") -> None:
 def _since(text: str) -> int:
     import time
 
-    from contracts.fields import milliseconds
+    from contracts.schema.fields import milliseconds
 
     try:
         return int(time.time() * 1000) - milliseconds(text)

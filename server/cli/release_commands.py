@@ -74,7 +74,7 @@ def sign(
 
 
 def _key(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519PrivateKey":
-    from receipts.signing import is_encrypted, load_key
+    from receipts.log.signing import is_encrypted, load_key
 
     path = path or workspace.key_file(author)
     if not path.exists():

@@ -94,7 +94,7 @@ async def _serve(
     signed: "SignedRelease | None",
     allow_wider: bool = False,
 ) -> None:
-    from receipts.signing import Signer
+    from receipts.log.signing import Signer
     from server.app import App, answers_on, running, settle_collector, start_sandbox
     from server.cli.seed import seed_agent
     from server.workspace.log_key import open_log_key
@@ -185,7 +185,7 @@ async def _reload(app: "App", workspace: "Workspace", author: str | None, seen: 
 def _digest_of_files(root: Path) -> str:
     """What stands in the files of a release now: another name, content or absence is another digest."""
     from contracts.canonical import digest
-    from contracts.source import files_of
+    from contracts.text.source import files_of
 
     found: dict[str, str | None] = {}
     try:

@@ -31,7 +31,7 @@ def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 
 def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """Copy the workspace's file into the empty database of `[store] url`, with its log, proofs and open actions."""
-    from receipts.transfer import ASIDE, transfer
+    from receipts.store.transfer import ASIDE, transfer
     from server.workspace.stores import database_url
     from server.workspace.workspace import Workspace
 

@@ -7,14 +7,15 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from contracts.errors import AilyusError
-from policies.resolution import SignedResolution
-from receipts import entries, evidence, incidents, inventory
-from receipts.action import Action
-from receipts.action_result import ResultStep
-from receipts.entries import LogEntry
-from receipts.questions import approved_by, reason_of
-from receipts.signing import Envelope
-from receipts.store import integer
+from policies.signed_resolution import SignedResolution
+from receipts.action.action import Action
+from receipts.action.action_result import ResultStep
+from receipts.audit.questions import approved_by, reason_of
+from receipts.log.signing import Envelope
+from receipts.statement import entries, evidence
+from receipts.statement.entries import LogEntry
+from receipts.store.store import integer
+from receipts.tables import incidents, inventory
 from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of

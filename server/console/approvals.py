@@ -10,9 +10,9 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.principal import Person
-from receipts import intents
-from receipts.action import Action
-from receipts.questions import day_of
+from receipts.action.action import Action
+from receipts.audit.questions import day_of
+from receipts.tables import intents
 from server.actions.pipeline import Pipeline
 from server.approvals.inbox import Inbox
 from server.console.session import passkeys_of

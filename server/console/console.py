@@ -6,9 +6,9 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
 from contracts.errors import AilyusError
-from receipts import inventory
+from receipts.tables import inventory
 from server.actions.pipeline import Pipeline
 from server.approvals.inbox import Inbox
 from server.console.actions import Actions

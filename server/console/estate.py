@@ -5,11 +5,11 @@ from dataclasses import asdict
 
 from starlette.responses import Response
 
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.program import Program
 from policies.release import Release
-from receipts import intents, inventory
-from receipts.controls import Halt
+from receipts.journal.controls import Halt
+from receipts.tables import intents, inventory
 from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, Page, View, redirect
 from server.identity.agents import Agents

@@ -17,10 +17,10 @@ from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Passkey, Person, keyid_of
-from receipts import introductions
-from receipts.introductions import StoredIntroduction
-from receipts.registry import count_use
-from receipts.store import Conflict, Txn
+from receipts.journal.registry import count_use
+from receipts.store.store import Conflict, Txn
+from receipts.tables import introductions
+from receipts.tables.introductions import StoredIntroduction
 from server.actions.pipeline import Pipeline
 from server.approvals.keys import link_key, revoke_key
 

@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
-from receipts import marks
+from receipts.tables import marks
 from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, View
 

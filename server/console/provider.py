@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from starlette.responses import Response
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from policies.passkey import decode, encode
 from policies.principal import Person
-from receipts.roles import Told
+from receipts.journal.roles import Told
 from server.actions.pipeline import Pipeline
 from server.console.session import ConsoleSessions
 from server.console.web import ConsoleRequest, View, cookie, inside, redirect

@@ -10,13 +10,11 @@ import orjson
 from starlette.responses import Response
 
 from contracts.errors import AilyusError
-from contracts.fields import milliseconds
-from receipts import entries, evidence
-from receipts.audit import audit
-from receipts.head import remembered
-from receipts.proof import write_proof
-from receipts.query import Found, Query, Read, find
-from receipts.questions import (
+from contracts.schema.fields import milliseconds
+from receipts.audit.audit import audit
+from receipts.audit.proof import write_proof
+from receipts.audit.query import Found, Query, Read, find
+from receipts.audit.questions import (
     allowed_by,
     approved_by,
     changed_by,
@@ -31,8 +29,10 @@ from receipts.questions import (
     search_values,
     unconfirmed,
 )
-from receipts.signing import Envelope
-from receipts.verify import read_roots
+from receipts.audit.verify import read_roots
+from receipts.log.head import remembered
+from receipts.log.signing import Envelope
+from receipts.statement import entries, evidence
 from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.web import ConsoleRequest, Page, View

@@ -10,10 +10,10 @@ from pydantic import JsonValue
 
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
-from receipts import challenges, sessions
-from receipts.registry import count_use
-from receipts.sessions import StoredSession
-from receipts.store import Conflict, Txn
+from receipts.journal.registry import count_use
+from receipts.store.store import Conflict, Txn
+from receipts.tables import challenges, sessions
+from receipts.tables.sessions import StoredSession
 from server.actions.pipeline import Pipeline
 
 COOKIE = "__Host-ailyus"

@@ -19,10 +19,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import AilyusError
-from policies.display import visible
+from policies.approval_document import visible
 from policies.principal import Person
-from receipts.action import Action
-from receipts.journal import Journal
+from receipts.action.action import Action
+from receipts.journal.journal import Journal
 from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
 from server.results.answers import iso
 from server.workspace.hosts import plain_host

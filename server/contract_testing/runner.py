@@ -15,15 +15,15 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import RequestParamsMeta
 from pydantic import JsonValue
 
-from adapters.systems import Systems
+from adapters.router import Systems
 from adapters.tls import nobody
+from contracts.action.observation import ReadOutage
+from contracts.action.target import Target
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import HttpProgram, Program, PythonProgram, Read
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.observation import ReadOutage
-from contracts.program import HttpProgram, Program, PythonProgram, Read
-from contracts.target import Target
 from policies.release import Release
-from receipts.action_result import ActionResult
+from receipts.action.action_result import ActionResult
 from server.app import App, running, start_sandbox
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 from pydantic import JsonValue
 
-from adapters.hosts import Call, HostReply, Hosts
-from adapters.wall import accept_no_more
+from adapters.browser.socks_proxy import accept_no_more
+from adapters.python.pool import Call, HostReply, Hosts
+from contracts.action.target import Target
 from contracts.errors import AilyusError
-from contracts.target import Target
 
 ADAPTER_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -7,21 +7,21 @@ from typing import Required, TypedDict, Unpack
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest, Caller
+from contracts.action.target import Target
 from contracts.canonical import sha256
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import ABSENT, Program, lookup
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
 from contracts.hiding import Hiding
-from contracts.observation import Observation
-from contracts.program import ABSENT, Program, lookup
-from contracts.request import ActionRequest, Caller
-from contracts.target import Target
 from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
+from policies.approval_document import Display, Line
 from policies.decision import ApprovalRequired, Circumstances, Facts, Need, Permitted
-from policies.display import Display, Line
 from policies.principal import Key
 from policies.release import Release
-from receipts.action import Action
-from receipts.journal import Journal
+from receipts.action.action import Action
+from receipts.journal.journal import Journal
 from server.results.description import shown, shows_of
 
 

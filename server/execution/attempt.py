@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from contracts.observation import Execution, Observation
-from contracts.program import Program
-from contracts.target import Target
+from contracts.action.observation import Execution, Observation
+from contracts.action.target import Target
+from contracts.compiler.program import Program
 from policies.approval import SignedApproval
 from policies.decision import Facts, Permitted
-from receipts.action import Action, Intent
-from receipts.action_result import ActionResult, Status
-from receipts.reconciliation import Reconciliation
-from receipts.store import Work
+from receipts.action.action import Action, Intent
+from receipts.action.action_result import ActionResult, Status
+from receipts.reconciliation.reconciliation import Reconciliation
+from receipts.store.store import Work
 from server.execution.routes import Skipped
 
 Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | None]]

@@ -5,15 +5,15 @@ from dataclasses import replace
 import orjson
 from pydantic import JsonValue
 
+from contracts.action.http_request import HttpRequest
+from contracts.action.mcp_request import McpRequest
+from contracts.action.observation import Execution, Observation
+from contracts.action.python_request import PythonRequest
+from contracts.action.rendered import Rendered
+from contracts.compiler.plan import PlanProgram
+from contracts.compiler.program import ABSENT, Program, lookup
 from contracts.hiding import Hiding
-from contracts.http_request import HttpRequest
-from contracts.mcp_request import McpRequest
-from contracts.observation import Execution, Observation
-from contracts.plan import PlanProgram
-from contracts.program import ABSENT, Program, lookup
-from contracts.python_request import PythonRequest
-from contracts.rendered import Rendered
-from receipts.facts import AttemptFact, ReadFact
+from receipts.statement.facts import AttemptFact, ReadFact
 
 WITHHELD = b"(withheld: a secret passed here)"
 

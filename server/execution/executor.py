@@ -20,33 +20,33 @@ import orjson
 import structlog
 
 from adapters.adapter import Adapter
-from adapters.systems import channel_of
+from adapters.router import channel_of
+from contracts.action.observation import Execution, Observation
+from contracts.action.rendered import Rendered, render
+from contracts.action.request import ActionRequest, Caller
+from contracts.action.target import Target
 from contracts.canonical import new_id
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import FlowRead, Program
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.observation import Execution, Observation
-from contracts.program import FlowRead, Program
-from contracts.rendered import Rendered, render
-from contracts.request import ActionRequest, Caller
-from contracts.target import Target
 from policies.decision import Circumstances, Decision, Denied, Facts, Rate, Record, Unavailable
 from policies.release import Release
 from policies.resource_facts import establish
-from receipts import entries
-from receipts.action import Action, Intent
-from receipts.action_result import ActionResult, Status
-from receipts.comparison import drifted_paths, same
-from receipts.conclusion import Escalation, OutcomeCommit
-from receipts.controls import BREAKER, Trip, halt_statement, new_halt
-from receipts.facts import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
-from receipts.handles import Minted
-from receipts.intention import IntentCommit, Limits
-from receipts.journal import Journal
-from receipts.outputs import refusal_of
-from receipts.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
-from receipts.signing import Envelope
-from receipts.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
-from receipts.store import Conflict, Work
+from receipts.action.action import Action, Intent
+from receipts.action.action_result import ActionResult, Status
+from receipts.journal.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.journal.handles import Minted
+from receipts.journal.intent import IntentCommit, Limits
+from receipts.journal.journal import Journal
+from receipts.journal.outcome import Escalation, OutcomeCommit
+from receipts.log.signing import Envelope
+from receipts.reconciliation.comparison import drifted_paths, same
+from receipts.reconciliation.outputs import refusal_of
+from receipts.reconciliation.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
+from receipts.statement import entries
+from receipts.statement.facts import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
+from receipts.statement.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
+from receipts.store.store import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, TakeBackOrphan
 from server.execution.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
 from server.execution.fair_limiter import FairLimiter

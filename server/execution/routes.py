@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from contracts.observation import Execution
-from contracts.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
-from contracts.request import ActionRequest
-from contracts.target import Target
-from receipts.controls import BREAKER, Trip, halt_statement, new_halt
-from receipts.facts import SkippedRouteFact
-from receipts.journal import Journal
-from receipts.reconciliation import Verdict
+from contracts.action.observation import Execution
+from contracts.action.request import ActionRequest
+from contracts.action.target import Target
+from contracts.compiler.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
+from receipts.journal.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.journal.journal import Journal
+from receipts.reconciliation.reconciliation import Verdict
+from receipts.statement.facts import SkippedRouteFact
 
 
 @dataclass(frozen=True, slots=True)

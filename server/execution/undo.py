@@ -18,18 +18,18 @@ from dataclasses import dataclass, field, replace
 import orjson
 from pydantic import JsonValue
 
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest, ToolCall
+from contracts.action.target import Target
 from contracts.canonical import new_id
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.observation import Observation
-from contracts.program import Program
-from contracts.request import ActionRequest, ToolCall
-from contracts.target import Target
 from policies.decision import Denied, Permitted
-from receipts.action import Action, PlanStep
-from receipts.comparison import same
-from receipts.intention import Busy
-from receipts.store import Conflict, Work
+from receipts.action.action import Action, PlanStep
+from receipts.journal.intent import Busy
+from receipts.reconciliation.comparison import same
+from receipts.store.store import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
 from server.execution.executor import ActionExecutor
 

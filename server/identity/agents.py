@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 import structlog
 from pydantic import JsonValue
 
+from contracts.action.request import Caller
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from contracts.request import Caller
 from policies.principal import Person
 from policies.release import Release
-from receipts import agents
-from receipts.agents import AgentRow
-from receipts.controls import bump
-from receipts.facts import AgentFacts
-from receipts.journal import Journal
-from receipts.ledger import LedgerEntry
-from receipts.store import Store, Txn
+from receipts.journal.controls import bump
+from receipts.journal.journal import Journal
+from receipts.statement.facts import AgentFacts
+from receipts.statement.ledger import LedgerEntry
+from receipts.store.store import Store, Txn
+from receipts.tables import agents
+from receipts.tables.agents import AgentRow
 from server.identity.access_tokens import MAX_TOKEN, Tokens
 
 PREFIX = "ailyus_"

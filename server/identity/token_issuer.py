@@ -13,8 +13,8 @@ import structlog
 from pydantic import JsonValue
 
 from adapters.tls import trusted
+from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
-from contracts.http_request import check_base_url
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a key set or of metadata."""

@@ -20,9 +20,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.repeated import repeated_key
-from contracts.request import Caller
-from policies.display import visible
+from contracts.action.request import Caller
+from contracts.text.repeated import repeated_key
+from policies.approval_document import visible
 from server.identity.agents import Agents
 from server.mcp.admission import MAX_BODY, Admission, Rejection
 from server.mcp.session_ids import HEADER, Foreign, McpSession, SessionIds

@@ -30,13 +30,13 @@ from pydantic import JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from contracts.action.request import Caller, ToolCall
+from contracts.compiler.inputs import InputSchema
 from contracts.errors import AilyusError
-from contracts.inputs import InputSchema
-from contracts.request import Caller, ToolCall
 from policies.run_plan_schema import RUN_PLAN
-from receipts.action import Action
-from receipts.action_result import ActionResult
-from receipts.journal import Watch
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult
+from receipts.journal.journal import Watch
 from server.actions.pipeline import ANSWER_WITHIN, Pipeline
 from server.approvals.inbox import Inbox
 from server.identity.agents import Agents

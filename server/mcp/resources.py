@@ -9,8 +9,8 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import JsonValue
 
-from contracts.request import Caller
-from receipts.query import Found, Query, find
+from contracts.action.request import Caller
+from receipts.audit.query import Found, Query, find
 from server.actions.pipeline import Pipeline
 from server.mcp.tasks import Context
 from server.results.answers import iso

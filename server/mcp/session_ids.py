@@ -7,7 +7,7 @@ whether its client opens links for its user.
 import hmac
 from dataclasses import dataclass
 
-from contracts.request import Caller
+from contracts.action.request import Caller
 
 HEADER = b"mcp-session-id"
 """`Mcp-Session-Id` (MCP 2025-11-25, Streamable HTTP, Session Management)."""

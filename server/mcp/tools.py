@@ -5,12 +5,12 @@ from typing import get_args
 import mcp_types as types
 from pydantic import JsonValue
 
-from contracts.plan import PlanProgram
-from contracts.program import Program
-from contracts.request import Caller
+from contracts.action.request import Caller
+from contracts.compiler.plan import PlanProgram
+from contracts.compiler.program import Program
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
-from receipts.action_result import Status
+from receipts.action.action_result import Status
 from server.results.output_schema import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800

@@ -18,16 +18,16 @@ from opentelemetry.propagate import extract, inject
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
 
 from adapters.adapter import Adapter
-from contracts import observation
-from contracts.dispatch import Dispatch, MayObserve
+from contracts.action import observation
+from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.observation import Execution, Observation
+from contracts.action.request import ActionRequest
+from contracts.action.target import Target
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.observation import Execution, Observation
-from contracts.program import Program
-from contracts.request import ActionRequest
-from contracts.target import Target
 from policies.approval import Binding
 from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rate, Unavailable
-from receipts.action import Action
+from receipts.action.action import Action
 from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.workspace.settings import TelemetryPart
 

@@ -12,14 +12,14 @@ import httpx2
 import orjson
 import structlog
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
+from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from contracts.http_request import check_base_url
-from receipts import inventory, notices
-from receipts.action import Action
-from receipts.notices import DueNotice
-from receipts.store import Conflict, Txn
+from receipts.action.action import Action
+from receipts.store.store import Conflict, Txn
+from receipts.tables import inventory, notices
+from receipts.tables.notices import DueNotice
 from server.approvals.inbox import Inbox
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
 from server.workspace.settings import NoticePart

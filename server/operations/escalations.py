@@ -8,15 +8,15 @@ import orjson
 import structlog
 from pydantic import JsonValue
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
+from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from contracts.http_request import check_base_url
-from receipts import escalations
-from receipts.conclusion import Escalation, escalate
-from receipts.escalations import OpenEscalation
-from receipts.facts import EscalationFacts
-from receipts.store import Conflict, Txn, Work
+from receipts.journal.outcome import Escalation, escalate
+from receipts.statement.facts import EscalationFacts
+from receipts.store.store import Conflict, Txn, Work
+from receipts.tables import escalations
+from receipts.tables.escalations import OpenEscalation
 from server.actions.pipeline import Pipeline
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
 

@@ -19,24 +19,25 @@ import orjson
 from pydantic import JsonValue
 
 from adapters.decoding import Undecodable, decode
-from adapters.systems import channel_of
+from adapters.router import channel_of
+from contracts.action.observation import Delivery, Execution, Observation, Response
+from contracts.action.target import Target
 from contracts.canonical import new_id
+from contracts.compiler.program import HttpProgram, Program
 from contracts.errors import AilyusError
-from contracts.observation import Delivery, Execution, Observation, Response
-from contracts.program import HttpProgram, Program
-from contracts.target import Target
-from receipts import entries, incidents, intents, rechecks
-from receipts.action import Action
-from receipts.action_result import ActionResult, Status
-from receipts.conclusion import LATER_LOOK, acknowledge
-from receipts.controls import BREAKER, Halt, Trip, halt_statement, untrip
-from receipts.evidence import of_send
-from receipts.facts import RecheckFacts
-from receipts.handles import forget_used, give_back
-from receipts.reconciliation import Reason, Reconciliation, reconcile, stated
-from receipts.signing import Envelope
-from receipts.statement import LIMITS, SignedStatement
-from receipts.store import Conflict, Txn
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult, Status
+from receipts.journal.controls import BREAKER, Halt, Trip, halt_statement, untrip
+from receipts.journal.handles import forget_used, give_back
+from receipts.journal.outcome import LATER_LOOK, acknowledge
+from receipts.log.signing import Envelope
+from receipts.reconciliation.reconciliation import Reason, Reconciliation, reconcile, stated
+from receipts.statement import entries
+from receipts.statement.evidence import of_send
+from receipts.statement.facts import RecheckFacts
+from receipts.statement.statement import LIMITS, SignedStatement
+from receipts.store.store import Conflict, Txn
+from receipts.tables import incidents, intents, rechecks
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import WITHHELD, kept, readings, seen
 from server.results import answers

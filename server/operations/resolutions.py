@@ -7,16 +7,16 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from policies.resolution import SignedResolution
-from receipts import incidents, rechecks
-from receipts.action import Action
-from receipts.action_result import Status
-from receipts.comparison import evened
-from receipts.conclusion import Escalation, acknowledge, escalate
-from receipts.facts import RecheckFacts, ResolutionFacts
-from receipts.reconciliation import checks_of, stated
-from receipts.scope import scope_of
-from receipts.store import Txn
+from policies.signed_resolution import SignedResolution
+from receipts.action.action import Action
+from receipts.action.action_result import Status
+from receipts.journal.outcome import Escalation, acknowledge, escalate
+from receipts.reconciliation.comparison import evened
+from receipts.reconciliation.reconciliation import checks_of, stated
+from receipts.reconciliation.scope import scope_of
+from receipts.statement.facts import RecheckFacts, ResolutionFacts
+from receipts.store.store import Txn
+from receipts.tables import incidents, rechecks
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import readings, seen
 from server.operations.rechecks import SecondLook

@@ -1,12 +1,12 @@
 """What running and ending a plan share: its place in line, its commits, its health."""
 
-from contracts.expressions import Fault
-from contracts.observation import Observation
-from contracts.request import ActionRequest
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest
+from contracts.compiler.expressions import Fault
 from policies.release import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
-from receipts.action import Action
-from receipts.plan_rows import PlanRows
+from receipts.action.action import Action
+from receipts.journal.plan_transitions import PlanRows
 from server.execution.executor import ActionExecutor
 from server.plans.plan_answers import Tally
 from server.plans.preflight import Preflight

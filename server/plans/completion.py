@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from contracts.action.observation import Observation
 from contracts.canonical import new_id
-from contracts.observation import Observation
-from contracts.plan import PlanProgram
-from receipts.action import PlanStep, pack_observation
-from receipts.action_result import ActionResult, ResultStep
-from receipts.comparison import evened
-from receipts.conclusion import Escalation
-from receipts.facts import OutcomeFacts, PlanRef, RecheckFacts
-from receipts.intention import Busy
-from receipts.reconciliation import Checked, checks_of, stated
-from receipts.scope import hide_compared
-from receipts.statement import LIMITS
+from contracts.compiler.plan import PlanProgram
+from receipts.action.action import PlanStep, pack_observation
+from receipts.action.action_result import ActionResult, ResultStep
+from receipts.journal.intent import Busy
+from receipts.journal.outcome import Escalation
+from receipts.reconciliation.comparison import evened
+from receipts.reconciliation.reconciliation import Checked, checks_of, stated
+from receipts.reconciliation.scope import hide_compared
+from receipts.statement.facts import OutcomeFacts, PlanRef, RecheckFacts
+from receipts.statement.statement import LIMITS
 from server.execution.undo import Compensation, Done, Left
 from server.plans import plan_answers
 from server.plans.commits import PlanWork

@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from contracts.compiler.plan import Unit
 from contracts.errors import AilyusError
-from contracts.plan import Unit
 from policies.decision import Need
-from receipts.action import Action
-from receipts.action_result import UNSET, ActionResult, ResultProgress, ResultStep, Status, Would
-from receipts.controls import Halt
-from receipts.facts import PlanStepFact
-from receipts.reconciliation import Checked
+from receipts.action.action import Action
+from receipts.action.action_result import UNSET, ActionResult, ResultProgress, ResultStep, Status, Would
+from receipts.journal.controls import Halt
+from receipts.reconciliation.reconciliation import Checked
+from receipts.statement.facts import PlanStepFact
 from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason
 from server.results import answers

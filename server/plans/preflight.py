@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 import orjson
 from pydantic import JsonValue
 
+from contracts.action.observation import Observation
+from contracts.action.rendered import place_read
+from contracts.action.request import ActionRequest
 from contracts.canonical import digest, new_id
+from contracts.compiler.expressions import Fault
+from contracts.compiler.plan import Unit
+from contracts.compiler.program import ABSENT, Body, Program, lookup
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
 from contracts.hiding import Hiding
-from contracts.observation import Observation
-from contracts.plan import Unit
-from contracts.program import ABSENT, Body, Program, lookup
-from contracts.rendered import place_read
-from contracts.request import ActionRequest
+from policies.approval_document import Display, Line
 from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unavailable
-from policies.display import Display, Line
 from policies.release import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
-from receipts.action import Action, PlanStep
-from receipts.action_result import ActionResult, Would, WouldStep
-from receipts.facts import DecisionFacts, PlanRef
-from receipts.reconciliation import checks_of
+from receipts.action.action import Action, PlanStep
+from receipts.action.action_result import ActionResult, Would, WouldStep
+from receipts.reconciliation.reconciliation import checks_of
+from receipts.statement.facts import DecisionFacts, PlanRef
 from server.execution.approval_request import (
     ApprovalRequest,
     ApprovalReview,

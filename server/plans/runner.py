@@ -18,23 +18,23 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest
+from contracts.action.target import Target
 from contracts.canonical import new_id
+from contracts.compiler.inputs import InputSchema
+from contracts.compiler.plan import Plan, PlanProgram, Step, Unit
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.inputs import InputSchema
-from contracts.observation import Observation
-from contracts.plan import Plan, PlanProgram, Step, Unit
-from contracts.program import Program
-from contracts.request import ActionRequest
-from contracts.target import Target
 from policies.approval import SignedApproval, count
 from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
-from receipts.action import Action, PlanStep, pack_observation
-from receipts.action_result import ActionResult
-from receipts.controls import Halt
-from receipts.intention import Busy
-from receipts.scope import hide_compared
-from receipts.store import Conflict
+from receipts.action.action import Action, PlanStep, pack_observation
+from receipts.action.action_result import ActionResult
+from receipts.journal.controls import Halt
+from receipts.journal.intent import Busy
+from receipts.reconciliation.scope import hide_compared
+from receipts.store.store import Conflict
 from server.execution.approval_request import ApprovalReview, counted
 from server.execution.attempt import Again, PendingEnd, PermittedAction, SentAttempt, died
 from server.execution.evidence import kept_health

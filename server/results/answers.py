@@ -21,14 +21,14 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
+from contracts.action.observation import Execution
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.observation import Execution
-from contracts.program import Program
 from policies.decision import Need
-from receipts.action import Action
-from receipts.action_result import ActionResult, ResultApproval, ResultCheck, ResultError, Status, Would
-from receipts.controls import BREAKER, Halt
-from receipts.reconciliation import Checked, Reason, Reconciliation
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult, ResultApproval, ResultCheck, ResultError, Status, Would
+from receipts.journal.controls import BREAKER, Halt
+from receipts.reconciliation.reconciliation import Checked, Reason, Reconciliation
 from server.results.description import says_of, shows_of
 
 NOT_ERRORS = frozenset({"confirmed", "approval_required", "running", "previewed"})

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import orjson
 
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import ABSENT, Program, lookup
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.program import ABSENT, Program, lookup
 
 
 def says_of(program: Program, scope: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue, TypeAdapter
 
-from receipts.action_result import ActionResult
+from receipts.action.action_result import ActionResult
 
 _OF_OUR_CLASSES = frozenset({"$defs", "title", "description", "default"})
 """What a schema says of our classes, which no client needs."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from receipts.action_result import ActionResult, ResultStep, Would
+from receipts.action.action_result import ActionResult, ResultStep, Would
 
 MAX_TEXT = 1200
 

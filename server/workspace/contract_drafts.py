@@ -10,17 +10,17 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from adapters.upstream import FETCH_SECONDS, Lost, Servers
-from contracts.curl_draft import draft_lines
-from contracts.document import read_document
-from contracts.draft import Draft, DraftInput, identifier, refuse_unused
+from adapters.mcp.sessions import FETCH_SECONDS, Lost, Servers
+from contracts.action.http_request import check_base_url
+from contracts.action.mcp_request import definition_of
+from contracts.action.target import Mcp, Target
+from contracts.drafts.curl_draft import draft_lines
+from contracts.drafts.draft import Draft, DraftInput, identifier, refuse_unused
+from contracts.drafts.mcp_import import Tool, draft_tool
+from contracts.drafts.openapi import Description
 from contracts.errors import AilyusError
-from contracts.http_request import check_base_url
-from contracts.mcp_import import Tool, draft_tool
-from contracts.mcp_request import definition_of
-from contracts.openapi import Description
-from contracts.source import Malformed, files_of, read_source
-from contracts.target import Mcp, Target
+from contracts.text.document import read_document
+from contracts.text.source import Malformed, files_of, read_source
 from server.workspace.schemas import write_file
 from server.workspace.settings import McpPart
 from server.workspace.workspace import FILE, Workspace, check_server

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
 from contracts.errors import AilyusError
-from receipts import health
-from receipts.signing import Signer, create_key, load_key, parse_key
-from receipts.store import Read
-from receipts.verify import read_roots
+from receipts.audit.verify import read_roots
+from receipts.log.signing import Signer, create_key, load_key, parse_key
+from receipts.store import health
+from receipts.store.store import Read
 from server.workspace.stores import reading
 
 if TYPE_CHECKING:

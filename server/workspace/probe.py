@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from adapters.http import HttpAdapter
-from adapters.secrets import Credentials
-from contracts.dispatch import Dispatch
-from contracts.expressions import Fault
-from contracts.http_request import render_read
-from contracts.observation import Outage, ReadOutage
-from contracts.program import Program, Read, placeholder
-from contracts.target import Target
+from adapters.credentials import Credentials
+from adapters.http.adapter import HttpAdapter
+from contracts.action.dispatch import Dispatch
+from contracts.action.http_request import render_read
+from contracts.action.observation import Outage, ReadOutage
+from contracts.action.target import Target
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program, Read, placeholder
 from policies.release import Release
 from server.workspace.workspace import Workspace
 

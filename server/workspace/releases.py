@@ -10,15 +10,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
-from contracts.source import Malformed, files_of, read_bytes, read_source
+from contracts.text.source import Malformed, files_of, read_bytes, read_source
 from policies.bundle import ENGINE
 from policies.principal import Key
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_author, check_results, check_signature
 from policies.testing import load_tests, run_tests
-from receipts.journal import Journal
-from receipts.releases import Released, files, newest, newest_signed
-from receipts.signing import Signer
+from receipts.journal.journal import Journal
+from receipts.log.signing import Signer
+from receipts.statement.releases import Released, files, newest, newest_signed
 from server.workspace.log_key import open_log_key
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import FILE, Workspace

@@ -18,11 +18,11 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, JsonValue
 
-from contracts.contract import Contract, System
+from contracts.compiler.plan import Plan
 from contracts.errors import AilyusError
-from contracts.fields import DURATION, as_duration
-from contracts.flow import Flow
-from contracts.plan import Plan
+from contracts.schema.contract import Contract, System
+from contracts.schema.fields import DURATION, as_duration
+from contracts.schema.flow import Flow
 from policies.testing import CaseFile
 from server.workspace.settings import Settings
 

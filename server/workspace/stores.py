@@ -5,25 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from adapters.secrets import Credentials
+from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
-    from receipts.head import Head
-    from receipts.signing import Signer
-    from receipts.store import Read, Store
+    from receipts.log.head import Head
+    from receipts.log.signing import Signer
+    from receipts.store.store import Read, Store
     from server.workspace.workspace import Workspace
 
 
 def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
     """Open it for writing. Raises `AilyusError`."""
-    from receipts.sqlite import SqliteStore
+    from receipts.store.sqlite import SqliteStore
 
     origin = workspace.settings.origin
     if workspace.settings.store is None:
         return SqliteStore(workspace.store, signer, origin)
     url = database_url(workspace)
-    from receipts.postgres import PostgresStore
+    from receipts.store.postgres import PostgresStore
 
     return PostgresStore(url, workspace.store, signer, origin)
 
@@ -31,26 +31,26 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
 def migrate_store(workspace: "Workspace") -> tuple[int, int]:
     """The versions before and after. Raises `AilyusError`."""
     if workspace.settings.store is None:
-        from receipts.sqlite import migrate
+        from receipts.store.sqlite import migrate
 
         if not workspace.store.exists():
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
         return migrate(workspace.store)
     url = database_url(workspace)
-    from receipts.postgres_schema import migrate as migrate_database
+    from receipts.store.postgres_schema import migrate as migrate_database
 
     return migrate_database(url)
 
 
 async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tuple[int, int]:
     """Take the store's time back to the clock's, while no gateway uses it. Raises `AilyusError`."""
-    from receipts.clock import accept_clock as accept
-    from receipts.journal import Journal
-    from receipts.signing import Signer
+    from receipts.journal.clock import accept_clock as accept
+    from receipts.journal.journal import Journal
+    from receipts.log.signing import Signer
     from server.workspace.log_key import open_log_key
 
     if workspace.settings.store is not None:
-        from receipts.postgres_schema import alone
+        from receipts.store.postgres_schema import alone
 
         def look() -> None:
             with alone(database_url(workspace)):
@@ -71,7 +71,7 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
 def reading(workspace: "Workspace") -> "Iterator[Read]":
     """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
     if workspace.settings.store is None:
-        from receipts.sqlite import snapshot
+        from receipts.store.sqlite import snapshot
 
         if not workspace.store.exists():
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
@@ -79,7 +79,7 @@ def reading(workspace: "Workspace") -> "Iterator[Read]":
             yield read
         return
     url = database_url(workspace)
-    from receipts.postgres import snapshot as snapshot_of
+    from receipts.store.postgres import snapshot as snapshot_of
 
     with snapshot_of(url) as read:
         yield read
@@ -87,7 +87,7 @@ def reading(workspace: "Workspace") -> "Iterator[Read]":
 
 def remembered_head(workspace: "Workspace") -> "Head | None":
     """What the head file of a workspace remembers. Read it before the store, which may only have grown since."""
-    from receipts.head import remembered
+    from receipts.log.head import remembered
 
     suffix = ".db.head" if workspace.settings.store is None else ".head"
     return remembered(workspace.store.with_suffix(suffix))
@@ -106,6 +106,6 @@ def database_url(workspace: "Workspace") -> str:
 
 def is_made(workspace: "Workspace", read: "Read") -> bool:
     """Are there tables? The first gateway makes those of a database."""
-    from receipts.health import has_table
+    from receipts.store.health import has_table
 
     return workspace.settings.store is None or has_table(read, "search")

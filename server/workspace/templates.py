@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 
 from contracts.errors import AilyusError
-from contracts.source import files_of
-from receipts.signing import create_key
+from contracts.text.source import files_of
+from receipts.log.signing import create_key
 from server.http_server import free_port
 from server.workspace.schemas import with_line, write_schemas
 from server.workspace.workspace import FILE

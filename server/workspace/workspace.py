@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.catalog import load_catalog
+from contracts.action.http_request import check_base_url
+from contracts.action.target import Mcp, PluginRef, Target, Ui
+from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
-from contracts.http_request import check_base_url
-from contracts.source import Malformed, files_of, read_source
-from contracts.target import Mcp, PluginRef, Target, Ui
+from contracts.text.source import Malformed, files_of, read_source
 from policies.bundle import read_policies
 from policies.principal import People, Person
 from policies.release import Release

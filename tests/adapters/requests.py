@@ -4,14 +4,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.http import HttpAdapter
-from contracts.catalog import load_catalog
-from contracts.dispatch import Dispatch
-from contracts.expressions import Fault
-from contracts.http_request import render_route
-from contracts.observation import Execution
-from contracts.request import ActionRequest
-from contracts.target import Target
+from adapters.http.adapter import HttpAdapter
+from contracts.action.dispatch import Dispatch
+from contracts.action.http_request import render_route
+from contracts.action.observation import Execution
+from contracts.action.request import ActionRequest
+from contracts.action.target import Target
+from contracts.compiler.catalog import load_catalog
+from contracts.compiler.expressions import Fault
 from policies.principal import People
 from policies.release import Release
 from tests.world import ROOT

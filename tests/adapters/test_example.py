@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from adapters.example.acme_flags import FlagStore
-from adapters.hosts import Hosts
 from adapters.plugin import GROUP, Connection, NotSent, Refused
+from adapters.python.pool import Hosts
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
 from server.workspace.workspace import FILE, Workspace
 from tests.adapters.flags import READER, WRITER, Store, serving

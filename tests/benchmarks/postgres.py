@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from receipts.connection import DatabaseSession
-from receipts.journal import Journal
-from receipts.postgres import PostgresStore
+from receipts.journal.journal import Journal
+from receipts.store.connection import DatabaseSession
+from receipts.store.postgres import PostgresStore
 from tests.postgres import Postgres, serving
 from tests.receipts.making import action, conclude, intend, journal_at
 
@@ -97,7 +97,7 @@ async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -
     await asyncio.to_thread(server.run, "pg_dump", *_at(server), "-f", "dump.sql", url.rpartition("/")[2])
     await asyncio.to_thread(server.run, "psql", *_at(server), "-q", "-f", "dump.sql", bare.rpartition("/")[2])
 
-    import receipts.postgres as module
+    import receipts.store.postgres as module
 
     recorder = Recorder(url, module.WRITER)
 

@@ -15,7 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from contracts.draft import DraftInput
+from contracts.drafts.draft import DraftInput
 from server.workspace.contract_drafts import Named, import_mcp
 from server.workspace.workspace import Workspace
 from tests.upstream.people import Way, staff_workspace

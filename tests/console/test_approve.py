@@ -8,7 +8,7 @@ import orjson
 import pytest
 from playwright.async_api import Route
 
-from receipts.signing import Envelope
+from receipts.log.signing import Envelope
 from server.console.live import SECONDS
 from server.workspace.workspace import Workspace
 from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
@@ -162,7 +162,7 @@ async def test_nobody_approves_for_themselves(people: People) -> None:
 async def test_the_author_of_the_release_does_not_approve(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> None:
     workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND_LEAD)
     from policies.signed_release import document_of, sign_release
-    from receipts.signing import load_key
+    from receipts.log.signing import load_key
     from server.app import App, running
     from server.cli.seed import seed_agent
     from server.workspace.releases import now_ms

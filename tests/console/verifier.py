@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
-from receipts.proof import write_proof
-from receipts.sqlite import connect, reader
+from receipts.audit.proof import write_proof
+from receipts.store.sqlite import connect, reader
 from tests.console.people import People, Person
 
 

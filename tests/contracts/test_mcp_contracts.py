@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.catalog import Catalog, Complaints, load_catalog
+from contracts.action.mcp_request import definition_of, render_mcp
+from contracts.compiler.catalog import Catalog, Complaints, load_catalog
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import McpProgram
 from contracts.errors import AilyusError
-from contracts.expressions import Fault
-from contracts.mcp_request import definition_of, render_mcp
-from contracts.program import McpProgram
 from server.workspace.settings import McpPart
 from server.workspace.workspace import check_server
 from tests.upstream.people import put_contracts

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from receipts.audit import audit
-from receipts.verify import read_roots
+from receipts.audit.audit import audit
+from receipts.audit.verify import read_roots
 from server.workspace.stores import reading
 from tests.faults import killer
 from tests.faults.killer import POINTS

@@ -54,10 +54,10 @@ def main() -> None:
 
 def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     """Wrap our own functions so that the process ends itself at the point."""
-    from adapters.http import HttpAdapter
-    from receipts.journal import Journal
-    from receipts.postgres import PostgresStore
-    from receipts.sqlite import SqliteStore
+    from adapters.http.adapter import HttpAdapter
+    from receipts.journal.journal import Journal
+    from receipts.store.postgres import PostgresStore
+    from receipts.store.sqlite import SqliteStore
     from server.actions.pipeline import Pipeline
     from server.execution.undo import Compensation
 

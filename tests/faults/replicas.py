@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from receipts.journal import LEASE_MS
+from receipts.journal.journal import LEASE_MS
 from server.workspace.workspace import FILE, Workspace
 from tests.faults.campaign import Campaign, Mortal, prepared
 from tests.faults.killer import POINTS

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from contracts.catalog import Complaints, load_catalog
+from contracts.compiler.catalog import Complaints, load_catalog
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.helpdesk.pages import CHANGE, HEAD, only_pages, stopped, then
 from tests.world import ROOT, Sandbox

@@ -12,9 +12,9 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts.roles import FRESH_MS, role_fact
-from receipts.signing import create_key
-from receipts.store import Txn, blob, integer
+from receipts.journal.roles import FRESH_MS, role_fact
+from receipts.log.signing import create_key
+from receipts.store.store import Txn, blob, integer
 from server.approvals.keys import NewKey, link_new
 from server.http_server import free_port
 from tests.free import free

@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 
-from contracts.catalog import Complaints, load_catalog
-from contracts.credentials import OF_THE_CLIENT
-from contracts.draft import Draft, DraftInput, todos
-from contracts.expressions import Fault
-from contracts.http_request import HttpRequest, render_route
-from contracts.program import HttpProgram, Program
+from contracts.action.http_request import HttpRequest, render_route
+from contracts.compiler.catalog import Complaints, load_catalog
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import HttpProgram, Program
+from contracts.drafts.credentials import OF_THE_CLIENT
+from contracts.drafts.draft import Draft, DraftInput
+from contracts.text.todo import todos
 
 BASE = "http://127.0.0.1:1"
 FILLED = DraftInput("low", "User=x", "Change one thing.", "", ("response.status == 200",))

@@ -11,9 +11,9 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from contracts.curl_draft import draft_lines
+from contracts.drafts.curl_draft import draft_lines
+from contracts.drafts.shell import words_of
 from contracts.errors import AilyusError
-from contracts.shell import words_of
 from tests.imports import FILLED, Request, Tally, against
 
 SECRETS = ("PRIVATE-TOKEN", "X-Auth-Token", "apikey", "X-Api-Key", "Authorization")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from contracts.openapi import Description
+from contracts.drafts.openapi import Description
 from tests.imports import Request, Tally, against
 
 NAMES = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.expressions import Fault, Names, Template
+from contracts.compiler.expressions import Fault, Names, Template
 from tests.imports.curl_lines import lines
 from tests.imports.operations import operations
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.catalog import Complaints, load_catalog
-from contracts.observation import Delivery, Execution, Observation, Reading, Response
-from receipts.log import Checkpoint, consistency_proof, consistent
-from receipts.reconciliation import reconcile
-from receipts.signing import Envelope, open_note
-from receipts.store import Conflict, Txn
+from contracts.action.observation import Delivery, Execution, Observation, Reading, Response
+from contracts.compiler.catalog import Complaints, load_catalog
+from receipts.log.merkle import Checkpoint, consistency_proof, consistent
+from receipts.log.signing import Envelope, open_note
+from receipts.reconciliation.reconciliation import reconcile
+from receipts.store.store import Conflict, Txn
 from tests.contracts.bad import BAD, folder
 from tests.plans.records import changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import Person, keyid_of
-from receipts.roles import Told
+from receipts.journal.roles import Told
 from server.approvals.keys import revoke_key
 from server.operations.halts import NewHalt, halt, lift
 from tests.console.people import in_doubt
@@ -178,7 +178,7 @@ async def test_a_gateway_does_not_start_over_a_log_from_which_a_statement_is_gon
 async def test_what_an_earlier_start_read_is_believed_only_where_it_was_signed(
     tmp_path: Path, sandbox: Sandbox, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receipts.ledger._REMEMBER_EVERY", 1)
+    monkeypatch.setattr("receipts.statement.ledger._REMEMBER_EVERY", 1)
     workspace = make_workspace(tmp_path / "w", sandbox, database=database)
     async with gateway(workspace, sandbox) as world:
         await world.call("find_user", {"email": "leo@example.com"})

@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from receipts.signing import Envelope
+from receipts.log.signing import Envelope
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.helpdesk.desk import Desk

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from contracts.catalog import Complaints, load_catalog
+from contracts.compiler.catalog import Complaints, load_catalog
 from policies.templates import write_template
 from server.http_server import free_port
 from server.workspace.workspace import Workspace

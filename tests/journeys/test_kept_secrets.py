@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import Complaints, load_catalog
+from contracts.action.observation import Execution, Observation, Reading
+from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.hiding import Hiding, values_before
-from contracts.observation import Execution, Observation, Reading
-from receipts.action import pack_observation, unpack_observation
-from receipts.reconciliation import reconcile
-from receipts.scope import hide_compared
+from receipts.action.action import pack_observation, unpack_observation
+from receipts.reconciliation.reconciliation import reconcile
+from receipts.reconciliation.scope import hide_compared
 from server.execution.evidence import kept, kept_health
 from tests.leaks import places
 from tests.world import ROOT, Sandbox, World, add_records, gateway

@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import AilyusError
 from policies.principal import KeyKind
 from policies.signed_release import SignedRelease, document_of, sign_release
-from receipts.signing import Signer, create_key, load_key
+from receipts.log.signing import Signer, create_key, load_key
 from server.app import App, running
 from server.approvals.keys import NewKey, link_new
 from server.workspace.log_key import open_log_key

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import Complaints, load_catalog
+from contracts.compiler.catalog import Complaints, load_catalog
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.journeys.rotation import ROTATE, integration, keys, states, works

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.catalog import load_catalog
-from contracts.contract import Undo
+from contracts.compiler.catalog import load_catalog
+from contracts.schema.contract import Undo
 from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.journeys.directory import directory

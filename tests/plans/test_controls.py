@@ -9,8 +9,8 @@ import pytest
 
 from contracts.errors import AilyusError
 from policies.principal import keyid_of
-from policies.resolution import Resolution, SignedResolution, sign_resolution
-from receipts.signing import load_key
+from policies.signed_resolution import Resolution, SignedResolution, sign_resolution
+from receipts.log.signing import load_key
 from tests.plans.records import each, run, seeded, values
 from tests.slowness import scaled
 from tests.world import Sandbox, World, add_records, ailyus, gateway, until, warmed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import Complaints, load_catalog
+from contracts.compiler.catalog import Complaints, load_catalog
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.world import ROOT, Sandbox, World, add_records, gateway, until
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from receipts.action import PlanStep
-from receipts.plan_rows import PlanRows
-from receipts.store import Conflict
+from receipts.action.action import PlanStep
+from receipts.journal.plan_transitions import PlanRows
+from receipts.store.store import Conflict
 from tests.hostile import findings
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making
@@ -137,7 +137,7 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
 
 
 async def test_two_that_make_objects_on_one_resource_are_never_in_flight_together(tmp_path: Any) -> None:
-    from receipts.intention import Busy, StaleDecision
+    from receipts.journal.intent import Busy, StaleDecision
 
     journal = await making.journal_at(tmp_path / "store.db")
     first, second = making.action("a"), making.action("b")
@@ -193,7 +193,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     async with gateway(workspace, sandbox) as world:
         controls = world.app.journal.controls
         (live,) = controls.halts
-        from receipts.controls import halt_statement
+        from receipts.journal.controls import halt_statement
 
         await controls.unhalt(live.scope, live.name, halt_statement(world.app.journal.notary, live, "lifted", "lead"))
         ended = await world.get(answer["action_id"], 30)

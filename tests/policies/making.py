@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from contracts.catalog import load_catalog
-from contracts.program import Program
-from contracts.request import ActionRequest, Caller
+from contracts.action.request import ActionRequest, Caller
+from contracts.compiler.catalog import load_catalog
+from contracts.compiler.program import Program
 from policies.bundle import Bundle, load_bundle
 from policies.decision import Circumstances, Decider, Decision, Facts
 from tests.world import ROOT

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from cedarpy import pst
 
-from contracts.contract import RISKS
 from contracts.errors import AilyusError
+from contracts.schema.contract import RISKS
 from policies.bundle import Bundle, Slice, load_bundle
 from policies.decision import Decider
 from policies.testing import Case, _each, load_tests, run_tests

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contracts.dispatch import MayObserve
+from contracts.action.dispatch import MayObserve
+from contracts.action.request import Caller
+from contracts.action.target import Target
 from contracts.errors import AilyusError
-from contracts.request import Caller
-from contracts.target import Target
 from policies.decision import ApprovalRequired, Decider, Denied, Permitted
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, bundle, decide, facts, request
 

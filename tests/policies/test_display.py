@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.display import Display, Line, render, visible
+from policies.approval_document import Display, Line, render, visible
 
 
 @pytest.mark.parametrize(

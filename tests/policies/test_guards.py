@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.catalog import load_catalog
+from contracts.action.request import Caller
+from contracts.action.target import Target
+from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
-from contracts.request import Caller
-from contracts.target import Target
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.principal import People, Person
 from policies.release import Release

@@ -4,7 +4,7 @@ import cedarpy
 import pytest
 
 from contracts.errors import AilyusError
-from policies.impossible import is_impossible
+from policies.unsatisfiable import is_impossible
 from tests.policies.making import PERMIT, PROGRAMS, bundle
 
 UNFIT = {

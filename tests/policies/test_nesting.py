@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import AilyusError
-from policies.nesting import MAX_BRACKETS, MAX_DEPTH, too_deep
+from policies.parser_limits import MAX_BRACKETS, MAX_DEPTH, too_deep
 from tests.policies.making import bundle
 from tests.world import ROOT
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from contracts.catalog import load_catalog
+from contracts.action.request import Caller, ToolCall
+from contracts.action.target import Target
+from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
-from contracts.request import Caller, ToolCall
-from contracts.target import Target
 from policies.principal import People, Person
 from policies.release import Release
 from tests.world import ROOT

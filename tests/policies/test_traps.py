@@ -5,12 +5,12 @@ from dataclasses import replace
 import cedarpy
 import pytest
 
+from contracts.action.observation import Observation, Reading
+from contracts.action.request import Caller
+from contracts.action.target import Target
+from contracts.compiler.inputs import InputSchema
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.inputs import InputSchema
-from contracts.observation import Observation, Reading
-from contracts.program import Program
-from contracts.request import Caller
-from contracts.target import Target
 from policies import bundle as bundle_module
 from policies.decision import ApprovalRequired, Circumstances, Decider, Denied, Permitted
 from policies.resource_facts import establish
@@ -80,7 +80,7 @@ def test_trap_5_an_attribute_that_cannot_be_established_denies(profile: object) 
 
 
 def _expects_a_type(program: Program):  # type: ignore[no-untyped-def]
-    from contracts.expressions import Names, Template
+    from contracts.compiler.expressions import Names, Template
 
     return Template.compile("${before.user.profile.vip}", Names.of({"before.user": "dyn"}))
 

@@ -1,4 +1,4 @@
-"""Both verifiers, with one answer: Python's `receipts.verify`, and the console's verify.js run by Node.js."""
+"""Both verifiers, with one answer: Python's `receipts.audit.verify`, and the console's verify.js run by Node.js."""
 
 import base64
 import tempfile
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from contracts.errors import AilyusError
-from receipts.verify import Roots, verify
+from receipts.audit.verify import Roots, verify
 from tests.node import node
 from tests.world import ROOT
 

@@ -10,17 +10,17 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import JsonValue
 
+from contracts.action.request import ActionRequest
 from contracts.canonical import commitment, new_id
-from contracts.request import ActionRequest
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
-from policies.display import Display, Line
+from policies.approval_document import Display, Line
 from policies.principal import keyid_of
-from receipts.facts import Kind
-from receipts.journal import Journal
-from receipts.proof import write_proof
-from receipts.sqlite import connect, reader
-from receipts.statement import SignedStatement, StatementSubject
-from receipts.verify import Roots
+from receipts.audit.proof import write_proof
+from receipts.audit.verify import Roots
+from receipts.journal.journal import Journal
+from receipts.statement.facts import Kind
+from receipts.statement.statement import SignedStatement, StatementSubject
+from receipts.store.sqlite import connect, reader
 from tests.console.authenticator import Authenticator
 from tests.free import free
 from tests.receipts.making import SIGNER, journal_at, request

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from receipts.proof import write_proof
-from receipts.verify import Roots, read_roots
+from receipts.audit.proof import write_proof
+from receipts.audit.verify import Roots, read_roots
 from tests.world import LEO, MARIA, Sandbox, World, gateway, make_workspace
 
 

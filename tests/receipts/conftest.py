@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receipts.journal import Journal
+from receipts.journal.journal import Journal
 from tests.receipts.making import journal_at
 
 

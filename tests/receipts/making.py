@@ -6,24 +6,24 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contracts.action.dispatch import Dispatch
+from contracts.action.http_request import HttpRequest
+from contracts.action.observation import Observation
+from contracts.action.request import ActionRequest, Caller
 from contracts.canonical import new_id
-from contracts.dispatch import Dispatch
-from contracts.http_request import HttpRequest
-from contracts.observation import Observation
-from contracts.request import ActionRequest, Caller
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import Facts, Permitted, Record
-from receipts.action import Action
-from receipts.action_result import ActionResult, Status
-from receipts.conclusion import OutcomeCommit
-from receipts.facts import Kind
-from receipts.intention import IntentCommit
-from receipts.journal import Journal
-from receipts.postgres import PostgresStore
-from receipts.signing import Signer
-from receipts.sqlite import SqliteStore
-from receipts.statement import SignedStatement, StatementSubject
-from receipts.store import Store
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult, Status
+from receipts.journal.intent import IntentCommit
+from receipts.journal.journal import Journal
+from receipts.journal.outcome import OutcomeCommit
+from receipts.log.signing import Signer
+from receipts.statement.facts import Kind
+from receipts.statement.statement import SignedStatement, StatementSubject
+from receipts.store.postgres import PostgresStore
+from receipts.store.sqlite import SqliteStore
+from receipts.store.store import Store
 from tests.free import free
 
 KEY = Ed25519PrivateKey.generate()

@@ -2,8 +2,8 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from receipts.signing import Signer
-from receipts.store import StatementIndex, Txn
+from receipts.log.signing import Signer
+from receipts.store.store import StatementIndex, Txn
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
 

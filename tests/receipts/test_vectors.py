@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from contracts.canonical import canonical
-from receipts.facts import (
+from receipts.statement.facts import (
     AccessFacts,
     ActionFacts,
     AgentFacts,

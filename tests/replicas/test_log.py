@@ -4,11 +4,11 @@ import asyncio
 import random
 from pathlib import Path
 
-from receipts.audit import audit
-from receipts.postgres import snapshot
-from receipts.signing import Signer, create_key
-from receipts.store import Read
-from receipts.verify import Roots
+from receipts.audit.audit import audit
+from receipts.audit.verify import Roots
+from receipts.log.signing import Signer, create_key
+from receipts.store.postgres import snapshot
+from receipts.store.store import Read
 from tests.forks import Forked
 from tests.postgres import Postgres
 from tests.replicas import writer

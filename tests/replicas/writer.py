@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from contracts.canonical import new_id
-from receipts.postgres import PostgresStore
-from receipts.signing import Signer, load_key
-from receipts.statement import Notary
-from receipts.store import Txn
+from receipts.log.signing import Signer, load_key
+from receipts.statement.statement import Notary
+from receipts.store.postgres import PostgresStore
+from receipts.store.store import Txn
 from tests.free import free
 
 ORIGIN = "ailyus.test"

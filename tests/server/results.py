@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from contracts.catalog import load_catalog
+from contracts.action.observation import Execution, Response
+from contracts.action.request import ActionRequest, Caller
+from contracts.compiler.catalog import load_catalog
+from contracts.compiler.plan import Unit
 from contracts.errors import AilyusError
-from contracts.observation import Execution, Response
-from contracts.plan import Unit
-from contracts.request import ActionRequest, Caller
-from receipts.action import Action
-from receipts.action_result import ActionResult, Status, Would, WouldStep
-from receipts.controls import Halt
-from receipts.reconciliation import Checked, Reason, Reconciliation
+from receipts.action.action import Action
+from receipts.action.action_result import ActionResult, Status, Would, WouldStep
+from receipts.journal.controls import Halt
+from receipts.reconciliation.reconciliation import Checked, Reason, Reconciliation
 from server.mcp.gateway import result_of
 from server.plans import plan_answers
 from server.plans.plan_answers import Finished, Tally

@@ -9,8 +9,8 @@ import jsonschema
 import orjson
 import pytest
 
-from receipts.action_result import ActionResult
-from receipts.reconciliation import Checked
+from receipts.action.action_result import ActionResult
+from receipts.reconciliation.reconciliation import Checked
 from server.console.actions import check_row
 from server.results import answers
 from server.results.output_schema import OUTPUT_SCHEMA

@@ -190,7 +190,7 @@ def test_a_passphrase_is_asked_for_at_the_terminal_only(tmp_path: Path, sandbox:
             os.write(master, b"correct horse battery\n")
         assert process.wait(scaled(20)) == 0, seen
         os.close(master)
-        from receipts.signing import is_encrypted
+        from receipts.log.signing import is_encrypted
 
         assert is_encrypted(workspace.key_file("second"))
         piped = subprocess.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from receipts.signing import Signer, create_key, is_encrypted
+from receipts.log.signing import Signer, create_key, is_encrypted
 from server.app import App
 from server.workspace.log_key import open_log_key
 from server.workspace.workspace import Workspace

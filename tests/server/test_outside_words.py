@@ -1,7 +1,7 @@
 """Words from outside are marked wherever an agent reads them, and stand apart from ours where a person decides."""
 
-from policies.display import render
-from receipts.action_result import ActionResult
+from policies.approval_document import render
+from receipts.action.action_result import ActionResult
 from server.results.answers import INSTRUCTIONS
 from server.results.text import text_of
 from tests.plans.records import seeded

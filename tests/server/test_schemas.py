@@ -11,11 +11,11 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from typer.testing import CliRunner
 
-from contracts.document import read_document
-from contracts.draft import DraftInput
+from contracts.drafts.draft import DraftInput
 from contracts.errors import AilyusError
-from contracts.fields import as_duration, milliseconds
-from contracts.source import files_of
+from contracts.schema.fields import as_duration, milliseconds
+from contracts.text.document import read_document
+from contracts.text.source import files_of
 from server.cli import main
 from server.workspace import contract_drafts as drafting
 from server.workspace.policy_drafts import Wanted, write_policy

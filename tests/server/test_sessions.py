@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.request import Caller
+from contracts.action.request import Caller
 from server.mcp.endpoint import _handshake
 from server.mcp.session_ids import Foreign, McpSession, SessionIds
 

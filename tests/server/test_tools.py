@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts.catalog import load_catalog
-from contracts.request import Caller
-from contracts.target import Target
+from contracts.action.request import Caller
+from contracts.action.target import Target
+from contracts.compiler.catalog import load_catalog
 from policies.principal import People
 from policies.release import Release
 from server.mcp.tools import MAX_DESCRIPTION, tools_for

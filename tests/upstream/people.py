@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import httpx2
 
-from contracts.mcp_request import definition_of
+from contracts.action.mcp_request import definition_of
 from server.http_server import free_port
 from server.workspace.workspace import Workspace
 from tests.upstream.server import schema

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.catalog import Complaints, load_catalog
-from contracts.draft import DraftInput
-from contracts.mcp_import import draft_tool
+from contracts.compiler.catalog import Complaints, load_catalog
+from contracts.drafts.draft import DraftInput
+from contracts.drafts.mcp_import import draft_tool
 from tests.upstream.people import Staff, staff_of
 from tests.world import Sandbox
 

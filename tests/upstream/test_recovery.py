@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from adapters.upstream import Lost, Servers, Upstream
-from contracts.target import Mcp, Target
+from adapters.mcp.sessions import Lost, Servers, Upstream
+from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from tests.slowness import scaled
 from tests.upstream.odd import SCHEMA

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.upstream import Lost, Servers, Upstream, over_http
-from contracts.target import Mcp, Target
+from adapters.mcp.sessions import Lost, Servers, Upstream, over_http
+from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes
@@ -73,7 +73,7 @@ async def test_a_tool_that_changes_is_stopped_until_released_again(staff: Staff,
 
 
 async def test_a_changed_tool_is_not_read_with(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.upstream.AGE_SECONDS", 0.0)
+    monkeypatch.setattr("adapters.mcp.sessions.AGE_SECONDS", 0.0)
     assert (await staff.get())["status"] == "confirmed"
     staff.become(mode="renamed", twins=1)
     assert (await staff.get())["status"] == "confirmed"  # another tool of the same server

@@ -1,0 +1,1 @@
+"""Pages of web applications as reads and routes."""

@@ -1,0 +1,268 @@
+"""HTTP on httpx2's engine: pooled, a total deadline, bounded answers, and honest about what was sent.
+
+`HttpAdapter.read` makes one declared read, `execute` sends one order. `Systems` calls both for the release that it
+belongs to. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
+judges. The engine (httpcore2) knows no redirects, cookies, proxies or retries, so there are none to switch off; only a
+read is tried a second time.
+
+- A write MUST leave once, after the gate let the order pass, and before its deadline (invariants 1 and 3).
+- The request MUST be the one that the order holds, and MUST go to the target instance that the order names.
+- A credential MUST go only to URLs at the connection's base URL or below it; reads use the read credential.
+- Where it is not certain that no byte left, the delivery MUST NOT be `not_sent`.
+- An exception's text MUST NOT be kept: it can hold URLs, headers and bodies.
+"""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpcore2
+from pydantic import JsonValue
+
+from adapters.credentials import Credentials, echoes, placed, revealed
+from adapters.decoding import Undecodable, decode
+from adapters.delivery import Ending, delivery_of
+from adapters.http.paging import is_page
+from adapters.http.sigv4 import AccessKey, signed
+from adapters.tls import trusted
+from contracts.action.dispatch import Dispatch, Gate
+from contracts.action.http_request import HttpRequest, render_read, same_place
+from contracts.action.observation import Execution, Outage, Reading, ReadOutage, Response, outage_of
+from contracts.action.resolver import Resolver
+from contracts.action.target import Target
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import HttpProgram, Read
+from contracts.errors import AilyusError
+
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of one answer, counted after decompression."""
+MAX_RETRY_AFTER_MS = 30_000
+_REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
+_NOT_SENT = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpcore2.PoolTimeout,
+    httpcore2.ConnectionNotAvailable,
+    httpcore2.UnsupportedProtocol,
+)
+_FAULTS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError, OSError)
+_READ_TRIES = 2
+_TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)}
+"""Seconds per phase; the deadline of the order or of the look is the real bound."""
+
+
+class _TooLarge(Exception):
+    """The answer is larger than we read, or packed in a way that we do not unpack."""
+
+
+class HttpAdapter:
+    """Reads and executes over HTTP for one release."""
+
+    def __init__(
+        self,
+        release: Resolver,
+        gate: Gate,
+        root: Path,
+        now_ms: Callable[[], int],
+        carried: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._carried = carried  # headers of the trace, which are no part of the request that was approved
+        self._release = release
+        self._gate = gate
+        self._credentials = Credentials(root)
+        self.now_ms = now_ms
+        self._pool = httpcore2.AsyncConnectionPool(trusted(), max_connections=100, keepalive_expiry=30.0)
+
+    async def close(self) -> None:
+        """Close pooled connections."""
+        await self._pool.aclose()
+
+    async def read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
+        """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
+        http = render_read(read, target.base_url, scope)
+        if isinstance(http, Fault):
+            return http
+        if not same_place(http.url, target.base_url):
+            return Fault("the path does not stay below the connection's base URL")
+        try:
+            headers = dict(http.headers)
+            headers |= self._credential(target, target.read, http, headers, http.body)
+            headers |= self._carried()
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                status, answer_headers, raw = await self._get(http, headers)
+        except AilyusError as error:
+            return ReadOutage(error.sentence, "no_credential", target.name)
+        except (*_FAULTS, _TooLarge) as error:
+            outage: Outage = "target_failed" if isinstance(error, _TooLarge) else "unreachable"
+            return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
+        return _reading(read, target.name, status, answer_headers, raw, self.now_ms())
+
+    async def execute(self, dispatch: Dispatch) -> Execution:
+        """Send exactly the order's request, once. Whatever is not certain is `in_doubt`."""
+        release, request = self._release, dispatch.request
+        program = release.catalog.programs[request.contract]
+        route = program.routes[dispatch.route]
+        target = release.target(request)
+        ending = Ending(dispatch, "http", self.now_ms(), self.now_ms)
+        http = dispatch.rendered
+        if not isinstance(http, HttpRequest) or not isinstance(route, HttpProgram):
+            raise AilyusError("internal", "the order is not for HTTP")
+        # guard: place of a credential
+        if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
+            return ending.unsent("the target instance is not the one that the order names")
+        extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
+        try:
+            secrets = await revealed(self._gate, dispatch)
+            headers, body = placed(dict(http.headers) | extra, http.body, secrets)
+            headers |= self._credential(target, target.write, http, headers, body)
+            headers |= self._carried()
+        except AilyusError as error:
+            return ending.unsent(error.sentence)
+        # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
+        if reason := self._gate.enter(dispatch):
+            return ending.unsent(reason)
+        fault, response, retry_after = None, None, None
+        left = dispatch.deadline_monotonic - time.monotonic()
+        if left <= 0:  # the process may have been frozen right after the last question
+            return ending.unsent("the deadline has passed")
+        try:
+            async with asyncio.timeout(left):
+                status, answer_headers, raw = await self._send(http, headers, body)
+            response = _response(route, status, answer_headers, raw, secrets.values())
+            retry_after = _retry_after(answer_headers)
+            delivery = delivery_of(program, route, target, dispatch, response)
+        except _NOT_SENT as error:
+            delivery, fault = "not_sent", _fault(error)
+        except (*_FAULTS, _TooLarge) as error:
+            delivery, fault = "in_doubt", _fault(error)
+        return ending.of(
+            delivery,
+            identity=target.principal,
+            fault=fault,
+            response=response,
+            retry_after_ms=retry_after,
+            keyed=route.idempotency_header is not None,
+        )
+
+    def lacks(self, target: Target, reference: str) -> ReadOutage | None:
+        """Why this credential of the target cannot be used, or None."""
+        why = self._credentials.missing(reference)
+        return ReadOutage(why, "no_credential", target.name) if why else None
+
+    async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        for attempt in range(_READ_TRIES):
+            try:
+                return await self._send(http, headers, http.body)
+            except (*_NOT_SENT, httpcore2.NetworkError, httpcore2.RemoteProtocolError):
+                if attempt == _READ_TRIES - 1:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    async def _send(
+        self, http: HttpRequest, headers: dict[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        url = httpcore2.URL(http.url)
+        fields = {"host": _host(url), "accept-encoding": "gzip", **headers}
+        if body or http.method != "GET":
+            fields["content-length"] = str(len(body))
+        request = httpcore2.Request(
+            http.method,
+            url,
+            headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
+            content=body,
+            extensions=_TIMEOUT,
+        )
+        answer = await self._pool.handle_async_request(request)
+        try:
+            chunks, size = [], 0
+            async for chunk in answer.aiter_stream():
+                size += len(chunk)
+                if size > MAX_ANSWER:
+                    raise _TooLarge
+                chunks.append(chunk)
+        finally:
+            await answer.aclose()
+        found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        return answer.status, found, _unpacked(found.get("content-encoding", ""), chunks)
+
+    def _credential(
+        self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        secret = self._credentials.value(reference)
+        if secret is None:
+            return {}
+        if target.auth == "sigv4":
+            scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
+            return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
+        return {target.header.lower(): f"{target.scheme} {secret}".strip()}
+
+
+def _host(url: httpcore2.URL) -> str:
+    host, port = url.host.decode("ascii"), url.port
+    return host if port is None else f"{host}:{port}"
+
+
+def _unpacked(encoding: str, chunks: Iterable[bytes]) -> bytes:
+    """The body, bounded also after decompression."""
+    raw = b"".join(chunks)
+    if encoding in ("", "identity"):
+        return raw
+    if encoding != "gzip":
+        raise _TooLarge
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(raw, MAX_ANSWER)
+    except zlib.error:
+        raise _TooLarge from None
+    if unpacker.unconsumed_tail:
+        raise _TooLarge
+    return body
+
+
+def _reading(
+    read: Read, connection: str, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int
+) -> Reading | Fault:
+    if status == 404:
+        return Reading(read.name, status, None, raw, at_ms, _request_id(headers))
+    if not 200 <= status < 300:
+        sentence = f"`{read.name}` could not be read: the target answered {status}"
+        outage = outage_of(status)
+        return ReadOutage(sentence, outage, connection) if outage else Fault(sentence)
+    try:
+        value = decode(raw, read.decode, read.lists)
+    except Undecodable:
+        sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
+        return ReadOutage(sentence, "target_failed", connection)
+    whole = read.whole.holds({"body": value}) if read.whole else not is_page(headers, value)
+    return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole)
+
+
+def _response(
+    route: HttpProgram, status: int, headers: Mapping[str, str], raw: bytes, secrets: Iterable[str]
+) -> Response:
+    body: JsonValue = None
+    try:
+        body = decode(raw, route.decode, route.lists) if raw else None
+    except Undecodable:
+        body = None
+    request_id = _request_id(headers)
+    if request_id and any(echoes(secret, request_id.encode()) for secret in secrets):
+        request_id = None
+    return Response(status, headers, body, raw, request_id)
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name][:200] for name in _REQUEST_IDS if name in headers), None)
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    value = headers.get("retry-after", "")
+    return min(int(value) * 1000, MAX_RETRY_AFTER_MS) if value.isdigit() and len(value) < 7 else None
+
+
+def _fault(error: Exception) -> str:
+    # never the exception's text: it can hold URLs, headers and bodies
+    return type(error).__name__.lower().removeprefix("_")

@@ -1,0 +1,1 @@
+"""Tools of upstream MCP servers as reads and routes."""

@@ -1,0 +1,1 @@
+"""Adapters in Python as reads and routes, in processes of their own."""

@@ -1,0 +1,62 @@
+"""The inputs of a contract or a plan, compiled to a closed JSON Schema and to names for expressions."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from contracts.compiler.expressions import CelType
+from contracts.compiler.inputs import DEFAULT_MAX_LENGTH, InputSchema
+from contracts.compiler.program import HANDLE_PATTERN, RESERVED
+from contracts.errors import AilyusError
+from contracts.schema.contract import Input
+
+_CEL_TYPES: Mapping[str, CelType] = {
+    "string": "string",
+    "integer": "int",
+    "boolean": "bool",
+    "array": "list",
+    "secret": "string",
+}
+
+
+def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
+    """The closed schema of declared inputs; raises `AilyusError` with the field that is wrong."""
+    properties: dict[str, JsonValue] = {}
+    for name, field in fields.items():
+        if name in RESERVED:
+            raise AilyusError("bad_contract", f"the input name `{name}` is reserved", field=f"inputs.{name}")
+        schema = field.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            exclude_defaults=True,
+            exclude={"from_", "index", "optional", "secret", "late"},
+        )
+        if field.type == "secret":
+            schema |= {"type": "string", "pattern": HANDLE_PATTERN}
+        if field.from_:
+            schema["description"] = f"{field.description.rstrip('.')} (from {field.from_})"
+        if field.type == "string" and not field.enum:
+            schema.setdefault("maxLength", DEFAULT_MAX_LENGTH)
+        if field.type == "array":
+            if field.items is None:
+                raise AilyusError("bad_contract", "a list needs `items`", field=f"inputs.{name}")
+            schema.setdefault("maxItems", 100)
+        properties[name] = schema
+    required: list[JsonValue] = [n for n, f in fields.items() if not f.optional and f.default is None]
+    closed: dict[str, JsonValue] = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,  # guard: closed schema
+    }
+    finders = {n: f.from_ for n, f in fields.items() if f.from_}
+    try:
+        return InputSchema.compile(closed, finders)
+    except ValueError as error:
+        raise AilyusError("bad_contract", f"the inputs are no JSON Schema: {error}", field="inputs") from None
+
+
+def input_names(fields: Mapping[str, Input]) -> dict[str, CelType]:
+    """The inputs as names of expressions."""
+    return {f"inputs.{name}": _CEL_TYPES[field.type] for name, field in fields.items()}

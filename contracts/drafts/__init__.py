@@ -1,0 +1,1 @@
+"""Drafts of contracts, from curl lines, API descriptions and tools of MCP servers."""

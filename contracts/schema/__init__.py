@@ -1,0 +1,1 @@
+"""The YAML models of contracts, plans and flows."""

@@ -1,0 +1,1 @@
+"""Files that people write: read whole, as the YAML documents that they are."""

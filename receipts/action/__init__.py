@@ -1,0 +1,1 @@
+"""One action as the journal keeps it, and what its agent is told."""

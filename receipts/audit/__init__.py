@@ -1,0 +1,1 @@
+"""Proving it to others: proof files, verification, audit, search."""

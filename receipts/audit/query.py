@@ -1,0 +1,100 @@
+"""Search over the indexed columns of statements. `audit` proves that they agree with the signed bodies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from receipts.store.store import Row
+
+Read = Callable[..., list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for; None matches everything. `person` and `matches` are pseudonyms (search values)."""
+
+    tenant: str | None = None
+    agent: str | None = None
+    person: str | None = None
+    matches: Sequence[str] = ()
+    contract: str | None = None
+    status: str | None = None
+    statuses: Sequence[str] = ()
+    changed: bool | None = None
+    kind: str | None = None
+    action: str | None = None
+    receipt: str | None = None
+    since_ms: int = 0
+    ends_only: bool = False
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One statement's indexed columns."""
+
+    receipt_id: str
+    leaf_index: int
+    kind: str
+    action_id: str | None
+    tenant: str
+    agent: str
+    contract: str
+    status: str
+    changed: bool | None
+    at_ms: int
+
+
+_EQUAL = (("tenant", "tenant"), ("agent", "agent"), ("contract", "contract"), ("status", "status"), ("kind", "kind"))
+
+
+def find(read: Read, query: Query) -> list[Found]:
+    """Statements that match, newest first."""
+    where = ["s.at_ms >= ?"]
+    values: list[object] = [query.since_ms]
+    for column, attribute in _EQUAL:
+        value = getattr(query, attribute)
+        if value is not None:
+            where.append(f"s.{column} = ?")
+            values.append(value)
+    if query.action is not None:
+        where.append("s.action_id = ?")
+        values.append(query.action)
+    if query.receipt is not None:
+        where.append("s.id = ?")
+        values.append(query.receipt)
+    if query.person is not None:
+        where.append("EXISTS (SELECT 1 FROM search WHERE value = ? AND leaf_index = s.leaf_index)")
+        values.append(query.person)
+    if query.changed is not None:
+        where.append("s.changed = ?")
+        values.append(int(query.changed))
+    if query.statuses:
+        where.append(f"s.status IN ({', '.join('?' for _ in query.statuses)})")
+        values.extend(query.statuses)
+    if query.ends_only:
+        where.append("s.kind IN ('outcome', 'decision') AND s.status <> 'approved'")
+    if query.matches:
+        marks = ", ".join("?" for _ in query.matches)
+        where.append(f"EXISTS (SELECT 1 FROM search WHERE value IN ({marks}) AND leaf_index = s.leaf_index)")
+        values.extend(query.matches)
+    # only our own literals are joined into the text; every value is a parameter
+    sql = (
+        "SELECT s.id, s.leaf_index, s.kind, s.action_id, s.tenant, s.agent, s.contract, s.status, s.changed, s.at_ms"
+        f" FROM statements AS s WHERE {' AND '.join(where)} ORDER BY s.leaf_index DESC LIMIT ?"
+    )
+    rows = read(sql, *values, query.limit)
+    return [
+        Found(
+            str(r[0]),
+            int(str(r[1])),
+            str(r[2]),
+            None if r[3] is None else str(r[3]),
+            str(r[4]),
+            str(r[5]),
+            str(r[6]),
+            str(r[7]),
+            None if r[8] is None else bool(r[8]),
+            int(str(r[9])),
+        )
+        for r in rows
+    ]

@@ -1,0 +1,76 @@
+"""The state before and after, compared on the paths that a contract names."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from contracts.action.observation import Observation, Reading
+from contracts.compiler.program import ABSENT, AnyRead, Program, Read, lookup
+from contracts.hiding import Hiding
+
+
+def evened(reads: Sequence[AnyRead], before: Observation, after: Observation) -> tuple[Observation, Observation]:
+    """Both looks, with an empty list where one look holds a list that the target leaves out when it is empty.
+
+    A list that neither look holds stays absent: it proves nothing.
+    """
+    for read in reads:
+        for path in read.omits_empty if isinstance(read, Read) else ():
+            one, other = before.readings.get(read.name), after.readings.get(read.name)
+            if one is None or other is None:
+                continue
+            names = path.split(".")
+            before = _emptied(before, one, names) if _has_list(other.value, names) else before
+            after = _emptied(after, other, names) if _has_list(one.value, names) else after
+    return before, after
+
+
+def _has_list(value: JsonValue, names: Sequence[str]) -> bool:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return isinstance(value, list)
+
+
+def _emptied(observation: Observation, reading: Reading, names: Sequence[str]) -> Observation:
+    value = _with_empty(reading.value, names)
+    return replace(observation, readings={**observation.readings, reading.name: replace(reading, value=value)})
+
+
+def _with_empty(value: JsonValue, names: Sequence[str]) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    name, *deeper = names
+    if deeper:
+        return {**value, name: _with_empty(value[name], deeper)} if name in value else value
+    return value if name in value else {**value, name: []}
+
+
+def same(paths: tuple[str, ...], before: Observation, after: Observation) -> bool:
+    """Is the state the same on these `before.*` paths? Absent equals absent, and a kept digest what it is of."""
+    old, new = before.scope("before"), after.scope("before")
+    hiding = before.hiding or after.hiding
+    return all(equal(_seen(lookup(p, old), hiding), _seen(lookup(p, new), hiding)) for p in paths)
+
+
+def _seen(value: object, hiding: Hiding | None) -> object:
+    return value if hiding is None or value is ABSENT else hiding.all(value)  # type: ignore[arg-type]  # JSON
+
+
+def drifted(program: Program, before: Observation, after: Observation) -> bool:
+    """Did anything change that the contract declares `unchanged`?"""
+    return bool(drifted_paths(program, before, after))
+
+
+def drifted_paths(program: Program, before: Observation, after: Observation) -> tuple[str, ...]:
+    """What changed although the contract declares it `unchanged`, as the contract names it."""
+    return tuple(
+        p for p in program.contract.unchanged if not same((f"before.{p.removeprefix('before.')}",), before, after)
+    )
+
+
+def equal(one: object, other: object) -> bool:
+    """Are two values of a record the same? Absent equals only absent."""
+    if one is ABSENT or other is ABSENT:
+        return one is other
+    return one == other

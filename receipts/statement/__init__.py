@@ -1,0 +1,1 @@
+"""Signed statements: what each kind says, the evidence beside them, and what the log says by them."""

@@ -1,0 +1,61 @@
+"""The tables of a store on PostgreSQL: made once, brought to the newest version while no replica uses them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Final
+
+from contracts.errors import AilyusError
+from receipts.store.connection import FAULTS, DatabaseSession, said
+from receipts.store.store import integer
+
+VERSION: Final = 7
+
+
+def version_of(session: DatabaseSession) -> int | None:
+    """The version of the tables in a database, None when there are none."""
+    if session.query("SELECT to_regclass('head') IS NOT NULL") != [(True,)]:
+        return None
+    return integer(session.query("SELECT version FROM head")[0][0])
+
+
+def create(session: DatabaseSession) -> None:
+    """Make the tables. Of several that begin at once one makes them."""
+    schema = files("receipts.store").joinpath("postgres.sql").read_text()
+    session.execute("BEGIN")
+    session.query("SELECT pg_advisory_xact_lock(8422)")
+    if version_of(session) is None:
+        session.execute(schema, seconds=60.0)
+    session.execute("COMMIT")
+
+
+def migrate(url: str) -> tuple[int, int]:
+    """Bring a database that no replica uses to the newest version: the versions before and after. Forward only."""
+    with alone(url) as session:
+        version = version_of(session)
+        if version is None:
+            create(session)
+            return VERSION, VERSION
+        if version > VERSION:
+            sentence = f"the store has version {version}, not {VERSION}"
+            raise AilyusError("store_corrupt", sentence, hint="use a newer ailyus")
+        for step in range(version + 1, VERSION + 1):
+            change = files("receipts.store").joinpath("migrations", "postgres", f"{step}.sql").read_text()
+            session.execute(f"BEGIN;{change};UPDATE head SET version = {step};COMMIT;", seconds=600.0)
+        return version, VERSION
+
+
+@contextmanager
+def alone(url: str) -> Iterator[DatabaseSession]:
+    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+    session = DatabaseSession(url)
+    try:
+        session.open()
+        if session.query("SELECT pg_try_advisory_lock(8421)") != [(True,)]:
+            hint = "end every gateway of this database first"
+            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
+        yield session
+    except FAULTS as error:
+        raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
+    finally:
+        session.close()

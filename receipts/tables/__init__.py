@@ -1,0 +1,1 @@
+"""Rows as pages, commands and chores ask for them: one module for each table."""

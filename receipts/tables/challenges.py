@@ -1,0 +1,10 @@
+"""Challenges that were answered: each is answered once, at whichever replica."""
+
+from receipts.store.store import Txn
+
+
+def answer(txn: Txn, challenge: bytes, expires_ms: int) -> None:
+    """Inside a commit: a challenge is answered; a second answer is a `Conflict`."""
+    txn.write("DELETE FROM answered WHERE expires_ms <= ?", txn.now_ms, rows=None)
+    # guard: a challenge is answered once
+    txn.write("INSERT INTO answered VALUES (?, ?)", challenge, expires_ms)
