@@ -50,7 +50,7 @@ from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.statement import releases
 from receipts.statement.facts import ReleaseFacts
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from server.actions.pipeline import Pipeline
 from server.actions.recovery import RecoveryLoop
 from server.admin.api import AdminApi

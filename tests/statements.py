@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contracts.errors import AilyusError
 from receipts.log.signing import Envelope
 from receipts.statement.predicates import Statement
-from receipts.store.store import Read, blob
+from receipts.store.row import Read, blob
 
 
 def check_statements(read: Read, keys: Mapping[str, bytes]) -> None:

@@ -26,7 +26,7 @@ from policies.principal import keyid_of
 from receipts.audit.proof import write_proof
 from receipts.audit.verify import read_roots, verify
 from receipts.log.signing import load_key
-from receipts.store.store import Read
+from receipts.store.row import Read
 from server.app import App, running
 from server.cli.seed import SEEDED, seed_agent
 from server.http_server import free_port, listen, serving

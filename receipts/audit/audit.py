@@ -18,7 +18,8 @@ from receipts.log.head import Head
 from receipts.log.merkle import Checkpoint, Frontier, consistent, leaf_hash
 from receipts.log.signing import Envelope
 from receipts.statement.statement import key_digest
-from receipts.store.store import Read, Row, Value, blob, consistency_by, integer
+from receipts.store.log_tables import consistency_by
+from receipts.store.row import Read, Row, Value, blob, integer
 
 SELF_ATTESTED = "self-attested: without a witness this log is vouched for by its own operator alone"
 """What an audit without findings does not show."""

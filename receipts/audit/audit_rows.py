@@ -15,7 +15,7 @@ from receipts.action.action import unpack_request
 from receipts.action.action_result import ActionResult
 from receipts.journal.roles import role_fact
 from receipts.statement.ledger import AGENT, KEY, Words, approval_is_said, key_is_said, key_of, registered
-from receipts.store.store import Read, Row, Value, blob, integer
+from receipts.store.row import Read, Row, Value, blob, integer
 
 Predicate = Mapping[str, JsonValue]
 _BATCH = 500

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from contracts.errors import AilyusError
 from receipts.log.merkle import Checkpoint
 from receipts.log.signing import Envelope
-from receipts.store.store import Read, Row, Value, blob, consistency_by, integer, newest_note, proof_by
+from receipts.store.log_tables import consistency_by, newest_note, proof_by
+from receipts.store.row import Read, Row, Value, blob, integer
 
 MAX_FILE = 32 * 1024 * 1024
 """Bytes of a proof file that a verifier reads."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from receipts.store.store import Row
+from receipts.store.row import Row
 
 Read = Callable[..., list[Row]]
 

@@ -17,7 +17,7 @@ from receipts.action.action_result import Status
 from receipts.audit.query import Found, Query, Read, find
 from receipts.log.signing import Envelope
 from receipts.statement.facts import Kind
-from receipts.store.store import blob, integer
+from receipts.store.row import blob, integer
 
 OTHER_STATUSES = ("approved", "withdrawn", "holds", "drifted", "asserted_applied", "asserted_not_applied")
 """What statements say that are no end of an action: of an approval, a later look, a person's word."""

@@ -10,7 +10,8 @@ from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
 from receipts.statement.facts import ClockFacts
-from receipts.store.store import MAX_CLOCK_BACK_MS, Txn
+from receipts.store.store import MAX_CLOCK_BACK_MS
+from receipts.store.transaction import Txn
 
 _DAY_MS: Final = 86_400_000
 _TO_NOW: Final = (

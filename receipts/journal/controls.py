@@ -18,7 +18,9 @@ from contracts.errors import AilyusError
 from receipts.statement.facts import HaltFacts
 from receipts.statement.ledger import Ledger, LedgerEntry
 from receipts.statement.statement import Notary, SignedStatement
-from receipts.store.store import Row, Store, Txn
+from receipts.store.row import Row
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 Scope = Literal["all", "connection", "contract", "agent", "route"]
 FRESH_SECONDS = 1.0

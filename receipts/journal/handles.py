@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from contracts.action.request import ActionRequest
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from receipts.store.store import Conflict, Store, Txn, blob
+from receipts.store.row import blob
+from receipts.store.store import Store
+from receipts.store.transaction import Conflict, Txn
 
 LIFETIME_MS = 900_000
 """How long a handle can be used."""

@@ -11,7 +11,8 @@ from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.controls import Trip
 from receipts.statement.statement import SignedStatement
-from receipts.store.store import Conflict, Row, Txn, Value, integer
+from receipts.store.row import Row, Value, integer
+from receipts.store.transaction import Conflict, Txn
 
 
 class Busy(Conflict):

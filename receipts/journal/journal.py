@@ -41,7 +41,9 @@ from receipts.journal.roles import Roles
 from receipts.log.signing import Envelope, Signer
 from receipts.statement.ledger import Ledger
 from receipts.statement.statement import SignedStatement
-from receipts.store.store import Change, Conflict, Store, Txn, Work, blob, integer
+from receipts.store.row import blob, integer
+from receipts.store.store import Change, Store
+from receipts.store.transaction import Conflict, Txn, Work
 
 T = TypeVar("T")
 LEASE_MARGIN_MS = 1_000

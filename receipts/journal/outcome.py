@@ -8,7 +8,7 @@ from receipts.action.action_result import ActionResult, Status
 from receipts.journal.controls import Trip, trip, trip_route
 from receipts.journal.handles import Minted, forget_used, give_back
 from receipts.statement.statement import SignedStatement
-from receipts.store.store import Txn
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from receipts.action.action_result import ActionResult, Status
 from receipts.journal.journal import LEASE_MS, Journal
 from receipts.journal.outcome import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.statement.statement import SignedStatement
-from receipts.store.store import Txn, Work
+from receipts.store.transaction import Txn, Work
 
 
 class PlanRows:

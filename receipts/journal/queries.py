@@ -15,7 +15,8 @@ from receipts.action.action_result import ActionResult, status_of
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
 from receipts.statement.ledger import approval_is_said, is_about, is_ended_by
-from receipts.store.store import Row, Store, blob, integer
+from receipts.store.row import Row, blob, integer
+from receipts.store.store import Store
 
 YOUNG_MS = 1_000
 _MAX_APPROVED = 10_000

@@ -13,7 +13,9 @@ from receipts.statement.facts import TenantFacts
 from receipts.statement.ledger import KEY, key_is_said, key_of
 from receipts.statement.releases import Released, authors, newest, newest_signed
 from receipts.statement.statement import Notary, SignedStatement, key_digest
-from receipts.store.store import Row, Store, Txn, blob, integer
+from receipts.store.row import Row, blob, integer
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 class Registry:

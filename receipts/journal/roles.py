@@ -8,7 +8,9 @@ from policies.principal import Person
 from receipts.statement.facts import RoleFacts
 from receipts.statement.ledger import Ledger
 from receipts.statement.statement import Notary
-from receipts.store.store import Store, Txn, blob, integer
+from receipts.store.row import blob, integer
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 FRESH_MS = 900_000
 """How long what was said counts where an approval is used; older facts are read again (15 minutes)."""

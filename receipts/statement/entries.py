@@ -6,7 +6,8 @@
 from dataclasses import dataclass
 
 from contracts.errors import AilyusError
-from receipts.store.store import Read, Row, Store, blob, integer
+from receipts.store.row import Read, Row, blob, integer
+from receipts.store.store import Store
 
 _ENTRY = "SELECT id, leaf_index, kind, action_id, status, at_ms, envelope FROM statements"
 _BY_RECEIPT = f"{_ENTRY} WHERE id = ?"

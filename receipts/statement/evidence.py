@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from receipts.store.store import Read, Store, blob, integer
+from receipts.store.row import Read, blob, integer
+from receipts.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

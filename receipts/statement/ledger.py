@@ -23,7 +23,10 @@ from policies.approval import SignedApproval
 from policies.principal import Key, Passkey, key_kind, keyid_of
 from receipts.log.merkle import Checkpoint, Frontier, leaf_hash
 from receipts.log.signing import Envelope, Signer, open_note
-from receipts.store.store import NEWEST, Read, Row, Store, Txn, blob, integer, nodes_by
+from receipts.store.log_tables import NEWEST, nodes_by
+from receipts.store.row import Read, Row, blob, integer
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 log = structlog.get_logger()
 CONTROL = "(kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn')"

@@ -16,7 +16,7 @@ from contracts.errors import AilyusError
 from policies.signed_release import SignedRelease
 from receipts.log.signing import Envelope
 from receipts.statement.statement import PREDICATE
-from receipts.store.store import Read, blob, integer
+from receipts.store.row import Read, blob, integer
 
 MARK: Final = "release"
 """The search value of every statement of a release; each has its digest as another."""

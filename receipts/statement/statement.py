@@ -25,7 +25,7 @@ from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha2
 from policies.decision import Record
 from receipts.log.signing import Envelope, Signer
 from receipts.statement.facts import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
-from receipts.store.store import EVIDENCE, StatementIndex, Txn
+from receipts.store.transaction import EVIDENCE, StatementIndex, Txn
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"

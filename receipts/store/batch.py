@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from receipts.store.connection import numbered
-from receipts.store.store import Row, Value
+from receipts.store.row import Row, Value
 
 _TABLE: Final = re.compile(r"(?:INTO|UPDATE|FROM|JOIN) (\w+)")
 Types = Callable[[str], tuple[str, ...]]

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from receipts.store.store import Row, Value
+from receipts.store.row import Row, Value
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from receipts.store.store import Read, integer
+from receipts.store.row import Read, integer
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,25 +38,14 @@ from receipts.store.connection import (
     numbered,
     said,
 )
+from receipts.store.entry import Entry, answer, answer_all
 from receipts.store.listener import CHANNEL, Listener, payload
+from receipts.store.log_tables import frontier_at, nodes_by
 from receipts.store.postgres_schema import VERSION, create, version_of
 from receipts.store.postgres_transaction import PostgresTxn
-from receipts.store.store import (
-    MAX_CLOCK_BACK_MS,
-    Change,
-    Conflict,
-    Entry,
-    Read,
-    Row,
-    Store,
-    Value,
-    answer,
-    answer_all,
-    blob,
-    frontier_at,
-    integer,
-    nodes_by,
-)
+from receipts.store.row import Read, Row, Value, blob, integer
+from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
+from receipts.store.transaction import Conflict
 
 T = TypeVar("T")
 COMMIT_SECONDS: Final = 30.0

@@ -7,7 +7,7 @@ from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.store.connection import FAULTS, DatabaseSession, said
-from receipts.store.store import integer
+from receipts.store.row import integer
 
 VERSION: Final = 7
 

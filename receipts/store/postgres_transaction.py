@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from receipts.store.batch import Batch
 from receipts.store.connection import DatabaseSession
-from receipts.store.store import Row, Txn, Value
+from receipts.store.row import Row, Value
+from receipts.store.transaction import Txn
 
 
 class Otherwise(Exception):

@@ -22,23 +22,11 @@ from contracts.errors import AilyusError, NotDurable
 from receipts.log.merkle import Frontier, LogProof, range_hash
 from receipts.log.signing import Signer, open_note
 from receipts.store import wal
-from receipts.store.store import (
-    MAX_CLOCK_BACK_MS,
-    Change,
-    Conflict,
-    Entry,
-    Read,
-    Row,
-    Store,
-    Txn,
-    Value,
-    answer,
-    answer_all,
-    frontier_at,
-    newest_note,
-    nodes_by,
-    proof_by,
-)
+from receipts.store.entry import Entry, answer, answer_all
+from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
+from receipts.store.row import Read, Row, Value
+from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
+from receipts.store.transaction import Conflict, Txn
 
 T = TypeVar("T")
 SCHEMA_VERSION = 10

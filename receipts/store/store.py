@@ -12,7 +12,6 @@ its parts and whoever keeps rows beside it write through `write`; everybody read
 """
 
 import asyncio
-import contextlib
 import queue
 import threading
 import time
@@ -21,63 +20,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.log.merkle import Checkpoint, Frontier, LogProof, consistency_proof, inclusion_proof, leaf_hash
-from receipts.log.signing import Envelope, Signer
+from receipts.log.merkle import Checkpoint, Frontier
+from receipts.log.signing import Signer
+from receipts.store.entry import Entry, answer_all
+from receipts.store.log_tables import CHECKPOINTS, NEWEST, NODES
+from receipts.store.row import Read, Row, Value
+from receipts.store.transaction import Txn, Work
 
 T = TypeVar("T")
-Value = str | int | bytes | None
-Row = tuple[Value, ...]
-Read = Callable[..., list[Row]]
-"""SQL and its values in, rows out."""
-NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
-SEARCH = "INSERT INTO search VALUES (?, ?)"
-EVIDENCE = "INSERT INTO evidence VALUES (?, ?, ?, ?)"
-NODES = "INSERT INTO nodes VALUES (?, ?, ?)"
-CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
-STATEMENTS = (
-    "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
-    " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-
-def blob(value: object) -> bytes:
-    """A BLOB column's value; anything else means that the store was tampered with."""
-    if not isinstance(value, bytes):
-        raise AilyusError("store_corrupt", "a column that holds bytes holds something else")
-    return value
-
-
-def integer(value: object) -> int:
-    """An INTEGER column's value; anything else means that the store was tampered with."""
-    if not isinstance(value, int):
-        raise AilyusError("store_corrupt", "a column that holds a number holds something else")
-    return value
-
-
-class Conflict(Exception):
-    """A guarded statement met other rows than expected: the world moved on, and nothing was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatementIndex:
-    """The searchable columns of one statement; `audit` compares them with the signed body."""
-
-    id: str
-    kind: str
-    action_id: str | None
-    tenant: str
-    agent: str
-    contract: str
-    status: str
-    changed: bool | None
-    at_ms: int
-    search: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,99 +42,6 @@ class Change:
 
     ids: frozenset[str] | None
     controls: bool
-
-
-class Txn(ABC):
-    """What one entry may do, all of it or nothing. `control_changes` counts changed halts, epochs and incidents."""
-
-    def __init__(self, size: int, now_ms: int, clock_ok: bool) -> None:
-        self._base = size
-        self.leaves: list[bytes] = []
-        self.now_ms = now_ms
-        self.control_changes = 0
-        self._clock_ok = clock_ok
-
-    def write(self, sql: str, *params: Value, rows: int | None = 1) -> int:
-        """One guarded statement; another number of rows than expected raises `Conflict`."""
-        count = self._count(sql, params)
-        if rows is not None and count != rows:
-            raise Conflict
-        return count
-
-    def own(self, sql: str, *params: Value) -> None:
-        """One guarded statement that changes one row, of the entry's own action: it may wait for the group's end."""
-        self.write(sql, *params)
-
-    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
-        """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet.
-
-        INVARIANT: an entry that was told `usual` where the truth is otherwise leaves nothing, and is run again with it.
-        """
-        (row,) = self.query(sql, *params)
-        return row
-
-    @abstractmethod
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
-        """One statement for each of several rows; how many it changed is not asked."""
-
-    @abstractmethod
-    def query(self, sql: str, *params: Value) -> list[Row]:
-        """Rows as this transaction sees them."""
-
-    @abstractmethod
-    def _count(self, sql: str, params: Sequence[Value]) -> int:
-        """Run one statement; how many rows it changed."""
-
-    def append(self, index: StatementIndex, envelope: Envelope) -> int:
-        """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
-        position = self._base + len(self.leaves)
-        changed = None if index.changed is None else int(index.changed)
-        row = (
-            position,
-            index.id,
-            index.kind,
-            index.action_id,
-            index.tenant,
-            index.agent,
-            index.contract,
-            index.status,
-            changed,
-            index.at_ms,
-            envelope.encoded(),
-        )
-        self.many(STATEMENTS, [row])
-        self.many(SEARCH, [(value, position) for value in index.search])
-        self.leaves.append(leaf_hash(envelope.leaf()))
-        return position
-
-    def require_clock(self) -> None:
-        """Refuse a claim while the clock runs behind the store's last committed time."""
-        if not self._clock_ok:  # guard: clock
-            raise AilyusError("clock_behind", "the clock is more than 2 s behind the store")
-
-
-Work = Callable[[Txn], T]
-
-
-@dataclass(slots=True)
-class Entry(Generic[T]):
-    """One unit of work, the actions that it changes, and who waits for it: `loop` is set when a coroutine does."""
-
-    work: Work[T]
-    waiter: "Future[T] | asyncio.Future[T]"
-    loop: asyncio.AbstractEventLoop | None = None
-    ids: tuple[str, ...] = ()
-    result: T | None = None
-    fault: BaseException | None = None
-
-    def answer(self) -> None:
-        """Tell the waiter, if it still waits."""
-        if self.waiter.cancelled():
-            return
-        if self.fault is not None:
-            self.waiter.set_exception(self.fault)
-        else:
-            self.waiter.set_result(cast(T, self.result))
 
 
 class Store(ABC):
@@ -316,66 +179,3 @@ class Store(ABC):
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
         note = self.signer.note(self.origin, checkpoint.body)
         txn.many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])
-
-
-def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:
-    """The log's frontier at a size, whose root must be that of its checkpoint."""
-    frontier = Frontier.of(size, node)
-    if Checkpoint.of_note(note).root != frontier.root():
-        raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
-    return frontier
-
-
-def nodes_by(read: Read) -> Callable[[int, int], bytes]:
-    """The nodes of the log, by level and index."""
-
-    def node(level: int, index: int) -> bytes:
-        rows = read("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
-        if not rows:
-            raise AilyusError("store_corrupt", "a node of the log is missing")
-        return blob(rows[0][0])
-
-    return node
-
-
-def newest_note(read: Read) -> str:
-    """The newest committed checkpoint note, '' when there is none."""
-    rows = read(NEWEST)
-    return str(rows[0][0]) if rows else ""
-
-
-def proof_by(read: Read, leaf_index: int) -> LogProof:
-    """The inclusion proof of a leaf in the newest committed checkpoint."""
-    note = newest_note(read)
-    hashes = inclusion_proof(leaf_index, Checkpoint.of_note(note).size, nodes_by(read))
-    return LogProof(leaf_index, tuple(hashes), note)
-
-
-def consistency_by(read: Read, old: int, size: int) -> list[bytes]:
-    """The consistency proof between two sizes of the log."""
-    return consistency_proof(old, size, nodes_by(read))
-
-
-def answer_all(group: Sequence[Entry[object]], fault: Exception) -> None:
-    """Every entry of a group failed so."""
-    for entry in group:
-        entry.fault = fault
-    answer(group)
-
-
-def answer(group: Sequence[Entry[object]]) -> None:
-    """One wake-up for each loop, however many of its coroutines wait."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Entry[object]]] = {}
-    for entry in group:
-        if entry.loop is None:
-            entry.answer()
-        else:
-            by_loop.setdefault(entry.loop, []).append(entry)
-    for loop, entries in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_answer_here, entries)
-
-
-def _answer_here(entries: Sequence[Entry[object]]) -> None:
-    for entry in entries:
-        entry.answer()

@@ -14,7 +14,8 @@ from contracts.errors import AilyusError
 from receipts.log.merkle import Checkpoint, Frontier
 from receipts.store import postgres_schema, sqlite
 from receipts.store.connection import DatabaseSession
-from receipts.store.store import Row, blob, integer, newest_note
+from receipts.store.log_tables import newest_note
+from receipts.store.row import Row, blob, integer
 
 BATCH = 1_000
 ASIDE = ".copied"

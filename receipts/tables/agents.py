@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from receipts.statement.ledger import AGENT, registration
-from receipts.store.store import Row, Store, Txn
+from receipts.store.row import Row
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Challenges that were answered: each is answered once, at whichever replica."""
 
-from receipts.store.store import Txn
+from receipts.store.transaction import Txn
 
 
 def answer(txn: Txn, challenge: bytes, expires_ms: int) -> None:

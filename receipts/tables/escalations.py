@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Row, Store, Txn, integer
+from receipts.store.row import Row, integer
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 _OPEN = "SELECT id, action_id, route, tried, delivered_ms IS NOT NULL FROM escalations"
 

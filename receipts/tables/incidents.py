@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Store, Txn, integer
+from receipts.store.row import integer
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Store, integer
+from receipts.store.row import integer
+from receipts.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Store, Txn, blob
+from receipts.store.row import blob
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Read, Row, Store, blob, integer
+from receipts.store.row import Read, Row, blob, integer
+from receipts.store.store import Store
 
 _LISTED = "SELECT id, contract, state, status, agent, person, created_ms FROM actions"
 

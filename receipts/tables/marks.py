@@ -1,6 +1,7 @@
 """Marks: what a live page of the console shows, in few values that differ as soon as the page would."""
 
-from receipts.store.store import Store, integer
+from receipts.store.row import integer
+from receipts.store.store import Store
 
 InboxMark = list[tuple[str, int]]
 """What waits, is escalated or is in doubt: an id, and when it changed."""

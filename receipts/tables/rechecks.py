@@ -6,7 +6,8 @@ from typing import Literal
 from contracts.action.observation import Observation
 from receipts.action.action import pack_observation
 from receipts.action.action_result import ActionResult, Status
-from receipts.store.store import Store, Txn
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from receipts.store.store import Store, Txn
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)

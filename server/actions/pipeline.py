@@ -40,7 +40,7 @@ from receipts.journal.journal import Journal
 from receipts.reconciliation.outputs import outputs_of
 from receipts.statement.facts import DecisionFacts, OutcomeFacts
 from receipts.statement.statement import decision_evidence, decision_facts
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted
 from server.execution.attempt import PermittedAction, SentAttempt
 from server.execution.evidence import kept, readings, seen

@@ -13,7 +13,8 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.log.signing import Signer
 from receipts.store import health, wal
-from receipts.store.store import MAX_CLOCK_BACK_MS, Read
+from receipts.store.row import Read
+from receipts.store.store import MAX_CLOCK_BACK_MS
 from server.admin.browser_install import install_browser
 from server.admin.client import find_owner
 from server.identity.token_issuer import Issuer

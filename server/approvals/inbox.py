@@ -17,7 +17,7 @@ from receipts.journal.plan_transitions import PlanRows
 from receipts.journal.registry import count_use
 from receipts.statement.facts import DecisionFacts
 from receipts.statement.statement import StatementSubject
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables.approvals import approvers
 from server.actions.pipeline import Pipeline
 from server.execution.approval_request import ApprovalRequest, ApprovalReview, fault_of, held_by

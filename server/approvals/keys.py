@@ -12,7 +12,7 @@ from policies.principal import Key, KeyKind, keyid_of
 from receipts.journal.registry import insert_key
 from receipts.statement.facts import KeyFacts
 from receipts.statement.statement import SignedStatement
-from receipts.store.store import Conflict, Txn, Work
+from receipts.store.transaction import Conflict, Txn, Work
 from server.actions.pipeline import Pipeline
 
 Authority = Literal["terminal", "passkey", "admins"]

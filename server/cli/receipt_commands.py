@@ -260,7 +260,7 @@ def audit(
     from receipts.audit.audit import audit as run_audit
     from receipts.audit.questions import first_since
     from receipts.audit.verify import read_roots, signed_checkpoint
-    from receipts.store.store import newest_note
+    from receipts.store.log_tables import newest_note
     from server.workspace.stores import remembered_head
     from server.workspace.workspace import Workspace
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from receipts.store.store import Read
+    from receipts.store.row import Read
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from receipts.audit.questions import approved_by, reason_of
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence
 from receipts.statement.entries import LogEntry
-from receipts.store.store import integer
+from receipts.store.row import integer
 from receipts.tables import incidents, inventory
 from server.admin import access
 from server.approvals.inbox import Inbox

@@ -18,7 +18,7 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Passkey, Person, keyid_of
 from receipts.journal.registry import count_use
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import introductions
 from receipts.tables.introductions import StoredIntroduction
 from server.actions.pipeline import Pipeline

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from policies.passkey import Assertion, asserts
 from policies.principal import Key, Person
 from receipts.journal.registry import count_use
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import challenges, sessions
 from receipts.tables.sessions import StoredSession
 from server.actions.pipeline import Pipeline

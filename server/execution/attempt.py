@@ -13,7 +13,7 @@ from policies.decision import Facts, Permitted
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult, Status
 from receipts.reconciliation.reconciliation import Reconciliation
-from receipts.store.store import Work
+from receipts.store.transaction import Work
 from server.execution.routes import Skipped
 
 Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | None]]

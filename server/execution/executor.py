@@ -46,7 +46,7 @@ from receipts.reconciliation.reconciliation import Reconciliation, already_so, c
 from receipts.statement import entries
 from receipts.statement.facts import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
 from receipts.statement.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
-from receipts.store.store import Conflict, Work
+from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, TakeBackOrphan
 from server.execution.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen
 from server.execution.fair_limiter import FairLimiter

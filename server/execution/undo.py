@@ -29,7 +29,7 @@ from policies.decision import Denied, Permitted
 from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy
 from receipts.reconciliation.comparison import same
-from receipts.store.store import Conflict, Work
+from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
 from server.execution.executor import ActionExecutor
 

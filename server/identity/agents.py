@@ -21,7 +21,8 @@ from receipts.journal.controls import bump
 from receipts.journal.journal import Journal
 from receipts.statement.facts import AgentFacts
 from receipts.statement.ledger import LedgerEntry
-from receipts.store.store import Store, Txn
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 from server.identity.access_tokens import MAX_TOKEN, Tokens

@@ -17,7 +17,7 @@ from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from receipts.action.action import Action
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import inventory, notices
 from receipts.tables.notices import DueNotice
 from server.approvals.inbox import Inbox

@@ -14,7 +14,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.outcome import Escalation, escalate
 from receipts.statement.facts import EscalationFacts
-from receipts.store.store import Conflict, Txn, Work
+from receipts.store.transaction import Conflict, Txn, Work
 from receipts.tables import escalations
 from receipts.tables.escalations import OpenEscalation
 from server.actions.pipeline import Pipeline

@@ -36,7 +36,7 @@ from receipts.statement import entries
 from receipts.statement.evidence import of_send
 from receipts.statement.facts import RecheckFacts
 from receipts.statement.statement import LIMITS, SignedStatement
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import incidents, intents, rechecks
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import WITHHELD, kept, readings, seen

@@ -15,7 +15,7 @@ from receipts.reconciliation.comparison import evened
 from receipts.reconciliation.reconciliation import checks_of, stated
 from receipts.reconciliation.scope import scope_of
 from receipts.statement.facts import RecheckFacts, ResolutionFacts
-from receipts.store.store import Txn
+from receipts.store.transaction import Txn
 from receipts.tables import incidents, rechecks
 from server.actions.pipeline import Pipeline
 from server.execution.evidence import readings, seen

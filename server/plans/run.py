@@ -6,7 +6,7 @@ from contracts.action.observation import Observation
 from policies.approval import SignedApproval
 from policies.release import PlanRequest
 from receipts.action.action import Action, unpack_observation
-from receipts.store.store import Work
+from receipts.store.transaction import Work
 from server.execution.fair_limiter import Slot
 from server.plans.plan_answers import Finished
 from server.plans.progress import Progress, Touched

@@ -34,7 +34,7 @@ from receipts.action.action_result import ActionResult
 from receipts.journal.controls import Halt
 from receipts.journal.intent import Busy
 from receipts.reconciliation.scope import hide_compared
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from server.execution.approval_request import ApprovalReview, counted
 from server.execution.attempt import Again, PendingEnd, PermittedAction, SentAttempt, died
 from server.execution.evidence import kept_health

@@ -13,7 +13,7 @@ from contracts.errors import AilyusError
 from receipts.audit.verify import read_roots
 from receipts.log.signing import Signer, create_key, load_key, parse_key
 from receipts.store import health
-from receipts.store.store import Read
+from receipts.store.row import Read
 from server.workspace.stores import reading
 
 if TYPE_CHECKING:

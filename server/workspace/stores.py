@@ -11,7 +11,8 @@ from contracts.errors import AilyusError
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
     from receipts.log.head import Head
     from receipts.log.signing import Signer
-    from receipts.store.store import Read, Store
+    from receipts.store.row import Read
+    from receipts.store.store import Store
     from server.workspace.workspace import Workspace
 
 

@@ -8,7 +8,7 @@ import orjson
 from contracts.errors import AilyusError
 from policies.widening import Former, FormerConnection, FormerContract, Wider, widened
 from receipts.statement.releases import newest, opened
-from receipts.store.store import Read
+from receipts.store.row import Read
 from server.workspace.log_key import trusted_keys
 from server.workspace.stores import is_made, reading
 

@@ -104,11 +104,11 @@ async def overhead(server: Postgres, folder: Path, callers: int, actions: int) -
     def recorded(url: str, settings: Mapping[str, str]) -> DatabaseSession:
         return recorder
 
-    plain, module.Session = module.Session, recorded  # type: ignore[assignment,misc]
+    plain, module.DatabaseSession = module.DatabaseSession, recorded  # type: ignore[assignment,misc]
     try:
         journal = await journal_at(store.path, database=url)
     finally:
-        module.Session = plain  # type: ignore[misc]
+        module.DatabaseSession = plain  # type: ignore[misc]
     session = await asyncio.to_thread(_opened, bare, module.WRITER)
     head = os.open(folder / "bare.head", os.O_RDWR | os.O_CREAT)
 

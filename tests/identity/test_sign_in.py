@@ -14,7 +14,8 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.roles import FRESH_MS, role_fact
 from receipts.log.signing import create_key
-from receipts.store.store import Txn, blob, integer
+from receipts.store.row import blob, integer
+from receipts.store.transaction import Txn
 from server.approvals.keys import NewKey, link_new
 from server.http_server import free_port
 from tests.free import free

@@ -19,7 +19,7 @@ from contracts.compiler.catalog import Complaints, load_catalog
 from receipts.log.merkle import Checkpoint, consistency_proof, consistent
 from receipts.log.signing import Envelope, open_note
 from receipts.reconciliation.reconciliation import reconcile
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from tests.contracts.bad import BAD, folder
 from tests.plans.records import changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal

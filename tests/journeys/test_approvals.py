@@ -11,7 +11,7 @@ from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from policies.signed_release import document_of, sign_release
 from receipts.log.signing import create_key, load_key
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from server.app import App, running
 from server.operations.halts import NewHalt, halt
 from server.workspace.releases import now_ms

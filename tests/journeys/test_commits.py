@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from receipts.store.store import Txn
+from receipts.store.transaction import Txn
 from tests.journeys.rotation import ROTATE
 from tests.journeys.served import call_tool, rows_of
 from tests.plans.records import run, seeded, set_value

@@ -8,7 +8,7 @@ import pytest
 
 from receipts.action.action import PlanStep
 from receipts.journal.plan_transitions import PlanRows
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from tests.hostile import findings
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making

@@ -3,7 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from receipts.log.signing import Signer
-from receipts.store.store import StatementIndex, Txn
+from receipts.store.transaction import StatementIndex, Txn
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
 

@@ -8,7 +8,7 @@ from receipts.audit.audit import audit
 from receipts.audit.verify import Roots
 from receipts.log.signing import Signer, create_key
 from receipts.store.postgres import snapshot
-from receipts.store.store import Read
+from receipts.store.row import Read
 from tests.forks import Forked
 from tests.postgres import Postgres
 from tests.replicas import writer

@@ -8,7 +8,7 @@ from contracts.canonical import new_id
 from receipts.log.signing import Signer, load_key
 from receipts.statement.statement import Notary
 from receipts.store.postgres import PostgresStore
-from receipts.store.store import Txn
+from receipts.store.transaction import Txn
 from tests.free import free
 
 ORIGIN = "ailyus.test"

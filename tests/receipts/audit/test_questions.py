@@ -5,7 +5,7 @@ import pytest
 from contracts.errors import AilyusError
 from receipts.audit import questions
 from receipts.journal.journal import Journal
-from receipts.store.store import Read
+from receipts.store.row import Read
 from tests.receipts.making import action, conclude, intend, seal
 
 pytestmark = pytest.mark.both_stores

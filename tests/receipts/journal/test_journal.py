@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from tests.free import free
 from tests.postgres import Postgres
 from tests.receipts.making import action, approval, conclude, intend, journal_at, seal, told

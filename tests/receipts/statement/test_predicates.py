@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from receipts.log.signing import Envelope
 from receipts.statement.facts import Kind
 from receipts.statement.predicates import Predicate, Statement, schema
-from receipts.store.store import blob
+from receipts.store.row import blob
 from tests.world import MARIA, World, cli
 
 

@@ -18,7 +18,8 @@ from receipts.journal.intent import IntentCommit, Limits
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
 from receipts.store.batch import Batch
-from receipts.store.store import Row, Txn
+from receipts.store.row import Row
+from receipts.store.transaction import Txn
 from tests.postgres import Postgres
 from tests.receipts.making import BEFORE, HTTP, PERMITTED, action, conclude, intend, journal_at, seal, told
 from tests.slowness import scaled

@@ -11,7 +11,8 @@ import pytest
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.store.sqlite import SqliteStore
-from receipts.store.store import Conflict, Store, Txn
+from receipts.store.store import Store
+from receipts.store.transaction import Conflict, Txn
 from tests.receipts.making import store_at
 from tests.receipts.statements import SIGNER, statement
 

@@ -3,7 +3,7 @@
 import pytest
 
 from receipts.journal.journal import Journal
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from receipts.tables import challenges
 
 pytestmark = pytest.mark.both_stores

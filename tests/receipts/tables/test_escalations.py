@@ -6,7 +6,7 @@ import pytest
 
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import Escalation, escalate
-from receipts.store.store import Conflict, Txn
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import escalations
 from receipts.tables.escalations import ListedEscalation, OpenEscalation
 from tests.receipts.making import action, intend

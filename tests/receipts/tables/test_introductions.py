@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from receipts.journal.journal import Journal
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from receipts.tables import introductions
 from receipts.tables.introductions import StoredIntroduction
 

@@ -8,7 +8,7 @@ from receipts.action.action import Action
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
 from receipts.statement import entries, evidence
-from receipts.store.store import Conflict
+from receipts.store.transaction import Conflict
 from receipts.tables import intents, rechecks
 from receipts.tables.rechecks import DueRecheck
 from tests.receipts.making import BEFORE, action, intend, seal, told

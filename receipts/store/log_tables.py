@@ -1,0 +1,49 @@
+"""The log as the tables `nodes` and `checkpoints` hold it, and the proofs that they give."""
+
+from collections.abc import Callable
+
+from contracts.errors import AilyusError
+from receipts.log.merkle import Checkpoint, Frontier, LogProof, consistency_proof, inclusion_proof
+from receipts.store.row import Read, blob
+
+NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+NODES = "INSERT INTO nodes VALUES (?, ?, ?)"
+CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
+
+
+def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:
+    """The log's frontier at a size, whose root must be that of its checkpoint."""
+    frontier = Frontier.of(size, node)
+    if Checkpoint.of_note(note).root != frontier.root():
+        raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
+    return frontier
+
+
+def nodes_by(read: Read) -> Callable[[int, int], bytes]:
+    """The nodes of the log, by level and index."""
+
+    def node(level: int, index: int) -> bytes:
+        rows = read("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
+        if not rows:
+            raise AilyusError("store_corrupt", "a node of the log is missing")
+        return blob(rows[0][0])
+
+    return node
+
+
+def newest_note(read: Read) -> str:
+    """The newest committed checkpoint note, '' when there is none."""
+    rows = read(NEWEST)
+    return str(rows[0][0]) if rows else ""
+
+
+def proof_by(read: Read, leaf_index: int) -> LogProof:
+    """The inclusion proof of a leaf in the newest committed checkpoint."""
+    note = newest_note(read)
+    hashes = inclusion_proof(leaf_index, Checkpoint.of_note(note).size, nodes_by(read))
+    return LogProof(leaf_index, tuple(hashes), note)
+
+
+def consistency_by(read: Read, old: int, size: int) -> list[bytes]:
+    """The consistency proof between two sizes of the log."""
+    return consistency_proof(old, size, nodes_by(read))

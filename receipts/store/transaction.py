@@ -1,0 +1,112 @@
+"""A transaction of the store: guarded statements, and the leaves that go with them into the log."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from contracts.errors import AilyusError
+from receipts.log.merkle import leaf_hash
+from receipts.log.signing import Envelope
+from receipts.store.row import Row, Value
+
+T = TypeVar("T")
+SEARCH = "INSERT INTO search VALUES (?, ?)"
+EVIDENCE = "INSERT INTO evidence VALUES (?, ?, ?, ?)"
+STATEMENTS = (
+    "INSERT INTO statements (leaf_index, id, kind, action_id, tenant, agent, contract, status, changed, at_ms,"
+    " envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Conflict(Exception):
+    """A guarded statement met other rows than expected: the world moved on, and nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementIndex:
+    """The searchable columns of one statement; `audit` compares them with the signed body."""
+
+    id: str
+    kind: str
+    action_id: str | None
+    tenant: str
+    agent: str
+    contract: str
+    status: str
+    changed: bool | None
+    at_ms: int
+    search: tuple[str, ...] = ()
+
+
+class Txn(ABC):
+    """What one entry may do, all of it or nothing. `control_changes` counts changed halts, epochs and incidents."""
+
+    def __init__(self, size: int, now_ms: int, clock_ok: bool) -> None:
+        self._base = size
+        self.leaves: list[bytes] = []
+        self.now_ms = now_ms
+        self.control_changes = 0
+        self._clock_ok = clock_ok
+
+    def write(self, sql: str, *params: Value, rows: int | None = 1) -> int:
+        """One guarded statement; another number of rows than expected raises `Conflict`."""
+        count = self._count(sql, params)
+        if rows is not None and count != rows:
+            raise Conflict
+        return count
+
+    def own(self, sql: str, *params: Value) -> None:
+        """One guarded statement that changes one row, of the entry's own action: it may wait for the group's end."""
+        self.write(sql, *params)
+
+    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
+        """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet.
+
+        INVARIANT: an entry that was told `usual` where the truth is otherwise leaves nothing, and is run again with it.
+        """
+        (row,) = self.query(sql, *params)
+        return row
+
+    @abstractmethod
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each of several rows; how many it changed is not asked."""
+
+    @abstractmethod
+    def query(self, sql: str, *params: Value) -> list[Row]:
+        """Rows as this transaction sees them."""
+
+    @abstractmethod
+    def _count(self, sql: str, params: Sequence[Value]) -> int:
+        """Run one statement; how many rows it changed."""
+
+    def append(self, index: StatementIndex, envelope: Envelope) -> int:
+        """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
+        position = self._base + len(self.leaves)
+        changed = None if index.changed is None else int(index.changed)
+        row = (
+            position,
+            index.id,
+            index.kind,
+            index.action_id,
+            index.tenant,
+            index.agent,
+            index.contract,
+            index.status,
+            changed,
+            index.at_ms,
+            envelope.encoded(),
+        )
+        self.many(STATEMENTS, [row])
+        self.many(SEARCH, [(value, position) for value in index.search])
+        self.leaves.append(leaf_hash(envelope.leaf()))
+        return position
+
+    def require_clock(self) -> None:
+        """Refuse a claim while the clock runs behind the store's last committed time."""
+        if not self._clock_ok:  # guard: clock
+            raise AilyusError("clock_behind", "the clock is more than 2 s behind the store")
+
+
+Work = Callable[[Txn], T]
+"""What one entry does in a transaction, and what its caller gets of it."""
