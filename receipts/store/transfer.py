@@ -12,10 +12,11 @@ from pathlib import Path
 
 from contracts.errors import AilyusError
 from receipts.log.merkle import Checkpoint, Frontier
-from receipts.store import postgres_schema, sqlite
+from receipts.store import postgres_schema, sqlite_schema
 from receipts.store.connection import DatabaseSession
 from receipts.store.log_tables import newest_note
 from receipts.store.row import Row, blob, integer
+from receipts.store.sqlite_file import reader
 
 BATCH = 1_000
 ASIDE = ".copied"
@@ -35,7 +36,7 @@ def transfer(path: Path, url: str) -> Transferred:
     if not path.exists():
         raise AilyusError("not_found", f"there is no store `{path.name}`", hint="there is nothing to copy")
     try:
-        with sqlite.owned(path) as source, postgres_schema.alone(url) as session:
+        with sqlite_schema.owned(path) as source, postgres_schema.alone(url) as session:
             done = _transfer(source, session)
     except sqlite3.DatabaseError as error:
         raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
@@ -49,7 +50,7 @@ def transfer(path: Path, url: str) -> Transferred:
 def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> Transferred:
     if postgres_schema.version_of(session) is None:
         postgres_schema.create(session)
-    note = newest_note(sqlite.reader(source))
+    note = newest_note(reader(source))
     size = Checkpoint.of_note(note).size if note else 0
     if newest_note(session.query) == note and session.query("SELECT size FROM head") == [(size,)] and size:
         return _counted(source, 0)  # it was copied, and ended before the file was put aside

@@ -32,7 +32,7 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
 def migrate_store(workspace: "Workspace") -> tuple[int, int]:
     """The versions before and after. Raises `AilyusError`."""
     if workspace.settings.store is None:
-        from receipts.store.sqlite import migrate
+        from receipts.store.sqlite_schema import migrate
 
         if not workspace.store.exists():
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
@@ -72,7 +72,7 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
 def reading(workspace: "Workspace") -> "Iterator[Read]":
     """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
     if workspace.settings.store is None:
-        from receipts.store.sqlite import snapshot
+        from receipts.store.sqlite_file import snapshot
 
         if not workspace.store.exists():
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")

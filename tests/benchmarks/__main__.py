@@ -151,7 +151,7 @@ def engine_overhead(actions: int) -> tuple[float, float]:
 
     The bare commits are replayed on a copy of the store with one plain connection, in order, each with its head on disk.
     """
-    from receipts.store.sqlite import connect
+    from receipts.store.sqlite_file import connect
     from tests.receipts.making import action, conclude, intend, journal_at
 
     async def run(folder: Path) -> tuple[list[float], list[list[tuple[str, str, Any]]]]:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from receipts.audit.proof import write_proof
-from receipts.store.sqlite import connect, reader
+from receipts.store.sqlite_file import connect, reader
 from tests.console.people import People, Person
 
 

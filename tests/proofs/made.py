@@ -20,7 +20,7 @@ from receipts.audit.verify import Roots
 from receipts.journal.journal import Journal
 from receipts.statement.facts import Kind
 from receipts.statement.statement import SignedStatement, StatementSubject
-from receipts.store.sqlite import connect, reader
+from receipts.store.sqlite_file import connect, reader
 from tests.console.authenticator import Authenticator
 from tests.free import free
 from tests.receipts.making import SIGNER, journal_at, request

@@ -16,7 +16,7 @@ from receipts.audit.proof import write_proof
 from receipts.audit.verify import Roots, read_roots, verify
 from receipts.log.merkle import Checkpoint
 from receipts.log.signing import Signer
-from receipts.store.sqlite import connect, reader
+from receipts.store.sqlite_file import connect, reader
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 

@@ -11,7 +11,7 @@ import pytest
 from contracts.errors import AilyusError
 from receipts.audit.audit import audit
 from receipts.audit.verify import read_roots
-from receipts.store import sqlite
+from receipts.store import sqlite_schema
 from receipts.store.postgres import PostgresStore
 from receipts.store.postgres_schema import migrate
 from receipts.store.sqlite import SqliteStore
@@ -37,8 +37,8 @@ def test_a_file_of_each_earlier_version(tmp_path: Path, version: int) -> None:
         connection.executescript((ROOT / "receipts" / "migrations" / f"{step}.sql").read_text())
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    assert sqlite.migrate(path) == (version, LATEST)
-    assert sqlite.migrate(path) == (LATEST, LATEST)
+    assert sqlite_schema.migrate(path) == (version, LATEST)
+    assert sqlite_schema.migrate(path) == (LATEST, LATEST)
     SqliteStore(tmp_path / "fresh.db", SIGNER, "ailyus.test").close()
     assert tables(path) == tables(tmp_path / "fresh.db")
 
@@ -58,7 +58,7 @@ def test_times_that_meant_never_become_columns(tmp_path: Path) -> None:
                 "INSERT INTO escalations VALUES (?, 'act', ?, 0, 5, ?, NULL, NULL, NULL)", (name, name, next_ms)
             )
         connection.commit()
-    sqlite.migrate(path)
+    sqlite_schema.migrate(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for table, column in (("notices", "failed_ms"), ("escalations", "handed_on_ms")):
             rows = connection.execute(f"SELECT id, next_ms, {column} FROM {table} ORDER BY id").fetchall()

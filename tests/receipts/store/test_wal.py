@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receipts.store import sqlite, wal
+from receipts.store import wal, wal_bound
 from receipts.store.sqlite import SqliteStore
 from server.admin import doctor
 from tests.receipts.making import SIGNER
@@ -38,8 +38,8 @@ def reader(path: Path) -> Iterator[int]:
 
 async def test_it_is_cut_when_nobody_reads_an_older_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wal, "LIMIT", 200_000)
-    monkeypatch.setattr(sqlite, "WAL_SECONDS", 0.0)
-    monkeypatch.setattr(sqlite, "WAL_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(wal_bound, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(wal_bound, "LOOK_SECONDS", 0.0)
     path = tmp_path / "store.db"
     store = SqliteStore(path, SIGNER, "ailyus.test")
     try:

@@ -1,0 +1,60 @@
+"""The file of a store on SQLite: its connections, its snapshots, and the lock of its one owner."""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contracts.errors import AilyusError
+from receipts.store import wal
+from receipts.store.row import Read
+
+BUSY_MS = 5_000
+"""How long a connection waits for another one's lock."""
+
+
+def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Open with the durability that the journal's promises rest on; other threads may use the connection in turn."""
+    uri = f"file:{path}?mode={'ro' if readonly else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+    connection.execute("PRAGMA foreign_keys = ON")
+    if not readonly:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # INVARIANT: NORMAL can lose the intent at power loss after the effect happened.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {wal.LIMIT}")
+    return connection
+
+
+def reader(connection: sqlite3.Connection) -> Read:
+    """Reading by a connection."""
+    return lambda sql, *values: connection.execute(sql, values).fetchall()
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[Read]:
+    """A store as it is now, whatever is committed meanwhile. Raises `store_corrupt`."""
+    try:
+        with contextlib.closing(connect(path, readonly=True)) as connection:
+            connection.execute("BEGIN")
+            yield reader(connection)
+    except sqlite3.DatabaseError as error:
+        raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
+
+
+def own(path: Path) -> int:
+    """Lock a store's file for this process: the descriptor that holds the lock. Raises `owner_elsewhere`."""
+    # a lock of the system and no row: it ends with its process, however that dies
+    descriptor = os.open(path.with_suffix(path.suffix + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: one owner
+    except OSError:
+        os.close(descriptor)
+        raise AilyusError("owner_elsewhere", "another process owns this store") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor

@@ -1,0 +1,27 @@
+"""A transaction of the writer on SQLite: every statement runs at once, on the writer's own connection."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from receipts.store.row import Row, Value
+from receipts.store.transaction import Txn
+
+
+class SqliteTxn(Txn):
+    """A transaction of the writer's connection."""
+
+    def __init__(self, connection: sqlite3.Connection, size: int, now_ms: int, clock_ok: bool) -> None:
+        super().__init__(size, now_ms, clock_ok)
+        self._connection = connection
+
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        """One statement for each of several rows; how many it changed is not asked."""
+        if rows:
+            self._connection.executemany(sql, rows)
+
+    def query(self, sql: str, *params: Value) -> list[Row]:
+        """Rows as this transaction sees them."""
+        return self._connection.execute(sql, params).fetchall()
+
+    def _count(self, sql: str, params: Sequence[Value]) -> int:
+        return self._connection.execute(sql, params).rowcount
