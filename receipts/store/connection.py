@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from contracts.errors import AilyusError
 from receipts.store.row import Row, Value
 
 T = TypeVar("T")
@@ -48,6 +49,16 @@ def lost_setting(values: Sequence[object]) -> str:
         if value != SETTINGS[name] and (name, value) not in _STRONGER:
             return f"{name} = {value}"
     return ""
+
+
+class SettingsLost(AilyusError):
+    """A pooler between us and the server dropped a setting of the session, or handed us another's session."""
+
+    def __init__(self, lost: str) -> None:
+        hint = "connect without the pooler, or let each session have them: " + "; ".join(
+            f"ALTER ROLE … SET {name} = '{SETTINGS[name]}'" for name in KEPT
+        )
+        super().__init__("bad_settings", f"the database session has `{lost}`, which was not asked for", hint=hint)
 
 
 class DatabaseSession:
@@ -135,6 +146,12 @@ class DatabaseSession:
     def _heard(self, message: "asyncpg.PostgresLogMessage") -> None:
         # 01000 at COMMIT: it is durable here, and no standby was waited for
         self.warned = self.warned or getattr(message, "sqlstate", "") == "01000"
+
+
+def refuse_lost(session: DatabaseSession) -> None:
+    """Raise `SettingsLost` where a session has not what the writer needs."""
+    if lost := lost_setting(session.query(f"SELECT {ASKED}")[0]):
+        raise SettingsLost(lost)
 
 
 def said(error: BaseException) -> str:

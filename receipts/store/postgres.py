@@ -10,82 +10,52 @@ log is shorter than one that was seen, MUST NOT be written to.
 """
 
 import asyncio
-import fcntl
-import os
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 import asyncpg
-import orjson
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.log.merkle import Frontier, peaks_of, range_hash
-from receipts.log.signing import Signer, open_note
+from receipts.log.merkle import Frontier
+from receipts.log.signing import Signer
 from receipts.store.connection import (
     ASKED,
-    CONNECT_SECONDS,
     FAULTS,
-    KEPT,
     SETTINGS,
-    STATEMENT_SECONDS,
     DatabaseSession,
+    SettingsLost,
     lost_setting,
-    numbered,
+    refuse_lost,
     said,
 )
 from receipts.store.entry import Entry, answer, answer_all
 from receipts.store.listener import CHANNEL, Listener, payload
-from receipts.store.log_tables import frontier_at, nodes_by
-from receipts.store.postgres_schema import VERSION, create, version_of
+from receipts.store.postgres_head import ANOTHER, IDENTITY, DatabaseHead, signed_frontier
+from receipts.store.postgres_readers import Readers, snapshot
+from receipts.store.postgres_schema import prepare
 from receipts.store.postgres_transaction import PostgresTxn
-from receipts.store.row import Read, Row, Value, blob, integer
+from receipts.store.replica_lock import share
+from receipts.store.row import Read, Row, Value, integer
+from receipts.store.standby import refuse_unwitnessed
 from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
 from receipts.store.transaction import Conflict
 
 T = TypeVar("T")
 COMMIT_SECONDS: Final = 30.0
-_READERS: Final = 8
-_SHARE_TRIES: Final = 30
-_SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
-"""Held by every replica for as long as its session lives, so that nobody migrates under it."""
 _HEAD: Final = (
     f"SELECT size, high_water_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, {ASKED} FROM head FOR UPDATE"
 )
 WRITER: Final = {**SETTINGS, "plan_cache_mode": "force_generic_plan"}
 """The writer's statements are few and large: to plan one takes half as long as to run it."""
-_IDENTITY: Final = (
-    "SELECT system_identifier::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
-)
-
-
-_ANOTHER: Final = "the database is another one, or was promoted"
-_UNWITNESSED: Final = (
-    "SELECT current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT 1 FROM pg_stat_replication"
-    " WHERE application_name NOT IN ('pg_basebackup', 'pg_receivewal'))"
-)
 _END: Final = (
     "told AS (SELECT pg_notify(?1, ?2)), ended AS (UPDATE head SET size = ?3, high_water_ms = ?4 FROM told RETURNING 1)"
 )
 """What ends a group, in the same statement as all that waited for its end."""
-
-
 _GONE: Final = (asyncpg.InterfaceError, OSError, TimeoutError)
 """The connection is: nobody's entry is done."""
-
-
-class _SettingsLost(AilyusError):
-    """A pooler between us and the server dropped a setting of the session, or handed us another's session."""
-
-    def __init__(self, lost: str) -> None:
-        hint = "connect without the pooler, or let each session have them: " + "; ".join(
-            f"ALTER ROLE … SET {name} = '{SETTINGS[name]}'" for name in KEPT
-        )
-        super().__init__("bad_settings", f"the database session has `{lost}`, which was not asked for", hint=hint)
 
 
 class PostgresStore(Store):
@@ -98,12 +68,11 @@ class PostgresStore(Store):
     ) -> None:
         super().__init__(path, signer, origin, clock)
         self._url = url
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._pool_loop: asyncio.AbstractEventLoop | None = None
+        self._readers = Readers(url)
         self._ahead_ms = 0
         self._session = DatabaseSession(url, WRITER)
         self._replica = secrets.token_hex(4)
-        self._identity: dict[str, str] = {}
+        self._head = DatabaseHead(self.head_path)
         self._listener = Listener(url, self._replica, self._refuse_other_server)
         self._opened: Future[None] = Future()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,8 +91,7 @@ class PostgresStore(Store):
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, by one of a few connections of this loop."""
         try:
-            pool = await self._readers()
-            return [tuple(row) for row in await pool.fetch(numbered(sql), *params, timeout=STATEMENT_SECONDS)]
+            return await self._readers.fetch(sql, *params)
         except FAULTS as error:
             raise NotDurable(f"the store cannot be read: {said(error)}") from None
 
@@ -143,8 +111,7 @@ class PostgresStore(Store):
     async def aclose(self) -> None:
         """The same, from the loop that read."""
         await self._listener.close()
-        if self._pool is not None:
-            await self._pool.close()
+        await self._readers.close()
         await super().aclose()
 
     async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
@@ -155,21 +122,6 @@ class PostgresStore(Store):
             await heard(change)
 
         self._listener.start(counted)
-
-    async def _readers(self) -> "asyncpg.Pool[asyncpg.Record]":
-        loop = asyncio.get_running_loop()
-        if self._pool is None or self._pool_loop is not loop:
-            self._pool_loop = loop
-            settings = {**SETTINGS, "default_transaction_read_only": "on"}
-            self._pool = asyncpg.create_pool(
-                self._url,
-                min_size=0,
-                max_size=_READERS,
-                timeout=CONNECT_SECONDS,
-                server_settings=settings,
-                reset=_leave,
-            )
-        return await self._pool
 
     # -- the writer thread ------------------------------------------------------------------------------------------
 
@@ -197,7 +149,7 @@ class PostgresStore(Store):
                 done = self._attempt(group, careful=True)
         except FAULTS as error:
             return self._recover(group, NotDurable(f"the store did not take the commit: {said(error)}"))
-        except _SettingsLost as error:  # INVARIANT: nothing is said to be durable by a session that may not make it so
+        except SettingsLost as error:  # INVARIANT: nothing is said to be durable by a session that may not make it so
             return self._recover(group, NotDurable(error.sentence))
         except AilyusError as error:  # the log is not the one that it was
             self._session.drop()
@@ -214,7 +166,7 @@ class PostgresStore(Store):
         # INVARIANT: whoever holds this row is the only one who appends to the log
         ((size, high_water, now, *settings),) = session.begin(_HEAD)
         if lost := lost_setting(settings):  # guard: settings of a session
-            raise _SettingsLost(lost)
+            raise SettingsLost(lost)
         frontier = self._frontier_of(integer(size))
         high = 0 if self._reset_clock else integer(high_water)
         at = integer(now) if self._clock_is_theirs else self._clock()
@@ -268,7 +220,7 @@ class PostgresStore(Store):
             self._ahead_ms = now_ms - self._clock()
         try:
             if grown:
-                self._remember()
+                self._head.remember(self._frontier)
         except OSError as error:
             self._failed = f"the head file cannot be written: {error.strerror}"
             return answer_all(group, NotDurable(self._failed))
@@ -279,11 +231,11 @@ class PostgresStore(Store):
         """Whatever it was, it is unknown: open anew, look which database it is, and only then answer."""
         try:
             self._session.open()
-            self._refuse_lost()
-            self._share()
+            refuse_lost(self._session)
+            share(self._session)
             self._frontier, self._high_water_ms = self._load_head()
-            self._refuse_another()
-        except (*FAULTS, _SettingsLost):
+            self._head.refuse_another(self._session.query, self._frontier)
+        except (*FAULTS, SettingsLost):
             pass  # the next group tries again, and fails until the database, or its pooler, is as it was
         except AilyusError as error:
             self._failed = error.sentence
@@ -297,43 +249,16 @@ class PostgresStore(Store):
 
     def _open(self) -> None:
         self._session.open()
-        self._refuse_lost()
-        self._share()  # guard: nobody migrates under a gateway
-        self._refuse_unwitnessed()  # guard: a standby that nothing waits for
-        self._prepare()
+        refuse_lost(self._session)
+        share(self._session)  # guard: nobody migrates under a gateway
+        refuse_unwitnessed(self._session.query)  # guard: a standby that nothing waits for
+        prepare(self._session)
         self._frontier, self._high_water_ms = self._load_head()
-        self._refuse_another()
-
-    def _refuse_lost(self) -> None:
-        if lost := lost_setting(self._session.query(f"SELECT {ASKED}")[0]):
-            raise _SettingsLost(lost)
-
-    def _share(self) -> None:
-        for _ in range(_SHARE_TRIES):
-            if self._session.query(_SHARED) == [(True,)]:
-                return
-            time.sleep(0.1)
-        raise AilyusError("owner_elsewhere", "the store is being migrated", hint="start the gateway after it")
-
-    def _refuse_unwitnessed(self) -> None:
-        # INVARIANT: where a standby may be promoted, what was acknowledged is there
-        if is_unwitnessed(self._session.query):
-            hint = "set `synchronous_standby_names` on the server"
-            raise AilyusError(
-                "bad_settings", "a standby streams from the database, and no commit waits for it", hint=hint
-            )
-
-    def _prepare(self) -> None:
-        version = version_of(self._session)
-        if version is None:
-            create(self._session)
-        elif version != VERSION:
-            hint = "end every replica, then `ailyus store migrate`" if version < VERSION else "use a newer ailyus"
-            raise AilyusError("store_corrupt", f"the store has version {version}, not {VERSION}", hint=hint)
+        self._head.refuse_another(self._session.query, self._frontier)
 
     def _load_head(self) -> tuple[Frontier, int]:
         ((size, high_water),) = self._session.query("SELECT size, high_water_ms FROM head")
-        return self._frontier_at(integer(size)), integer(high_water)
+        return self._signed_frontier(integer(size)), integer(high_water)
 
     def _frontier_of(self, size: int) -> Frontier:
         """The frontier to append to: a copy of ours, or what another replica left."""
@@ -341,88 +266,17 @@ class PostgresStore(Store):
             raise AilyusError("store_rewound", f"the log ends at {size}, its last known head is {self._frontier.size}")
         if size == self._frontier.size:
             return Frontier(size, list(self._frontier.peaks))
-        return self._frontier_at(size)
+        return self._signed_frontier(size)
 
-    def _frontier_at(self, size: int) -> Frontier:
-        if not size:
-            return Frontier(0, [])
-        rows = self._session.query("SELECT note FROM checkpoints WHERE size = ?", size)
-        if not rows:
-            raise AilyusError("store_corrupt", f"there is no checkpoint at {size}")
-        note = str(rows[0][0])
-        try:
-            open_note(note, self.origin, self.signer.public)
-        except AilyusError:
-            hint = "give every replica the same `origin` and the same `.ailyus/log.pem`"
-            raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
-        places = peaks_of(size)
-        sql = "SELECT level, idx, hash FROM nodes WHERE (level, idx) IN (VALUES {})".format(
-            ", ".join("(CAST(? AS BIGINT), CAST(? AS BIGINT))" for _ in places)
-        )
-        found = {(row[0], row[1]): blob(row[2]) for row in self._session.query(sql, *(n for p in places for n in p))}
-        return frontier_at(size, note, lambda level, index: found.get((level, index), b""))
-
-    def _refuse_another(self) -> None:
-        # INVARIANT: a promoted standby, or an older copy, may lack what was promised: a person decides
-        ((system, timeline),) = self._session.query(_IDENTITY)
-        try:
-            seen = orjson.loads(self.head_path.read_bytes())
-        except FileNotFoundError:
-            seen = {}
-        except (OSError, orjson.JSONDecodeError):
-            raise AilyusError("store_corrupt", f"the head file `{self.head_path.name}` is damaged") from None
-        identity = {"system": str(system), "timeline": str(timeline)}
-        if seen and {name: seen[name] for name in identity} != identity:  # guard: a promoted database
-            raise AilyusError("store_rewound", _ANOTHER)
-        size = int(seen.get("size", 0))
-        node = nodes_by(self._session.query)
-        if size > self._frontier.size or (size and range_hash(0, size, node).hex() != seen["root"]):
-            raise AilyusError("store_rewound", f"the log ends at {self._frontier.size}, its last known head is {size}")
-        self._identity = identity
-        self._remember()
-
-    def _remember(self) -> None:
-        text = orjson.dumps({**self._identity, "size": self._frontier.size, "root": self._frontier.root().hex()})
-        descriptor = os.open(self.head_path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # replicas of one folder share it
-            known = os.pread(descriptor, 256, 0)
-            if known and int(orjson.loads(known)["size"]) > self._frontier.size:
-                return
-            os.pwrite(descriptor, text.ljust(256), 0)
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _signed_frontier(self, size: int) -> Frontier:
+        return signed_frontier(self._session.query, size, self.origin, self.signer.public)
 
     async def _refuse_other_server(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        system, timeline = await connection.fetchrow(_IDENTITY) or ("", "")
-        if self._identity and (system, timeline) != (self._identity["system"], self._identity["timeline"]):
+        system, timeline = await connection.fetchrow(IDENTITY) or ("", "")
+        if self._head.is_of_another(system, timeline):
             # INVARIANT: what follows a promotion is refused here too, not only by whoever connects to write
-            self._failed = _ANOTHER
-            raise AilyusError("store_rewound", _ANOTHER)
-
-
-async def _leave(connection: object) -> None:
-    """Point reads leave nothing behind in their session: to ask for that again would be a round trip for each."""
-
-
-def is_unwitnessed(read: Read) -> bool:
-    """Does a standby stream from the database, and no commit waits for it? Its promotion would lose what was said."""
-    return read(_UNWITNESSED) == [(True,)]
-
-
-@contextmanager
-def snapshot(url: str) -> Iterator[Read]:
-    """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
-    session = DatabaseSession(url)
-    try:
-        session.open()
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield session.query
-    except FAULTS as error:
-        raise AilyusError("store_corrupt", f"the store cannot be read: {said(error)}") from None
-    finally:
-        session.close()
+            self._failed = ANOTHER
+            raise AilyusError("store_rewound", ANOTHER)
 
 
 def _fault_of(fault: Exception) -> Exception:

@@ -1,12 +1,11 @@
 """The tables of a store on PostgreSQL: made once, brought to the newest version while no replica uses them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from typing import Final
 
 from contracts.errors import AilyusError
-from receipts.store.connection import FAULTS, DatabaseSession, said
+from receipts.store.connection import DatabaseSession
+from receipts.store.replica_lock import alone
 from receipts.store.row import integer
 
 VERSION: Final = 7
@@ -29,6 +28,16 @@ def create(session: DatabaseSession) -> None:
     session.execute("COMMIT")
 
 
+def prepare(session: DatabaseSession) -> None:
+    """Make the tables where there are none. Raises `store_corrupt` where they are of another version."""
+    version = version_of(session)
+    if version is None:
+        create(session)
+    elif version != VERSION:
+        hint = "end every replica, then `ailyus store migrate`" if version < VERSION else "use a newer ailyus"
+        raise AilyusError("store_corrupt", f"the store has version {version}, not {VERSION}", hint=hint)
+
+
 def migrate(url: str) -> tuple[int, int]:
     """Bring a database that no replica uses to the newest version: the versions before and after. Forward only."""
     with alone(url) as session:
@@ -43,19 +52,3 @@ def migrate(url: str) -> tuple[int, int]:
             change = files("receipts.store").joinpath("migrations", "postgres", f"{step}.sql").read_text()
             session.execute(f"BEGIN;{change};UPDATE head SET version = {step};COMMIT;", seconds=600.0)
         return version, VERSION
-
-
-@contextmanager
-def alone(url: str) -> Iterator[DatabaseSession]:
-    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
-    session = DatabaseSession(url)
-    try:
-        session.open()
-        if session.query("SELECT pg_try_advisory_lock(8421)") != [(True,)]:
-            hint = "end every gateway of this database first"
-            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
-        yield session
-    except FAULTS as error:
-        raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
-    finally:
-        session.close()

@@ -15,6 +15,7 @@ from receipts.log.merkle import Checkpoint, Frontier
 from receipts.store import postgres_schema, sqlite_schema
 from receipts.store.connection import DatabaseSession
 from receipts.store.log_tables import newest_note
+from receipts.store.replica_lock import alone
 from receipts.store.row import Row, blob, integer
 from receipts.store.sqlite_file import reader
 
@@ -36,7 +37,7 @@ def transfer(path: Path, url: str) -> Transferred:
     if not path.exists():
         raise AilyusError("not_found", f"there is no store `{path.name}`", hint="there is nothing to copy")
     try:
-        with sqlite_schema.owned(path) as source, postgres_schema.alone(url) as session:
+        with sqlite_schema.owned(path) as source, alone(url) as session:
             done = _transfer(source, session)
     except sqlite3.DatabaseError as error:
         raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None

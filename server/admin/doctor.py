@@ -225,7 +225,7 @@ async def _opened(settings: BrowserSettings) -> str:
 
 
 def _is_unwitnessed(read: Read) -> bool:
-    from receipts.store.postgres import is_unwitnessed  # asyncpg is an extra
+    from receipts.store.standby import is_unwitnessed  # asyncpg is an extra
 
     return is_unwitnessed(read)
 

@@ -51,7 +51,7 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
     from server.workspace.log_key import open_log_key
 
     if workspace.settings.store is not None:
-        from receipts.store.postgres_schema import alone
+        from receipts.store.replica_lock import alone
 
         def look() -> None:
             with alone(database_url(workspace)):
@@ -80,7 +80,7 @@ def reading(workspace: "Workspace") -> "Iterator[Read]":
             yield read
         return
     url = database_url(workspace)
-    from receipts.store.postgres import snapshot as snapshot_of
+    from receipts.store.postgres_readers import snapshot as snapshot_of
 
     with snapshot_of(url) as read:
         yield read

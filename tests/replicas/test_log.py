@@ -7,7 +7,7 @@ from pathlib import Path
 from receipts.audit.audit import audit
 from receipts.audit.verify import Roots
 from receipts.log.signing import Signer, create_key
-from receipts.store.postgres import snapshot
+from receipts.store.postgres_readers import snapshot
 from receipts.store.row import Read
 from tests.forks import Forked
 from tests.postgres import Postgres

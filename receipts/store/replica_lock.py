@@ -1,0 +1,39 @@
+"""The advisory lock of a database: shared by the replicas that use it, held alone by whoever migrates or copies it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from contracts.errors import AilyusError
+from receipts.store.connection import FAULTS, DatabaseSession, said
+
+_SHARE_TRIES: Final = 30
+_SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
+"""Held by every replica for as long as its session lives, so that nobody migrates under it."""
+_ALONE: Final = "SELECT pg_try_advisory_lock(8421)"
+
+
+def share(session: DatabaseSession) -> None:
+    """Take a replica's share of it, within 3 s. Raises `owner_elsewhere`."""
+    for _ in range(_SHARE_TRIES):
+        if session.query(_SHARED) == [(True,)]:
+            return
+        time.sleep(0.1)
+    raise AilyusError("owner_elsewhere", "the store is being migrated", hint="start the gateway after it")
+
+
+@contextmanager
+def alone(url: str) -> Iterator[DatabaseSession]:
+    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+    session = DatabaseSession(url)
+    try:
+        session.open()
+        if session.query(_ALONE) != [(True,)]:
+            hint = "end every gateway of this database first"
+            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
+        yield session
+    except FAULTS as error:
+        raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
+    finally:
+        session.close()
