@@ -34,7 +34,7 @@ def test_a_file_of_each_earlier_version(tmp_path: Path, version: int) -> None:
     connection = sqlite3.connect(path)
     connection.executescript((VECTORS / "store_v1.sql").read_text())
     for step in range(2, version + 1):
-        connection.executescript((ROOT / "receipts" / "migrations" / f"{step}.sql").read_text())
+        connection.executescript((ROOT / "receipts" / "store" / "migrations" / f"{step}.sql").read_text())
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     assert sqlite_schema.migrate(path) == (version, LATEST)
@@ -48,7 +48,7 @@ def test_times_that_meant_never_become_columns(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript((VECTORS / "store_v1.sql").read_text())
         for step in range(2, 10):
-            connection.executescript((ROOT / "receipts" / "migrations" / f"{step}.sql").read_text())
+            connection.executescript((ROOT / "receipts" / "store" / "migrations" / f"{step}.sql").read_text())
         connection.execute("PRAGMA user_version = 9")
         for name, next_ms in (("given up", 2**52), ("open", 7)):
             connection.execute(
