@@ -49,7 +49,7 @@ from policies.signed_release import SignedRelease
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.statement import releases
-from receipts.statement.facts import ReleaseFacts
+from receipts.statement.gateway_facts import ReleaseFacts
 from receipts.store.transaction import Conflict
 from server.actions.pipeline import Pipeline
 from server.actions.recovery import RecoveryLoop

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from contracts.errors import AilyusError
 from receipts.log.signing import Envelope
-from receipts.statement.predicates import Statement
+from receipts.statement.schema import Statement
 from receipts.store.row import Read, blob
 
 

@@ -14,7 +14,8 @@ from contracts.errors import AilyusError
 from receipts.action.action import unpack_request
 from receipts.action.action_result import ActionResult
 from receipts.journal.roles import role_fact
-from receipts.statement.ledger import AGENT, KEY, Words, approval_is_said, key_is_said, key_of, registered
+from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_said, key_of, registered
+from receipts.statement.words import Words
 from receipts.store.row import Read, Row, Value, blob, integer
 
 Predicate = Mapping[str, JsonValue]

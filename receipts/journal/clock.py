@@ -9,7 +9,7 @@ from typing import Final
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
-from receipts.statement.facts import ClockFacts
+from receipts.statement.gateway_facts import ClockFacts
 from receipts.store.store import MAX_CLOCK_BACK_MS
 from receipts.store.transaction import Txn
 

@@ -15,9 +15,10 @@ from pydantic import TypeAdapter
 from contracts.action.request import ActionRequest
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts.statement.facts import HaltFacts
-from receipts.statement.ledger import Ledger, LedgerEntry
+from receipts.statement.gateway_facts import HaltFacts
+from receipts.statement.ledger import Ledger
 from receipts.statement.statement import Notary, SignedStatement
+from receipts.statement.words import LedgerEntry
 from receipts.store.row import Row
 from receipts.store.store import Store
 from receipts.store.transaction import Txn

@@ -14,7 +14,7 @@ from receipts.action.action import Action, Intent, PlanStep, state_of, unpack_ca
 from receipts.action.action_result import ActionResult, status_of
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
-from receipts.statement.ledger import approval_is_said, is_about, is_ended_by
+from receipts.statement.signed_rows import approval_is_said, is_about, is_ended_by
 from receipts.store.row import Row, blob, integer
 from receipts.store.store import Store
 

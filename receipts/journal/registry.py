@@ -9,9 +9,9 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key
 from receipts.journal.controls import Controls, bump
-from receipts.statement.facts import TenantFacts
-from receipts.statement.ledger import KEY, key_is_said, key_of
+from receipts.statement.gateway_facts import TenantFacts
 from receipts.statement.releases import Released, authors, newest, newest_signed
+from receipts.statement.signed_rows import KEY, key_is_said, key_of
 from receipts.statement.statement import Notary, SignedStatement, key_digest
 from receipts.store.row import Row, blob, integer
 from receipts.store.store import Store

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.canonical import new_id, pseudonym, sha256
 from policies.principal import Person
-from receipts.statement.facts import RoleFacts
+from receipts.statement.gateway_facts import RoleFacts
 from receipts.statement.ledger import Ledger
 from receipts.statement.statement import Notary
 from receipts.store.row import blob, integer

@@ -28,7 +28,7 @@ from contracts.compiler.program import ABSENT, Check, Made, Program, lookup
 from receipts.reconciliation.comparison import drifted, evened, same
 from receipts.reconciliation.outputs import filled, outputs_of
 from receipts.reconciliation.scope import scope_of
-from receipts.statement.facts import CheckFact
+from receipts.statement.attempt_facts import CheckFact
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]

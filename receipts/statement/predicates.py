@@ -9,43 +9,31 @@ earlier versions, which stay in a log as they were signed.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from receipts.statement.facts import (
+from receipts.statement.action_facts import (
+    ContractRef,
+    DecisionFacts,
+    IntentFacts,
+    OutcomeFacts,
+    RecheckFacts,
+    ResolutionFacts,
+    ResourceRef,
+)
+from receipts.statement.facts import ClosedModel, Digest, Ms, Pseudonym
+from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
     ClockFacts,
-    ClosedModel,
-    ContractRef,
-    DecisionFacts,
-    Digest,
     ErasureFacts,
     EscalationFacts,
     HaltFacts,
-    IntentFacts,
     KeyFacts,
-    Ms,
-    OutcomeFacts,
-    Pseudonym,
-    RecheckFacts,
     ReleaseFacts,
-    ResolutionFacts,
-    ResourceRef,
     RoleFacts,
     StateFacts,
     TenantFacts,
 )
-
-# -- parts -------------------------------------------------------------------------------------------------------------
-
-
-# -- what each kind says of an action ----------------------------------------------------------------------------------
-
-
-# -- what each kind says of the gateway itself -------------------------------------------------------------------------
-
-
-# -- whole predicates --------------------------------------------------------------------------------------------------
 
 
 class _Frame(ClosedModel):
@@ -213,24 +201,3 @@ Predicate = Annotated[
     | ErasurePredicate,
     Field(discriminator="kind"),
 ]
-
-
-class ResourceDescriptor(ClosedModel):
-    """A subject of a statement: a name, and the digest of what it names."""
-
-    name: str
-    digest: dict[Literal["sha256"], Digest]
-
-
-class Statement(ClosedModel):
-    """An in-toto Statement v1 (https://github.com/in-toto/attestation), the payload of a DSSE envelope."""
-
-    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
-    subject: Annotated[tuple[ResourceDescriptor, ...], Field(min_length=1)]
-    predicate_type: Annotated[str, Field(pattern="^https://ailyus\\.dev/[a-z]+/v1$")]
-    predicate: Predicate
-
-
-def schema() -> dict[str, JsonValue]:
-    """The JSON Schema of a statement."""
-    return Statement.model_json_schema(by_alias=True)

@@ -22,9 +22,9 @@ from pydantic import JsonValue
 
 from contracts.action.request import ActionRequest
 from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
-from policies.decision import Record
 from receipts.log.signing import Envelope, Signer
-from receipts.statement.facts import ActionFacts, CedarDecision, GatewayFacts, OutcomeFacts
+from receipts.statement.action_facts import OutcomeFacts
+from receipts.statement.facts import ActionFacts, GatewayFacts
 from receipts.store.transaction import EVIDENCE, StatementIndex, Txn
 
 TYPE = "https://in-toto.io/Statement/v1"
@@ -181,27 +181,6 @@ class Notary:
 def key_digest(key: bytes) -> str:
     """The digest of a tenant's key that the log holds; the key has 32 random bytes, which nobody finds by it."""
     return sha256(b"ailyus-tenant-key-v1\n" + key)
-
-
-def decision_facts(record: Record | None) -> CedarDecision | None:
-    """The Cedar decision as it stands in a statement."""
-    if record is None:
-        return None
-    said = CedarDecision(
-        policies={who: tuple(ids) for who, ids in record.policies.items()},
-        errors=len(record.errors),
-        slice=record.slice_digest,
-        schema_=record.schema_digest,
-        entities=record.entities_digest,
-        requests=record.requests_digest,
-        engine=record.engine,
-    )
-    return said.model_copy(update={"partial": True}) if record.partial else said
-
-
-def decision_evidence(record: Record | None) -> dict[str, bytes]:
-    """The documents that let a stranger run the decision again."""
-    return {} if record is None else {"cedar/entities": record.entities, "cedar/requests": record.requests}
 
 
 def _commit(evidence: Mapping[str, bytes]) -> tuple[tuple[tuple[str, bytes, bytes], ...], dict[str, JsonValue]]:

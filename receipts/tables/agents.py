@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from receipts.statement.ledger import AGENT, registration
+from receipts.statement.signed_rows import AGENT, registration
 from receipts.store.row import Row
 from receipts.store.store import Store
 from receipts.store.transaction import Txn

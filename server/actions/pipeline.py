@@ -38,8 +38,8 @@ from receipts.journal.controls import Halt
 from receipts.journal.intent import Busy, IntentCommit, StaleDecision
 from receipts.journal.journal import Journal
 from receipts.reconciliation.outputs import outputs_of
-from receipts.statement.facts import DecisionFacts, OutcomeFacts
-from receipts.statement.statement import decision_evidence, decision_facts
+from receipts.statement.action_facts import DecisionFacts, OutcomeFacts
+from receipts.statement.decision_record import decision_evidence, decision_facts
 from receipts.store.transaction import Conflict
 from server.execution.approval_request import ApprovalReview, ReviewedRequest, asked_now, counted
 from server.execution.attempt import PermittedAction, SentAttempt

@@ -26,7 +26,7 @@ from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.journal import LEASE_MS, Journal
-from receipts.statement.facts import StateFacts
+from receipts.statement.gateway_facts import StateFacts
 from receipts.store.transaction import Conflict
 from server.actions.pipeline import Pipeline
 from server.execution.attempt import died

@@ -6,7 +6,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
 from receipts.statement import entries
-from receipts.statement.facts import AccessFacts
+from receipts.statement.gateway_facts import AccessFacts
 
 if TYPE_CHECKING:
     from server.workspace.workspace import Workspace

@@ -15,7 +15,7 @@ from receipts.action.action import Action
 from receipts.action.action_result import Status
 from receipts.journal.plan_transitions import PlanRows
 from receipts.journal.registry import count_use
-from receipts.statement.facts import DecisionFacts
+from receipts.statement.action_facts import DecisionFacts
 from receipts.statement.statement import StatementSubject
 from receipts.store.transaction import Conflict, Txn
 from receipts.tables.approvals import approvers

@@ -10,7 +10,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.principal import Key, KeyKind, keyid_of
 from receipts.journal.registry import insert_key
-from receipts.statement.facts import KeyFacts
+from receipts.statement.gateway_facts import KeyFacts
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Conflict, Txn, Work
 from server.actions.pipeline import Pipeline

@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def print_schema() -> None:
     """Print the JSON Schema of a statement: every field that a receipt can have, by its kind."""
-    from receipts.statement.predicates import schema
+    from receipts.statement.schema import schema
 
     show(Format.json, schema(), ())
 

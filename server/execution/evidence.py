@@ -13,7 +13,7 @@ from contracts.action.rendered import Rendered
 from contracts.compiler.plan import PlanProgram
 from contracts.compiler.program import ABSENT, Program, lookup
 from contracts.hiding import Hiding
-from receipts.statement.facts import AttemptFact, ReadFact
+from receipts.statement.attempt_facts import AttemptFact, ReadFact
 
 WITHHELD = b"(withheld: a secret passed here)"
 

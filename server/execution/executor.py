@@ -44,8 +44,11 @@ from receipts.reconciliation.comparison import drifted_paths, same
 from receipts.reconciliation.outputs import refusal_of
 from receipts.reconciliation.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
 from receipts.statement import entries
-from receipts.statement.facts import ActionFacts, DecisionFacts, IntentFacts, OutcomeFacts, PlanStepRef
-from receipts.statement.statement import LIMITS, SignedStatement, StatementSubject, decision_evidence, decision_facts
+from receipts.statement.action_facts import DecisionFacts, IntentFacts, OutcomeFacts
+from receipts.statement.decision_record import decision_evidence, decision_facts
+from receipts.statement.facts import ActionFacts
+from receipts.statement.plan_facts import PlanStepRef
+from receipts.statement.statement import LIMITS, SignedStatement, StatementSubject
 from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, TakeBackOrphan
 from server.execution.evidence import attempt_of, kept, readings, request_evidence, response_evidence, seen

@@ -9,7 +9,7 @@ from contracts.compiler.program import BrowserProgram, McpProgram, Program, Pyth
 from receipts.journal.controls import BREAKER, Trip, halt_statement, new_halt
 from receipts.journal.journal import Journal
 from receipts.reconciliation.reconciliation import Verdict
-from receipts.statement.facts import SkippedRouteFact
+from receipts.statement.attempt_facts import SkippedRouteFact
 
 
 @dataclass(frozen=True, slots=True)

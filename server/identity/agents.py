@@ -19,8 +19,8 @@ from policies.principal import Person
 from policies.release import Release
 from receipts.journal.controls import bump
 from receipts.journal.journal import Journal
-from receipts.statement.facts import AgentFacts
-from receipts.statement.ledger import LedgerEntry
+from receipts.statement.gateway_facts import AgentFacts
+from receipts.statement.words import LedgerEntry
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 from receipts.tables import agents

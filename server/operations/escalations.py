@@ -13,7 +13,7 @@ from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.outcome import Escalation, escalate
-from receipts.statement.facts import EscalationFacts
+from receipts.statement.gateway_facts import EscalationFacts
 from receipts.store.transaction import Conflict, Txn, Work
 from receipts.tables import escalations
 from receipts.tables.escalations import OpenEscalation

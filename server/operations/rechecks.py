@@ -33,8 +33,8 @@ from receipts.journal.outcome import LATER_LOOK, acknowledge
 from receipts.log.signing import Envelope
 from receipts.reconciliation.reconciliation import Reason, Reconciliation, reconcile, stated
 from receipts.statement import entries
+from receipts.statement.action_facts import RecheckFacts
 from receipts.statement.evidence import of_send
-from receipts.statement.facts import RecheckFacts
 from receipts.statement.statement import LIMITS, SignedStatement
 from receipts.store.transaction import Conflict, Txn
 from receipts.tables import incidents, intents, rechecks

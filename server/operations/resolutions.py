@@ -14,7 +14,7 @@ from receipts.journal.outcome import Escalation, acknowledge, escalate
 from receipts.reconciliation.comparison import evened
 from receipts.reconciliation.reconciliation import checks_of, stated
 from receipts.reconciliation.scope import scope_of
-from receipts.statement.facts import RecheckFacts, ResolutionFacts
+from receipts.statement.action_facts import RecheckFacts, ResolutionFacts
 from receipts.store.transaction import Txn
 from receipts.tables import incidents, rechecks
 from server.actions.pipeline import Pipeline

@@ -14,7 +14,8 @@ from receipts.journal.outcome import Escalation
 from receipts.reconciliation.comparison import evened
 from receipts.reconciliation.reconciliation import Checked, checks_of, stated
 from receipts.reconciliation.scope import hide_compared
-from receipts.statement.facts import OutcomeFacts, PlanRef, RecheckFacts
+from receipts.statement.action_facts import OutcomeFacts, RecheckFacts
+from receipts.statement.plan_facts import PlanRef
 from receipts.statement.statement import LIMITS
 from server.execution.undo import Compensation, Done, Left
 from server.plans import plan_answers

@@ -14,7 +14,7 @@ from receipts.action.action import Action
 from receipts.action.action_result import UNSET, ActionResult, ResultProgress, ResultStep, Status, Would
 from receipts.journal.controls import Halt
 from receipts.reconciliation.reconciliation import Checked
-from receipts.statement.facts import PlanStepFact
+from receipts.statement.plan_facts import PlanStepFact
 from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason
 from server.results import answers

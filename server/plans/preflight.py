@@ -23,7 +23,8 @@ from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action, PlanStep
 from receipts.action.action_result import ActionResult, Would, WouldStep
 from receipts.reconciliation.reconciliation import checks_of
-from receipts.statement.facts import DecisionFacts, PlanRef
+from receipts.statement.action_facts import DecisionFacts
+from receipts.statement.plan_facts import PlanRef
 from server.execution.approval_request import (
     ApprovalRequest,
     ApprovalReview,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from receipts.statement.facts import KeyFacts
+from receipts.statement.gateway_facts import KeyFacts
 from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody, until
 
 CONTRACT = "contracts/okta/reset_user_mfa.yaml"

@@ -6,35 +6,30 @@ from typing import get_args
 import pytest
 
 from contracts.canonical import canonical
-from receipts.statement.facts import (
-    AccessFacts,
-    ActionFacts,
-    AgentFacts,
-    AttemptFact,
+from receipts.statement.action_facts import (
     CedarDecision,
-    CheckFact,
-    ClockFacts,
     DecisionFacts,
+    IntentFacts,
+    OutcomeFacts,
+    RecheckFacts,
+    ResolutionFacts,
+)
+from receipts.statement.attempt_facts import AttemptFact, CheckFact, ReadFact, SkippedRouteFact
+from receipts.statement.facts import ActionFacts, GatewayFacts, Kind
+from receipts.statement.gateway_facts import (
+    AccessFacts,
+    AgentFacts,
+    ClockFacts,
     ErasureFacts,
     EscalationFacts,
-    GatewayFacts,
     HaltFacts,
-    IntentFacts,
     KeyFacts,
-    Kind,
-    OutcomeFacts,
-    PlanRef,
-    PlanStepFact,
-    PlanStepRef,
-    ReadFact,
-    RecheckFacts,
     ReleaseFacts,
-    ResolutionFacts,
     RoleFacts,
-    SkippedRouteFact,
     StateFacts,
     TenantFacts,
 )
+from receipts.statement.plan_facts import PlanRef, PlanStepFact, PlanStepRef
 from tests.world import ROOT
 
 FOLDER = ROOT / "tests" / "vectors" / "statements"

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from receipts.log.signing import Envelope
 from receipts.statement.facts import Kind
-from receipts.statement.predicates import Predicate, Statement, schema
+from receipts.statement.predicates import Predicate
+from receipts.statement.schema import Statement, schema
 from receipts.store.row import blob
 from tests.world import MARIA, World, cli
 

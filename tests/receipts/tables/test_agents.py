@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from receipts.journal.journal import Journal
-from receipts.statement.ledger import registration
+from receipts.statement.signed_rows import registration
 from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 

@@ -1,0 +1,137 @@
+"""The facts of the gateway itself: what the statement of each kind says that is about no action."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from receipts.statement.facts import Digest, GatewayFacts, Kind, Pseudonym
+
+
+class ReleaseFacts(GatewayFacts):
+    """The set of contracts, policies, schema and connections that decides from now on."""
+
+    of_kind: ClassVar[Kind] = "release"
+
+    release: Digest
+    author: str | None
+    governed: bool
+    contracts: dict[str, str]
+    policies: Digest
+    schema_: Annotated[Digest, Field(alias="schema")]
+    engine: str
+    keyid: str = ""
+    signed: Digest | None = None
+    reason: str = ""
+
+
+class KeyFacts(GatewayFacts):
+    """A person's key was linked or revoked."""
+
+    of_kind: ClassVar[Kind] = "key"
+
+    event: Literal["linked", "revoked"]
+    keyid: str
+    public: str = ""
+    key_kind: str = ""
+    holder: Pseudonym = ""
+    authority: str = ""
+    credential: str = ""
+    rp_id: str = ""
+    origin: str = ""
+    last_good_size: int = 0
+
+
+class AgentFacts(GatewayFacts):
+    """An agent was added, promoted, revoked, or taken over from an earlier version."""
+
+    of_kind: ClassVar[Kind] = "agent"
+
+    event: Literal["added", "promoted", "revoked", "adopted"]
+    agent: str
+    observe_only: bool = False
+    registration: Digest | None = None
+
+
+class HaltFacts(GatewayFacts):
+    """Something was halted, or may go on."""
+
+    of_kind: ClassVar[Kind] = "halt"
+
+    event: Literal["halted", "lifted"]
+    scope: str
+    name: str
+    allow_undo: bool
+    by: str
+
+
+class EscalationFacts(GatewayFacts):
+    """Somebody was told, nobody could be, or somebody took it on."""
+
+    of_kind: ClassVar[Kind] = "escalation"
+
+    event: str
+    escalation: str
+    route: str
+    of: str
+    by: Pseudonym = ""
+
+
+class StateFacts(GatewayFacts):
+    """What was open at a moment."""
+
+    of_kind: ClassVar[Kind] = "state"
+
+    running: int
+    waiting: int
+    actions: tuple[str, ...]
+
+
+class AccessFacts(GatewayFacts):
+    """Somebody read evidence or a proof."""
+
+    of_kind: ClassVar[Kind] = "access"
+
+    reader: str
+    of: str
+    label: str
+
+
+class TenantFacts(GatewayFacts):
+    """A tenant has a key, of which the log holds the digest."""
+
+    of_kind: ClassVar[Kind] = "tenant"
+
+    event: Literal["keyed"]
+    tenant: str
+    key_digest: Digest
+
+
+class RoleFacts(GatewayFacts):
+    """An identity provider told a person's roles."""
+
+    of_kind: ClassVar[Kind] = "role"
+
+    event: Literal["told"]
+    holder: Pseudonym
+    fact: str
+
+
+class ClockFacts(GatewayFacts):
+    """The store's time was taken back, by a person."""
+
+    of_kind: ClassVar[Kind] = "clock"
+
+    event: Literal["clock"]
+    from_: Annotated[int, Field(alias="from")]
+    to: int
+    by: str
+    reason: str
+
+
+class ErasureFacts(GatewayFacts):
+    """Evidence was erased, by its labels."""
+
+    of_kind: ClassVar[Kind] = "erasure"
+
+    receipt: str
+    labels: tuple[str, ...]
