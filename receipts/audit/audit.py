@@ -14,8 +14,9 @@ from contracts.canonical import commitment
 from contracts.errors import AilyusError
 from receipts.audit.audit_rows import RowWords, audit_rows
 from receipts.audit.verify import Roots, signed_checkpoint
+from receipts.log.checkpoint import Checkpoint
 from receipts.log.head import Head
-from receipts.log.merkle import Checkpoint, Frontier, consistent, leaf_hash
+from receipts.log.merkle import Frontier, consistent, leaf_hash
 from receipts.log.signing import Envelope
 from receipts.statement.statement import key_digest
 from receipts.store.log_tables import consistency_by

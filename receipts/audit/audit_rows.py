@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import commitment, pseudonym, sha256
 from contracts.errors import AilyusError
-from receipts.action.action import unpack_request
+from receipts.action.action_form import unpack_request
 from receipts.action.action_result import ActionResult
 from receipts.journal.roles import role_fact
 from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_said, key_of, registered

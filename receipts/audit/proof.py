@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.errors import AilyusError
-from receipts.log.merkle import Checkpoint
+from receipts.log.checkpoint import Checkpoint
 from receipts.log.signing import Envelope
 from receipts.store.log_tables import consistency_by, newest_note, proof_by
 from receipts.store.row import Read, Row, Value, blob, integer

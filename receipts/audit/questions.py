@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
-from receipts.action.action_result import Status
+from receipts.action.status import Status
 from receipts.audit.query import Found, Query, Read, find
 from receipts.log.signing import Envelope
 from receipts.statement.facts import Kind

@@ -30,7 +30,8 @@ from policies.approval import SignedApproval, signature_holds
 from policies.approval_document import Display
 from policies.principal import Key, Passkey, key_kind, keyid_of
 from receipts.audit.proof import MAX_FILE, ProofFile
-from receipts.log.merkle import Checkpoint, LogProof, consistent, decode, included, leaf_hash
+from receipts.log.checkpoint import Checkpoint, LogProof, decode
+from receipts.log.merkle import consistent, included, leaf_hash
 from receipts.log.signing import Envelope, open_note
 from receipts.statement.statement import PREDICATE, TYPE
 

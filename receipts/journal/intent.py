@@ -9,7 +9,7 @@ from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.journal.controls import Trip
+from receipts.journal.breaker import Trip
 from receipts.statement.statement import SignedStatement
 from receipts.store.row import Row, Value, integer
 from receipts.store.transaction import Conflict, Txn

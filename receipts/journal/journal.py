@@ -29,9 +29,12 @@ from contracts.errors import AilyusError
 from contracts.hiding import Hiding
 from policies.approval import SignedApproval
 from policies.passkey import sign_count
-from receipts.action.action import Action, Intent, PlanStep, pack_caller, pack_observation, pack_request
-from receipts.action.action_result import ActionResult, Status
-from receipts.journal.controls import Controls, trip_route
+from receipts.action.action import Action, Intent, PlanStep
+from receipts.action.action_form import pack_caller, pack_observation, pack_request
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.journal.breaker import trip_route
+from receipts.journal.controls import Controls
 from receipts.journal.handles import Handles, use
 from receipts.journal.intent import IntentCommit, require_room
 from receipts.journal.outcome import OutcomeCommit, beside

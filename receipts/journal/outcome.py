@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from contracts.action.observation import Observation
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, Status
-from receipts.journal.controls import Trip, trip, trip_route
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.journal.breaker import Trip, trip, trip_route
 from receipts.journal.handles import Minted, forget_used, give_back
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Txn

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Literal
 
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, Status
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
 from receipts.journal.journal import LEASE_MS, Journal
 from receipts.journal.outcome import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.statement.statement import SignedStatement

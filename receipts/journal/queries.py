@@ -10,8 +10,10 @@ from contracts.action.request import ActionRequest
 from contracts.hiding import Hiding
 from policies.approval import SignedApproval
 from policies.decision import Rate
-from receipts.action.action import Action, Intent, PlanStep, state_of, unpack_caller, unpack_observation, unpack_request
-from receipts.action.action_result import ActionResult, status_of
+from receipts.action.action import Action, Intent, PlanStep, state_of
+from receipts.action.action_form import unpack_caller, unpack_observation, unpack_request
+from receipts.action.action_result import ActionResult
+from receipts.action.status import status_of
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
 from receipts.statement.signed_rows import approval_is_said, is_about, is_ended_by

@@ -8,7 +8,8 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, sign_count
 from policies.principal import Key
-from receipts.journal.controls import Controls, bump
+from receipts.journal.controls import Controls
+from receipts.journal.epoch import bump
 from receipts.statement.gateway_facts import TenantFacts
 from receipts.statement.releases import Released, authors, newest, newest_signed
 from receipts.statement.signed_rows import KEY, key_is_said, key_of

@@ -13,131 +13,21 @@ clock and no store, and sends nothing. What follows from a verdict is its caller
 - An object that may not be ours MUST NOT be called ours.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
 
 from pydantic import JsonValue
 
 from contracts.action.observation import Execution, Observation
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import ABSENT, Check, Made, Program, lookup
+from contracts.compiler.program import Program
+from receipts.reconciliation.checks import Checked, are_cut, checks_of, unread
 from receipts.reconciliation.comparison import drifted, evened, same
-from receipts.reconciliation.outputs import filled, outputs_of
+from receipts.reconciliation.made_object import found_object, names_new
+from receipts.reconciliation.outputs import outputs_of
 from receipts.reconciliation.scope import scope_of
-from receipts.statement.attempt_facts import CheckFact
-
-Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
-Attribution = Literal["ours", "state_only", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One expectation, whether it was met, and nothing of what was observed.
-
-    `that` is the sentence for when it is not met, `so` the one for when it is. `fault` is why it could not be read:
-    then it is neither met nor unmet.
-    """
-
-    that: str
-    met: bool
-    so: str = ""
-    fault: str | None = None
-
-    @property
-    def unmet(self) -> bool:
-        """Was it read, and found not to hold?"""
-        return not self.met and self.fault is None
-
-    @property
-    def fact(self) -> dict[str, JsonValue]:
-        """What a signed statement says of it: `met` is null where it could not be read."""
-        fact: dict[str, JsonValue] = {"that": self.so or self.that, "met": None if self.fault else self.met}
-        if self.so:
-            fact["else"] = self.that
-        if self.fault:
-            fact["notRead"] = self.fault
-        return fact
-
-
-class Reason(StrEnum):
-    """Why a verdict is what it is, as a sentence of ours. A verdict may also carry a fault's own sentence."""
-
-    NOT_SENT = "not one byte of the request was written"
-    NOT_READ_BACK = "the record could not be read back"
-    DRIFT = "something else changed with it"
-    ACCEPTED_AND_UNSAID = "the target accepted it, and the record does not say whether it happened"
-    ACCEPTED_AND_UNSEEN = "the target accepted it, and the record does not show it yet"
-    AS_IT_WAS = "the record is as it was"
-    OTHERWISE = "the record changed, but not as expected"
-    REFUSED_YET_SO = "refused, yet the state is as asked for"
-    UNKNOWN_PAGE = "the page is unknown"
-    NO_EFFECT = "the application proved that nothing happened"
-    REFUSED = "the target refused"
-    CANNOT_TELL = "this contract cannot tell whether it happened"
-    SOMEBODY_ELSE = "somebody else changed the record meanwhile"
-    UNSAID = "the record does not say whether it happened"
-    AS_BEFORE = "the record is as it was before"
-    NEITHER = "the record is neither as before nor as expected"
-    NOT_SENT_TWICE = "the record does not show it, and to send it again could do it twice"
-    LIST_NOT_READ = "the list of objects could not be read"
-    NOTHING_NEW = "nothing new is there"
-    PERHAPS_NOT_OURS = "something new is there that may not be ours"
-    FOUND_BY_WHAT_IT_MADE = "found by what it made"
-    MADE_OTHERWISE = "what was made is not as expected"
-    MET = "met when read back"
-    NO_EVIDENCE = "the evidence is missing"
-    OUTPUTS_LOST = "it was made, but its outputs are lost"
-
-
-def stated(checks: Iterable[Checked]) -> tuple[CheckFact, ...]:
-    """Checks as they stand in a statement."""
-    return tuple(CheckFact.model_validate(check.fact) for check in checks)
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """What became of one attempt. `changed` is None when it cannot be known.
-
-    `orphan`: an object that we made and whose outputs are lost, as the outputs that can still be read from it.
-    """
-
-    verdict: Verdict
-    changed: bool | None
-    attribution: Attribution | None
-    checks: tuple[Checked, ...]
-    outputs: Mapping[str, JsonValue]
-    reason: str
-    orphan: Mapping[str, JsonValue] | None = None
-
-
-def checks_of(
-    checks: Sequence[Check], scope: Mapping[str, object], cut: frozenset[str] = frozenset()
-) -> tuple[Checked, ...]:
-    """Every expectation evaluated: met, unmet, or not read. `cut`: the reads whose lists are not whole."""
-    return tuple(_checked(check, scope, cut) for check in checks)
-
-
-def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> Checked:
-    value = check.value(scope)
-    # INVARIANT: what could not be evaluated is neither met nor unmet
-    if isinstance(value, Fault):
-        absent = sorted(p for p in check.expression.paths() if lookup(p, scope) is ABSENT)
-        fault = f"`{absent[0]}` is not in the record" if absent else value.sentence
-        return Checked(check.sentence, False, check.so, fault)  # guard: what was not read is not unmet
-    # INVARIANT: a list that is not whole proves nothing by what it does not hold
-    if cut and not (value and check.expression.only_finds):  # guard: one page proves no absence
-        paged = sorted(p for p in check.expression.paths() if _is_cut(p, scope, cut))
-        if paged:
-            return Checked(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
-    return Checked(check.sentence, value, check.so)
-
-
-def _is_cut(path: str, scope: Mapping[str, object], cut: frozenset[str]) -> bool:
-    return ".".join(path.split(".")[:2]) in cut and isinstance(lookup(path, scope), list)
+from receipts.reconciliation.verdict import Reason, Reconciliation
 
 
 def already_so(program: Program, base: Mapping[str, object], before: Observation) -> tuple[Checked, ...] | None:
@@ -167,7 +57,7 @@ def reconcile(
         return Reconciliation("again", False, None, (), {}, Reason.NOT_SENT)
     if not after.ok or not before.ok:  # guard: evidence
         fault = before.fault or after.fault or "the record does not exist"
-        return Reconciliation("contended", None, None, _unread(program, fault), {}, Reason.NOT_READ_BACK)
+        return Reconciliation("contended", None, None, unread(program, fault), {}, Reason.NOT_READ_BACK)
     before, after = evened(program.reads, before, after)
     scope = scope_of(program, base, before, after, execution)
     cut = before.cut("before") | after.cut("after")
@@ -176,14 +66,15 @@ def reconcile(
         checks=checks,
         met=all(c.met for c in checks),
         unread=any(c.fault for c in checks),
-        steady=same(program.probed, before, after) and not _cut_in(program.probed, before, after),
+        steady=same(program.probed, before, after) and not are_cut(program.probed, before, after),
         drift=drifted(program, before, after),
     )
     if execution.delivery in ("refused", "declined", "no_effect", "stopped"):  # guard: no effect is never confirmed
         return _proven_without_effect(execution, checks, seen.met)
     if execution.delivery in ("in_doubt", "rejected"):
         if program.made:
-            found = _made(program, program.made, scope | {"connection.exclusive": exclusive}, checks, (before, after))
+            place = scope | {"connection.exclusive": exclusive}
+            found = found_object(program, program.made, place, checks, (before, after))
         else:
             found = _probed(program, scope, execution, seen)
         return _sent_again(program, execution, found, bounded)
@@ -202,13 +93,6 @@ class _Seen:
     drift: bool
 
 
-def _cut_in(paths: Sequence[str], before: Observation, after: Observation) -> bool:
-    """Is one of these `before.*` paths a list that is not whole, in either look?"""
-    old, new = before.scope("before"), after.scope("before")
-    cut = before.cut("before") | after.cut("before")
-    return any(_is_cut(p, old, cut) or _is_cut(p, new, cut) for p in paths)
-
-
 def _answered(
     program: Program,
     scope: Mapping[str, object],
@@ -225,9 +109,9 @@ def _answered(
     if seen.met:
         confirmed = _confirmed(program, scope, execution, checks, known)
         if confirmed.verdict != "confirmed" and program.made is not None:
-            return _made(program, program.made, scope, checks, looks)
+            return found_object(program, program.made, scope, checks, looks)
         return confirmed
-    named, whose = _names_new(program, scope)
+    named, whose = names_new(program, scope)
     # what the answer gave once is kept for the look that finds it
     given = {n: v for n, t in program.outputs if not isinstance(v := t.filled(scope), Fault)}
     if seen.unread:
@@ -240,20 +124,6 @@ def _answered(
     if seen.steady:
         return Reconciliation("not_applied", False, None, checks, {}, Reason.AS_IT_WAS)
     return Reconciliation("diverged", True, None, checks, {}, Reason.OTHERWISE)
-
-
-def _names_new(
-    program: Program, scope: Mapping[str, object]
-) -> tuple[Literal[True], Literal["ours"]] | tuple[None, None]:
-    """The answer's own evidence: it names an object that was not there before, so something changed, by us."""
-    if program.made is None:
-        return None, None
-    known = {str(o[program.made.id]) for o in program.made.objects("before", scope) or []}
-    for name, template in program.outputs:
-        value = template.filled(scope) if name in dict(program.made.outputs) else None
-        if isinstance(value, str) and value and value not in known:
-            return True, "ours"
-    return None, None
 
 
 def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], met: bool) -> Reconciliation:
@@ -308,48 +178,6 @@ def _is_bare_success(execution: Execution) -> bool:
     return isinstance(body, dict) and body.get("is_error") is False and body.get("data") is None
 
 
-def _made(
-    program: Program,
-    made: Made,
-    scope: Mapping[str, object],
-    checks: tuple[Checked, ...],
-    seen: tuple[Observation, Observation],
-) -> Reconciliation:
-    """The probe of an action whose target names what it makes: the difference of two lists.
-
-    Exactly one new object that is ours is found; with its outputs lost it is an orphan, never `confirmed`.
-    """
-    before, after = made.objects("before", scope), made.objects("after", scope)
-    if before is None or after is None:
-        return Reconciliation("contended", None, None, checks, {}, Reason.LIST_NOT_READ)
-    known = {str(o[made.id]) for o in before}
-    new = [o for o in after if str(o[made.id]) not in known]
-    if not new and any(c.fault for c in checks):
-        return Reconciliation("contended", None, None, checks, {}, Reason.UNSAID)
-    if not new:
-        gone = known - {str(o[made.id]) for o in after}
-        if gone:
-            return Reconciliation("contended", None, None, checks, {}, Reason.SOMEBODY_ELSE)
-        return Reconciliation("again", False, None, checks, {}, Reason.NOTHING_NEW)
-    start, end = seen[0].at_ms // 1000 - 2, seen[1].at_ms // 1000 + 2
-    named = {"it": dict(new[0]), "window.start": _rfc3339(start), "window.end": _rfc3339(end)}
-    own = {k: v for k, v in scope.items() if k.startswith(("inputs.", "connection."))} | named
-    if len(new) > 1 or not made.ours.holds(own):
-        return Reconciliation("contended", None, "other", checks, {}, Reason.PERHAPS_NOT_OURS)
-    found = filled(made.outputs, own)
-    if isinstance(found, Fault):
-        return Reconciliation("contended", True, "ours", checks, {}, found.sentence)
-    if all(name in found for name, _ in program.outputs):
-        if all(c.met for c in checks):
-            return Reconciliation("confirmed", True, "ours", checks, found, Reason.FOUND_BY_WHAT_IT_MADE)
-        return Reconciliation("contended", True, "ours", checks, {}, Reason.MADE_OTHERWISE)
-    return Reconciliation("orphan", True, "ours", checks, {}, Reason.OUTPUTS_LOST, found)
-
-
-def _rfc3339(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _confirmed(
     program: Program,
     scope: Mapping[str, object],
@@ -374,7 +202,3 @@ def _pictured(program: Program, execution: Execution) -> bool:
     if execution.via == "http" or "screenshot" not in program.contract.evidence.get("browser", ()):
         return True
     return {"before.png", "after.png"} <= set(execution.evidence)
-
-
-def _unread(program: Program, fault: str) -> tuple[Checked, ...]:
-    return tuple(Checked(check.sentence, False, check.so, fault) for check in program.expect)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.action.observation import Channel
-from receipts.action.action_result import Status
+from receipts.action.status import Status
 from receipts.statement.attempt_facts import AttemptFact, CheckFact, ReadFact, SkippedRouteFact
 from receipts.statement.facts import ActionFacts, ClosedModel, Digest, Kind, Ms, Need, Pseudonym
 from receipts.statement.plan_facts import PlanRef, PlanStepFact, PlanStepRef

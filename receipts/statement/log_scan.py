@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contracts.errors import AilyusError
-from receipts.log.merkle import Checkpoint, Frontier, leaf_hash
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope, Signer, open_note
 from receipts.statement.words import CONTROL_KINDS
 from receipts.store.log_tables import NEWEST, nodes_by

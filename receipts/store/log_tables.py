@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from contracts.errors import AilyusError
-from receipts.log.merkle import Checkpoint, Frontier, LogProof, consistency_proof, inclusion_proof
+from receipts.log.checkpoint import Checkpoint, LogProof
+from receipts.log.merkle import Frontier, consistency_proof, inclusion_proof
 from receipts.store.row import Read, blob
 
 NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"

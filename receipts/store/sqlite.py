@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.log.merkle import Frontier, LogProof
+from receipts.log.checkpoint import LogProof
+from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer, open_note
 from receipts.store.entry import Entry, answer, answer_all
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by

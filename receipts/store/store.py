@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.log.merkle import Checkpoint, Frontier
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer
 from receipts.store.entry import Entry, answer_all
 from receipts.store.log_tables import CHECKPOINTS, NEWEST, NODES

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import AilyusError
-from receipts.log.merkle import Checkpoint, Frontier
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.merkle import Frontier
 from receipts.store import postgres_schema, sqlite_schema
 from receipts.store.connection import DatabaseSession
 from receipts.store.log_tables import newest_note

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.action.observation import Observation
-from receipts.action.action import pack_observation
-from receipts.action.action_result import ActionResult, Status
+from receipts.action.action_form import pack_observation
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 

@@ -34,7 +34,7 @@ from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
-from receipts.journal.controls import Halt
+from receipts.journal.halt import Halt
 from receipts.journal.intent import Busy, IntentCommit, StaleDecision
 from receipts.journal.journal import Journal
 from receipts.reconciliation.outputs import outputs_of

@@ -12,7 +12,7 @@ from policies.passkey import sign_count
 from policies.principal import Person
 from policies.resource_facts import establish
 from receipts.action.action import Action
-from receipts.action.action_result import Status
+from receipts.action.status import Status
 from receipts.journal.plan_transitions import PlanRows
 from receipts.journal.registry import count_use
 from receipts.statement.action_facts import DecisionFacts

@@ -172,7 +172,7 @@ def proof(
 ) -> None:
     """Write one offline file that proves a receipt."""
     from receipts.audit.proof import write_proof
-    from receipts.log.merkle import Checkpoint
+    from receipts.log.checkpoint import Checkpoint
     from server.admin.access import PROOF, record_here
     from server.workspace.workspace import Workspace
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
-from receipts.action.action_result import ResultStep
+from receipts.action.result_parts import ResultStep
 from receipts.audit.questions import approved_by, reason_of
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence

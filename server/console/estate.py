@@ -8,7 +8,7 @@ from starlette.responses import Response
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.release import Release
-from receipts.journal.controls import Halt
+from receipts.journal.halt import Halt
 from receipts.tables import intents, inventory
 from server.actions.pipeline import Pipeline
 from server.console.web import ConsoleRequest, Page, View, redirect

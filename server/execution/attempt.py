@@ -11,8 +11,9 @@ from contracts.compiler.program import Program
 from policies.approval import SignedApproval
 from policies.decision import Facts, Permitted
 from receipts.action.action import Action, Intent
-from receipts.action.action_result import ActionResult, Status
-from receipts.reconciliation.reconciliation import Reconciliation
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.reconciliation.verdict import Reconciliation
 from receipts.store.transaction import Work
 from server.execution.routes import Skipped
 

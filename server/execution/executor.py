@@ -33,16 +33,20 @@ from policies.decision import Circumstances, Decision, Denied, Facts, Rate, Reco
 from policies.release import Release
 from policies.resource_facts import establish
 from receipts.action.action import Action, Intent
-from receipts.action.action_result import ActionResult, Status
-from receipts.journal.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.journal.breaker import BREAKER, Trip
+from receipts.journal.halt import halt_statement, new_halt
 from receipts.journal.handles import Minted
 from receipts.journal.intent import IntentCommit, Limits
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import Escalation, OutcomeCommit
 from receipts.log.signing import Envelope
+from receipts.reconciliation.checks import checks_of, stated
 from receipts.reconciliation.comparison import drifted_paths, same
 from receipts.reconciliation.outputs import refusal_of
-from receipts.reconciliation.reconciliation import Reconciliation, already_so, checks_of, reconcile, stated
+from receipts.reconciliation.reconciliation import already_so, reconcile
+from receipts.reconciliation.verdict import Reconciliation
 from receipts.statement import entries
 from receipts.statement.action_facts import DecisionFacts, IntentFacts, OutcomeFacts
 from receipts.statement.decision_record import decision_evidence, decision_facts

@@ -6,9 +6,10 @@ from contracts.action.observation import Execution
 from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.compiler.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
-from receipts.journal.controls import BREAKER, Trip, halt_statement, new_halt
+from receipts.journal.breaker import BREAKER, Trip
+from receipts.journal.halt import halt_statement, new_halt
 from receipts.journal.journal import Journal
-from receipts.reconciliation.reconciliation import Verdict
+from receipts.reconciliation.verdict import Verdict
 from receipts.statement.attempt_facts import SkippedRouteFact
 
 

@@ -17,7 +17,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from policies.principal import Person
 from policies.release import Release
-from receipts.journal.controls import bump
+from receipts.journal.epoch import bump
 from receipts.journal.journal import Journal
 from receipts.statement.gateway_facts import AgentFacts
 from receipts.statement.words import LedgerEntry

@@ -14,7 +14,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import JsonValue
 
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, ResultApproval
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import ResultApproval
 from server.mcp.endpoint import OPENS_LINKS
 from server.mcp.tasks import Context, Task, declares_tasks
 from server.results import answers

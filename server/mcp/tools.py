@@ -10,7 +10,7 @@ from contracts.compiler.plan import PlanProgram
 from contracts.compiler.program import Program
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
-from receipts.action.action_result import Status
+from receipts.action.status import Status
 from server.results.output_schema import OUTPUT_SCHEMA
 
 MAX_DESCRIPTION = 800

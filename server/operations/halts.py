@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.errors import AilyusError
-from receipts.journal.controls import Scope, halt_statement, new_halt
+from receipts.journal.halt import Scope, halt_statement, new_halt
 from server.actions.pipeline import Pipeline
 from server.identity.agents import Agents
 

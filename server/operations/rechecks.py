@@ -26,12 +26,16 @@ from contracts.canonical import new_id
 from contracts.compiler.program import HttpProgram, Program
 from contracts.errors import AilyusError
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, Status
-from receipts.journal.controls import BREAKER, Halt, Trip, halt_statement, untrip
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.journal.breaker import BREAKER, Trip, untrip
+from receipts.journal.halt import Halt, halt_statement
 from receipts.journal.handles import forget_used, give_back
 from receipts.journal.outcome import LATER_LOOK, acknowledge
 from receipts.log.signing import Envelope
-from receipts.reconciliation.reconciliation import Reason, Reconciliation, reconcile, stated
+from receipts.reconciliation.checks import stated
+from receipts.reconciliation.reconciliation import reconcile
+from receipts.reconciliation.verdict import Reason, Reconciliation
 from receipts.statement import entries
 from receipts.statement.action_facts import RecheckFacts
 from receipts.statement.evidence import of_send

@@ -9,10 +9,10 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
-from receipts.action.action_result import Status
+from receipts.action.status import Status
 from receipts.journal.outcome import Escalation, acknowledge, escalate
+from receipts.reconciliation.checks import checks_of, stated
 from receipts.reconciliation.comparison import evened
-from receipts.reconciliation.reconciliation import checks_of, stated
 from receipts.reconciliation.scope import scope_of
 from receipts.statement.action_facts import RecheckFacts, ResolutionFacts
 from receipts.store.transaction import Txn

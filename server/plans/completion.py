@@ -7,12 +7,14 @@ from dataclasses import replace
 from contracts.action.observation import Observation
 from contracts.canonical import new_id
 from contracts.compiler.plan import PlanProgram
-from receipts.action.action import PlanStep, pack_observation
-from receipts.action.action_result import ActionResult, ResultStep
+from receipts.action.action import PlanStep
+from receipts.action.action_form import pack_observation
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import ResultStep
 from receipts.journal.intent import Busy
 from receipts.journal.outcome import Escalation
+from receipts.reconciliation.checks import Checked, checks_of, stated
 from receipts.reconciliation.comparison import evened
-from receipts.reconciliation.reconciliation import Checked, checks_of, stated
 from receipts.reconciliation.scope import hide_compared
 from receipts.statement.action_facts import OutcomeFacts, RecheckFacts
 from receipts.statement.plan_facts import PlanRef

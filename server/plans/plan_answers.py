@@ -11,9 +11,12 @@ from contracts.compiler.plan import Unit
 from contracts.errors import AilyusError
 from policies.decision import Need
 from receipts.action.action import Action
-from receipts.action.action_result import UNSET, ActionResult, ResultProgress, ResultStep, Status, Would
-from receipts.journal.controls import Halt
-from receipts.reconciliation.reconciliation import Checked
+from receipts.action.action_result import ActionResult
+from receipts.action.result_document import UNSET
+from receipts.action.result_parts import ResultProgress, ResultStep, Would
+from receipts.action.status import Status
+from receipts.journal.halt import Halt
+from receipts.reconciliation.checks import Checked
 from receipts.statement.plan_facts import PlanStepFact
 from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason

@@ -21,8 +21,9 @@ from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unava
 from policies.release import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action, PlanStep
-from receipts.action.action_result import ActionResult, Would, WouldStep
-from receipts.reconciliation.reconciliation import checks_of
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import Would, WouldStep
+from receipts.reconciliation.checks import checks_of
 from receipts.statement.action_facts import DecisionFacts
 from receipts.statement.plan_facts import PlanRef
 from server.execution.approval_request import (

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from contracts.action.observation import Observation
 from policies.approval import SignedApproval
 from policies.release import PlanRequest
-from receipts.action.action import Action, unpack_observation
+from receipts.action.action import Action
+from receipts.action.action_form import unpack_observation
 from receipts.store.transaction import Work
 from server.execution.fair_limiter import Slot
 from server.plans.plan_answers import Finished

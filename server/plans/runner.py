@@ -29,9 +29,10 @@ from contracts.errors import AilyusError
 from policies.approval import SignedApproval, count
 from policies.decision import Denied, Permitted, Unavailable
 from policies.release import PlanRequest
-from receipts.action.action import Action, PlanStep, pack_observation
+from receipts.action.action import Action, PlanStep
+from receipts.action.action_form import pack_observation
 from receipts.action.action_result import ActionResult
-from receipts.journal.controls import Halt
+from receipts.journal.halt import Halt
 from receipts.journal.intent import Busy
 from receipts.reconciliation.scope import hide_compared
 from receipts.store.transaction import Conflict

@@ -26,9 +26,13 @@ from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.decision import Need
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, ResultApproval, ResultCheck, ResultError, Status, Would
-from receipts.journal.controls import BREAKER, Halt
-from receipts.reconciliation.reconciliation import Checked, Reason, Reconciliation
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import ResultApproval, ResultCheck, ResultError, Would
+from receipts.action.status import Status
+from receipts.journal.breaker import BREAKER
+from receipts.journal.halt import Halt
+from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.verdict import Reason, Reconciliation
 from server.results.description import says_of, shows_of
 
 NOT_ERRORS = frozenset({"confirmed", "approval_required", "running", "previewed"})

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from receipts.action.action_result import ActionResult, ResultStep, Would
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import ResultStep, Would
 
 MAX_TEXT = 1200
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from contracts.action.observation import Delivery, Execution, Observation, Reading, Response
 from contracts.compiler.catalog import Complaints, load_catalog
-from receipts.log.merkle import Checkpoint, consistency_proof, consistent
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.merkle import consistency_proof, consistent
 from receipts.log.signing import Envelope, open_note
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.store.transaction import Conflict, Txn

@@ -13,7 +13,7 @@ import pytest
 from contracts.action.observation import Execution, Observation, Reading
 from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.hiding import Hiding, values_before
-from receipts.action.action import pack_observation, unpack_observation
+from receipts.action.action_form import pack_observation, unpack_observation
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.reconciliation.scope import hide_compared
 from server.execution.evidence import kept, kept_health

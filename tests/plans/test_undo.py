@@ -193,7 +193,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
     async with gateway(workspace, sandbox) as world:
         controls = world.app.journal.controls
         (live,) = controls.halts
-        from receipts.journal.controls import halt_statement
+        from receipts.journal.halt import halt_statement
 
         await controls.unhalt(live.scope, live.name, halt_statement(world.app.journal.notary, live, "lifted", "lead"))
         ended = await world.get(answer["action_id"], 30)

@@ -14,7 +14,8 @@ from contracts.canonical import new_id
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import Facts, Permitted, Record
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, Status
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
 from receipts.journal.intent import IntentCommit
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from receipts.journal.controls import halt_statement, new_halt
+from receipts.journal.halt import halt_statement, new_halt
 from receipts.log.signing import create_key
 from server.app import App
 from server.console.session import Challenges

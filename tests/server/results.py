@@ -8,9 +8,12 @@ from contracts.compiler.catalog import load_catalog
 from contracts.compiler.plan import Unit
 from contracts.errors import AilyusError
 from receipts.action.action import Action
-from receipts.action.action_result import ActionResult, Status, Would, WouldStep
-from receipts.journal.controls import Halt
-from receipts.reconciliation.reconciliation import Checked, Reason, Reconciliation
+from receipts.action.action_result import ActionResult
+from receipts.action.result_parts import Would, WouldStep
+from receipts.action.status import Status
+from receipts.journal.halt import Halt
+from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.verdict import Reason, Reconciliation
 from server.mcp.gateway import result_of
 from server.plans import plan_answers
 from server.plans.plan_answers import Finished, Tally

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from receipts.action.action_result import ActionResult
-from receipts.reconciliation.reconciliation import Checked
+from receipts.reconciliation.checks import Checked
 from server.console.actions import check_row
 from server.results import answers
 from server.results.output_schema import OUTPUT_SCHEMA

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.action.request import ActionRequest, Caller
 from contracts.errors import AilyusError
-from receipts.action.action import FORM, pack_caller, pack_request, unpack_caller, unpack_request
+from receipts.action.action_form import FORM, pack_caller, pack_request, unpack_caller, unpack_request
 
 CALLER = Caller(
     "bot",

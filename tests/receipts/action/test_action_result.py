@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from contracts.canonical import sha256
 from contracts.errors import AilyusError
-from receipts.action.action_result import (
-    UNSET,
-    ActionResult,
-    Part,
+from receipts.action.action_result import ActionResult
+from receipts.action.result_document import UNSET, Part
+from receipts.action.result_parts import (
     ResultApproval,
     ResultCheck,
     ResultError,

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from receipts.audit.audit import SELF_ATTESTED
-from receipts.log.merkle import Checkpoint
+from receipts.log.checkpoint import Checkpoint
 from receipts.statement.gateway_facts import ErasureFacts
 from tests.free import free
 from tests.hostile import attack, findings

@@ -14,7 +14,7 @@ from contracts.errors import AilyusError
 from receipts.audit.audit import audit
 from receipts.audit.proof import write_proof
 from receipts.audit.verify import Roots, read_roots, verify
-from receipts.log.merkle import Checkpoint
+from receipts.log.checkpoint import Checkpoint
 from receipts.log.signing import Signer
 from receipts.store.sqlite_file import connect, reader
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace

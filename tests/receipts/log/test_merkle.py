@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import AilyusError
+from receipts.log.checkpoint import Checkpoint, LogProof
 from receipts.log.merkle import (
-    Checkpoint,
     Frontier,
-    LogProof,
     consistency_proof,
     consistent,
     included,

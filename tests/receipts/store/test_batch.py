@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from receipts.action.action import Action
-from receipts.journal.controls import halt_statement, new_halt
+from receipts.journal.halt import halt_statement, new_halt
 from receipts.journal.intent import IntentCommit, Limits
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
