@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from receipts.audit.audit import audit
-from receipts.audit.verify import read_roots
+from receipts.audit.roots import read_roots
 from receipts.log.checkpoint import Checkpoint
 from server.workspace.stores import database_url, reading, remembered_head
 from server.workspace.workspace import Workspace

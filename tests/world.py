@@ -24,7 +24,8 @@ from adapters.python.pool import Hosts
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import keyid_of
 from receipts.audit.proof import write_proof
-from receipts.audit.verify import read_roots, verify
+from receipts.audit.roots import read_roots
+from receipts.audit.verify import verify
 from receipts.log.signing import load_key
 from receipts.store.row import Read
 from server.app import App, running

@@ -1,11 +1,17 @@
 """Search over the indexed columns of statements. `audit` proves that they agree with the signed bodies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from receipts.store.row import Row
+import orjson
+from pydantic import JsonValue
 
-Read = Callable[..., list[Row]]
+from contracts.errors import AilyusError
+from receipts.log.signing import Envelope
+from receipts.store.row import Read, blob
+
+MAX_FOUND = 10_000
+"""Receipts that one answer names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,12 @@ def find(read: Read, query: Query) -> list[Found]:
         )
         for r in rows
     ]
+
+
+def predicate_of(read: Read, receipt_id: str) -> Mapping[str, JsonValue]:
+    """The signed predicate of a receipt; raises `not_found`."""
+    rows = read("SELECT envelope FROM statements WHERE id = ?", receipt_id)
+    if not rows:
+        raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
+    predicate = orjson.loads(Envelope.decode(blob(rows[0][0])).payload)["predicate"]
+    return predicate if isinstance(predicate, dict) else {}

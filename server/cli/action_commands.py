@@ -264,7 +264,7 @@ def show_action(
 ) -> None:
     """Show what an agent was told about an action, and every receipt of it."""
     from receipts.action.action_result import ActionResult
-    from receipts.audit.questions import reason_of
+    from receipts.audit.denials import reason_of
     from receipts.statement import entries
     from receipts.tables import inventory
     from server.results.answers import iso

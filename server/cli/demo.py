@@ -23,7 +23,8 @@ from policies.approval_document import render, visible
 from policies.principal import keyid_of
 from receipts.action.action_result import ActionResult
 from receipts.audit.proof import write_proof
-from receipts.audit.verify import read_roots, verify
+from receipts.audit.roots import read_roots
+from receipts.audit.verify import verify
 from receipts.log.signing import Envelope, load_key
 from receipts.statement import entries
 from server.admin.client import find_owner

@@ -85,7 +85,8 @@ def find_receipts(
 ) -> None:
     """Find receipts, newest first."""
     from receipts.audit.query import Query, find
-    from receipts.audit.questions import require_agent, require_contract, require_kind, require_status, search_values
+    from receipts.audit.record_search import search_values
+    from receipts.audit.vocabulary import require_agent, require_contract, require_kind, require_status
 
     since_ms = _since(since) if since else 0
     if kind is not None:
@@ -113,7 +114,7 @@ def show_receipt(
     """Read a receipt: six sentences before any hash."""
     import orjson
 
-    from receipts.audit.questions import reason_of
+    from receipts.audit.denials import reason_of
     from receipts.log.signing import Envelope
     from receipts.statement import entries
     from server.results.receipt_summary import sentences
@@ -200,7 +201,8 @@ def verify_file(
     """Verify a proof file offline; the exit code carries the verdict."""
     from contracts.text.source import Malformed, read_bytes
     from receipts.audit.proof import MAX_FILE
-    from receipts.audit.verify import read_roots, verify
+    from receipts.audit.roots import read_roots
+    from receipts.audit.verify import verify
     from server.results.receipt_summary import sentences
 
     try:
@@ -259,7 +261,7 @@ def audit(
     from receipts.audit.audit import SELF_ATTESTED
     from receipts.audit.audit import audit as run_audit
     from receipts.audit.questions import first_since
-    from receipts.audit.verify import read_roots, signed_checkpoint
+    from receipts.audit.roots import read_roots, signed_checkpoint
     from receipts.store.log_tables import newest_note
     from server.workspace.stores import remembered_head
     from server.workspace.workspace import Workspace
@@ -295,7 +297,8 @@ def changed(
     format: FormatOption = Format.text,
 ) -> None:
     """What did this agent change?"""
-    from receipts.audit.questions import changed_by, require_agent
+    from receipts.audit.questions import changed_by
+    from receipts.audit.vocabulary import require_agent
 
     with reading(workspace) as read:
         require_agent(read, agent)
@@ -318,7 +321,7 @@ def everything_done_to(
     format: FormatOption = Format.text,
 ) -> None:
     """What was done to this person or record? Found although the receipts hold pseudonyms."""
-    from receipts.audit.questions import done_to
+    from receipts.audit.record_search import done_to
 
     with reading(workspace) as read:
         _list(format, done_to(read, who))
@@ -371,7 +374,7 @@ def tried_and_denied(
     """What was tried and denied, grouped?"""
     from dataclasses import asdict
 
-    from receipts.audit.questions import denied
+    from receipts.audit.denials import denied
     from server.results.answers import iso
 
     with reading(workspace) as read:
@@ -389,7 +392,7 @@ def tried_and_denied(
 
 
 def _list(format_: Format, found: "Sequence[Found]") -> None:
-    from receipts.audit.questions import MAX_FOUND
+    from receipts.audit.query import MAX_FOUND
     from server.results.answers import iso
 
     rows: list[dict[str, object]] = [

@@ -10,7 +10,8 @@ from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
 from receipts.action.result_parts import ResultStep
-from receipts.audit.questions import approved_by, reason_of
+from receipts.audit.denials import reason_of
+from receipts.audit.questions import approved_by
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence
 from receipts.statement.entries import LogEntry

@@ -12,27 +12,17 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from contracts.schema.fields import milliseconds
 from receipts.audit.audit import audit
+from receipts.audit.denials import denied, reason_of
 from receipts.audit.proof import write_proof
-from receipts.audit.query import Found, Query, Read, find
-from receipts.audit.questions import (
-    allowed_by,
-    approved_by,
-    changed_by,
-    denied,
-    done_to,
-    first_since,
-    reason_of,
-    require_agent,
-    require_contract,
-    require_kind,
-    require_status,
-    search_values,
-    unconfirmed,
-)
-from receipts.audit.verify import read_roots
+from receipts.audit.query import Found, Query, find
+from receipts.audit.questions import allowed_by, approved_by, changed_by, first_since, unconfirmed
+from receipts.audit.record_search import done_to, search_values
+from receipts.audit.roots import read_roots
+from receipts.audit.vocabulary import require_agent, require_contract, require_kind, require_status
 from receipts.log.head import remembered
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence
+from receipts.store.row import Read
 from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.web import ConsoleRequest, Page, View

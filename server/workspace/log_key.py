@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
-from receipts.audit.verify import read_roots
+from receipts.audit.roots import read_roots
 from receipts.log.signing import Signer, create_key, load_key, parse_key
 from receipts.store import health
 from receipts.store.row import Read

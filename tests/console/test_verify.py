@@ -11,7 +11,8 @@ import pytest
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, signature_holds
 from policies.passkey import Assertion, decode, encode
-from receipts.audit.verify import read_roots, verify
+from receipts.audit.roots import read_roots
+from receipts.audit.verify import verify
 from tests.console.people import People, Person
 from tests.console.verifier import in_browser, proof_of, roots_of
 from tests.world import MARIA

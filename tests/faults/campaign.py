@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from receipts.audit.audit import audit
-from receipts.audit.verify import read_roots
+from receipts.audit.roots import read_roots
 from server.workspace.stores import reading
 from tests.faults import killer
 from tests.faults.killer import POINTS

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from receipts.audit.verify import Roots
+from receipts.audit.roots import Roots
 from tests.proofs.made import forged
 from tests.proofs.mutants import Genuine, campaign
 from tests.proofs.worlds import lived

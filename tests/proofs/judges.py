@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from contracts.errors import AilyusError
-from receipts.audit.verify import Roots, verify
+from receipts.audit.roots import Roots
+from receipts.audit.verify import verify
 from tests.node import node
 from tests.world import ROOT
 

@@ -16,7 +16,7 @@ from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.approval_document import Display, Line
 from policies.principal import keyid_of
 from receipts.audit.proof import write_proof
-from receipts.audit.verify import Roots
+from receipts.audit.roots import Roots
 from receipts.journal.journal import Journal
 from receipts.statement.facts import Kind
 from receipts.statement.statement import SignedStatement, StatementSubject

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from receipts.audit.verify import Roots
+from receipts.audit.roots import Roots
 from tests.proofs.judges import Verdict, browser, python
 
 BATCH = 250

@@ -9,7 +9,8 @@ import pytest
 
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
-from receipts.audit.verify import read_roots, verify
+from receipts.audit.roots import read_roots
+from receipts.audit.verify import verify
 from tests.proofs.judges import browser, python
 from tests.proofs.mutants import Genuine, campaign
 from tests.proofs.worlds import file_of, proofs_of

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from receipts.audit.proof import write_proof
-from receipts.audit.verify import Roots, read_roots
+from receipts.audit.roots import Roots, read_roots
 from tests.world import LEO, MARIA, Sandbox, World, gateway, make_workspace
 
 

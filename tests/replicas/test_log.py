@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from receipts.audit.audit import audit
-from receipts.audit.verify import Roots
+from receipts.audit.roots import Roots
 from receipts.log.signing import Signer, create_key
 from receipts.store.postgres_readers import snapshot
 from receipts.store.row import Read

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import AilyusError
-from receipts.audit import questions
+from receipts.audit import denials, questions, record_search, vocabulary
 from receipts.journal.journal import Journal
 from receipts.store.row import Read
 from tests.receipts.making import action, conclude, intend, seal
@@ -16,17 +16,17 @@ async def test_who_was_denied_what_and_names_that_nobody_has(journal: Journal, t
     denied = action()
     await journal.store.write(seal(journal, denied, "decision", "denied").insert)
 
-    def ask(read: Read) -> list[questions.Denials]:
-        questions.require_agent(read, "bot", tenant)
-        questions.require_contract(read, "reset", tenant)
-        questions.require_status(read, "denied")
+    def ask(read: Read) -> list[denials.Denials]:
+        vocabulary.require_agent(read, "bot", tenant)
+        vocabulary.require_contract(read, "reset", tenant)
+        vocabulary.require_status(read, "denied")
         with pytest.raises(AilyusError, match="there is no agent `nobody`"):
-            questions.require_agent(read, "nobody", tenant)
+            vocabulary.require_agent(read, "nobody", tenant)
         with pytest.raises(AilyusError, match="there is no contract `nothing`"):
-            questions.require_contract(read, "nothing", tenant)
+            vocabulary.require_contract(read, "nothing", tenant)
         with pytest.raises(AilyusError, match="there is no status `odd`"):
-            questions.require_status(read, "odd")
-        return questions.denied(read, 0, tenant)
+            vocabulary.require_status(read, "odd")
+        return denials.denied(read, 0, tenant)
 
     (group,) = await journal.store.read_aside(ask)
     assert (group.agent, group.contract, group.count) == ("bot", "reset", 1)
@@ -48,13 +48,13 @@ async def test_what_was_changed_and_what_was_not_confirmed(journal: Journal, ten
 async def test_what_was_done_to_one_record(
     journal: Journal, tenant: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "_PAGE", 2)  # the actions are read in several pages
+    monkeypatch.setattr(record_search, "_PAGE", 2)  # the actions are read in several pages
     for _ in range(5):
         asked = action()
         await journal.store.write(seal(journal, asked, "decision", "denied").insert)
         dispatch = await intend(journal, asked)
         await conclude(journal, asked, dispatch.fence, "confirmed")
     person = action().request.person
-    found = await journal.store.read_aside(lambda read: questions.done_to(read, person, tenant))
+    found = await journal.store.read_aside(lambda read: record_search.done_to(read, person, tenant))
     assert len(found) >= 5
-    assert await journal.store.read_aside(lambda read: questions.done_to(read, "nobody", tenant)) == []
+    assert await journal.store.read_aside(lambda read: record_search.done_to(read, "nobody", tenant)) == []

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import AilyusError
 from receipts.audit.audit import audit
 from receipts.audit.proof import write_proof
-from receipts.audit.verify import Roots, read_roots, verify
+from receipts.audit.roots import Roots, read_roots
+from receipts.audit.verify import verify
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.signing import Signer
 from receipts.store.sqlite_file import connect, reader

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from receipts.audit.audit import audit
-from receipts.audit.verify import read_roots
+from receipts.audit.roots import read_roots
 from receipts.store import sqlite_schema
 from receipts.store.postgres import PostgresStore
 from receipts.store.postgres_schema import migrate

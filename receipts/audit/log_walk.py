@@ -1,0 +1,188 @@
+"""The walk over a log: one pass from its first leaf to its last, and what is found on the way."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import orjson
+from pydantic import JsonValue
+
+from contracts.canonical import commitment
+from contracts.errors import AilyusError
+from receipts.audit.roots import Roots, signed_checkpoint
+from receipts.audit.row_words import RowWords
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.head import Head
+from receipts.log.merkle import Frontier, leaf_hash
+from receipts.log.signing import Envelope
+from receipts.store.row import Read, Row, Value, blob, integer
+
+_BATCH = 200
+_STATEMENTS = (
+    "SELECT s.leaf_index, s.id, s.kind, s.action_id, s.tenant, s.agent, s.contract, s.status, s.changed, s.at_ms,"
+    " s.envelope, n.hash FROM statements AS s LEFT JOIN nodes AS n ON n.level = 0 AND n.idx = s.leaf_index"
+    f" WHERE s.leaf_index > ? ORDER BY s.leaf_index LIMIT {_BATCH}"
+)
+Predicate = Mapping[str, JsonValue]
+
+
+class LogWalk:
+    """One pass over the log from its first leaf to its last, and what was learned on the way."""
+
+    def __init__(self, read: Read, roots: Roots, head: Head | None) -> None:
+        self._read = read
+        self._keys = roots.raw
+        self._roots = roots
+        self._head = head
+        self._frontier = Frontier(0, [])
+        self._whole = True
+        """Can the root still be computed?"""
+        self._notes = {integer(size): str(note) for size, note in read("SELECT size, note FROM checkpoints")}
+        self.newest = self._newest()
+        self._unkept: list[tuple[str, str]] = []
+        self._erased: set[tuple[str, str]] = set()
+        self._wrong_roots: list[int] = []
+        self.words = RowWords()
+
+    def _newest(self) -> Checkpoint | None:
+        """The newest checkpoint that a trusted key signed."""
+        signed = (_signed(self._notes[size], self._roots) for size in sorted(self._notes, reverse=True))
+        return next((c for c in signed if c is not None), None)
+
+    def statements(self) -> Iterator[str]:
+        """Every statement against its leaf, its index columns, its search values and its evidence."""
+        last: Value = -1
+        while rows := self._read(_STATEMENTS, last):
+            last = rows[-1][0]
+            span = rows[0][0], last
+            search = _grouped(
+                self._read("SELECT leaf_index, value FROM search WHERE leaf_index BETWEEN ? AND ?", *span)
+            )
+            sql = "SELECT leaf_index, label, salt, data FROM evidence WHERE leaf_index BETWEEN ? AND ?"
+            evidence = _grouped(self._read(sql, *span))
+            for row in rows:
+                yield from self._statement(row, search.pop(integer(row[0]), []), evidence.pop(integer(row[0]), []))
+
+    def end(self) -> Iterator[str]:
+        """What is only known after the last leaf."""
+        covered = self.newest.size if self.newest else 0
+        if self._frontier.size < covered:
+            yield from self._missing(covered)
+        if self._frontier.size > covered:  # guard: the log ends at a signed checkpoint
+            yield f"no signed checkpoint covers {_leaves(covered, self._frontier.size)}"
+        if self._wrong_roots:
+            first, more = self._wrong_roots[0], len(self._wrong_roots) - 1
+            yield f"the checkpoint at {first} does not hold" + (f", nor do {more} after it" if more else "")
+        for size in sorted(self._notes):
+            yield f"the checkpoint at {size} stands beyond the log"
+        if self._head is not None and self._head.size > self._frontier.size:  # guard: the log reaches the head file
+            yield f"the log ends at {self._frontier.size}, and the head file remembers {self._head.size}"
+        for receipt, label in self._unkept:
+            if (receipt, label) not in self._erased:  # guard: evidence is all there
+                yield f"the evidence `{label}` of `{receipt}` is missing, and no statement says that it was erased"
+
+    def _statement(self, row: Row, search: list[Row], evidence: list[Row]) -> Iterator[str]:
+        index, receipt = integer(row[0]), str(row[1])
+        covered = self.newest.size if self.newest else 0
+        if index > self._frontier.size:
+            if index >= max(covered, self._frontier.size + 1):
+                yield f"`{receipt}` stands at leaf {index}, beyond the log"
+                return
+            yield from self._missing(index)
+        logged = None if row[11] is None else blob(row[11])
+        try:
+            envelope = Envelope.decode(blob(row[10]))
+        except AilyusError:
+            yield f"the body of `{receipt}` is damaged"
+            yield from self._append(logged)
+            return
+        leaf = leaf_hash(envelope.leaf())
+        if logged is not None and leaf != logged:
+            yield f"the body of `{receipt}` is not the one that was logged"
+        signed = envelope.holds(self._keys)
+        if not signed:
+            yield f"the signature of `{receipt}` does not hold"
+        yield from self._append(logged or leaf)
+        statement = orjson.loads(envelope.payload)
+        predicate = statement["predicate"]
+        if signed and leaf == logged:
+            self._erase(predicate)
+            self.words.hear(index, statement)
+        yield from _columns(row, predicate)
+        if {value for _, value in search} != set(predicate["search"]):
+            yield f"the search values of `{receipt}` are not what was signed"
+        yield from self._evidence(receipt, predicate.get("commitments", {}), evidence)
+
+    def _missing(self, until: int) -> Iterator[str]:
+        """Leaves that have no statement; the log is computed on with their hashes, where those are left."""
+        yield f"{_leaves(self._frontier.size, until)} {'is' if until == self._frontier.size + 1 else 'are'} missing"
+        sql = "SELECT idx, hash FROM nodes WHERE level = 0 AND idx >= ? AND idx < ?"
+        hashes = {integer(i): blob(h) for i, h in self._read(sql, self._frontier.size, until)}
+        for index in range(self._frontier.size, until):
+            yield from self._append(hashes.get(index))
+
+    def _append(self, leaf: bytes | None) -> Iterator[str]:
+        if leaf is None and self._whole:
+            self._whole = False
+            yield f"the log cannot be computed beyond leaf {self._frontier.size}: its hash is missing"
+        self._frontier.append(leaf or bytes(32))
+        size = self._frontier.size
+        known = self._head if self._whole and self._head and self._head.size == size else None
+        if known is not None and self._frontier.root().hex() != known.root:
+            yield f"the log is not the one that the head file remembers at {size}"
+        note = self._notes.pop(size, None)
+        if note is None:
+            return
+        signed = _signed(note, self._roots)
+        if signed is None or signed.size != size:
+            yield f"the checkpoint at {size} is not signed by a trusted key"
+        elif self._whole and signed.root != self._frontier.root():
+            self._wrong_roots.append(size)
+
+    def _evidence(self, receipt: str, committed: Mapping[str, str], rows: list[Row]) -> Iterator[str]:
+        for _, label, salt, data in rows:
+            if committed.get(str(label)) != commitment(blob(salt), blob(data)):
+                yield f"the evidence `{label!s}` of `{receipt}` is not what was committed to"
+        self._unkept += [(receipt, label) for label in committed.keys() - {str(row[1]) for row in rows}]
+
+    def _erase(self, predicate: Predicate) -> None:
+        about = predicate.get("about")
+        if predicate["kind"] == "erasure" and isinstance(about, dict):
+            labels = about.get("labels")
+            named = labels if isinstance(labels, list) else []
+            self._erased |= {(str(about.get("receipt")), str(label)) for label in named}
+
+
+def _columns(row: Row, predicate: Predicate) -> Iterator[str]:
+    contract = predicate["contract"]
+    signed = (
+        predicate["receipt"],
+        predicate["kind"],
+        predicate["action"],
+        predicate["tenant"],
+        predicate["agent"],
+        contract["id"] if isinstance(contract, dict) else None,
+        predicate["status"],
+        predicate["changed"],
+        predicate["atMs"],
+    )
+    stored = (*row[1:8], None if row[8] is None else bool(row[8]), row[9])
+    if stored != signed:
+        yield f"an index column of `{row[1]!s}` is not what was signed"
+
+
+def _leaves(first: int, end: int) -> str:
+    return f"leaf {first}" if end == first + 1 else f"the leaves {first} to {end - 1}"
+
+
+def _grouped(rows: list[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[integer(row[0])].append(row)
+    return found
+
+
+def _signed(note: str, roots: Roots) -> Checkpoint | None:
+    try:
+        return signed_checkpoint(note, roots)
+    except AilyusError:
+        return None
