@@ -11,7 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from adapters.browser.chromium import BrowserSettings, Chromium, find_browser
+from adapters.browser.chromium import Chromium
+from adapters.browser.launch import BrowserSettings, find_browser
 from contracts.errors import AilyusError
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.postgres import Postgres

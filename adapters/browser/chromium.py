@@ -3,144 +3,33 @@
 import asyncio
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.browser.browser_process import PREFIX, processes, quiet, sweep
+from adapters.browser.launch import BrowserSettings, find_browser, launched
 from adapters.browser.socks_proxy import Wall
+from adapters.browser.tab import Spare, Tab
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # heavy: imported where the first browser starts
-    from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, StorageState
+    from playwright.async_api import Browser, BrowserContext, Playwright, StorageState
 
 RENEW_AFTER = 200
 """Contexts that one process serves before it is renewed."""
-_PREFIX = "ailyus-browser-"
-_STALE_SECONDS = 3600.0
 _SPARE_SECONDS = 60.0
 """How long a tab that was made ahead waits for its action."""
-_LAUNCH_SECONDS = 20.0
 _OPEN_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
-_KNOWN = (
-    "/usr/lib/chromium/chromium-headless-shell",
-    "/usr/bin/chromium-headless-shell",
-    "/usr/lib/chromium/chromium",
-    "/usr/bin/chromium",
-)
-_OF_PLAYWRIGHT = (
-    "chromium_headless_shell-*/chrome-*/headless_shell",
-    "chromium_headless_shell-*/chrome-*/chrome-headless-shell",
-    "chromium-*/chrome-*/chrome",
-)
-_ARGUMENTS = (
-    "--headless",
-    "--remote-debugging-pipe",
-    "--block-new-web-contents",
-    "--disable-background-networking",
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-breakpad",
-    "--disable-client-side-phishing-detection",
-    "--disable-component-extensions-with-background-pages",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-dev-shm-usage",
-    "--disable-extensions",
-    "--disable-features=AutofillServerCommunication,MediaRouter,OptimizationHints,Prerender2,Translate",
-    "--disable-field-trial-config",
-    "--disable-gpu",
-    "--disable-hang-monitor",
-    "--disable-quic",
-    "--disable-renderer-backgrounding",
-    "--disable-sync",
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--hide-scrollbars",
-    "--metrics-recording-only",
-    "--mute-audio",
-    "--no-default-browser-check",
-    "--no-first-run",
-    "--password-store=basic",
-    "--use-mock-keychain",
-)
 _ALONE = """for (const name of ['Worker', 'SharedWorker', 'WebSocket', 'WebTransport', 'RTCPeerConnection'])
   delete globalThis[name];
 """
 """A page has no other thread and no other channel through which something could leave unseen."""
-_LOUD = ("DEBUG", "DEBUG_FILE", "PWDEBUG")
-"""Variables that make the driver print what is typed."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserSettings:
-    """Which browser, as which user of the operating system (`nobody` where we are root), how many pages at once.
-
-    `sandbox = False` takes the browser's own sandbox away; settings allow that for development only.
-    """
-
-    path: str | None = None
-    user: str | None = None
-    sandbox: bool = True
-    pages: int = 4
-
-
-def find_browser(path: str | None = None) -> Path | None:
-    """The browser to use: the one of the settings, Debian's chromium, or the one that Playwright installed."""
-    if path is not None:
-        return Path(path) if os.access(path, os.X_OK) else None
-    known = [Path(p) for p in _KNOWN]
-    home = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
-    for folder in (
-        Path(home) if home else Path.home() / ".cache/ms-playwright",
-        Path.home() / "Library/Caches/ms-playwright",
-    ):
-        known += [p for pattern in _OF_PLAYWRIGHT for p in sorted(folder.glob(pattern), reverse=True)]
-    return next((p for p in known if os.access(p, os.X_OK)), None)
-
-
-def launch_line(settings: BrowserSettings, browser: Path, folder: Path) -> tuple[str, list[str]]:
-    """The program and its arguments; as another user where we are root. Raises `AilyusError` `no_browser`."""
-    arguments = [*_ARGUMENTS, f"--user-data-dir={folder}"]
-    arguments += [] if settings.sandbox else ["--no-sandbox"]
-    user = settings.user or ("nobody" if os.geteuid() == 0 and settings.sandbox else None)
-    if user is None:
-        return str(browser), [*arguments, "about:blank"]
-    setpriv = shutil.which("setpriv")
-    if setpriv is None or os.geteuid() != 0:
-        hint = "run the gateway as that user, or as root with util-linux's setpriv installed"
-        raise AilyusError("no_browser", f"the browser cannot be started as the user `{user}`", hint=hint)
-    try:
-        found = pwd.getpwnam(user)
-    except KeyError:
-        raise AilyusError("no_browser", f"there is no user `{user}`", hint="see `user` under [browser]") from None
-    os.chown(folder, found.pw_uid, found.pw_gid)
-    drop = [f"--reuid={found.pw_uid}", f"--regid={found.pw_gid}", "--clear-groups", "--inh-caps=-all", "--"]
-    return setpriv, [*drop, str(browser), *arguments, "about:blank"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A context of its own with one page, still empty, and the protocol session of that page."""
-
-    context: "BrowserContext"
-    page: "Page"
-    session: "CDPSession"
-
-
-@dataclass(frozen=True, slots=True)
-class _Spare:
-    """A tab that is made while nobody waits for it. It is used once, like any other."""
-
-    state: "StorageState"
-    making: "asyncio.Task[Tab]"
-    expiry: asyncio.TimerHandle
 
 
 class Chromium:
@@ -156,7 +45,7 @@ class Chromium:
         self._served = 0
         self._open = 0
         self._walls: dict[frozenset[str], Wall] = {}
-        self._spares: dict[frozenset[str], _Spare] = {}
+        self._spares: dict[frozenset[str], Spare] = {}
         self._chores: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -175,7 +64,7 @@ class Chromium:
 
     def pids(self) -> list[int]:
         """The processes of the browser that is running now."""
-        return list(_processes(self._folder)) if self._folder else []
+        return list(processes(self._folder)) if self._folder else []
 
     async def close(self) -> None:
         """End the browser, its driver and its walls."""
@@ -228,7 +117,7 @@ class Chromium:
         if urls not in self._spares and self._browser is not None and self._served < RENEW_AFTER:
             making = asyncio.create_task(self._fresh(urls, state))
             expiry = asyncio.get_running_loop().call_later(_SPARE_SECONDS, self._discard, urls)
-            self._spares[urls] = _Spare(state, making, expiry)
+            self._spares[urls] = Spare(state, making, expiry)
 
     async def _spare(self, urls: frozenset[str], state: "StorageState | None") -> Tab | None:
         """The tab that was made ahead, if it is one of this very session and alive."""
@@ -276,24 +165,13 @@ class Chromium:
         browser = find_browser(self._settings.path)
         if browser is None:
             raise AilyusError("no_browser", "there is no browser", hint="ailyus doctor --fix")
-        await asyncio.to_thread(_swept)
+        await asyncio.to_thread(sweep)
         for last in (False, True):
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
             self._folder = folder
-            program, arguments = launch_line(self._settings, browser, folder)
-            env: dict[str, str | float | bool] = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
             try:
                 driver = await self._started()
-                return await driver.chromium.launch(
-                    executable_path=program,
-                    ignore_default_args=True,
-                    args=arguments,
-                    env=env,
-                    timeout=_LAUNCH_SECONDS * 1000,
-                    handle_sigint=False,
-                    handle_sigterm=False,
-                    handle_sighup=False,
-                )
+                return await launched(driver, self._settings, browser, folder)
             except Error:
                 await self._end()
                 self._driver = None  # the driver itself may have died
@@ -306,7 +184,7 @@ class Chromium:
         if self._driver is None:
             from playwright.async_api import async_playwright
 
-            with _quiet():
+            with quiet():
                 self._driver = await async_playwright().start()
         return self._driver
 
@@ -329,33 +207,7 @@ class Chromium:
             with contextlib.suppress(Error, OSError, TimeoutError):  # what is left of a frozen one is killed below
                 await asyncio.wait_for(browser.close(), _CLOSE_SECONDS)
         if folder is not None:
-            for pid in _processes(folder):
+            for pid in processes(folder):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The driver starts without the variables that would make it print what is typed."""
-    loud: Mapping[str, str] = {name: os.environ.pop(name) for name in _LOUD if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(loud)
-
-
-def _swept() -> None:
-    """Folders that a gateway left behind when it was killed; its browser died with it."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _STALE_SECONDS and not any(_processes(folder)):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _processes(folder: Path) -> Iterator[int]:
-    mark = f"--user-data-dir={folder}".encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark in (entry / "cmdline").read_bytes():
-                yield int(entry.name)

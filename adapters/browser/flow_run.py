@@ -11,10 +11,10 @@ import orjson
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from adapters.browser.chromium import Tab
 from adapters.browser.request_gate import Exits, place_of_page
 from adapters.browser.screenshots import EVIDENCE_SECONDS, collapsed, taken
-from contracts.action.observation import Delivery
+from adapters.browser.tab import Tab
+from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
 from contracts.schema.flow import AccountRead, FlowStep, Locator
 
 if TYPE_CHECKING:
@@ -35,23 +35,6 @@ _SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null
   : e.matches('select') ? Array.from(e.selectedOptions, o => o.label).join(', ')
   : e.matches('input, textarea') ? e.value : e.childElementCount ? e.innerText : e.textContent"""
 # innerText is what styles make of a text (upper case, say): where an element holds nothing else, the text itself counts
-
-
-class FlowHalt(Exception):
-    """The visit ends here. `sentence` is ours: it holds no word of the page."""
-
-    def __init__(self, delivery: Delivery, sentence: str) -> None:
-        super().__init__(sentence)
-        self.delivery: Delivery = delivery
-        self.sentence = sentence
-
-
-class SignedOut(Exception):
-    """The application asks for a sign-in."""
-
-
-class PageNotFound(Exception):
-    """The application says 404: there is no such record."""
 
 
 Look = Callable[[str, "Visit"], Awaitable[None]]

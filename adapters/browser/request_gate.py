@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.async_api import Error
 
-from adapters.browser.chromium import Tab
+from adapters.browser.tab import Tab
 from contracts.schema.flow import Commit
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 from playwright.async_api import Error
 
-from adapters.browser.chromium import Tab
+from adapters.browser.tab import Tab
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator as Element

@@ -14,33 +14,26 @@ read is tried a second time.
 
 import asyncio
 import time
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpcore2
-from pydantic import JsonValue
 
-from adapters.credentials import Credentials, echoes, placed, revealed
-from adapters.decoding import Undecodable, decode
+from adapters.credentials import Credentials, placed, revealed
 from adapters.delivery import Ending, delivery_of
-from adapters.http.paging import is_page
+from adapters.http.answer import MAX_ANSWER, TooLarge, reading_of, response_of, retry_after_ms, unpacked
 from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.http_request import HttpRequest, render_read, same_place
-from contracts.action.observation import Execution, Outage, Reading, ReadOutage, Response, outage_of
+from contracts.action.observation import Execution, Outage, Reading, ReadOutage
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import HttpProgram, Read
 from contracts.errors import AilyusError
 
-MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes of one answer, counted after decompression."""
-MAX_RETRY_AFTER_MS = 30_000
-_REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
 _NOT_SENT = (
     httpcore2.ConnectError,
     httpcore2.ConnectTimeout,
@@ -52,10 +45,6 @@ _FAULTS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutExc
 _READ_TRIES = 2
 _TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)}
 """Seconds per phase; the deadline of the order or of the look is the real bound."""
-
-
-class _TooLarge(Exception):
-    """The answer is larger than we read, or packed in a way that we do not unpack."""
 
 
 class HttpAdapter:
@@ -95,10 +84,10 @@ class HttpAdapter:
                 status, answer_headers, raw = await self._get(http, headers)
         except AilyusError as error:
             return ReadOutage(error.sentence, "no_credential", target.name)
-        except (*_FAULTS, _TooLarge) as error:
-            outage: Outage = "target_failed" if isinstance(error, _TooLarge) else "unreachable"
+        except (*_FAULTS, TooLarge) as error:
+            outage: Outage = "target_failed" if isinstance(error, TooLarge) else "unreachable"
             return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
-        return _reading(read, target.name, status, answer_headers, raw, self.now_ms())
+        return reading_of(read, target.name, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly the order's request, once. Whatever is not certain is `in_doubt`."""
@@ -131,12 +120,12 @@ class HttpAdapter:
         try:
             async with asyncio.timeout(left):
                 status, answer_headers, raw = await self._send(http, headers, body)
-            response = _response(route, status, answer_headers, raw, secrets.values())
-            retry_after = _retry_after(answer_headers)
+            response = response_of(route, status, answer_headers, raw, secrets.values())
+            retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
-        except (*_FAULTS, _TooLarge) as error:
+        except (*_FAULTS, TooLarge) as error:
             delivery, fault = "in_doubt", _fault(error)
         return ending.of(
             delivery,
@@ -181,12 +170,12 @@ class HttpAdapter:
             async for chunk in answer.aiter_stream():
                 size += len(chunk)
                 if size > MAX_ANSWER:
-                    raise _TooLarge
+                    raise TooLarge
                 chunks.append(chunk)
         finally:
             await answer.aclose()
         found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-        return answer.status, found, _unpacked(found.get("content-encoding", ""), chunks)
+        return answer.status, found, unpacked(found.get("content-encoding", ""), chunks)
 
     def _credential(
         self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
@@ -203,64 +192,6 @@ class HttpAdapter:
 def _host(url: httpcore2.URL) -> str:
     host, port = url.host.decode("ascii"), url.port
     return host if port is None else f"{host}:{port}"
-
-
-def _unpacked(encoding: str, chunks: Iterable[bytes]) -> bytes:
-    """The body, bounded also after decompression."""
-    raw = b"".join(chunks)
-    if encoding in ("", "identity"):
-        return raw
-    if encoding != "gzip":
-        raise _TooLarge
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacker.decompress(raw, MAX_ANSWER)
-    except zlib.error:
-        raise _TooLarge from None
-    if unpacker.unconsumed_tail:
-        raise _TooLarge
-    return body
-
-
-def _reading(
-    read: Read, connection: str, status: int, headers: Mapping[str, str], raw: bytes, at_ms: int
-) -> Reading | Fault:
-    if status == 404:
-        return Reading(read.name, status, None, raw, at_ms, _request_id(headers))
-    if not 200 <= status < 300:
-        sentence = f"`{read.name}` could not be read: the target answered {status}"
-        outage = outage_of(status)
-        return ReadOutage(sentence, outage, connection) if outage else Fault(sentence)
-    try:
-        value = decode(raw, read.decode, read.lists)
-    except Undecodable:
-        sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
-        return ReadOutage(sentence, "target_failed", connection)
-    whole = read.whole.holds({"body": value}) if read.whole else not is_page(headers, value)
-    return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole)
-
-
-def _response(
-    route: HttpProgram, status: int, headers: Mapping[str, str], raw: bytes, secrets: Iterable[str]
-) -> Response:
-    body: JsonValue = None
-    try:
-        body = decode(raw, route.decode, route.lists) if raw else None
-    except Undecodable:
-        body = None
-    request_id = _request_id(headers)
-    if request_id and any(echoes(secret, request_id.encode()) for secret in secrets):
-        request_id = None
-    return Response(status, headers, body, raw, request_id)
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name][:200] for name in _REQUEST_IDS if name in headers), None)
-
-
-def _retry_after(headers: Mapping[str, str]) -> int | None:
-    value = headers.get("retry-after", "")
-    return min(int(value) * 1000, MAX_RETRY_AFTER_MS) if value.isdigit() and len(value) < 7 else None
 
 
 def _fault(error: Exception) -> str:

@@ -12,8 +12,9 @@ from pydantic import JsonValue
 from adapters.credentials import placed, revealed
 from adapters.decoding import Undecodable, decode
 from adapters.delivery import Ending, delivery_of
-from adapters.mcp.sessions import Lost, Servers, Upstream
-from adapters.mcp.stdio_process import Loss
+from adapters.mcp.pool import Servers
+from adapters.mcp.sessions import Upstream
+from adapters.mcp.talk import Loss, Lost
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.mcp_request import McpRequest, render_mcp
 from contracts.action.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response

@@ -1,23 +1,16 @@
-"""Sessions with upstream MCP servers: long-lived, pooled, opened anew when they end; nothing is asked back."""
+"""A session with an upstream MCP server: long-lived, and nothing is asked back."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-import httpx2
-import structlog
 from pydantic import JsonValue
 
-from adapters.credentials import Credentials
-from adapters.mcp.stdio_process import MAX_MESSAGE, MAX_UNASKED, Loss, Talk, spawned
-from adapters.tls import trusted
-from contracts.action.mcp_request import definition_of
-from contracts.action.target import Mcp, Target
-from contracts.errors import AilyusError
+from adapters.mcp.talk import Loss, Lost, Talk, refusal_in
+from adapters.mcp.tool_list import every_tool, pins_of
 
 if TYPE_CHECKING:  # heavy: loaded with the first upstream server
     from mcp.client._transport import TransportStreams
@@ -25,7 +18,6 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
     from mcp.client.session import IncomingMessage
     from mcp_types import CallToolResult, InputRequiredResult
 
-log = structlog.get_logger()
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 20.0
 FETCH_SECONDS: Final = 180.0
@@ -33,31 +25,11 @@ FETCH_SECONDS: Final = 180.0
 AGE_SECONDS: Final = 10.0
 """How old the definitions may be on a read from a server that does not say when they change."""
 _LAST_ANSWER_SECONDS = 60.0
-_MAX_PAGES = 100
-_MAX_TOOLS = 5_000
 _UNKNOWN_SESSION = frozenset({-32600, -32001})
 """What servers answer with a session's id that they no longer know: the SDK's own reading of a 404, and their body."""
 Era = Literal["auto", "legacy"]
 """How a session begins: the server's newest way, or the handshake of MCP 2025-11-25 and before."""
 Connect = Callable[[Talk], "AbstractAsyncContextManager[TransportStreams]"]
-
-
-class Lost(Exception):
-    """No answer came whole."""
-
-    def __init__(self, loss: Loss) -> None:
-        super().__init__(loss)
-        self.loss = loss
-
-    @property
-    def sentence(self) -> str:
-        """Why, in our words."""
-        return str(self.loss)
-
-    @property
-    def refused(self) -> bool:
-        """Did the server refuse the credential?"""
-        return self.loss is Loss.REFUSED
 
 
 class Upstream:
@@ -127,12 +99,7 @@ class Upstream:
             if not (now or self._stale) and self._pinned_at >= begun:
                 return self._pins  # whoever was first here has asked for all that waited
             self._stale = False
-            pins: dict[str, str] = {}
-            for tool in await self.tools():
-                name = str(tool["name"])
-                definition = definition_of(tool)
-                pins[name] = definition if pins.get(name, definition) == definition else "two definitions"
-            self._pins, self._pinned_at = pins, time.monotonic()
+            self._pins, self._pinned_at = pins_of(await self.tools()), time.monotonic()
         return self._pins
 
     async def tools(self) -> list[dict[str, JsonValue]]:
@@ -141,23 +108,7 @@ class Upstream:
         A tool that is malformed, a cursor that is empty or came before, and a list of more than 100 pages or 5,000
         tools are logged; the other tools count all the same.
         """
-        found: list[dict[str, JsonValue]] = []
-        cursor: str | None = None
-        seen: set[str] = set()
-        for _ in range(_MAX_PAGES):
-            page = await self._bounded(self._of().list_tools(cursor=cursor))
-            found += [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
-            if not cursor or cursor in seen:
-                log.warning("tools_cursor_repeats", tools=len(found))
-                return found
-            seen.add(cursor)
-            if len(found) > _MAX_TOOLS:
-                break
-        log.warning("tools_cut", tools=len(found), hint=f"only {_MAX_TOOLS} tools of {_MAX_PAGES} pages are read")
-        return found
+        return await every_tool(lambda cursor: self._bounded(self._of().list_tools(cursor=cursor)))
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> "CallToolResult | InputRequiredResult":
         """Call one tool. Raises `Lost` when the answer did not come whole; the server may then have acted."""
@@ -225,7 +176,7 @@ class Upstream:
         except Exception as error:
             self._talk.end(Loss.UNREACHABLE)
             if not ready.done():
-                ready.set_exception(_cause(error) or self._lost())
+                ready.set_exception(refusal_in(error) or self._lost())
                 ready.exception()
         finally:
             self._talk.end(Loss.ENDED)
@@ -260,181 +211,4 @@ class Upstream:
             self._stale = True
 
 
-class Servers:
-    """The pool: a session for each connection, credential and, where credentials are people's own, person."""
-
-    def __init__(self, root: Path, seconds: float = CONNECT_SECONDS) -> None:
-        self._root = root
-        self._seconds = seconds
-        self.sessions: dict[tuple[str, str, str], Upstream] = {}
-        self._opening: dict[tuple[str, str, str], asyncio.Task[Upstream]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-
-    async def of(self, target: Target, person: str, reference: str) -> Upstream:
-        """The session to use, opened if there is none. Raises `Lost` or `AilyusError`.
-
-        A server that is slow to start is waited for by whoever asks, and by nobody alone: the start goes on when a
-        caller's own time is over, up to the connection's `start_timeout`, and the next caller finds it done.
-        """
-        if target.mcp is None:
-            raise AilyusError("no_server", f"the connection `{target.name}` has no MCP server")
-        own = any("{person}" in text for text in (reference, *(r for _, r in target.mcp.variables)))
-        key = (target.digest, person if own else "", reference if target.mcp.url else "")
-        known = self.sessions.get(key)
-        if known is not None and known.usable:
-            return known
-        if known is not None:
-            self._retire(self.sessions.pop(key))
-        if key not in self._opening:
-            begun = asyncio.create_task(self._open(target, target.mcp, person, reference))
-            self._opening[key] = begun
-            begun.add_done_callback(lambda done: self._opened(key, target.name, done))
-        return await asyncio.shield(self._opening[key])  # guard: a start that goes on
-
-    def warm(self, targets: Iterable[Target]) -> None:
-        """Begin to start every server that all people share, so that no call is the one that waits for it."""
-        for target in targets:
-            if target.mcp is None or "{person}" in str((target.read, target.mcp.variables)):
-                continue
-            task = asyncio.create_task(self._warmed(target))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-
-    async def _warmed(self, target: Target) -> None:
-        with contextlib.suppress(Lost, AilyusError):  # logged where it happened, told to whoever calls
-            await self.of(target, "", target.read)
-
-    async def _open(self, target: Target, mcp: Mcp, person: str, reference: str) -> Upstream:
-        connect = self._connect(target, mcp, person, reference)
-        seconds = max(self._seconds, mcp.start_seconds)
-        opened = Upstream(connect, forgets=bool(mcp.url))
-        try:
-            await opened.open(seconds)
-        except Lost as lost:
-            if not mcp.command or lost.loss is not Loss.ENDED:
-                raise
-            # a server of the handshake era may end on any first message but `initialize`
-            opened = Upstream(connect, "legacy")
-            await opened.open(seconds)
-        return opened
-
-    def _opened(self, key: tuple[str, str, str], name: str, done: "asyncio.Task[Upstream]") -> None:
-        self._opening.pop(key, None)
-        if done.cancelled():
-            return
-        error = done.exception()
-        if error is None:
-            self.sessions[key] = done.result()
-        elif isinstance(error, (Lost, AilyusError)):
-            log.warning("server_unavailable", connection=name, reason=error.sentence)
-
-    async def close(self) -> None:
-        """End every session."""
-        for task in (*self._opening.values(), *self._closing):
-            task.cancel()
-        await asyncio.gather(*self._opening.values(), *self._closing, return_exceptions=True)
-        await asyncio.gather(*(known.close() for known in self.sessions.values()))
-        self.sessions.clear()
-
-    def _retire(self, upstream: Upstream) -> None:
-        task = asyncio.create_task(upstream.retire())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    def _connect(self, target: Target, mcp: Mcp, person: str, reference: str) -> Connect:
-        credentials = Credentials(self._root)  # read anew with each session, so that a changed file counts
-
-        def value(of: str) -> str | None:
-            return credentials.value(of.replace("{person}", person))
-
-        if mcp.url:
-            secret = value(reference)
-            headers = {} if secret is None else {target.header: f"{target.scheme} {secret}".strip()}
-            return lambda talk: over_http(mcp.url, headers, talk)
-        environment = {
-            name: of.removeprefix("text:") if of.startswith("text:") else value(of) or "" for name, of in mcp.variables
-        }
-        folder = self._root / mcp.directory if mcp.directory else self._root / ".ailyus" / "servers" / target.name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return lambda talk: spawned(mcp.command, environment, folder, talk)
-
-
 # -- streamable HTTP ---------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def over_http(url: str, headers: Mapping[str, str], talk: Talk) -> "AsyncIterator[TransportStreams]":
-    """The streams of a session over streamable HTTP (MCP 2025-11-25, basic/transports#streamable-http)."""
-    from mcp.client.streamable_http import streamable_http_client
-
-    from adapters.mcp.listing import sifted
-
-    fields = {**headers, "accept-encoding": "identity"}
-    transport = _Bounded(talk)
-    async with (
-        httpx2.AsyncClient(transport=transport, headers=fields, timeout=60.0, trust_env=False) as http,
-        streamable_http_client(url, http_client=http, max_sse_event_size=MAX_MESSAGE) as raw,
-        sifted(raw) as streams,
-    ):
-        yield streams
-
-
-class _Bounded(httpx2.AsyncBaseTransport):
-    """HTTP without redirects and compression; no answer, and no message of an event stream, is larger than 4 MiB."""
-
-    def __init__(self, talk: Talk) -> None:
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False, verify=trusted())
-        self._talk = talk
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request, and bound its answer."""
-        if request.method == "POST":
-            self._talk.asked()
-        answer = await self._inner.handle_async_request(request)
-        if answer.status_code in (401, 403):
-            self._talk.end(Loss.REFUSED)
-        if answer.is_redirect or answer.headers.get("content-encoding", "identity") != "identity":
-            await answer.aclose()
-            raise httpx2.RemoteProtocolError("a redirect, or a packed answer", request=request)
-        events = answer.headers.get("content-type", "").startswith("text/event-stream")
-        if isinstance(answer.stream, httpx2.AsyncByteStream):
-            answer.stream = _Counted(answer.stream, self._talk, events)
-        return answer
-
-    async def aclose(self) -> None:
-        """Close the pool."""
-        await self._inner.aclose()
-
-
-class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, talk: Talk, events: bool) -> None:
-        self._stream = stream
-        self._talk = talk
-        self._events = events
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if self._events:
-                # every message of an event stream ends with an empty line
-                if not all(self._talk.heard() for _ in range(min(chunk.count(b"\n\n"), MAX_UNASKED + 1))):
-                    raise httpx2.ReadError("too many messages")
-                size = 0 if b"\n\n" in chunk else size
-            if size > MAX_MESSAGE:
-                self._talk.end(Loss.TOO_LARGE)
-                raise httpx2.ReadError("too much")
-            yield chunk
-
-    async def aclose(self) -> None:
-        """Close the answer."""
-        await self._stream.aclose()
-
-
-def _cause(error: BaseException) -> AilyusError | None:
-    """The refusal of ours inside of whatever a task group makes of it."""
-    if isinstance(error, AilyusError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for one in error.exceptions if (found := _cause(one))), None)
-    return None

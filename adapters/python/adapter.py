@@ -9,7 +9,8 @@ import orjson
 from adapters.credentials import placed, revealed
 from adapters.decoding import Undecodable, decode
 from adapters.delivery import Ending, delivery_of
-from adapters.python.pool import Call, Hosts
+from adapters.python.host import Call
+from adapters.python.pool import Hosts
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.observation import Execution, Outage, Reading, ReadOutage, Response
 from contracts.action.python_request import PythonRequest, render_python

@@ -4,20 +4,16 @@ Raw ASGI, because a lost reply needs to end a connection in the middle of an ans
 """
 
 import asyncio
-import base64
 import copy
 import os
-import sys
-import threading
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
 from adapters.sandbox import apikeys, backoffice, crm, ledger, okta, records, slack, zendesk
+from adapters.sandbox.asgi import Receive, Scope, Send, body_of, cut, echo, lifespan, reply
 from adapters.sandbox.system import Json, Request, TwinResponse
 
 SYSTEMS: dict[str, ModuleType] = {
@@ -46,9 +42,6 @@ FAULTS = (
     "hang_after_effect",  # the effect happens, the answer never comes
     "echo",  # 500, and the answer holds everything that was sent, in four ways
 )
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Sandbox:
@@ -68,7 +61,7 @@ class Sandbox:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
             return
         body = b""
         while True:
@@ -81,11 +74,11 @@ class Sandbox:
         path = unquote(scope["path"])
         parts = path.split("/", 3)
         if parts[1] == "_sandbox":
-            await _reply(send, self._control(scope["method"], path.removeprefix("/_sandbox"), body))
+            await reply(send, self._control(scope["method"], path.removeprefix("/_sandbox"), body))
         elif len(parts) == 4 and parts[1] in ORGS and parts[2] in SYSTEMS:
             await self._play(scope, parts[1], parts[2], "/" + parts[3], body, send)
         else:
-            await _reply(send, TwinResponse(404, {"error": "no such system"}))
+            await reply(send, TwinResponse(404, {"error": "no such system"}))
 
     async def _play(self, scope: Scope, org: str, system: str, path: str, body: bytes, send: Send) -> None:
         module = SYSTEMS[system]
@@ -93,7 +86,7 @@ class Sandbox:
         token = headers.get("authorization", "").rpartition(" ")[2]
         query = dict(parse_qsl(scope["query_string"].decode()))
         writer = token == f"{system}-write-{org}"
-        request = Request(scope["method"], path, query, headers, _body(headers, body), writer, self.state[org])
+        request = Request(scope["method"], path, query, headers, body_of(headers, body), writer, self.state[org])
         fault = self._fault(system, request)
         entry = {"org": org, "system": system, "method": request.method, "path": path, "writer": writer}
         entry |= {"fault": fault["fault"] if fault else None, "status": None, "effect": False}
@@ -107,40 +100,40 @@ class Sandbox:
             await self._with_fault(org, system, request, fault, entry, send)
             return
         entry["status"] = answer.status
-        await _reply(send, answer)
+        await reply(send, answer)
 
     async def _with_fault(self, org: str, system: str, request: Request, fault: Json, entry: Json, send: Send) -> None:
         kind = fault["fault"] if fault else ""
         if kind in ("429", "500", "503"):
             entry["status"] = int(kind)
             headers = {"retry-after": "1"} if kind == "429" else {}
-            return await _reply(send, TwinResponse(int(kind), {"error": "unavailable"}, headers))
+            return await reply(send, TwinResponse(int(kind), {"error": "unavailable"}, headers))
         if kind == "refuse":
             entry["status"] = 403
-            return await _reply(send, SYSTEMS[system].forbidden())
+            return await reply(send, SYSTEMS[system].forbidden())
         if kind == "echo":
             entry["status"] = 500
-            return await _reply(send, _echo(request))
+            return await reply(send, echo(request))
         if kind == "lying_200":
             entry["status"] = 200
-            return await _reply(send, TwinResponse(200, {}))
+            return await reply(send, TwinResponse(200, {}))
         if kind == "lost_request":
-            return await _cut(send)
+            return await cut(send)
         if kind == "late_effect":
             asyncio.get_running_loop().call_later(fault["ms"] / 1000, self._apply, org, system, request, entry)
-            return await _cut(send)
+            return await cut(send)
         if kind == "slow":
             await asyncio.sleep(fault["ms"] / 1000)
         answer = self._apply(org, system, request, entry, stale=kind == "stale_read")
         if kind == "lost_reply":
-            return await _cut(send)
+            return await cut(send)
         if kind == "hang_after_effect":
             return await asyncio.sleep(fault.get("ms", 60_000) / 1000)
         if kind == "retrying_proxy":
             second = TwinResponse(503, None) if request.method == "POST" else self._apply(org, system, request, entry)
             entry["status"] = second.status
-            return await _reply(send, second)
-        await _reply(send, answer)
+            return await reply(send, second)
+        await reply(send, answer)
         return None
 
     def _apply(self, org: str, system: str, request: Request, entry: Json, stale: bool = False) -> TwinResponse:
@@ -210,63 +203,3 @@ class Sandbox:
             temporary = self._file.with_suffix(".new")
             temporary.write_bytes(orjson.dumps(self.state))
             os.replace(temporary, self._file)
-
-
-def _body(headers: Mapping[str, str], body: bytes) -> Json:
-    return orjson.loads(body) if body and "json" in headers.get("content-type", "json") else {}
-
-
-def _echo(request: Request) -> TwinResponse:
-    sent = orjson.dumps(request.body).decode()
-    values = [v for v in request.body.values() if isinstance(v, str)] if isinstance(request.body, dict) else []
-    ways = [[v, quote(v, safe=""), base64.b64encode(v.encode()).decode()] for v in values]
-    return TwinResponse(
-        500, {"error": "internal", "sent": sent, "ways": ways}, {"x-request-id": (values or ["none"])[0]}
-    )
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
-
-
-async def _reply(send: Send, answer: TwinResponse) -> None:
-    page = answer.headers.get("content-type", "").startswith("text/html")
-    body = b"" if answer.body is None else answer.body.encode() if page else orjson.dumps(answer.body)
-    headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _cut(send: Send) -> None:
-    # headers promise a body that never comes: the server then closes the connection
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
-
-
-def _end_with_parent() -> None:
-    """Exit when whoever started this process is gone: its end of our standard input closes."""
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
-def serve(port: int, state_file: Path | None, watch_stdin: bool) -> None:
-    """Run the sandbox on 127.0.0.1 until it is ended; port 0 picks a free one and prints it."""
-    import socket
-
-    import uvicorn
-
-    listener = socket.create_server(("127.0.0.1", port))
-    print(f"sandbox http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    if watch_stdin:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-    config = uvicorn.Config(Sandbox(state_file), log_level="critical", access_log=False, lifespan="on")
-    uvicorn.Server(config).run(sockets=[listener])

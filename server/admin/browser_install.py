@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adapters.browser.chromium import find_browser
+from adapters.browser.launch import find_browser
 from contracts.errors import AilyusError
 
 _SECONDS = 900

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.browser.chromium import BrowserSettings, Chromium, find_browser
+from adapters.browser.chromium import Chromium
+from adapters.browser.launch import BrowserSettings, find_browser
 from adapters.plugin import offered
 from contracts.compiler.program import BrowserProgram, FlowRead, Program
 from contracts.errors import AilyusError

@@ -284,6 +284,6 @@ def sandbox(
     state: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """Run the local twins until standard input ends."""
-    from adapters.sandbox.app import serve as serve_sandbox
+    from adapters.sandbox.server import serve as serve_sandbox
 
     serve_sandbox(port, state, watch_stdin=True)

@@ -16,7 +16,8 @@ import orjson
 from pydantic import JsonValue
 
 from adapters.browser.socks_proxy import accept_no_more
-from adapters.python.pool import Call, HostReply, Hosts
+from adapters.python.host import Call, HostReply
+from adapters.python.pool import Hosts
 from contracts.action.target import Target
 from contracts.errors import AilyusError
 

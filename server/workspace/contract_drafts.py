@@ -10,7 +10,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from adapters.mcp.sessions import FETCH_SECONDS, Lost, Servers
+from adapters.mcp.pool import Servers
+from adapters.mcp.sessions import FETCH_SECONDS
+from adapters.mcp.talk import Lost
 from contracts.action.http_request import check_base_url
 from contracts.action.mcp_request import definition_of
 from contracts.action.target import Mcp, Target

@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.async_api import async_playwright
 
-from adapters.browser.chromium import find_browser
+from adapters.browser.launch import find_browser
 from tests.helpdesk.desk import Front, Site, desk_workspace
 from tests.world import Sandbox, World, gateway
 

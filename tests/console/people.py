@@ -22,7 +22,7 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from adapters.browser.chromium import find_browser
+from adapters.browser.launch import find_browser
 from tests.world import LEO, Sandbox, World, gateway, make_workspace
 
 SECOND_LEAD = """

@@ -15,7 +15,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.browser.chromium import BrowserSettings, Chromium, launch_line
+from adapters.browser.chromium import Chromium
+from adapters.browser.launch import BrowserSettings, launch_line
 from adapters.browser.socks_proxy import Wall
 from contracts.errors import AilyusError
 from server.workspace.workspace import FILE, Workspace

@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from adapters.mcp.sessions import Lost, Servers, Upstream
+from adapters.mcp.pool import Servers
+from adapters.mcp.sessions import Upstream
+from adapters.mcp.talk import Lost
 from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from tests.slowness import scaled

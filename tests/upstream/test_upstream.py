@@ -15,7 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.mcp.sessions import Lost, Servers, Upstream, over_http
+from adapters.mcp.pool import Servers
+from adapters.mcp.sessions import Upstream
+from adapters.mcp.streamable_http import over_http
+from adapters.mcp.talk import Lost
 from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from server.workspace.workspace import Workspace

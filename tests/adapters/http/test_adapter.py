@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.browser.adapter import BrowserAdapter, BrowserSessions
-from adapters.browser.chromium import BrowserSettings, Chromium
+from adapters.browser.account_session import BrowserSessions
+from adapters.browser.adapter import BrowserAdapter
+from adapters.browser.chromium import Chromium
+from adapters.browser.launch import BrowserSettings
 from adapters.credentials import Credentials
-from adapters.http.adapter import MAX_ANSWER, HttpAdapter
+from adapters.http.adapter import HttpAdapter
+from adapters.http.answer import MAX_ANSWER
 from adapters.mcp.adapter import McpAdapter
-from adapters.mcp.sessions import Servers
+from adapters.mcp.pool import Servers
 from adapters.python.adapter import PythonAdapter
 from adapters.python.pool import Hosts
 from adapters.router import Systems

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.python.pool import Call, Host, Hosts
+from adapters.python.host import Call, Host
+from adapters.python.pool import Hosts
 from contracts.action.target import PluginRef, Target
 from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.errors import AilyusError
