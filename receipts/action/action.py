@@ -65,6 +65,7 @@ class Action:
     def is_of(self, caller: Caller) -> bool:
         """Did this agent ask for it, for this person? Nobody else may see it."""
         request = self.request
+        # INVARIANT 9: all three, since two tenants may have agents and people of the same names
         return (request.tenant, request.agent, request.person) == (caller.tenant, caller.agent, caller.person)
 
     @property

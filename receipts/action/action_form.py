@@ -108,6 +108,7 @@ def unpack_caller(data: bytes) -> Caller:
 def _stored(data: bytes) -> dict[str, Any]:
     """A stored object of a form that this version reads. Rows from before there were forms have none."""
     stored: dict[str, Any] = orjson.loads(data)
+    # what a newer version wrote it may have meant otherwise: what cannot be read for certain is not run
     if stored.get("form", FORM) != FORM:
         sentence = f"an action is stored in the form {stored['form']}, and this version reads the form {FORM}"
         raise AilyusError("store_newer", sentence)
@@ -117,6 +118,8 @@ def _stored(data: bytes) -> dict[str, Any]:
 def pack_observation(observation: Observation) -> bytes:
     """What a probe after a crash needs of the state before: values by name, or their digests where a secret passed."""
     readings = {
+        # the mark of a list that is one page stands only where it is: earlier rows have three fields and mean a whole
+        # one
         n: [r.status, r.at_ms, r.value] if r.whole else [r.status, r.at_ms, r.value, False]
         for n, r in observation.readings.items()
     }
@@ -130,6 +133,7 @@ def unpack_observation(data: bytes, hiding: Hiding | None = None) -> Observation
     """The state before, from the journal; `hiding` compares what was kept as digests with values that are read now."""
     fields = orjson.loads(data)
     readings = {
+        # the raw bytes are evidence and not kept here: a probe compares values alone
         name: Reading(name, status, value, b"", at_ms, whole=not page)
         for name, (status, at_ms, value, *page) in fields["readings"].items()
     }

@@ -28,6 +28,7 @@ def check_approvals(disclosed: Disclosed, stated: Sequence[Stated]) -> None:
         except ValidationError:
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is malformed") from None
         key = _key_at(approval.keyid, own.index, stated, disclosed)
+        # whose a key is may be closed in the file: then the signature counts, and the name is the binding's word
         if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
         if not _is_counted(approval, label, own.predicate):  # guard: an approval that is counted
@@ -99,6 +100,7 @@ def _is_as_disclosed(approval: SignedApproval, own: Stated, home: Stated, disclo
     """Does what else is opened of the action agree: its parameters, and the record that it was sent to?"""
     subject = approval.binding.subject
     params = disclosed.get((home.receipt, "params"))
+    # as bytes: in Python 1, 1.0 and true are equal
     if params is not None and params != canonical(subject.params):
         return False
     resource = disclosed.get((own.receipt, "resource"))
@@ -130,11 +132,13 @@ def _key_at(
     found: Key | None = None
     for one in sorted(stated, key=lambda s: s.index):
         about = one.predicate.get("about")
+        # only what stood in the log before: a key that was linked later signs nothing of then
         if one.index >= index or one.predicate.get("kind") != "key" or not isinstance(about, dict):
             continue
         if about.get("keyid") != keyid:
             continue
         person = disclosed.get((one.receipt, "person"), b"").decode("utf-8", "replace")
+        # a later revocation takes the key away again; a later link gives it back
         found = _key(keyid, about, person) if about.get("event") == "linked" else None
     return found
 

@@ -35,6 +35,7 @@ def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials
     rows = read(
         "SELECT agent, contract, tenant, count(*), min(at_ms), max(at_ms) FROM statements"
         " WHERE kind = 'decision' AND status = 'denied' AND at_ms >= ?1 AND (tenant = ?2 OR ?2 IS NULL)"
+        # the tenant too: two tenants may have agents of one name
         " GROUP BY agent, contract, tenant ORDER BY count(*) DESC, agent, contract",
         since_ms,
         tenant,

@@ -45,6 +45,7 @@ class LogWalk:
 
     def _newest(self) -> Checkpoint | None:
         """The newest checkpoint that a trusted key signed."""
+        # the newest that holds: a forged note behind it must not hide where the log ends
         signed = (_signed(self._notes[size], self._roots) for size in sorted(self._notes, reverse=True))
         return next((c for c in signed if c is not None), None)
 
@@ -101,9 +102,11 @@ class LogWalk:
         signed = envelope.holds(self._keys)
         if not signed:
             yield f"the signature of `{receipt}` does not hold"
+        # as it was logged: a body that was changed is one finding, and not one for each checkpoint after it
         yield from self._append(logged or leaf)
         statement = orjson.loads(envelope.payload)
         predicate = statement["predicate"]
+        # only what was really said may explain a missing row or missing evidence
         if signed and leaf == logged:
             self._erase(predicate)
             self.words.hear(index, statement)
@@ -124,6 +127,7 @@ class LogWalk:
         if leaf is None and self._whole:
             self._whole = False
             yield f"the log cannot be computed beyond leaf {self._frontier.size}: its hash is missing"
+        # a hash that nobody has keeps the places: what comes after it can still be compared leaf by leaf
         self._frontier.append(leaf or bytes(32))
         size = self._frontier.size
         known = self._head if self._whole and self._head and self._head.size == size else None

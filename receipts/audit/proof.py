@@ -78,6 +78,7 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
     action, leaf, contract, tenant = found[0]
     own = _of_action(read, action, leaf)
     rows = {integer(row[1]): row for row in (*own, *_of_release(read, leaf))}
+    # by its leaf: a statement that two of these queries find stands in the file once
     rows |= {integer(row[1]): row for row in _of_keys(read, _keyids(read, own), str(tenant))}
     steps = read("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", action)
     contracts = {str(contract), *(str(step) for (step,) in steps)} - {""}

@@ -81,6 +81,7 @@ def find(read: Read, query: Query) -> list[Found]:
         where.append("s.kind IN ('outcome', 'decision') AND s.status <> 'approved'")
     if query.matches:
         marks = ", ".join("?" for _ in query.matches)
+        # a join would give a statement twice that two of the values find
         where.append(f"EXISTS (SELECT 1 FROM search WHERE value IN ({marks}) AND leaf_index = s.leaf_index)")
         values.extend(query.matches)
     # only our own literals are joined into the text; every value is a parameter

@@ -19,6 +19,7 @@ def done_to(read: Read, value: str, tenant: str | None = None, limit: int = MAX_
     """
     kinds = _kinds(read)
     own = _pseudonyms(read, kinds, value)
+    # two passes: receipts of before the record was looked at name an input alone, those after it the record
     direct = find(read, Query(tenant=tenant, matches=own, limit=limit))
     further = _of_the_same_records(read, kinds, direct) if direct else []
     if not further:
@@ -49,6 +50,7 @@ def _of_the_same_records(read: Read, kinds: Sequence[str], found: Sequence[Found
         for tenant, request in rows:
             key = keys[str(tenant)]
             for param in orjson.loads(blob(request))["params"].values():
+                # a parameter that is the record's own id leads to the receipts that name it as an input only
                 if isinstance(param, str) and (str(tenant), pseudonym(key, "resource", param)) in records:
                     values |= {pseudonym(key, kind, param) for kind in inputs}
     return sorted(values)

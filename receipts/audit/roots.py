@@ -51,6 +51,7 @@ def _is_key(keyid: str, key: str) -> bool:
         raw = bytes.fromhex(key)
     except ValueError:
         return False
+    # upper case would be a second text of the same key
     return len(raw) == 32 and raw.hex() == key and keyid_of(raw) == keyid
 
 
@@ -61,6 +62,7 @@ def signed_checkpoint(note: str, roots: Roots) -> Checkpoint:
             checkpoint = Checkpoint.parse(open_note(note, roots.origin, key))
         except AilyusError:
             continue
+        # the signature names the log, and the text must name the same one
         if checkpoint.origin == roots.origin:
             return checkpoint
     raise AilyusError("not_authentic", "the checkpoint is not signed by a trusted key")

@@ -57,6 +57,7 @@ class RowWords(Words):
             return
         if kind == "intent" and isinstance(used, list):
             plan = predicate.get("plan")
+            # INVARIANT 2: the steps of a plan use the approvals of their plan, once for all of them
             user = str(plan["action"]) if isinstance(plan, dict) else action
             self.used |= {str(one): user for one in used}
         if status == "approval_required" and isinstance(committed, dict):

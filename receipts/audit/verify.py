@@ -52,12 +52,14 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
         if not envelope.holds(keys):
             raise AilyusError("not_authentic", "a statement's signature does not hold under a trusted key")
         own = signed_checkpoint(proof.note, roots)
+        # one checkpoint: of two, one could be of a log that was forked after the other
         if checkpoint is not None and own != checkpoint:
             raise AilyusError("not_authentic", "the proofs end in different checkpoints")
         checkpoint = own
         if not included(leaf_hash(envelope.leaf()), proof.index, own.size, proof.hashes, own.root):
             raise AilyusError("not_authentic", "a statement is not in the log that its proof names")
         stated.append(statement_of(envelope, proof.index))
+    # of two statements with one receipt a page could show one and verify the other
     for count in (Counter(s.receipt for s in stated), Counter(s.index for s in stated)):
         if any(n > 1 for n in count.values()):
             raise AilyusError("not_authentic", "a statement is in the file twice")
@@ -74,6 +76,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
 
 
 def _read(data: bytes) -> ProofFile:
+    # before it is parsed: a file comes from strangers
     if len(data) > MAX_FILE:
         raise AilyusError("bad_proof", "the file is larger than 32 MiB")
     refuse_repeated(data, "bad_proof", "the file")  # guard: keys that a file names twice

@@ -43,6 +43,7 @@ def trip(txn: Txn, trips: Sequence[Trip]) -> bool:
         live = txn.query(
             "SELECT 1 FROM halts WHERE scope = ? AND name = ? AND lifted_ms IS NULL", halt.scope, halt.name
         )
+        # in the commit of the strike itself: of two strikes at once only one sees the third
         if _is_streak(txn, halt) and not live:  # guard: the breaker
             insert_halt(txn, halt)
             candidate.sealed.insert(txn)

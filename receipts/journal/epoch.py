@@ -8,5 +8,6 @@ def bump(txn: Txn) -> int:
     rows = txn.query("SELECT value FROM meta WHERE key = 'epoch'")
     epoch = int(str(rows[0][0])) + 1 if rows else 1
     txn.write("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", str(epoch))
+    # other replicas are told in the same commit, and read their controls again
     txn.control_changes += 1
     return epoch

@@ -33,6 +33,7 @@ class Handles:
         self._store = store
         self._key = key = _key(key_file)
         self._cipher = AESGCM(key)
+        # of the key and a word of ours: what stands in the database cannot be used as the key's hash elsewhere
         self._mark = hashlib.sha256(b"ailyus-handles" + key).hexdigest()
 
     def derived(self, purpose: bytes) -> bytes:

@@ -126,6 +126,7 @@ class Registry:
     async def authors(self, release: str) -> frozenset[str]:
         """Everybody who ever released exactly this: none of them approves under it. Read again with each epoch."""
         at = (release, self._controls.epoch)
+        # the epoch grows with every release, so that the statements are read again only after one
         if self._authors_at != at:
             own = self._store.signer
             self.known_authors = await self._store.read_aside(lambda read: authors(read, release, own.trusted))

@@ -34,6 +34,7 @@ class Checkpoint:
     def parse(cls, body: str) -> "Checkpoint":
         """Parse a note text; whatever is not canonical is refused."""
         lines = body.split("\n")
+        # 19 digits: a size that fits 64 bits; no leading zero, so that one checkpoint has one text
         if len(lines) != 4 or lines[3] or not lines[0] or not re.fullmatch(r"0|[1-9]\d{0,18}", lines[1]):
             raise AilyusError("bad_proof", "the checkpoint is malformed")
         return cls(lines[0], int(lines[1]), decode(lines[2]))
@@ -75,6 +76,7 @@ class LogProof:
         """Parse the file's text; whatever is not canonical is refused."""
         head, separator, note = text.partition("\n\n")
         lines = head.split("\n")
+        # two lines before the hashes, and 64 of those: the height of any tree whose size fits 64 bits
         if not separator or len(lines) < 2 or lines[0] != PROOF_HEADER or len(lines) > 66:
             raise AilyusError("bad_proof", "this is no tlog-proof@v1")
         if not re.fullmatch(r"index (0|[1-9]\d{0,18})", lines[1]):
@@ -88,6 +90,7 @@ def decode(text: str, length: int = 32) -> bytes:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise AilyusError("bad_proof", "a hash is no base64") from None
+    # base64 may hide bits behind its last letter: two texts of one hash would be two proofs
     if len(data) != length or base64.b64encode(data).decode() != text:
         raise AilyusError("bad_proof", "a hash is not canonical")
     return data

@@ -22,6 +22,7 @@ def remembered(path: Path) -> Head | None:
     A file's is `SIZE ROOT`, a database's is JSON with `size` and `root`.
     """
     try:
+        # a head file has 128 or 256 bytes; whatever lies there, no more than this of it is read
         text = path.read_bytes()[:1024].decode("ascii", "replace").strip()
     except FileNotFoundError:
         return None
@@ -36,6 +37,7 @@ def remembered(path: Path) -> Head | None:
             size = int(first)
     except (ValueError, KeyError, TypeError):
         size, root = None, None
+    # `type`, since True is an int too and stands in JSON as true
     if type(size) is not int or size < 0 or not isinstance(root, str):
         raise AilyusError("store_corrupt", f"the head file `{path.name}` is damaged")
     return Head(size, root)

@@ -64,6 +64,7 @@ class Frontier:
         if not self.peaks:
             return EMPTY_ROOT
         root = self.peaks[-1]
+        # from the right: the smallest subtree is hashed first (RFC 9162 section 2.1.1)
         for peak in reversed(self.peaks[:-1]):
             root = node_hash(peak, root)
         return root
@@ -134,6 +135,7 @@ def included(leaf: bytes, index: int, size: int, proof: Iterable[bytes], root: b
             current = node_hash(current, sibling)
         first >>= 1
         last >>= 1
+    # `last` is 0 only when the whole way up was given: a proof that ends early is refused
     return last == 0 and current == root
 
 
@@ -141,8 +143,10 @@ def consistent(old: int, old_root: bytes, size: int, root: bytes, proof: list[by
     """Verify a consistency proof (RFC 9162 section 2.1.4.2)."""
     if old == size:
         return not proof and old_root == root
+    # nothing follows from an empty tree: every log would continue it
     if old == 0 or old > size or not proof:
         return False
+    # a complete old tree is its own first node, which the proof therefore leaves out (section 2.1.4.2)
     path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     first, last = old - 1, size - 1
     while first & 1:

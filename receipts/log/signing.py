@@ -33,6 +33,7 @@ def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     `DSSEv1 SP len(type) SP type SP len(body) SP body`, lengths as ASCII decimal.
     """
     kind = payload_type.encode()
+    # the lengths stand before type and body, so that no byte can move from one to the other under the same signature
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
@@ -70,6 +71,7 @@ class Envelope:
             )
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise AilyusError("bad_proof", "this is no DSSE envelope with one signature") from None
+        # one envelope in two spellings would be two texts with one signature, and only one of them was logged
         if envelope.encoded() != data:
             raise AilyusError("bad_proof", "the envelope is not in its canonical form")
         return envelope
@@ -99,6 +101,7 @@ def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
+# every statement of a log is verified with the same few keys
 @lru_cache(maxsize=64)
 def _public_key(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
@@ -130,11 +133,13 @@ class Signer:
 
 def note_key_hash(name: str, public: bytes) -> bytes:
     """The first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)."""
+    # C2SP signed-note: only a hint which key to try; four bytes prove nothing, so `open_note` verifies as well
     return hashlib.sha256(name.encode() + b"\n" + _ED25519_NOTE + public).digest()[:4]
 
 
 def open_note(note: str, name: str, public: bytes) -> str:
     """The text of a note signed by this key under this name; raises `not_authentic`."""
+    # the last empty line: a text may hold others, and the signatures hold none
     body, separator, signatures = note.rpartition("\n\n")
     body += "\n"
     for line in signatures.split("\n"):
@@ -158,6 +163,7 @@ def create_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
         file.flush()
+        # what is signed with a key that a power loss takes away can never be signed on
         os.fsync(file.fileno())
     return key
 

@@ -48,6 +48,7 @@ def filled(
     outputs: dict[str, JsonValue] = {}
     for name, template in templates:
         value = template.filled(scope)
+        # what an answer gave once (a secret, say) is in no later read: what was kept of it counts
         if isinstance(value, Fault) and name not in kept:
             return Fault(f"the output `{name}` is missing")
         outputs[name] = kept[name] if isinstance(value, Fault) else value

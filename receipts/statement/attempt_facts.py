@@ -21,6 +21,7 @@ class CheckFact(ClosedModel):
 
     that: str
     met: bool | None
+    # `else` is a keyword of Python
     else_: Annotated[str, Field(alias="else")] = ""
     not_read: str = ""
 

@@ -9,6 +9,7 @@ from contracts.errors import AilyusError
 from receipts.store.row import Read, Row, blob, integer
 from receipts.store.store import Store
 
+# in the order in which `_entry` reads them
 _ENTRY = "SELECT id, leaf_index, kind, action_id, status, at_ms, envelope FROM statements"
 _BY_RECEIPT = f"{_ENTRY} WHERE id = ?"
 _BY_ACTION = f"{_ENTRY} WHERE action_id = ? ORDER BY leaf_index"

@@ -33,6 +33,7 @@ Kind = Literal[
 class ClosedModel(BaseModel):
     """Strict, frozen and closed; camel case in the document."""
 
+    # closed, so that a field that nobody declared is never signed: what is in the log stays there
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 

@@ -43,6 +43,7 @@ class Ledger(Words):
 
     async def load(self) -> None:
         """Read the whole log, or what came since it was last read. Raises `store_corrupt`."""
+        # aside: the whole log is read here, and the loop must answer meanwhile
         found, kept = await self._store.read_aside(lambda read: scan(read, self._store.signer, self._store.origin))
         for leaf, envelope in found.statements:
             self._take(leaf, envelope)

@@ -43,9 +43,11 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[Scanned, int]:
     """
     notes = read(NEWEST)
     if not notes:
+        # INVARIANT 10: else whoever takes all checkpoints away would begin the log anew
         if read("SELECT 1 FROM statements LIMIT 1"):
             raise _corrupt("the log has statements and no checkpoint")
         return Scanned(Frontier(0, []), ()), 0
+    # the name of the log is signed with it: no checkpoint of another log of the same key stands for this one
     end = Checkpoint.parse(open_note(str(notes[0][0]), origin, signer.public))
     known = _remembered(read, signer, origin)
     kept = known.frontier.size
@@ -83,6 +85,7 @@ def _remembered(read: Read, signer: Signer, origin: str) -> Scanned:
             return nothing
         size, root = head.split()
         frontier = Frontier.of(int(size), nodes_by(read))
+        # the nodes are rows: they count only where they give the root that we signed
         if frontier.root().hex() != root:
             return nothing
         statements = []
@@ -105,6 +108,7 @@ def remember(txn: Txn, note: str) -> None:
 
 
 def _name(origin: str) -> str:
+    # a name of its own, so that this note is never taken for a checkpoint, nor a checkpoint for it
     return f"{origin}/ledger"
 
 

@@ -23,6 +23,7 @@ class PlanRef(ClosedModel):
 
     name: str
     units: int
+    # empty in statements of versions that did not name it
     digest: str = ""
 
 
@@ -33,6 +34,7 @@ class PlanStepFact(ClosedModel):
     tool: str
     state: str
     wave: int
+    # snake case in the document: the names that agents know from results
     action_id: Annotated[str, Field(alias="action_id")] = ""
     receipt_id: Annotated[str, Field(alias="receipt_id")] = ""
     kept: str = ""

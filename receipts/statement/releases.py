@@ -56,6 +56,7 @@ class Released:
 
 def newest(read: Read, keys: Mapping[str, bytes]) -> Released | None:
     """The last release in the log; None when there is none that this version of ailyus wrote."""
+    # in the order of the log: a clock may have been wrong
     rows = read(f"{_SQL} LIMIT 1", MARK)
     return _released(read, integer(rows[0][0]), blob(rows[0][1]), keys) if rows else None
 
@@ -72,6 +73,7 @@ def newest_signed(read: Read, keys: Mapping[str, bytes]) -> Released | None:
 def authors(read: Read, digest: str, keys: Mapping[str, bytes]) -> frozenset[str]:
     """Everybody who ever released exactly this."""
     found = [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in read(_SQL, digest)]
+    # INVARIANT 2: also who released it long ago is an author of it, and approves nothing under it
     return frozenset(one.author for one in found if one.author is not None)
 
 
@@ -111,6 +113,7 @@ def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes])
     for label, (salt, data) in kept.items():
         if not _opens(salt, data, committed.get(label)):
             raise _damaged(f"the evidence `{label}` of a release was changed")
+    # without its signature a governed release would pass for one that nobody had to sign
     if SIGNED in committed and SIGNED not in kept:
         raise _damaged("the signature of a release is missing")
     try:
@@ -139,6 +142,7 @@ def _evidence_of(read: Read, leaf: int, labels: Sequence[str]) -> dict[str, tupl
 
 
 def _opens(salt: bytes, data: bytes, promised: str | None) -> bool:
+    # a salt of another length would let bytes of the data be moved into it: then any rest of a file would open
     return len(salt) == _SALT and commitment(salt, data) == promised
 
 

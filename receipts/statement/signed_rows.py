@@ -40,6 +40,7 @@ def key_is_said(key: Key, said: LedgerEntry, tenant_key: bytes | None) -> bool:
     at = key.passkey
     return (
         tenant_key is not None
+        # whoever writes rows could put another key under an id that was linked
         and keyid_of(key.public) == key.keyid
         and said.text("public") == key.public.hex()
         and said.text("keyKind") == key.kind
@@ -70,6 +71,7 @@ def approval_is_said(row: Row, predicate: Mapping[str, JsonValue], tenants: Mapp
         return False
     binding, key = signed.binding, tenants.get(str(predicate["tenant"]))
     return (
+        # INVARIANT 2: row, signed approval and statement must name the same; each alone could be of another action
         signed.id == row[0] == predicate.get("approval")
         and binding.subject.action_id == row[1] == predicate["action"]
         and binding.role == row[3] == predicate.get("role")
@@ -88,6 +90,7 @@ def is_about(
     if not isinstance(predicate, dict) or not isinstance(subject, list) or key is None:
         return False
     who = (predicate["tenant"], predicate["agent"], predicate.get("person"), predicate.get("boundary"))
+    # the person stands in the log as a pseudonym only, so the row's own name is hashed and compared
     if who != (request.tenant, request.agent, pseudonym(key, "person", request.person), request.boundary):
         return False
     plan = predicate.get("plan")

@@ -92,6 +92,8 @@ class Notary:
         has_intent = isinstance(facts, OutcomeFacts) and bool(facts.intent)
         known = {} if has_intent else {"params": canonical(dict(request.params))}
         rows, commitments = _commit({**known, **evidence})
+        # the kind goes into the hash: an e-mail as an input and as a label give two values that nobody without the key
+        # can match
         search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
         resource: JsonValue = None
         if about.resource_id:
@@ -184,6 +186,7 @@ def key_digest(key: bytes) -> str:
 
 
 def _commit(evidence: Mapping[str, bytes]) -> tuple[tuple[tuple[str, bytes, bytes], ...], dict[str, JsonValue]]:
+    # a fresh salt for each piece: of two receipts with the same evidence nobody can tell that it is the same
     rows = tuple((label, new_salt(), data) for label, data in evidence.items())
     return rows, {label: commitment(salt, data) for label, salt, data in rows}
 

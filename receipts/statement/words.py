@@ -39,6 +39,7 @@ class Words:
     def learn(self, leaf: int, predicate: Mapping[str, JsonValue]) -> None:
         """Take in a statement whose signature was checked; one that controls nothing says nothing here."""
         kind, about, at_ms = predicate["kind"], predicate.get("about"), predicate["atMs"]
+        # kept for ever: the same signed bytes of an approval that was taken back may be sent again
         if predicate["status"] == "withdrawn" and kind == "decision":
             self.withdrawn.add(str(predicate["approval"]))
         elif kind in CONTROL_KINDS and isinstance(about, dict) and isinstance(at_ms, int):
@@ -52,6 +53,7 @@ class Words:
         elif kind == "agent":
             _over(self.agents, said.text("agent"), said)
         elif kind == "halt":
+            # the end of a halt too: its statement says `lifted`, and only the newest one counts
             self.halts[said.text("scope"), said.text("name")] = said
         elif kind == "role":
             self.roles[said.text("holder")] = said

@@ -25,6 +25,7 @@ class Entry(Generic[T]):
 
     def answer(self) -> None:
         """Tell the waiter, if it still waits."""
+        # whoever gave up hears nothing; what it asked for is done all the same
         if self.waiter.cancelled():
             return
         if self.fault is not None:

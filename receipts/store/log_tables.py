@@ -15,6 +15,7 @@ CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
 def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:
     """The log's frontier at a size, whose root must be that of its checkpoint."""
     frontier = Frontier.of(size, node)
+    # INVARIANT 10: nodes are rows: to go on from other ones than were signed would fork the log
     if Checkpoint.of_note(note).root != frontier.root():
         raise AilyusError("store_corrupt", "the log's nodes do not give the root of its checkpoint")
     return frontier

@@ -38,6 +38,7 @@ async def named(store: Store, name: str) -> list[AgentRow]:
 
 async def of_token(store: Store, token_hash: str) -> list[AgentRow]:
     """The row of the agent whose token has this hash, if there is one."""
+    # by the hash alone: the token is 32 random bytes, so the index tells nothing of it by its timing
     return [_agent(row) for row in await store.read(f"{AGENT} WHERE token_hash = ?", token_hash)]
 
 

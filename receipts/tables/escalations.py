@@ -72,6 +72,7 @@ async def unacknowledged(store: Store, tenant: str | None = None) -> list[Listed
 def claim(txn: Txn, escalation: str, claim_ms: int) -> None:
     """Keep a due escalation for the caller for so long; raises `Conflict` when somebody else has it."""
     txn.write(
+        # a claim that its replica does not live to use is over by itself at `next_ms`
         "UPDATE escalations SET next_ms = ? WHERE id = ? AND acknowledged_ms IS NULL AND next_ms <= ?",
         txn.now_ms + claim_ms,
         escalation,

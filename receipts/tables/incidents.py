@@ -61,4 +61,5 @@ def resolve_all(txn: Txn, action_id: str) -> None:
         rows=None,
     )
     txn.control_changes += 1
+    # INVARIANT 5: only a person's word lets the same call act again while its outcome is not known
     txn.write("UPDATE actions SET held_until_ms = 0 WHERE id = ? AND state = 'ended'", action_id)

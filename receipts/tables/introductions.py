@@ -37,6 +37,7 @@ async def usable(store: Store) -> list[StoredIntroduction]:
 
 def insert(txn: Txn, new: StoredIntroduction, expires_ms: int) -> None:
     """Add an introduction, and forget those that are past their time; one that is there already is a `Conflict`."""
+    # one that was used stays: its id stands in words that admins signed, and those could be sent again
     txn.write("DELETE FROM introductions WHERE expires_ms <= ? AND used_ms IS NULL", txn.now_ms, rows=None)
     txn.write(
         "INSERT INTO introductions VALUES (?, ?, ?, ?, ?, NULL)",

@@ -65,6 +65,7 @@ def add(txn: Txn, notice: str, action_id: str, event: str, route: str) -> None:
 def claim(txn: Txn, notice: DueNotice, claim_ms: int) -> None:
     """Keep a notice for the caller for so long; raises `Conflict` when somebody else has it."""
     txn.write(
+        # `tried` too: who read it before another one tried must not claim it
         "UPDATE notices SET next_ms = ? WHERE id = ? AND tried = ? AND delivered_ms IS NULL AND next_ms <= ?",
         txn.now_ms + claim_ms,
         notice.id,

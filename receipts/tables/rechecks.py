@@ -52,6 +52,7 @@ def restate(
     """unknown → what is known now; raises `Conflict` when somebody else found it."""
     txn.write(
         "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, strike = ?"
+        # only from `unknown`: what is known once is not told otherwise by a later look
         " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
         status,
         result.packed,
