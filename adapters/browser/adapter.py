@@ -11,6 +11,7 @@ import orjson
 from adapters.browser.account_session import BrowserSessions
 from adapters.browser.sign_in import NotSignedIn, SignIn, outage_shown
 from adapters.browser.visit_end import Seen, execution_of, stopped, unsent
+from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
 from adapters.browser.visit_request import LAST_LOOK_SECONDS, Visiting
 from adapters.credentials import revealed
 from contracts.action.dispatch import Dispatch, Gate
@@ -99,7 +100,7 @@ class BrowserAdapter:
 
     # -- one visit -----------------------------------------------------------------------------------------------------
 
-    async def _seen(self, visiting: "Visiting") -> Seen:
+    async def _seen(self, visiting: Visiting) -> Seen:
         """Visit, and once more after a new sign-in if the session had run out before anything was sent."""
         state: StorageState | None = None
         try:
@@ -116,12 +117,11 @@ class BrowserAdapter:
             seen = unsent(none.why.sentence) if none.again else stopped(none.why.sentence)
             return replace(seen, outage=none.why.outage)
 
-    async def _visit(self, visiting: "Visiting", state: "StorageState | None") -> Seen | None:
+    async def _visit(self, visiting: Visiting, state: "StorageState | None") -> Seen | None:
         """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
         from playwright.async_api import Error
 
         from adapters.browser.flow_run import Visit
-        from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
 
         visit: Visit | None = None
         pictures: dict[str, bytes] = {}
@@ -174,7 +174,7 @@ class BrowserAdapter:
         outage = outage_shown(visit) if delivery == "not_sent" else None
         return Seen(delivery, dict(reads), status, fault, absent, pictures, notes, outage)
 
-    async def _stored(self, visiting: "Visiting", tab: "Tab") -> None:
+    async def _stored(self, visiting: Visiting, tab: "Tab") -> None:
         """Give the tab what the session keeps in session storage, which no tab inherits."""
         login = visiting.flow.program.login
         if login is None or not login.flow.session_storage:
@@ -195,4 +195,4 @@ def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str,
 
 async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
     """Does the application itself say that it did not take the commit?"""
-    return visit.exits.submitted and declined is not None and await visit.shows([declined])
+    return visit.exits.submitted and declined is not None and await visit.elements.shows([declined])

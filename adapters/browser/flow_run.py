@@ -7,36 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import orjson
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from adapters.browser.elements import Elements, named
 from adapters.browser.request_gate import Exits, place_of_page
 from adapters.browser.screenshots import EVIDENCE_SECONDS, collapsed, taken
 from adapters.browser.tab import Tab
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
-from contracts.schema.flow import AccountRead, FlowStep, Locator
+from contracts.schema.flow import FlowStep, Locator
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator as Element
     from playwright.async_api import Page
 
 T = TypeVar("T")
-MAX_STORED = 256 * 1024
-"""Characters of session storage that are carried over."""
-_FETCH = """async url => {
-  const answer = await fetch(url, {headers: {accept: 'application/json'}, redirect: 'error', cache: 'no-store'});
-  return [answer.status, (await answer.text()).slice(0, 65536)];
-}"""
-MAX_SHOWN = 10_000
-"""Characters of a text that is read from a page."""
-_SHOWN = """e => !e.checkVisibility({visibilityProperty: true}) ? null
-  : e.matches('input[type=checkbox], input[type=radio]') ? e.checked
-  : e.matches('select') ? Array.from(e.selectedOptions, o => o.label).join(', ')
-  : e.matches('input, textarea') ? e.value : e.childElementCount ? e.innerText : e.textContent"""
-# innerText is what styles make of a text (upper case, say): where an element holds nothing else, the text itself counts
-
-
 Look = Callable[[str, "Visit"], Awaitable[None]]
 """Takes the evidence of a moment: `before` or `after` the commit."""
 
@@ -60,6 +45,7 @@ class Visit:
     ) -> None:
         self.page: Page = tab.page
         self.exits = Exits(tab, base_url, enter)
+        self.elements = Elements(tab.page, self._patience, self._check_place, self._unknown)
         self.reads: dict[str, str | bool | None] = {}
         self._base = base_url.rstrip("/")
         self._deadline = deadline
@@ -94,7 +80,7 @@ class Visit:
             await self._same(step)
             self._known += [step] if step.identity is not None else []
         else:
-            await self._on(_there(step.locator), step.verb, lambda element: self._act(step, element))
+            await self.elements.on(_there(step.locator), step.verb, lambda element: self._act(step, element))
 
     async def _act(self, step: FlowStep, element: "Element") -> None:
         patience = self._patience()
@@ -140,10 +126,10 @@ class Visit:
             self.reads[name] = unquote(path[len(before) : len(path) - len(after)])
             return
         locator = _there(step.from_)
-        if step.optional and await self._element(locator).count() == 0:
+        if step.optional and await self.elements.of(locator).count() == 0:
             self.reads[name] = None
             return
-        self.reads[name] = await self._shown(locator)
+        self.reads[name] = await self.elements.shown(locator)
 
     async def _commit(self, step: FlowStep, look: Look | None) -> None:
         """The one click that counts: the picture; whose record it is, asked again; then the one request."""
@@ -156,11 +142,11 @@ class Visit:
             await self._same(known)
         self.exits.allow(commit)
         try:
-            await self._on(click, "click", lambda e: e.click(timeout=self._patience(), no_wait_after=True))
+            await self.elements.on(click, "click", lambda e: e.click(timeout=self._patience(), no_wait_after=True))
             await asyncio.wait_for(self.exits.left.wait(), self._patience() / 1000)
         except (FlowHalt, TimeoutError) as error:
             if not self.exits.submitted:
-                nothing = self._unknown(f"the click on the {_named(click)} sent nothing")
+                nothing = self._unknown(f"the click on the {named(click)} sent nothing")
                 raise error if isinstance(error, FlowHalt) else nothing from None
         if self.exits.refusal is not None:
             raise FlowHalt("not_sent", self.exits.refusal)
@@ -179,112 +165,19 @@ class Visit:
 
     # -- elements ------------------------------------------------------------------------------------------------------
 
-    def _element(self, locator: Locator) -> "Element":
-        base = self._element(locator.within) if locator.within is not None else self.page
-        if locator.role is not None:
-            return base.get_by_role(locator.role, name=locator.name, exact=locator.exact, level=locator.level)
-        if locator.label is not None:
-            return base.get_by_label(locator.label, exact=locator.exact)
-        if locator.text is not None:
-            return base.get_by_text(locator.text, exact=locator.exact)
-        return base.locator(locator.css or "")
-
-    async def _on(self, locator: Locator, verb: str, act: "Callable[[Element], Awaitable[T]]") -> T:
-        """Do something with the one element; none, or more than one, ends the visit."""
-        element = self._element(locator)
-        try:
-            return await act(element)
-        except PlaywrightTimeout:
-            self._check_place()
-            there = await element.count()
-            sentence = f"cannot {verb} the {_named(locator)}" if there else f"there is no {_named(locator)}"
-            raise self._unknown(sentence) from None
-        except Error:
-            if self.page.is_closed() or await element.count() < 2:
-                raise
-            raise self._unknown(f"there is more than one {_named(locator)}") from None
-
     async def _same(self, step: FlowStep) -> None:
         """Does the element show what it must? The page is given a little time to."""
         locator, wanted = _there(step.locator), collapsed(step.is_ or "")
         end = time.monotonic() + min(self._patience(), 1000) / 1000
         while True:
-            shown = await self._shown(locator)
+            shown = await self.elements.shown(locator)
             if str(shown).lower() == wanted.lower() if isinstance(shown, bool) else shown == wanted:
                 return
             if time.monotonic() >= end:
                 break
             await asyncio.sleep(0.05)
         another = step.identity is not None
-        raise self._unknown(
-            "the page shows another record" if another else f"the {_named(locator)} says something else"
-        )
-
-    async def _shown(self, locator: Locator) -> str | bool:
-        """What an element shows: its text, a field's value, the label of what is selected, whether it is checked."""
-        end = time.monotonic() + self._patience() / 1000
-        while True:
-            value = await self._on(locator, "read", self._evaluated)
-            if value is not None:
-                return value if isinstance(value, bool) else collapsed(value)[:MAX_SHOWN]
-            if time.monotonic() >= end:
-                raise self._unknown(f"the {_named(locator)} is hidden")
-            await asyncio.sleep(0.05)
-
-    async def _evaluated(self, element: "Element") -> str | bool | None:
-        """What an element shows now; None when it is hidden, or its page on the way to another."""
-        try:
-            value: str | bool | None = await element.evaluate(_SHOWN, timeout=self._patience())
-        except PlaywrightTimeout:
-            raise
-        except Error as error:
-            if "context was destroyed" not in error.message:
-                raise
-            return None
-        return value
-
-    async def shows(self, locators: Sequence[Locator]) -> bool:
-        """Is one of these on the page now? A page that is on its way elsewhere shows nothing."""
-        try:
-            async with asyncio.timeout(EVIDENCE_SECONDS):
-                for locator in locators:
-                    if await self._element(locator).count():
-                        return True
-        except (Error, TimeoutError):
-            return False
-        return False
-
-    async def account(self, locator: Locator) -> str:
-        """Who the page says is signed in."""
-        return str(await self._shown(locator))
-
-    async def told(self, account: AccountRead) -> str:
-        """Who the application says in JSON is signed in, asked by the session itself."""
-        try:
-            status, text = await self.page.evaluate(_FETCH, self._base + account.get)
-            value = orjson.loads(text) if status == 200 else None
-        except orjson.JSONDecodeError:
-            value = None
-        for name in account.field.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        if not isinstance(value, str):
-            raise FlowHalt("stopped", f"`{account.get}` does not say who is signed in in `{account.field}`")
-        return value
-
-    async def stored(self) -> dict[str, dict[str, str]]:
-        """What the page keeps in session storage, by its origin."""
-        origin, items = await self.page.evaluate("() => [location.origin, Object.entries(sessionStorage)]")
-        if sum(len(name) + len(value) for name, value in items) > MAX_STORED:
-            raise FlowHalt("stopped", "the session storage holds more than 256 KiB")
-        return {origin: dict(items)}
-
-    async def holds(self, text: str) -> bool:
-        """Could a picture of the page show this text? When that cannot be told, it could."""
-        try:
-            async with asyncio.timeout(EVIDENCE_SECONDS):
-                return text in await self.page.content() or text in await self.page.locator("body").inner_text()
-        except (Error, TimeoutError):
-            return True
+        raise self._unknown("the page shows another record" if another else f"the {named(locator)} says something else")
 
     async def is_refused(self, path: str) -> bool:
         """Does the application refuse this page to the account?"""
@@ -296,7 +189,7 @@ class Visit:
         """What the page shows now, without what is masked; nothing if not in time."""
         # without these two nothing is `confirmed`, so a busy machine gets the patience that its pages get
         seconds = EVIDENCE_SECONDS if moment == "stopped" else max(EVIDENCE_SECONDS, self._patience() / 1000)
-        return await taken(self._tab, [self._element(locator) for locator in mask], moment, kinds, seconds)
+        return await taken(self._tab, [self.elements.of(locator) for locator in mask], moment, kinds, seconds)
 
     # -- small things --------------------------------------------------------------------------------------------------
 
@@ -327,9 +220,3 @@ def _there(value: T | None) -> T:
     if value is None:
         raise FlowHalt("stopped", "the flow is not complete")
     return value
-
-
-def _named(locator: Locator) -> str:
-    """A locator in words that are the contract author's: names that were filled in may come from outside."""
-    way = next(w for w in ("role", "label", "text", "css") if getattr(locator, w) is not None)
-    return str(locator.role) if way == "role" else f"element by its {way}"

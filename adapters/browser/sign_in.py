@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.browser.account_session import AccountSession, BrowserSessions
+from adapters.browser.visit_fault import FlowHalt, PageNotFound
 from adapters.browser.visit_request import LAST_LOOK_SECONDS, Visiting
 from adapters.credentials import Credentials
 from contracts.action.observation import Outage, ReadOutage, outage_of
@@ -40,7 +41,7 @@ class SignIn:
         self._credentials = Credentials(root)
         self._sessions = sessions
 
-    async def state_for(self, visiting: "Visiting", used: "StorageState | None") -> "StorageState | None":
+    async def state_for(self, visiting: Visiting, used: "StorageState | None") -> "StorageState | None":
         """The stored session of the account, or a new one when that is the `used` one, which had run out.
 
         Raises `NotSignedIn`.
@@ -64,13 +65,13 @@ class SignIn:
             return session.state
 
     async def _sign_in(
-        self, visiting: "Visiting", program: FlowProgram, reference: str, principal: str, session: AccountSession
+        self, visiting: Visiting, program: FlowProgram, reference: str, principal: str, session: AccountSession
     ) -> ReadOutage | None:
         """Sign in, in a context of its own; the reason why not, with its step, or None. Raises `NotSignedIn`."""
         from playwright.async_api import Error
 
+        from adapters.browser.account_page import stored
         from adapters.browser.flow_run import Visit
-        from adapters.browser.visit_fault import FlowHalt, PageNotFound
 
         username, _, password = (self._credentials.value(reference) or "").partition(":")
         steps = program.filled({"login.username": username, "login.password": password})
@@ -85,12 +86,12 @@ class SignIn:
                 visit = Visit(tab, visiting.ui.base_url, visiting.deadline, flow.patience)
                 try:
                     await visit.follow(steps)
-                    shown = await _account(visit, flow)
-                    items = await visit.stored() if flow.session_storage else {}
+                    shown = await _account(visit, visiting.ui.base_url.rstrip("/"), flow)
+                    items = await stored(visit.page) if flow.session_storage else {}
                 except FlowHalt as halt:
                     if halt.delivery == "not_sent" or visit.exits.gone:
                         raise NotSignedIn(ReadOutage(halt.sentence, outage_shown(visit)), again=True) from None
-                    asked = await visit.shows(flow.challenge)
+                    asked = await visit.elements.shows(flow.challenge)
                     what = "the sign-in asks for what only a person can give" if asked else "the sign-in failed"
                     pictured = await self._pictured(visiting, visit, flow, password)
                     return _refused(f"{what} ({halt.sentence}){pictured}")
@@ -111,14 +112,16 @@ class SignIn:
             raise NotSignedIn(ReadOutage("the sign-in did not work in time", "unreachable"), again=True) from None
         return None
 
-    async def _pictured(self, visiting: "Visiting", visit: "Visit", flow: Flow, password: str) -> str:
+    async def _pictured(self, visiting: Visiting, visit: "Visit", flow: Flow, password: str) -> str:
         """Keep a picture of the page at which a sign-in failed, for whoever looks after it; where it is, in words.
 
         INVARIANT: it covers whatever was filled in, and there is none where the page could show the password.
         """
         filled = [step.fill for step in flow.steps if step.fill is not None]
         masks = (*flow.mask, *filled, Locator(css="input[type=password]"))
-        if await visit.holds(password):
+        from adapters.browser.account_page import holds  # Playwright is heavy: loaded with the first page
+
+        if await holds(visit.page, password):
             return ""
         picture = (await visit.pictures("stopped", frozenset({"screenshot"}), masks)).get("stopped.png")
         if picture is None:
@@ -128,11 +131,13 @@ class SignIn:
         return f"; `{place}` shows the page"
 
 
-async def _account(visit: "Visit", flow: Flow) -> str:
+async def _account(visit: "Visit", base: str, flow: Flow) -> str:
     """Who is signed in, as a page shows it or the application's API says it."""
+    from adapters.browser.account_page import told
+
     if flow.account_from is not None:
-        return await visit.told(flow.account_from)
-    return await visit.account(flow.account) if flow.account else ""
+        return await told(visit.page, base, flow.account_from)
+    return str(await visit.elements.shown(flow.account)) if flow.account else ""
 
 
 def _keep(path: Path, picture: bytes) -> None:

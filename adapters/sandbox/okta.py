@@ -145,15 +145,15 @@ def _no_app(app: str) -> TwinResponse:
     return _error(404, "E0000007", f"Not found: Resource not found: {app} (AppInstance)")
 
 
+def _not_assigned(user: str) -> TwinResponse:
+    return _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+
+
 @router.on("GET", "/api/v1/apps/{app}/users/{user}")
 def get_app_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
     """Whether a user is assigned to an application."""
     found = state["assigned"].get(app, {}).get(user)
-    return (
-        TwinResponse(200, found)
-        if found
-        else _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
-    )
+    return TwinResponse(200, found) if found else _not_assigned(user)
 
 
 @router.on("POST", "/api/v1/apps/{app}/users")
@@ -176,7 +176,7 @@ def assign_user(state: Json, request: Request, app: str) -> TwinResponse:
 def unassign_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
     """Take a user's assignment away."""
     if state["assigned"].get(app, {}).pop(user, None) is None:
-        return _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
+        return _not_assigned(user)
     _logged(state, "application.user_membership.remove", "SUCCESS", user)
     return TwinResponse(204)
 

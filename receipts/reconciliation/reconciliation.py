@@ -24,7 +24,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from receipts.reconciliation.checks import Checked, are_cut, checks_of, unread
 from receipts.reconciliation.comparison import drifted, evened, same
-from receipts.reconciliation.made_object import found_object, names_new
+from receipts.reconciliation.new_object import found_object, names_new
 from receipts.reconciliation.outputs import outputs_of
 from receipts.reconciliation.scope import scope_of
 from receipts.reconciliation.verdict import Reason, Reconciliation
@@ -63,6 +63,7 @@ def reconcile(
     cut = before.cut("before") | after.cut("after")
     checks = checks_of(program.expect, scope, cut)
     seen = _Seen(
+        looks=(before, after),
         checks=checks,
         met=all(c.met for c in checks),
         unread=any(c.fault for c in checks),
@@ -79,13 +80,14 @@ def reconcile(
             found = _probed(program, scope, execution, seen)
         return _sent_again(program, execution, found, bounded)
     scope |= {"connection.exclusive": exclusive}
-    return _answered(program, scope, execution, (before, after), seen, bounded, known)
+    return _answered(program, scope, execution, seen, bounded, known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the two looks say: every check met, one of them not read, the record as it was, something else changed."""
+    """The two looks and what they say: all checks met, one not read, the record as it was, something else changed."""
 
+    looks: tuple[Observation, Observation]
     checks: tuple[Checked, ...]
     met: bool
     unread: bool
@@ -97,7 +99,6 @@ def _answered(
     program: Program,
     scope: Mapping[str, object],
     execution: Execution,
-    looks: tuple[Observation, Observation],
     seen: _Seen,
     bounded: bool,
     known: Mapping[str, JsonValue],
@@ -109,7 +110,7 @@ def _answered(
     if seen.met:
         confirmed = _confirmed(program, scope, execution, checks, known)
         if confirmed.verdict != "confirmed" and program.made is not None:
-            return found_object(program, program.made, scope, checks, looks)
+            return found_object(program, program.made, scope, checks, seen.looks)
         return confirmed
     named, whose = names_new(program, scope)
     # what the answer gave once is kept for the look that finds it

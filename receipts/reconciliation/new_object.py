@@ -1,4 +1,4 @@
-"""The object that an action makes: found as the one difference of two lists, and ours or not."""
+"""The new object that an action makes: the one difference of two lists, which is ours or is not."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
