@@ -92,15 +92,7 @@ class Notary:
         has_intent = isinstance(facts, OutcomeFacts) and bool(facts.intent)
         known = {} if has_intent else {"params": canonical(dict(request.params))}
         rows, commitments = _commit({**known, **evidence})
-        # the kind goes into the hash: an e-mail as an input and as a label give two values that nobody without the key
-        # can match
-        search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
-        resource: JsonValue = None
-        if about.resource_id:
-            resource = {"type": about.resource_type, "id": pseudonym(key, "resource", about.resource_id)}
-            search.append(pseudonym(key, "resource", about.resource_id))
-        if about.label:
-            search.append(pseudonym(key, "label", about.label))
+        resource, search = _record(key, about)
         person = pseudonym(key, "person", request.person)
         search.append(person)
         predicate: dict[str, JsonValue] = {
@@ -183,6 +175,20 @@ class Notary:
 def key_digest(key: bytes) -> str:
     """The digest of a tenant's key that the log holds; the key has 32 random bytes, which nobody finds by it."""
     return sha256(b"ailyus-tenant-key-v1\n" + key)
+
+
+def _record(key: bytes, about: StatementSubject) -> tuple[JsonValue, list[str]]:
+    """The record as it stands in a statement, and the values by which that is found."""
+    # the kind goes into the hash: an e-mail as an input and as a label give two values that nobody without the key
+    # can match
+    search = [pseudonym(key, f"input.{name}", value) for name, value in about.indexed.items()]
+    resource: JsonValue = None
+    if about.resource_id:
+        resource = {"type": about.resource_type, "id": pseudonym(key, "resource", about.resource_id)}
+        search.append(pseudonym(key, "resource", about.resource_id))
+    if about.label:
+        search.append(pseudonym(key, "label", about.label))
+    return resource, search
 
 
 def _commit(evidence: Mapping[str, bytes]) -> tuple[tuple[tuple[str, bytes, bytes], ...], dict[str, JsonValue]]:
