@@ -9,8 +9,8 @@ from urllib.parse import quote, quote_plus
 import orjson
 
 from contracts.action.dispatch import Dispatch, Gate
-from contracts.compiler.program import MAX_SECRET
 from contracts.errors import AilyusError
+from contracts.schema.output import MAX_SECRET
 
 
 class Credentials:

@@ -7,7 +7,7 @@ from xml.parsers import expat
 import orjson
 from pydantic import JsonValue
 
-from contracts.compiler.program import Decode
+from contracts.compiler.read_program import Decode
 
 MAX_DEPTH = 32
 

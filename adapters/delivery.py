@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from contracts.action.dispatch import Dispatch
 from contracts.action.observation import Delivery, Execution, Response
 from contracts.action.target import Target
-from contracts.compiler.program import HttpProgram, McpProgram, Program, PythonProgram
+from contracts.compiler.program import Program
+from contracts.compiler.route_program import HttpProgram, McpProgram, PythonProgram
 from contracts.schema.route import Way
 
 _TRY_AGAIN = frozenset((408, 409, 425, 429))

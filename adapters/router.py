@@ -16,7 +16,9 @@ from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowRequest
-from contracts.compiler.program import AnyRead, BrowserProgram, FlowRead, McpProgram, McpRead, Program, PythonRead
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRead
+from contracts.compiler.route_program import BrowserProgram, McpProgram
 
 
 class Systems:

@@ -11,9 +11,11 @@ from pydantic import JsonValue
 
 from contracts.errors import AilyusError
 
+# a digest is recognised by its form, so hiding twice changes nothing
 _MARK = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = r"(?:\.[A-Za-z_]\w*)+"
+# no index or call behind the path: only whole values can be compared by their digests
 _SAME = re.compile(rf"\b(before|after)({_PATH})\s*(?:==|!=)\s*(before|after)({_PATH})(?![\w.(\[])")
 _BEFORE = re.compile(rf"\bbefore({_PATH})(\s*\()?")
 _EACH = re.compile(r"(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -40,6 +42,7 @@ class Hiding:
             return [self.but(item, path, clear) for item in value]
         if isinstance(value, dict):
             return {name: self.but(item, f"{path}.{name}", clear) for name, item in value.items()}
+        # a digest of yes or no would be guessed at once, and conditions need them
         if value is None or isinstance(value, bool) or (isinstance(value, str) and _MARK.fullmatch(value)):
             return value
         return f"hmac-sha256:{hmac.digest(self.key, orjson.dumps(value), hashlib.sha256).hex()}"
@@ -52,6 +55,7 @@ def compared(texts: Iterable[str]) -> frozenset[str]:
 
 def values_before(text: str) -> frozenset[str]:
     """The paths whose values before an expression needs: all that it reads, but what it compares with itself only."""
+    # equal values have equal digests, so such a comparison needs nothing in clear
     bare = _SAME.sub(lambda m: "" if _is_same(m) else m[0], _STRING.sub("''", text))
     return frozenset(_values(bare))
 
@@ -68,6 +72,7 @@ def _values(text: str) -> Iterator[str]:
             continue
         owner, _, name = path.rpartition(".")
         each = _EACH.match(text, match.start(1) + 1 + len(owner) + 1) if owner else None
+        # `map` hands its items on, so any of their fields may be needed
         if each is None or name == "map":
             yield owner or path
             continue

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.canonical import digest
 from contracts.schema.contract import RISKS, Risk
 from contracts.schema.fields import Strict
-from policies.passkey import Assertion, asserts
+from policies.passkey import Assertion
 from policies.principal import Key
+from policies.signature import word_holds
 
 PURPOSE = "ailyus-approval-v1"
+# clocks of an approver and of the gateway differ; expiry is not stretched by it
 CLOCK_SKEW_MS = 2_000
 
 
@@ -38,6 +39,7 @@ class Subject(Strict):
     version: int
     contract_digest: str
     target_digest: str
+    # INVARIANT 2: a fallback acts by another account, so it is a part of what is approved
     routes: tuple[str, ...]
     resource_type: str
     resource_id: str
@@ -65,6 +67,7 @@ class Binding(BaseModel):
     comment: str = Field(max_length=500)
     not_before_ms: int
     expires_ms: int
+    # two approvals of one action would else be one document, and used up together
     nonce: str
 
     @property
@@ -163,20 +166,6 @@ def signature_holds(approval: SignedApproval, key: Key) -> bool:
     return word_holds(approval.signature, approval.assertion, approval.binding.message, approval.binding.digest, key)
 
 
-def word_holds(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:
-    """A signature over the message, or a passkey's assertion about the document's digest (hex); never both."""
-    if key.kind == "passkey":
-        # guard: a plain signature is no passkey's word
-        return assertion is not None and not signature and asserts(assertion, bytes.fromhex(document), key) is not None
-    if assertion is not None:
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(bytes.fromhex(signature), message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
 _CHANGES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("other_requester", ("tenant", "agent", "person")),
     ("params_changed", ("params",)),
@@ -210,6 +199,7 @@ def _key_weakness(key: Key, rules: Rules) -> str | None:
 
 def count(approvals: Sequence[SignedApproval], now_ms: int) -> tuple[dict[str, int], int]:
     """Approvals by role, each person once and for one role, and the age of the oldest in whole seconds."""
+    # INVARIANT 2: a person counts once, for the first role that they signed in
     seen: set[str] = set()
     counts: dict[str, int] = {}
     oldest = now_ms

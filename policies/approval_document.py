@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.canonical import digest
 
+# INVARIANT 2: nobody approves what they could not read
 MAX_SHOWN = 2000
 """Characters of one value that can be shown; what does not fit cannot be approved."""
 WORDS: Mapping[str, str] = MappingProxyType({"agent": "the agent's words", "source_of_truth": "the record's words"})
@@ -54,6 +55,7 @@ def visible(value: str) -> str:
     """
     out = []
     for word in value.split(" "):
+        # one script at a time: a Cyrillic letter in a Latin word looks like another word
         latin = any("a" <= c.lower() <= "z" for c in word)
         out.append("".join(_shown(c, latin) for c in word))
     return " ".join(out)
@@ -63,6 +65,7 @@ def _shown(char: str, latin: bool) -> str:
     if char.isascii() and char.isprintable():
         return char
     category = unicodedata.category(char)
+    # combining marks change the letter before them, so they are escaped as well
     foreign = latin and category[0] == "L" and not unicodedata.name(char, "").startswith("LATIN")
     if category[0] in "CZ" or foreign or category == "Mn":
         return f"\\u{{{ord(char):04X}}}"

@@ -9,8 +9,17 @@ from cedarpy import pst
 from contracts.action.target import Target
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.bundle import Bundle, bound_policies
-from policies.folding import Known, always_applies, attribute, entity, facts_of, never_applies, no_approvals
+from policies.bundle import Bundle
+from policies.folding import (
+    Known,
+    always_applies,
+    attribute,
+    bound_policies,
+    entity,
+    facts_of,
+    never_applies,
+    no_approvals,
+)
 from policies.principal import Person
 from policies.release import Release
 from policies.unsatisfiable import fits_resource

@@ -1,7 +1,9 @@
 """What a condition of a policy comes to when only a part of a request is known: true, false, or open."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+import cedarpy
 from cedarpy import pst
 
 from policies.schema import RESERVED_ROLE
@@ -9,6 +11,7 @@ from policies.schema import RESERVED_ROLE
 Known = Mapping[pst.Expr, pst.Expr]
 """What is known: an expression such as `resource.environment`, and the literal that it is."""
 _CONTEXT = pst.Var("context")
+# Cedar has no unsigned numbers, so it cannot know this itself
 _COUNTS = frozenset(
     {
         pst.GetAttr(_CONTEXT, "repeat"),
@@ -48,6 +51,7 @@ def no_approvals(roles: Iterable[str]) -> Known:
 
 def never_applies(policy: pst.Template, known: Known) -> bool:
     """Is there a condition that what is known makes false, whatever the rest is? The scope is not looked at."""
+    # an `unless` holds where its condition is false
     return any(fold(c.expr, known) is (not isinstance(c, pst.When)) for c in policy.clauses)
 
 
@@ -65,6 +69,7 @@ def fold(expr: pst.Expr, known: Known) -> bool | None:
             inner = fold(arg, known)
             return None if inner is None else not inner
         case pst.BinaryOp(op="and", left=left, right=right):
+            # an open side decides nothing, but a false one decides an `and` whatever the other is
             sides = (fold(left, known), fold(right, known))
             return False if False in sides else True if sides == (True, True) else None
         case pst.BinaryOp(op="or", left=left, right=right):
@@ -105,3 +110,32 @@ def _compared(op: str, left: pst.Expr, right: pst.Expr, known: Known) -> bool | 
 
 def _is_literal(expr: pst.Expr) -> bool:
     return isinstance(expr, (pst.BoolLit, pst.LongLit, pst.StringLit, pst.EntityLit))
+
+
+def bind_resource(nodes: Mapping[str, pst.Template], tenant: str, environment: str) -> cedarpy.PolicySet:
+    """The slice with what a connection fixes about every resource filled in, for the early decision."""
+    return bound_policies(nodes, facts_of(tenant, environment))
+
+
+def bound_policies(nodes: Mapping[str, pst.Template], known: Known) -> cedarpy.PolicySet:
+    """Policies with what is known filled in."""
+
+    def bound(expr: pst.Expr) -> pst.Expr:
+        match expr:
+            # only whole attributes: a part of an unknown record stays unknown
+            case pst.GetAttr() if expr in known:
+                return known[expr]
+            case pst.UnaryOp():
+                return replace(expr, arg=bound(expr.arg))
+            case pst.BinaryOp():
+                return replace(expr, left=bound(expr.left), right=bound(expr.right))
+            case pst.IfThenElse():
+                return pst.IfThenElse(bound(expr.cond), bound(expr.then_expr), bound(expr.else_expr))
+            case _:
+                return expr
+
+    policies = {
+        name: replace(node, clauses=tuple(replace(c, expr=bound(c.expr)) for c in node.clauses))
+        for name, node in nodes.items()
+    }
+    return cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=policies, template_links=()))

@@ -8,7 +8,8 @@ from cedarpy import pst
 from contracts.action.target import Target
 from contracts.compiler.program import Program
 from contracts.schema.contract import RISKS
-from policies.bundle import Bundle, walk
+from policies.bundle import Bundle
+from policies.cedar_expression import walk
 from policies.folding import always_applies, facts_of, never_applies, no_approvals
 from policies.unsatisfiable import fits_resource
 
@@ -61,10 +62,12 @@ def _guards_of(bundle: Bundle, writes: Iterable[Program], target: Target) -> Gua
         forbids = {
             n: p for n, p in sliced.nodes.items() if p.effect == "forbid" and fits_resource(p, program.resource_type)
         }
+        # absent from one contract and holding for another counts as holding
         for name, policy in forbids.items():
             (absent if never_applies(policy, known) else holding).add(name)
         if RISKS.index(program.contract.risk) < RISKS.index("high"):
             continue
+        # INVARIANT 2: asked is what it forbids while nobody has approved
         zeros = {**known, **no_approvals(bundle.roles)}
         asking = (p for n, p in forbids.items() if n in sliced.guards)
         if not any(_is_for_anybody(p) and always_applies(p, zeros) for p in asking):

@@ -58,6 +58,7 @@ def asserts(assertion: Assertion, challenge: bytes, key: Key, uses: int = 0) -> 
         return None
     try:
         client_data = decode(assertion.client_data)
+        # a page of another origin that frames ours could have asked for it
         if orjson.loads(client_data).get("crossOrigin") not in (None, False):
             return None
         response = AuthenticatorAssertionResponse(

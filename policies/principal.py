@@ -31,6 +31,7 @@ class Key:
     public: bytes
     person: str
     kind: KeyKind
+    # kept and not deleted: older receipts are verified with it
     revoked: bool = False
     passkey: Passkey | None = None
 
@@ -61,6 +62,7 @@ class People:
 
     def of(self, issuer: str, subject: str) -> Person | None:
         """Whom an issuer means by a subject, if declared."""
+        # by both: a subject means somebody else at another issuer
         return next((p for p in self.by_name.values() if (p.issuer, p.subject) == (issuer, subject)), None)
 
 

@@ -2,10 +2,11 @@
 
 from pydantic import JsonValue
 
-from contracts.compiler.plan import MAX_ITEMS, MAX_STEPS
-from contracts.compiler.program import PREVIEW, REASON
+from contracts.compiler.agent_arguments import PREVIEW, REASON
+from contracts.schema.plan import MAX_ITEMS, MAX_STEPS
 
 RUN_PLAN = "run_plan"
+# as small as agents need: everything else of a plan is for people who write files
 _STEP: dict[str, JsonValue] = {
     "id": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$", "description": "A name for the step."},
     "contract": {"type": "string", "maxLength": 64, "description": "The tool that the step calls."},
@@ -53,6 +54,7 @@ RUN_PLAN_SCHEMA: dict[str, JsonValue] = {
         "on_failure": {
             "type": "string",
             "enum": ["undo", "undo_wave", "continue", "stop", "escalate"],
+            # the strict one: what is half done is taken back
             "default": "undo",
             "description": "When a step is not confirmed; continue: a list goes on with its other items.",
         },

@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from contracts.schema.contract import RISKS, Input, Risk
+from contracts.schema.contract import RISKS, Risk
+from contracts.schema.input import Input
 
 SENTINEL = "__sentinel"
 """An action in every group: strict validation rejects a policy whose group has no member."""

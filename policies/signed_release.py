@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
-from policies.approval import word_holds
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.release import Release
+from policies.signature import word_holds
 from policies.testing import Result
 
 PURPOSE = "ailyus-release-v1"

@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict
 
 from contracts.canonical import digest
-from policies.approval import word_holds
 from policies.passkey import Assertion
 from policies.principal import Key
+from policies.signature import word_holds
 
 PURPOSE = "ailyus-resolution-v1"
+# INVARIANT 6: never `confirmed`: a person says it, and no read shows it
 Asserted = Literal["applied", "not_applied"]
 
 
@@ -27,6 +28,7 @@ class Resolution(BaseModel):
     origin: str
     action_id: str
     asserted: Asserted
+    # signed with the rest, since security teams act on it
     comment: str
     person: str
     at_ms: int

@@ -117,6 +117,7 @@ def _permit(action: str, role: str, asker: str) -> Files:
     return permit_of(action, role), permit_test_of(action, role)
 
 
+# each comes with its test, since a release without tests is refused
 TEMPLATES: Mapping[str, Callable[[str, str, str], Files]] = MappingProxyType(
     {
         "permit": _permit,

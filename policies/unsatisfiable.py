@@ -16,6 +16,7 @@ def is_impossible(policy: pst.Template, programs: Mapping[str, Program]) -> bool
     impossible: it waits for its first contract. Up to 4.12 Cedar's validator refuses the first case too; from 4.13 on
     it only warns.
     """
+    # no member means that it waits for a contract, which is no mistake
     named = [w for w in _worlds(programs) if _names(policy.action, w[1], w[2])]
     # guard: scopes that no action fits
     return bool(named) and all(not _in_scope(policy, w[0], w[3]) or _never(policy, *w) for w in named)

@@ -8,8 +8,9 @@ from cedarpy import pst
 from pydantic import BaseModel, ConfigDict
 
 from contracts.schema.contract import RISKS
-from policies.bundle import matches, walk
+from policies.cedar_expression import walk
 from policies.folding import facts_of, never_applies
+from policies.policy_slice import matches
 from policies.release import Release
 from policies.schema import groups, membership
 
@@ -79,9 +80,11 @@ def _contracts(former: Former, release: Release) -> Iterator[Wider]:
         if before is None:
             continue
         now = membership(program)
+        # a policy names groups, so a contract widens by leaving one or by entering one
         left, entered = before.groups - now, now - before.groups
         own = release.decider.bundle.slices[name].nodes
         lost = [n for n, p in policies.items() if p.effect == "forbid" and _mentions(p, left) and n not in own]
+        # still in the slice, but its condition names a group that the contract has left
         lost += [n for n, p in own.items() if p.effect == "forbid" and _tests(p, left)]
         won = [n for n, p in own.items() if p.effect == "permit" and _mentions(p, entered)]
         won = [n for n in won if not matches(own[n].action, before.groups | {name})]
@@ -116,6 +119,7 @@ def _tests(policy: pst.Template, groups: frozenset[str]) -> bool:
 def _connections(former: Former, release: Release) -> Iterator[Wider]:
     for target in sorted(release.targets.values(), key=lambda t: t.name):
         before = former.connections.get(target.name)
+        # a connection of another kind has other contracts, and is a new one
         if before is None or before.kind != target.kind or before.environment == target.environment:
             continue
         lost = set()

@@ -20,9 +20,10 @@ from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowRequest, render_flow
-from contracts.compiler.program import BrowserProgram, FlowRead
+from contracts.compiler.read_program import FlowRead
+from contracts.compiler.route_program import BrowserProgram
 from contracts.errors import AilyusError
-from contracts.schema.flow import Locator
+from contracts.schema.locator import Locator
 
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState

@@ -10,7 +10,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from adapters.browser.screenshots import EVIDENCE_SECONDS, collapsed
 from adapters.browser.visit_fault import FlowHalt
-from contracts.schema.flow import Locator
+from contracts.schema.locator import Locator
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator as Element

@@ -15,7 +15,8 @@ from adapters.browser.request_gate import Exits, place_of_page
 from adapters.browser.screenshots import EVIDENCE_SECONDS, collapsed, taken
 from adapters.browser.tab import Tab
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
-from contracts.schema.flow import FlowStep, Locator
+from contracts.schema.flow import FlowStep
+from contracts.schema.locator import Locator
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator as Element

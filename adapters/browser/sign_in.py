@@ -13,7 +13,8 @@ from adapters.credentials import Credentials
 from contracts.action.observation import Outage, ReadOutage, outage_of
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowProgram
-from contracts.schema.flow import Flow, Locator
+from contracts.schema.flow import Flow
+from contracts.schema.locator import Locator
 
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState

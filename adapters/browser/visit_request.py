@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contracts.action.target import Target, Ui
 from contracts.compiler.flow_program import FlowRequest
-from contracts.schema.flow import Locator
+from contracts.schema.locator import Locator
 
 LAST_LOOK_SECONDS = 1.5
 """What a visit leaves of its time for a picture of the page that it does not know."""

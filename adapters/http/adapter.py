@@ -31,7 +31,8 @@ from contracts.action.observation import Execution, Outage, Reading, ReadOutage
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import HttpProgram, Read
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram
 from contracts.errors import AilyusError
 
 _NOT_SENT = (

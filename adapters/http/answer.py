@@ -10,7 +10,8 @@ from adapters.decoding import Undecodable, decode
 from adapters.http.paging import is_page
 from contracts.action.observation import Reading, ReadOutage, Response, outage_of
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import HttpProgram, Read
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram
 
 MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer, counted after decompression."""

@@ -21,7 +21,8 @@ from contracts.action.observation import Delivery, Execution, Outage, Reading, R
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import McpProgram, McpRead
+from contracts.compiler.read_program import McpRead
+from contracts.compiler.route_program import McpProgram
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:

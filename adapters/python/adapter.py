@@ -17,7 +17,8 @@ from contracts.action.python_request import PythonRequest, render_python
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import PythonProgram, PythonRead
+from contracts.compiler.read_program import PythonRead
+from contracts.compiler.route_program import PythonProgram
 from contracts.errors import AilyusError
 
 _ENDS = {

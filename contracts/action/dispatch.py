@@ -35,8 +35,10 @@ class Dispatch:
     step: int
     attempt: int
     route: int
+    # INVARIANT 1: an older fence or epoch, or a passed deadline, stops it at the gate
     fence: int
     epoch: int
+    # both clocks: the wall clock stands in the intent, and only the monotonic one never jumps
     deadline_ms: int
     deadline_monotonic: float
     idempotency_key: str
@@ -51,6 +53,7 @@ class Gate(Protocol):
         """Use the order up; None lets it pass, else the reason why it does not (used, fence, epoch, deadline)."""
         ...
 
+    # INVARIANT 9: asked at the last moment, so that the value exists in no row and no rendered request
     async def reveal(self, dispatch: Dispatch, handle: str, destination: str) -> str | None:
         """The secret behind a handle that the order's committed intent used up for this destination."""
         ...

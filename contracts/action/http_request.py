@@ -7,8 +7,11 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from contracts.canonical import digest, sha256
-from contracts.compiler.expressions import Fault, Scope, Template
-from contracts.compiler.program import Body, HttpProgram, Read
+from contracts.compiler.body import Body
+from contracts.compiler.expressions import Fault, Scope
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram
+from contracts.compiler.template import Template
 from contracts.errors import AilyusError
 
 Pairs = tuple[tuple[str, Template], ...]

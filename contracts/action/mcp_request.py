@@ -10,7 +10,8 @@ from pydantic import JsonValue
 
 from contracts.canonical import digest, sha256
 from contracts.compiler.expressions import Fault, Scope
-from contracts.compiler.program import McpProgram, McpRead
+from contracts.compiler.read_program import McpRead
+from contracts.compiler.route_program import McpProgram
 
 _PINNED: Final = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 

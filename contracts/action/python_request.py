@@ -7,7 +7,8 @@ from pydantic import JsonValue
 
 from contracts.canonical import digest, sha256
 from contracts.compiler.expressions import Fault, Scope
-from contracts.compiler.program import PythonProgram, PythonRead
+from contracts.compiler.read_program import PythonRead
+from contracts.compiler.route_program import PythonProgram
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,8 @@ from contracts.action.python_request import PythonRequest, render_python
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault, Scope
 from contracts.compiler.flow_program import FlowRequest, render_flow
-from contracts.compiler.program import (
-    AnyRead,
-    BrowserProgram,
-    FlowRead,
-    McpProgram,
-    McpRead,
-    PythonProgram,
-    PythonRead,
-    RouteProgram,
-)
+from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRead
+from contracts.compiler.route_program import BrowserProgram, McpProgram, PythonProgram, RouteProgram
 
 Rendered = HttpRequest | FlowRequest | McpRequest | PythonRequest
 
@@ -30,6 +22,7 @@ def render(
         return render_python(route, target.name, scope, absent, handles)
     if not isinstance(route, BrowserProgram):
         return render_route(route, target.base_url, scope, absent, handles)
+    # a release allows such a connection, since a contract may have another route
     if target.ui is None:
         return Fault(f"the connection `{target.name}` has no account for the browser")
     return render_flow(route.flow, target.ui.base_url, scope, absent, handles)

@@ -37,12 +37,13 @@ class Caller:
     observe_only: bool = False
     boundary: str = "network"
     issuer: str = ""
+    # a person's own token is no agent, so it never writes
     delegated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """One exact action: contract, target instance, parameters, agent and person. Built by `Release.parse` only.
+    """One exact action: contract, target instance, parameters, agent and person. Only a parser of a release makes one.
 
     `action_digest` is what an approval is bound to and an intent names. `call_key` is the identity of the call: the
     same key is the same action while it is open or held (contracts/README.md); the reason is part of neither. `late`
@@ -72,6 +73,7 @@ class ActionRequest:
 
     def __post_init__(self) -> None:
         action = {
+            # the purpose keeps this digest apart from every other kind of digest that is signed
             "purpose": "ailyus-action-v1",
             "contract": self.contract,
             "version": self.version,
@@ -83,8 +85,10 @@ class ActionRequest:
             "target": self.target_digest,
             "params": dict(self.params),
         }
+        # only where there are such inputs, so that all other actions keep their digest
         if self.late:
             action["late"] = list(self.late)
+        # INVARIANT 5: without the reason, which an agent words anew each time; with the caller's own key
         call = [
             self.tenant,
             self.agent,

@@ -5,7 +5,7 @@ from typing import Protocol
 from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.compiler.catalog import Catalog
-from contracts.compiler.plan import PlanProgram
+from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program
 
 

@@ -95,6 +95,7 @@ class Target:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
+        # limits are left out: a shorter timeout is the same place, and approvals stay valid
         facts: dict[str, object] = {
             "name": self.name,
             "kind": self.kind,
@@ -108,6 +109,7 @@ class Target:
             "scheme": self.scheme,
             "direct": self.direct,
         }
+        # what came later is a fact only where it is used, so that older connections keep their digest
         if self.auth != "header":
             facts |= {"auth": self.auth, "region": self.region, "service": self.service}
         if self.exclusive:
@@ -131,8 +133,10 @@ class Target:
                 "variables": dict(self.mcp.variables),
                 "directory": self.mcp.directory,
             }
+        # other code under the same name is another target
         if self.plugin is not None:
             facts["adapter"] = {"entryPoint": self.plugin.entry_point, "digest": self.plugin.digest}
+        # frozen: the one moment at which a derived field can be set
         object.__setattr__(self, "digest", digest(facts))
 
     @property
@@ -140,6 +144,7 @@ class Target:
         """Could the browser's account do what the API principal may not, as far as is declared?"""
         if self.ui is None or self.ui.principal == self.principal:
             return False
+        # nothing declared counts as wider: a fallback must not do what the API was refused
         return not self.ui.rights or not set(self.ui.rights) <= set(self.rights)
 
     @property

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from contracts.canonical import digest
-from contracts.compiler.expressions import Expression, Fault, Scope, Template
-from contracts.schema.flow import Commit, Flow, FlowStep, Locator
+from contracts.compiler.expressions import Expression, Fault, Scope
+from contracts.compiler.template import Template
+from contracts.schema.flow import Commit, Flow, FlowStep
+from contracts.schema.locator import Locator
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class FlowProgram:
             if step.goto is not None:
                 values["goto"] = self._path(step.goto, step.query, scope)
             if step.commit is not None:
+                # INVARIANT 1: the one request is known before the intent, and the adapter lets no other leave
                 path = self.templates[step.commit.path].path(scope)
                 values["commit"] = (
                     path
@@ -111,6 +114,7 @@ class FlowRequest:
     @property
     def digest(self) -> str:
         """Digest over the flow's digest, the base URL and every filled step."""
+        # the base URL too: the same steps on another site are another request
         return digest([self.program.digest, self.base_url, [_plain(step) for step in self.steps]])
 
     @property

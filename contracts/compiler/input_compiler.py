@@ -1,15 +1,17 @@
 """The inputs of a contract or a plan, compiled to a closed JSON Schema and to names for expressions."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from pydantic import JsonValue
 
+from contracts.compiler.agent_arguments import RESERVED
 from contracts.compiler.expressions import CelType
 from contracts.compiler.inputs import DEFAULT_MAX_LENGTH, InputSchema
-from contracts.compiler.program import HANDLE_PATTERN, RESERVED
 from contracts.errors import AilyusError
-from contracts.schema.contract import Input
+from contracts.schema.input import Input
 
+_HANDLE: Final = "^sec_[0-9A-Z]{26}$"
 _CEL_TYPES: Mapping[str, CelType] = {
     "string": "string",
     "integer": "int",
@@ -25,6 +27,7 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
     for name, field in fields.items():
         if name in RESERVED:
             raise AilyusError("bad_contract", f"the input name `{name}` is reserved", field=f"inputs.{name}")
+        # our own words are left out: the validator passes unknown keywords without a word
         schema = field.model_dump(
             mode="json",
             by_alias=True,
@@ -33,7 +36,7 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
             exclude={"from_", "index", "optional", "secret", "late"},
         )
         if field.type == "secret":
-            schema |= {"type": "string", "pattern": HANDLE_PATTERN}
+            schema |= {"type": "string", "pattern": _HANDLE}
         if field.from_:
             schema["description"] = f"{field.description.rstrip('.')} (from {field.from_})"
         if field.type == "string" and not field.enum:
@@ -41,6 +44,7 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
         if field.type == "array":
             if field.items is None:
                 raise AilyusError("bad_contract", "a list needs `items`", field=f"inputs.{name}")
+            # a list without a bound would be an action without one
             schema.setdefault("maxItems", 100)
         properties[name] = schema
     required: list[JsonValue] = [n for n, f in fields.items() if not f.optional and f.default is None]

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from contracts.canonical import MAX_INTEGER
 from contracts.errors import AilyusError
 
+# a plan may have four times as much: see `MAX_PLAN`
 MAX_ARGUMENTS = 64 * 1024
 """Bytes that the arguments of one call may take as JSON."""
 DEFAULT_MAX_LENGTH = 2000
@@ -48,9 +49,12 @@ class InputSchema:
         """Compile offline, with formats checked, values masked and linear-time patterns."""
         validator = jsonschema_rs.Draft202012Validator(
             dict(schema),
+            # by default the library fetches `$ref` over the network
             offline=True,
             validate_formats=True,
+            # by default it repeats the value in the error, which may be a secret
             mask="***",
+            # the default backtracks, so one text could hold the loop for minutes
             pattern_options=jsonschema_rs.RegexOptions(),
         )
         fields = schema["properties"]
@@ -60,11 +64,13 @@ class InputSchema:
         """The arguments with declared defaults filled in, or `AilyusError` with code, JSON pointer and hint."""
         if not isinstance(arguments, Mapping):
             raise AilyusError("not_an_object", "the arguments are not an object", field="")
+        # counted while walking, since measuring it as JSON would first build all of it
         budget = [limit]
         checked = {name: _checked(value, f"/{name}", budget) for name, value in _items(arguments, "")}
         for name, field in self.fields.items():
             if name not in checked and isinstance(field, dict) and "default" in field:
                 checked[name] = field["default"]
+        # one error at a time: an agent mends the first and tries again
         for error in self._validator.iter_errors(checked):
             raise self._explained(error)
         return checked

@@ -1,137 +1,20 @@
 """A compiled contract: everything that the gateway needs to carry one action out."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
 
-import orjson
 from pydantic import JsonValue
 
-from contracts.compiler.expressions import JOINED, Expression, Fault, Scope, Template
-from contracts.compiler.flow_program import FlowProgram
+from contracts.compiler.body import Body
+from contracts.compiler.check import Check, lookup
+from contracts.compiler.expressions import Expression, Scope
 from contracts.compiler.inputs import InputSchema
-from contracts.schema.contract import Contract, Input, Output
-
-REASON: Final[Mapping[str, JsonValue]] = {
-    "type": "string",
-    "minLength": 10,
-    "maxLength": 300,
-    "description": "Why, in your own words: a person reads it, and it is recorded as the agent's words.",
-}
-PREVIEW: Final[Mapping[str, JsonValue]] = {
-    "type": "boolean",
-    "description": "True: decide and look, change nothing, and say what would happen.",
-}
-RESERVED: Final = frozenset({"reason", "connection", "preview"})
-MAX_ARGUMENTS: Final = 1024 * 1024
-"""Bytes that the arguments of one call may have."""
-_INPUT: Final = re.compile(r"\$\{inputs\.([a-z][a-z0-9_]*)\}")
-HANDLE_PATTERN: Final = "^sec_[0-9A-Z]{26}$"
-MAX_SECRET: Final = 8192
-"""Characters that a secret may have."""
-Decode = Literal["json", "xml"]
-
-
-class Absence:
-    """The one value of a path that leads nowhere; never equal to null."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT: Final = Absence()
-
-
-def lookup(path: str, scope: Scope) -> object:
-    """The value at a qualified path such as `before.user.profile.email`, or `ABSENT`."""
-    parts = path.split(".")
-    value: object = scope.get(".".join(parts[:2]), ABSENT)
-    for part in parts[2:]:
-        value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One compiled read of the source of truth."""
-
-    name: str
-    target: str
-    path: Template
-    query: tuple[tuple[str, Template], ...]
-    may_be_absent: bool
-    method: Literal["GET", "POST"] = "GET"
-    headers: tuple[tuple[str, Template], ...] = ()
-    body: "Body | None" = None
-    form: tuple[tuple[str, Template], ...] | None = None
-    decode: Decode = "json"
-    lists: tuple[str, ...] = ()
-    omits_empty: tuple[str, ...] = ()
-    whole: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FlowRead:
-    """One compiled read of the application's pages."""
-
-    name: str
-    target: str
-    flow: FlowProgram
-    may_be_absent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class McpRead:
-    """One compiled read by a tool of an MCP server, pinned to its definition."""
-
-    name: str
-    target: str
-    tool: str
-    definition: str
-    arguments: "Body"
-    may_be_absent: Literal[False] = False
-
-
-@dataclass(frozen=True, slots=True)
-class PythonRead:
-    """One compiled read by an adapter in Python; absent is what it gives as None."""
-
-    name: str
-    target: str
-    operation: str
-    arguments: "Body"
-    may_be_absent: bool
-
-
-AnyRead = Read | FlowRead | McpRead | PythonRead
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A compiled condition with the sentence for when it does not hold, and the one for when it does.
-
-    `absent` is why a field that is not there counts as met; without it such a condition has no value.
-    """
-
-    expression: Expression
-    sentence: str
-    so: str = ""
-    absent: str = ""
-
-    @property
-    def said(self) -> str:
-        """What is true when it holds."""
-        return self.so or f"not the case: {self.sentence}"
-
-    def value(self, scope: Scope) -> bool | Fault:
-        """Whether it holds, or why that is not known."""
-        value = self.expression.value(scope)
-        if isinstance(value, bool):
-            return value
-        if self.absent and any(lookup(path, scope) is ABSENT for path in self.expression.paths()):
-            return True
-        return value if isinstance(value, Fault) else Fault("it is neither true nor false")
+from contracts.compiler.read_program import AnyRead
+from contracts.compiler.route_program import HttpProgram, RouteProgram
+from contracts.compiler.template import JOINED, Template
+from contracts.schema.contract import Contract
+from contracts.schema.input import Input
+from contracts.schema.output import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,158 +26,6 @@ class CedarAttribute:
     value: Template
     default: JsonValue
     user_editable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A JSON body whose strings may be templates; an absent optional input leaves its key out.
-
-    A string that has no template is literal text.
-    """
-
-    tree: JsonValue
-    templates: Mapping[str, Template]
-
-    def filled(self, scope: Scope, absent: frozenset[str]) -> JsonValue | Fault:
-        """The body for one request, or the fault of the first template without a value."""
-        return self._filled(self.tree, scope, absent)
-
-    def _filled(self, node: JsonValue, scope: Scope, absent: frozenset[str]) -> JsonValue | Fault:
-        if isinstance(node, str):
-            template = self.templates.get(node)
-            return template.filled(scope) if template else node
-        if isinstance(node, list):
-            items: list[JsonValue] = []
-            for item in node:
-                filled = self._filled(item, scope, absent)
-                if isinstance(filled, Fault):
-                    return filled
-                items.append(filled)
-            return items
-        if isinstance(node, dict):
-            out: dict[str, JsonValue] = {}
-            for key, item in node.items():
-                if isinstance(item, str) and item in absent:
-                    continue
-                filled = self._filled(item, scope, absent)
-                if isinstance(filled, Fault):
-                    return filled
-                out[key] = filled
-            return out
-        return node
-
-    def call(self, scope: Scope, absent: frozenset[str]) -> bytes | Fault:
-        """The arguments of a call as JSON bytes, keys sorted."""
-        filled = self.filled(scope, absent)
-        if isinstance(filled, Fault):
-            return filled
-        body = orjson.dumps(filled, option=orjson.OPT_SORT_KEYS)
-        return body if len(body) <= MAX_ARGUMENTS else Fault("the arguments are larger than 1 MiB")
-
-    def left_out(self, scope: Scope) -> frozenset[str]:
-        """Whole-value templates of optional inputs that are not in scope, for a read."""
-        return frozenset(t for t in self.templates if (m := _INPUT.fullmatch(t)) and f"inputs.{m[1]}" not in scope)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpProgram:
-    """One compiled HTTP route."""
-
-    index: int
-    method: str
-    path: Template
-    query: tuple[tuple[str, Template], ...]
-    headers: tuple[tuple[str, Template], ...]
-    body: Body | None
-    form: tuple[tuple[str, Template], ...] | None
-    timeout_ms: int
-    idempotency_header: str | None
-    if_match: Template | None
-    ok: Expression
-    declined: Expression | None
-    no_effect: Expression | None
-    decode: Decode = "json"
-    lists: tuple[str, ...] = ()
-
-    @property
-    def said(self) -> str:
-        """The route as approvals and receipts name it, for example `http:POST`."""
-        return f"http:{self.method}"
-
-    @property
-    def place(self) -> str:
-        """Where it goes, for people."""
-        return self.path.source
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserProgram:
-    """One compiled browser route."""
-
-    index: int
-    flow: FlowProgram
-    timeout_ms: int
-
-    @property
-    def said(self) -> str:
-        """The route as approvals and receipts name it, for example `browser:close_ticket`."""
-        return f"browser:{self.flow.flow.flow}"
-
-    @property
-    def place(self) -> str:
-        """Where it goes, for people."""
-        commit = next((s.commit for s in self.flow.flow.steps if s.commit), None)
-        return f"{commit.method} {commit.path}" if commit else ""
-
-
-@dataclass(frozen=True, slots=True)
-class McpProgram:
-    """One compiled call of a tool of an MCP server, pinned to its definition."""
-
-    index: int
-    tool: str
-    definition: str
-    arguments: Body
-    timeout_ms: int
-    ok: Expression
-    declined: Expression | None
-    no_effect: Expression | None
-
-    @property
-    def said(self) -> str:
-        """The route as approvals and receipts name it, for example `mcp:create_branch`."""
-        return f"mcp:{self.tool}"
-
-    @property
-    def place(self) -> str:
-        """Where it goes, for people."""
-        return f"as defined by {self.definition[:12]}"
-
-
-@dataclass(frozen=True, slots=True)
-class PythonProgram:
-    """One compiled call of an adapter in Python."""
-
-    index: int
-    operation: str
-    arguments: Body
-    timeout_ms: int
-    ok: Expression
-    declined: Expression | None
-    no_effect: Expression | None
-
-    @property
-    def said(self) -> str:
-        """The route as approvals and receipts name it, for example `python:add_member`."""
-        return f"python:{self.operation}"
-
-    @property
-    def place(self) -> str:
-        """Where it goes, for people."""
-        return "by the connection's adapter"
-
-
-RouteProgram = HttpProgram | BrowserProgram | McpProgram | PythonProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +49,7 @@ class Made:
     def objects(self, phase: str, scope: Scope) -> "list[Mapping[str, JsonValue]] | None":
         """The objects seen in a phase, or None when there is no such list."""
         found = lookup(f"{phase}.{self.path}", scope)
+        # INVARIANT 7: an object without its id could be taken for another one
         if not isinstance(found, list) or not all(isinstance(o, Mapping) and o.get(self.id) for o in found):
             return None
         return found
@@ -360,13 +92,16 @@ class Program:
         Where the target honours our key or a condition, where the contract says that it is idempotent, and for a PUT
         or DELETE whose expectations name a state and not a difference (RFC 9110 section 9.2.2).
         """
+        # INVARIANT 4: whatever is not clearly harmless counts as harmful
         program = self.routes[route]
         if self.contract.idempotent:
             return True
         if not isinstance(program, HttpProgram):
             return False
+        # an unchanged version or key lets the target itself refuse the second one
         if program.idempotency_header or program.if_match:
             return True
+        # "one more than before" is another state after each send
         differs = any(p.startswith("before.") for check in self.expect for p in check.expression.paths())
         return program.method in ("PUT", "DELETE") and self.made is None and not differs
 
@@ -402,6 +137,7 @@ class Program:
 
     def scope(self, params: Mapping[str, JsonValue], tenant: str, environment: str) -> dict[str, object]:
         """The names that are known before anything was read."""
+        # flat names: with a map variable CEL would compile every misspelt name
         scope: dict[str, object] = {f"inputs.{name}": value for name, value in params.items()}
         scope["connection.tenant"] = tenant
         scope["connection.environment"] = environment
@@ -425,6 +161,7 @@ def whole_forms(name: str, is_list: bool) -> tuple[str, ...]:
 
 def placeholder(field: Input) -> JsonValue:
     """A value of an input's type, for what is not known yet and no policy reads."""
+    # any declared value fits the schema, and no policy of the slice reads it
     if field.enum:
         return field.enum[0]
     values: dict[str, JsonValue] = {"string": "", "secret": "", "integer": 0, "boolean": False, "array": []}

@@ -5,19 +5,12 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
-from contracts.compiler.program import (
-    BrowserProgram,
-    FlowRead,
-    HttpProgram,
-    McpProgram,
-    McpRead,
-    Program,
-    PythonProgram,
-    PythonRead,
-)
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import FlowRead, McpRead, PythonRead
+from contracts.compiler.route_program import BrowserProgram, HttpProgram, McpProgram, PythonProgram
 from contracts.errors import AilyusError
 from contracts.hiding import placed, refuse_placed, require_known
-from contracts.schema.contract import Output
+from contracts.schema.output import Output
 from contracts.schema.route import Route
 
 

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from contracts.canonical import digest
-from contracts.compiler.expressions import CelType, Expression, Fault, Names, Template
+from contracts.compiler.body import Body
+from contracts.compiler.check import Check
+from contracts.compiler.expressions import CelType, Expression, Fault, Names
 from contracts.compiler.flow_program import FlowProgram
-from contracts.compiler.program import AnyRead, Body, Check, FlowRead, McpRead, PythonRead, Read
+from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRead, Read
+from contracts.compiler.template import Template
 from contracts.errors import AilyusError
 from contracts.schema.contract import Condition
-from contracts.schema.flow import Flow, Locator
+from contracts.schema.flow import Flow
+from contracts.schema.locator import Locator
 from contracts.schema.route import McpCall, Observe, PythonCall
 
 _NO_BODY_HEADERS = ("authorization", "host", "content-length", "cookie", "transfer-encoding")

@@ -59,13 +59,16 @@ _SECRET_WORDS: Final = (
     "jwt",
 )
 _WHOLE_WORDS: Final = frozenset({"auth", "pwd", "sig", "signature", "hmac", "csrf", "xsrf", "sid", "cookie", "session"})
+# `next_token` or `page_token` is a place in a list, and no credential
 _PAGING: Final = frozenset({"page", "next", "previous", "sync", "continuation", "cursor", "tokens", "max"})
+# prefixes that issuers give their credentials so that scanners find them
 _FORMS: Final = re.compile(
     r"gh[opsru]_|github_pat_|glpat-|xox[abeprs]-|xapp-|[rs]k_(?:live|test)_|sk-|(?:AKIA|ASIA)[A-Z0-9]{12}|eyJ[A-Za-z0-9_-]{8}"
     r"|-----BEGIN|shp[a-z]{2}_|npm_|pypi-|AIza|ya29\.|dop_v1_|hv[sb]\.|lin_api_|SG\.[A-Za-z0-9_-]{8}"
     r"|(?:Bearer|Basic|SSWS|Token|GenieKey) [A-Za-z0-9+/=_.-]{6}|(?:bot)?[0-9]{6,}:[A-Za-z0-9_-]{30}"
 )
 _PLAIN: Final = re.compile(r"[\x20-\x7e]{0,200}")
+# a long word with a digit in it is more often a key than a version
 _LONG: Final = re.compile(r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,}")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,24})[ \t]+\S")
 
@@ -73,6 +76,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,24})[ \t]+\S")
 def names_a_secret(name: str) -> bool:
     """Does a header, a query's name or a field's name say that its value is a credential?"""
     words = [word for word in re.split(r"[^a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()) if word]
+    # a word such as `secret` beside it still counts
     if _PAGING & set(words):
         return any(word in "".join(words) for word in ("password", "secret", "apikey"))
     return bool(_WHOLE_WORDS & set(words)) or any(word in "".join(words) for word in _SECRET_WORDS)

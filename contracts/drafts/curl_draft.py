@@ -10,11 +10,14 @@ from pydantic import JsonValue
 
 from contracts.canonical import MAX_INTEGER
 from contracts.drafts.credentials import looks_secret
-from contracts.drafts.curl import HOLE, CurlLine, Pairs
-from contracts.drafts.draft import Draft, Inputs, identifier, refuse_unused
+from contracts.drafts.curl import parse_line
+from contracts.drafts.curl_line import HOLE, CurlLine, Pairs
+from contracts.drafts.draft import Draft, identifier, refuse_unused
+from contracts.drafts.draft_inputs import Inputs
 from contracts.errors import AilyusError
 from contracts.text.todo import TODO
 
+# only a value with a digit is told as the same record in both lines; words occur by chance
 _ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.@-]+")
 _VERSION: Final = re.compile(r"v[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WORD: Final = re.compile(r"[A-Za-z._~$-]{1,40}")
@@ -25,11 +28,12 @@ def draft_lines(
     write: str, read: str, name: str, target: str, fixed: dict[str, JsonValue], base_url: str = ""
 ) -> tuple[Draft, str]:
     """The draft, and the base URL that both lines share. What differs from call to call becomes an input."""
-    act, look = CurlLine.parse(write, base_url) if write else None, CurlLine.parse(read, base_url)
+    act, look = parse_line(write, base_url) if write else None, parse_line(read, base_url)
     if look.method != "GET":
         raise AilyusError("bad_curl", "the line that reads back is no GET")
     if act is not None and act.method == "GET":
         raise AilyusError("bad_curl", "the line that changes something is a GET", hint="give it with --read alone")
+    # a draft has one connection, and a credential belongs to one origin
     if act is not None and act.base_url != look.base_url:
         raise AilyusError("bad_curl", f"the lines go to `{act.base_url}` and `{look.base_url}`", hint="to one system")
     draft = Draft(identifier(name or _name_of(act or look)), target, f"curl lines, {look.base_url}", "http")
@@ -56,6 +60,7 @@ def draft_lines(
 
 def _one_credential(lines: Sequence[CurlLine], draft: Draft) -> None:
     """The header of the connection's credential; the second of two is named."""
+    # names of headers have no case (RFC 9110 section 5.1)
     found = {(c[0].lower(), c[1]): c for line in lines if (c := line.credential)}
     draft.credential = next(iter(found.values()), None)
     for header, scheme in list(found.values())[1:]:
@@ -94,6 +99,7 @@ class _Values:
         out, before, above = [], "item", ""
         for index, segment in enumerate(path.split("/")):
             name = f"{identifier(before).removesuffix('s')}_id"
+            # the same segment below the same path is the same input in both lines
             key = ("path", above, index)
             found = _VERB.fullmatch(segment)
             if found and not _is_literal(found[1], index):
@@ -112,6 +118,7 @@ class _Values:
         if looks_secret(value):
             hint = "a credential goes into a header of the connection (`header`, `scheme`)"
             raise AilyusError("bad_curl", "a segment of the path looks like a secret", hint=hint)
+        # such a segment could not be sent: clients and servers disagree where it ends
         if set(value) & set("/\\?#%;") or value in (".", ".."):
             raise AilyusError(
                 "bad_curl", "an encoded `/`, `?`, `#`, `%` or `;` stands in the path", hint="name it plainly"
@@ -148,6 +155,7 @@ class _Values:
                     return self.inputs.take(place, {"type": "array", "items": {"type": said}})
             return [self.of(one, (*place[:-1], f"{place[-1]}_{n}")) for n, one in enumerate(value, start=1)]
         kinds = {bool: "boolean", int: "integer", str: "string"}
+        # the canonical form has no floats, and 2^53 is where JSON readers stop to agree
         if type(value) is float or not _is_sendable([value]):
             return f"{TODO} a number with a fraction, or beyond 2^53, which no contract can say"
         if type(value) not in kinds:
@@ -161,6 +169,7 @@ class _Values:
             return self.inputs.take((place[0], identifier(named[1] or named[2])), field_, ("named", value))
         if isinstance(value, str) and _ID.fullmatch(value):
             known = self._keys.setdefault(value, [])
+            # what is read back is the record that the other line wrote
             if place[0] == "read" and known:
                 return self.inputs.take(place, field_, key if key in known else known[0])
             known.append(key or place)

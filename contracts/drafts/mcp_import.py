@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from contracts.action.mcp_request import definition_of
-from contracts.drafts.draft import Draft, Inputs, identifier
+from contracts.drafts.draft import Draft, identifier
+from contracts.drafts.draft_inputs import Inputs
 from contracts.errors import AilyusError
 
 Tool = Mapping[str, JsonValue]

@@ -6,23 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import orjson
-import yaml
 from pydantic import JsonValue
 
-from contracts.drafts.draft import CUT, MAX_NESTING, Draft, Inputs, identifier
-from contracts.drafts.openapi_request import FORM, HOLE, Parameter, Part, RequestDraft, Writer
+from contracts.drafts.draft import Draft, identifier
+from contracts.drafts.draft_inputs import Inputs
+from contracts.drafts.openapi_body import FORM
+from contracts.drafts.openapi_file import read_description
+from contracts.drafts.openapi_parameter import Parameter, Part
+from contracts.drafts.openapi_request import HOLE, Writer
+from contracts.drafts.openapi_schema import Schemas
+from contracts.drafts.request_draft import RequestDraft
 from contracts.errors import AilyusError
-from contracts.text.document import levelled
-from contracts.text.source import Malformed, read_bytes
 from contracts.text.todo import TODO
 
-MAX_FILE: Final = 64 * 1024 * 1024
-"""Bytes of a description; public ones have been seen with 12 MiB."""
-MAX_YAML: Final = 8 * 1024 * 1024
-MAX_ALIASES: Final = 1_000
-MAX_DEPTH: Final = 200
-MAX_REFS: Final = 64
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 
 
@@ -47,7 +43,7 @@ class Description:
 
     def __init__(self, content: Part, name: str) -> None:
         self._content = content
-        self._circular = False
+        self._schemas = Schemas(content)
         info = content.get("info")
         about = info if isinstance(info, dict) else {}
         version = str(about.get("version", ""))
@@ -57,26 +53,14 @@ class Description:
     @classmethod
     def load(cls, path: Path) -> "Description":
         """Read a file; raises `AilyusError`."""
-        try:
-            raw = read_bytes(path, MAX_FILE)
-        except Malformed as error:
-            raise AilyusError("bad_description", str(error), field=str(path)) from None
-        content: object = None
-        try:
-            content = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            if len(raw) <= MAX_YAML:
-                content = _yaml(raw)
-        if not isinstance(content, dict) or not isinstance(content.get("paths"), dict):
-            hint = "JSON, or YAML of at most 8 MiB with at most 1,000 aliases"
-            raise AilyusError("bad_description", f"`{path}` is no OpenAPI description", hint=hint)
-        return cls(content, path.name)
+        return cls(read_description(path), path.name)
 
     def find(self, named: str) -> Operation:
         """An operation by its `operationId`, or by method and path."""
         for operation in self.operations:
             if named in (operation.id, operation.said):
                 return operation
+        # descriptions have thousands of operations: a few near names help, a list does not
         near = [o.id or o.said for o in self.operations if named.lower() in f"{o.id} {o.said}".lower()][:8]
         hint = f"for example {', '.join(near)}" if near else "name an operationId, or for example 'DELETE /users/{id}'"
         raise AilyusError("not_found", f"there is no operation `{named}`", hint=hint)
@@ -101,13 +85,14 @@ class Description:
             if reader is None:
                 draft.observe["state"] = {"get": f"{TODO} the path that reads back what this changes"}
             else:
+                # after a DELETE the record is gone, and a 404 is what proves it
                 absent = (
                     {"may_be_absent": True} if operation.method == "delete" and reader.path == operation.path else {}
                 )
                 shared = [HOLE.sub("{}", operation.path[: hole.start()]) for hole in HOLE.finditer(operation.path)]
                 draft.observe["state"] = {**self._read(reader, inputs, draft, shared), **absent}
                 draft.heard.append(_words(reader))
-        if self._circular:
+        if self._schemas.circular:
             draft.notes.append(
                 "a part of a schema that refers to itself was cut: compare the body with the description"
             )
@@ -119,7 +104,7 @@ class Description:
     def _operations(self) -> Iterator[Operation]:
         paths = self._content["paths"]
         for path, given in paths.items() if isinstance(paths, dict) else ():
-            part = self._flat(given, frozenset())[0] if isinstance(given, dict) and "$ref" in given else given
+            part = self._schemas.flat(given, frozenset())[0] if isinstance(given, dict) and "$ref" in given else given
             for method in _METHODS:
                 own = part.get(method) if isinstance(part, dict) else None
                 if isinstance(own, dict) and isinstance(part, dict):
@@ -159,22 +144,23 @@ class Description:
         writer.parameters(operation.path, parameters)
         if operation.method == "get":
             return writer.sent
-        request = self._flat(operation.part.get("requestBody"), frozenset())[0]
+        request = self._schemas.flat(operation.part.get("requestBody"), frozenset())[0]
         content = request.get("content")
         bodies = [p for p in parameters if p.where == "body"]
         fields = [p for p in parameters if p.where == "formData"]
+        files = any(p.part.get("type") == "file" for p in fields)
         takes = operation.part.get("consumes", self._content.get("consumes"))
         types = [str(t) for t in takes] if isinstance(takes, list) and takes else ["application/json"]
         if isinstance(content, dict) and content:
-            writer.body(content, self._solved)
+            writer.body.write(content, self._schemas.solved)
         elif request:
-            writer.body({}, self._solved)
+            writer.body.write({}, self._schemas.solved)
         elif bodies:
-            writer.body({kind: {"schema": bodies[0].part.get("schema")} for kind in types}, self._solved)
-        elif fields and (("multipart/form-data" in types and FORM not in types) or any(_is_file(p) for p in fields)):
-            writer.body({"multipart/form-data": {}}, self._solved)
+            writer.body.write({kind: {"schema": bodies[0].part.get("schema")} for kind in types}, self._schemas.solved)
+        elif fields and (files or ("multipart/form-data" in types and FORM not in types)):
+            writer.body.write({"multipart/form-data": {}}, self._schemas.solved)
         elif fields:
-            writer.fields([replace(p, where="body") for p in fields])
+            writer.body.fields([replace(p, where="body") for p in fields])
         return writer.sent
 
     def _parameters(self, operation: Operation) -> list[Parameter]:
@@ -182,10 +168,10 @@ class Description:
         found: dict[tuple[str, str], Parameter] = {}
         for listed in (operation.shared, operation.part.get("parameters")):
             for given in listed if isinstance(listed, list) else ():
-                part = self._flat(given, frozenset())[0]
+                part = self._schemas.flat(given, frozenset())[0]
                 name, where = str(part.get("name")), str(part.get("in"))
                 schema = part.get("schema") if isinstance(part.get("schema"), dict) else part
-                solved = {} if where == "body" or "content" in part else self._solved(schema)
+                solved = {} if where == "body" or "content" in part else self._schemas.solved(schema)
                 found[where, name] = Parameter(
                     name, where, part, solved, part.get("required") is True or where == "path"
                 )
@@ -201,7 +187,7 @@ class Description:
         found: list[tuple[str, str]] = []
         for way in ways if isinstance(ways, list) else ():
             for name in way if isinstance(way, dict) else ():
-                header = _header_of(self._flat(schemes.get(name), frozenset())[0])
+                header = _header_of(self._schemas.flat(schemes.get(name), frozenset())[0])
                 if header is not None:
                     found.append(header)
                 else:
@@ -215,99 +201,6 @@ class Description:
         )
         return f"response.status in {codes or [200, 201, 202, 204]}"
 
-    def _solved(self, part: JsonValue) -> Part:
-        """A schema with its references followed, as deep as a request needs it; what holds itself is cut and marked."""
-        return self._deep(part, frozenset(), 0, True)
-
-    def _deep(self, part: JsonValue, trail: frozenset[str], depth: int, needed: bool) -> Part:
-        out, trail = self._flat(part, trail)
-        properties, required = out.get("properties"), out.get("required")
-        if isinstance(properties, dict) and depth >= MAX_NESTING:
-            return {**out, CUT: True}
-        if isinstance(properties, dict) and needed:
-            musts = required if isinstance(required, list) else []
-            # what the other side sets itself is nothing to send
-            out["properties"] = {
-                name: solved
-                for name, one in properties.items()
-                if (solved := self._deep(one, trail, depth + 1, name in musts)).get("readOnly") is not True
-            }
-        if isinstance(out.get("items"), dict):
-            out["items"] = self._deep(out["items"], trail, depth + 1, needed)
-        return out
-
-    def _flat(self, part: JsonValue, trail: frozenset[str]) -> tuple[Part, frozenset[str]]:
-        """One part with its own references followed and `allOf` joined, and the references that led to it."""
-        if not isinstance(part, dict):
-            return {}, trail
-        whole: Part = part
-        while (reference := whole.get("$ref")) is not None:
-            if str(reference) in trail or len(trail) > MAX_REFS:
-                return {CUT: True}, trail
-            trail |= {str(reference)}
-            whole = self._at(str(reference))
-        out = {key: value for key, value in whole.items() if key not in ("allOf", "oneOf", "anyOf")}
-        parts = whole.get("allOf")
-        chosen = [(c, trail) for c in parts] if isinstance(parts, list) else []
-        for key in ("oneOf", "anyOf"):
-            choices = whole.get(key)
-            if not isinstance(choices, list):
-                continue
-            real = [c for c in choices if not (isinstance(c, dict) and c.get("type") == "null")]
-            if len(real) == 1:
-                chosen.append((real[0], trail))
-            else:
-                out[key] = real
-        for choice, above in chosen:
-            own, below = self._flat(choice, above)
-            self._circular = self._circular or CUT in own
-            own.pop(CUT, None)
-            out = _joined(own, out)
-            trail |= below
-        return out, trail
-
-    def _at(self, reference: str) -> Part:
-        """The part that a local reference (RFC 6901) names."""
-        if not reference.startswith("#/"):  # guard: no reference leads out
-            hint = "importers never fetch: put everything into one file"
-            raise AilyusError("bad_description", f"`{reference[:200]}` leads out of the description", hint=hint)
-        part: JsonValue = dict(self._content)
-        for word in reference[2:].split("/"):
-            word = word.replace("~1", "/").replace("~0", "~")
-            part = part.get(word) if isinstance(part, dict) else None
-        if not isinstance(part, dict):
-            raise AilyusError("bad_description", f"`{reference[:200]}` leads nowhere")
-        return part
-
-
-def _yaml(raw: bytes) -> object:
-    """YAML whose aliases are few: what they share is shared in memory too, and only a little of it is walked.
-
-    And one that is not deep: libyaml takes minutes for a megabyte of brackets.
-    """
-    aliases = 0
-    try:
-        for event, depth in levelled(raw):
-            aliases += isinstance(event, yaml.AliasEvent)
-            if aliases > MAX_ALIASES or depth > MAX_DEPTH:
-                return None
-        return yaml.load(raw, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-
-
-def _joined(first: Part, second: Part) -> Part:
-    """Two parts of one schema: the fields of both, and of the rest what the second says."""
-    out = {**first, **second}
-    for key in ("properties",):
-        both = [part[key] for part in (first, second) if isinstance(part.get(key), dict)]
-        if both:
-            out[key] = {name: value for part in both if isinstance(part, dict) for name, value in part.items()}
-    needed = [name for part in (first, second) if isinstance(named := part.get("required"), list) for name in named]
-    if needed:
-        out["required"] = needed
-    return out
-
 
 def _header_of(scheme: Part) -> tuple[str, str] | None:
     kind, way = scheme.get("type"), str(scheme.get("scheme", "")).lower()
@@ -316,10 +209,6 @@ def _header_of(scheme: Part) -> tuple[str, str] | None:
     if kind == "basic" or (kind == "http" and way == "basic"):
         return "Authorization", "Basic"
     return ("Authorization", "Bearer") if kind in ("oauth2", "openIdConnect") or way == "bearer" else None
-
-
-def _is_file(parameter: Parameter) -> bool:
-    return parameter.part.get("type") == "file"
 
 
 def _words(operation: Operation) -> str:

@@ -8,6 +8,7 @@ from contracts.errors import AilyusError
 _SIMPLE: Final = {"a": 7, "b": 8, "e": 27, "E": 27, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "?": 63}
 _CODED: Final = re.compile(r"x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|c(.)", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+# bash would redirect here; a documentation's `<name>` is meant as a placeholder
 _PLACEHOLDER: Final = re.compile(r"<[A-Za-z_][A-Za-z0-9_]*>")
 _BRACES: Final = re.compile(r"\{[^{}\s'\"]*(?:,|\.\.)[^{}\s'\"]*\}")
 _OPERATORS: Final = {
@@ -42,6 +43,7 @@ class _Reader:
         return self._words
 
     def _step(self, char: str) -> None:
+        # what is not understood is refused: a guess would draft another request than the line sends
         if char == "\n":
             self._end()
             if self._text[self._at :].strip() and self._words:
@@ -50,6 +52,7 @@ class _Reader:
         elif char in " \t":
             self._end()
             self._at += 1
+        # a `#` inside of a word, as in a URL, begins no comment
         elif char == "#" and self._word is None:
             self._at = (self._text + "\n").index("\n", self._at)
         elif char == "'":
@@ -126,6 +129,7 @@ class _Reader:
             text = out.decode()
         except UnicodeDecodeError:
             raise _bad("the text in `$'…'` is no UTF-8", "write the text itself") from None
+        # bash cuts the text there, so the draft would differ from what was meant
         if "\0" in text:
             raise _bad("the text in `$'…'` holds NUL, where the shell ends it", "leave it out")
         self._add(text)
@@ -146,6 +150,7 @@ class _Reader:
             return bytes([(int(byte, 16) if byte else int(octal, 8)) & 255])
         if control is not None:
             return bytes([127 if control == "?" else ord(control.upper()) & 31])
+        # surrogates are no characters, and bash writes bytes that no UTF-8 reader takes
         number = int(short or long, 16)
         if number > 0x10FFFF or 0xD800 <= number < 0xE000:
             raise _bad("an escape in `$'…'` is no character of Unicode", "write the text itself")

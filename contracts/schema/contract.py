@@ -1,6 +1,5 @@
 """The YAML model of an action contract: everything that may happen when an agent calls the tool."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -10,7 +9,10 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds, unsupported
+from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds
+from contracts.schema.input import Input
+from contracts.schema.output import Output
+from contracts.schema.resource import Resource
 from contracts.schema.route import Observe, Route, Way
 
 Risk = Literal["low", "medium", "high", "critical"]
@@ -35,94 +37,10 @@ def _settled(value: object) -> object:
     if isinstance(value, Bound):
         return value
     settle = milliseconds(value)
+    # longer than this nobody waits for an answer: a recheck looks again later
     if settle > milliseconds("10m"):
         raise ValueError("expected at most `10m`")
     return settle
-
-
-class Items(Strict):
-    """The items of a list input."""
-
-    type: Literal["string", "integer"]
-    pattern: str | None = None
-    enum: tuple[str, ...] | None = None
-    max_length: int | None = Field(None, alias="maxLength")
-
-
-class Late(Strict):
-    """What a value must be that arrives from an earlier step of a plan, after the plan was approved."""
-
-    later = frozenset({"pattern", "enum", "max"})
-
-    pattern: str | None = None
-    enum: tuple[str, ...] | None = None
-    max: int | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> "Late":
-        if self.pattern is None and self.enum is None and self.max is None:
-            raise ValueError("a late input needs `pattern`, `enum` or `max`")
-        return self
-
-    def fits(self, value: object) -> bool:
-        """Is the value within the declared bounds?"""
-        if self.pattern is not None and not (isinstance(value, str) and re.fullmatch(self.pattern, value)):
-            return False
-        if self.enum is not None and value not in self.enum:
-            return False
-        return self.max is None or (isinstance(value, int) and not isinstance(value, bool) and value <= self.max)
-
-
-class Input(Strict):
-    """One input: a JSON Schema 2020-12 fragment whose keywords are all known here, and words of ours.
-
-    The type `secret` takes only a handle that an earlier action gave; the value never passes through an agent.
-    """
-
-    later = frozenset({"late"})
-
-    type: Literal["string", "integer", "boolean", "array", "secret"]
-    description: Sentence
-    pattern: str | None = None
-    format: Literal["email", "date", "date-time", "uuid"] | None = None
-    enum: tuple[str, ...] | None = None
-    min_length: int | None = Field(None, alias="minLength", ge=0)
-    max_length: int | None = Field(None, alias="maxLength", ge=1, le=20_000)
-    minimum: int | None = None
-    maximum: int | None = None
-    items: Items | None = None
-    min_items: int | None = Field(None, alias="minItems", ge=0)
-    max_items: int | None = Field(None, alias="maxItems", ge=1, le=1000)
-    default: JsonValue = None
-    examples: tuple[JsonValue, ...] = ()
-    from_: Name | None = Field(None, alias="from", description="the read contract that supplies this id")
-    index: bool = Field(False, description="receipts can be found by this value")
-    optional: bool = Field(False, description="may be left out; it is then absent everywhere")
-    late: Late | None = Field(None, description="a step of a plan may fill it with an earlier step's output")
-    secret: Annotated[JsonValue, unsupported("`secret` beside a type (write `type: secret`)")] = None
-
-
-class Attribute(Strict):
-    """An attribute of the resource in Cedar: always typed, always required."""
-
-    type: Literal["Bool", "Long", "String", "Decimal", "SetOfString"]
-    value: str
-    default: JsonValue = Field(None, description="the strict value to use when the expression has none")
-    authority: Literal["target", "target_user"] = Field(
-        "target", description="target_user: the user can edit it at the target, so no policy may use it in a forbid"
-    )
-
-
-class Resource(Strict):
-    """What Cedar decides about. Tenant and environment are put there by the gateway, from the connection."""
-
-    later = frozenset({"shown"})
-
-    type: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")
-    id: str
-    shown: str | None = Field(None, description="the same id as the record itself gives it: any other one is denied")
-    label: str | None = None
-    attributes: dict[Name, Attribute] = Field(default_factory=dict)
 
 
 class Requester(Strict):
@@ -140,27 +58,11 @@ class Condition(Strict):
 
     later = frozenset({"so", "absent"})
 
+    # CEL and not a language of ours: it is bounded, has no effects, and its errors are values
     that: Cel
     so: Sentence | None = Field(None, description="what is true when it holds, for example `the user is active`")
     otherwise: Sentence = Field(alias="else")
     absent: Sentence | None = Field(None, description="why a field that is not there counts as met")
-
-
-class SecretTo(Strict):
-    """Where a secret output may go: `contract.input`, nowhere else, once each."""
-
-    to: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")], ...] = ()
-
-
-class Output(Strict):
-    """An output with a form. A contract that carries secrets has no other outputs than these, or numbers and yes/no."""
-
-    later = frozenset({"pattern", "enum", "secret"})
-
-    value: str
-    pattern: str | None = None
-    enum: tuple[str, ...] | None = None
-    secret: SecretTo | None = None
 
 
 class Undo(Strict):
@@ -220,6 +122,7 @@ class Contract(Strict):
     says: str | None = Field(None, max_length=400)
     shows: tuple[str, ...] = ()
     execute: tuple[Route, ...] = ()
+    # `none` is the strict default: without a way to tell, an action in doubt is escalated
     detect: Literal["state", "new_object", "none"] = "none"
     settle: Annotated[Bound | int, BeforeValidator(_settled, json_schema_input_type=WrittenDuration | Bound)] = Field(
         5_000, description="how long to read back; `{within, because}` where no read lags behind a write for longer"
@@ -273,13 +176,16 @@ class Contract(Strict):
                 raise ValueError(f"a read has no `{wrong[0]}`")
             if not self.outputs:
                 raise ValueError("a read needs `outputs`: what the agent is given")
+            # INVARIANT 9: a read leaves no intent, so nothing would use the handle up
             if any(isinstance(o, Output) and o.secret for o in self.outputs.values()):
                 raise ValueError("a read gives no secrets")
             return self
         if self.detect == "new_object" and self.new_object is None:
             raise ValueError("`detect: new_object` needs `new_object`: how to find what was made")
+        # INVARIANT 4: a second send would make a second object
         if self.detect == "new_object" and self.idempotent is not None:
             raise ValueError("what makes a new object each time is not `idempotent`")
+        # INVARIANT 6: without `expect` nothing could ever be confirmed
         missing = [k for k in ("execute", "expect", "says", "evidence") if not getattr(self, k)]
         if missing:
             raise ValueError(f"a write needs `{missing[0]}`")
@@ -288,6 +194,7 @@ class Contract(Strict):
 
     def _check_evidence(self) -> None:
         for way in {route.way for route in self.execute}:
+            # INVARIANT 6: an outcome is shown by what was read before and after, so both are kept
             if not {"before", "after"} <= set(self.evidence.get(way, ())):
                 raise ValueError(f"`evidence` of `{way}` needs at least `before` and `after`")
         if {"screenshot", "snapshot"} & {e for way, kept in self.evidence.items() if way != "browser" for e in kept}:

@@ -21,6 +21,7 @@ Cel = Annotated[str, Field(min_length=1, max_length=4096)]
 DURATION = r"^[0-9]{1,6}(ms|s|m|h)$"
 """The form of a duration in JSON Schemas."""
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)")
+# from small to large: `as_duration` takes the largest unit that divides
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
@@ -47,6 +48,7 @@ def unsupported(what: str) -> BeforeValidator:
     """Refuses every value but none: the key is known, and nothing stands behind it yet."""
 
     def refuse(value: object) -> object:
+        # `none` says explicitly what is so anyway, which old files do
         if value not in (None, "none"):
             raise ValueError(f"{what} is not supported yet")
         return value
@@ -61,6 +63,7 @@ class Strict(BaseModel):
     the digest of a contract, and every approval bound to it, outlives a new version of this code.
     """
 
+    # a misspelt key would else be a safeguard that is silently not there
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     later: ClassVar[frozenset[str]] = frozenset()
 
@@ -68,6 +71,7 @@ class Strict(BaseModel):
     def _without_defaults_of_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         fields: dict[str, JsonValue] = handler(self)
         for name in self.later:
+            # both spellings: a dump by alias and one by name have the same digest
             info = type(self).model_fields[name]
             if getattr(self, name) == info.get_default(call_default_factory=True):
                 fields.pop(info.alias or name, None)

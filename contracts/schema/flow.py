@@ -5,86 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from contracts.schema.fields import Duration, Name, Strict
+from contracts.schema.locator import Locator, Text
 
 Path = Annotated[str, Field(pattern=r"^/")]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
 Verb = Literal["goto", "identity", "fill", "select", "check", "uncheck", "click", "expect", "read"]
 VERBS: tuple[Verb, ...] = ("goto", "identity", "fill", "select", "check", "uncheck", "click", "expect", "read")
-Role = Literal[
-    "alert",
-    "alertdialog",
-    "article",
-    "banner",
-    "button",
-    "cell",
-    "checkbox",
-    "columnheader",
-    "combobox",
-    "contentinfo",
-    "dialog",
-    "form",
-    "grid",
-    "gridcell",
-    "group",
-    "heading",
-    "img",
-    "link",
-    "list",
-    "listbox",
-    "listitem",
-    "main",
-    "menu",
-    "menuitem",
-    "navigation",
-    "option",
-    "paragraph",
-    "radio",
-    "region",
-    "row",
-    "rowheader",
-    "search",
-    "searchbox",
-    "spinbutton",
-    "status",
-    "strong",
-    "switch",
-    "tab",
-    "table",
-    "tabpanel",
-    "textbox",
-]
-"""The ARIA roles (WAI-ARIA 1.2) that a locator may name."""
-
-
-class Locator(Strict):
-    """One element, found as a person finds it: by role and name, by label, by text; by CSS only where nothing holds.
-
-    Exactly one element must match, or the flow stops. `name`, `label` and `text` may hold `${CEL}`.
-    """
-
-    role: Role | None = None
-    name: Text | None = None
-    level: int | None = Field(None, ge=1, le=6, description="of a heading")
-    label: Text | None = None
-    text: Text | None = None
-    css: Text | None = None
-    exact: bool = Field(True, description="false: the name, label or text may be part of a longer one")
-    within: "Locator | None" = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Locator":
-        if sum(way is not None for way in (self.role, self.label, self.text, self.css)) != 1:
-            raise ValueError("a locator names exactly one of role, label, text, css")
-        if self.role is None and (self.name is not None or self.level is not None):
-            raise ValueError("`name` and `level` belong to a role")
-        if self.css is not None and "${" in self.css:
-            raise ValueError("no value goes into CSS; use a role, a label or a text")
-        return self
-
-    def __str__(self) -> str:
-        way = next(w for w in ("role", "label", "text", "css") if getattr(self, w) is not None)
-        words = f"{self.role} `{self.name}`" if self.name else f"{way} `{getattr(self, way)}`"
-        return f"{words} in {self.within}" if self.within else words
 
 
 class Commit(Strict):
@@ -147,6 +72,7 @@ class FlowStep(Strict):
         verbs = [v for v in VERBS if getattr(self, v) is not None]
         if len(verbs) != 1:
             raise ValueError(f"a step has exactly one of {', '.join(VERBS)}")
+        # a word at a verb that ignores it would be a condition that nobody checks
         words = {
             "query": ("goto",),
             "is_": ("identity", "expect"),
@@ -216,6 +142,7 @@ class Flow(Strict):
         commits = [i for i, step in enumerate(self.steps) if step.commit is not None]
         if self.steps[0].goto is None:
             raise ValueError("the first step is a `goto`")
+        # INVARIANT 1: an intent names one request, so a flow sends one
         if len(commits) != (0 if self.kind == "read" else 1):
             raise ValueError("a read has no `commit`, every other flow exactly one")
         if self.kind == "login":
@@ -227,6 +154,7 @@ class Flow(Strict):
             raise ValueError("`challenge`, `account`, `account_from` and `refused` belong to a login")
         elif self.local_storage or self.session_storage:
             raise ValueError("`local_storage` and `session_storage` belong to a login")
+        # these are compared with any page, also one that shows another record
         plain = (self.declined, *self.mask, *self.challenge, self.account)
         if any("${" in locator.model_dump_json() for locator in plain if locator is not None):
             raise ValueError("no value goes into `declined`, `mask`, `challenge` or `account`")
@@ -244,6 +172,7 @@ class Flow(Strict):
         INVARIANT: a deep link can show somebody else's record, so every new page is asked again.
         """
         known = self.kind == "login"
+        # a login acts before there is a record, so it has nobody to identify
         for index, step in enumerate(self.steps):
             acts = step.verb in ("fill", "select", "check", "uncheck") and self.kind == "write"
             if not known and (acts or step.commit is not None or step.verb == "read"):  # guard: identity before acting

@@ -21,6 +21,7 @@ class McpCall(Strict):
     """
 
     tool: str = Field(pattern=r"^[A-Za-z0-9_./-]{1,128}$")
+    # a server may change what a tool does under the same name; the pin makes that visible
     definition: str = Field(pattern=r"^[0-9a-f]{64}$")
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -64,12 +65,14 @@ class Observe(Strict):
         if sum(way is not None for way in (self.get, self.post, self.browser, self.mcp, self.python)) != 1:
             raise ValueError("name exactly one of get, post, browser, mcp, python")
         of_http = bool(self.query or self.headers or self.json_body is not None or self.form)
+        # a key that the way does not use would look as if it were sent
         if self.browser is not None and of_http:
             raise ValueError("a flow has no query, headers or body of its own here")
         if self.mcp is not None and (of_http or self.may_be_absent or self.lists or self.decode != "json"):
             raise ValueError("a tool has nothing here but `mcp` and `target`")
         if self.python is not None and (of_http or self.lists or self.decode != "json"):
             raise ValueError("an adapter has nothing here but `python`, `target` and `may_be_absent`")
+        # servers may ignore or refuse it (RFC 9110 section 9.3.1)
         if self.get is not None and (self.json_body is not None or self.form is not None):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
@@ -91,6 +94,7 @@ class HttpRoute(Strict):
     form: dict[str, Values] | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     timeout: Duration = Field(10_000, ge=50, le=60_000)
+    # INVARIANT 4: with the target's promise to honour it, a second send does no harm
     idempotency_key: str | None = Field(None, description="the header in which the target honours our key")
     if_match: str | None = Field(None, description="a template for If-Match, for example ${before.user.meta.version}")
 
@@ -117,6 +121,7 @@ class BrowserRoute(Strict):
     """One flow through the application's pages, and how long all of it may take."""
 
     flow: Name
+    # a page loads many files, so it gets three times as long as one request
     timeout: Duration = Field(30_000, ge=1_000, le=60_000)
 
 
@@ -151,6 +156,7 @@ class Route(Strict):
     def _one_way(self) -> "Route":
         if sum(way is not None for way in (self.http, self.browser, self.mcp, self.python)) != 1:
             raise ValueError("a route is exactly one of http, browser, mcp, python")
+        # INVARIANT 6: no status code means success by itself; an MCP result says `is_error`
         if self.way in ("http", "python") and self.ok is None:
             raise ValueError(f"a route by `{self.way}` needs `ok`")
         if self.browser is not None and (self.ok or self.declined or self.no_effect):

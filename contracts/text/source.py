@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contracts.errors import AilyusError
 
+# a hundred times the longest contract of the library
 MAX_SOURCE = 256 * 1024
 """Bytes that a file may have where nothing else is said."""
 
@@ -22,6 +23,7 @@ def read_bytes(path: Path, most: int) -> bytes:
     """What a file holds, and no more than that many bytes of it, whatever it says of its size. Raises `Malformed`."""
     try:
         with path.open("rb") as file:
+            # never by the size that the file system says: a pipe or `/proc` says 0
             content = file.read(most + 1)
     except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
         raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from contracts.action.observation import Observation
+from contracts.compiler.check import ABSENT, Check, lookup
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import ABSENT, Check, Program, lookup
+from contracts.compiler.program import Program
 from receipts.statement.attempt_facts import CheckFact
 
 

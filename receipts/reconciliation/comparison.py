@@ -6,7 +6,9 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from contracts.action.observation import Observation, Reading
-from contracts.compiler.program import ABSENT, AnyRead, Program, Read, lookup
+from contracts.compiler.check import ABSENT, lookup
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import AnyRead, Read
 from contracts.hiding import Hiding
 
 

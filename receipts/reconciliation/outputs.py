@@ -7,9 +7,10 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from contracts.action.observation import Execution, Observation
-from contracts.compiler.expressions import Fault, Template
-from contracts.compiler.program import MAX_SECRET, Program
-from contracts.schema.contract import Output
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program
+from contracts.compiler.template import Template
+from contracts.schema.output import MAX_SECRET, Output
 from receipts.reconciliation.scope import scope_of
 
 

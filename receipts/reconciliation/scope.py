@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from contracts.action.observation import Execution, Observation
-from contracts.compiler.program import ABSENT, Program, lookup
+from contracts.compiler.check import ABSENT, lookup
+from contracts.compiler.program import Program
 from contracts.hiding import Hiding
 
 

@@ -98,7 +98,7 @@ class Pipeline:
         self, call: ToolCall, caller: Caller, begun: Callable[[Action], None] = lambda action: None
     ) -> ActionResult:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
-        plan = call.name == RUN_PLAN or self.release.is_plan(call.name)
+        plan = call.name == RUN_PLAN or self.release.plans.knows(call.name)
         # guard: a release of another replica
         if self.journal.store.shared and self.journal.controls.live != self.release.digest:
             # INVARIANT: nothing is decided by policies that another replica has replaced
@@ -106,9 +106,9 @@ class Pipeline:
             return answers.invalid(fault, call.name)
         try:
             if plan:
-                request = (await asyncio.to_thread(self.release.parse_plan, call, caller)).request
+                request = (await asyncio.to_thread(self.release.plans.parse, call, caller)).request
             else:
-                request = self.release.parse(call, caller)
+                request = self.release.calls.parse(call, caller)
         except AilyusError as error:
             return answers.invalid(error, call.name, self._finder(call, error))
         if tracing.is_on():

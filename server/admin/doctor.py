@@ -9,7 +9,9 @@ from pathlib import Path
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, find_browser
 from adapters.plugin import offered
-from contracts.compiler.program import BrowserProgram, FlowRead, Program
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import FlowRead
+from contracts.compiler.route_program import BrowserProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.log.signing import Signer

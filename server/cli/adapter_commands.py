@@ -50,7 +50,7 @@ def check(
 ) -> None:
     """Try an adapter against faults between it and its target, by one of its contracts; exit 1 when one wins."""
     from contracts.compiler.catalog import load_catalog
-    from contracts.compiler.program import PythonProgram
+    from contracts.compiler.route_program import PythonProgram
     from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())

@@ -13,9 +13,9 @@ from server.cli import draft_commands
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
 
 if TYPE_CHECKING:
-    from contracts.compiler.plan import PlanProgram
+    from contracts.compiler.plan_program import PlanProgram
     from contracts.compiler.program import Program
-    from policies.decision import Decider
+    from policies.decider import Decider
     from policies.release import Release
 
 contract = typer.Typer(help="Action contracts: what may be done.", no_args_is_help=True)
@@ -205,7 +205,8 @@ def test_policies(
     workspace: WorkspaceOption = ".", bundled: BundledOption = False, format: FormatOption = Format.text
 ) -> None:
     """Run every `*.test.yaml` of the workspace. One that names what does not exist fails; having none is an error."""
-    from policies.testing import load_tests, run_tests, uncovered
+    from policies.case import load_tests
+    from policies.testing import run_tests, uncovered
 
     decider, programs, folder = _decider(workspace, bundled)
     results = run_tests(decider, programs, [case for _, case in load_tests(folder)])
@@ -244,7 +245,9 @@ def explain_policy(
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
     from contracts.text.document import read_document
     from contracts.text.source import Malformed
-    from policies.testing import Case, What, Who, evaluate, explain
+    from policies.case import Case, What, Who
+    from policies.explanation import explain
+    from policies.testing import evaluate
 
     decider, programs, _ = _decider(workspace, bundled)
     try:
@@ -373,7 +376,7 @@ def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Prog
 
     from contracts.compiler.catalog import load_catalog
     from policies.bundle import load_bundle
-    from policies.decision import Decider
+    from policies.decider import Decider
 
     folder = Path(str(files("policies").joinpath("library")))
     programs = load_catalog(Path(str(files("contracts").joinpath("library")))).programs

@@ -73,7 +73,7 @@ class Inventory:
         if program is None:
             raise AilyusError("not_found", "there is no such contract in your tenant", hint="see the list of contracts")
         contract = program.contract
-        targets = release.candidates(program, visit.tenant)
+        targets = release.targets.candidates(program, visit.tenant)
         users = [
             {"agent": agent.name, "person": agent.person}
             for agent in await self._agents.list()
@@ -192,7 +192,7 @@ class Inventory:
 
     def _programs(self, release: Release, tenant: str) -> list[Program]:
         found = sorted(release.catalog.programs.values(), key=lambda p: p.name)
-        return [p for p in found if release.candidates(p, tenant)]
+        return [p for p in found if release.targets.candidates(p, tenant)]
 
     async def _last(self, tenant: str) -> dict[str, int]:
         return await self._pipeline().journal.store.read_aside(lambda read: inventory.last_calls(read, tenant))

@@ -13,7 +13,7 @@ import httpx2
 from starlette.types import Receive, Scope, Send
 
 from adapters.tls import trusted
-from contracts.compiler.program import HttpProgram
+from contracts.compiler.route_program import HttpProgram
 from server.http_server import listen, serving
 
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(

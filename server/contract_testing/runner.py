@@ -20,7 +20,9 @@ from adapters.tls import nobody
 from contracts.action.observation import ReadOutage
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import HttpProgram, Program, PythonProgram, Read
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram, PythonProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.action.action_result import ActionResult

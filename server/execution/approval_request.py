@@ -11,13 +11,15 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, Caller
 from contracts.action.target import Target
 from contracts.canonical import sha256
+from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import ABSENT, Program, lookup
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
 from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
 from policies.approval_document import Display, Line
-from policies.decision import ApprovalRequired, Circumstances, Facts, Need, Permitted
+from policies.decision import ApprovalRequired, Circumstances, Facts, Permitted
+from policies.need import Need
 from policies.principal import Key
 from policies.release import Release
 from receipts.action.action import Action

@@ -10,8 +10,9 @@ from contracts.action.mcp_request import McpRequest
 from contracts.action.observation import Execution, Observation
 from contracts.action.python_request import PythonRequest
 from contracts.action.rendered import Rendered
-from contracts.compiler.plan import PlanProgram
-from contracts.compiler.program import ABSENT, Program, lookup
+from contracts.compiler.check import ABSENT, lookup
+from contracts.compiler.plan_program import PlanProgram
+from contracts.compiler.program import Program
 from contracts.hiding import Hiding
 from receipts.statement.attempt_facts import AttemptFact, ReadFact
 

@@ -27,7 +27,8 @@ from contracts.action.request import ActionRequest, Caller
 from contracts.action.target import Target
 from contracts.canonical import new_id
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import FlowRead, Program
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import FlowRead
 from contracts.errors import AilyusError
 from policies.decision import Circumstances, Decision, Denied, Facts, Rate, Record, Unavailable
 from policies.release import Release

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from contracts.action.observation import Execution
 from contracts.action.request import ActionRequest
 from contracts.action.target import Target
-from contracts.compiler.program import BrowserProgram, McpProgram, Program, PythonProgram, RouteProgram
+from contracts.compiler.program import Program
+from contracts.compiler.route_program import BrowserProgram, McpProgram, PythonProgram, RouteProgram
 from receipts.journal.breaker import BREAKER, Trip
 from receipts.journal.halt import halt_statement, new_halt
 from receipts.journal.journal import Journal

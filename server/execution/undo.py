@@ -190,13 +190,13 @@ def undo_request(
         return Left("its contract has no undo")
     undo = steps.release.catalog.programs[program.undo.contract]
     given = dict(arguments)
-    if len(steps.release.candidates(undo, action.request.tenant)) > 1:
+    if len(steps.release.targets.candidates(undo, action.request.tenant)) > 1:
         given["connection"] = action.request.connection
     if undo.needs_reason:
         given["reason"] = action.request.reason or f"takes back {action.request.contract}"
     try:
         call = ToolCall(name=undo.name, arguments=given, caller_key=f"undo {action.id}")
-        return steps.release.parse(call, action.caller)
+        return steps.release.calls.parse(call, action.caller)
     except AilyusError as error:
         return Left(f"the undo cannot be built: {error.sentence}")
 

@@ -6,7 +6,7 @@ import mcp_types as types
 from pydantic import JsonValue
 
 from contracts.action.request import Caller
-from contracts.compiler.plan import PlanProgram
+from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN, RUN_PLAN_SCHEMA
@@ -91,7 +91,7 @@ RUN_PLAN_TOOL = types.Tool(
 def tool_of(release: Release, program: Program, tenant: str) -> types.Tool:
     """The entry of one contract for one tenant."""
     contract = program.contract
-    schema: dict[str, JsonValue] = dict(release.published(program, tenant).schema)
+    schema: dict[str, JsonValue] = dict(release.schemas.of_contract(program, tenant).schema)
     write = program.is_write
     return types.Tool(
         name=contract.contract,
@@ -119,7 +119,7 @@ def tools_for(release: Release, caller: Caller) -> list[types.Tool]:
     listed = []
     for name in sorted(release.catalog.programs):
         program = release.catalog.programs[name]
-        targets = release.candidates(program, caller.tenant)
+        targets = release.targets.candidates(program, caller.tenant)
         if any(release.decider.denied_early(name, caller, target) is None for target in targets):
             listed.append(tool_of(release, program, caller.tenant))
     known = {tool.name for tool in listed}
@@ -149,7 +149,7 @@ def plan_tool(release: Release, program: PlanProgram) -> types.Tool:
         name=plan.plan,
         title=plan.title,
         description=text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…",
-        input_schema=dict(release.published_plan(program).schema),
+        input_schema=dict(release.schemas.of_plan(program).schema),
         output_schema=dict(OUTPUT_SCHEMA),
         annotations=types.ToolAnnotations(
             title=plan.title, read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True

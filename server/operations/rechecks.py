@@ -23,7 +23,8 @@ from adapters.router import channel_of
 from contracts.action.observation import Delivery, Execution, Observation, Response
 from contracts.action.target import Target
 from contracts.canonical import new_id
-from contracts.compiler.program import HttpProgram, Program
+from contracts.compiler.program import Program
+from contracts.compiler.route_program import HttpProgram
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult

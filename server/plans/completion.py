@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from contracts.action.observation import Observation
 from contracts.canonical import new_id
-from contracts.compiler.plan import PlanProgram
+from contracts.compiler.plan_program import PlanProgram
 from receipts.action.action import PlanStep
 from receipts.action.action_form import pack_observation
 from receipts.action.action_result import ActionResult

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from contracts.compiler.plan import Unit
+from contracts.compiler.plan_program import Unit
 from contracts.errors import AilyusError
-from policies.decision import Need
+from policies.need import Need
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.result_document import UNSET

@@ -11,14 +11,17 @@ from contracts.action.observation import Observation
 from contracts.action.rendered import place_read
 from contracts.action.request import ActionRequest
 from contracts.canonical import digest, new_id
+from contracts.compiler.body import Body
+from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
-from contracts.compiler.plan import Unit
-from contracts.compiler.program import ABSENT, Body, Program, lookup
+from contracts.compiler.plan_program import Unit
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
 from policies.approval_document import Display, Line
-from policies.decision import ApprovalRequired, Denied, Facts, Need, Rate, Unavailable
-from policies.release import PlanRequest
+from policies.decision import ApprovalRequired, Denied, Facts, Rate, Unavailable
+from policies.need import Need
+from policies.plan_parser import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action, PlanStep
 from receipts.action.action_result import ActionResult
@@ -206,7 +209,7 @@ class Preflight:
         late = {name: (unit.key, name) for name in program.undo.late}
         connection = child.request.connection
         undo = steps.release.catalog.programs[program.undo.contract]
-        several = len(steps.release.candidates(undo, child.request.tenant)) > 1
+        several = len(steps.release.targets.candidates(undo, child.request.tenant)) > 1
         back = Unit(
             f"undo {unit.key}",
             unit.step,
@@ -219,7 +222,7 @@ class Preflight:
             False,
         )
         try:
-            request = steps.release.parse_step(back, child.caller, child.request.reason, f"undo {unit.key}")
+            request = steps.release.calls.parse_step(back, child.caller, child.request.reason, f"undo {unit.key}")
         except AilyusError as error:
             return Denied(f"its undo cannot be built: {error.sentence}")
         decided = await self._decided(replace(child, request=request), undo)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from contracts.action.observation import Observation
 from policies.approval import SignedApproval
-from policies.release import PlanRequest
+from policies.plan_parser import PlanRequest
 from receipts.action.action import Action
 from receipts.action.action_form import unpack_observation
 from receipts.store.transaction import Work

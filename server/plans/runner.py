@@ -23,12 +23,13 @@ from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.canonical import new_id
 from contracts.compiler.inputs import InputSchema
-from contracts.compiler.plan import Plan, PlanProgram, Step, Unit
+from contracts.compiler.plan_program import PlanProgram, Unit
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
+from contracts.schema.plan import Plan, Step
 from policies.approval import SignedApproval, count
 from policies.decision import Denied, Permitted, Unavailable
-from policies.release import PlanRequest
+from policies.plan_parser import PlanRequest
 from receipts.action.action import Action, PlanStep
 from receipts.action.action_form import pack_observation
 from receipts.action.action_result import ActionResult
@@ -238,7 +239,7 @@ class Plans(PlanEnd):
         if known is not None:
             return known
         try:
-            planned = self._steps.release.plan_again(action.request, action.caller)
+            planned = self._steps.release.plans.again(action.request, action.caller)
         except AilyusError as error:
             return Denied(error.sentence)
         if planned.request.action_digest != action.request.action_digest:
@@ -452,7 +453,7 @@ class Plans(PlanEnd):
                 return Denied(f"the step `{key}` gave no `{output}`")
             values[name] = maker.outputs[output]
         try:
-            return self._steps.release.filled(request, values, run.action.caller)
+            return self._steps.release.calls.filled(request, values, run.action.caller)
         except AilyusError as error:
             return Denied(error.sentence)
 

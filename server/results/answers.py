@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from contracts.action.observation import Execution
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.decision import Need
+from policies.need import Need
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.result_parts import ResultApproval, ResultCheck, ResultError, Would

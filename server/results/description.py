@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import orjson
 
+from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import ABSENT, Program, lookup
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 
 

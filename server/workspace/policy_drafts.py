@@ -7,7 +7,9 @@ from pathlib import Path
 from contracts.errors import AilyusError
 from policies.approvers import may
 from policies.bundle import load_bundle
-from policies.decision import ApprovalRequired, Decider, Denied, Permitted
+from policies.case import Case, Who, load_tests
+from policies.decider import Decider
+from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import Release
 from policies.templates import (
     approve_cases_of,
@@ -16,7 +18,7 @@ from policies.templates import (
     permit_test_of,
     write_template,
 )
-from policies.testing import Case, Who, evaluate, load_tests, run_tests
+from policies.testing import evaluate, run_tests
 from server.workspace.schemas import without_line, write_file
 from server.workspace.workspace import Workspace
 

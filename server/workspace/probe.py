@@ -18,7 +18,8 @@ from contracts.action.http_request import render_read
 from contracts.action.observation import Outage, ReadOutage
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import Program, Read, placeholder
+from contracts.compiler.program import Program, placeholder
+from contracts.compiler.read_program import Read
 from policies.release import Release
 from server.workspace.workspace import Workspace
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from contracts.errors import AilyusError
 from policies.approvers import unapprovable
-from policies.testing import load_tests, run_tests
+from policies.case import load_tests
+from policies.testing import run_tests
 from server.workspace.widening import require_allowed, wider_than_live
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from contracts.errors import AilyusError
 from contracts.text.source import Malformed, files_of, read_bytes, read_source
 from policies.bundle import ENGINE
+from policies.case import load_tests
 from policies.principal import Key
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_author, check_results, check_signature
-from policies.testing import load_tests, run_tests
+from policies.testing import run_tests
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.statement.releases import Released, files, newest, newest_signed

@@ -18,12 +18,12 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, JsonValue
 
-from contracts.compiler.plan import Plan
 from contracts.errors import AilyusError
 from contracts.schema.contract import Contract, System
 from contracts.schema.fields import DURATION, as_duration
 from contracts.schema.flow import Flow
-from policies.testing import CaseFile
+from contracts.schema.plan import Plan
+from policies.case import CaseFile
 from server.workspace.settings import Settings
 
 FOLDER = Path(".ailyus", "schema")

@@ -11,7 +11,8 @@ from contracts.action.target import Mcp, PluginRef, Target, Ui
 from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
 from contracts.text.source import Malformed, files_of, read_source
-from policies.bundle import read_policies
+from policies.candidate import Candidate
+from policies.policy_file import read_policies
 from policies.principal import People, Person
 from policies.release import Release
 from server.workspace.settings import ConnectionPart, McpPart, Settings
@@ -164,7 +165,7 @@ class Workspace:
         people = {
             p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles)) for p in settings.people
         }
-        return Release.build(
+        candidate = Candidate(
             load_catalog(folder / "contracts"),
             self.policies(folder),
             self.targets(),
@@ -172,12 +173,11 @@ class Workspace:
             settings.roles,
             settings.environments,
             origin=settings.origin,
-            author=author,
             development=settings.development,
-            governed=author is not None and not dev,
             change_freeze=settings.change_freeze,
             releasers=settings.release.roles,
         )
+        return Release.build(candidate, author=author, governed=author is not None and not dev)
 
 
 _LAUNCHERS = {"uvx": "==", "npx": "@"}

@@ -12,6 +12,7 @@ from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.compiler.catalog import load_catalog
 from contracts.compiler.expressions import Fault
+from policies.candidate import Candidate
 from policies.principal import People
 from policies.release import Release
 from tests.world import ROOT
@@ -33,7 +34,8 @@ def release_for(port: int, **more: object) -> Release:
         "records", "records", f"http://127.0.0.1:{port}/v1", "acme", "prod", "none", "none", "p", direct=True
     )
     catalog = load_catalog(ROOT / "tests" / "vectors" / "records")
-    return Release.build(catalog, {}, {"records": replace(target, **more)}, People({}), ("Support",), origin="o")  # type: ignore[arg-type]
+    target = replace(target, **more)  # type: ignore[arg-type]
+    return Release.build(Candidate(catalog, {}, {"records": target}, People({}), ("Support",), origin="o"))
 
 
 def request_for(release: Release, contract: str = "put_record") -> ActionRequest:

@@ -7,7 +7,7 @@ import pytest
 from contracts.action.mcp_request import definition_of, render_mcp
 from contracts.compiler.catalog import Catalog, Complaints, load_catalog
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import McpProgram
+from contracts.compiler.route_program import McpProgram
 from contracts.errors import AilyusError
 from server.workspace.settings import McpPart
 from server.workspace.workspace import check_server

@@ -14,7 +14,8 @@ import yaml
 from contracts.action.http_request import HttpRequest, render_route
 from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import HttpProgram, Program
+from contracts.compiler.program import Program
+from contracts.compiler.route_program import HttpProgram
 from contracts.drafts.credentials import OF_THE_CLIENT
 from contracts.drafts.draft import Draft, DraftInput
 from contracts.text.todo import todos

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.compiler.expressions import Fault, Names, Template
+from contracts.compiler.expressions import Fault, Names
+from contracts.compiler.template import Template
 from tests.imports.curl_lines import lines
 from tests.imports.operations import operations
 

@@ -6,7 +6,8 @@ from contracts.action.request import ActionRequest, Caller
 from contracts.compiler.catalog import load_catalog
 from contracts.compiler.program import Program
 from policies.bundle import Bundle, load_bundle
-from policies.decision import Circumstances, Decider, Decision, Facts
+from policies.decider import Decider
+from policies.decision import Circumstances, Decision, Facts
 from tests.world import ROOT
 
 PROGRAMS: dict[str, Program] = dict(load_catalog(ROOT / "contracts" / "library").programs)

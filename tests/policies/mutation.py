@@ -7,9 +7,12 @@ from cedarpy import pst
 
 from contracts.errors import AilyusError
 from contracts.schema.contract import RISKS
-from policies.bundle import Bundle, Slice, load_bundle
-from policies.decision import Decider
-from policies.testing import Case, _each, load_tests, run_tests
+from policies.bundle import Bundle, load_bundle
+from policies.case import Case, load_tests
+from policies.decider import Decider
+from policies.policy_check import check_policy
+from policies.policy_slice import Slice, groups_of, matches, slice_of
+from policies.testing import each, run_tests
 from tests.policies.making import PROGRAMS
 from tests.world import ROOT
 
@@ -138,20 +141,18 @@ def _is_flag(expr: pst.GetAttr) -> bool:
 
 def with_mutant(made: Bundle, mutant: Mutant) -> Bundle:
     """The bundle with one mistake, sliced anew."""
-    from policies import bundle as module
-
     nodes = {n: p for s in made.slices.values() for n, p in s.nodes.items()}
     nodes.pop(mutant.name)
     if mutant.policy is not None:
         nodes[mutant.name] = mutant.policy
-        module._check(mutant.name, mutant.policy, "", made.roles, PROGRAMS)
-    groups = module._membership(PROGRAMS)
+        check_policy(mutant.name, mutant.policy, "", made.roles, PROGRAMS)
+    groups = groups_of(PROGRAMS)
     slices: dict[str, Slice] = {}
     for action, old in made.slices.items():
         touched = mutant.name in old.nodes or (
-            mutant.policy is not None and module.matches(mutant.policy.action, groups[action])
+            mutant.policy is not None and matches(mutant.policy.action, groups[action])
         )
-        slices[action] = module._slice(action, nodes, _SOURCES, groups[action], made.roles) if touched else old
+        slices[action] = slice_of(action, nodes, _SOURCES, groups[action], made.roles) if touched else old
     return replace(made, slices=slices)
 
 
@@ -170,7 +171,7 @@ def survivors(made: Bundle, cases: Sequence[Case]) -> tuple[list[Mutant], int]:
     decider = Decider(made, PROGRAMS)
     # each contract of a group apart, so that only what a mistake touches is decided again; named cases first
     ordered = sorted(cases, key=lambda case: not isinstance(case.action, str))
-    cases = [one for case in ordered for one in _each(decider, PROGRAMS, case)]
+    cases = [one for case in ordered for one in each(decider, PROGRAMS, case)]
     for mutant in mutants(policies):
         count += 1
         try:

@@ -10,7 +10,8 @@ from contracts.action.dispatch import MayObserve
 from contracts.action.request import Caller
 from contracts.action.target import Target
 from contracts.errors import AilyusError
-from policies.decision import ApprovalRequired, Decider, Denied, Permitted
+from policies.decider import Decider
+from policies.decision import ApprovalRequired, Denied, Permitted
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, bundle, decide, facts, request
 
 LEAD = '@id("lead") forbid (principal, action in Action::"risk_at_least_high", resource) unless { context.approvals.SecurityLead >= 1 };'

@@ -9,6 +9,7 @@ from contracts.action.request import Caller
 from contracts.action.target import Target
 from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
+from policies.candidate import Candidate
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.principal import People, Person
 from policies.release import Release
@@ -28,7 +29,8 @@ HIGH = 'forbid (principal, action in Action::"risk_at_least_high", resource)'
 def release(*policies: str, target: Target = OKTA, environments: tuple[str, ...] = ("prod", "staging")) -> Release:
     texts = {f"{n}.cedar": text for n, text in enumerate(policies)}
     roles = ("Support", "SecurityLead")
-    return Release.build(LIBRARY, texts, {target.name: target}, PEOPLE, roles, environments, origin="o")
+    candidate = Candidate(LIBRARY, texts, {target.name: target}, PEOPLE, roles, environments, origin="o")
+    return Release.build(candidate)
 
 
 @pytest.mark.parametrize("environment", ["production", "Prod", "prod ", ""])

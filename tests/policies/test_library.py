@@ -1,8 +1,9 @@
 """The bundled policies pass their own tests, and every one is exercised by some test of the suite."""
 
 from policies.bundle import load_bundle
-from policies.decision import Decider
-from policies.testing import load_tests, run_tests, uncovered
+from policies.case import load_tests
+from policies.decider import Decider
+from policies.testing import run_tests, uncovered
 from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
 

@@ -1,6 +1,6 @@
 """The tests that come with the shipped policies notice mistakes in them."""
 
-from policies.testing import load_tests
+from policies.case import load_tests
 from tests.policies.mutation import LIBRARY, bundle, survivors
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.bundle import Bundle, load_bundle
-from policies.decision import Circumstances, Decider, Denied, Permitted, Rate
+from policies.decider import Decider
+from policies.decision import Circumstances, Denied, Permitted, Rate
 from policies.schema import CONTEXT
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, ROLES, bundle, facts, request
 

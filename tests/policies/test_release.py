@@ -9,6 +9,7 @@ from contracts.action.request import Caller, ToolCall
 from contracts.action.target import Target
 from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
+from policies.candidate import Candidate
 from policies.principal import People, Person
 from policies.release import Release
 from tests.world import ROOT
@@ -22,12 +23,14 @@ PEOPLE = People({"ann": Person("ann", "local", "ann", "acme", frozenset())})
 
 
 def release(*targets: Target, **more: Any) -> Release:
+    author = more.pop("author", None)
     fields: dict[str, Any] = {"origin": "o", **more}
-    return Release.build(LIBRARY, {}, {t.name: t for t in targets}, PEOPLE, ("Support",), **fields)
+    candidate = Candidate(LIBRARY, {}, {t.name: t for t in targets}, PEOPLE, ("Support",), **fields)
+    return Release.build(candidate, author=author)
 
 
 def connection(made: Release, **arguments: str) -> tuple[str, bool]:
-    request = made.parse(ToolCall(name="get_user", arguments={"user_id": "00u1maria0001", **arguments}), CALLER)
+    request = made.calls.parse(ToolCall(name="get_user", arguments={"user_id": "00u1maria0001", **arguments}), CALLER)
     return request.connection, made.target(request) is not None
 
 
@@ -38,7 +41,7 @@ def test_one_connection_is_taken_by_itself() -> None:
 
 def test_several_must_be_named() -> None:
     made = release(ONE, TWO, GLOBEX)
-    schema = made.published(LIBRARY.programs["get_user"], "acme").schema
+    schema = made.schemas.of_contract(LIBRARY.programs["get_user"], "acme").schema
     assert schema["properties"]["connection"]["enum"] == ["okta", "okta-staging"]  # type: ignore[index,call-overload]
     assert connection(made, connection="okta-staging") == ("okta-staging", True)
     with pytest.raises(AilyusError) as caught:

@@ -6,9 +6,10 @@ import pytest
 
 from contracts.errors import AilyusError
 from policies.bundle import load_bundle
-from policies.decision import Decider
+from policies.case import load_tests
+from policies.decider import Decider
 from policies.templates import TEMPLATES, write_template
-from policies.testing import load_tests, run_tests
+from policies.testing import run_tests
 from server.workspace.policy_drafts import Wanted, write_policy
 from server.workspace.release_checks import require_sound, require_tested
 from server.workspace.templates import init_sandbox

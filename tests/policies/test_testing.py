@@ -6,8 +6,9 @@ import pytest
 
 from contracts.errors import AilyusError
 from policies.bundle import load_bundle
-from policies.decision import Decider
-from policies.testing import Case, load_tests, run_tests
+from policies.case import Case, load_tests
+from policies.decider import Decider
+from policies.testing import run_tests
 from tests.policies.library import LIBRARY
 from tests.policies.making import PROGRAMS
 from tests.world import cli

@@ -12,7 +12,8 @@ from contracts.compiler.inputs import InputSchema
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies import bundle as bundle_module
-from policies.decision import ApprovalRequired, Circumstances, Decider, Denied, Permitted
+from policies.decider import Decider
+from policies.decision import ApprovalRequired, Circumstances, Denied, Permitted
 from policies.resource_facts import establish
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, bundle, decide, facts, request
 from tests.world import ROOT
@@ -80,7 +81,8 @@ def test_trap_5_an_attribute_that_cannot_be_established_denies(profile: object) 
 
 
 def _expects_a_type(program: Program):  # type: ignore[no-untyped-def]
-    from contracts.compiler.expressions import Names, Template
+    from contracts.compiler.expressions import Names
+    from contracts.compiler.template import Template
 
     return Template.compile("${before.user.profile.vip}", Names.of({"before.user": "dyn"}))
 

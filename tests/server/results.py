@@ -5,7 +5,7 @@ from typing import Any
 from contracts.action.observation import Execution, Response
 from contracts.action.request import ActionRequest, Caller
 from contracts.compiler.catalog import load_catalog
-from contracts.compiler.plan import Unit
+from contracts.compiler.plan_program import Unit
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
@@ -14,7 +14,7 @@ from receipts.action.status import Status
 from receipts.journal.halt import Halt
 from receipts.reconciliation.checks import Checked
 from receipts.reconciliation.verdict import Reason, Reconciliation
-from server.mcp.gateway import result_of
+from server.mcp.pending_result import result_of
 from server.plans import plan_answers
 from server.plans.plan_answers import Finished, Tally
 from server.plans.stop_reason import StopReason

@@ -31,7 +31,7 @@ CORE = (
     "receipts/reconciliation/reconciliation.py",
     "receipts/log/merkle.py",
     "receipts/audit/verify.py",
-    "policies/decision.py",
+    "policies/decider.py",
     "policies/bundle.py",
     "policies/release.py",
     "contracts/compiler/compile.py",

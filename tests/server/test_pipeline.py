@@ -43,7 +43,7 @@ def test_the_order_of_the_path() -> None:
 def test_orders_are_minted_only_where_they_may_be() -> None:
     allowed = {
         "Dispatch": {"receipts/journal/journal.py"},
-        "MayObserve": {"receipts/journal/journal.py", "policies/decision.py"},
+        "MayObserve": {"receipts/journal/journal.py", "policies/decider.py"},
     }
     for package in ("contracts", "policies", "adapters", "receipts", "server"):
         for path in (ROOT / package).rglob("*.py"):

@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from server.contract_testing.runner import FAULTS, rehearse
+from server.contract_testing.http_proxy import FAULTS
+from server.contract_testing.runner import rehearse
 from tests.world import Sandbox, cli, make_workspace
 
 

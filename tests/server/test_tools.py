@@ -10,6 +10,7 @@ import pytest
 from contracts.action.request import Caller
 from contracts.action.target import Target
 from contracts.compiler.catalog import load_catalog
+from policies.candidate import Candidate
 from policies.principal import People
 from policies.release import Release
 from server.mcp.tools import MAX_DESCRIPTION, tools_for
@@ -42,7 +43,7 @@ def release() -> Release:
     }
     library = Path(ROOT / "policies" / "library")
     texts = {p.name: p.read_text() for p in library.glob("*.cedar")}
-    return Release.build(
+    candidate = Candidate(
         load_catalog(ROOT / "contracts" / "library"),
         texts,
         targets,
@@ -50,6 +51,7 @@ def release() -> Release:
         ("Support", "Operations", "SecurityLead"),
         origin="o",
     )
+    return Release.build(candidate)
 
 
 SUPPORT = Caller("bot", "acme", "ann", "ann", frozenset({"Support"}), frozenset({"Support"}))

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.compiler.expressions import Expression, Fault, Names, Template, scim_string, segment_fault
+from contracts.compiler.expressions import Expression, Fault, Names
+from contracts.compiler.path_segment import segment_fault
+from contracts.compiler.template import Template, scim_string
 from contracts.errors import AilyusError
 
 NAMES = Names.of({"inputs.id": "string", "inputs.n": "int", "before.user": "dyn", "after.user": "dyn"})

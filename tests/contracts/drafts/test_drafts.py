@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from contracts.compiler.catalog import Complaints, load_catalog
-from contracts.drafts.curl import CurlLine
+from contracts.drafts.curl import parse_line
 from contracts.drafts.curl_draft import draft_lines
 from contracts.drafts.draft import DraftInput
 from contracts.drafts.openapi import Description
@@ -74,7 +74,7 @@ BAD_LINES = {
 def test_a_line_that_is_not_understood(bad: str) -> None:
     line, words = BAD_LINES[bad]
     with pytest.raises(AilyusError, match=words):
-        CurlLine.parse(line)
+        parse_line(line)
 
 
 def test_lines_that_do_not_belong_together() -> None:

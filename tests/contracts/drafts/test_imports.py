@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from contracts.compiler.catalog import Complaints, load_catalog
-from contracts.compiler.expressions import Fault, Names, Template
+from contracts.compiler.expressions import Fault, Names
+from contracts.compiler.template import Template
 from contracts.drafts.credentials import names_a_secret
-from contracts.drafts.curl import CurlLine
+from contracts.drafts.curl import parse_line
 from contracts.drafts.curl_draft import draft_lines
 from contracts.drafts.draft import Draft, DraftInput
 from contracts.drafts.openapi import Description
@@ -41,7 +42,7 @@ def left(draft: Draft) -> dict[str, str]:
 
 def test_get_puts_its_data_into_the_query() -> None:
     read = """curl -G https://d.example/api/users --data-urlencode 'filter=status eq "ACTIVE"' -d limit=3"""
-    line = CurlLine.parse(read)
+    line = parse_line(read)
     assert (line.method, line.query, line.form) == ("GET", [("filter", 'status eq "ACTIVE"'), ("limit", "3")], None)
     with pytest.raises(AilyusError, match="changes something is a GET"):
         drafted("curl -G https://d.example/api/users/u-7/tag -d label=vip")
@@ -61,9 +62,9 @@ def test_get_puts_its_data_into_the_query() -> None:
 def test_values_stay_whole(given: str, pairs: list[tuple[str, str]] | None) -> None:
     if pairs is None:
         with pytest.raises(AilyusError, match="neither JSON nor a form"):
-            CurlLine.parse(f"curl https://d.example/x {given}")
+            parse_line(f"curl https://d.example/x {given}")
         return
-    assert CurlLine.parse(f"curl https://d.example/x {given}").form == pairs
+    assert parse_line(f"curl https://d.example/x {given}").form == pairs
 
 
 def test_a_name_that_is_there_twice_is_a_list() -> None:
@@ -129,7 +130,7 @@ def test_the_words_of_a_shell(text: str, words: list[str]) -> None:
 )
 def test_what_a_line_may_not_be(line: str, words: str) -> None:
     with pytest.raises(AilyusError) as found:
-        drafted(line, READ if "POST" in line else line) if "-X GET" not in line else CurlLine.parse(line)
+        drafted(line, READ if "POST" in line else line) if "-X GET" not in line else parse_line(line)
     assert words in found.value.sentence
 
 

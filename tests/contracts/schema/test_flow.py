@@ -8,7 +8,7 @@ import pytest
 from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import render_flow
-from contracts.compiler.program import BrowserProgram
+from contracts.compiler.route_program import BrowserProgram
 from contracts.schema.flow import Flow
 from tests.world import ROOT
 

@@ -75,7 +75,8 @@ def test_attribution() -> None:
 
 
 def test_never_confirmed_with_a_missing_output() -> None:
-    from contracts.compiler.expressions import Names, Template
+    from contracts.compiler.expressions import Names
+    from contracts.compiler.template import Template
 
     missing = Template.compile("${response.body.key}", Names.of({"response.body": "dyn"}))
     program = replace(PROGRAM, outputs=(("key", missing),))

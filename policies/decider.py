@@ -1,0 +1,212 @@
+"""Decide one request with Cedar, for the agent and for the person it acts for: both must be permitted.
+
+`Decider.may_observe` decides early, before anything is read; `establish` makes facts of an observation;
+`Decider.decide` decides on them. A release holds one decider. `Pipeline`, `ActionExecutor`, plans and undos ask it
+about actions, `Inbox` about approvers (`may_approve`), and policy tests ask it as those do. It reads no target, asks no
+person and keeps nothing but caches: the time that policies see, rates and approvals are given to it.
+
+- What is absent, null, erroring or of another type MUST deny (invariant 9).
+- An error in any policy MUST NOT become a permit.
+- Entities, and requests with a resource, MUST be checked against the schema.
+- Undeclared roles MUST NOT count.
+- `ApprovalRequired` MUST name only approvals with which Cedar permits it.
+- An outage MUST be `Unavailable`, which is no refusal.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import cedarpy
+import orjson
+
+from contracts.action.dispatch import MayObserve
+from contracts.action.request import ActionRequest, Caller
+from contracts.action.target import Target
+from contracts.compiler.program import Program
+from policies.bundle import Bundle
+from policies.cedar_json import principal, quoted
+from policies.cedar_request import CedarRequests, Situation, queries_of
+from policies.decision import ApprovalRequired, Circumstances, Decision, Denied, Facts, Permitted, Record
+from policies.denial import permits, reason_of
+from policies.folding import bind_resource
+from policies.need import NO_APPROVALS, minimal
+from policies.policy_slice import Slice
+
+
+class Decider:
+    """Decisions of one release. Holds parsed handles only; about 0.3 ms per decision."""
+
+    def __init__(self, bundle: Bundle, programs: Mapping[str, Program]) -> None:
+        self.bundle = bundle
+        self._programs = programs
+        self._requests = CedarRequests(programs, bundle.roles)
+        self._early = lru_cache(maxsize=4096)(self._early_decision)
+        self._base = lru_cache(maxsize=4096)(self._base_of)
+        self._checked = lru_cache(maxsize=256)(self._checked_of)
+
+    def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
+        """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
+        if target is None:
+            return Denied("no such connection in the agent's tenant")
+        denied = self.denied_early(request.contract, caller, target)
+        if denied:
+            return denied
+        return MayObserve(request, time.monotonic() + 15.0)
+
+    def denied_early(self, contract: str, caller: Caller, target: Target) -> Denied | None:
+        """Denied for every resource of this connection? Cached per release, caller and connection."""
+        return self._early(contract, caller, target.tenant, target.environment)
+
+    def _early_decision(self, contract: str, caller: Caller, tenant: str, environment: str) -> Denied | None:
+        # INVARIANT: only an agent that somebody named acts for a person
+        if not caller.delegated and self._programs[contract].is_write:  # guard: only an agent acts for a person
+            return Denied("the token names no agent that acts for its person", None)
+        sliced = self.bundle.slices[contract]
+        bound = bind_resource(sliced.nodes, tenant, environment)
+        principals = self._requests.principals(caller)
+        entities = self.bundle.entities(principals)
+        requests = [
+            {"principal": f"{kind}::{quoted(name)}", "action": f"Action::{quoted(contract)}"}
+            for kind, name in (("Agent", caller.agent), ("Person", caller.person))
+        ]
+        results = [cedarpy.is_authorized_partial(request, bound, entities) for request in requests]
+        denied = [r.decision is cedarpy.Decision.Deny or bool(r.diagnostics.errors) for r in results]
+        if not any(denied):
+            return None
+        # INVARIANT 3: both must be permitted, so each has its own reasons
+        who = ("agent", "person")
+        record = Record(
+            policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(who, results, strict=True)},
+            errors=tuple(e for r in results for e in r.diagnostics.errors),
+            slice_digest=sliced.digest,
+            schema_digest=self.bundle.schema_digest,
+            entities=orjson.dumps(principals, option=orjson.OPT_SORT_KEYS),
+            requests=orjson.dumps(requests, option=orjson.OPT_SORT_KEYS),
+            partial=True,  # guard: the question of an early denial
+        )
+        refused = [name for name, no in zip(who, denied, strict=True) if no]
+        return Denied(reason_of(sliced, contract, caller, record, refused), record)
+
+    def decide(
+        self,
+        request: ActionRequest,
+        caller: Caller,
+        facts: Facts,
+        circumstances: Circumstances,
+        approvals: Mapping[str, int] = NO_APPROVALS,
+        oldest_seconds: int = 0,
+    ) -> Decision:
+        """Permitted iff Cedar permits agent and person, without an error, with exactly these verified approvals."""
+        sliced = self.bundle.slices[request.contract]
+        situation = Situation(request, caller, facts, circumstances)
+        entities, document = self._entities(caller, facts)
+        if isinstance(entities, Denied):
+            return entities
+        # an approval in a role that is no longer declared is none
+        held = {role: count for role, count in approvals.items() if role in self.bundle.roles}
+
+        def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> dict[str, object]:
+            return self._requests.context(situation, approvals, oldest, guarded)
+
+        def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], Record]:
+            return self._evaluate(sliced, entities, document, queries_of(situation), contexts)
+
+        allowed, record = evaluate(ask(held, oldest_seconds, True))
+        guarded = True
+        if "guarded" in sliced.reads:
+            # INVARIANT: guarded is this very request, by a guard that forbids it while nobody has approved
+            alone = evaluate(ask({}, 0, True))[1] if any(held.values()) else record
+            # guard: guarded is this request
+            guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)
+        if not guarded:
+            allowed, record = evaluate(ask(held, oldest_seconds, False))
+        if allowed[0]:
+            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
+        denied = [who for who, ids in record.policies.items() if not permits(sliced, ids)]
+        vectors = [v for v in sliced.vectors if any(n for _, n in v)]
+        if not vectors:
+            return Denied(reason_of(sliced, request.contract, caller, record, denied), record)
+        permitted, _ = evaluate(*(ask(dict(v), 0, guarded) for v in vectors))
+        needs = minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
+        if needs:
+            return ApprovalRequired(facts, record, needs)
+        return Denied(reason_of(sliced, request.contract, caller, record, denied), record)
+
+    def may_approve(
+        self,
+        request: ActionRequest,
+        caller: Caller,
+        facts: Facts,
+        circumstances: Circumstances,
+        person: Caller,
+        role: str,
+    ) -> frozenset[str] | None:
+        """The policies by which Cedar now permits `approve:<contract>` for this person in this role; None when not."""
+        if role not in person.person_roles or role not in self.bundle.roles:
+            return None
+        sliced = self.bundle.slices[f"approve:{request.contract}"]
+        delta = [
+            *self._requests.principals(caller),
+            self._requests.resource(facts),
+        ]
+        if person.person != caller.person:
+            delta.append(principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
+        try:
+            entities = self.bundle.entities(delta)
+        except ValueError:
+            return None
+        query = self._requests.approval(Situation(request, caller, facts, circumstances), person.person, role)
+        result = cedarpy.is_authorized(query, sliced.policies, entities, self.bundle.schema)
+        allowed = result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
+        return frozenset(result.diagnostics.reasons) if allowed else None
+
+    def _entities(self, caller: Caller, facts: Facts) -> tuple[cedarpy.Entities | Denied, bytes]:
+        resource = self._requests.resource(facts)
+        document = orjson.dumps([*self._requests.principals(caller), resource], option=orjson.OPT_SORT_KEYS)
+        try:
+            return self._checked(caller, orjson.dumps(resource)), document
+        except ValueError:
+            return Denied("the live attributes do not fit the schema"), document
+
+    def _checked_of(self, caller: Caller, resource: bytes) -> cedarpy.Entities:
+        """The entities of one decision; asking, approving and doing decide on the same ones again."""
+        return self.bundle.entities([orjson.loads(resource)], self._base(caller))
+
+    def _base_of(self, caller: Caller) -> cedarpy.Entities:
+        """Both principals, checked once per release and caller."""
+        return self.bundle.entities(self._requests.principals(caller))
+
+    def _evaluate(
+        self,
+        sliced: Slice,
+        entities: cedarpy.Entities,
+        document: bytes,
+        queries: Sequence[Mapping[str, object]],
+        contexts: Sequence[Mapping[str, object]],
+    ) -> tuple[list[bool], Record]:
+        """Is each context permitted to everybody who asks? And the record of the first one."""
+        # INVARIANT: what comes from a caller is always asked about, so that the schema checks it
+        own = [{key: c[key] for key in c if key == "params" or key in sliced.reads} for c in contexts]
+        texts = [orjson.dumps(context, option=orjson.OPT_SORT_KEYS).decode() for context in own]
+        requests = [{**query, "context": text} for text in texts for query in queries]
+        # INVARIANT: always with the schema; without it a parameter could become a real entity.
+        # guard: requests with schema
+        results = cedarpy.is_authorized_batch(requests, sliced.policies, entities, self.bundle.narrow)
+        # INVARIANT: a forbid whose evaluation errors is skipped by Cedar, so an error is never a permit.
+        allowed = [
+            # guard: an error is no permit
+            all(r.decision is cedarpy.Decision.Allow and not r.diagnostics.errors for r in results[i : i + 2])
+            for i in range(0, len(results), 2)
+        ]
+        names = ("agent", "person")
+        whole = orjson.Fragment(orjson.dumps(contexts[0], option=orjson.OPT_SORT_KEYS))
+        record = Record(
+            policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(names, results[:2], strict=True)},
+            errors=tuple(e for r in results[:2] for e in r.diagnostics.errors),
+            slice_digest=sliced.digest,
+            schema_digest=self.bundle.schema_digest,
+            entities=document,
+            requests=orjson.dumps([{**query, "context": whole} for query in queries], option=orjson.OPT_SORT_KEYS),
+        )
+        return allowed, record
