@@ -70,7 +70,9 @@ from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations, Way
 from server.operations.resolutions import Aftercare
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
-from server.workspace.releases import accept, adopted, releasers_of, run_tests_of, sources_of
+from server.workspace.release_acceptance import accept, releasers_of
+from server.workspace.release_files import run_tests_of, sources_of
+from server.workspace.releases import adopted
 from server.workspace.stores import open_store
 from server.workspace.widening import CONNECTIONS, connections_of
 from server.workspace.workspace import Workspace

@@ -31,9 +31,10 @@ from receipts.store.row import Read
 from server.app import App, running
 from server.cli.seed import SEEDED, seed_agent
 from server.http_server import free_port, listen, serving
+from server.workspace.settings_file import FILE
 from server.workspace.stores import reading
 from server.workspace.templates import init_sandbox
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.workspace import Workspace
 from tests.forks import Forked
 from tests.slowness import scaled, scaled_duration
 from tests.statements import check_statements

@@ -20,13 +20,13 @@ EVERYTHING = "evidence"
 async def record(journal: Journal, receipt: str, label: str, person: str | None) -> None:
     """Log that a person of the console, or somebody at the command line (None), reads this of a receipt."""
     tenant = await entries.tenant_of(journal.store, receipt)
-    if tenant is None:
+    if tenant is None:  # an access to what is not there would be a statement about nothing
         raise AilyusError("not_found", f"there is no receipt `{receipt}`")
     reader = journal.notary.pseudonym(tenant, "person", person) if person is not None else "terminal"
     facts = AccessFacts(reader=reader, of=receipt, label=label)
     at, subject = journal.store.now_ms(), {receipt: sha256(receipt.encode())}
     sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
-    await journal.write((), sealed.insert)
+    await journal.write((), sealed.insert)  # durable before the caller gives anything
 
 
 def record_here(workspace: "Workspace", receipt: str, label: str) -> None:
@@ -52,6 +52,7 @@ async def _written(workspace: "Workspace", receipt: str, label: str) -> None:
     try:
         journal = Journal(store, signer)
         await journal.registry.load()
+        # an unknown receipt is told by the command itself, in its own words
         if await entries.tenant_of(store, receipt) is not None:
             await record(journal, receipt, label, None)
     finally:

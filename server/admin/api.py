@@ -11,20 +11,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.errors import AilyusError
-from policies.approval import SignedApproval
 from policies.signed_resolution import SignedResolution
-from receipts.audit.questions import day_of
 from receipts.tables import intents
 from server.actions.pipeline import Pipeline
 from server.admin import access
+from server.admin.approval_routes import ApprovalRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
-from server.execution.approval_request import ApprovalRequest
 from server.identity.agents import Agents
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
 from server.operations.resolutions import Aftercare, open_incidents
-from server.results.answers import halt_line
 
 
 class NewAgent(BaseModel):
@@ -64,12 +61,13 @@ class AdminApi:
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        asked = ApprovalRoutes(self._pipeline, self._inbox)
         routes = [
             ("GET", "/status", self.status),
-            ("GET", "/approvals", self.approvals),
-            ("GET", "/approvals/{action}", self.binding),
-            ("POST", "/approvals", self.decide),
-            ("DELETE", "/actions/{action}", self.cancel),
+            ("GET", "/approvals", asked.approvals),
+            ("GET", "/approvals/{action}", asked.binding),
+            ("POST", "/approvals", asked.decide),
+            ("DELETE", "/actions/{action}", asked.cancel),
             ("POST", "/actions/{action}/recheck", self.recheck),
             ("POST", "/resolutions", self.resolve),
             ("GET", "/incidents", self.incidents),
@@ -104,57 +102,6 @@ class AdminApi:
             "checkpoint": await pipeline.journal.store.newest(),
         }
 
-    async def approvals(self, request: Request) -> object:
-        """Every request that waits for people."""
-        return [
-            {
-                "action": action.id,
-                "contract": action.request.contract,
-                "risk": action.request.risk,
-                "agent": action.request.agent,
-                "person": action.request.person,
-                "expiresMs": action.expires_ms,
-                "needs": ApprovalRequest.model_validate_json(action.asked or b"").subject.needs,
-            }
-            for action in await self._inbox.waiting()
-        ]
-
-    async def binding(self, request: Request) -> object:
-        """What a person would sign now."""
-        query = request.query_params
-        binding, asked = await self._inbox.binding(
-            request.path_params["action"],
-            query.get("person", ""),
-            query.get("role"),
-            query.get("verdict", "approve"),
-            query.get("comment", ""),
-        )
-        store, tenant = self._pipeline().journal.store, asked.subject.tenant
-        agent, now = asked.subject.agent, store.now_ms()
-        waiting = await self._pipeline().journal.get(request.path_params["action"])
-        held = self._pipeline().halt_of(waiting) if waiting is not None else None
-        today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
-        return {
-            "binding": binding.model_dump(mode="json"),
-            "asked": asked.model_dump(mode="json"),
-            "today": dict(today),
-            "halt": halt_line(held) if held else None,
-        }
-
-    async def decide(self, request: Request) -> object:
-        """Take a signed decision."""
-        signed = SignedApproval.model_validate_json(await request.body())
-        action, pipeline = signed.binding.subject.action_id, self._pipeline()
-        state = await self._inbox.decide(signed)
-        known = await pipeline.journal.get(action) if state == "ready" else None
-        held = pipeline.halt_of(known) if known is not None and known.state == "ready" else None
-        return {"state": state, "halt": halt_line(held) if held else None}
-
-    async def cancel(self, request: Request) -> object:
-        """End a request that waits."""
-        await self._inbox.cancel(request.path_params["action"])
-        return {"state": "ended"}
-
     async def recheck(self, request: Request) -> object:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
         return await self._aftercare.recheck(request.path_params["action"])
@@ -185,6 +132,7 @@ class AdminApi:
     async def unhalt(self, request: Request) -> object:
         """Lift a halt; what waited goes on where it stopped."""
         scope, name = request.path_params["scope"], request.path_params["name"]
+        # `-` stands for the halt of everything, which has no name and would leave the path empty
         await lift(self._pipeline(), scope, "" if name == "-" else name, request.query_params.get("by", ""))
         return {}
 
@@ -248,7 +196,7 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             body, status = await handler(request), 200
         except AilyusError as error:
             body, status = {"code": error.code, "sentence": error.sentence, "hint": error.hint}, 409
-        except (ValidationError, ValueError, KeyError):
+        except (ValidationError, ValueError, KeyError):  # the text of these would quote what was sent
             body, status = {"code": "not_an_object", "sentence": "the request is malformed", "hint": ""}, 400
         return Response(orjson.dumps(body), status, media_type="application/json")
 

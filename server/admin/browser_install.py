@@ -32,6 +32,7 @@ def install_browser(say: Callable[[str], None], path: str | None = None) -> Path
     for commands in _ways():
         tried.append(" && ".join(" ".join(command) for command in commands))
         say(f"installing a browser: {tried[-1]}")
+        # looked for again: a package manager that says yes may have installed something else
         if all(_done(command) for command in commands) and (found := find_browser(path)):
             return found
     hint = f"run `{tried[0]}` yourself, or name an installed one as `path` under [browser]"
@@ -40,9 +41,11 @@ def install_browser(say: Callable[[str], None], path: str | None = None) -> Path
 
 def _ways() -> Iterator[Sequence[Sequence[str]]]:
     apt = shutil.which("apt-get")
+    # Debian's first: 0.2 s to a page against 0.5 s of a full Chromium, and it is updated with the system
     if apt and os.geteuid() == 0:
         yield [[apt, "update", "-qq"], [apt, *_INSTALL]]
     elif apt and (sudo := shutil.which("sudo")):
+        # -n: it never waits for a password that nobody sees asked for
         yield [[sudo, "-n", apt, "update", "-qq"], [sudo, "-n", apt, *_INSTALL]]
     yield [[sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]]
 

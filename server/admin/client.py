@@ -49,6 +49,7 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
         raise AilyusError("no_owner", "no gateway runs for this workspace")
     content = orjson.dumps(body) if body is not None else None
     try:
+        # a read is answered at once; a decision may look at targets first, each for as long as it takes
         patience = 10.0 if method == "GET" else 30.0
         door = httpx2.HTTPTransport(verify=nobody(), uds=owner.door)
         with httpx2.Client(transport=door, timeout=patience) as client:
@@ -81,17 +82,17 @@ def ensure_owner(workspace: Workspace, seconds: float = 15.0) -> Owner:
         subprocess.Popen(  # noqa: S603 - ours
             [
                 sys.executable,
-                "-P",
+                "-P",  # the folder that the client runs in is no place to import from
                 "-c",
                 "from server.cli.main import main; main()",
                 "serve",
                 "-w",
                 str(workspace.root),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,  # standard input and output are the protocol of the bridge
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            start_new_session=True,  # a client that ends takes its process group with it, and the gateway stays
         )
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -2,43 +2,24 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from contracts.canonical import new_id
 from contracts.errors import CODES, AilyusError
 from policies.approval import Binding, Bystanders, SignedApproval, count
-from policies.decision import ApprovalRequired, Denied, Unavailable
-from policies.passkey import sign_count
 from policies.principal import Person
-from policies.resource_facts import establish
 from receipts.action.action import Action
-from receipts.action.status import Status
 from receipts.journal.plan_transitions import PlanRows
-from receipts.journal.registry import count_use
 from receipts.statement.action_facts import DecisionFacts
-from receipts.statement.statement import StatementSubject
-from receipts.store.transaction import Conflict, Txn
+from receipts.store.transaction import Conflict
 from receipts.tables.approvals import approvers
 from server.actions.pipeline import Pipeline
-from server.execution.approval_request import ApprovalRequest, ApprovalReview, fault_of, held_by
+from server.approvals.open_request import OpenRequest, open_request, waiting_action
+from server.approvals.request_closure import approver_of, close_request
+from server.execution.approval_request import ApprovalRequest, fault_of, held_by
 from server.observability import tracing
-from server.results import answers
 
 VALID_MS = 900_000
 """How long a signed decision may wait to be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """An open request and everything it is compared with, looked at afresh."""
-
-    action: Action
-    weighed: ApprovalReview
-
-    @property
-    def asked(self) -> ApprovalRequest:
-        """What would be asked now."""
-        return self.weighed.asked
 
 
 class Inbox:
@@ -81,7 +62,7 @@ class Inbox:
         self, action_id: str, approver: str, role: str | None, verdict: str, comment: str
     ) -> tuple[Binding, ApprovalRequest]:
         """What this person would sign now; they recompute every digest from what they are shown."""
-        now = await self._look(action_id)
+        now = await open_request(self._pipeline(), action_id)
         person = self._pipeline().release.people.get(approver)
         if person is None:
             raise AilyusError("unknown_person", f"`{approver}` is no declared person")
@@ -109,14 +90,14 @@ class Inbox:
         if await self._pipeline().journal.used_by(signed.id):
             raise AilyusError("used", "this approval was used already")
         withdrawn = await self._pipeline().journal.withdrawn(signed.binding.subject.action_id)
-        # INVARIANT: the bytes of an approval that was taken back never count again
+        # INVARIANT 2: the bytes of an approval that was taken back never count again
         if signed.id in withdrawn:  # guard: the bytes of an approval that was taken back
             raise AilyusError("used", "this approval was taken back", hint="look at the request and sign anew")
-        now = await self._look(signed.binding.subject.action_id)
+        now = await open_request(self._pipeline(), signed.binding.subject.action_id)
         with tracing.approval(now.action, signed.binding):
             return await self._decided(now, signed, len(withdrawn))
 
-    async def _decided(self, now: Now, signed: SignedApproval, withdrawn: int) -> str:
+    async def _decided(self, now: OpenRequest, signed: SignedApproval, withdrawn: int) -> str:
         journal, release = self._pipeline().journal, self._pipeline().release
         action, at = now.action, journal.store.now_ms()
         keys = await journal.registry.keys()
@@ -126,6 +107,7 @@ class Inbox:
         if (
             code is None
             and signed.assertion is not None
+            # a passkey that counts its uses and does not go on from its last number is a copy
             and not await journal.registry.grows(signed.keyid, signed.assertion)
         ):
             code = "bad_signature"
@@ -140,7 +122,7 @@ class Inbox:
         roles, oldest = count(given, at)
         ready = now.weighed.permits(release, action.caller, roles, oldest)
         await self._record(now, signed, ready, withdrawn)
-        if ready:
+        if ready:  # only now: whoever carries it on must find the approval committed
             await self._wake(action.id)
         return "ready" if ready else "waiting"
 
@@ -152,7 +134,7 @@ class Inbox:
         if action is None or not mine:
             raise AilyusError("unknown_approval", "there is no approval of yours for this action")
         sealed = journal.notary.seal(
-            DecisionFacts(approval=mine[0].id, approver=self._approver(action, mine[0])),
+            DecisionFacts(approval=mine[0].id, approver=approver_of(pipeline, action, mine[0])),
             new_id("rcp"),
             pipeline.steps.about(action),
             status="withdrawn",
@@ -172,60 +154,23 @@ class Inbox:
             await PlanRows(self._pipeline().journal).wish_end(action_id)
             await self._wake(action_id)
             return
-        action = await self._waiting(action_id)
-        await self._close(action, "cancelled", "")
+        action = await waiting_action(self._pipeline(), action_id)
+        await close_request(self._pipeline(), action, "cancelled", "")
 
     async def expire(self, action: Action) -> None:
         """End a request that nobody decided in time."""
-        await self._close(action, "expired", "")
+        await close_request(self._pipeline(), action, "expired", "")
 
-    async def _refuse(self, now: Now, signed: SignedApproval) -> str:
-        await self._close(now.action, "refused", signed.binding.comment, signed, now.asked)
+    async def _refuse(self, now: OpenRequest, signed: SignedApproval) -> str:
+        await close_request(self._pipeline(), now.action, "refused", signed.binding.comment, signed, now.asked)
         return "refused"
 
-    async def _close(
-        self,
-        action: Action,
-        status: Status,
-        cause: str,
-        signed: SignedApproval | None = None,
-        shown: ApprovalRequest | None = None,
-    ) -> None:
-        pipeline = self._pipeline()
-        journal, receipt = pipeline.journal, new_id("rcp")
-        evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
-        if shown is not None:
-            evidence["asked"] = shown.model_dump_json().encode()
-        answer = answers.closed(action, receipt, status, cause)
-        facts = DecisionFacts(answer=answer.digest)
-        if signed:
-            facts = facts.also({"approver": self._approver(action, signed)})
-        about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
-        sealed = journal.notary.seal(
-            facts,
-            receipt,
-            about,
-            status=status,
-            changed=False,
-            at_ms=journal.store.now_ms(),
-            evidence=evidence,
-        )
-        held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
-        end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
-
-        def work(txn: Txn) -> None:
-            if signed is not None and signed.assertion is not None:
-                count_use(txn, signed.keyid, sign_count(signed.assertion))
-            end(txn)
-
-        await journal.write((action.id, action.watched), work)
-
-    async def _record(self, now: Now, signed: SignedApproval, ready: bool, withdrawn: int) -> None:
+    async def _record(self, now: OpenRequest, signed: SignedApproval, ready: bool, withdrawn: int) -> None:
         pipeline, action = self._pipeline(), now.action
         single = now.weighed.parts[0].facts if action.plan is None else None
         about = pipeline.steps.about(action, single)
         journal = pipeline.journal
-        approver = self._approver(action, signed)
+        approver = approver_of(pipeline, action, signed)
         facts = DecisionFacts(approval=signed.id, role=signed.binding.role, keyid=signed.keyid, approver=approver)
         sealed = journal.notary.seal(
             facts,
@@ -242,49 +187,5 @@ class Inbox:
         )
         try:
             await journal.approve(action, signed, sealed, ready, withdrawn)
-        except Conflict:
+        except Conflict:  # INVARIANT 2: everybody counts once; the row says so, whatever two requests at once have read
             raise AilyusError("used", "this person has decided already, or the request moved on") from None
-
-    def _approver(self, action: Action, signed: SignedApproval | None) -> str:
-        approver = signed.binding.approver if signed else ""
-        return self._pipeline().journal.notary.pseudonym(action.request.tenant, "person", approver)
-
-    async def _waiting(self, action_id: str) -> Action:
-        action = await self._pipeline().journal.get(action_id)
-        if action is None:
-            raise AilyusError("unknown_approval", "there is no such action")
-        if action.state != "waiting":
-            raise AilyusError("not_waiting", f"the action is `{action.status}` and waits for nobody")
-        if not await self._pipeline().journal.is_vouched(action):  # guard: a request in the store is the signed one
-            hint = "`ailyus audit` lists what was changed in the store"
-            raise AilyusError("store_corrupt", "the request in the store is not the one that was signed", hint=hint)
-        return action
-
-    async def _look(self, action_id: str) -> Now:
-        """Observe and decide afresh, so that whatever changed since the request is seen before anybody signs."""
-        pipeline = self._pipeline()
-        release, action = pipeline.release, await self._waiting(action_id)
-        if pipeline.journal.store.now_ms() > action.expires_ms:
-            raise AilyusError("expired", "the request is past its time")
-        if action.plan is not None:
-            return Now(action, await pipeline.plans.looked_again(action))
-        program, target = release.catalog.programs.get(action.request.contract), release.target(action.request)
-        if program is None or target is None or target.digest != action.request.target_digest:
-            raise AilyusError("target_changed", "the connection is not the one that was asked about")
-        if program.digest != action.request.contract_digest:
-            raise AilyusError("policy_changed", "the contract is not the one that was asked about")
-        look = release.decider.may_observe(action.request, action.caller, target)
-        if isinstance(look, Denied):
-            raise AilyusError("policy_changed", f"the policies no longer allow it: {look.reason}")
-        before = await pipeline.adapter.observe(look)
-        facts = establish(program, action.request, target, before)
-        if isinstance(facts, Unavailable):
-            raise AilyusError("unavailable", facts.reason, hint="look again when the system answers")
-        if isinstance(facts, Denied):
-            raise AilyusError("state_changed", f"the record cannot be read as it was: {facts.reason}")
-        decision = await pipeline.steps.decide(action, program, target, before)
-        if isinstance(decision, Denied):
-            raise AilyusError("policy_changed", f"the policies no longer allow it: {decision.reason}")
-        if not isinstance(decision, ApprovalRequired):
-            raise AilyusError("policy_changed", "the policies no longer ask for this approval")
-        return Now(action, await pipeline.weighed(action, program, target, before, decision))

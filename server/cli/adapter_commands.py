@@ -22,9 +22,11 @@ def register(app: typer.Typer) -> None:
 def list_adapters(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what is installed beside the gateway, with the digest to name in `ailyus.toml`."""
     from adapters.plugin import offered
-    from server.workspace.workspace import FILE, Workspace
+    from server.workspace.settings_file import FILE
+    from server.workspace.workspace import Workspace
 
     folder = Path(workspace).resolve()
+    # outside of a workspace too: the digest is looked up before there is a file to name it in
     named = Workspace.open(folder).settings.adapters if (folder / FILE).exists() else {}
     known = {(part.entry_point, part.digest) for part in named.values()}
     rows: list[dict[str, object]] = [

@@ -43,23 +43,25 @@ class Bridge:
             "authorization": f"Bearer {token}",
             "accept": "application/json, text/event-stream",
             "content-type": "application/json",
-            "x-ailyus-boundary": "same_user",
+            "x-ailyus-boundary": "same_user",  # receipts say so: who reads the token file could read the store, too
         }
         self._version: str | None = None
         self._session: str | None = None
+        # longer than the 45 s for which `get_action` waits, so that no call is given up that is about to be answered
         self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False, verify=trusted())
-        self._write_lock = asyncio.Lock()
+        self._write_lock = asyncio.Lock()  # answers come side by side, and a client reads whole lines
 
     async def run(self) -> None:
         """Relay until standard input ends; requests run side by side."""
         lines: asyncio.Queue[bytes | None] = asyncio.Queue(64)
         loop = asyncio.get_running_loop()
+        # a thread: a loop cannot watch standard input where that is a file, and a daemon does not hold the end up
         threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
         pending: set[asyncio.Task[None]] = set()
         listening: asyncio.Task[None] | None = None
         while (line := await lines.get()) is not None:
             message = _parse(line)
-            if message is None:
+            if message is None:  # no answer could name it: it has no id
                 continue
             # it is written anew for the gateway, which would see only one of the two
             if key := repeated_key(line):
@@ -120,6 +122,7 @@ class Bridge:
             sys.stdout.buffer.flush()
 
     async def _post(self, message: Message) -> Message | None:
+        # INVARIANT 5: the same call is the same action, so that a second send of it does nothing twice
         for attempt in range(_TRIES):
             owner = await asyncio.to_thread(ensure_owner, self._workspace)
             try:
@@ -139,7 +142,7 @@ class Bridge:
                 if "method" not in event:
                     return self._answered(message, answer.status_code, orjson.dumps(event))
                 await self._write(event)
-        raise httpx2.ReadError("the stream ended before the answer")
+        raise httpx2.ReadError("the stream ended before the answer")  # a fault of the transport: it is sent again
 
     def _answered(self, message: Message, status: int, content: bytes) -> Message | None:
         if status == 202 or not content:
@@ -152,7 +155,7 @@ class Bridge:
             return _error(message, f"the gateway answered {status}; is the agent's token still valid?")
         if message.get("method") == "initialize" and isinstance(result.get("result"), dict):
             self._version = str(result["result"].get("protocolVersion", "")) or None
-        if result.get("id") is None:
+        if result.get("id") is None:  # what is refused before it is parsed; a client waits for its own id
             result["id"] = message.get("id")
         return result
 
@@ -175,6 +178,7 @@ class Bridge:
 
 def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[bytes | None]") -> None:
     for line in iter(lambda: sys.stdin.buffer.readline(MAX_LINE), b""):
+        # waited for: a client that writes faster than the gateway answers is held up, and memory is not
         asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
     asyncio.run_coroutine_threadsafe(lines.put(None), loop)
 

@@ -37,7 +37,7 @@ class McpClient:
     def put(self, name: str, entry: Mapping[str, JsonValue] | None) -> bool:
         """Put the entry in (None: take it out); was anything changed? Raises `AilyusError`, and then nothing was."""
         content = self._read()
-        servers = content.get(self.key, {})
+        servers = content.get(self.key, {})  # everything else in the file belongs to its client
         if not isinstance(servers, dict):
             raise self._unreadable(f"`{self.key}` is no object")
         if servers.get(name) == entry:
@@ -58,6 +58,7 @@ class McpClient:
         try:
             content = orjson.loads(data)
         except orjson.JSONDecodeError as error:
+            # VS Code allows comments: to write the file anew would lose them
             raise self._unreadable(f"it is no plain JSON: {str(error).partition(':')[0]}") from None
         if not isinstance(content, dict):
             raise self._unreadable("it is no object")
@@ -67,6 +68,7 @@ class McpClient:
         """Whole or not at all, with the mode that it had."""
         target = self.file.resolve()  # a link to a file elsewhere stays a link
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        # beside the target: `os.replace` is whole or not at all only within one file system
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".ailyus-")
         with os.fdopen(handle, "wb") as file:
             file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
@@ -95,6 +97,7 @@ def command() -> tuple[str, list[str]]:
     found = shutil.which("ailyus")
     if found:
         return str(Path(found).resolve() if not Path(found).is_absolute() else found), []
+    # -P: a folder that a client starts us in is no place to import from
     return sys.executable, ["-P", "-c", "from server.cli.main import main; main()"]
 
 

@@ -41,6 +41,7 @@ def halt(
     body = {"scope": _scope(scope), "name": name, "by": as_, "reason": reason, "allow_undo": allow_undo}
     result = ask_owner(Workspace.open(Path(workspace).resolve()), "POST", "/halts", body)
     wire = result.get("on_the_wire") if isinstance(result, dict) else None
+    # what has left cannot be called back: whoever halts must know of it
     sent = len(wire) if isinstance(wire, list) else 0
     show(format, result, [f"halted: {scope} {name}".rstrip() + f"; {sent} requests are on the wire and are read back"])
 

@@ -59,7 +59,8 @@ def import_mcp(
 ) -> None:
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
     from contracts.drafts.draft import DraftInput
-    from server.workspace.contract_drafts import Named, import_mcp
+    from server.workspace.contract_drafts import import_mcp
+    from server.workspace.upstream_server import Named
     from server.workspace.workspace import Workspace
 
     named = Named(
@@ -136,7 +137,7 @@ def pins(
     format: FormatOption = Format.text,
 ) -> None:
     """Compare the tools of an MCP server with what was released; exit 1 when one is another."""
-    from server.workspace.contract_drafts import pins
+    from server.workspace.tool_pins import pins
     from server.workspace.workspace import Workspace
 
     rows, written = pins(Workspace.open(Path(workspace).resolve()), connection, accept)

@@ -12,13 +12,16 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    if app.registered_commands:
+    if app.registered_commands:  # in one process several runs register once, as tests do
         return
     from server.cli import (
         action_commands,
         adapter_commands,
-        admin_commands,
+        agent_commands,
+        approval_commands,
+        contract_commands,
         control_commands,
+        policy_commands,
         receipt_commands,
         release_commands,
         run_commands,
@@ -27,7 +30,10 @@ def _register() -> None:
 
     run_commands.register(app)
     release_commands.register(app)
-    admin_commands.register(app)
+    contract_commands.register(app)
+    policy_commands.register(app)
+    agent_commands.register(app)
+    approval_commands.register(app)
     action_commands.register(app)
     receipt_commands.register(app)
     control_commands.register(app)

@@ -35,6 +35,7 @@ def show(format_: Format, data: object, lines: Iterable[str]) -> None:
     else:
         for line in lines:
             for row in line.split("\n"):
+                # not by `rich`: its markup would make instructions of what a record says
                 sys.stdout.write(visible(row) + "\n")
     sys.stdout.flush()
 
@@ -49,6 +50,7 @@ def table(rows: Iterable[Mapping[str, object]], columns: Iterable[str]) -> list[
 
 def fail(error: AilyusError) -> NoReturn:
     """Say what is wrong and what to change, in which nothing commands the terminal; exit 1."""
+    # an error may quote a file or a target: escapes in it would command the terminal
     for line in f"error: {error}".split("\n"):
         typer.echo(visible(line), err=True)
     raise typer.Exit(1)

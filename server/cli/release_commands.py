@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.action_commands import ask_passphrase
 from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+from server.cli.passphrase import ask_passphrase
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,7 +33,7 @@ def release(
     format: FormatOption = Format.text,
 ) -> None:
     """Test what the files say and sign it with your key; the gateway takes it at its next start."""
-    from server.workspace.releases import write_signed
+    from server.workspace.release_files import write_signed
     from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
@@ -57,7 +57,8 @@ def sign(
     """Test what the files say, and sign it by the author's key. Raises `AilyusError`; nothing is written."""
     from policies.signed_release import check_author, document_of, sign_release
     from server.workspace.release_checks import require_sound
-    from server.workspace.releases import now_ms, run_release_tests
+    from server.workspace.release_files import run_release_tests
+    from server.workspace.releases import now_ms
 
     made = workspace.release(author)
     person = made.people.get(author)
@@ -65,6 +66,7 @@ def sign(
     oidc = workspace.settings.console.oidc
     if person is not None and not (oidc and person.issuer == oidc.issuer):
         check_author(author, person.roles, made.releasers)
+    # before a passphrase is asked for: nobody types one for what cannot be released
     said = require_sound(workspace, made, allow_wider)
     count = run_release_tests(made, workspace.root)
     for line in (*said, *(f"{at.target.name}: {at.says}" for at in made.guards()), f"{count} policy tests pass"):
@@ -81,6 +83,7 @@ def _key(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519Priv
         hint = "make one: `ailyus approval enrol --as PERSON`, or name yours with --key"
         raise AilyusError("not_released", f"there is no key of `{author}` to sign the release with", hint=hint)
     encrypted = is_encrypted(path)
+    # INVARIANT 8: whoever copies an open key file releases in its owner's name
     if not encrypted and not workspace.settings.development:
         hint = "make one with a passphrase: `ailyus approval enrol --as PERSON`"
         raise AilyusError("weak_key", f"the key file `{path.name}` has no passphrase", hint=hint)

@@ -13,6 +13,7 @@ async def seed_agent(app: App) -> None:
     known = app.pipeline.release.people.get("requester")
     if not workspace.settings.development or known is None or await app.agents.list():
         return
+    # only where nobody registered anybody: an agent that appears by itself beside others would surprise their owner
     token = await app.agents.add(SEEDED, known.tenant, known.name, known.name, known.roles, False)
     path = workspace.token_file(SEEDED)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -63,6 +63,7 @@ def accept_clock(
     from server.workspace.workspace import Workspace
 
     space = Workspace.open(Path(workspace).resolve())
+    # a name in a signed statement must be somebody's, also while no gateway runs that could ask for a key
     if as_ not in {person.name for person in space.settings.people}:
         raise AilyusError("unknown_person", f"`{as_}` is no declared person")
     before, now = asyncio.run(accept(space, as_, reason))

@@ -1,6 +1,6 @@
 """One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 
 import orjson
 from pydantic import JsonValue
@@ -9,7 +9,6 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
-from receipts.action.result_parts import ResultStep
 from receipts.audit.denials import reason_of
 from receipts.audit.questions import approved_by
 from receipts.log.signing import Envelope
@@ -19,10 +18,12 @@ from receipts.store.row import integer
 from receipts.tables import incidents, inventory
 from server.admin import access
 from server.approvals.inbox import Inbox
+from server.console.action_rows import check_row, steps_of
+from server.console.redirection import redirect
 from server.console.session import passkeys_of
-from server.console.web import ConsoleRequest, Page, View, action_of, redirect
+from server.console.visit import ConsoleRequest, Page, View, action_of
 from server.operations.resolutions import OPEN, Aftercare
-from server.results.answers import halt_line, said_of
+from server.results.answers import halt_line
 from server.results.receipt_summary import sentences
 from server.results.text import text_of
 
@@ -72,6 +73,7 @@ class Actions:
 
     async def action(self, visit: ConsoleRequest) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
+        # before anything is read: a change meanwhile makes the page look again, and never miss it
         mark = await self._mark(visit.tenant, visit.named("action"))
         action = await action_of(visit, self._inbox.pipeline.journal)
         journal = self._inbox.pipeline.journal
@@ -84,6 +86,7 @@ class Actions:
         told = action.result
         if halt is not None:
             told = await (pipeline.held(action, halt) if action.plan is None else pipeline.plans.progress(action))
+        # nobody says for themselves that what they asked for happened; the gateway refuses it too
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
@@ -183,47 +186,9 @@ class Actions:
         return action.state == "ended" and action.status in OPEN and is_open
 
 
-def steps_of(told: Sequence[ResultStep], rows: Sequence[Action]) -> list[dict[str, JsonValue]]:
-    """Every step of a plan in order, untouched ones too; an undo stands at the step that it takes back."""
-    undone: dict[str | None, Action] = {row.undoes: row for row in rows if row.undoes}
-    begun = (row for row in rows if not row.undoes)
-    # while it runs, what has begun so far
-    known = told or [ResultStep(id="", tool=r.request.contract, state=r.status, action_id=r.id) for r in begun]
-    listed: list[dict[str, JsonValue]] = []
-    for step in known:
-        undo = undone.get(step.action_id) if step.action_id else None
-        listed.append(
-            {
-                "id": step.id,
-                "contract": step.tool,
-                "state": step.state,
-                "action": step.action_id,
-                "kept": step.kept or "",
-                "undo": undo.id if undo else None,
-                "undo_contract": undo.request.contract if undo else "",
-                "undo_status": undo.status if undo else "",
-            }
-        )
-    return listed
-
-
 def _plain(label: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in label)
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-_SHOWN: Mapping[str, tuple[str, str]] = {
-    "True": ("met", "met"),
-    "False": ("unmet", "found"),
-    "None": ("unread", "not read"),  # guard: found is said of what was read
-}
-
-
-def check_row(fact: Mapping[str, JsonValue]) -> JsonValue:
-    """A check as its row shows it."""
-    # INVARIANT: `found` is said only of what was observed
-    state, word = _SHOWN[str(fact.get("met"))]
-    return {"state": state, "text": f"{word}: {said_of(fact)}"}

@@ -15,8 +15,9 @@ from receipts.audit.questions import day_of
 from receipts.tables import intents
 from server.actions.pipeline import Pipeline
 from server.approvals.inbox import Inbox
+from server.console.redirection import redirect
 from server.console.session import passkeys_of
-from server.console.web import ConsoleRequest, Page, View, action_of, redirect
+from server.console.visit import ConsoleRequest, Page, View, action_of
 from server.execution.approval_request import ApprovalRequest
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations
@@ -120,6 +121,7 @@ class Approvals:
             # whoever may only look sees what was asked at first
             asked, document = ApprovalRequest.model_validate_json(action.asked or b""), None
             why_not = {"sentence": error.sentence, "hint": error.hint}
+        # no document, and so nothing to sign: the button would only be refused
         if document is not None and (barred := self._inbox.bars(action, person, given)):
             document, why_not = None, barred
         agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
@@ -158,7 +160,7 @@ class Approvals:
         """Take a signed decision; the page of the action then shows what becomes of it."""
         action = await action_of(visit, self._inbox.pipeline.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
-        # INVARIANT: a person decides for nobody else, also with a key that this browser could reach
+        # INVARIANT 2: a person decides for nobody else, also with a key that this browser could reach
         # guard: a person decides for nobody else
         if signed.binding.approver != visit.person.name or signed.binding.subject.action_id != action.id:
             raise AilyusError("bad_form", "the decision is not yours, or about another action")
@@ -182,6 +184,7 @@ class Approvals:
     async def acknowledge(self, visit: ConsoleRequest) -> Response:
         """Take an escalation on."""
         escalation = visit.named("escalation")
+        # INVARIANT 9: a foreign id is not found, as anywhere
         if not any(e["escalation"] == escalation for e in await self._oncall.listed(visit.tenant)):
             raise AilyusError("not_found", "there is no such escalation")
         await self._oncall.acknowledge(escalation, visit.person.name)

@@ -61,6 +61,7 @@ class Console:
         self.origin = settings.url or ""
         if settings.oidc is not None:
             self._provider = Provider(settings.oidc, pipeline, self._sessions, credentials)
+            # asked again before an approval counts: a role may have been taken away at the provider meanwhile
             roles = pipeline().journal.roles
             roles.issuer, roles.reader = settings.oidc.issuer, self._provider.read_again
 

@@ -11,7 +11,8 @@ from policies.release import Release
 from receipts.journal.halt import Halt
 from receipts.tables import intents, inventory
 from server.actions.pipeline import Pipeline
-from server.console.web import ConsoleRequest, Page, View, redirect
+from server.console.redirection import redirect
+from server.console.visit import ConsoleRequest, Page, View
 from server.identity.agents import Agents
 from server.operations.halts import NewHalt, halt, lift
 
@@ -185,6 +186,7 @@ class Inventory:
         elif scope == "agent":
             own = agent is not None and agent.tenant == visit.tenant
         else:
+            # a contract serves every tenant: who halts it stops the work of all of them
             own = tenants == {visit.tenant} or not tenants
         if not own:
             hint = "halt a connection or an agent of your tenant; `ailyus halt` at the terminal stops what is shared"

@@ -7,15 +7,11 @@ and everybody adds further passkeys of their own with one that they have.
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
-
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.canonical import digest, new_id
 from contracts.errors import AilyusError
-from policies.passkey import Assertion, asserts
+from policies.passkey import asserts
 from policies.principal import Key, Passkey, Person, keyid_of
 from receipts.journal.registry import count_use
 from receipts.store.transaction import Conflict, Txn
@@ -23,60 +19,13 @@ from receipts.tables import introductions
 from receipts.tables.introductions import StoredIntroduction
 from server.actions.pipeline import Pipeline
 from server.approvals.keys import link_key, revoke_key
+from server.console.signed_word import Introduction, SignedWord, introduction_of, words_of
 
 VALID_MS = 600_000
 ADMINS = 2
 """How many admins must introduce somebody."""
 WORD_MS = 120_000
 """How old a signed word about a key may be."""
-
-
-class Word(BaseModel):
-    """What somebody signs about a key: `add` their own, `introduce` a person, or `revoke` a key.
-
-    `about` is the digest of the new passkey's attestation object, the introduction's id, or the id of the key that is
-    to be revoked.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    purpose: Literal["ailyus-key-v1"]
-    origin: str
-    event: Literal["add", "introduce", "revoke"]
-    about: str = Field(max_length=100)
-    person: str = Field(max_length=100)
-    by: str = Field(max_length=100)
-    at_ms: int
-    nonce: str = Field(max_length=64)
-
-    @property
-    def digest(self) -> str:
-        """The challenge that a passkey asserts, as hex."""
-        return digest(self.model_dump(mode="json"))
-
-
-class SignedWord(BaseModel):
-    """A word, the passkey and its assertion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    word: Word
-    keyid: str
-    assertion: Assertion
-
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """A link that is being made, or waits to be used."""
-
-    id: str
-    person: str
-    words: tuple[SignedWord, ...]
-
-    @property
-    def by(self) -> tuple[str, ...]:
-        """The admins who vouched so far."""
-        return tuple(word.word.by for word in self.words)
 
 
 class PasskeyInvitations:
@@ -99,6 +48,7 @@ class PasskeyInvitations:
         holders = {k.person for k in keys if k.kind == "passkey" and not k.revoked}
         known = [p for p in map(people.get, sorted(holders)) if p is not None and p.tenant == person.tenant]
         admins = [p for p in known if self.is_admin(p)]
+        # who owns the process could make a key for anybody: from here on that takes two people
         if len(admins) >= ADMINS:
             names = " and ".join(f"`{p.name}`" for p in admins[:2])
             hint = f"{names} introduce people at the console, under People"
@@ -110,7 +60,7 @@ class PasskeyInvitations:
     async def waiting(self, tenant: str) -> list[Introduction]:
         """Introductions that wait for a second admin."""
         store, people = self._pipeline().journal.store, self._pipeline().release.people
-        found = [_introduction(stored) for stored in await introductions.begun(store)]
+        found = [introduction_of(stored) for stored in await introductions.begun(store)]
         return [i for i in found if (p := people.get(i.person)) is not None and p.tenant == tenant]
 
     async def of_token(self, token: str) -> Introduction | None:
@@ -119,7 +69,7 @@ class PasskeyInvitations:
             # INVARIANT: whoever can write a row cannot make a link that brings a passkey for somebody
             # guard: a link is a MAC
             if hmac.compare_digest(self._sealed(token, stored.id, stored.person, stored.words), stored.token_hash):
-                return _introduction(stored)
+                return introduction_of(stored)
         return None
 
     def _sealed(self, token: str, id_: str, person: str, words: bytes) -> str:
@@ -147,7 +97,7 @@ class PasskeyInvitations:
         if by.name in known.by:  # guard: two different admins
             raise AilyusError("no_authority", "another admin must introduce them too")
         token = secrets.token_urlsafe(32)
-        words = _words((*known.words, signed))
+        words = words_of((*known.words, signed))
         made = StoredIntroduction(known.id, known.person, words, self._sealed(token, known.id, known.person, words))
 
         def work(txn: Txn) -> None:
@@ -162,14 +112,14 @@ class PasskeyInvitations:
         known = await self.of_token(token)
         if known is None:
             raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
-        await self._still_vouched(known)
+        await self._still_vouched(known)  # ten minutes may lie between: an admin may be none any more
 
         def used(txn: Txn) -> None:
             introductions.use(txn, known.id)
 
         key = Key(keyid_of(public), public, known.person, "passkey", passkey=passkey)
         authority: Literal["admins", "terminal"] = "admins" if known.words else "terminal"
-        await link_key(self._pipeline(), key, authority, _words(known.words), used)
+        await link_key(self._pipeline(), key, authority, words_of(known.words), used)
         return key.keyid
 
     async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedWord) -> str:
@@ -182,7 +132,7 @@ class PasskeyInvitations:
         def used(txn: Txn) -> None:
             count_use(txn, signed.keyid, uses)
 
-        await link_key(self._pipeline(), key, "passkey", _words((signed,)), used)
+        await link_key(self._pipeline(), key, "passkey", words_of((signed,)), used)
         return key.keyid
 
     async def revoke(self, by: Person, signed: SignedWord) -> None:
@@ -195,7 +145,7 @@ class PasskeyInvitations:
             raise AilyusError("no_authority", "revoke a key of your own, or as an admin one of your tenant")
         uses = await self._vouched(by, signed, "revoke", key.keyid)
         await self._write(lambda txn: count_use(txn, signed.keyid, uses))
-        await revoke_key(pipeline, key.keyid, _words((signed,)))
+        await revoke_key(pipeline, key.keyid, words_of((signed,)))
 
     async def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
         """The passkey's new count, if this is a fresh word of this person's passkey about exactly that."""
@@ -228,8 +178,8 @@ class PasskeyInvitations:
         token: str | None,
         use: tuple[str, int] | None = None,
     ) -> None:
-        sealed = self._sealed(token, id_, person, _words(words)) if token else ""
-        new = StoredIntroduction(id_, person, _words(words), sealed)
+        sealed = self._sealed(token, id_, person, words_of(words)) if token else ""
+        new = StoredIntroduction(id_, person, words_of(words), sealed)
 
         def work(txn: Txn) -> None:
             if use is not None:
@@ -243,15 +193,3 @@ class PasskeyInvitations:
             await self._pipeline().journal.write((), work)
         except Conflict:
             raise AilyusError("used", "this was said already", hint="look at the page again") from None
-
-
-def _introduction(stored: StoredIntroduction) -> Introduction:
-    try:
-        found = tuple(SignedWord.model_validate(word) for word in orjson.loads(stored.words))
-    except ValidationError:
-        raise AilyusError("store_corrupt", "an introduction in the store is malformed") from None
-    return Introduction(stored.id, stored.person, found)
-
-
-def _words(words: Sequence[SignedWord]) -> bytes:
-    return orjson.dumps([word.model_dump(mode="json") for word in words])

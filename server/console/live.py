@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from contracts.errors import AilyusError
 from receipts.tables import marks
 from server.actions.pipeline import Pipeline
-from server.console.web import ConsoleRequest, View
+from server.console.visit import ConsoleRequest, View
 
 SECONDS = 1.0
 """How often it is looked, and so how late a page may be."""
@@ -52,6 +52,7 @@ class Live:
     async def events(self, visit: ConsoleRequest) -> Response:
         """A stream of `event: changed` for the inbox, or for one action of this person's tenant."""
         topic = visit.asked("action") or "inbox"
+        # each holds a connection for hours: pages that nobody closes must not keep agents out
         if len(self._viewers) >= MAX_VIEWERS or self._closed:
             raise AilyusError("overloaded", "too many pages watch already", hint="reload the page now and then")
         viewer = _Viewer(visit.tenant, topic)
@@ -62,6 +63,7 @@ class Live:
         self._viewers.add(viewer)
         try:
             mark = await self.mark(viewer.tenant, viewer.topic)
+            # one task looks for all of them; it ends with the last viewer, and the next one begins another
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._watch())
             yield _said(mark)
@@ -69,7 +71,7 @@ class Live:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(QUIET_SECONDS):
                         await viewer.signal.wait()
-                # INVARIANT: a session that ended learns nothing more
+                # INVARIANT 9: a session that ended learns nothing more
                 if self._closed or not await self._is_signed_in(secret):
                     return
                 viewer.signal.clear()
@@ -82,6 +84,7 @@ class Live:
         size = -1
         while self._viewers and not self._closed:
             await asyncio.sleep(SECONDS)
+            # a counter first: a store that nobody changed is not asked for every page each second
             now = self._pipeline().journal.store.changes
             if now == size:
                 continue

@@ -12,9 +12,11 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
 from server.actions.pipeline import Pipeline
-from server.console.introductions import PasskeyInvitations, SignedWord
+from server.console.introductions import PasskeyInvitations
+from server.console.redirection import cookie, inside, redirect
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
-from server.console.web import ConsoleRequest, Page, View, cookie, inside, redirect
+from server.console.signed_word import SignedWord
+from server.console.visit import ConsoleRequest, Page, View
 
 
 class PeoplePages:
@@ -55,6 +57,7 @@ class PeoplePages:
 
     async def door(self, visit: ConsoleRequest) -> Page:
         """Sign in with a passkey; no name is asked for."""
+        # no name: a page that asks for one tells whoever tries names which of them exist
         challenge = encode(self._challenges.new("ailyus-sign-in-v1"))
         body: dict[str, object] = {"challenge": challenge, "rp_id": self._rp_id, "to": inside(visit.asked("to"))}
         body["provider"] = self._has_provider
@@ -168,6 +171,7 @@ class PeoplePages:
             "challenge": encode(self._challenges.new("ailyus-enrol-v1")),
             "rp_id": self._rp_id,
             "deployment": deployment,
+            # a digest, since WebAuthn wants no personal value in a user handle (Level 3, section 14.6.1)
             "user_id": encode(hashlib.sha256(f"{deployment}\n{person}".encode()).digest()),
             "user_name": person,
         }
@@ -176,6 +180,7 @@ class PeoplePages:
         """The public key and the place of a new passkey, checked (WebAuthn Level 3, section 7.1)."""
         attestation = Attestation.model_validate_json(visit.form["attestation"])
         challenge = decode(visit.form["challenge"])
+        # taken, and not only looked at: an attestation counts once
         if not await self._challenges.take(challenge, "ailyus-enrol-v1"):
             raise AilyusError("bad_form", "the page is past its time", hint="open it again")
         public = attested(attestation, challenge, self._rp_id, self._origin)

@@ -5,7 +5,6 @@ replica takes the answer; `iss` of the answer is compared (RFC 9207). What is ap
 """
 
 import asyncio
-import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
@@ -16,19 +15,19 @@ import orjson
 import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue
 from starlette.responses import Response
 
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
-from policies.passkey import decode, encode
 from policies.principal import Person
 from receipts.journal.roles import Told
 from server.actions.pipeline import Pipeline
+from server.console.redirection import cookie, inside, redirect
+from server.console.refresh_token import hidden, revealed
 from server.console.session import ConsoleSessions
-from server.console.web import ConsoleRequest, View, cookie, inside, redirect
+from server.console.sign_in_state import SignIn, opened, sealed
+from server.console.visit import ConsoleRequest, View
 from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
 from server.workspace.settings import OidcPart
 
@@ -41,18 +40,6 @@ AT_ONCE = 4
 _TYPES = frozenset({"jwt", ""})
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 log = structlog.get_logger()
-
-
-class _Begun(BaseModel):
-    """What is kept while somebody is at the provider: in their own browser, sealed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    state: str
-    nonce: str
-    verifier: str
-    to: str
-    until_ms: int
 
 
 class Provider:
@@ -85,7 +72,7 @@ class Provider:
     async def begin(self, visit: ConsoleRequest) -> Response:
         """To the provider's own page."""
         metadata = await self._metadata()
-        begun = _Begun(
+        begun = SignIn(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
@@ -100,12 +87,12 @@ class Provider:
                 code_verifier=begun.verifier,
             )
         answer = redirect(str(url))
-        answer.headers["set-cookie"] = _cookie(self._sealed(begun), ANSWER_MS // 1000)
+        answer.headers["set-cookie"] = _cookie(sealed(begun, self._key(b"ailyus-provider")), ANSWER_MS // 1000)
         return answer
 
     async def back(self, visit: ConsoleRequest) -> Response:
         """From the provider's page: who it is, what they hold, and a session of their own."""
-        begun = self._opened(visit.request.cookies.get(COOKIE, ""))
+        begun = opened(visit.request.cookies.get(COOKIE, ""), self._key(b"ailyus-provider"), self._now())
         # INVARIANT: nobody is signed in by an answer that their own browser did not ask for
         # guard: answers that nobody asked for
         if begun is None or not hmac.compare_digest(begun.state.encode(), visit.asked("state").encode()):
@@ -129,6 +116,7 @@ class Provider:
                 if person is None:
                     raise _refused("you are no declared person of this deployment")
                 told = await self._told(client, token, claims, metadata)
+        # the text of a fault may hold what the provider wrote, or a code: its type alone is logged
         except (OAuthError, httpx2.HTTPError, ValueError, KeyError) as fault:
             log.info("provider_refused", reason=type(fault).__name__)
             raise _refused("the provider's answer does not hold") from None
@@ -136,19 +124,20 @@ class Provider:
         secret = await self._sessions.open_for(person)
         answer = redirect(inside(begun.to))
         answer.headers["set-cookie"] = cookie(secret, self._seconds)
+        # appended: the headers are a mapping, and a second value by `[…]` would replace the session
         answer.headers.append("set-cookie", _cookie("", 0))
         return answer
 
-    async def read_again(self, person: Person, sealed: bytes) -> Told | None:
+    async def read_again(self, person: Person, kept: bytes) -> Told | None:
         """What the provider says now; None when it says nothing, or nothing of this person."""
-        refresh = self._revealed(person, sealed)
+        refresh = revealed(person.subject, kept, self._key(b"ailyus-refresh"))
         if not refresh:
             return None
         try:
             metadata = await self._metadata()
             async with self._client() as client:
                 token = await client.refresh_token(str(metadata["token_endpoint"]), refresh_token=refresh)
-                token = {"refresh_token": refresh, **token}
+                token = {"refresh_token": refresh, **token}  # a provider that does not rotate it sends none
                 claims: Document = {}
                 if token.get("id_token"):
                     claims = await self._identity(token, None)
@@ -191,7 +180,7 @@ class Provider:
         groups = said if isinstance(said, list) else [said]
         held = {self._settings.roles[g] for g in groups if isinstance(g, str) and g in self._settings.roles}
         who = str(person.subject if person else claims["sub"])
-        return Told(frozenset(held), self._hidden(who, str(token.get("refresh_token") or "")))
+        return Told(frozenset(held), hidden(who, str(token.get("refresh_token") or ""), self._key(b"ailyus-refresh")))
 
     async def _metadata(self) -> Document:
         try:
@@ -215,38 +204,6 @@ class Provider:
 
     def _key(self, purpose: bytes) -> bytes:
         return self._pipeline().journal.handles.derived(purpose)
-
-    def _sealed(self, begun: _Begun) -> str:
-        body = begun.model_dump_json().encode()
-        return f"{encode(body)}.{hmac.new(self._key(b'ailyus-provider'), body, hashlib.sha256).hexdigest()}"
-
-    def _opened(self, text: str) -> _Begun | None:
-        body, _, mac = text.partition(".")
-        try:
-            content = decode(body)
-            sealed = hmac.new(self._key(b"ailyus-provider"), content, hashlib.sha256).hexdigest()
-            if not hmac.compare_digest(sealed.encode(), mac.encode()):
-                return None
-            begun = _Begun.model_validate_json(content)
-        except (ValueError, ValidationError):
-            return None
-        return begun if begun.until_ms > self._now() else None
-
-    def _hidden(self, subject: str, refresh: str) -> bytes:
-        """A refresh token under a key of the deployment: AES-256-GCM, the nonce before it, the subject bound to it."""
-        if not refresh:
-            return b""
-        nonce = secrets.token_bytes(12)
-        return nonce + AESGCM(self._key(b"ailyus-refresh")).encrypt(nonce, refresh.encode(), subject.encode())
-
-    def _revealed(self, person: Person, sealed: bytes) -> str:
-        if not sealed:
-            return ""
-        cipher = AESGCM(self._key(b"ailyus-refresh"))
-        try:
-            return cipher.decrypt(sealed[:12], sealed[12:], person.subject.encode()).decode()
-        except InvalidTag:
-            return ""
 
 
 def _refused(sentence: str) -> AilyusError:

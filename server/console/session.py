@@ -63,6 +63,7 @@ class ConsoleSessions:
             return None
         key, uses = known
         counted = asserts(assertion, challenge, key, uses)
+        # whoever is declared no more is let in by no key of theirs
         if counted is None or key.revoked or release.people.get(key.person) is None:
             return None
         secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
@@ -93,6 +94,7 @@ class ConsoleSessions:
         person = pipeline.release.people.get(stored.person) if stored is not None else None
         if stored is None or person is None:
             return None
+        # what the provider said last, without asking: a page is no decision, and an approval asks anew
         shown = replace(person, roles=await pipeline.journal.roles.known(person))
         return ConsoleSession(shown, stored.keyid, secret)
 
@@ -114,6 +116,7 @@ class Challenges:
 
     def new(self, purpose: str) -> bytes:
         """A fresh challenge, 56 bytes."""
+        # the end stands in it, under the MAC: no replica has to remember what it gave out
         body = secrets.token_bytes(16) + (self._now() + CHALLENGE_MS).to_bytes(8, "big")
         return body + self._sealed(purpose, body)
 

@@ -1,12 +1,9 @@
 """A contract tried against faults: a gateway of its own, a target or its twin, and something bad in between."""
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -26,43 +23,17 @@ from contracts.compiler.route_program import HttpProgram, PythonProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.action.action_result import ActionResult
-from server.app import App, running, start_sandbox
+from server.app import App, running
+from server.contract_testing.fault_result import Row
+from server.contract_testing.faulty_hosts import FaultyHosts
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
-from server.contract_testing.tcp_relay import ADAPTER_FAULTS, FaultyHosts, Relay, relayed
-from server.http_server import free_port
-from server.workspace.settings import PersonPart
+from server.contract_testing.rehearsal_workspace import rehearsal_workspace
+from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
 from server.workspace.workspace import Workspace
 
 Between = Proxy | Relay
 _TIMES_MS: Final = 1_000
 """Deadline and settle time of the rehearsal, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What came of one fault. `done` is what the target itself says.
-
-    `effects` are the sends of ours that took effect, or the new objects that are left, where an action makes one; for
-    an adapter in Python, whether it is done. `note` is what was seen of an adapter that it must never do.
-    """
-
-    fault: str
-    status: str
-    sends: int
-    effects: int
-    done: bool
-    note: str = ""
-
-    @property
-    def wrong(self) -> str:
-        """What must never be, or nothing."""
-        if self.note:
-            return self.note
-        if self.effects > 1:
-            return "done twice"
-        if self.status == "confirmed" and not self.done:
-            return "confirmed, and it is not so"
-        return "not_applied, and it is so" if self.status == "not_applied" and self.done else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +59,7 @@ async def rehearse(
 
     Where the connection is the sandbox's, a sandbox of its own is used and set back before each fault.
     """
-    async with _apart(workspace) as (real, set_back):
+    async with rehearsal_workspace(workspace) as (real, set_back):
         release = await asyncio.to_thread(real.release)
         program, route = _suitable(release, name)
         faults = _chosen(faults, FAULTS if isinstance(route, HttpProgram) else ADAPTER_FAULTS)
@@ -129,7 +100,7 @@ async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> 
     params = {k: v for k, v in given.items() if k in program.contract.inputs}
     before = await _look(stage, params)
     answer = await _called(stage, given, between.fault)
-    await asyncio.gather(*between.later)
+    await asyncio.gather(*between.later)  # a late effect must be there before the target is asked what is so
     after = await _look(stage, params)
     target = stage.release.targets[stage.connection]
     scope = program.scope(params, target.tenant, target.environment)
@@ -164,6 +135,7 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
 
 async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> ActionResult:
     headers = {"authorization": f"Bearer {stage.token}"}
+    # a key of its own: else the same inputs would be the same action as at the fault before (invariant 5)
     meta: RequestParamsMeta = {"dev.ailyus/caller-key": fault}  # type: ignore[typeddict-unknown-key]  # ours
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
@@ -199,6 +171,7 @@ def _suitable(release: Release, name: str) -> tuple[Program, HttpProgram | Pytho
     if not isinstance(route, HttpProgram):
         sentence = f"the first route of `{name}` is neither HTTP nor Python"
         raise AilyusError("bad_contract", sentence, hint="only those can be rehearsed")
+    # the proxy tells reads from the write by method and path alone
     same = [r for r in program.reads if isinstance(r, Read) and r.method == route.method]
     if any(r.path.source == route.path.source for r in same):
         raise AilyusError("bad_contract", "a read looks like the write", hint="such a contract cannot be rehearsed")
@@ -224,51 +197,3 @@ def _connection(release: Release, program: Program, named: str) -> str:
     if not kinds:
         raise AilyusError("bad_settings", f"there is no connection of kind `{program.contract.target}`")
     return kinds[0]
-
-
-@asynccontextmanager
-async def _apart(workspace: Workspace) -> AsyncIterator[tuple[Workspace, Callable[[], Awaitable[None]]]]:
-    """A workspace of its own: the same contracts and credentials, a policy that permits, nobody who is called."""
-    settings = workspace.settings
-    twin, port = None, free_port()
-    connections = dict(settings.connections)
-    if settings.sandbox is not None:
-        twin = start_sandbox(port, None)
-        old, new = f"127.0.0.1:{settings.sandbox.port}", f"127.0.0.1:{port}"
-        for name, part in connections.items():
-            connections[name] = part.model_copy(update={"base_url": part.base_url.replace(old, new)})
-    state: list[bytes] = []
-
-    async def set_back() -> None:
-        if twin is None:
-            return
-        async with httpx2.AsyncClient(
-            trust_env=False, verify=nobody(), base_url=f"http://127.0.0.1:{port}/_sandbox"
-        ) as http:
-            if not state:
-                state.append((await http.get("/state")).content)
-            await http.put("/state", content=state[0])
-
-    people = settings.people or tuple(
-        PersonPart(name="rehearsal", tenant=tenant) for tenant in sorted({c.tenant for c in connections.values()})
-    )
-    changed = {"connections": connections, "people": people, "sandbox": None, "escalations": {}, "notices": {}}
-    try:
-        with tempfile.TemporaryDirectory(prefix="ailyus-rehearsal-") as name:
-            folder = Path(name)
-            shutil.copytree(workspace.root / "contracts", folder / "contracts")
-            (folder / "policies").mkdir()
-            (folder / "policies" / "rehearsal.cedar").write_text(
-                '@id("rehearsal")\npermit (principal, action, resource);\n'
-            )
-            (folder / ".ailyus").mkdir(mode=0o700)
-            if (workspace.private / "secrets").exists():
-                (folder / ".ailyus" / "secrets").symlink_to(workspace.private / "secrets")
-            yield Workspace(folder, settings.model_copy(update=changed)), set_back
-    finally:
-        if twin is not None:
-            twin.kill()
-            twin.wait()
-            for stream in (twin.stdin, twin.stdout):
-                if stream:
-                    stream.close()

@@ -7,18 +7,11 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-import orjson
-from pydantic import JsonValue
-
 from adapters.browser.socks_proxy import accept_no_more
-from adapters.python.host import Call, HostReply
-from adapters.python.pool import Hosts
-from contracts.action.target import Target
 from contracts.errors import AilyusError
 
 ADAPTER_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -37,7 +30,6 @@ ADAPTER_FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _LATE_SECONDS: Final = 0.6
-_STALE_SECONDS: Final = 0.5
 _QUIET_SECONDS: Final = 0.05
 """A request is whole when nothing more has come for so long: the relay does not know the protocol."""
 AGAIN: Final = "it sent again by itself"
@@ -70,7 +62,7 @@ class Relay:
     async def listen(self) -> None:
         """Take connections, always on the same port."""
         self._server = await asyncio.start_server(self._taken, "127.0.0.1", self.own, reuse_address=True)
-        self.own = self._server.sockets[0].getsockname()[1]
+        self.own = self._server.sockets[0].getsockname()[1]  # kept: the adapter knows this port already
 
     async def shut(self) -> None:
         """Take none, and end those that are open."""
@@ -119,7 +111,7 @@ class Relay:
             elif self.writing and self._struck is not here:
                 self.note = AGAIN  # guard: sent again
             there.write(data)
-            await there.drain()
+            await there.drain()  # without it a peer that reads slowly fills this process
 
     async def _back(self, there: asyncio.StreamReader, here: asyncio.StreamWriter) -> None:
         while data := await there.read(65536):
@@ -154,55 +146,6 @@ class Relay:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(there.read(65536), 1.0)
         to_there.close()
-
-
-class FaultyHosts(Hosts):
-    """Processes of adapters whose writes and reads a relay watches."""
-
-    def __init__(self, root: Path, relay: Relay) -> None:
-        super().__init__(root)
-        self._relay = relay
-        self._said: JsonValue = {}
-        self._seen: dict[bytes, HostReply] = {}
-        self._stale_until = 0.0
-
-    async def ask(self, target: Target, reference: str, call: Call) -> HostReply:
-        """Ask, with the fault of the moment."""
-        relay, now = self._relay, asyncio.get_running_loop().time
-        if urlsplit(target.base_url).port != relay.own:
-            return await super().ask(target, reference, call)
-        if call.do == "read":
-            key = orjson.dumps([call.operation, call.arguments], option=orjson.OPT_SORT_KEYS)
-            if now() < self._stale_until and key in self._seen:
-                return self._seen[key]
-            answer = await super().ask(target, reference, call)
-            if not relay.sends:
-                self._seen[key] = answer
-            return answer
-        relay.sends += 1
-        if relay.fault == "lie":
-            return HostReply("answer", self._said)
-        if relay.sends > 1:
-            return await super().ask(target, reference, call)
-        relay.victim = (await self.of(target, reference)).pid
-        if relay.fault == "refused":
-            await relay.shut()
-        relay.writing = relay.fault not in ("none", "twice", "stale read", "refused")
-        try:
-            answer = await super().ask(target, reference, call)
-            if relay.fault == "twice":
-                answer = await super().ask(target, reference, call)
-        finally:
-            relay.writing = False
-            if relay.fault == "refused":
-                await relay.listen()
-        if answer.end == "not_sent" and relay.reached:
-            relay.note = CLAIMED
-        if answer.end == "answer" and relay.fault == "none":
-            self._said = answer.value
-        if relay.fault == "stale read":
-            self._stale_until = now() + _STALE_SECONDS
-        return answer
 
 
 @asynccontextmanager

@@ -60,6 +60,7 @@ from server.execution.evidence import attempt_of, kept, readings, request_eviden
 from server.execution.fair_limiter import FairLimiter
 from server.execution.routes import Choice, Routes, skipped_facts, timeout_of
 from server.results import answers
+from server.results.conclusion import Send, concluded
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 3
@@ -464,17 +465,8 @@ class ActionExecutor:
         receipt = new_id("rcp")
         drift = drifted_paths(program, sent.before, after) if status == "diverged" and after.ok else ()
         outcome, minted = self._sealed_outputs(action, program, outcome)
-        answer = answers.concluded(
-            action,
-            program,
-            receipt,
-            status,
-            outcome,
-            execution=execution,
-            attempts=sent.intent.attempt,
-            settle_ms=sent.intent.settle_ms,
-            drift=drift,
-        )
+        send = Send(execution=execution, attempts=sent.intent.attempt, settle_ms=sent.intent.settle_ms, drift=drift)
+        answer = concluded(action, program, receipt, status, outcome, send)
         refused = outcome.verdict == "not_applied" and execution.delivery in ("refused", "declined", "rejected")
         if refused and (words := refusal_of(program, self.base(program, action.request, target), execution)):
             answer = replace(answer, data={"refusal": words}, from_outside=(*(answer.from_outside or ()), "data"))

@@ -1,12 +1,11 @@
 """Agents and their tokens: who calls, and for whom. Tokens are stored as hashes only."""
 
 import hashlib
-import hmac
 import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -20,12 +19,11 @@ from policies.release import Release
 from receipts.journal.epoch import bump
 from receipts.journal.journal import Journal
 from receipts.statement.gateway_facts import AgentFacts
-from receipts.statement.words import LedgerEntry
-from receipts.store.store import Store
 from receipts.store.transaction import Txn
 from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 from server.identity.access_tokens import MAX_TOKEN, Tokens
+from server.identity.registrations import Registrations
 
 PREFIX = "ailyus_"
 MAX_KNOWN = 10_000
@@ -33,7 +31,14 @@ MAX_KNOWN = 10_000
 UNKNOWN_SECONDS = 2.0
 """How long a token that is nobody's is not looked up again, so that a flood of them costs next to nothing."""
 log = structlog.get_logger()
-_ReadAgents = Callable[[Store], Awaitable[Sequence[AgentRow]]]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """Whose a token is, until when that may be believed (seconds since the epoch)."""
+
+    caller: Caller | None
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Agents:
         self._journal = journal
         self._release = release
         self._tokens = tokens
-        self._callers: OrderedDict[str, _Known] = OrderedDict()
+        self._registrations = Registrations(journal, release)
+        self._callers: OrderedDict[str, KnownToken] = OrderedDict()
         self._under: tuple[str, int, int] = ("", 0, 0)
 
     async def add(
@@ -93,7 +99,7 @@ class Agents:
 
     async def change(self, name: str, *, revoke: bool) -> None:
         """Revoke an agent's token, or promote an observing agent."""
-        rows = await self._rows(lambda store: agents.named(store, name))
+        rows = await self._registrations.rows(lambda store: agents.named(store, name))
         if not rows:
             raise AilyusError("unknown_agent", f"there is no agent `{name}`")
         row = rows[0]
@@ -115,7 +121,7 @@ class Agents:
 
     async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
-        rows = sorted(await self._rows(agents.every), key=lambda row: row.name)
+        rows = sorted(await self._registrations.rows(agents.every), key=lambda row: row.name)
         return [
             Agent(r.name, r.tenant, r.owner, r.person, frozenset(r.roles.split()), r.observe_only, r.revoked)
             for r in rows
@@ -130,7 +136,7 @@ class Agents:
             await self._tokens.issuer.refresh()
         key, now = _hashed(token) + boundary, time.time()
         under = self._epoch()
-        # INVARIANT: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
+        # INVARIANT 3: what is known of tokens dies with the control epoch, whoever moved it, and with the issuer's keys
         if under != self._under:
             self._callers.clear()  # guard: what is known of tokens
             self._under = under
@@ -139,11 +145,11 @@ class Agents:
             self._callers.move_to_end(key)
             return known.caller
         if own:
-            known = _Known(await self._of_token(_hashed(token), boundary), math.inf)
+            known = KnownToken(await self._registrations.of_token(_hashed(token), boundary), math.inf)
         else:
             known = await self._of_issuer(token, boundary)
         if known.caller is None:
-            known = _Known(None, now + UNKNOWN_SECONDS)
+            known = KnownToken(None, now + UNKNOWN_SECONDS)
         if under == self._epoch():
             self._callers[key] = known
             while len(self._callers) > MAX_KNOWN:
@@ -159,27 +165,27 @@ class Agents:
         # guard: tokens end with their keys
         return self._release().digest, self._journal.epoch, self._tokens.issuer.generation if self._tokens else 0
 
-    async def _of_issuer(self, token: str, boundary: str) -> "_Known":
+    async def _of_issuer(self, token: str, boundary: str) -> KnownToken:
         """An access token of the authorization server: a declared person, through a registered agent."""
         claims = await self._tokens.verify(token) if self._tokens is not None else None
         if claims is None or self._tokens is None:
-            return _Known(None, 0.0)
+            return KnownToken(None, 0.0)
         person = self._release().people.of(claims.iss, claims.sub)
-        # INVARIANT: an issuer's client is an agent only because the settings say so, never by bearing its name
+        # INVARIANT 9: an issuer's client is an agent only because the settings say so, never by bearing its name
         name = self._tokens.agent(claims.client)
-        agent = await self._of_name(name, boundary) if name is not None else None
+        agent = await self._registrations.of_name(name, boundary) if name is not None else None
         if person is None or agent is None or agent.tenant != person.tenant:
             log.info("token_of_nobody", declared=person is not None, registered=agent is not None)
-            return _Known(None, 0.0)
-        return _Known(_acting(agent, person, delegated=claims.act is not None), claims.exp)
+            return KnownToken(None, 0.0)
+        return KnownToken(_acting(agent, person, delegated=claims.act is not None), claims.exp)
 
     async def named(self, name: str) -> Caller | None:
         """The agent of that name as it would call over the network, or None when it is revoked or unknown."""
-        return await self._of_name(name, "network")
+        return await self._registrations.of_name(name, "network")
 
     async def current(self, caller: Caller) -> Caller | None:
         """The same agent as it is registered now, or None when it was revoked or acts for somebody else by now."""
-        now = await self._of_name(caller.agent, caller.boundary)
+        now = await self._registrations.of_name(caller.agent, caller.boundary)
         if caller.issuer and now is not None:
             person = self._release().people.get(caller.person)
             if person is None or person.issuer != caller.issuer:
@@ -188,87 +194,13 @@ class Agents:
         same = now is not None and (now.tenant, now.person, now.owner) == (caller.tenant, caller.person, caller.owner)
         return now if same else None
 
-    async def _of_name(self, name: str, boundary: str) -> Caller | None:
-        return await self._registered(lambda store: agents.named(store, name), boundary)
-
-    async def _of_token(self, token_hash: str, boundary: str) -> Caller | None:
-        return await self._registered(lambda store: agents.of_token(store, token_hash), boundary)
-
-    async def _registered(self, read: _ReadAgents, boundary: str) -> Caller | None:
-        release = self._release()
-        rows = [row for row in await self._rows(read) if not row.revoked]
-        if not rows:
-            return None
-        row = rows[0]
-        human = release.people.get(row.person)
-        if human is None or human.tenant != row.tenant:
-            return None
-        return Caller(
-            row.name,
-            row.tenant,
-            human.name,
-            row.owner,
-            frozenset(row.roles.split()),
-            human.roles,
-            row.observe_only,
-            boundary,
-        )
-
-    async def _rows(self, read: _ReadAgents) -> Sequence[AgentRow]:
-        """Rows of agents that their newest signed statement vouches for."""
-        ledger = self._journal.ledger
-        rows = await read(self._journal.store)
-        if not all(_is_said(row, ledger.agents.get(row.name)) for row in rows):
-            await ledger.follow()  # registered just now, perhaps at another replica
-        found = []
-        for row in rows:
-            said = ledger.agents.get(row.name)
-            if said is None or not _is_said(row, said):
-                ledger.tell("agents", row.name)
-                continue
-            # INVARIANT: a revocation in the log holds whatever the row says
-            found.append(replace(row, revoked=row.revoked or said.event == "revoked"))
-        return found
-
     async def adopt(self) -> None:
-        """Log the registrations that an earlier version logged without a digest, as they stand now: once, at a start.
-
-        The log was found whole just before, so nobody can bring this about by taking a newer statement away.
-        """
-        journal = self._journal
-        old = [
-            n for n, said in journal.ledger.agents.items() if not said.text("registration") and said.event != "revoked"
-        ]
-        for name in sorted(old):
-            row = next(iter(await agents.named(journal.store, name)), None)
-            if row is None or row.revoked or row.tenant != journal.ledger.agents[name].tenant:
-                continue
-            kept = row.registration(observe_only=row.observe_only)
-            facts = AgentFacts(event="adopted", agent=name, registration=kept)
-            subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
-            sealed = journal.notary.seal_plain(facts, new_id("rcp"), row.tenant, subject, at)
-            await journal.store.write(sealed.insert)
-        await journal.ledger.follow()
+        """Log, once at a start, the registrations that an earlier version logged without a digest."""
+        await self._registrations.adopt()
 
     def metadata(self, port: int) -> dict[str, JsonValue] | None:
         """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
         return self._tokens.metadata(port) if self._tokens is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Whose a token is, until when that may be believed (seconds since the epoch)."""
-
-    caller: Caller | None
-    until: float
-
-
-def _is_said(row: AgentRow, said: LedgerEntry | None) -> bool:
-    """Does the newest statement about an agent vouch for its row? A revoked agent's row only says who it was."""
-    if said is None or said.event == "revoked":
-        return said is not None
-    # guard: agents count by their statement
-    return hmac.compare_digest(said.text("registration"), row.registration(observe_only=row.observe_only))
 
 
 def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:

@@ -5,52 +5,36 @@ notifications; and in their session if they opened one (MCP 2025-11-25).
 """
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from typing import cast
 
 import orjson
-from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from pydantic import JsonValue
-from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.action.request import Caller
-from contracts.text.repeated import repeated_key
-from policies.approval_document import visible
 from server.identity.agents import Agents
 from server.mcp.admission import MAX_BODY, Admission, Rejection
+from server.mcp.bearer import MCP_PATH, METADATA_PATH, bearer_challenge
+from server.mcp.jsonrpc import declared_elicitation, repeated_key_error, session_not_found
+from server.mcp.request_body import read_body, replayed
 from server.mcp.session_ids import HEADER, Foreign, McpSession, SessionIds
+from server.mcp.session_response import SessionResponse
+from server.mcp.transport import Apps
 from server.workspace.hosts import plain_host
 
-MCP_PATH = "/mcp"
-"""Where agents call; every other path is the console's."""
-METADATA_PATH = "/.well-known/oauth-protected-resource"
-"""RFC 9728, section 3; also with the resource's path behind it (section 3.1)."""
 OPENS_LINKS = "ailyus.opens_links"
 """The key in the ASGI scope: the client of this session declared elicitation by URL."""
 NOBODY = ""
 """Whose share it is when nobody knows yet whose it is."""
-ASIDE_BYTES = 64 * 1024
-"""A body that is larger is looked at in a thread."""
 MAX_ENDED = 10_000
 """Ids of sessions that their clients ended, kept so that they stay ended."""
 _MARK = b'"progressToken"'
-
-
-class Apps:
-    """The SDK's application in its three ways to answer."""
-
-    def __init__(self, plain: Starlette, streaming: Starlette, sessions: Starlette | None) -> None:
-        self.all = [app for app in (plain, streaming, sessions) if app is not None]
-        self.plain = AuthContextMiddleware(plain)
-        self.streaming = AuthContextMiddleware(streaming)
-        self.sessions = AuthContextMiddleware(sessions) if sessions is not None else None
 
 
 class HttpEndpoint:
@@ -110,17 +94,17 @@ class HttpEndpoint:
         ]
         headers = dict(scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        token = token if scheme.lower() == "bearer" else ""
+        token = token if scheme.lower() == "bearer" else ""  # a scheme has no case (RFC 9110, section 11.1)
         try:
             if not self._agents.remembers(token):  # whoever is not known yet has one share with all the others
                 async with self._admission.admitted(NOBODY):
                     if await self._agents.caller(token) is None:
                         sentence = "the token is unknown, expired, revoked or not meant for this server"
-                        await self._unknown(401, sentence if token else "")(scope, receive, send)
+                        await bearer_challenge(self._metadata, 401, sentence if token else "")(scope, receive, send)
                         return
             caller = await self._agents.caller(token)
             if caller is None:
-                await self._unknown(401, "the token has just ended")(scope, receive, send)
+                await bearer_challenge(self._metadata, 401, "the token has just ended")(scope, receive, send)
                 return
             await self._admitted(scope, headers, token, caller, receive, send)
         except Rejection as refused:
@@ -134,16 +118,19 @@ class HttpEndpoint:
     ) -> None:
         access = AccessToken(token=token, client_id=caller.agent, scopes=[], subject=caller.person)
         access.claims = {"iss": caller.tenant}
+        # where the SDK's own bearer middleware would put it: handlers and transport read the scope alone
         scope["user"] = AuthenticatedUser(access)
         principal = f"{caller.tenant}\n{caller.agent}\n{caller.person}"
         async with self._admission.admitted(principal):
             with ExitStack() as held:
                 if int(headers.get(b"content-length", b"0")) > MAX_BODY:
                     raise Rejection(413, f"more than {MAX_BODY} bytes")
-                messages = await self._body(principal, receive, held) if scope["method"] == "POST" else []
+                messages = (
+                    await read_body(self._admission, principal, receive, held) if scope["method"] == "POST" else []
+                )
                 body = b"".join(m.get("body", b"") for m in messages)
                 self._admission.weigh(principal, body)
-                if refusal := await _repeated(body):  # guard: keys that a call names twice
+                if refusal := await repeated_key_error(body):  # guard: keys that a call names twice
                     await refusal(scope, receive, send)
                     return
                 await self._answered(scope, headers, caller, messages, receive, send)
@@ -166,22 +153,22 @@ class HttpEndpoint:
             try:
                 session = self._ids.read(text, caller)
             except Foreign:
-                await self._unknown(403, "the session is another's")(scope, receive, send)
+                await bearer_challenge(self._metadata, 403, "the session is another's")(scope, receive, send)
                 return
             if session is None or session.inner in self._ended:
-                await _not_found(scope, receive, send)
+                await session_not_found(scope, receive, send)
                 return
             scope[OPENS_LINKS] = session.opens_links
-            if scope["method"] == "DELETE":
+            if scope["method"] == "DELETE":  # the id itself stays valid for ever, so that its end must be remembered
                 self._end(session)
         fresh = session is None
         if session is None:
-            begun = _handshake(body) if post and b"mcp-protocol-version" not in headers else None
+            begun = declared_elicitation(body) if post and b"mcp-protocol-version" not in headers else None
             if begun is None:
-                await stateless(scope, _again(messages, receive), send)
+                await stateless(scope, replayed(messages, receive), send)
                 return
             session = McpSession("", "url" in begun)
-        given, again = _Given(self._ids, session, caller, send, fresh=fresh), _again(messages, receive)
+        given, again = SessionResponse(self._ids, session, caller, send, fresh=fresh), replayed(messages, receive)
         if self._apps.sessions is not None:
             inner = scope if fresh else {**scope, "headers": _renamed(scope, session.inner)}
             listens = scope["method"] == "GET"
@@ -191,7 +178,7 @@ class HttpEndpoint:
         # the session is not live here: after a restart, or at another replica, its id says enough
         if post:
             plain = {**scope, "headers": [h for h in scope["headers"] if h[0] != HEADER]}
-            await stateless(plain, _again(messages, receive), given.send_anyhow)
+            await stateless(plain, replayed(messages, receive), given.send_anyhow)
         else:
             await Response("", 405, {"allow": "POST"})(scope, receive, send)
 
@@ -214,33 +201,6 @@ class HttpEndpoint:
         while len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
-    def _unknown(self, status: int, sentence: str) -> Response:
-        """RFC 6750, section 3 (who brought no token is told of no error), with RFC 9728, section 5.1."""
-        error = "invalid_token" if status == 401 else "insufficient_scope"
-        said = {"error": error, "error_description": sentence} if sentence else {}
-        if self._metadata is not None:
-            resource = str(self._metadata["resource"]).removesuffix(MCP_PATH)
-            said["resource_metadata"] = f"{resource}{METADATA_PATH}{MCP_PATH}"
-        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
-        body = orjson.dumps({"error": error, "error_description": sentence or "a token is needed"})
-        return Response(body, status, {"www-authenticate": challenge.strip()}, media_type="application/json")
-
-    async def _body(self, principal: str, receive: Receive, held: ExitStack) -> list[Message]:
-        """The request's messages up to the bound; what is beyond it is refused by the application."""
-        messages: list[Message] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self._admission.patience):
-                while True:
-                    message = await receive()
-                    messages.append(message)
-                    held.enter_context(self._admission.holding(principal, len(message.get("body", b""))))
-                    size += len(message.get("body", b""))
-                    if message["type"] != "http.request" or not message.get("more_body") or size > MAX_BODY:
-                        return messages
-        except TimeoutError:
-            raise Rejection(408, f"the body did not come within {self._admission.patience:g} s") from None
-
     async def _live(self, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
             await receive()
@@ -251,84 +211,5 @@ class HttpEndpoint:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class _Given:
-    """Gives the client its id where the SDK gives its own, and keeps back that a session is not live here."""
-
-    def __init__(self, ids: SessionIds, session: McpSession, caller: Caller, send: Send, *, fresh: bool) -> None:
-        self._ids = ids
-        self._session = session
-        self._caller = caller
-        self._send = send
-        self._fresh = fresh
-        self.is_gone = False
-
-    async def send(self, message: Message) -> None:
-        """ASGI's `send` of the application with the sessions."""
-        if message["type"] == "http.response.start":
-            if message["status"] in (404, 503) and (not self._fresh or message["status"] == 503):
-                self.is_gone = True  # not known here, or no room for one more: answered without
-            inner = dict(message["headers"]).get(HEADER)
-            if inner is not None:
-                message = {**message, "headers": self._headers(message, inner.decode("latin-1"))}
-        if not self.is_gone:
-            await self._send(message)
-
-    async def send_anyhow(self, message: Message) -> None:
-        """ASGI's `send` of the application without sessions: a client that opens one still gets an id."""
-        if message["type"] == "http.response.start" and self._fresh and message["status"] == 200:
-            message = {**message, "headers": self._headers(message, secrets.token_hex(16))}
-        await self._send(message)
-
-    def _headers(self, message: Message, inner: str) -> list[tuple[bytes, bytes]]:
-        own = self._ids.given(McpSession(inner, self._session.opens_links), self._caller).encode()
-        return [*(h for h in message["headers"] if h[0] != HEADER), (HEADER, own)]
-
-
-async def _repeated(body: bytes) -> Response | None:
-    """The answer to a body that names a key twice: whoever looks at the call may read another value than we would."""
-    key = repeated_key(body) if len(body) <= ASIDE_BYTES else await asyncio.to_thread(repeated_key, body)
-    if key is None:
-        return None
-    try:
-        message = orjson.loads(body)
-    except orjson.JSONDecodeError:  # no JSON after all: its own parser says so
-        return None
-    given = message.get("id") if isinstance(message, dict) else None
-    sentence = f"the request names the key `{visible(key[:100])}` twice; write each key once"
-    said = {"jsonrpc": "2.0", "id": given, "error": {"code": -32600, "message": sentence}}
-    return Response(orjson.dumps(said), 400, media_type="application/json")
-
-
-def _handshake(body: bytes) -> Mapping[str, JsonValue] | None:
-    """What the client of an `initialize` declares of elicitation; None for every other message."""
-    if b'"initialize"' not in body:
-        return None
-    try:
-        message = orjson.loads(body)
-        if message["method"] != "initialize":
-            return None
-        declared = message["params"]["capabilities"].get("elicitation")
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
-        return None
-    return declared if isinstance(declared, dict) else {}
-
-
 def _renamed(scope: Scope, inner: str) -> list[tuple[bytes, bytes]]:
     return [(n, inner.encode() if n == HEADER else v) for n, v in scope["headers"]]
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """What makes a client open a new session (MCP 2025-11-25, Session Management)."""
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "Session not found"}}
-    await Response(orjson.dumps(error), 404, media_type="application/json")(scope, receive, send)
-
-
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    left = iter(messages)
-
-    async def replay() -> Message:
-        for message in left:
-            return message
-        return await receive()
-
-    return replay

@@ -19,8 +19,8 @@ from receipts.action.result_parts import ResultApproval
 from server.mcp.endpoint import OPENS_LINKS
 from server.mcp.tasks import Context, Task, declares_tasks
 from server.results import answers
-from server.results.answers import iso
 from server.results.text import text_of
+from server.results.timestamp import iso
 
 REQUEST = "approval"
 """The key of the one input request."""

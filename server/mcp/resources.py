@@ -13,7 +13,7 @@ from contracts.action.request import Caller
 from receipts.audit.query import Found, Query, find
 from server.actions.pipeline import Pipeline
 from server.mcp.tasks import Context
-from server.results.answers import iso
+from server.results.timestamp import iso
 
 SCHEME = "receipt://"
 TEMPLATE = SCHEME + "{receipt_id}"

@@ -1,6 +1,7 @@
 """Tool entries: what an agent reads before it calls, generated from contracts in a fixed order."""
 
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import mcp_types as types
 from pydantic import JsonValue
@@ -180,3 +181,15 @@ def _description(program: Program, release: Release) -> str:
         parts.append(f"Confirmed when it is read back that {proof}. Undo: {undo}.")
     text = " ".join(parts)
     return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"
+
+
+def is_tool(release: Release, name: str) -> bool:
+    """Is there a tool of this name, whoever may call it?"""
+    ours = (GET_ACTION.name, FIND_RECEIPTS.name, RUN_PLAN)
+    return name in release.catalog.programs or name in release.catalog.plans or name in ours
+
+
+def schema_of(release: Release, name: str) -> Mapping[str, Any] | None:
+    """The input schema of a contract or plan; None for any other name."""
+    program, plan = release.catalog.programs.get(name), release.catalog.plans.get(name)
+    return program.inputs.schema if program else plan.inputs.schema if plan else None

@@ -55,6 +55,7 @@ class ApprovalNotifications:
             return
         await self._write_down()
         for due in await notices.due(self._inbox.pipeline.journal.store):
+            # claimed first: a delivery takes up to 5 s, and other replicas sweep meanwhile
             if await self._claimed(due):
                 await self._deliver(due)
 
@@ -108,6 +109,7 @@ class ApprovalNotifications:
     async def _deliver(self, due: DueNotice) -> None:
         journal = self._inbox.pipeline.journal
         action, route = await journal.get(due.action_id), self._routes.get(due.route)
+        # decided meanwhile, or its route is gone from the settings: nobody is called to what is over
         moot = action is None or action.state != "waiting" or route is None
         try:
             done = moot or (action is not None and route is not None and await self._sent(due, action, route))
@@ -118,6 +120,7 @@ class ApprovalNotifications:
         given_up = not done and tried >= MAX_TRIES
         if given_up:
             log.warning("notice_given_up", route=due.route, hint="see [notices] in ailyus.toml")
+        # doubled pauses: a receiver that is down is not hammered when it comes back
         following = now if done or given_up else now + min(600_000, 1000 * 2**tried)
 
         def work(txn: Txn) -> None:
@@ -146,9 +149,11 @@ class ApprovalNotifications:
     async def _slack(self, route: NoticePart, text: str, tenant: str) -> bool:
         """Slack's `chat.postMessage`, with the connection's own credential; it answers 200 to what it refuses too."""
         target = self._inbox.pipeline.release.targets.get(route.connection or "")
+        # INVARIANT 9: a channel of another tenant would learn what this one asks for
         if target is None or target.tenant != tenant:
             raise AilyusError("bad_settings", f"`{route.connection}` is no connection of this tenant")
         headers = {target.header: f"{target.scheme} {self._credentials.value(target.write) or ''}".strip()}
+        # no preview: Slack would fetch the link, and show what stands behind it in the channel
         message = {"channel": route.channel, "text": text, "unfurl_links": False, "unfurl_media": False}
         try:
             answer = await self._http.post(f"{target.base_url}/chat.postMessage", json=message, headers=headers)

@@ -68,6 +68,7 @@ class Escalations:
         way = self._ways.get(open_.route)
         if way is None:
             log.warning("no_route", route=open_.route, hint="give it a webhook under [escalations] in ailyus.toml")
+            # put off and not dropped: a route that is added to the settings later is used then
             await self._update(
                 open_, partial(escalations.put_off, escalation=open_.id, next_ms=self._now() + 3_600_000)
             )
@@ -78,7 +79,7 @@ class Escalations:
             at, following = self._now(), self._now() + way.after_ms
             change = partial(escalations.deliver, escalation=open_.id, at_ms=at, next_ms=following)
             await self._update(open_, change, event="delivered")
-        elif open_.tried + 1 >= MAX_TRIES:
+        elif open_.tried + 1 >= MAX_TRIES:  # a pager that is down must not keep the next person from being called
             await self._go_on(open_, way, "undeliverable")
         else:
             pause = min(60_000, 1000 * 2**open_.tried)
@@ -87,7 +88,7 @@ class Escalations:
     async def _delivered(self, open_: OpenEscalation, way: Way) -> bool:
         journal = self._pipeline().journal
         action = await journal.get(open_.action_id)
-        if action is None:
+        if action is None:  # nothing is left to tell of, so that it is not tried again either
             return True
         # names and ids only: what a target or an agent wrote leaves by the console, never by a notice
         notice = {

@@ -34,6 +34,7 @@ async def halt(pipeline: Pipeline, agents: Agents, new: NewHalt) -> None:
         raise AilyusError("not_found", f"there is no {new.scope} `{new.name}`", hint=hint)
     if release.people.get(new.by) is None:
         raise AilyusError("unknown_person", f"`{new.by}` is no declared person")
+    # the epoch moves with it: an order that was made before does not leave any more (INVARIANT 3)
     made = new_halt(new.scope, new.name, new.allow_undo, new.by, new.reason, journal.store.now_ms())
     await journal.controls.halt(made, halt_statement(journal.notary, made, "halted"))
 

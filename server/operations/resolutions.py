@@ -60,7 +60,7 @@ class Aftercare:
             new_id("rcp"),
             pipeline.steps.about(action),
             status=status,
-            changed=None,
+            changed=None,  # a person's word is no read: the statement does not say that anything changed
             at_ms=journal.store.now_ms(),
             evidence={"resolution": signed.model_dump_json().encode()},
         )
@@ -88,6 +88,7 @@ class Aftercare:
             raise AilyusError("not_waiting", sentence, hint="`ailyus action show` says what became of it")
         program = pipeline.release.catalog.programs.get(action.request.contract)
         target = pipeline.release.target(action.request)
+        # another instance behind the same name holds other records: what it shows says nothing of this action
         if program is None or target is None or target.digest != action.request.target_digest:
             raise AilyusError("target_changed", "the contract or connection is not the one that was used")
         if action.status == "unknown":
@@ -99,6 +100,7 @@ class Aftercare:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
         before, now = evened(program.reads, before, after)
         scope = scope_of(program, steps.base(program, action.request, target), before, now, None)
+        # what reads the answer to the send can only be checked beside that send
         again = [c for c in program.expect if not c.expression.reads_answer]
         checks = checks_of(again, scope, before.cut("before") | now.cut("after"))
         # INVARIANT: what could not be read has not drifted
@@ -117,6 +119,7 @@ class Aftercare:
             at_ms=journal.store.now_ms(),
             evidence=evidence,
         )
+        # a drift is nobody's fault and changes no status: people are told, and nothing is repaired
         route = program.contract.escalate
         told = Escalation(new_id("esc"), route) if route and not holds else None
         await journal.commit(action, [_rechecked(action, sealed.insert, told)])

@@ -25,7 +25,7 @@ def client() -> httpx2.AsyncClient:
 
 def signed_headers(secret: str, id_: str, at_ms: int, body: bytes) -> dict[str, str]:
     """The headers of one delivery; a retry has the same id and a new time."""
-    seconds = str(at_ms // 1000)
+    seconds = str(at_ms // 1000)  # Standard Webhooks signs whole seconds
     signature = hmac.digest(_key(secret), f"{id_}.{seconds}.".encode() + body, hashlib.sha256)
     return {
         "content-type": "application/json",
@@ -37,6 +37,7 @@ def signed_headers(secret: str, id_: str, at_ms: int, body: bytes) -> dict[str, 
 
 async def delivered(http: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> bool:
     """Was it taken (2xx)?"""
+    # a redirect counts as not taken: it could lead a signed notice to an address that nobody named
     try:
         answer = await http.post(url, content=body, headers=headers)
     except httpx2.HTTPError:
@@ -49,6 +50,6 @@ def _key(secret: str) -> bytes:
     if secret.startswith("whsec_"):
         try:
             return base64.b64decode(secret[6:], validate=True)
-        except (binascii.Error, ValueError):
+        except (binascii.Error, ValueError):  # a text that only looks like one: taken as it stands
             pass
     return secret.encode()

@@ -21,7 +21,10 @@ from receipts.statement.plan_facts import PlanStepFact
 from server.execution.attempt import PendingEnd
 from server.plans.stop_reason import StopReason
 from server.results import answers
-from server.results.answers import DRIFT, checks_of, halt_code, iso, needed
+from server.results.answers import DRIFT, halt_code
+from server.results.check_sentence import checks_of
+from server.results.description import needed
+from server.results.timestamp import iso
 
 PlanStatus = Literal[
     "confirmed",

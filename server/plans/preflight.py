@@ -43,8 +43,7 @@ from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.plans import plan_answers
 from server.plans.plan_answers import Tally
 from server.plans.progress import Progress, Touched
-from server.results.answers import needed, would
-from server.results.description import shown
+from server.results.description import needed, shown, would
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""

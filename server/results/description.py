@@ -1,6 +1,6 @@
-"""What a contract would do to a record, in its own words: one sentence, and the values that it shows."""
+"""What a contract would do to a record, in its own words, and whose approval it would need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -8,11 +8,14 @@ from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
+from policies.need import Need
+from receipts.action.result_parts import Would
 
 
 def says_of(program: Program, scope: Mapping[str, object]) -> str:
     """What will change, in one sentence with the values of the record."""
     says = program.says.text(scope) if program.says else program.contract.title
+    # INVARIANT 2: nobody approves what could not be put into words
     if isinstance(says, Fault):
         raise AilyusError("internal", "what will change cannot be said")
     return says
@@ -28,3 +31,19 @@ def shown(value: object) -> str:
     if value is ABSENT:
         return "(absent)"
     return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def needed(needs: Sequence[Need]) -> str:
+    """Which approvals are asked for, as words."""
+    return " or ".join(" and ".join(f"{count} {role}" for role, count in need) for need in needs)
+
+
+def would(program: Program, scope: Mapping[str, object], needs: Sequence[Need], undo: str) -> Would:
+    """What an action would do: what an approver's document says of it, and what is read back afterwards."""
+    return Would(
+        says=says_of(program, scope),
+        shows=dict(shows_of(program, scope)),
+        needs=needed(needs),
+        undo=undo,
+        checks=tuple(check.said for check in program.expect),
+    )

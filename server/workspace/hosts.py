@@ -19,6 +19,7 @@ def host_fault(host: str) -> str | None:
     name, mark, port = host.lower().rpartition(":")
     if not mark or host.endswith("]"):  # no port, or the colons of an IPv6 address
         name, mark, port = host.lower(), "", ""
+    # told at the start: a host that never matches would only be noticed by the clients that it refuses
     if "/" in host:
         return "a host has no scheme and no path: `ailyus.example.com`, or with a port `ailyus.example.com:8443`"
     if "*" in name:

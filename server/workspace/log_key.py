@@ -39,6 +39,7 @@ def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519Private
         raise AilyusError("bad_settings", sentence, hint=f"{error.hint}; {_HINT}") from None
     with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
         pool.submit(_refuse_new_key, workspace, path).result()
+    # a look needs a key to open the store with; this one signs nothing and is forgotten
     return create_key(path, passphrase) if make else Ed25519PrivateKey.generate()
 
 
@@ -68,7 +69,7 @@ def trusted_keys(workspace: "Workspace") -> Mapping[str, bytes]:
 
 
 def _refuse_new_key(workspace: "Workspace", path: Path) -> None:
-    # INVARIANT: whoever verifies trusts the old key: a log never goes on under a new one in silence
+    # INVARIANT 10: whoever verifies trusts the old key: a log never goes on under a new one in silence
     why = _why_not_new(workspace)
     if why:  # guard: no new key beside a log
         sentence = f"the key of the log is missing (`{path.name}`), and {why}"
@@ -81,6 +82,7 @@ def _why_not_new(workspace: "Workspace") -> str:
         return f"`{ROOTS}` names the one that there was"
     if workspace.settings.store is None:
         head = workspace.store.with_suffix(workspace.store.suffix + ".head")
+        # a head of size 0 is a store that was made and never written: nobody trusts its key yet
         if head.exists() and head.read_bytes().split()[:1] not in ([], [b"0"]):
             return f"`{head.name}` remembers a log"
         if not workspace.store.exists() or not workspace.store.stat().st_size:

@@ -43,6 +43,7 @@ def write_policy(workspace: Workspace, wanted: Wanted) -> list[str]:
         raise AilyusError("bad_policy", f"`{name}.cedar` exists already", hint="edit it")
     before = _texts(release)
     policy, test, said = _parts(release, wanted)
+    # compiled with all others before a byte is written: a draft never leaves a workspace that does not load
     decider = _decider(release, {**before, f"{name}.cedar": policy})
     if wanted.template == "permit":
         outcome = _outcome(decider, release, wanted.action, wanted.role)
@@ -154,10 +155,11 @@ def _repaired(root: Path, release: Release, decider: Decider, wanted: Wanted) ->
         if case.action != wanted.action:
             continue
         former, now = run_tests(release.decider, programs, [case])[0], run_tests(decider, programs, [case])[0]
-        if former.failure or not now.failure:
+        if former.failure or not now.failure:  # what failed before is somebody's work in progress
             continue
         path = next(folder.rglob(file))
         role = case.person.roles[0] if case.person.roles else ""
+        # byte for byte what was generated: nobody has made it theirs
         if role and without_line(path.read_text()) == permit_test_of(
             wanted.action, role, _outcome(release.decider, release, wanted.action, role)
         ):

@@ -68,19 +68,20 @@ async def probe(workspace: Workspace, release: Release) -> list[Probed]:
 
 
 async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> Probed:
+    # looked up first: a read without its credential would be told as a refusal of the system
     missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
     if missing:  # guard: references are looked up
         return Probed(target.name, False, "; ".join(missing), _NEXT["no_credential"])
     if target.mcp is not None or target.plugin is not None:
         return Probed(target.name, True, "its references give values; it is not read here")
-    chosen = _read_of(release, target)
+    chosen = _read_of(release, target)  # never a request of our own making: contracts say what may be asked
     if chosen is None:
         return Probed(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
     seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
     if isinstance(seen, ReadOutage):  # guard: each connection is asked
         return Probed(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
-    if isinstance(seen, Fault):
+    if isinstance(seen, Fault):  # an answer that the contract cannot read is an answer all the same
         return Probed(
             target.name, True, f"it is reachable, and does not answer the read that was tried: {seen.sentence}"
         )
@@ -115,6 +116,7 @@ def _read_of(release: Release, target: Target) -> tuple[Read, dict[str, object]]
                     break
     if not found:
         return None
+    # the smallest by name, so that two runs try the same read
     _, _, read, scope = min(found, key=lambda one: one[:2])
     return read, scope
 
@@ -123,7 +125,7 @@ def _examples(program: Program) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     for name, field in program.contract.inputs.items():
         value = field.examples[0] if field.examples else placeholder(field)
-        found[name] = "0" if value == "" else value
+        found[name] = "0" if value == "" else value  # an empty part of a path would ask for the list above it
     return found
 
 

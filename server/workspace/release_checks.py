@@ -18,6 +18,7 @@ def require_sound(workspace: "Workspace", release: "Release", allow_wider: bool 
 
     Returns what people must know of it: what it widens. Raises `AilyusError`.
     """
+    # first: a guard whose approval nobody can give is wrong, whatever somebody allows
     require_approvable(workspace, release)
     wider = wider_than_live(workspace, release)
     require_allowed(wider, allow_wider)
@@ -27,6 +28,7 @@ def require_sound(workspace: "Workspace", release: "Release", allow_wider: bool 
 def require_approvable(workspace: "Workspace", release: "Release") -> None:
     """Raise `AilyusError` `bad_policy` for the guards whose approvals nobody can give, all of them at once."""
     oidc = workspace.settings.console.oidc
+    # whose roles a provider tells holds any role that it may tell of
     claims = {oidc.issuer: frozenset(oidc.roles.values())} if oidc else {}
     errors = [fault.error for fault in unapprovable(release, claims)]
     if len(errors) == 1:

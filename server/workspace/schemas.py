@@ -57,6 +57,7 @@ def _as_written(node: JsonValue) -> JsonValue:
             out[key] = {name: _as_written(part) for name, part in value.items()}
         elif key != "default" or not isinstance(value, dict):  # the parts of an object have defaults of their own
             out[key] = _as_written(value)
+    # settings hold milliseconds; people write `10s`, and an editor that offers 10000 would be refused
     default, ways = out.get("default"), out.get("anyOf")
     forms = [out, *(ways if isinstance(ways, list) else ())]
     if isinstance(default, int) and any(isinstance(form, dict) and form.get("pattern") == DURATION for form in forms):

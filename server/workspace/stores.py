@@ -23,7 +23,7 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
     origin = workspace.settings.origin
     if workspace.settings.store is None:
         return SqliteStore(workspace.store, signer, origin)
-    url = database_url(workspace)
+    url = database_url(workspace)  # before the import, which fails without the extra and cannot say so
     from receipts.store.postgres import PostgresStore
 
     return PostgresStore(url, workspace.store, signer, origin)

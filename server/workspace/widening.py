@@ -55,7 +55,7 @@ def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, 
     """What the release would widen; nothing where no release was ever made."""
     if workspace.settings.store is None and not workspace.store.exists():
         return ()
-    keys = trusted_keys(workspace)
+    keys = trusted_keys(workspace)  # whoever only checks files has no passphrase of the log
     with reading(workspace) as read:
         if not is_made(workspace, read):
             return ()

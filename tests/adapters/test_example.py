@@ -14,7 +14,8 @@ from adapters.example.acme_flags import FlagStore
 from adapters.plugin import GROUP, Connection, NotSent, Refused
 from adapters.python.pool import Hosts
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.adapters.flags import READER, WRITER, Store, serving
 from tests.adapters.plugins import Environment
 from tests.slowness import scaled_duration

@@ -15,8 +15,9 @@ import uvicorn
 from mcp.server.lowlevel.server import Server
 
 from server.app import App, running, settle_collector
+from server.workspace.settings_file import FILE
 from server.workspace.templates import init_sandbox
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.workspace import Workspace
 from tests.web import web
 from tests.world import unbounded
 

@@ -16,7 +16,8 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from contracts.drafts.draft import DraftInput
-from server.workspace.contract_drafts import Named, import_mcp
+from server.workspace.contract_drafts import import_mcp
+from server.workspace.upstream_server import Named
 from server.workspace.workspace import Workspace
 from tests.upstream.people import Way, staff_workspace
 from tests.web import web

@@ -12,7 +12,7 @@ from server.mcp.tasks import Context
 from server.results.answers import NOT_ERRORS
 from server.results.output_schema import OUTPUT_SCHEMA
 from tests.clients.terminal import typescript
-from tests.server.results import RESULTS
+from tests.server.results.statuses import RESULTS
 from tests.world import Sandbox, World, gateway, make_workspace
 
 

@@ -8,6 +8,7 @@ tasks, subscriptions. Whatever is not a fixture goes to the gateway.
 import asyncio
 import base64
 import struct
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from contracts.canonical import new_id
 from server.mcp.gateway import Gateway
 from server.mcp.resources import not_found
 from server.mcp.tasks import Context, Task, declares_tasks, require_tasks, serve_tasks
-from server.results.answers import iso
+from server.results.timestamp import iso
 
 Outcome = types.CallToolResult | types.InputRequiredResult | dict[str, Any]
 Handler = Callable[[Context, types.CallToolRequestParams], Awaitable[Outcome]]
@@ -254,7 +255,7 @@ class Fixtures:
         return text("a tool more")
 
     async def tool_test_trigger_prompt_change(self, ctx: Context, params: Any) -> Outcome:
-        await self.gateway._bus.publish(PromptsListChanged())
+        await self.gateway.subscriptions.bus.publish(PromptsListChanged())
         return text("another prompt")
 
     # -- input required (SEP-2322)
@@ -321,7 +322,7 @@ class Fixtures:
     # -- tasks (SEP-2663)
 
     async def _owner(self, ctx: Context) -> str:
-        return str(await self.gateway._caller(ctx))
+        return str(await self.gateway.callers.of(ctx))
 
     async def _job(self, ctx: Context, work: Callable[[Job], Awaitable[types.CallToolResult]], **asked: Any) -> Outcome:
         job = Job(await self._owner(ctx), None, asked)
@@ -390,7 +391,7 @@ class Fixtures:
         job = self.jobs.get(task_id)
         if job is None or job.work is None or job.owner != await self._owner(ctx):
             return await self.gateway.task(ctx, task_id)
-        now = iso(self.gateway._now())
+        now = iso(time.time_ns() // 1_000_000)
         task = Task(task_id=task_id, status="working", created_at=now, last_updated_at=now, ttl_ms=600_000)
         if job.cancelled:
             return task.model_copy(update={"status": "cancelled"})

@@ -10,7 +10,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.route_program import McpProgram
 from contracts.errors import AilyusError
 from server.workspace.settings import McpPart
-from server.workspace.workspace import check_server
+from server.workspace.settings_file import check_server
 from tests.upstream.people import put_contracts
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from receipts.journal.journal import LEASE_MS
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.faults.campaign import Campaign, Mortal, prepared
 from tests.faults.killer import POINTS
 from tests.postgres import Postgres

@@ -14,7 +14,8 @@ from receipts.log.signing import Signer, create_key, load_key
 from server.app import App, running
 from server.approvals.keys import NewKey, link_new
 from server.workspace.log_key import open_log_key
-from server.workspace.releases import Start, begin, now_ms, write_signed
+from server.workspace.release_files import write_signed
+from server.workspace.releases import Start, begin, now_ms
 from server.workspace.workspace import Workspace
 from tests.world import FILE, MARIA, Sandbox, cli, gateway, make_workspace
 

@@ -1,7 +1,7 @@
 """Mistakes that admins plant in a workspace as `init` writes it: each is stopped before it is released.
 
 Each was silent, or stopped for a wrong reason, until it had its place here. What is about a contract that changes
-against the live release is in tests/server/test_widening.py.
+against the live release is in tests/server/workspace/test_widening.py.
 """
 
 import re
@@ -12,8 +12,9 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.release_checks import require_sound, require_tested
+from server.workspace.settings_file import FILE
 from server.workspace.templates import TEMPLATES, init_sandbox
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.workspace import Workspace
 
 Edit = Callable[[Path], None]
 

@@ -1,6 +1,7 @@
 """Replicas over one database."""
 
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 
 
 def with_database(workspace: Workspace, database: str) -> Workspace:

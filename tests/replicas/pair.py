@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.http_server import free_port
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.world import Sandbox, World, gateway
 
 

@@ -12,7 +12,8 @@ from receipts.journal.halt import halt_statement, new_halt
 from receipts.log.signing import create_key
 from server.app import App
 from server.console.session import Challenges
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.identity.clients import modern
 from tests.postgres import Postgres
 from tests.receipts import making

@@ -2,7 +2,7 @@
 
 from policies.approval_document import render
 from receipts.action.action_result import ActionResult
-from server.results.answers import INSTRUCTIONS
+from server.mcp.instructions import INSTRUCTIONS
 from server.results.text import text_of
 from tests.plans.records import seeded
 from tests.world import MARIA, World

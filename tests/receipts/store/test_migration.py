@@ -16,7 +16,8 @@ from receipts.store.postgres import PostgresStore
 from receipts.store.postgres_schema import migrate
 from receipts.store.sqlite import SqliteStore
 from receipts.store.transfer import transfer
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.journeys.served import call_tool
 from tests.postgres import Postgres
 from tests.receipts import making

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.action.request import Caller
-from server.mcp.endpoint import _handshake
+from server.mcp.jsonrpc import declared_elicitation
 from server.mcp.session_ids import Foreign, McpSession, SessionIds
 
 IDS = SessionIds(b"k" * 32)
@@ -62,4 +62,4 @@ def test_no_text_is_an_id_by_chance(text: str) -> None:
     ],
 )
 def test_only_a_handshake_opens_a_session(body: bytes, declares: object) -> None:
-    assert _handshake(body) == declares
+    assert declared_elicitation(body) == declares

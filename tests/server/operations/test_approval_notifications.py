@@ -19,7 +19,8 @@ from contracts.errors import AilyusError
 from server.app import App
 from server.http_server import free_port
 from server.operations.approval_notifications import slack_text
-from server.workspace.workspace import FILE, Workspace
+from server.workspace.settings_file import FILE
+from server.workspace.workspace import Workspace
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace, until
 
 SETTINGS = """

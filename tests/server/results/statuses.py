@@ -19,6 +19,7 @@ from server.plans import plan_answers
 from server.plans.plan_answers import Finished, Tally
 from server.plans.stop_reason import StopReason
 from server.results import answers
+from server.results.conclusion import Send, closed, concluded
 from tests.world import ROOT
 
 PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
@@ -58,7 +59,7 @@ def ended(
     outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
     response = Response(answered, {}, None, b"") if answered else None
     execution = Execution(0, 1, "answered", 0, 0, "POST", "", "", response)
-    return answers.concluded(ACTION, PROGRAM, RECEIPT, status, outcome, execution=execution, attempts=1, settle_ms=5000)
+    return concluded(ACTION, PROGRAM, RECEIPT, status, outcome, Send(execution=execution, attempts=1, settle_ms=5000))
 
 
 UNITS = tuple(
@@ -94,9 +95,9 @@ RESULTS: dict[str, ActionResult] = {
     "denied_drift": answers.denied(ACTION, RECEIPT, "state_changed"),
     "running_held": answers.held(ACTION, RECEIPT, Halt("hlt_1", "connection", "okta", False, "lead", "an incident", 0), 1_767_000_000_000),
     "denied_breaker": answers.denied(ACTION, RECEIPT, "breaker_open"),
-    "refused": answers.closed(ACTION, RECEIPT, "refused", "not without a call back"),
-    "expired": answers.closed(ACTION, RECEIPT, "expired"),
-    "cancelled": answers.closed(ACTION, RECEIPT, "cancelled"),
+    "refused": closed(ACTION, RECEIPT, "refused", "not without a call back"),
+    "expired": closed(ACTION, RECEIPT, "expired"),
+    "cancelled": closed(ACTION, RECEIPT, "cancelled"),
     "previewed": answers.previewed(ACTION, RECEIPT, [(("SecurityLead", 1),)], PROGRAM, SCOPE, "it cannot be undone by ailyus"),
     "plan_confirmed": plan("confirmed", None, done(0), done(1), done(2)),
     "plan_compensated": plan("compensated", StopReason("the step slack ended not_applied"), done(0, undone=True), done(1, "not_applied")),

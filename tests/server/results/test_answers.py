@@ -1,6 +1,6 @@
 """Golden results: one file per status, byte for byte, and each channel alone is enough.
 
-Write them anew after a deliberate change with `uv run python -m tests.server.test_answers`.
+Write them anew after a deliberate change with `uv run python -m tests.server.results.test_answers`.
 """
 
 from dataclasses import fields
@@ -11,11 +11,12 @@ import pytest
 
 from receipts.action.action_result import ActionResult
 from receipts.reconciliation.checks import Checked
-from server.console.actions import check_row
+from server.console.action_rows import check_row
+from server.mcp.instructions import INSTRUCTIONS
 from server.results import answers
 from server.results.output_schema import OUTPUT_SCHEMA
 from server.results.text import MAX_TEXT, text_of
-from tests.server.results import ACTION, RECEIPT, RESULTS, encoded, ended
+from tests.server.results.statuses import ACTION, RECEIPT, RESULTS, encoded, ended
 from tests.world import ROOT
 
 FOLDER = ROOT / "tests" / "vectors" / "results"
@@ -90,7 +91,7 @@ def test_what_was_not_read_is_not_found() -> None:
 
 
 def test_instructions_are_short() -> None:
-    assert len(answers.INSTRUCTIONS) <= 2000
+    assert len(INSTRUCTIONS) <= 2000
 
 
 if __name__ == "__main__":

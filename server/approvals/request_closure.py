@@ -1,0 +1,59 @@
+"""The closure of a request: refused by a person, expired or cancelled, by one signed statement."""
+
+from contracts.canonical import new_id
+from policies.approval import SignedApproval
+from policies.passkey import sign_count
+from receipts.action.action import Action
+from receipts.action.status import Status
+from receipts.journal.registry import count_use
+from receipts.statement.action_facts import DecisionFacts
+from receipts.statement.statement import StatementSubject
+from receipts.store.transaction import Txn
+from server.actions.pipeline import Pipeline
+from server.execution.approval_request import ApprovalRequest
+from server.results.conclusion import closed
+
+
+async def close_request(
+    pipeline: Pipeline,
+    action: Action,
+    status: Status,
+    cause: str,
+    signed: SignedApproval | None = None,
+    shown: ApprovalRequest | None = None,
+) -> None:
+    """End a request that waits: the row, its statement and the use of a passkey in one commit."""
+    journal, receipt = pipeline.journal, new_id("rcp")
+    evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
+    if shown is not None:
+        evidence["asked"] = shown.model_dump_json().encode()
+    answer = closed(action, receipt, status, cause)
+    facts = DecisionFacts(answer=answer.digest)
+    if signed:
+        facts = facts.also({"approver": approver_of(pipeline, action, signed)})
+    about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
+    sealed = journal.notary.seal(
+        facts,
+        receipt,
+        about,
+        status=status,
+        changed=False,
+        at_ms=journal.store.now_ms(),
+        evidence=evidence,
+    )
+    # INVARIANT 5: the same call again meets this refusal for a while, and does not ask people a second time
+    held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
+    end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
+
+    def work(txn: Txn) -> None:
+        if signed is not None and signed.assertion is not None:
+            count_use(txn, signed.keyid, sign_count(signed.assertion))
+        end(txn)
+
+    await journal.write((action.id, action.watched), work)
+
+
+def approver_of(pipeline: Pipeline, action: Action, signed: SignedApproval | None) -> str:
+    """The pseudonym under which statements name who decided."""
+    approver = signed.binding.approver if signed else ""
+    return pipeline.journal.notary.pseudonym(action.request.tenant, "person", approver)

@@ -1,0 +1,65 @@
+"""Commands that connect an MCP client: its configuration, and the bridge on standard input and output."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from contracts.errors import AilyusError
+from server.cli.output import WorkspaceOption
+
+
+def stdio(
+    agent: Annotated[str, typer.Option(help="The agent whose token file is used.")] = "support-bot",
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Bridge an MCP client on standard input and output to the workspace's gateway."""
+    from server.admin.client import ensure_owner
+    from server.cli.bridge import Bridge, token_for
+    from server.workspace.workspace import Workspace
+
+    space = Workspace.open(Path(workspace).resolve())
+    ensure_owner(space)  # before the first message: a client gives up on a server that is slow to say hello
+
+    async def run() -> None:
+        await Bridge(space, token_for(space, agent)).run()
+
+    asyncio.run(run())
+
+
+def connect(
+    client: Annotated[
+        Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"],
+        typer.Argument(help="The MCP client; `print` shows an entry for any other."),
+    ],
+    agent: Annotated[str, typer.Option(help="The agent that the client is.")] = "support-bot",
+    name: Annotated[str, typer.Option(help="What the client calls this server.")] = "ailyus",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the entry out again.")] = False,
+    only_print: Annotated[bool, typer.Option("--print", help="Only show what would be written.")] = False,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Connect an MCP client to this workspace: write its own configuration where it is found, else print it."""
+    import orjson
+
+    from server.cli.clients import client_of, command
+    from server.workspace.workspace import Workspace
+
+    found = client_of("cursor" if client == "print" else client)
+    if remove:
+        if client == "print" or not found.is_found:
+            raise AilyusError("bad_settings", f"`{found.file}` is not there", hint="there is nothing to take out")
+        changed = found.put(name, None)
+        typer.echo(f"took `{name}` out of {found.file}" if changed else f"`{name}` was not in {found.file}")
+        return
+    space = Workspace.open(Path(workspace).resolve())
+    program, before = command()
+    entry = found.entry(program, [*before, "stdio", "--agent", agent, "--workspace", str(space.root)])
+    if client == "print" or only_print or not found.is_found:
+        if client != "print" and not only_print:
+            typer.echo(f"{client} was not found here; put this into its {found.file.name}:", err=True)
+        typer.echo(orjson.dumps({found.key: {name: entry}}, option=orjson.OPT_INDENT_2).decode())
+        return
+    changed = found.put(name, entry)
+    typer.echo(f"wrote `{name}` into {found.file}" if changed else f"`{name}` is in {found.file} already")
+    typer.echo(f"restart the client; `ailyus connect {client} --remove` takes it out again")

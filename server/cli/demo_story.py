@@ -1,0 +1,83 @@
+"""The story of the demo in three parts: a locked-out user, a key rotation, broken syncs."""
+
+from pydantic import JsonValue
+
+from receipts.action.action_result import ActionResult
+from server.cli.demo_stage import Stage
+from server.results.json_value import list_of, object_of
+
+MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "Maria's phone was stolen, see the ticket."}
+
+ROTATION = "rotate_api_key_and_update_slack"
+
+ROTATE: dict[str, JsonValue] = {
+    "account_name": "slack-alerts",
+    "integration_name": "alerts",
+    "reason": "The key is due for its rotation.",
+}
+
+WHY: dict[str, JsonValue] = {"reason": "The nightly sync failed, see the alert."}
+
+ADA = {"user_id": "00u3ceo000001", "ticket": "4714", "reason": "Ada has a new phone, see the ticket."}
+
+LEO = {"user_id": "00u2leo000001", "ticket": "4712", "reason": "Leo has a new phone, see the ticket."}
+
+
+async def tell_story(stage: Stage) -> None:
+    """The scenes, in order."""
+    await stage.call("find the user by e-mail", "find_user", {"email": "maria@example.com"}, "confirmed")
+    foreign = {**MARIA, "connection": "okta-globex"}
+    await stage.call("the same reset in another tenant", "reset_user_mfa", foreign, "denied")
+    waiting = await stage.call("reset the MFA in production", "reset_user_mfa", MARIA, "approval_required")
+    action = str(waiting.action_id)
+    await stage.self_approval(action)
+    await stage.approve(action)
+    done = await stage.wait("a second person approved: reset and read back", action, "confirmed")
+    stage.offline(str(done.receipt_id))
+    again = await stage.client.call_tool("reset_user_mfa", dict(MARIA))
+    same = ActionResult.of(again.structured_content or {}).action_id == action
+    stage.expect(f"the same call again is the same action: {action[:12]}…, nothing is sent", same)
+    await stage.fault("lying_200")
+    lied_to = "a lying 200 for a VIP, whom two leads approve: the target says yes and does nothing"
+    await stage.approved(lied_to, ADA, "unknown", ("lead", "second-lead"))
+    await stage.fault("lost_reply")
+    await stage.approved("a lost reply: done, but the answer never comes", LEO, "confirmed")
+    effects = [e for e in (await stage.control.get("/log")).json() if e["effect"] and "reset_factors" in e["path"]]
+    stage.expect("two users were reset, each exactly once", len(effects) == 2)
+    await _rotation(stage)
+    await _syncs(stage)
+
+
+async def _rotation(stage: Stage) -> None:
+    """Part 2: three steps over two systems; the second fails, so the first is undone. Then all of them."""
+    stage.say("\n-- part 2: rotate an API key and update Slack: one plan, one approval, confirmed by use")
+    found = await stage.call("which keys are there?", "get_api_keys", {"account_name": "slack-alerts"}, "confirmed")
+    keys = list_of((found.data or {})["keys"])
+    rotate = {**ROTATE, "old_key_id": object_of(keys[0])["id"]}
+    # nine times: every attempt of the step fails, so that the plan gives up and undoes what it did
+    await stage.fault("503", "slack", "credential", times=9)
+    await stage.planned("Slack is down: the new key is taken back, the old one works", ROTATION, rotate, "compensated")
+    await stage.control.delete("/faults")
+    await stage.planned("Slack is up: the new key is in use, then the old one goes", ROTATION, rotate, "confirmed")
+    slack = (await stage.control.get("/state")).json()["acme"]["slack"]["integrations"]["alerts"]
+    stage.expect("Slack's last call was accepted by the issuer", slack["last_call"]["ok"])
+    secret = slack["credential"].encode()
+    files = [p for p in stage.app.workspace.root.rglob("*") if p.is_file() and secret in p.read_bytes()]
+    stage.expect("the new secret stands in no file of the gateway", not files)
+
+
+async def _syncs(stage: Stage) -> None:
+    """Part 3: a broken CRM sync, and the accounting exports that failed with it."""
+    stage.say("\n-- part 3: broken syncs: re-authenticate, restart, reconcile downstream")
+    sync = {"connection_name": "crm-main", "job_name": "nightly"}
+    await stage.call("why does the sync not run?", "get_sync_status", sync, "confirmed")
+    await stage.planned("reauthenticate, restart, and wait for a newer success", "recover_sync", {**sync, **WHY})
+    listed = await stage.call("which exports failed?", "list_failed_exports", {}, "confirmed")
+    exports = [object_of(e)["export_id"] for e in list_of((listed.data or {})["exports"])]
+    # only a key of idempotency or a look before the next attempt keeps an export from being booked twice
+    await stage.fault("lost_reply", "ledger", "rerun", times=2)
+    arguments: dict[str, JsonValue] = {"connection_name": "books", "exports": exports, **WHY}
+    await stage.planned("reconnect, book each export once, compare the totals", "recover_accounting", arguments)
+    books = (await stage.control.get("/state")).json()["acme"]["ledger"]
+    invoices = [entry["invoice"] for entry in books["entries"]]
+    stage.expect(f"{len(invoices)} invoices are booked, none of them twice", len(set(invoices)) == len(invoices) == 12)

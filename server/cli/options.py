@@ -1,0 +1,15 @@
+"""Options and arguments that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+AllowWiderOption = Annotated[
+    bool,
+    typer.Option("--allow-wider", help="Accept that contracts leave guards that hold for them in the live release."),
+]
+
+
+NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
+ReceiptArgument = Annotated[str, typer.Argument(help="The receipt's id, which starts with `rcp_`.")]
+AsOption = Annotated[str, typer.Option("--as", help="The person who decides.")]

@@ -1,0 +1,124 @@
+"""Commands that prove: a proof file, its verification, and the audit of the log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contracts.errors import AilyusError
+from server.cli.options import ReceiptArgument
+from server.cli.output import Format, FormatOption, WorkspaceOption, show
+from server.cli.receipt_list import since_ms
+from server.cli.store import reading
+
+
+def proof(
+    receipt_id: ReceiptArgument,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; standard output if left out.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="An older checkpoint (a signed note) to prove continuity from.")
+    ] = None,
+    disclose: Annotated[bool, typer.Option(help="Open the commitments: parameters, observations, approvals.")] = True,
+    workspace: WorkspaceOption = ".",
+) -> None:
+    """Write one offline file that proves a receipt."""
+    from receipts.audit.proof import write_proof
+    from receipts.log.checkpoint import Checkpoint
+    from server.admin.access import PROOF, record_here
+    from server.workspace.workspace import Workspace
+
+    old = None
+    if since is not None:
+        old = Checkpoint.of_note(read_note(since)).size
+    # a proof that opens nothing holds digests alone: nobody needs to know who has it
+    if disclose:  # guard: who reads a proof at the command line
+        record_here(Workspace.open(Path(workspace).resolve()), receipt_id, PROOF)
+    with reading(workspace) as read:
+        data = write_proof(read, receipt_id, old, disclose).encoded()
+    if out is None:
+        typer.echo(data.decode(), nl=False)
+    else:
+        out.write_bytes(data)
+
+
+def verify_file(
+    file: Annotated[Path, typer.Argument(help="A file written by `receipt proof`.")],
+    trust: Annotated[Path, typer.Option(help="The trusted roots; they come from you, never from the file.")] = Path(
+        "roots.json"
+    ),
+    since: Annotated[Path | None, typer.Option(help="An older checkpoint that the log must continue.")] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Verify a proof file offline; the exit code carries the verdict."""
+    from contracts.text.source import Malformed, read_bytes
+    from receipts.audit.proof import MAX_FILE
+    from receipts.audit.roots import read_roots
+    from receipts.audit.verify import verify
+    from server.results.receipt_summary import sentences
+
+    try:
+        data = read_bytes(file, MAX_FILE)
+    except Malformed as error:  # bounded: a proof comes from somebody whom nobody trusts yet
+        raise AilyusError("bad_proof", str(error), field=str(file)) from None
+    verified = verify(data, read_roots(trust), read_note(since) if since else None)
+    body = {
+        "authentic": True,
+        "receipt": dict(verified.receipt),
+        "checkpoint": verified.checkpoint.size,
+        "not_shown": list(verified.not_shown),
+    }
+    lines = [f"authentic: yes, {len(verified.statements)} statements in a log of {verified.checkpoint.size}"]
+    lines += sentences(verified.receipt)
+    lines += [f"not shown: {what}" for what in verified.not_shown]
+    show(format, body, lines)
+
+
+def read_note(path: Path) -> str:
+    """The signed note of a checkpoint in a file. Raises `AilyusError`."""
+    from contracts.text.source import Malformed, read_source
+
+    try:
+        return read_source(path)
+    except Malformed as error:
+        raise AilyusError("bad_proof", f"the checkpoint is none: {error}", field=str(path)) from None
+
+
+def audit(
+    workspace: WorkspaceOption = ".",
+    trust: Annotated[
+        Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Also write the newest checkpoint to this file.")] = None,
+    since: Annotated[
+        str, typer.Option(help="How far back, for example 72h; or a file with an older checkpoint to be continued.")
+    ] = "168h",
+    format: FormatOption = Format.text,
+) -> None:
+    """Is anything missing? Recompute the log up to its newest signed checkpoint and compare every row with it."""
+    from receipts.audit.audit import SELF_ATTESTED
+    from receipts.audit.audit import audit as run_audit
+    from receipts.audit.questions import first_since
+    from receipts.audit.roots import read_roots, signed_checkpoint
+    from receipts.store.log_tables import newest_note
+    from server.workspace.stores import remembered_head
+    from server.workspace.workspace import Workspace
+
+    space = Workspace.open(Path(workspace).resolve())
+    roots = read_roots(trust or space.root / "roots.json")
+    older = signed_checkpoint(read_note(Path(since)), roots) if Path(since).is_file() else None
+    head = remembered_head(space)  # before the snapshot, which may only hold more
+    with reading(workspace) as read:
+        findings = list(run_audit(read, roots, head, older))
+        note = newest_note(read)
+        then, now = (older.size, first_since(read, 0)[1]) if older else first_since(read, since_ms(since))
+    if checkpoint is not None:
+        checkpoint.write_text(note, encoding="utf-8")
+    after = f"since the checkpoint at {then}" if older else f"since {since} ago"
+    show(
+        format,
+        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"},
+        findings
+        or [f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} {after}", SELF_ATTESTED],
+    )
+    if findings:
+        raise typer.Exit(1)

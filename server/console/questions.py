@@ -1,0 +1,157 @@
+"""The questions of security teams, as saved searches of the receipts: each is a page of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from receipts.audit.audit import audit
+from receipts.audit.denials import denied
+from receipts.audit.query import Found
+from receipts.audit.questions import allowed_by, approved_by, changed_by, first_since, unconfirmed
+from receipts.audit.record_search import done_to
+from receipts.audit.roots import read_roots
+from receipts.audit.vocabulary import require_agent, require_contract, require_kind, require_status
+from receipts.log.head import remembered
+from receipts.store.row import Read
+from server.approvals.inbox import Inbox
+from server.console.receipt_reader import ReceiptReader
+from server.console.visit import ConsoleRequest, Page, View
+
+LIMIT = 200
+"""Receipts on one page; a narrower search finds the others."""
+DEFAULT_SINCE = "12h"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One question as it stands on the search page: its path and the fields that it asks for."""
+
+    path: str
+    question: str
+    fields: tuple[str, ...]
+
+
+QUESTIONS = (
+    Saved("changed", "What did this agent change?", ("agent", "since")),
+    Saved("unconfirmed", "What was not confirmed?", ("since",)),
+    Saved("approved-by", "Who approved it, and what did they see?", ("receipt",)),
+    Saved("done-to", "What was done to this person or record?", ("match",)),
+    Saved("allowed-by", "Which policy allowed it?", ("receipt",)),
+    Saved("denied", "What was tried and denied?", ("since",)),
+    Saved("missing", "Is anything missing?", ("since",)),
+)
+
+
+class QuestionPages:
+    """A page for each question."""
+
+    def __init__(self, inbox: Inbox, reader: ReceiptReader, roots: Path) -> None:
+        self._inbox = inbox
+        self._reader = reader
+        self._roots = roots
+
+    def views(self) -> list[View]:
+        """Where they are reached."""
+        questions = {
+            "changed": self.changed,
+            "unconfirmed": self.unconfirmed,
+            "approved-by": self.approved_by,
+            "done-to": self.done_to,
+            "allowed-by": self.allowed_by,
+            "denied": self.denied,
+            "missing": self.missing,
+        }
+        return [View("GET", f"/questions/{path}", handler) for path, handler in questions.items()]
+
+    async def changed(self, visit: ConsoleRequest) -> Page:
+        """What did this agent change?"""
+        agent, since = visit.asked("agent"), self._reader.since_ms(visit.asked("since"), DEFAULT_SINCE)
+
+        def look(read: Read) -> list[Found]:
+            require_known(read, {"agent": agent}, visit.tenant)
+            return changed_by(read, agent, since, visit.tenant, LIMIT)
+
+        found = await self._reader.aside(look)
+        return _answered("changed", found, visit)
+
+    async def unconfirmed(self, visit: ConsoleRequest) -> Page:
+        """What was not confirmed?"""
+        since = self._reader.since_ms(visit.asked("since"), "168h")
+        found = await self._reader.aside(lambda read: unconfirmed(read, since, visit.tenant, LIMIT))
+        return _answered("unconfirmed", found, visit)
+
+    async def done_to(self, visit: ConsoleRequest) -> Page:
+        """What was done to this person or record?"""
+        value = visit.asked("match")
+        found = await self._reader.aside(lambda read: done_to(read, value, visit.tenant, LIMIT)) if value else []
+        return _answered("done-to", found, visit)
+
+    async def approved_by(self, visit: ConsoleRequest) -> Page:
+        """Who approved it, and what did they see?"""
+        receipt = await self._reader.of_tenant(visit, visit.asked("receipt"))
+        rows = await self._reader.aside(lambda read: approved_by(read, receipt)) if receipt else []
+        return _question("approved-by", "approved_by.html", {"approvals": rows}, visit)
+
+    async def allowed_by(self, visit: ConsoleRequest) -> Page:
+        """Which policy allowed it?"""
+        receipt = await self._reader.of_tenant(visit, visit.asked("receipt"))
+        rows = await self._reader.aside(lambda read: allowed_by(read, receipt)) if receipt else []
+        return _question("allowed-by", "allowed_by.html", {"decisions": rows}, visit)
+
+    async def denied(self, visit: ConsoleRequest) -> Page:
+        """What was tried and denied?"""
+        since = self._reader.since_ms(visit.asked("since"), "168h")
+        groups = await self._reader.aside(lambda read: denied(read, since, visit.tenant))
+        rows = [{**asdict(g), "looks_like_probing": g.looks_like_probing} for g in groups]
+        return _question("denied", "denied.html", {"groups": rows}, visit)
+
+    async def missing(self, visit: ConsoleRequest) -> Page:
+        """Is anything missing? The whole log is computed again, in a thread."""
+        since = self._reader.since_ms(visit.asked("since"), "168h")
+        # before the snapshot, which may only hold more
+        head = await asyncio.to_thread(remembered, self._inbox.pipeline.journal.store.head_path)
+
+        def look(read: Read) -> tuple[list[str], tuple[int, int]]:
+            return list(audit(read, read_roots(self._roots), head)), first_since(read, since, visit.tenant)
+
+        # one snapshot for both: a count of another moment would not fit what was compared
+        findings, (then, now) = await self._reader.one_by_one(look)
+        body = {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"}
+        return _question("missing", "missing.html", body, visit)
+
+
+def _answered(path: str, found: list[Found], visit: ConsoleRequest) -> Page:
+    saved = next(q for q in QUESTIONS if q.path == path)
+    return receipts_page(saved.question, found, path, {name: visit.asked(name) for name in saved.fields})
+
+
+def receipts_page(title: str, found: list[Found], current: str | None, asked: Mapping[str, str]) -> Page:
+    """The page of the search, with what was found and what was asked."""
+    body = {
+        "found": [asdict(f) for f in found],
+        "full": len(found) >= LIMIT,
+        "questions": [asdict(q) for q in QUESTIONS],
+        "current": current,
+        "asked": dict(asked),
+    }
+    return Page("receipts.html", title, body)
+
+
+def _question(path: str, template: str, body: Mapping[str, object], visit: ConsoleRequest) -> Page:
+    saved = next(q for q in QUESTIONS if q.path == path)
+    asked = {name: visit.asked(name) for name in saved.fields}
+    more = {"questions": [asdict(q) for q in QUESTIONS], "current": path, "asked": asked}
+    return Page(template, saved.question, {**body, **more})
+
+
+def require_known(read: Read, asked: Mapping[str, str], tenant: str) -> None:
+    """A name that nobody ever had is an error, not an empty page."""
+    if agent := asked.get("agent"):
+        require_agent(read, agent, tenant)
+    if contract := asked.get("contract"):
+        require_contract(read, contract, tenant)
+    if status := asked.get("status"):
+        require_status(read, status)
+    if kind := asked.get("kind"):
+        require_kind(kind)

@@ -1,0 +1,30 @@
+"""The result of one fault: what the gateway said, and what the target itself says."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one fault. `done` is what the target itself says.
+
+    `effects` are the sends of ours that took effect, or the new objects that are left, where an action makes one; for
+    an adapter in Python, whether it is done. `note` is what was seen of an adapter that it must never do.
+    """
+
+    fault: str
+    status: str
+    sends: int
+    effects: int
+    done: bool
+    note: str = ""
+
+    @property
+    def wrong(self) -> str:
+        """What must never be, or nothing."""
+        if self.note:
+            return self.note
+        if self.effects > 1:
+            return "done twice"
+        if self.status == "confirmed" and not self.done:
+            return "confirmed, and it is not so"
+        return "not_applied, and it is so" if self.status == "not_applied" and self.done else ""

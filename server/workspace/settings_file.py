@@ -1,0 +1,108 @@
+"""The file `ailyus.toml`: read as TOML, and checked beyond what its model says."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.action.http_request import check_base_url
+from contracts.errors import AilyusError
+from contracts.text.source import Malformed, read_source
+from server.workspace.settings import ConnectionPart, McpPart, Settings
+
+FILE = "ailyus.toml"
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of a workspace. Raises `AilyusError` with what to change."""
+    path = folder / FILE
+    if not path.exists():
+        raise AilyusError("no_workspace", f"there is no `{FILE}` in `{folder}`")
+    try:
+        content = tomllib.loads(read_source(path))
+        settings = Settings(**content)
+    except (tomllib.TOMLDecodeError, Malformed, RecursionError) as error:
+        raise AilyusError("bad_settings", f"the file is no TOML: {error}", field=FILE) from None
+    except ValidationError as error:
+        # the first fault alone: the others often follow from it
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        problem = message[:1].lower() + message[1:]
+        raise AilyusError("bad_settings", f"`{where}`: {problem}", field=FILE) from None
+    for name, connection in settings.connections.items():
+        _check_connection(settings, name, connection)
+    _check_issuers(settings)
+    _check_roles(settings)
+    if not settings.browser.sandbox and not settings.development:
+        hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
+        raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
+    return settings
+
+
+def _check_connection(settings: Settings, name: str, connection: ConnectionPart) -> None:
+    ui = connection.browser
+    try:
+        if connection.mcp is not None:
+            check_server(connection.mcp)
+        if connection.adapter and connection.adapter not in settings.adapters:
+            hint = f"name it under [adapters.{connection.adapter}]; see `ailyus adapter list`"
+            raise AilyusError("bad_settings", f"there is no adapter `{connection.adapter}`", hint=hint)
+        for url in (*_own_url(connection), *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
+            check_base_url(url)
+    except AilyusError as error:
+        raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}") from None
+
+
+def _check_issuers(settings: Settings) -> None:
+    oauth, oidc = settings.oauth, settings.console.oidc
+    for place, url in (
+        *((("oauth", oauth.issuer), ("oauth", oauth.keys or oauth.issuer)) if oauth else ()),
+        *((("console.oidc", oidc.issuer),) if oidc else ()),
+    ):
+        try:
+            check_base_url(url)
+        except AilyusError as error:
+            raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: {place}") from None
+
+
+def _check_roles(settings: Settings) -> None:
+    # a role that is misspelt would give nobody the right, and everybody would believe that somebody has it
+    oidc = settings.console.oidc
+    for where, named in (
+        ("console: admins", settings.console.admins),
+        ("release: roles", settings.release.roles),
+        ("console.oidc: roles", tuple(oidc.roles.values()) if oidc else ()),
+        *((f"notices.{name}: roles", notice.roles) for name, notice in settings.notices.items()),
+    ):
+        if unknown := sorted(set(named) - set(settings.roles)):
+            hint = f"one of {', '.join(settings.roles)}"
+            raise AilyusError(
+                "bad_settings", f"`{unknown[0]}` is no declared role", hint=hint, field=f"{FILE}: {where}"
+            )
+
+
+_LAUNCHERS = {"uvx": "==", "npx": "@"}
+"""What fetches a package by itself, and what stands before a version."""
+
+
+def check_server(part: McpPart) -> None:
+    """An MCP server has one way in, and a package that a launcher fetches has a version."""
+    if bool(part.url) is bool(part.command):
+        raise AilyusError("bad_settings", "an MCP server has either `url` or `command`")
+    if part.url:
+        check_base_url(part.url)
+        return
+    mark = _LAUNCHERS.get(Path(part.command[0]).name)
+    packages = [word for word in part.command[1:] if not word.startswith("-")]
+    if mark and not any(mark in word[1:] for word in packages):  # guard: packages have versions
+        hint = f"name its version, for example `package{mark}1.2.3`"
+        raise AilyusError("bad_settings", f"`{' '.join(part.command)}` is not pinned by version", hint=hint)
+
+
+def _own_url(connection: ConnectionPart) -> tuple[str, ...]:
+    """The URL to check: an MCP server or an adapter needs none, and an adapter may speak another protocol."""
+    if not connection.base_url and (connection.mcp is not None or connection.adapter):
+        return ()
+    of_another = connection.adapter and not connection.base_url.startswith(("http:", "https:"))
+    return () if of_another else (connection.base_url,)

@@ -1,0 +1,67 @@
+"""The targets of a release: what the settings say of each connection."""
+
+from contracts.action.target import Mcp, PluginRef, Target, Ui
+from server.workspace.settings import ConnectionPart, Settings
+
+
+def targets_of(settings: Settings) -> dict[str, Target]:
+    """The connections as targets."""
+    return {
+        name: Target(
+            name=name,
+            kind=c.kind,
+            base_url=c.base_url,
+            tenant=c.tenant,
+            environment=c.environment,
+            read=c.read,
+            write=c.write,
+            principal=c.principal,
+            header=c.header,
+            scheme=c.scheme,
+            direct=c.direct,
+            origin_trusted=c.origin_trusted,
+            max_timeout_ms=c.max_timeout,
+            max_settle_ms=c.max_settle,
+            auth=c.auth,
+            region=c.region,
+            service=c.service,
+            max_in_flight=c.max_in_flight,
+            per_minute=c.per_minute,
+            exclusive=c.exclusive,
+            rights=c.rights,
+            ui=_ui(c),
+            mcp=_mcp(c),
+            plugin=_plugin(settings, c),
+        )
+        for name, c in settings.connections.items()
+    }
+
+
+def _plugin(settings: Settings, connection: ConnectionPart) -> PluginRef | None:
+    part = settings.adapters.get(connection.adapter)
+    return PluginRef(part.entry_point, part.digest) if part else None
+
+
+def _mcp(connection: ConnectionPart) -> Mcp | None:
+    part = connection.mcp
+    if part is None:
+        return None
+    # sorted: the digest of a connection must not depend on the order in which somebody wrote them
+    variables = tuple(sorted(part.variables.items()))
+    return Mcp(part.url, part.command, variables, part.directory, part.start_timeout / 1000)
+
+
+def _ui(connection: ConnectionPart) -> Ui | None:
+    part = connection.browser
+    if part is None:
+        return None
+    return Ui(
+        base_url=part.base_url or connection.base_url,
+        login=part.login,
+        principal=part.principal,
+        read_login=part.read_login,
+        read_principal=part.read_principal or part.principal,
+        origins=part.origins,
+        rights=part.rights,
+        max_timeout_ms=part.max_timeout,
+    )
