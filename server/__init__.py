@@ -1,1 +1,1 @@
-"""Carrying an action through: the pipeline, MCP, the command line."""
+"""Carrying an action through: the runner, MCP, the command line."""

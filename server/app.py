@@ -2,7 +2,7 @@
 
 `App` makes every part of one gateway over one workspace and gives each what it needs; `running` serves it on 127.0.0.1
 and on the Unix socket of the command line. `ailyus serve`, the demo and rehearsals start it. It holds no rule about
-actions: the release decides, and what was done stands in the journal. `replace` swaps the pipeline as a whole, and what
+actions: the release decides, and what was done stands in the journal. `replace` swaps the live release, and what
 is on its way ends under the former one.
 
 - Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before
@@ -31,7 +31,6 @@ from pathlib import Path
 import orjson
 import structlog
 
-from adapters.adapter import Adapter
 from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
 from adapters.browser.chromium import Chromium
@@ -53,19 +52,20 @@ from receipts.log.signing import Signer
 from receipts.statement import releases
 from receipts.statement.gateway_facts import ReleaseFacts
 from receipts.store.transaction import Conflict
-from server.actions.pipeline import Pipeline
+from server.actions.live_release import LiveRelease
 from server.actions.recovery import RecoveryLoop
+from server.actions.runner import ActionRunner
 from server.admin.api import AdminApi
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_key, link_new
 from server.console.console import Console
+from server.execution.fair_limiter import FairLimiter
 from server.http_server import listen, serving
 from server.identity.access_tokens import Tokens
 from server.identity.agents import Agents
 from server.mcp.gateway import Gateway
 from server.observability import tracing
 from server.observability.logs import configure
-from server.observability.tracing import TracedAdapter
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations, Way
 from server.operations.resolutions import Aftercare
@@ -111,24 +111,25 @@ class App:
         self._sessions = BrowserSessions(self.browser)
         self.servers = Servers(workspace.root)
         self.hosts = hosts or Hosts(workspace.root)
-        self.pipeline = self._pipeline_for(release)
+        self._limiter = FairLimiter()
         self._retiring: set[asyncio.Task[None]] = set()
         self._look_again = 0.0
         oauth = workspace.settings.oauth
         self.tokens = Tokens(oauth) if oauth else None
-        self.agents = Agents(self.journal, lambda: self.pipeline.release, self.tokens)
-        self.inbox = Inbox(lambda: self.pipeline, lambda action: self.driver.wake(action))
-        self.aftercare = Aftercare(lambda: self.pipeline)
+        self.agents = Agents(self.journal, lambda: self.runner.release, self.tokens)
+        self.runner = ActionRunner(self.journal, self._under(release))
+        self.inbox = Inbox(self.runner, lambda action: self.driver.resume(action))
+        self.aftercare = Aftercare(self.runner)
         ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
         credentials = Credentials(workspace.root)
-        self.oncall = Escalations(lambda: self.pipeline, ways, credentials)
+        self.oncall = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
             self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin
         )
         chores = (self._take_live, self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
-        self.driver = RecoveryLoop(lambda: self.pipeline, self.inbox.expire, chores)
+        self.driver = RecoveryLoop(self.runner, self.inbox.expire, chores)
         self.gateway = Gateway(
-            lambda: self.pipeline,
+            self.runner,
             self.agents,
             self.inbox,
             lambda: self.console.origin,
@@ -137,28 +138,26 @@ class App:
         )
         parts = (self.inbox, self.agents, self.aftercare, self.oncall)
         settings = workspace.settings.console
-        self.console = Console(lambda: self.pipeline, *parts, self.notices, settings, credentials, workspace.root)
-        self.api = AdminApi(lambda: self.pipeline, *parts, self.console.introduce)
+        self.console = Console(self.runner, *parts, self.notices, settings, credentials, workspace.root)
+        self.api = AdminApi(self.runner, *parts, self.console.introduce)
 
     def systems(self, release: Release) -> Systems:
         """Every way to the targets of a release."""
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
         python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)
-        http = HttpAdapter(*reach, tracing.outgoing if tracing.is_on() else dict)
+        http = HttpAdapter(*reach, tracing.outgoing)
         return Systems(release, http, BrowserAdapter(*reach, self._sessions), mcp, python)
 
-    def _pipeline_for(self, release: Release, former: Pipeline | None = None) -> Pipeline:
-        systems: Adapter = self.systems(release)
-        adapter = TracedAdapter(systems) if tracing.is_on() else systems
-        return Pipeline(self.journal, release, adapter, lambda caller: self.agents.current(caller), former)
+    def _under(self, release: Release) -> LiveRelease:
+        return LiveRelease.of(self.journal, release, self.systems(release), self.agents.current, self._limiter)
 
     async def start(self) -> None:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self.journal.load()
         await self.journal.follow()
-        await self._activate(self.pipeline.release, self._signed, self._sources)
-        self.servers.warm(self.pipeline.release.targets.values())
+        await self._activate(self.runner.release, self._signed, self._sources)
+        self.servers.warm(self.runner.release.targets.values())
         await self.agents.adopt()
         await self._link_seeded_keys()
         self._write_roots()
@@ -166,14 +165,14 @@ class App:
 
     async def replace(self, release: Release) -> None:
         """Swap the live release as a whole (`--dev`); the old adapter serves what is on its way."""
-        if release.digest == self.pipeline.release.digest:
+        if release.digest == self.runner.release.digest:
             return
         await self._activate(release)
         self._swap(release)
 
     async def _take_live(self) -> None:
         """Another replica has released something: this one's files hold it too, or it serves nobody until they do."""
-        live, mine = self.journal.controls.live, self.pipeline.release
+        live, mine = self.journal.controls.live, self.runner.release
         if not self.store.shared or live == mine.digest or time.monotonic() < self._look_again:
             return
         self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
@@ -190,12 +189,11 @@ class App:
         self._swap(fresh)
 
     def _swap(self, release: Release) -> None:
-        former = self.pipeline
-        self.pipeline = self._pipeline_for(release, former)
+        former = self.runner.replace(self._under(release))
         telling = asyncio.create_task(self.gateway.tools_changed())
         self._retiring.add(telling)
         telling.add_done_callback(self._retiring.discard)
-        task = asyncio.create_task(former.retire())
+        task = asyncio.create_task(self.runner.retire(former))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -206,7 +204,7 @@ class App:
         await self.notices.close()
         if self.tokens is not None:
             await self.tokens.issuer.close()
-        await asyncio.gather(*self._retiring, self.pipeline.retire())
+        await asyncio.gather(*self._retiring, self.runner.retire(self.runner.live))
         await self.browser.close()
         await self.servers.close()
         await self.hosts.close()
@@ -261,7 +259,7 @@ class App:
         await self.journal.registry.activate(release.digest, tenants, versions, sealed, again=accepted.again)
         if accepted.key is not None:
             with contextlib.suppress(AilyusError):  # another replica was first
-                await link_key(self.pipeline, accepted.key, "terminal")
+                await link_key(self.runner, accepted.key, "terminal")
 
     async def _label(self, name: str, version: int, digest: str) -> str:
         suffix = await self.journal.registry.suffix(name, version, digest)
@@ -277,7 +275,7 @@ class App:
             public = bytes.fromhex(seeded.public)
             if self.workspace.settings.development and not any(k.public == public for k in known.values()):
                 with contextlib.suppress(Conflict):  # another replica was first
-                    await link_new(self.pipeline, seeded)
+                    await link_new(self.runner, seeded)
 
     def _write_roots(self) -> None:
         """What a verifier needs to trust, to be handed over by another way than the receipts; never overwritten."""

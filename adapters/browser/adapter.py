@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from adapters.browser.account_session import BrowserSessions
-from adapters.browser.sign_in import NotSignedIn, SignIn, outage_shown
+from adapters.browser.sign_in import AccountSignIn, NotSignedIn, outage_shown
 from adapters.browser.visit_end import Seen, execution_of, stopped, unsent
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
 from adapters.browser.visit_request import LAST_LOOK_SECONDS, Visiting
@@ -50,7 +50,7 @@ class BrowserAdapter:
         self._gate = gate
         self._now_ms = now_ms
         self._sessions = sessions
-        self._sign_in = SignIn(root, sessions)
+        self._sign_in = AccountSignIn(root, sessions)
 
     async def read(
         self, read: FlowRead, target: Target, scope: Mapping[str, object], deadline: float

@@ -34,7 +34,7 @@ class NotSignedIn(Exception):
         self.again = again
 
 
-class SignIn:
+class AccountSignIn:
     """The sign-ins of one adapter. One at a time for each account; one that failed is not tried again at once."""
 
     def __init__(self, root: Path, sessions: BrowserSessions) -> None:

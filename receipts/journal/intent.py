@@ -15,20 +15,43 @@ from receipts.store.row import Row, Value, integer
 from receipts.store.transaction import Conflict, Txn
 
 
-class Busy(Conflict):
-    """The connection's limit, or the resource's lock, is taken: nothing was written; `wanted` may be tried again.
+@dataclass(frozen=True, slots=True)
+class DecisionBasis:
+    """What a decision was made under: the digest of the release and the control epoch. Both must still be live."""
 
-    `soon`: as soon as somebody has ended. What was sent in the last minute frees nothing before its minute is over.
+    release: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The connection's limit, or the resource's lock, is taken: nothing was written; `commit` may be tried again.
+
+    `frees_soon`: as soon as somebody has ended. What was sent in the last minute frees nothing before its minute is
+    over.
     """
 
-    def __init__(self, wanted: "IntentCommit", soon: bool) -> None:
+    commit: "IntentCommit"
+    frees_soon: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The world moved on since the decision: nothing was written, and it must be made anew.
+
+    `moved`: the action's row, the release or the control epoch is another one. Else somebody took from what the
+    decision counted on, or wrote to the resource since the look.
+    """
+
+    moved: bool = False
+
+
+class NotCommitted(Conflict):
+    """Takes back what an intent wrote so far, and carries the reason out of the transaction."""
+
+    def __init__(self, why: Busy | Stale) -> None:
         super().__init__()
-        self.wanted = wanted
-        self.soon = soon
-
-
-class StaleDecision(Conflict):
-    """Somebody else took from what the decision counted on, or wrote to the resource since the look: look again."""
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +66,10 @@ class Limits:
 class IntentCommit:
     """Everything that one intent commits. `permitted` is the promise that Cedar said yes.
 
-    `decided_under` is the release digest and the control epoch under which it did: both must still be live. `rate` is
-    what the decision counted on, None when no policy reads it. `lock` names the resource that nothing else may write
-    to meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route that the
-    attempt before this one took, which failed unless the application proved that it had no effect.
+    `basis` is the release and the control epoch under which it did. `rate` is what the decision counted on, None when
+    no policy reads it. `lock` names the resource that nothing else may write to meanwhile. `via` names the route where
+    a contract has several, `trip` is the halt of the route that the attempt before this one took, which failed unless
+    the application proved that it had no effect.
     """
 
     action: Action
@@ -55,7 +78,7 @@ class IntentCommit:
     sealed: SignedStatement
     rendered: Rendered
     approvals: Sequence[SignedApproval]
-    decided_under: tuple[str, int]
+    basis: DecisionBasis
     route: int
     attempt: int
     timeout_ms: int
@@ -71,13 +94,13 @@ class IntentCommit:
     former_failed: bool = True
 
 
-def require_room(txn: Txn, wanted: IntentCommit) -> None:
+def check_limits(txn: Txn, wanted: IntentCommit) -> None:
     """Release, epoch, limits, locks and what a decision counted on, compared in the commit that takes from them."""
     for room in limits_of(wanted, txn.now_ms):
         ((taken,),) = txn.query(room.sql, *room.values)
         if integer(taken) >= room.most:
-            raise Busy(wanted, soon=room.soon)
-    release, epoch = wanted.decided_under[0], str(wanted.decided_under[1])
+            raise NotCommitted(Busy(wanted, room.soon))
+    release, epoch = wanted.basis.release, str(wanted.basis.epoch)
     if not wanted.lock and txn.expect((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
         raise Conflict
     if wanted.lock:
@@ -87,17 +110,17 @@ def require_room(txn: Txn, wanted: IntentCommit) -> None:
         if live != 2:
             raise Conflict
         if held:
-            raise Busy(wanted, soon=True)
+            raise NotCommitted(Busy(wanted, frees_soon=True))
         # INVARIANT: what was written to the resource since it was looked at was not seen
         if written:  # guard: what was written since the look
-            raise StaleDecision
+            raise NotCommitted(Stale())
     # INVARIANT: two that each see room for one are not both let in
     if wanted.rate is not None and wanted.attempt == 1:
         sql, *values = rate_query(wanted.action, txn.now_ms)
         now = rate_in(txn.query(str(sql), *values))
         # guard: rates are compared again
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
-            raise StaleDecision
+            raise NotCommitted(Stale())
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from receipts.action.status import Status
 from receipts.journal.breaker import trip_route
 from receipts.journal.controls import Controls
 from receipts.journal.handles import Handles, use
-from receipts.journal.intent import IntentCommit, require_room
+from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, NotCommitted, Stale, check_limits
 from receipts.journal.outcome import OutcomeCommit, beside
 from receipts.journal.queries import JournalQueries
 from receipts.journal.registry import Registry, count_use
@@ -245,8 +245,8 @@ class Journal(JournalQueries):
         await self.write((action.id,), work)
         await self.ledger.follow()
 
-    async def intend(self, intention: IntentCommit, earlier: Sequence[Work[None]] = ()) -> Dispatch:
-        """The commit: nothing was sent before this line. Raises `Conflict` when the world moved on.
+    async def intend(self, intention: IntentCommit, earlier: Sequence[Work[None]] = ()) -> Dispatch | Busy | Stale:
+        """The commit: nothing was sent before this line. `Busy` and `Stale` say why nothing was written.
 
         `earlier` is committed with it: what a plan's steps before this one ended with.
         """
@@ -259,7 +259,12 @@ class Journal(JournalQueries):
                 one(txn)
             return self._intend(txn, intention), txn.control_changes > before
 
-        fence, controls_changed = await self.write((action.id, action.watched), work)
+        try:
+            fence, controls_changed = await self.write((action.id, action.watched), work)
+        except NotCommitted as refused:
+            return refused.why
+        except Conflict:
+            return Stale(moved=True)
         self._fences[action.id] = fence
         if controls_changed or not self.controls.is_fresh:
             await self.controls.refresh()
@@ -272,7 +277,7 @@ class Journal(JournalQueries):
             attempt=intention.attempt,
             route=intention.route,
             fence=fence,
-            epoch=intention.decided_under[1],
+            epoch=intention.basis.epoch,
             deadline_ms=intention.deadline_ms,
             deadline_monotonic=monotonic + (intention.deadline_ms - self.store.now_ms()) / 1000,
             idempotency_key=f"{action.id}-1",
@@ -295,8 +300,8 @@ class Journal(JournalQueries):
         if action.step:
             self.hold_plan(txn, action.step, wanted.deadline_ms)
         # first: the same call elsewhere is the same action, it is not waited for as somebody else's
-        fence = self._claim(txn, action, wanted.result, wanted.deadline_ms, wanted.decided_under, wanted.spent)
-        require_room(txn, wanted)
+        fence = self._claim(txn, action, wanted.result, wanted.deadline_ms, wanted.basis, wanted.spent)
+        check_limits(txn, wanted)
         user = action.step.id if action.step else action.id
         for approval in wanted.approvals:
             txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
@@ -309,7 +314,7 @@ class Journal(JournalQueries):
             wanted.attempt,
             wanted.route,
             fence,
-            wanted.decided_under[1],
+            wanted.basis.epoch,
             wanted.deadline_ms,
             wanted.settle_ms,
             request.action_digest,
@@ -346,15 +351,15 @@ class Journal(JournalQueries):
         action: Action,
         result: ActionResult,
         deadline_ms: int,
-        decided_under: tuple[str, int],
+        basis: DecisionBasis,
         spent: int = 0,
     ) -> int:
         """One guarded statement over id, state, fence, live release and control epoch; returns the new fence.
 
-        Of an action that is new, `require_room` compares the release and the epoch.
+        Of an action that is new, `check_limits` compares the release and the epoch.
         """
         # INVARIANT: the release that decided, not whichever is live by now
-        live = (decided_under[0], str(decided_under[1]))
+        live = (basis.release, str(basis.epoch))
         lease_ms = max(deadline_ms + LEASE_MARGIN_MS, txn.now_ms + LEASE_MS)
         if action.state == "new":
             self.insert(

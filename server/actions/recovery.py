@@ -1,9 +1,9 @@
 """Durable progress: carry approved actions on, finish what a dead process began, expire what nobody decided.
 
-`RecoveryLoop` looks twice a second at every action that is not people's turn (`sweep`), and at one action when somebody
-calls `wake`. `App` starts it, `Inbox` wakes it after a decision. It is level-triggered and idempotent: whoever may call
-`wake` may call it at any time. Correctness lives in the journal: of two that carry the same action on, one matches no
-row. It does not say what may be sent again: `reconcile` does, and `Pipeline` and `Plans` carry it out.
+`RecoveryLoop` looks twice a second at every action that is not people's turn (`scan`), and at one action when somebody
+calls `resume`. `App` starts it, `Inbox` calls it after a decision. It is level-triggered and idempotent: whoever may
+call `resume` may call it at any time. Correctness lives in the journal: of two that carry the same action on, one
+matches no row. It does not say what may be sent again: `reconcile` does, and `Pipeline` and `Plans` carry it out.
 
 - An approved action MUST go on only if a signed statement says that an agent asked for it (`is_vouched`), and one that
   was out only from its signed intent.
@@ -25,13 +25,14 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.journal.journal import LEASE_MS, Journal
+from receipts.journal.journal import LEASE_MS
 from receipts.statement.gateway_facts import StateFacts
 from receipts.store.transaction import Conflict
-from server.actions.pipeline import Pipeline
-from server.execution.attempt import died
+from server.actions.live_release import LiveRelease
+from server.actions.runner import ActionRunner
+from server.execution.attempt import interrupted_attempt
 
-SWEEP_SECONDS = 0.5
+SCAN_SECONDS = 0.5
 STATE_SECONDS = 300.0
 """How often the open intents are signed and logged, so that silence is visible."""
 log = structlog.get_logger()
@@ -42,98 +43,96 @@ class RecoveryLoop:
 
     def __init__(
         self,
-        pipeline: Callable[[], Pipeline],
+        runner: ActionRunner,
         expire: Callable[[Action], Awaitable[None]],
         chores: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        self._pipeline = pipeline
+        self._runner = runner
+        self._journal = runner.journal
         self._expire = expire
         self._chores = chores
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take over from a dead owner, then sweep for ever."""
-        journal = self._pipeline().journal
+        """Take over from a dead owner, then look for ever."""
+        journal = self._journal
         if not journal.store.shared:
             await journal.end_leases()
-        await self.sweep()
+        await self.scan()
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._renew())]
 
     async def stop(self) -> None:
-        """Stop sweeping; actions on their way finish by themselves."""
+        """Stop looking; actions on their way finish by themselves."""
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def wake(self, action_id: str) -> None:
+    async def resume(self, action_id: str) -> None:
         """Carry one action on, if it is its turn."""
-        action = await self._pipeline().journal.get(action_id)
+        action = await self._journal.get(action_id)
         if action is not None:
-            await self._drive(action)
+            await self._resume(action)
 
-    async def sweep(self) -> list[asyncio.Task[ActionResult]]:
+    async def scan(self) -> list[asyncio.Task[ActionResult]]:
         """Look at every action that is not people's turn."""
-        return [task for action in await self._pipeline().journal.moving() if (task := await self._drive(action))]
+        return [task for action in await self._journal.moving() if (task := await self._resume(action))]
 
-    async def _drive(self, action: Action) -> asyncio.Task[ActionResult] | None:
-        pipeline = self._pipeline()
+    async def _resume(self, action: Action) -> asyncio.Task[ActionResult] | None:
+        runner, live = self._runner, self._runner.live
         key = action.request.call_key if action.request.kind == "write" else action.id
-        if pipeline.is_carrying(key):
+        if runner.is_running(key):
             return None
-        journal, release = pipeline.journal, pipeline.release
         if action.plan is not None:
-            return await self._drive_plan(pipeline, key, action)
+            return await self._resume_plan(key, action)
         if action.state == "ready":
             # INVARIANT: nothing is carried on that no signed statement says an agent asked for
             # guard: only what an agent asked for goes on
-            if journal.controls.halted(action.request) or not await journal.is_vouched(action):
+            if self._journal.controls.halted(action.request) or not await self._journal.is_vouched(action):
                 return None
-            return None if pipeline.is_carrying(key) else pipeline.carry(key, action, pipeline.act(action))
-        if action.request.contract not in release.catalog.programs and action.state == "running":
+            return None if runner.is_running(key) else runner.start(key, action, live.pipeline.act(action))
+        if action.request.contract not in live.release.catalog.programs and action.state == "running":
             return None  # without its contract nothing can be read back: it stays open, and `ailyus doctor` counts it
-        if action.state == "running" and await self._is_left(journal, action) and not pipeline.is_carrying(key):
-            return pipeline.carry(key, action, self._recover(action))
+        if action.state == "running" and await self._is_orphaned(action) and not runner.is_running(key):
+            return runner.start(key, action, self._recover(live, action))
         return None
 
-    async def _drive_plan(self, pipeline: Pipeline, key: str, action: Action) -> asyncio.Task[ActionResult] | None:
-        plans = pipeline.plans
+    async def _resume_plan(self, key: str, action: Action) -> asyncio.Task[ActionResult] | None:
+        runner, plans = self._runner, self._runner.plans
         if action.state == "ready" and not plans.is_halted(action):
-            if not await pipeline.journal.is_vouched(action) or pipeline.is_carrying(key):
+            if not await self._journal.is_vouched(action) or runner.is_running(key):
                 return None
-            return pipeline.carry(key, action, plans.perform(action))
-        if action.state != "running" or not await self._is_left(pipeline.journal, action):
+            return runner.start(key, action, plans.perform(action))
+        if action.state != "running" or not await self._is_orphaned(action):
             return None
-        if not await pipeline.journal.is_vouched(action):
+        if not await self._journal.is_vouched(action):
             return None
-        if await plans.is_readable(action) and not pipeline.is_carrying(key):
-            return pipeline.carry(key, action, plans.recover(action))
+        if await plans.is_readable(action) and not runner.is_running(key):
+            return runner.start(key, action, plans.recover(action))
         return None
 
-    async def _is_left(self, journal: Journal, action: Action) -> bool:
+    async def _is_orphaned(self, action: Action) -> bool:
         """Does nobody carry it on, here or elsewhere, and is nothing of it being taken back?"""
-        return await journal.lease_ended(action.id) and not await journal.being_undone(action.id)
+        return await self._journal.lease_ended(action.id) and not await self._journal.being_undone(action.id)
 
-    async def _recover(self, action: Action) -> ActionResult:
+    async def _recover(self, live: LiveRelease, action: Action) -> ActionResult:
         """Finish an action whose process died: in doubt is a state, and the three-way probe settles it."""
-        pipeline = self._pipeline()
-        intent = await pipeline.steps.take_over(action)
-        taken = replace(action, fence=intent.fence)
-        return await pipeline.finish(pipeline.sent_before(taken, intent, died(intent)))
+        intent = await live.executor.take_over(action)
+        return await live.pipeline.finish(interrupted_attempt(replace(action, fence=intent.fence), intent))
 
     async def _run(self) -> None:
         said = time.monotonic()
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(SCAN_SECONDS)
             try:
-                await self.sweep()
+                await self.scan()
                 await self._expire_waiting()
-                await self._pipeline().journal.handles.forget_expired()
+                await self._journal.handles.forget_expired()
                 for chore in self._chores:
                     await chore()
                 if time.monotonic() - said >= STATE_SECONDS:
                     said = time.monotonic()
-                    await self.say_state()
+                    await self.log_open_actions()
             except Conflict:
                 continue  # somebody decided in between
             except AilyusError as error:
@@ -144,17 +143,16 @@ class RecoveryLoop:
         long: set[str] = set()
         while True:
             await asyncio.sleep(LEASE_MS / 3000)
-            pipeline = self._pipeline()
-            now = pipeline.carrying()
+            now = self._runner.running_ids()
             try:
-                await pipeline.journal.renew(now & long)
+                await self._journal.renew(now & long)
             except AilyusError as error:
                 log.warning("renewal", code=error.code)
             long = now
 
-    async def say_state(self) -> None:
+    async def log_open_actions(self) -> None:
         """Sign and log what is open now: a `state` statement."""
-        journal = self._pipeline().journal
+        journal = self._journal
         open_now = await journal.open()
         subject = {"open": sha256(orjson.dumps(open_now))}
         facts = StateFacts(
@@ -166,6 +164,6 @@ class RecoveryLoop:
         await journal.store.write(sealed.insert)
 
     async def _expire_waiting(self) -> None:
-        journal = self._pipeline().journal
+        journal = self._journal
         for action in await journal.expired():
             await self._expire(action)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.tables import intents
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.admin import access
 from server.admin.approval_routes import ApprovalRoutes
 from server.approvals.inbox import Inbox
@@ -45,14 +45,14 @@ class AdminApi:
 
     def __init__(
         self,
-        pipeline: Callable[[], Pipeline],
+        runner: ActionRunner,
         inbox: Inbox,
         agents: Agents,
         aftercare: Aftercare,
         oncall: Escalations,
         introduce: Callable[[str], Awaitable[str]],
     ) -> None:
-        self._pipeline = pipeline
+        self._runner = runner
         self._inbox = inbox
         self._agents = agents
         self._aftercare = aftercare
@@ -61,7 +61,7 @@ class AdminApi:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        asked = ApprovalRoutes(self._pipeline, self._inbox)
+        asked = ApprovalRoutes(self._runner, self._inbox)
         routes = [
             ("GET", "/status", self.status),
             ("GET", "/approvals", asked.approvals),
@@ -91,15 +91,15 @@ class AdminApi:
 
     async def status(self, request: Request) -> object:
         """What is live."""
-        pipeline = self._pipeline()
-        release = pipeline.release
+        runner = self._runner
+        release = runner.release
         return {
             "release": release.digest,
             "governed": release.governed,
             "author": release.author,
             "contracts": len(release.catalog.programs),
-            "active": len(await pipeline.journal.open()),
-            "checkpoint": await pipeline.journal.store.newest(),
+            "active": len(await runner.journal.open()),
+            "checkpoint": await runner.journal.store.newest(),
         }
 
     async def recheck(self, request: Request) -> object:
@@ -113,11 +113,11 @@ class AdminApi:
 
     async def incidents(self, request: Request) -> object:
         """Outcomes in doubt that nobody has resolved."""
-        return await open_incidents(self._pipeline())
+        return await open_incidents(self._runner)
 
     async def halts(self, request: Request) -> object:
         """What is halted, and what is on the wire nevertheless."""
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         wire = await intents.on_the_wire(journal.store)
         return {
             "halts": [asdict(halt) for halt in journal.controls.halts],
@@ -126,14 +126,14 @@ class AdminApi:
 
     async def halt(self, request: Request) -> object:
         """Stop everything, a connection, a contract or an agent, from now on."""
-        await halt(self._pipeline(), self._agents, NewHalt.model_validate_json(await request.body()))
+        await halt(self._runner, self._agents, NewHalt.model_validate_json(await request.body()))
         return await self.halts(request)
 
     async def unhalt(self, request: Request) -> object:
         """Lift a halt; what waited goes on where it stopped."""
         scope, name = request.path_params["scope"], request.path_params["name"]
         # `-` stands for the halt of everything, which has no name and would leave the path empty
-        await lift(self._pipeline(), scope, "" if name == "-" else name, request.query_params.get("by", ""))
+        await lift(self._runner, scope, "" if name == "-" else name, request.query_params.get("by", ""))
         return {}
 
     async def escalations(self, request: Request) -> object:
@@ -167,22 +167,22 @@ class AdminApi:
     async def add_key(self, request: Request) -> object:
         """Link a public key to a declared person."""
         new = NewKey.model_validate_json(await request.body())
-        return {"keyid": await link_new(self._pipeline(), new)}
+        return {"keyid": await link_new(self._runner, new)}
 
     async def keys(self, request: Request) -> object:
         """Every key and whose it is."""
-        keys = (await self._pipeline().journal.registry.keys()).values()
+        keys = (await self._runner.journal.registry.keys()).values()
         return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
 
     async def revoke_key(self, request: Request) -> object:
         """Revoke a key: from now on it approves nothing."""
-        await revoke_key(self._pipeline(), request.path_params["keyid"])
+        await revoke_key(self._runner, request.path_params["keyid"])
         return {}
 
     async def access(self, request: Request) -> object:
         """Log that somebody at the command line reads the evidence of a receipt."""
         body = orjson.loads(await request.body())
-        await access.record(self._pipeline().journal, str(body["receipt"]), str(body["label"]), None)
+        await access.record(self._runner.journal, str(body["receipt"]), str(body["label"]), None)
         return {}
 
     async def introduce(self, request: Request) -> object:

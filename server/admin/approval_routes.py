@@ -1,12 +1,10 @@
 """The routes of the local door about requests that wait for people, and their decisions."""
 
-from collections.abc import Callable
-
 from starlette.requests import Request
 
 from policies.approval import SignedApproval
 from receipts.audit.questions import day_of
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
 from server.execution.approval_request import ApprovalRequest
 from server.results.answers import halt_line
@@ -15,8 +13,8 @@ from server.results.answers import halt_line
 class ApprovalRoutes:
     """Lists, prepares and takes decisions; what a decision is worth says `Inbox`."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], inbox: Inbox) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, inbox: Inbox) -> None:
+        self._runner = runner
         self._inbox = inbox
 
     async def approvals(self, request: Request) -> object:
@@ -44,10 +42,10 @@ class ApprovalRoutes:
             query.get("verdict", "approve"),
             query.get("comment", ""),
         )
-        store, tenant = self._pipeline().journal.store, asked.subject.tenant
+        store, tenant = self._runner.journal.store, asked.subject.tenant
         agent, now = asked.subject.agent, store.now_ms()
-        waiting = await self._pipeline().journal.get(request.path_params["action"])
-        held = self._pipeline().halt_of(waiting) if waiting is not None else None
+        waiting = await self._runner.journal.get(request.path_params["action"])
+        held = self._runner.halt_of(waiting) if waiting is not None else None
         today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
         return {
             "binding": binding.model_dump(mode="json"),
@@ -59,11 +57,11 @@ class ApprovalRoutes:
     async def decide(self, request: Request) -> object:
         """Take a signed decision."""
         signed = SignedApproval.model_validate_json(await request.body())
-        action, pipeline = signed.binding.subject.action_id, self._pipeline()
+        action, runner = signed.binding.subject.action_id, self._runner
         state = await self._inbox.decide(signed)
         # asked for after the decision: it is carried out at once where nothing holds it
-        known = await pipeline.journal.get(action) if state == "ready" else None
-        held = pipeline.halt_of(known) if known is not None and known.state == "ready" else None
+        known = await runner.journal.get(action) if state == "ready" else None
+        held = runner.halt_of(known) if known is not None and known.state == "ready" else None
         return {"state": state, "halt": halt_line(held) if held else None}
 
     async def cancel(self, request: Request) -> object:

@@ -13,7 +13,7 @@ from receipts.journal.registry import insert_key
 from receipts.statement.gateway_facts import KeyFacts
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Conflict, Txn, Work
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 
 Authority = Literal["terminal", "passkey", "admins"]
 """Who vouches for a new key: whoever owns the gateway's process, a passkey of the same person, or two admins."""
@@ -29,30 +29,30 @@ class NewKey(BaseModel):
     kind: KeyKind
 
 
-async def link_new(pipeline: Pipeline, new: NewKey) -> str:
+async def link_new(runner: ActionRunner, new: NewKey) -> str:
     """Link a key of a file to a declared person; returns its id."""
     if new.kind == "passkey":
         raise AilyusError("bad_settings", "a passkey is brought at the console", hint="`ailyus console link PERSON`")
-    if new.kind == "development" and not pipeline.release.development:
+    if new.kind == "development" and not runner.release.development:
         raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
     public = bytes.fromhex(new.public)
     key = Key(keyid_of(public), public, new.person, new.kind)
-    await link_key(pipeline, key, "terminal")
+    await link_key(runner, key, "terminal")
     return key.keyid
 
 
 async def link_key(
-    pipeline: Pipeline,
+    runner: ActionRunner,
     key: Key,
     authority: Authority,
     words: bytes = b"[]",
     also: Work[None] = lambda txn: None,
 ) -> None:
     """Link a key, by a logged statement; `words` vouch for it (signed), `also` is committed with it."""
-    person = pipeline.release.people.get(key.person)
+    person = runner.release.people.get(key.person)
     if person is None:
         raise AilyusError("unknown_person", f"`{key.person}` is no declared person")
-    known = await pipeline.journal.registry.keys()
+    known = await runner.journal.registry.keys()
     if key.keyid in known:
         raise AilyusError("bad_settings", "this key is linked already", hint="nothing needs to be done")
     facts = KeyFacts(
@@ -60,13 +60,13 @@ async def link_key(
         keyid=key.keyid,
         public=key.public.hex(),
         key_kind=key.kind,
-        holder=pipeline.journal.notary.pseudonym(person.tenant, "person", person.name),
+        holder=runner.journal.notary.pseudonym(person.tenant, "person", person.name),
         authority=authority,
     )
     if key.passkey is not None:
         at = key.passkey
         facts = facts.also({"credential": at.credential, "rp_id": at.rp_id, "origin": at.origin})
-    sealed = _statement(pipeline, person.tenant, key.keyid, facts, {"person": person.name.encode(), "words": words})
+    sealed = _statement(runner, person.tenant, key.keyid, facts, {"person": person.name.encode(), "words": words})
 
     def work(txn: Txn) -> None:
         also(txn)
@@ -74,19 +74,19 @@ async def link_key(
         sealed.insert(txn)
 
     try:
-        await pipeline.journal.write((), work)
+        await runner.journal.write((), work)
     except Conflict:
         raise AilyusError("used", "the link was used, or the passkey is linked already") from None
 
 
-async def revoke_key(pipeline: Pipeline, keyid: str, words: bytes = b"[]") -> None:
+async def revoke_key(runner: ActionRunner, keyid: str, words: bytes = b"[]") -> None:
     """Revoke a key, and end its sessions. The statement names the last good size of the log."""
-    journal = pipeline.journal
+    journal = runner.journal
     key = (await journal.registry.keys()).get(keyid)
-    person = pipeline.release.people.get(key.person) if key else None
+    person = runner.release.people.get(key.person) if key else None
     head = (await journal.store.newest()).split("\n")
     facts = KeyFacts(event="revoked", keyid=keyid, last_good_size=int(head[1]))
-    sealed = _statement(pipeline, person.tenant if person else "", keyid, facts, {"words": words})
+    sealed = _statement(runner, person.tenant if person else "", keyid, facts, {"words": words})
     try:
         await journal.registry.revoke_key(keyid, sealed)
     except Conflict:
@@ -94,11 +94,11 @@ async def revoke_key(pipeline: Pipeline, keyid: str, words: bytes = b"[]") -> No
 
 
 def _statement(
-    pipeline: Pipeline,
+    runner: ActionRunner,
     tenant: str,
     keyid: str,
     facts: KeyFacts,
     evidence: Mapping[str, bytes] = MappingProxyType({}),
 ) -> SignedStatement:
-    notary, at = pipeline.journal.notary, pipeline.journal.store.now_ms()
+    notary, at = runner.journal.notary, runner.journal.store.now_ms()
     return notary.seal_plain(facts, new_id("rcp"), tenant, {keyid: keyid * 2}, at, evidence)

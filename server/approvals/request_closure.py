@@ -9,13 +9,13 @@ from receipts.journal.registry import count_use
 from receipts.statement.action_facts import DecisionFacts
 from receipts.statement.statement import StatementSubject
 from receipts.store.transaction import Txn
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.execution.approval_request import ApprovalRequest
 from server.results.conclusion import closed
 
 
 async def close_request(
-    pipeline: Pipeline,
+    runner: ActionRunner,
     action: Action,
     status: Status,
     cause: str,
@@ -23,15 +23,15 @@ async def close_request(
     shown: ApprovalRequest | None = None,
 ) -> None:
     """End a request that waits: the row, its statement and the use of a passkey in one commit."""
-    journal, receipt = pipeline.journal, new_id("rcp")
+    journal, receipt = runner.journal, new_id("rcp")
     evidence = {"decision": signed.model_dump_json().encode()} if signed else {}
     if shown is not None:
         evidence["asked"] = shown.model_dump_json().encode()
     answer = closed(action, receipt, status, cause)
     facts = DecisionFacts(answer=answer.digest)
     if signed:
-        facts = facts.also({"approver": approver_of(pipeline, action, signed)})
-    about = StatementSubject(action.request, action.id, pipeline.release.digest, pipeline.release.governed)
+        facts = facts.also({"approver": approver_of(runner, action, signed)})
+    about = StatementSubject(action.request, action.id, runner.release.digest, runner.release.governed)
     sealed = journal.notary.seal(
         facts,
         receipt,
@@ -42,7 +42,7 @@ async def close_request(
         evidence=evidence,
     )
     # INVARIANT 5: the same call again meets this refusal for a while, and does not ask people a second time
-    held = pipeline.steps.held_ms(action.request) if status == "refused" else 0
+    held = runner.executor.ends.held_ms(action.request) if status == "refused" else 0
     end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
 
     def work(txn: Txn) -> None:
@@ -53,7 +53,7 @@ async def close_request(
     await journal.write((action.id, action.watched), work)
 
 
-def approver_of(pipeline: Pipeline, action: Action, signed: SignedApproval | None) -> str:
+def approver_of(runner: ActionRunner, action: Action, signed: SignedApproval | None) -> str:
     """The pseudonym under which statements name who decided."""
     approver = signed.binding.approver if signed else ""
-    return pipeline.journal.notary.pseudonym(action.request.tenant, "person", approver)
+    return runner.journal.notary.pseudonym(action.request.tenant, "person", approver)

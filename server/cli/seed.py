@@ -10,7 +10,7 @@ SEEDED = "support-bot"
 async def seed_agent(app: App) -> None:
     """Register `support-bot` for `requester` in a development workspace that has no agent yet."""
     workspace = app.workspace
-    known = app.pipeline.release.people.get("requester")
+    known = app.runner.release.people.get("requester")
     if not workspace.settings.development or known is None or await app.agents.list():
         return
     # only where nobody registered anybody: an agent that appears by itself beside others would surprise their owner

@@ -67,7 +67,7 @@ class Actions:
                 "person": one.person,
                 "at_ms": one.created_ms,
             }
-            for one in await inventory.newest_of(self._inbox.pipeline.journal.store, visit.tenant)
+            for one in await inventory.newest_of(self._inbox.runner.journal.store, visit.tenant)
         ]
         return Page("actions.html", "Actions", {"actions": rows})
 
@@ -75,17 +75,17 @@ class Actions:
         """The timeline of one action, with its steps where it is a plan."""
         # before anything is read: a change meanwhile makes the page look again, and never miss it
         mark = await self._mark(visit.tenant, visit.named("action"))
-        action = await action_of(visit, self._inbox.pipeline.journal)
-        journal = self._inbox.pipeline.journal
+        action = await action_of(visit, self._inbox.runner.journal)
+        journal = self._inbox.runner.journal
         open_now = await journal.open_intent(action.id)
         keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
         doubtful = await self._is_open(action)
         timeline = await self._timeline(action)
-        pipeline = self._inbox.pipeline
-        halt = pipeline.halt_of(action) if action.state == "ready" else None
+        runner = self._inbox.runner
+        halt = runner.halt_of(action) if action.state == "ready" else None
         told = action.result
         if halt is not None:
-            told = await (pipeline.held(action, halt) if action.plan is None else pipeline.plans.progress(action))
+            told = await runner.held(action, halt)
         # nobody says for themselves that what they asked for happened; the gateway refuses it too
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
@@ -114,7 +114,7 @@ class Actions:
                 and action.plan is None,
                 "can_resolve": doubtful and not barred and bool(keys),
                 "doubtful": doubtful,
-                "origin": self._inbox.pipeline.release.origin,
+                "origin": self._inbox.runner.release.origin,
                 "me_name": visit.person.name,
                 "now_ms": journal.store.now_ms(),
                 "keys": keys,
@@ -122,7 +122,7 @@ class Actions:
         )
 
     async def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
-        store = self._inbox.pipeline.journal.store
+        store = self._inbox.runner.journal.store
         found = await entries.of_action(store, action.id)
         decided = await store.read_aside(lambda read: approved_by(read, found[0].receipt)) if found else []
         words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
@@ -130,7 +130,7 @@ class Actions:
         return [await self._moment(one, words.get(one.receipt), comments.get(one.receipt, "")) for one in found]
 
     async def _moment(self, entry: LogEntry, who: str | None, comment: str) -> dict[str, JsonValue]:
-        store = self._inbox.pipeline.journal.store
+        store = self._inbox.runner.journal.store
         predicate = orjson.loads(Envelope.decode(entry.envelope).payload)["predicate"]
         sizes = await evidence.sizes(store, entry.leaf_index)
         # what action it was and under which set stands above the timeline, once
@@ -154,13 +154,13 @@ class Actions:
 
     async def recheck(self, visit: ConsoleRequest) -> Response:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         await self._aftercare.recheck(action.id)
         return redirect(f"/actions/{action.id}")
 
     async def resolve(self, visit: ConsoleRequest) -> Response:
         """A person's signed word about an outcome in doubt: asserted, never confirmed."""
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         signed = SignedResolution.model_validate_json(visit.form["signed"])
         if signed.resolution.person != visit.person.name or signed.resolution.action_id != action.id:
             raise AilyusError("bad_form", "this is not your word, or about another action")
@@ -170,10 +170,10 @@ class Actions:
     async def evidence(self, visit: ConsoleRequest) -> Response:
         """One piece of evidence, as a file; who read it is logged before it is given."""
         receipt, label = visit.named("receipt"), visit.named("label")
-        data = await evidence.piece(self._inbox.pipeline.journal.store, receipt, label, visit.tenant)
+        data = await evidence.piece(self._inbox.runner.journal.store, receipt, label, visit.tenant)
         if data is None:
             raise AilyusError("not_found", "there is no such evidence that you may see")
-        await access.record(self._inbox.pipeline.journal, receipt, label, visit.person.name)
+        await access.record(self._inbox.runner.journal, receipt, label, visit.person.name)
         # INVARIANT: what a target sent is never a page of this console
         headers = {
             "content-disposition": f'attachment; filename="{receipt}-{_plain(label)}"',  # guard: evidence is no page
@@ -182,7 +182,7 @@ class Actions:
         return Response(data, media_type="application/octet-stream", headers=headers)
 
     async def _is_open(self, action: Action) -> bool:
-        is_open = await incidents.needs_somebody(self._inbox.pipeline.journal.store, action.id)
+        is_open = await incidents.needs_somebody(self._inbox.runner.journal.store, action.id)
         return action.state == "ended" and action.status in OPEN and is_open
 
 

@@ -13,7 +13,7 @@ from policies.principal import Person
 from receipts.action.action import Action
 from receipts.audit.questions import day_of
 from receipts.tables import intents
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
@@ -59,7 +59,7 @@ class Approvals:
 
     async def inbox(self, visit: ConsoleRequest) -> Page:
         """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
-        pipeline, tenant = self._inbox.pipeline, visit.tenant
+        runner, tenant = self._inbox.runner, visit.tenant
         mark = await self._mark(tenant, "inbox")
         groups: dict[str, dict[str, object]] = {}
         for action in await self._inbox.waiting():
@@ -74,10 +74,10 @@ class Approvals:
             if isinstance(cards, list):
                 cards.append(await self._card(action, visit.person))
         tops = {
-            "intents": await _open_intents(pipeline, tenant),
+            "intents": await _open_intents(runner, tenant),
             "escalations": await self._oncall.listed(tenant),
             "untold": await self._notices.failed(tenant),
-            "incidents": await open_incidents(pipeline, tenant),
+            "incidents": await open_incidents(runner, tenant),
         }
         return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
 
@@ -107,10 +107,10 @@ class Approvals:
     async def approval(self, visit: ConsoleRequest) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
         mark = await self._mark(visit.tenant, visit.named("action"))
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         if action.state != "waiting":
             return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
-        person, pipeline = visit.person, self._inbox.pipeline
+        person, runner = visit.person, self._inbox.runner
         given = await self._inbox.given(action.id)
         role = visit.asked("role") or None
         why_not = None
@@ -124,9 +124,9 @@ class Approvals:
         # no document, and so nothing to sign: the button would only be refused
         if document is not None and (barred := self._inbox.bars(action, person, given)):
             document, why_not = None, barred
-        agent, now, tenant = action.request.agent, pipeline.journal.store.now_ms(), visit.tenant
-        today = await pipeline.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
-        halt = pipeline.halt_of(action)
+        agent, now, tenant = action.request.agent, runner.journal.store.now_ms(), visit.tenant
+        today = await runner.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
+        halt = runner.halt_of(action)
         lines = [line.model_dump() for line in asked.display.lines]
         first = sorted((n for n in lines if _place(n["label"]) is not None), key=lambda n: _place(n["label"]) or 0)
         return Page(
@@ -149,7 +149,7 @@ class Approvals:
                 "binding": document,
                 "why_not": why_not,
                 "halt": halt_line(halt) if halt else "",
-                "keys": passkeys_of((await pipeline.journal.registry.keys()).values(), person),
+                "keys": passkeys_of((await runner.journal.registry.keys()).values(), person),
                 "mine": person.name in (action.request.person, action.request.owner),
                 "expires_ms": action.expires_ms,
                 "mark": mark,
@@ -158,7 +158,7 @@ class Approvals:
 
     async def decide(self, visit: ConsoleRequest) -> Response:
         """Take a signed decision; the page of the action then shows what becomes of it."""
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         signed = SignedApproval.model_validate_json(visit.form["signed"])
         # INVARIANT 2: a person decides for nobody else, also with a key that this browser could reach
         # guard: a person decides for nobody else
@@ -169,13 +169,13 @@ class Approvals:
 
     async def withdraw(self, visit: ConsoleRequest) -> Response:
         """Take one's own approval back before it is used."""
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         await self._inbox.withdraw(action.id, visit.person.name)
         return redirect(f"/approvals/{action.id}")
 
     async def cancel(self, visit: ConsoleRequest) -> Response:
         """End a request of one's own, or of one's agent, that waits."""
-        action = await action_of(visit, self._inbox.pipeline.journal)
+        action = await action_of(visit, self._inbox.runner.journal)
         if visit.person.name not in (action.request.person, action.request.owner):
             raise AilyusError("no_authority", "whom it is for, or the agent's owner, ends a request")
         await self._inbox.cancel(action.id)
@@ -191,10 +191,10 @@ class Approvals:
         return redirect("/inbox")
 
 
-async def _open_intents(pipeline: Pipeline, tenant: str) -> list[dict[str, JsonValue]]:
+async def _open_intents(runner: ActionRunner, tenant: str) -> list[dict[str, JsonValue]]:
     return [
         {"action": one.action_id, "agent": one.agent, "contract": one.contract, "deadline_ms": one.deadline_ms}
-        for one in await intents.of_tenant(pipeline.journal.store, tenant)
+        for one in await intents.of_tenant(runner.journal.store, tenant)
     ]
 
 

@@ -1,6 +1,6 @@
 """The console put together: pages, sessions, live updates, as one ASGI application."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from receipts.tables import inventory
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
 from server.console.actions import Actions
 from server.console.approvals import Approvals
@@ -33,7 +33,7 @@ class Console:
 
     def __init__(
         self,
-        pipeline: Callable[[], Pipeline],
+        runner: ActionRunner,
         inbox: Inbox,
         agents: Agents,
         aftercare: Aftercare,
@@ -43,13 +43,13 @@ class Console:
         credentials: Credentials,
         root: Path,
     ) -> None:
-        self._pipeline = pipeline
+        self._runner = runner
         self._settings = settings
         self._provider: Provider | None = None
-        self._sessions = ConsoleSessions(pipeline, settings.session)
-        self._introductions = PasskeyInvitations(pipeline, settings.admins)
-        self._live = Live(pipeline, self._is_signed_in)
-        self._estate = Inventory(pipeline, agents)
+        self._sessions = ConsoleSessions(runner, settings.session)
+        self._introductions = PasskeyInvitations(runner, settings.admins)
+        self._live = Live(runner, self._is_signed_in)
+        self._estate = Inventory(runner, agents)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
             *Approvals(inbox, oncall, notices, self._live.mark).views(),
@@ -60,9 +60,9 @@ class Console:
         ]
         self.origin = settings.url or ""
         if settings.oidc is not None:
-            self._provider = Provider(settings.oidc, pipeline, self._sessions, credentials)
+            self._provider = Provider(settings.oidc, runner, self._sessions, credentials)
             # asked again before an approval counts: a role may have been taken away at the provider meanwhile
-            roles = pipeline().journal.roles
+            roles = runner.journal.roles
             roles.issuer, roles.reader = settings.oidc.issuer, self._provider.read_again
 
     def app(self, port: int) -> ASGIApp:
@@ -71,7 +71,7 @@ class Console:
         seconds = self._settings.session // 1000
         provided = self._provider.views(self.origin, seconds) if self._provider else []
         known = (self._sessions, self._introductions)
-        people = PeoplePages(self._pipeline, *known, self.origin, seconds, has_provider=bool(provided))
+        people = PeoplePages(self._runner, *known, self.origin, seconds, has_provider=bool(provided))
         return self._web.app(self.origin, [*self._views, *people.views(), *provided])
 
     async def introduce(self, person: str) -> str:
@@ -82,10 +82,10 @@ class Console:
 
     async def first_run(self) -> tuple[str, str] | None:
         """The first admin and their link, while nobody at all has a passkey."""
-        pipeline = self._pipeline()
-        if any(key.kind == "passkey" for key in (await pipeline.journal.registry.keys()).values()):
+        runner = self._runner
+        if any(key.kind == "passkey" for key in (await runner.journal.registry.keys()).values()):
             return None
-        people = sorted(pipeline.release.people.by_name.values(), key=lambda person: person.name)
+        people = sorted(runner.release.people.by_name.values(), key=lambda person: person.name)
         admin = next((person for person in people if self._introductions.is_admin(person)), None)
         return (admin.name, await self.introduce(admin.name)) if admin else None
 
@@ -100,7 +100,7 @@ class Console:
 
     async def _navigation(self, session: ConsoleSession) -> Mapping[str, JsonValue]:
         """What stands on every page: how many requests wait, and what is halted."""
-        waiting = await inventory.waiting_count(self._pipeline().journal.store, session.person.tenant)
+        waiting = await inventory.waiting_count(self._runner.journal.store, session.person.tenant)
         halts = await self._estate.halts(session.person.tenant)
         halted = [f"{halt.scope} {halt.name}" if halt.name else "everything" for halt in halts]
         return {"waiting": waiting, "halted": list[JsonValue](halted)}

@@ -1,6 +1,5 @@
 """What is governed: contracts, agents and connections, who may use them, and their kill switches."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.journal.halt import Halt
 from receipts.tables import intents, inventory
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, Page, View
 from server.identity.agents import Agents
@@ -22,8 +21,8 @@ BACK = {"all": "/connections", "connection": "/connections", "contract": "/contr
 class Inventory:
     """The catalog, the agents, the connections."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], agents: Agents) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, agents: Agents) -> None:
+        self._runner = runner
         self._agents = agents
 
     def views(self) -> list[View]:
@@ -39,7 +38,7 @@ class Inventory:
 
     async def contracts(self, visit: ConsoleRequest) -> Page:
         """Every contract that a connection of this tenant serves, and every plan of such."""
-        release, last = self._pipeline().release, await self._last(visit.tenant)
+        release, last = self._runner.release, await self._last(visit.tenant)
         halted = self._halted("contract")
         rows = [
             {
@@ -69,7 +68,7 @@ class Inventory:
 
     async def contract(self, visit: ConsoleRequest) -> Page:
         """What one contract does, what it expects, who may use it, and when it last ran."""
-        release, name = self._pipeline().release, visit.named("name")
+        release, name = self._runner.release, visit.named("name")
         program = next((p for p in self._programs(release, visit.tenant) if p.name == name), None)
         if program is None:
             raise AilyusError("not_found", "there is no such contract in your tenant", hint="see the list of contracts")
@@ -120,9 +119,9 @@ class Inventory:
 
     async def connections(self, visit: ConsoleRequest) -> Page:
         """The connections of this tenant, what is on the wire, and what is halted."""
-        pipeline = self._pipeline()
-        wire = await intents.per_connection(pipeline.journal.store, visit.tenant)
-        targets = [t for t in pipeline.release.targets.values() if t.tenant == visit.tenant]
+        runner = self._runner
+        wire = await intents.per_connection(runner.journal.store, visit.tenant)
+        targets = [t for t in runner.release.targets.values() if t.tenant == visit.tenant]
         rows = [
             {
                 "name": t.name,
@@ -140,15 +139,15 @@ class Inventory:
 
     async def halts(self, tenant: str) -> list[Halt]:
         """What is halted now, of everything that actions of this tenant pass, oldest first."""
-        pipeline = self._pipeline()
-        if not pipeline.journal.controls.halts:
+        runner = self._runner
+        if not runner.journal.controls.halts:
             return []
-        connections = {t.name for t in pipeline.release.targets.values() if t.tenant == tenant}
+        connections = {t.name for t in runner.release.targets.values() if t.tenant == tenant}
         agents = {a.name for a in await self._agents.list() if a.tenant == tenant}
         mine = {"connection": connections, "route": connections, "agent": agents}
         return [
             h
-            for h in pipeline.journal.controls.halts
+            for h in runner.journal.controls.halts
             if h.scope in ("all", "contract") or h.name.partition("/")[0] in mine[h.scope]
         ]
 
@@ -165,19 +164,19 @@ class Inventory:
                 "reason": visit.form["reason"].strip(),
             }
         )
-        await halt(self._pipeline(), self._agents, new)
+        await halt(self._runner, self._agents, new)
         return redirect(BACK.get(scope, "/connections"))
 
     async def lift(self, visit: ConsoleRequest) -> Response:
         """Let it go on."""
         scope, name = visit.form["scope"], visit.form.get("name", "")
         await self._require_own(visit, scope, name.partition("/")[0] if scope == "route" else name)
-        await lift(self._pipeline(), scope, name, visit.person.name)
+        await lift(self._runner, scope, name, visit.person.name)
         return redirect(BACK.get(scope, "/connections"))
 
     async def _require_own(self, visit: ConsoleRequest, scope: str, name: str) -> None:
         """Nobody stops another tenant's work; what several tenants share is stopped at the terminal."""
-        release = self._pipeline().release
+        release = self._runner.release
         tenants = {t.tenant for t in release.targets.values()}
         target = release.targets.get(name)
         agent = next((a for a in await self._agents.list() if a.name == name), None)
@@ -197,7 +196,7 @@ class Inventory:
         return [p for p in found if release.targets.candidates(p, tenant)]
 
     async def _last(self, tenant: str) -> dict[str, int]:
-        return await self._pipeline().journal.store.read_aside(lambda read: inventory.last_calls(read, tenant))
+        return await self._runner.journal.store.read_aside(lambda read: inventory.last_calls(read, tenant))
 
     def _halted(self, scope: str) -> set[str]:
-        return {h.name for h in self._pipeline().journal.controls.halts if h.scope == scope}
+        return {h.name for h in self._runner.journal.controls.halts if h.scope == scope}

@@ -17,7 +17,7 @@ from receipts.journal.registry import count_use
 from receipts.store.transaction import Conflict, Txn
 from receipts.tables import introductions
 from receipts.tables.introductions import StoredIntroduction
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.approvals.keys import link_key, revoke_key
 from server.console.signed_word import Introduction, SignedWord, introduction_of, words_of
 
@@ -31,8 +31,8 @@ WORD_MS = 120_000
 class PasskeyInvitations:
     """Rows of introductions, and what they are used for."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], admins: Sequence[str]) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, admins: Sequence[str]) -> None:
+        self._runner = runner
         self._roles = frozenset(admins)
 
     def is_admin(self, person: Person) -> bool:
@@ -41,7 +41,7 @@ class PasskeyInvitations:
 
     async def by_terminal(self, name: str) -> str:
         """A link's token, for whoever owns the gateway's process; refused once two admins have passkeys."""
-        people, keys = self._pipeline().release.people, (await self._pipeline().journal.registry.keys()).values()
+        people, keys = self._runner.release.people, (await self._runner.journal.registry.keys()).values()
         person = people.get(name)
         if person is None:
             raise AilyusError("unknown_person", f"`{name}` is no declared person")
@@ -59,13 +59,13 @@ class PasskeyInvitations:
 
     async def waiting(self, tenant: str) -> list[Introduction]:
         """Introductions that wait for a second admin."""
-        store, people = self._pipeline().journal.store, self._pipeline().release.people
+        store, people = self._runner.journal.store, self._runner.release.people
         found = [introduction_of(stored) for stored in await introductions.begun(store)]
         return [i for i in found if (p := people.get(i.person)) is not None and p.tenant == tenant]
 
     async def of_token(self, token: str) -> Introduction | None:
         """The introduction behind a link that was not used yet and is in its time."""
-        for stored in await introductions.usable(self._pipeline().journal.store):
+        for stored in await introductions.usable(self._runner.journal.store):
             # INVARIANT: whoever can write a row cannot make a link that brings a passkey for somebody
             # guard: a link is a MAC
             if hmac.compare_digest(self._sealed(token, stored.id, stored.person, stored.words), stored.token_hash):
@@ -74,12 +74,12 @@ class PasskeyInvitations:
 
     def _sealed(self, token: str, id_: str, person: str, words: bytes) -> str:
         """What the store keeps of a link: a MAC over its token and all that it gives leave for."""
-        key = self._pipeline().journal.handles.derived(b"ailyus-introductions")
+        key = self._runner.journal.handles.derived(b"ailyus-introductions")
         return hmac.digest(key, "\n".join((token, id_, person, words.hex())).encode(), "sha256").hex()
 
     async def introduce(self, by: Person, signed: SignedWord) -> str | None:
         """An admin vouches for a person; the second one gets the link's token."""
-        word, people = signed.word, self._pipeline().release.people
+        word, people = signed.word, self._runner.release.people
         person = people.get(word.person)
         if not self.is_admin(by):
             raise AilyusError("no_authority", "only an admin introduces somebody", hint="see `[console] admins`")
@@ -119,7 +119,7 @@ class PasskeyInvitations:
 
         key = Key(keyid_of(public), public, known.person, "passkey", passkey=passkey)
         authority: Literal["admins", "terminal"] = "admins" if known.words else "terminal"
-        await link_key(self._pipeline(), key, authority, words_of(known.words), used)
+        await link_key(self._runner, key, authority, words_of(known.words), used)
         return key.keyid
 
     async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedWord) -> str:
@@ -132,31 +132,31 @@ class PasskeyInvitations:
         def used(txn: Txn) -> None:
             count_use(txn, signed.keyid, uses)
 
-        await link_key(self._pipeline(), key, "passkey", words_of((signed,)), used)
+        await link_key(self._runner, key, "passkey", words_of((signed,)), used)
         return key.keyid
 
     async def revoke(self, by: Person, signed: SignedWord) -> None:
         """Revoke a key: one's own, or as an admin anybody's of the tenant."""
-        pipeline = self._pipeline()
-        key = (await pipeline.journal.registry.keys()).get(signed.word.about)
-        holder = pipeline.release.people.get(key.person) if key else None
+        runner = self._runner
+        key = (await runner.journal.registry.keys()).get(signed.word.about)
+        holder = runner.release.people.get(key.person) if key else None
         own = key is not None and key.person == by.name
         if key is None or not (own or (self.is_admin(by) and (holder is None or holder.tenant == by.tenant))):
             raise AilyusError("no_authority", "revoke a key of your own, or as an admin one of your tenant")
         uses = await self._vouched(by, signed, "revoke", key.keyid)
         await self._write(lambda txn: count_use(txn, signed.keyid, uses))
-        await revoke_key(pipeline, key.keyid, words_of((signed,)))
+        await revoke_key(runner, key.keyid, words_of((signed,)))
 
     async def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
         """The passkey's new count, if this is a fresh word of this person's passkey about exactly that."""
-        pipeline, word = self._pipeline(), signed.word
-        key = (await pipeline.journal.registry.keys()).get(signed.keyid)
-        fresh = abs(pipeline.journal.store.now_ms() - word.at_ms) <= WORD_MS
-        right = (word.origin, word.event, word.about, word.by) == (pipeline.release.origin, event, about, by.name)
+        runner, word = self._runner, signed.word
+        key = (await runner.journal.registry.keys()).get(signed.keyid)
+        fresh = abs(runner.journal.store.now_ms() - word.at_ms) <= WORD_MS
+        right = (word.origin, word.event, word.about, word.by) == (runner.release.origin, event, about, by.name)
         if key is None or key.revoked or key.person != by.name or not right or not fresh:
             raise AilyusError("no_authority", "a passkey of yours must say this, now", hint="try again on this page")
         uses = asserts(
-            signed.assertion, bytes.fromhex(word.digest), key, await pipeline.journal.registry.uses(signed.keyid)
+            signed.assertion, bytes.fromhex(word.digest), key, await runner.journal.registry.uses(signed.keyid)
         )
         if uses is None:  # guard: an existing passkey vouches
             raise AilyusError("bad_signature", "the passkey's signature does not hold")
@@ -164,7 +164,7 @@ class PasskeyInvitations:
 
     async def _still_vouched(self, known: Introduction) -> None:
         # INVARIANT: an introduction is worth what its admins are worth now
-        keys, people = await self._pipeline().journal.registry.keys(), self._pipeline().release.people
+        keys, people = await self._runner.journal.registry.keys(), self._runner.release.people
         for signed in known.words:
             key, admin = keys.get(signed.keyid), people.get(signed.word.by)
             if key is None or key.revoked or admin is None or not self.is_admin(admin):
@@ -190,6 +190,6 @@ class PasskeyInvitations:
 
     async def _write(self, work: Callable[[Txn], None]) -> None:
         try:
-            await self._pipeline().journal.write((), work)
+            await self._runner.journal.write((), work)
         except Conflict:
             raise AilyusError("used", "this was said already", hint="look at the page again") from None

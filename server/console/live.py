@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from contracts.errors import AilyusError
 from receipts.tables import marks
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.console.visit import ConsoleRequest, View
 
 SECONDS = 1.0
@@ -37,8 +37,8 @@ class _Viewer:
 class Live:
     """Who watches what."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], is_signed_in: Callable[[str], Awaitable[bool]]) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, is_signed_in: Callable[[str], Awaitable[bool]]) -> None:
+        self._runner = runner
         self._is_signed_in = is_signed_in
         self._viewers: set[_Viewer] = set()
         self._seen: dict[tuple[str, str], str] = {}
@@ -85,7 +85,7 @@ class Live:
         while self._viewers and not self._closed:
             await asyncio.sleep(SECONDS)
             # a counter first: a store that nobody changed is not asked for every page each second
-            now = self._pipeline().journal.store.changes
+            now = self._runner.journal.store.changes
             if now == size:
                 continue
             size = now
@@ -98,7 +98,7 @@ class Live:
 
     async def mark(self, tenant: str, topic: str) -> str:
         """What a page about this shows, as a digest; asked for before the page reads it."""
-        store = self._pipeline().journal.store
+        store = self._runner.journal.store
         shown = await marks.of_inbox(store, tenant) if topic == "inbox" else await marks.of_action(store, tenant, topic)
         return hashlib.sha256(orjson.dumps(shown)).hexdigest()
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
@@ -11,7 +10,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
 from policies.principal import Passkey
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.console.introductions import PasskeyInvitations
 from server.console.redirection import cookie, inside, redirect
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
@@ -24,7 +23,7 @@ class PeoplePages:
 
     def __init__(
         self,
-        pipeline: Callable[[], Pipeline],
+        runner: ActionRunner,
         sessions: ConsoleSessions,
         introductions: PasskeyInvitations,
         origin: str,
@@ -33,10 +32,10 @@ class PeoplePages:
         has_provider: bool = False,
     ) -> None:
         self._has_provider = has_provider
-        self._pipeline = pipeline
+        self._runner = runner
         self._sessions = sessions
         self._introductions = introductions
-        self._challenges = Challenges(origin, pipeline)
+        self._challenges = Challenges(origin, runner)
         self._origin = origin
         self._rp_id = urlsplit(origin).hostname or "localhost"
         self._session_seconds = session_seconds
@@ -100,8 +99,8 @@ class PeoplePages:
 
     async def people(self, visit: ConsoleRequest) -> Page:
         """Everybody of this tenant, their keys, and who waits to be introduced."""
-        pipeline, me = self._pipeline(), visit.person
-        keys = (await pipeline.journal.registry.keys()).values()
+        runner, me = self._runner, visit.person
+        keys = (await runner.journal.registry.keys()).values()
         rows = [
             {
                 "name": person.name,
@@ -113,7 +112,7 @@ class PeoplePages:
                     if k.person == person.name
                 ],
             }
-            for person in pipeline.release.people.by_name.values()
+            for person in runner.release.people.by_name.values()
             if person.tenant == visit.tenant
         ]
         waiting = [
@@ -128,9 +127,9 @@ class PeoplePages:
             "new_id": new_id("int"),
             "word": {
                 "purpose": "ailyus-key-v1",
-                "origin": pipeline.release.origin,
+                "origin": runner.release.origin,
                 "by": me.name,
-                "at_ms": pipeline.journal.store.now_ms(),
+                "at_ms": runner.journal.store.now_ms(),
                 "nonce": secrets.token_hex(16),
             },
             "keys": passkeys_of(keys, me),
@@ -166,7 +165,7 @@ class PeoplePages:
 
     def _creation(self, person: str) -> dict[str, str]:
         """What `navigator.credentials.create()` is given."""
-        deployment = self._pipeline().release.origin
+        deployment = self._runner.release.origin
         return {
             "challenge": encode(self._challenges.new("ailyus-enrol-v1")),
             "rp_id": self._rp_id,

@@ -7,7 +7,6 @@ replica takes the answer; `iss` of the answer is compared (RFC 9207). What is ap
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable
 from typing import cast
 
 import httpx2
@@ -22,11 +21,11 @@ from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from policies.principal import Person
 from receipts.journal.roles import Told
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.console.redirection import cookie, inside, redirect
 from server.console.refresh_token import hidden, revealed
 from server.console.session import ConsoleSessions
-from server.console.sign_in_state import SignIn, opened, sealed
+from server.console.sign_in_state import SignInState, opened, sealed
 from server.console.visit import ConsoleRequest, View
 from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
 from server.workspace.settings import OidcPart
@@ -46,10 +45,10 @@ class Provider:
     """One identity provider, for the people whose `issuer` it is."""
 
     def __init__(
-        self, settings: OidcPart, pipeline: Callable[[], Pipeline], sessions: ConsoleSessions, credentials: Credentials
+        self, settings: OidcPart, runner: ActionRunner, sessions: ConsoleSessions, credentials: Credentials
     ) -> None:
         self._settings = settings
-        self._pipeline = pipeline
+        self._runner = runner
         self._sessions = sessions
         self._credentials = credentials
         self._issuer = Issuer(settings.issuer)
@@ -72,7 +71,7 @@ class Provider:
     async def begin(self, visit: ConsoleRequest) -> Response:
         """To the provider's own page."""
         metadata = await self._metadata()
-        begun = SignIn(
+        begun = SignInState(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
@@ -112,7 +111,7 @@ class Provider:
                     grant_type="authorization_code",
                 )
                 claims = await self._identity(token, begun.nonce)
-                person = self._pipeline().release.people.of(self._settings.issuer, str(claims["sub"]))
+                person = self._runner.release.people.of(self._settings.issuer, str(claims["sub"]))
                 if person is None:
                     raise _refused("you are no declared person of this deployment")
                 told = await self._told(client, token, claims, metadata)
@@ -120,7 +119,7 @@ class Provider:
         except (OAuthError, httpx2.HTTPError, ValueError, KeyError) as fault:
             log.info("provider_refused", reason=type(fault).__name__)
             raise _refused("the provider's answer does not hold") from None
-        await self._pipeline().journal.roles.learn(person, told)
+        await self._runner.journal.roles.learn(person, told)
         secret = await self._sessions.open_for(person)
         answer = redirect(inside(begun.to))
         answer.headers["set-cookie"] = cookie(secret, self._seconds)
@@ -200,10 +199,10 @@ class Provider:
         )
 
     def _now(self) -> int:
-        return self._pipeline().journal.store.now_ms()
+        return self._runner.journal.store.now_ms()
 
     def _key(self, purpose: bytes) -> bytes:
-        return self._pipeline().journal.handles.derived(purpose)
+        return self._runner.journal.handles.derived(purpose)
 
 
 def _refused(sentence: str) -> AilyusError:

@@ -110,7 +110,7 @@ class QuestionPages:
         """Is anything missing? The whole log is computed again, in a thread."""
         since = self._reader.since_ms(visit.asked("since"), "168h")
         # before the snapshot, which may only hold more
-        head = await asyncio.to_thread(remembered, self._inbox.pipeline.journal.store.head_path)
+        head = await asyncio.to_thread(remembered, self._inbox.runner.journal.store.head_path)
 
         def look(read: Read) -> tuple[list[str], tuple[int, int]]:
             return list(audit(read, read_roots(self._roots), head)), first_since(read, since, visit.tenant)

@@ -26,7 +26,7 @@ class ReceiptReader:
         """Raise `not_found` for a receipt of another tenant."""
         # INVARIANT 9: nobody reads another tenant's receipt; a foreign id is not found
         # guard: receipts of one's own tenant
-        if await entries.tenant_of(self._inbox.pipeline.journal.store, receipt) != visit.tenant:
+        if await entries.tenant_of(self._inbox.runner.journal.store, receipt) != visit.tenant:
             raise AilyusError("not_found", "there is no such receipt that you may see", hint="search for it")
 
     async def of_tenant(self, visit: ConsoleRequest, receipt: str) -> str:
@@ -41,11 +41,11 @@ class ReceiptReader:
             ago = milliseconds(text or default) if text or default else None
         except ValueError:
             raise AilyusError("bad_form", f"`{text}` is no length of time", hint="for example 12h or 30m") from None
-        return self._inbox.pipeline.journal.store.now_ms() - ago if ago is not None else 0
+        return self._inbox.runner.journal.store.now_ms() - ago if ago is not None else 0
 
     async def aside(self, work: Callable[[Read], T]) -> T:
         """Read a snapshot on another thread."""
-        return await self._inbox.pipeline.journal.store.read_aside(work)
+        return await self._inbox.runner.journal.store.read_aside(work)
 
     async def one_by_one(self, work: Callable[[Read], T]) -> T:
         """The same for what reads much, one at a time."""

@@ -69,7 +69,7 @@ class ReceiptPages:
         """One receipt: sentences before any hash."""
         receipt = visit.named("receipt")
         await self._reader.must_see(visit, receipt)
-        store = self._inbox.pipeline.journal.store
+        store = self._inbox.runner.journal.store
         entry = await entries.get(store, receipt)
         statement = orjson.loads(Envelope.decode(entry.envelope).payload)
         why = await self._reader.aside(lambda read: reason_of(read, receipt))
@@ -90,7 +90,7 @@ class ReceiptPages:
         await self._reader.must_see(visit, receipt)
         # INVARIANT: who read evidence is in the log before it is given
         # guard: who downloads a proof
-        await access.record(self._inbox.pipeline.journal, receipt, access.PROOF, visit.person.name)
+        await access.record(self._inbox.runner.journal, receipt, access.PROOF, visit.person.name)
         data = await self._reader.one_by_one(lambda read: write_proof(read, receipt, None, True).encoded())
         headers = {"content-disposition": f'attachment; filename="{receipt}.proof.json"'}
         return Response(data, media_type="application/json", headers=headers)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
@@ -14,7 +14,7 @@ from receipts.journal.registry import count_use
 from receipts.store.transaction import Conflict, Txn
 from receipts.tables import challenges, sessions
 from receipts.tables.sessions import StoredSession
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 
 COOKIE = "__Host-ailyus"
 """`Secure; HttpOnly; SameSite=Lax; Path=/`: Strict would lose the session on a link from a notice."""
@@ -50,14 +50,14 @@ def passkeys_of(keys: Iterable[Key], person: Person) -> list[dict[str, JsonValue
 class ConsoleSessions:
     """Sessions as rows, which a restart keeps. They end with their time, their key or their person."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], valid_ms: int) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, valid_ms: int) -> None:
+        self._runner = runner
         self._valid_ms = valid_ms
 
     async def open(self, assertion: Assertion, challenge: bytes) -> str | None:
         """A new session's secret, if this is a linked passkey's word on the challenge."""
-        pipeline = self._pipeline()
-        journal, release = pipeline.journal, pipeline.release
+        runner = self._runner
+        journal, release = runner.journal, runner.release
         known = await journal.registry.passkey(assertion.credential)
         if known is None:
             return None
@@ -81,7 +81,7 @@ class ConsoleSessions:
 
     async def open_for(self, person: Person) -> str:
         """A new session's secret for somebody whom the identity provider let in; it has no key that could sign."""
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         secret, expires = secrets.token_urlsafe(32), journal.store.now_ms() + self._valid_ms
         opened = StoredSession(person.name, "")
         await journal.write((), lambda txn: sessions.begin(txn, _hashed(secret), opened, expires))
@@ -89,18 +89,18 @@ class ConsoleSessions:
 
     async def find(self, secret: str) -> ConsoleSession | None:
         """The session of a cookie; None when it expired, its key was revoked or its person is not declared any more."""
-        pipeline = self._pipeline()
-        stored = await sessions.find(pipeline.journal.store, _hashed(secret))
-        person = pipeline.release.people.get(stored.person) if stored is not None else None
+        runner = self._runner
+        stored = await sessions.find(runner.journal.store, _hashed(secret))
+        person = runner.release.people.get(stored.person) if stored is not None else None
         if stored is None or person is None:
             return None
         # what the provider said last, without asking: a page is no decision, and an approval asks anew
-        shown = replace(person, roles=await pipeline.journal.roles.known(person))
+        shown = replace(person, roles=await runner.journal.roles.known(person))
         return ConsoleSession(shown, stored.keyid, secret)
 
     async def close(self, secret: str) -> None:
         """Sign out."""
-        await self._pipeline().journal.write((), lambda txn: sessions.end(txn, _hashed(secret)))
+        await self._runner.journal.write((), lambda txn: sessions.end(txn, _hashed(secret)))
 
 
 class Challenges:
@@ -110,9 +110,9 @@ class Challenges:
     over purpose, origin and both, under a key that all replicas have. The 56 bytes are never an approval's 32.
     """
 
-    def __init__(self, origin: str, pipeline: Callable[[], Pipeline]) -> None:
+    def __init__(self, origin: str, runner: ActionRunner) -> None:
         self._origin = origin
-        self._pipeline = pipeline
+        self._runner = runner
 
     def new(self, purpose: str) -> bytes:
         """A fresh challenge, 56 bytes."""
@@ -132,16 +132,16 @@ class Challenges:
         if not self.is_ours(challenge, purpose):
             return False
         try:
-            await self._pipeline().journal.write((), lambda txn: answer(txn, challenge))
+            await self._runner.journal.write((), lambda txn: answer(txn, challenge))
         except Conflict:
             return False
         return True
 
     def _now(self) -> int:
-        return self._pipeline().journal.store.now_ms()
+        return self._runner.journal.store.now_ms()
 
     def _sealed(self, purpose: str, body: bytes) -> bytes:
-        key = self._pipeline().journal.handles.derived(b"ailyus-challenges")
+        key = self._runner.journal.handles.derived(b"ailyus-challenges")
         return hmac.digest(key, f"{purpose}\n{self._origin}\n".encode() + body, "sha256")
 
 

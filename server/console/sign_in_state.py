@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from policies.passkey import decode, encode
 
 
-class SignIn(BaseModel):
+class SignInState(BaseModel):
     """What is kept while somebody is at the provider: in their own browser, sealed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -20,13 +20,13 @@ class SignIn(BaseModel):
     until_ms: int
 
 
-def sealed(begun: SignIn, key: bytes) -> str:
+def sealed(begun: SignInState, key: bytes) -> str:
     """The value of the cookie: the state and its MAC (HMAC-SHA-256)."""
     body = begun.model_dump_json().encode()
     return f"{encode(body)}.{hmac.new(key, body, hashlib.sha256).hexdigest()}"
 
 
-def opened(text: str, key: bytes, now_ms: int) -> SignIn | None:
+def opened(text: str, key: bytes, now_ms: int) -> SignInState | None:
     """The state out of a cookie, if we sealed it and it is in its time."""
     body, _, mac = text.partition(".")
     try:
@@ -34,7 +34,7 @@ def opened(text: str, key: bytes, now_ms: int) -> SignIn | None:
         mac_of = hmac.new(key, content, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(mac_of.encode(), mac.encode()):
             return None
-        begun = SignIn.model_validate_json(content)
+        begun = SignInState.model_validate_json(content)
     except (ValueError, ValidationError):
         return None
     return begun if begun.until_ms > now_ms else None

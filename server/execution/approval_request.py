@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, Caller
-from contracts.action.target import Target
 from contracts.canonical import sha256
 from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
@@ -24,6 +23,8 @@ from policies.principal import Key
 from policies.release import Release
 from receipts.action.action import Action
 from receipts.journal.journal import Journal
+from server.execution.decisions import NO_APPROVALS, ApprovalCount
+from server.execution.resolved_action import ResolvedAction
 from server.results.description import shown, shows_of
 
 
@@ -42,8 +43,7 @@ class ValidApprovals:
     """The approvals that count now, or the code of the first that no longer does."""
 
     approvals: tuple[SignedApproval, ...]
-    roles: Mapping[str, int]
-    oldest_seconds: int
+    count: ApprovalCount
     void: str | None = None
 
 
@@ -64,31 +64,26 @@ class ApprovalReview:
     asked: ApprovalRequest
     parts: tuple[ReviewedRequest, ...]
 
-    def permits(self, release: Release, caller: Caller, roles: Mapping[str, int], oldest_seconds: int) -> bool:
+    def permits(self, release: Release, caller: Caller, count: ApprovalCount) -> bool:
         """Does Cedar permit every part with these approvals?"""
+        decide, roles, oldest = release.decider.decide, count.roles, count.oldest_seconds
         return all(
-            isinstance(
-                release.decider.decide(p.request, caller, p.facts, p.circumstances, roles, oldest_seconds), Permitted
-            )
+            isinstance(decide(p.request, caller, p.facts, p.circumstances, roles, oldest), Permitted)
             for p in self.parts
         )
 
 
-def asked_now(
+def build_approval_request(
     release: Release,
-    action: Action,
-    program: Program,
-    target: Target,
+    resolved: ResolvedAction,
     before: Observation,
     required: ApprovalRequired,
     undo: str,
     hiding: Hiding,
 ) -> ApprovalRequest:
     """What would be asked now: built anew each time, so that any change shows."""
-    request = action.request
-    base = program.scope(request.params, target.tenant, target.environment)
-    scope = {**base, **before.scope("before")}
-    display = _display(action, program, target, required, scope, undo)
+    action, program, scope = resolved.action, resolved.program, resolved.scope(before)
+    display = _display(resolved, required, scope, undo)
     if not display.fits:
         raise AilyusError("too_large", "what is to be approved is too long to be shown whole")
     subject = subject_of(
@@ -138,61 +133,65 @@ def subject_of(release: Release, action: Action, **own: Unpack[Own]) -> Subject:
     )
 
 
-async def counted(
-    release: Release, journal: Journal, action: Action, weighed: ApprovalReview, mine: bool = False
+async def valid_approvals(
+    release: Release, journal: Journal, action: Action, review: ApprovalReview, include_used: bool = False
 ) -> ValidApprovals:
-    """Check every approval given for the action against what would be asked now; `mine`: those it used count too."""
+    """Check every approval given for the action against what would be asked now; `include_used`: those
+    that this action used count too."""
     keys, now_ms = await journal.registry.keys(), journal.store.now_ms()
     authors = await journal.registry.authors(release.digest)
     good: list[SignedApproval] = []
     for approval in await journal.approvals(action.id):
         used = await journal.used_by(approval.id)
-        spent = used is not None and not (mine and used == action.id)
-        held = await held_by(release, journal, approval.binding.approver)
-        code = fault_of(release, action, weighed, approval, keys, now_ms, spent, held, authors)
+        spent = used is not None and not (include_used and used == action.id)
+        held = await current_roles(release, journal, approval.binding.approver)
+        code = approval_error(release, action, review, approval, Circumstance(keys, now_ms, held, authors, spent))
         if code:
-            return ValidApprovals((), {}, 0, code)
+            return ValidApprovals((), NO_APPROVALS, code)
         good.append(approval)
-    roles, oldest = count(good, now_ms)
-    return ValidApprovals(tuple(good), roles, oldest)
+    return ValidApprovals(tuple(good), ApprovalCount(*count(good, now_ms)))
 
 
-def fault_of(
-    release: Release,
-    action: Action,
-    weighed: ApprovalReview,
-    approval: SignedApproval,
-    keys: Mapping[str, Key],
-    now_ms: int,
-    spent: bool,
-    held: frozenset[str],
-    authors: frozenset[str],
-) -> str | None:
-    """The code why a signed decision does not count now, or None.
+@dataclass(frozen=True, slots=True)
+class Circumstance:
+    """What a signed decision is checked against beside its request.
 
-    `held`: the roles that its approver has now; `authors`: everybody who ever released this very set.
+    `held`: the roles that its approver has now; `authors`: everybody who ever released this very set; `spent`: an
+    intent used it already.
     """
+
+    keys: Mapping[str, Key]
+    now_ms: int
+    held: frozenset[str]
+    authors: frozenset[str]
+    spent: bool = False
+
+
+def approval_error(
+    release: Release, action: Action, review: ApprovalReview, approval: SignedApproval, now: Circumstance
+) -> str | None:
+    """The code why a signed decision does not count now, or None."""
     request = action.request
-    bystanders = Bystanders(request.person, request.owner, release.author, authors)
+    bystanders = Bystanders(request.person, request.owner, release.author, now.authors)
     rules = Rules(release.development, request.risk, request.boundary)
-    code = refusal(approval, weighed.asked.subject, keys, bystanders, rules, now_ms, spent)
-    if code is None and not _holds_role(release, action, weighed, approval, held):
+    code = refusal(approval, review.asked.subject, now.keys, bystanders, rules, now.now_ms, now.spent)
+    if code is None and not _holds_role(release, action, review, approval, now.held):
         code = "wrong_role"
     return code
 
 
-async def held_by(release: Release, journal: Journal, name: str) -> frozenset[str]:
+async def current_roles(release: Release, journal: Journal, name: str) -> frozenset[str]:
     """The roles that a person has now; what an identity provider says is not older than 15 minutes."""
     person = release.people.get(name)
     return await journal.roles.held(person) if person else frozenset()
 
 
 def _holds_role(
-    release: Release, action: Action, weighed: ApprovalReview, approval: SignedApproval, held: frozenset[str]
+    release: Release, action: Action, review: ApprovalReview, approval: SignedApproval, held: frozenset[str]
 ) -> bool:
     """Does Cedar now permit `approve:<contract>` for this approver in this role, for every part that asks for it?"""
     person, role = release.people.get(approval.binding.approver), approval.binding.role
-    asking = [p for p in weighed.parts if any(r == role for need in p.needs for r, _ in need)]
+    asking = [p for p in review.parts if any(r == role for need in p.needs for r, _ in need)]
     if person is None or not asking:
         return False
     approver = caller_of(person.name, person.tenant, held)
@@ -225,15 +224,9 @@ def value_digest(value: object) -> str:
     return "absent" if value is ABSENT else sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
-def _display(
-    action: Action,
-    program: Program,
-    target: Target,
-    required: ApprovalRequired,
-    scope: Mapping[str, object],
-    undo: str,
-) -> Display:
-    request, facts, needs = action.request, required.facts, required.needs
+def _display(resolved: ResolvedAction, required: ApprovalRequired, scope: Mapping[str, object], undo: str) -> Display:
+    request, program, target = resolved.request, resolved.program, resolved.target
+    facts, needs = required.facts, required.needs
     said = program.says.told(scope) if program.says else (program.contract.title, ())
     if isinstance(said, Fault):
         raise AilyusError("internal", "what will change cannot be said")
@@ -268,3 +261,8 @@ def apart(prefix: str, values: Sequence[str], params: Mapping[str, JsonValue]) -
         Line(label=f"{prefix}[{n}]", value=value, origin="caller" if value in params.values() else "source_of_truth")
         for n, value in enumerate(values, 1)
     ]
+
+
+def needs_of(needs: Sequence[Need]) -> tuple[dict[str, int], ...]:
+    """Needs as they stand in a statement."""
+    return tuple(dict(need) for need in needs)

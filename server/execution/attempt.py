@@ -1,38 +1,38 @@
 """A request on its way: permitted, sent, and at its end, as values."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import JsonValue
 
 from contracts.action.observation import Execution, Observation
-from contracts.action.target import Target
-from contracts.compiler.program import Program
 from policies.approval import SignedApproval
 from policies.decision import Facts, Permitted
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
+from receipts.journal.intent import DecisionBasis
 from receipts.reconciliation.verdict import Reconciliation
 from receipts.store.transaction import Work
+from server.execution.resolved_action import ResolvedAction
 from server.execution.routes import Skipped
-
-Again = Callable[[Action, Program, Target, Observation], Awaitable[Permitted | None]]
-"""Decides once more, directly before a further send: with the approvals that this action used."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermittedAction:
     """A request that is permitted now, with everything that its first intent needs."""
 
-    action: Action
-    program: Program
-    target: Target
+    resolved: ResolvedAction
     before: Observation
     permitted: Permitted
     approvals: Sequence[SignedApproval]
-    under: tuple[str, int]
-    again: Again
+    basis: DecisionBasis
+
+    @property
+    def action(self) -> Action:
+        """The action that is permitted."""
+        return self.resolved.action
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,6 @@ class SentAttempt:
     before: Observation
     execution: Execution
     attempts: tuple[Execution, ...]
-    again: Again
     facts: Facts | None = None
     skipped: tuple[Skipped, ...] = ()
 
@@ -68,12 +67,26 @@ class PendingEnd:
         return self.result.outputs or {}
 
 
-def died(intent: Intent) -> Execution:
-    """An attempt whose process died: in doubt."""
+class Redecision(Protocol):
+    """Decides an action once more, directly before a further send: with the approvals that it used."""
+
+    async def permit(self, resolved: ResolvedAction, before: Observation) -> Permitted | None:
+        """Cedar's permission on what was read just now; None when it is no longer given."""
+        ...
+
+
+class OrphanRemoval(Protocol):
+    """Takes back an object that an attempt made and whose outputs are lost."""
+
+    async def remove_orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
+        """True when the object is gone."""
+        ...
+
+
+def interrupted_attempt(action: Action, intent: Intent) -> SentAttempt:
+    """The attempt of a process that died: nobody knows how far it came, so it is in doubt until it is read back."""
     at = intent.deadline_ms
-    return Execution(
+    execution = Execution(
         intent.route, intent.attempt, "in_doubt", at, at, "", "", "", fault="the process that sent it died"
     )
-
-
-TakeBackOrphan = Callable[[SentAttempt, Mapping[str, JsonValue]], Awaitable[bool]]
+    return SentAttempt(action, intent, intent.before, execution, (execution,))

@@ -1,10 +1,10 @@
 """Taking back what is ours and still is as we left it; everything else is for a person.
 
 `Compensation` builds the undo that a contract names, parsed as strictly as an agent's call, and has it decided, signed,
-sent and read back as an action of its own. `PlanEnd` calls it for the steps of a plan, after it has asked whether a
-change is ours (`JournalQueries.is_ours`); `ActionExecutor.finish` calls `orphan` for an object whose outputs are lost.
-It does not choose what is undone or in which order, and it restores no stored state. Where it takes nothing back, it
-returns `Left` with the reason.
+sent and read back as an action of its own. `PlanCompensation` calls it for the steps of a plan, after it has asked
+whether a change is ours (`JournalQueries.is_ours`); `ActionExecutor.finish` calls `remove_orphan` for an object whose
+outputs are lost. It does not choose what is undone or in which order, and it restores no stored state. Where it takes
+nothing back, it returns `Left` with the reason.
 
 - A record that no longer is as we left it MUST stay as it is (invariant 7).
 - An undo MUST have its own decision and intent; the approvals of what it takes back count for it (invariants 1 to 3).
@@ -20,18 +20,20 @@ from pydantic import JsonValue
 
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, ToolCall
-from contracts.action.target import Target
 from contracts.canonical import new_id
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.decision import Denied, Permitted
+from policies.decision import Denied
 from receipts.action.action import Action, PlanStep
-from receipts.journal.intent import Busy
+from receipts.journal.intent import Busy, DecisionBasis
 from receipts.reconciliation.comparison import same
 from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
+from server.execution.decisions import NO_APPROVALS, ApprovalCount
 from server.execution.executor import ActionExecutor
+from server.execution.redecision import CountedBefore
+from server.execution.resolved_action import ResolvedAction, base_scope
 
 TRIES = 5
 
@@ -59,41 +61,41 @@ class Done:
 
 
 class Compensation:
-    """Builds, decides and sends undo actions."""
+    """Builds, decides and sends undo actions. `approvals` are those that count for what is taken back."""
 
-    def __init__(self, steps: ActionExecutor, approved: Mapping[str, int], oldest_seconds: int) -> None:
-        self._steps = steps
-        self._approved = approved
-        self._oldest = oldest_seconds
+    def __init__(self, executor: ActionExecutor, approvals: ApprovalCount) -> None:
+        self._executor = executor
+        # an undo is signed with what it takes back: the same approvals count
+        self._redecision = CountedBefore(executor.decisions, approvals)
 
     def request(
         self, program: Program, action: Action, before: Observation, outputs: Mapping[str, JsonValue]
     ) -> ActionRequest | Left:
         """The undo as one exact request, on the same connection."""
-        steps = self._steps
+        executor = self._executor
         if program.undo is None:
             return Left("its contract has no undo")
-        target = steps.release.target(action.request)
-        scope = {**steps.base(program, action.request, target), **before.scope("before")}
+        target = executor.release.target(action.request)
+        scope = {**base_scope(program, action.request, target), **before.scope("before")}
         scope |= {f"outputs.{name}": value for name, value in outputs.items()}
         arguments = program.undo.arguments.filled(scope, frozenset())
         if isinstance(arguments, Fault) or not isinstance(arguments, dict):
             return Left("the undo cannot be built from what is known")
-        return undo_request(steps, program, action, arguments)
+        return undo_request(executor, program, action, arguments)
 
     async def take_back(
         self, done: Done, step: PlanStep | None, earlier: Sequence[Work[None]] = ()
-    ) -> PendingEnd | Left:
+    ) -> PendingEnd | Left | Busy:
         """Undo one action, if it is ours and still is as we left it. Raises `Conflict` when the plan was taken over."""
-        steps = self._steps
-        program = steps.release.catalog.programs[done.action.request.contract]
+        executor = self._executor
+        program = executor.release.catalog.programs[done.action.request.contract]
         request = self.request(program, done.action, done.before, done.outputs)
         if isinstance(request, Left):
             return request
         for _ in range(TRIES):
-            if halt := steps.journal.controls.halted(request, undo=True):
+            if halt := executor.journal.controls.halted(request, undo=True):
                 return Left("it is halted", halted=halt.id)
-            under = (steps.release.digest, steps.journal.epoch)
+            basis = executor.basis
             refusal = await self._changed(done, program)
             if refusal:
                 return refusal
@@ -101,111 +103,102 @@ class Compensation:
                 new_id("act"),
                 request,
                 done.action.caller,
-                created_ms=steps.now(),
+                created_ms=executor.now(),
                 first=True,
                 step=step,
                 undoes=done.action.id,
             )
-            ready = await self._ready(action, under)
+            ready = await self._ready(action, basis)
             if isinstance(ready, (Left, PendingEnd)):
                 return ready
-            try:
-                sent = await steps.send(ready, earlier)
-            except Busy:
-                raise
-            except Conflict:
-                if steps.journal.epoch == under[1]:
-                    raise
-                continue  # a halt or a revocation came in between: decide again
+            sent = await executor.send(ready, earlier)
+            if isinstance(sent, Busy):
+                return sent
             if isinstance(sent, Denied):
                 return Left("the undo cannot be built")
-            return await steps.finish(sent)
+            if isinstance(sent, SentAttempt):
+                return await executor.finish(sent, self._redecision)
+            if executor.journal.epoch == basis.epoch:  # no halt and no revocation came in between: the row moved on
+                raise Conflict
         return Left("policies and halts kept changing")
 
     async def _changed(self, done: Done, program: Program) -> Left | None:
         """INVARIANT: an undo touches only what still is as we left it."""
-        steps, request = self._steps, done.action.request
-        target = steps.release.target(request)
+        executor, request = self._executor, done.action.request
+        target = executor.release.target(request)
         if target is None or target.digest != request.target_digest:
             return Left("the connection is another one now")
         if done.left is None:
             return None
-        look = steps.release.decider.may_observe(request, done.action.caller, target)
-        if isinstance(look, Denied):
+        permit = executor.release.decider.may_observe(request, done.action.caller, target)
+        if isinstance(permit, Denied):
             return Left("the policies no longer allow to look at it")
-        now = await steps.adapter.observe(look)
+        now = await executor.observe(permit)
         if not now.ok:
             return Left("the record could not be read")
         own = replace(
             done.left,
             readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
-            hiding=steps.journal.hiding,
+            hiding=executor.journal.hiding,
         )
         # guard: undo only what is as we left it
         return None if same(program.probed, own, now) else Left("somebody else changed it since")
 
-    async def _ready(self, action: Action, under: tuple[str, int]) -> PermittedAction | PendingEnd | Left:
-        steps = self._steps
-        program, target = steps.release.catalog.programs[action.request.contract], steps.release.target(action.request)
-        look = steps.release.decider.may_observe(action.request, action.caller, target)
-        if isinstance(look, Denied) or target is None:
+    async def _ready(self, action: Action, basis: DecisionBasis) -> PermittedAction | PendingEnd | Left:
+        executor = self._executor
+        resolved = executor.resolve(action)
+        if isinstance(resolved, Denied):
             return Left("the policies do not allow the undo")
-        before = await steps.adapter.observe(look)
+        before = await executor.observe(resolved.permit)
         if not before.ok:
             return Left("the record could not be read")
-        scope = {**steps.base(program, action.request, target), **before.scope("before")}
+        widens = resolved.program.widens
         # INVARIANT: an undo gives nobody a right that they do not have now
-        if program.widens is not None and program.widens.value(scope) is not False:  # guard: no undo gives a right
+        if widens is not None and widens.value(resolved.scope(before)) is not False:  # guard: no undo gives a right
             return Left("it would give a right back that is not there now")
-        permitted = await self._permitted(action, program, target, before)
+        permitted = await self._redecision.permit(resolved, before)
         if permitted is None:
             return Left("the policies do not allow the undo")
-        unsent = steps.without_sending(action, program, target, before, permitted.facts, permitted.record)
+        unsent = executor.ends.without_sending(resolved, before, permitted.facts, permitted.record)
         if unsent is not None:
             return unsent if unsent.status == "confirmed" else Left("the undo's own conditions do not hold")
-        return PermittedAction(action, program, target, before, permitted, (), under, self._permitted)
+        return PermittedAction(resolved, before, permitted, (), basis)
 
-    async def _permitted(
-        self, action: Action, program: Program, target: Target, before: Observation
-    ) -> Permitted | None:
-        """An undo is signed with what it takes back: the same approvals count."""
-        decision = await self._steps.decide(action, program, target, before, self._approved, self._oldest)
-        return decision if isinstance(decision, Permitted) else None
-
-    async def orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
+    async def remove_orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
         """Take back what an attempt made and whose outputs are lost; True when it is gone."""
         # an action of its own, no step: after a crash it settles before what it belongs to is looked at
         ended = await self.take_back(Done(sent.action, sent.before, outputs, None), None)
-        if isinstance(ended, Left):
+        if not isinstance(ended, PendingEnd):
             return False
-        await self._steps.journal.commit(ended.action, [ended.work])
+        await self._executor.journal.commit(ended.action, [ended.work])
         return ended.status == "confirmed"
 
 
 def undo_request(
-    steps: ActionExecutor, program: Program, action: Action, arguments: Mapping[str, JsonValue]
+    executor: ActionExecutor, program: Program, action: Action, arguments: Mapping[str, JsonValue]
 ) -> ActionRequest | Left:
     """The undo with these arguments, parsed as strictly as an agent's call."""
     if program.undo is None:
         return Left("its contract has no undo")
-    undo = steps.release.catalog.programs[program.undo.contract]
+    undo = executor.release.catalog.programs[program.undo.contract]
     given = dict(arguments)
-    if len(steps.release.targets.candidates(undo, action.request.tenant)) > 1:
+    if len(executor.release.targets.candidates(undo, action.request.tenant)) > 1:
         given["connection"] = action.request.connection
     if undo.needs_reason:
         given["reason"] = action.request.reason or f"takes back {action.request.contract}"
     try:
         call = ToolCall(name=undo.name, arguments=given, caller_key=f"undo {action.id}")
-        return steps.release.calls.parse(call, action.caller)
+        return executor.release.calls.parse(call, action.caller)
     except AilyusError as error:
         return Left(f"the undo cannot be built: {error.sentence}")
 
 
-def undo_line(steps: ActionExecutor, program: Program, action: Action, before: Observation) -> str:
+def undo_line(executor: ActionExecutor, resolved: ResolvedAction, before: Observation) -> str:
     """What an approver is told about taking it back."""
+    program = resolved.program
     if program.undo is None:
         return "it cannot be undone by ailyus"
-    known = Compensation(steps, {}, 0).request(program, action, before, {})
+    known = Compensation(executor, NO_APPROVALS).request(program, resolved.action, before, {})
     what = f"{program.undo.contract} takes it back"
     if isinstance(known, ActionRequest):
         return f"{what}: {orjson.dumps(dict(known.params), option=orjson.OPT_SORT_KEYS).decode()}"

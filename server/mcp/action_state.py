@@ -1,14 +1,13 @@
 """The state of an action as its own agent is told it: at once, or as soon as it ends."""
 
 import asyncio
-from collections.abc import Callable
 
 from contracts.action.request import Caller
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.journal import Watch
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.mcp.tasks import Context
 from server.results import answers
 
@@ -19,29 +18,29 @@ REPORT_SECONDS = 0.5
 class ActionStates:
     """Reads and waits; it moves nothing."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline]) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner) -> None:
+        self._runner = runner
 
     async def own(self, caller: Caller, action_id: str) -> Action | None:
         """The action of that id, if it is this caller's."""
-        action = await self._pipeline().journal.get(action_id) or self._pipeline().carried(action_id)
+        action = await self._runner.journal.get(action_id) or self._runner.running_action(action_id)
         # INVARIANT 9: nobody reads another principal's action; a foreign id is not found.
         return action if action is not None and action.is_of(caller) else None  # guard: actions of another
 
     async def so_far(self, action: Action) -> ActionResult:
         """What is known of an action now."""
         if action.plan is not None and action.state in ("ready", "running"):
-            return await self._pipeline().plans.progress(action)
-        pipeline = self._pipeline()
-        if action.state == "ready" and (halt := pipeline.halt_of(action)):  # guard: approved and held
-            return await pipeline.held(action, halt)
+            return await self._runner.plans.progress(action)
+        runner = self._runner
+        if action.state == "ready" and (halt := runner.halt_of(action)):  # guard: approved and held
+            return await runner.held(action, halt)
         if action.state in ("new", "ready", "running"):
             return answers.running(action.id, action.receipt_id)
         return action.result or answers.running(action.id, None)
 
     async def within(self, caller: Caller, action_id: str, wait_ms: int) -> ActionResult:
         """The end of an action, or, when the time is up, what is known of it by then."""
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         deadline = journal.store.now_ms() + wait_ms
         # watched before it is read: an end that came between the two would wake nobody
         with journal.watching(action_id) as watch:
@@ -52,7 +51,7 @@ class ActionStates:
             action = await self.own(caller, action_id)
             if action is None:
                 raise AilyusError("not_found", "there is no such action that you may see", field="/action_id")
-            left = (deadline - self._pipeline().journal.store.now_ms()) / 1000
+            left = (deadline - self._runner.journal.store.now_ms()) / 1000
             if action.state == "ended" or left <= 0:
                 return await self.so_far(action)
             # looked at again although nothing is told: another replica may have ended it
@@ -60,12 +59,12 @@ class ActionStates:
 
     async def report(self, ctx: Context, action_id: str) -> None:
         """Progress notifications: of a plan so many of so many and the current step; of an action that it is out."""
-        with self._pipeline().journal.watching(action_id) as watch:
+        with self._runner.journal.watching(action_id) as watch:
             while True:
-                pipeline = self._pipeline()
-                action = await pipeline.journal.get(action_id)
+                runner = self._runner
+                action = await runner.journal.get(action_id)
                 if action is not None and action.state == "running":
-                    progress = (await pipeline.plans.progress(action)).progress if action.plan else None
+                    progress = (await runner.plans.progress(action)).progress if action.plan else None
                     if progress is not None:
                         await ctx.session.report_progress(progress.done, progress.total, progress.current or None)
                     elif action.plan is None:

@@ -1,9 +1,9 @@
 """The MCP server: one choke point for every tool call, both protocol eras, on the SDK's low-level server.
 
-`Gateway.call_tool` is the one entrance for tool calls. It establishes whose call it is, hands it to `Pipeline.call`,
-and puts the answer into the words of the protocol; `get_action` and `find_receipts` it answers itself. `App` makes one
-and serves what `app` gives. It is not where policy is decided, and not where people approve: an answer that comes by an
-agent's own client is never an approval.
+`Gateway.call_tool` is the one entrance for tool calls. It establishes whose call it is, hands it to
+`ActionRunner.call`, and puts the answer into the words of the protocol; `get_action` and `find_receipts` it answers
+itself. `App` makes one and serves what `app` gives. It is not where policy is decided, and not where people approve: an
+answer that comes by an agent's own client is never an approval.
 
 - A caller MUST find its own actions and receipts only; a foreign id is not found (invariant 9).
 - The text of an unexpected exception MUST NOT reach a client.
@@ -27,7 +27,7 @@ from contracts.compiler.inputs import InputSchema
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from server.actions.pipeline import ANSWER_WITHIN, Pipeline
+from server.actions.runner import ANSWER_WITHIN, ActionRunner
 from server.approvals.inbox import Inbox
 from server.identity.agents import Agents
 from server.mcp.action_state import ActionStates
@@ -59,25 +59,25 @@ _FIND_RECEIPTS = InputSchema.compile(FIND_RECEIPTS.input_schema, {})
 
 
 class Gateway:
-    """Handlers of one MCP server over the live pipeline. `console` is the console's origin."""
+    """Handlers of one MCP server over the live release. `console` is the console's origin."""
 
     def __init__(
         self,
-        pipeline: Callable[[], Pipeline],
+        runner: ActionRunner,
         agents: Agents,
         inbox: Inbox,
         console: Callable[[], str],
         version: str,
         origin: str,
     ) -> None:
-        self._pipeline = pipeline
+        self._runner = runner
         self._agents = agents
         self._inbox = inbox
         self._console = console
         self.callers = Callers(agents)
-        self._states = ActionStates(pipeline)
+        self._states = ActionStates(runner)
         self.subscriptions = ToolSubscriptions()
-        self.receipts = ReceiptResources(pipeline, self.callers.of)
+        self.receipts = ReceiptResources(runner, self.callers.of)
         self.server = LowLevelServer(
             "ailyus",
             version=version,
@@ -95,7 +95,7 @@ class Gateway:
         self.server.add_notification_handler(
             "notifications/initialized", types.NotificationParams, self.subscriptions.opened
         )
-        handles = pipeline().journal.handles
+        handles = runner.journal.handles
         # the state of a call that waits goes with the client, sealed to tool, arguments, principal and deployment
         security = RequestStateSecurity(keys=[handles.derived(b"ailyus-request-state")], ttl=STATE_SECONDS)
         # guard: sealed state of a call, text of exceptions
@@ -104,13 +104,11 @@ class Gateway:
 
     def app(self, port: int, console: ASGIApp, settings: ServerPart) -> HttpEndpoint:
         """The ASGI application: `/mcp` for agents with a token, the console for people."""
-        shared = self._pipeline().journal.store.shared
+        shared = self._runner.journal.store.shared
         # a replica has no live sessions, so that nobody could be told what was promised
         self.server.tells = not shared
         if tracing.is_on():
-            self.server.middleware.insert(
-                0, tracing.Calls(lambda name: is_tool(self._pipeline().release, name), METHODS)
-            )
+            self.server.middleware.insert(0, tracing.Calls(lambda name: is_tool(self._runner.release, name), METHODS))
         return HttpEndpoint(
             apps_of(self.server, port, settings, sessions=not shared),
             console,
@@ -130,7 +128,7 @@ class Gateway:
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """The tools of this caller; the list depends on who asks."""
-        tools = tools_for(self._pipeline().release, await self.callers.of(ctx))
+        tools = tools_for(self._runner.release, await self.callers.of(ctx))
         return types.ListToolsResult(tools=tools, cache_scope="private")
 
     async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
@@ -156,7 +154,7 @@ class Gateway:
             return self._told(ctx, await self._states.within(caller, str(given["action_id"]), wait_ms))
         if params.name == FIND_RECEIPTS.name:
             return self._told(ctx, await search_receipts(self.receipts, caller, _FIND_RECEIPTS.parse(arguments)))
-        begun_ms = self._pipeline().journal.store.now_ms()
+        begun_ms = self._runner.journal.store.now_ms()
         if params.request_state is not None:
             answer = await self._asked_again(caller, params.request_state, params.input_responses or {})
         else:
@@ -164,7 +162,7 @@ class Gateway:
         if answer.status not in ("approval_required", "running"):
             return self._told(ctx, answer)
         answer = with_link(answer, self._console())
-        action = await self._pipeline().journal.get(answer.action_id or "")
+        action = await self._runner.journal.get(answer.action_id or "")
         asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
         return waiting_result(ctx, answer, action, asked_before=asked_before)
 
@@ -190,7 +188,7 @@ class Gateway:
                 reports.append(asyncio.create_task(self._states.report(ctx, action.id)))
 
         try:
-            return await self._pipeline().call(call, caller, begun)
+            return await self._runner.call(call, caller, begun)
         finally:
             for report in reports:
                 report.cancel()
@@ -211,4 +209,4 @@ class Gateway:
             log.info("cancelled_too_late", action=task_id)
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
-        return schema_of(self._pipeline().release, name)
+        return schema_of(self._runner.release, name)

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from contracts.action.request import Caller
 from receipts.audit.query import Found, Query, find
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.mcp.tasks import Context
 from server.results.timestamp import iso
 
@@ -25,8 +25,8 @@ MAX_COMPLETED = 100
 class ReceiptResources:
     """The handlers of `resources/*` and `completion/complete`."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], caller: Callable[[Context], Awaitable[Caller]]) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner, caller: Callable[[Context], Awaitable[Caller]]) -> None:
+        self._runner = runner
         self._caller = caller
 
     def serve(self, server: Server[Any]) -> None:
@@ -46,7 +46,7 @@ class ReceiptResources:
         receipt: str | None = None,
     ) -> list[Found]:
         """The caller's own receipts, newest first."""
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         query = Query(
             tenant=caller.tenant,
             agent=caller.agent,  # guard: receipts of another agent
@@ -93,7 +93,7 @@ class ReceiptResources:
         if not rows:
             raise not_found(ctx, uri)
         row = rows[0]
-        action = await self._pipeline().journal.get(row.action_id) if row.action_id else None
+        action = await self._runner.journal.get(row.action_id) if row.action_id else None
         body: dict[str, JsonValue] = {
             "receipt_id": row.receipt_id,
             "action_id": row.action_id,

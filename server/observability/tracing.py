@@ -17,18 +17,10 @@ from opentelemetry.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.propagate import extract, inject
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
 
-from adapters.adapter import Adapter
-from contracts.action import observation
-from contracts.action.dispatch import Dispatch, MayObserve
-from contracts.action.observation import Execution, Observation
 from contracts.action.request import ActionRequest
-from contracts.action.target import Target
-from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.approval import Binding
-from policies.decision import ApprovalRequired, Decision, Denied, Permitted, Rate, Unavailable
 from receipts.action.action import Action
-from server.execution.executor import NOTHING_AHEAD, ActionExecutor
 from server.workspace.settings import TelemetryPart
 
 ATTRIBUTES = frozenset(
@@ -202,8 +194,14 @@ def _incoming(ctx: _Context) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str) and len(value) <= 512}
 
 
+def unavailable(connection: str, outage: str) -> None:
+    """Count a read that was not answered."""
+    if _on is not None:
+        _on.unavailable.add(1, {"ailyus.connection": connection, "ailyus.outage": outage})
+
+
 @contextmanager
-def carried(action: Action) -> Iterator[list[str]]:
+def action_span(action: Action) -> Iterator[list[str]]:
     """One action at work: its span, and what is counted. Whoever carries it puts its status into the list."""
     ended: list[str] = []
     if _on is None:
@@ -237,71 +235,3 @@ def _about(request: ActionRequest) -> dict[str, str | int]:
         "ailyus.risk": request.risk,
         "ailyus.agent": request.agent,
     }
-
-
-class TracedSteps(ActionExecutor):
-    """The steps of actions, with a span for each decision."""
-
-    async def decide(
-        self,
-        action: Action,
-        program: Program,
-        target: Target,
-        before: Observation,
-        approvals: Mapping[str, int] | None = None,
-        oldest_seconds: int = 0,
-        ahead: Rate = NOTHING_AHEAD,
-    ) -> Decision:
-        """As the steps do."""
-        with span("decide", SpanKind.INTERNAL, {"ailyus.contract": action.request.contract}) as own:
-            decision = await super().decide(action, program, target, before, approvals, oldest_seconds, ahead)
-            if own is not None:
-                own.set_attribute("ailyus.decision", _WORDS[type(decision)])
-            return decision
-
-
-_WORDS: Mapping[type, str] = {
-    Permitted: "permitted",
-    ApprovalRequired: "approval",
-    Denied: "denied",
-    Unavailable: "unavailable",
-}
-
-
-class TracedAdapter:
-    """An adapter whose every look and every attempt is a span."""
-
-    def __init__(self, adapter: Adapter) -> None:
-        self._adapter = adapter
-
-    async def observe(self, look: MayObserve) -> Observation:
-        """As the adapter does."""
-        with span("observe", SpanKind.CLIENT, {"ailyus.contract": look.request.contract}):
-            observation = await self._adapter.observe(look)
-            if _on is not None and (outage := observation.outage):
-                _on.unavailable.add(1, {"ailyus.connection": outage.connection, "ailyus.outage": outage.outage})
-            return observation
-
-    def lacks(self, request: ActionRequest, route: int) -> observation.ReadOutage | None:
-        """As the adapter does."""
-        return self._adapter.lacks(request, route)
-
-    async def execute(self, dispatch: Dispatch) -> Execution:
-        """As the adapter does."""
-        about: dict[str, str | int] = {
-            "ailyus.contract": dispatch.request.contract,
-            "ailyus.connection": dispatch.request.connection,
-            "ailyus.attempt": dispatch.attempt,
-            "ailyus.route": dispatch.route,
-        }
-        with span("attempt", SpanKind.CLIENT, about) as own:
-            execution = await self._adapter.execute(dispatch)
-            if own is not None:
-                own.set_attribute("ailyus.delivery", execution.delivery)
-                if execution.response is not None:
-                    own.set_attribute("http.response.status_code", execution.response.status)
-            return execution
-
-    async def close(self) -> None:
-        """As the adapter does."""
-        await self._adapter.close()

@@ -54,18 +54,18 @@ class ApprovalNotifications:
         if not self._routes:
             return
         await self._write_down()
-        for due in await notices.due(self._inbox.pipeline.journal.store):
+        for due in await notices.due(self._inbox.runner.journal.store):
             # claimed first: a delivery takes up to 5 s, and other replicas sweep meanwhile
             if await self._claimed(due):
                 await self._deliver(due)
 
     async def failed(self, tenant: str) -> list[dict[str, str]]:
         """Notices that were given up, about requests that still wait."""
-        found = await notices.failed(self._inbox.pipeline.journal.store, tenant)
+        found = await notices.failed(self._inbox.runner.journal.store, tenant)
         return [{"action": notice.action_id, "route": notice.route} for notice in found]
 
     async def _write_down(self) -> None:
-        journal = self._inbox.pipeline.journal
+        journal = self._inbox.runner.journal
         now = journal.store.now_ms()
         waiting = await inventory.waiting_times(journal.store)
         stages = {one.action_id: _stage(one.created_ms, one.expires_ms, now) for one in waiting}
@@ -83,7 +83,7 @@ class ApprovalNotifications:
             for action_id, event, route in new:
                 notices.add(txn, new_id("ntc"), action_id, event, route)
 
-        await self._inbox.pipeline.journal.store.write(work)
+        await self._inbox.runner.journal.store.write(work)
 
     def _events(self, action: Action, stage: int) -> list[tuple[Event, str]]:
         """Who is to be told what by now; what was told already is written down once."""
@@ -101,13 +101,13 @@ class ApprovalNotifications:
     async def _claimed(self, due: DueNotice) -> bool:
         # INVARIANT: of several that sweep at once one delivers; if it dies, the notice is due again
         try:
-            await self._inbox.pipeline.journal.store.write(lambda txn: notices.claim(txn, due, CLAIM_MS))
+            await self._inbox.runner.journal.store.write(lambda txn: notices.claim(txn, due, CLAIM_MS))
         except Conflict:
             return False
         return True
 
     async def _deliver(self, due: DueNotice) -> None:
-        journal = self._inbox.pipeline.journal
+        journal = self._inbox.runner.journal
         action, route = await journal.get(due.action_id), self._routes.get(due.route)
         # decided meanwhile, or its route is gone from the settings: nobody is called to what is over
         moot = action is None or action.state != "waiting" or route is None
@@ -142,13 +142,13 @@ class ApprovalNotifications:
         if route.webhook is not None:
             notice = {"event": due.event, "title": title, "risk": risk, "waiting": count, "link": link}
             body, secret = orjson.dumps(notice), self._credentials.value(route.secret or "none") or ""
-            at = self._inbox.pipeline.journal.store.now_ms()
+            at = self._inbox.runner.journal.store.now_ms()
             return await delivered(self._http, route.webhook, body, signed_headers(secret, due.id, at, body))
         return await self._slack(route, slack_text(due.event, title, risk, count, link), action.request.tenant)
 
     async def _slack(self, route: NoticePart, text: str, tenant: str) -> bool:
         """Slack's `chat.postMessage`, with the connection's own credential; it answers 200 to what it refuses too."""
-        target = self._inbox.pipeline.release.targets.get(route.connection or "")
+        target = self._inbox.runner.release.targets.get(route.connection or "")
         # INVARIANT 9: a channel of another tenant would learn what this one asks for
         if target is None or target.tenant != tenant:
             raise AilyusError("bad_settings", f"`{route.connection}` is no connection of this tenant")

@@ -1,6 +1,6 @@
 """Telling somebody: an escalation is delivered by its route, acknowledged by a person, or goes on to the next route."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from receipts.statement.gateway_facts import EscalationFacts
 from receipts.store.transaction import Conflict, Txn, Work
 from receipts.tables import escalations
 from receipts.tables.escalations import OpenEscalation
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
 
 MAX_TRIES = 5
@@ -38,10 +38,10 @@ class Way:
 class Escalations:
     """Delivers escalations; what is not acknowledged goes on."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline], ways: Mapping[str, Way], credentials: Credentials) -> None:
+    def __init__(self, runner: ActionRunner, ways: Mapping[str, Way], credentials: Credentials) -> None:
         for way in ways.values():
             check_base_url(way.webhook)
-        self._pipeline = pipeline
+        self._runner = runner
         self._ways = ways
         self._credentials = credentials
         self._http = client()
@@ -52,14 +52,14 @@ class Escalations:
 
     async def sweep(self) -> None:
         """Deliver what is due; go on to the next route where nobody acknowledged."""
-        for open_ in await escalations.due(self._pipeline().journal.store):
+        for open_ in await escalations.due(self._runner.journal.store):
             if await self._claimed(open_):
                 await self._one(open_)
 
     async def _claimed(self, open_: OpenEscalation) -> bool:
         # INVARIANT: of several that sweep at once one goes on; if it dies, the escalation is due again
         try:
-            await self._pipeline().journal.store.write(lambda txn: escalations.claim(txn, open_.id, CLAIM_MS))
+            await self._runner.journal.store.write(lambda txn: escalations.claim(txn, open_.id, CLAIM_MS))
         except Conflict:
             return False
         return True
@@ -86,7 +86,7 @@ class Escalations:
             await self._update(open_, partial(escalations.put_off, escalation=open_.id, next_ms=self._now() + pause))
 
     async def _delivered(self, open_: OpenEscalation, way: Way) -> bool:
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         action = await journal.get(open_.action_id)
         if action is None:  # nothing is left to tell of, so that it is not tried again either
             return True
@@ -123,10 +123,10 @@ class Escalations:
 
     async def acknowledge(self, escalation: str, person: str) -> None:
         """A person takes it on."""
-        pipeline = self._pipeline()
-        if pipeline.release.people.get(person) is None:
+        runner = self._runner
+        if runner.release.people.get(person) is None:
             raise AilyusError("unknown_person", f"`{person}` is no declared person")
-        open_ = await escalations.find(pipeline.journal.store, escalation)
+        open_ = await escalations.find(runner.journal.store, escalation)
         if open_ is None:
             raise AilyusError("not_found", f"there is no escalation `{escalation}`", hint="`ailyus escalation list`")
         change = partial(escalations.acknowledge, escalation=escalation, at_ms=self._now(), person=person)
@@ -144,7 +144,7 @@ class Escalations:
         by: str = "",
         more: Escalation | None = None,
     ) -> None:
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         facts = EscalationFacts(event=event, escalation=open_.id, route=open_.route, of=open_.action_id)
         action = await journal.get(open_.action_id)
         if by and action:
@@ -175,8 +175,8 @@ class Escalations:
                 "createdMs": one.created_ms,
                 "deliveredMs": one.delivered_ms,
             }
-            for one in await escalations.unacknowledged(self._pipeline().journal.store, tenant)
+            for one in await escalations.unacknowledged(self._runner.journal.store, tenant)
         ]
 
     def _now(self) -> int:
-        return self._pipeline().journal.store.now_ms()
+        return self._runner.journal.store.now_ms()

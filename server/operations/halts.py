@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.errors import AilyusError
 from receipts.journal.halt import Scope, halt_statement, new_halt
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.identity.agents import Agents
 
 
@@ -20,9 +20,9 @@ class NewHalt(BaseModel):
     reason: str = Field(min_length=3, max_length=300)
 
 
-async def halt(pipeline: Pipeline, agents: Agents, new: NewHalt) -> None:
+async def halt(runner: ActionRunner, agents: Agents, new: NewHalt) -> None:
     """Stop from now on; raises `not_found` for a name that there is not, `unknown_person` for who says so."""
-    release, journal = pipeline.release, pipeline.journal
+    release, journal = runner.release, runner.journal
     known = {
         "all": {""},
         "connection": set(release.targets),
@@ -39,12 +39,12 @@ async def halt(pipeline: Pipeline, agents: Agents, new: NewHalt) -> None:
     await journal.controls.halt(made, halt_statement(journal.notary, made, "halted"))
 
 
-async def lift(pipeline: Pipeline, scope: str, name: str, by: str) -> None:
+async def lift(runner: ActionRunner, scope: str, name: str, by: str) -> None:
     """Lift a halt; what waited goes on where it stopped."""
-    journal = pipeline.journal
+    journal = runner.journal
     found = next((h for h in journal.controls.halts if (h.scope, h.name) == (scope, name)), None)
     if found is None:
         raise AilyusError("not_found", f"`{scope} {name}`".strip() + " is not halted", hint="`ailyus halts`")
-    if pipeline.release.people.get(by) is None:
+    if runner.release.people.get(by) is None:
         raise AilyusError("unknown_person", f"`{by}` is no declared person")
     await journal.controls.unhalt(found.scope, found.name, halt_statement(journal.notary, found, "lifted", by))

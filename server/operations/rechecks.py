@@ -34,8 +34,9 @@ from receipts.reconciliation.verdict import Reconciliation
 from receipts.statement.action_facts import RecheckFacts
 from receipts.statement.statement import LIMITS, SignedStatement
 from receipts.store.transaction import Conflict
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.execution.evidence import kept, readings, seen
+from server.execution.resolved_action import base_scope
 from server.operations.recheck_result import RecheckResult, restated, still_unknown
 from server.operations.recorded_send import RecordedSend, recorded_send
 from server.results.conclusion import Send, concluded
@@ -47,17 +48,17 @@ _FOUND: Mapping[str, Status] = {"confirmed": "confirmed", "not_applied": "not_ap
 class SecondLook:
     """One more look at an action whose outcome is unknown."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._steps = pipeline.steps
-        self._journal = pipeline.journal
+    def __init__(self, runner: ActionRunner) -> None:
+        self._runner = runner
+        self._executor = runner.executor
+        self._journal = runner.journal
 
     async def look(self, action: Action, program: Program, target: Target) -> dict[str, JsonValue]:
         """Read the record, reconcile anew, and commit what is found; raises `not_found` where it cannot be read."""
         sent, before = await recorded_send(self._journal.store, action, program), await self._journal.before(action.id)
         if sent is None or before is None:
             raise AilyusError("not_waiting", "nothing is recorded of a send, so there is nothing to look at again")
-        after = await self._pipeline.adapter.observe(self._journal.may_check(action.request, 15.0))
+        after = await self._runner.executor.observe(self._journal.may_check(action.request, 15.0))
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
         outcome = self._reconciled(action, program, target, before, sent, after)
@@ -71,8 +72,8 @@ class SecondLook:
             facts = facts.also({"answer": answer.digest})
         stored = kept(program, after, self._journal.hiding)
         evidence = readings("after", stored) | {"outputs": orjson.dumps(dict(outcome.outputs))}
-        about, changed = self._steps.about(action), outcome.changed if status != "unknown" else None
-        sealed = self._steps.seal(facts, receipt, about, status, changed, evidence)
+        about, changed = self._executor.statements.about(action), outcome.changed if status != "unknown" else None
+        sealed = self._executor.statements.seal(facts, receipt, about, status, changed, evidence)
         # only what took effect shows that the target works: the breaker stopped it after outcomes like this one
         halts = self._breakers(action) if status == "confirmed" else ()
         result = RecheckResult(
@@ -90,7 +91,7 @@ class SecondLook:
             raise AilyusError("not_waiting", "somebody else looked at the same time and found it") from None
         if action.step is not None and status != "unknown":  # guard: a step that is known later
             with contextlib.suppress(Conflict):  # another look said it of the plan
-                await self._pipeline.plans.look_again(action.step.id)
+                await self._runner.plans.look_again(action.step.id)
         checks: list[JsonValue] = [c.fact for c in outcome.checks]
         return {"action": action.id, "receipt": receipt, "status": status, "checks": checks}
 
@@ -103,9 +104,9 @@ class SecondLook:
         sent: RecordedSend,
         after: Observation,
     ) -> Reconciliation:
-        base = self._steps.base(program, action.request, target)
+        base = base_scope(program, action.request, target)
         bound = program.contract.bound_ms
-        bounded = bound is not None and self._steps.now() >= sent.execution.ended_ms + bound
+        bounded = bound is not None and self._executor.now() >= sent.execution.ended_ms + bound
         return reconcile(program, base, before, sent.execution, after, target.exclusive, bounded, sent.outputs)
 
     def _facts(
@@ -129,7 +130,7 @@ class SecondLook:
 
     def _breakers(self, action: Action) -> tuple[Trip, ...]:
         """The breaker's halts that stand on this contract or connection, each with the statement that it is lifted."""
-        request, now = action.request, self._steps.now()
+        request, now = action.request, self._executor.now()
         names = {("contract", request.contract), ("connection", request.connection)}
         mine = [h for h in self._journal.controls.halts if h.by == BREAKER and (h.scope, h.name) in names]
         return tuple(Trip(h, self._lifted(h, now)) for h in mine)

@@ -17,8 +17,9 @@ from receipts.reconciliation.scope import scope_of
 from receipts.statement.action_facts import RecheckFacts, ResolutionFacts
 from receipts.store.transaction import Txn
 from receipts.tables import incidents, rechecks
-from server.actions.pipeline import Pipeline
+from server.actions.runner import ActionRunner
 from server.execution.evidence import readings, seen
+from server.execution.resolved_action import base_scope
 from server.operations.rechecks import SecondLook
 
 CLOCK_SKEW_MS = 300_000
@@ -28,13 +29,13 @@ OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensa
 class Aftercare:
     """What happens to actions that have ended."""
 
-    def __init__(self, pipeline: Callable[[], Pipeline]) -> None:
-        self._pipeline = pipeline
+    def __init__(self, runner: ActionRunner) -> None:
+        self._runner = runner
 
     async def resolve(self, signed: SignedResolution) -> str:
         """Take a person's signed word about an outcome in doubt; their word is asserted, never `confirmed`."""
-        pipeline, said = self._pipeline(), signed.resolution
-        journal, release = pipeline.journal, pipeline.release
+        runner, said = self._runner, signed.resolution
+        journal, release = runner.journal, runner.release
         action = await journal.get(said.action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{said.action_id}`")
@@ -58,7 +59,7 @@ class Aftercare:
         sealed = journal.notary.seal(
             ResolutionFacts(resolver=who, keyid=signed.keyid, was=action.status),
             new_id("rcp"),
-            pipeline.steps.about(action),
+            runner.executor.statements.about(action),
             status=status,
             changed=None,  # a person's word is no read: the statement does not say that anything changed
             at_ms=journal.store.now_ms(),
@@ -75,8 +76,8 @@ class Aftercare:
 
     async def recheck(self, action_id: str) -> dict[str, JsonValue]:
         """Observe an action's resource again: does what was confirmed still hold, what became of what is unknown?"""
-        pipeline = self._pipeline()
-        steps, journal = pipeline.steps, pipeline.journal
+        runner = self._runner
+        executor, journal = runner.executor, runner.journal
         action = await journal.get(action_id)
         if action is None:
             raise AilyusError("not_found", f"there is no action `{action_id}`")
@@ -86,20 +87,20 @@ class Aftercare:
         if action.state != "ended" or action.status not in ("confirmed", "unknown") or before is None:
             sentence = f"the action is `{action.status}`: only what was sent and is confirmed or unknown is looked at"
             raise AilyusError("not_waiting", sentence, hint="`ailyus action show` says what became of it")
-        program = pipeline.release.catalog.programs.get(action.request.contract)
-        target = pipeline.release.target(action.request)
+        program = runner.release.catalog.programs.get(action.request.contract)
+        target = runner.release.target(action.request)
         # another instance behind the same name holds other records: what it shows says nothing of this action
         if program is None or target is None or target.digest != action.request.target_digest:
             raise AilyusError("target_changed", "the contract or connection is not the one that was used")
         if action.status == "unknown":
             if program.digest != action.request.contract_digest:
                 raise AilyusError("target_changed", "the contract is another one now, so it cannot judge this action")
-            return await SecondLook(pipeline).look(action, program, target)
-        after = await pipeline.adapter.observe(journal.may_check(action.request, 15.0))
+            return await SecondLook(runner).look(action, program, target)
+        after = await runner.executor.observe(journal.may_check(action.request, 15.0))
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
         before, now = evened(program.reads, before, after)
-        scope = scope_of(program, steps.base(program, action.request, target), before, now, None)
+        scope = scope_of(program, base_scope(program, action.request, target), before, now, None)
         # what reads the answer to the send can only be checked beside that send
         again = [c for c in program.expect if not c.expression.reads_answer]
         checks = checks_of(again, scope, before.cut("before") | now.cut("after"))
@@ -109,7 +110,7 @@ class Aftercare:
         receipt, status = new_id("rcp"), ("holds" if holds else "drifted") if read else "not_read"
         facts = RecheckFacts(checks=stated(checks), after=seen(after), observer=after.channel)
         evidence = {} if program.secretive else readings("after", after)
-        about = steps.about(action)
+        about = executor.statements.about(action)
         sealed = journal.notary.seal(
             facts,
             receipt,
@@ -127,17 +128,17 @@ class Aftercare:
 
     async def _recheck_plan(self, plan: Action) -> dict[str, JsonValue]:
         """Look again at each step of a plan that is in doubt, then at what the plan came to."""
-        pipeline = self._pipeline()
-        for step in await pipeline.journal.steps(plan.id):
+        runner = self._runner
+        for step in await runner.journal.steps(plan.id):
             if step.state == "ended" and step.status == "unknown":
                 await self.recheck(step.id)
-        status = await pipeline.plans.look_again(plan.id)
-        now = await pipeline.journal.get(plan.id)
+        status = await runner.plans.look_again(plan.id)
+        now = await runner.journal.get(plan.id)
         return {"action": plan.id, "receipt": now.receipt_id if now else None, "status": status, "checks": []}
 
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""
-        journal = self._pipeline().journal
+        journal = self._runner.journal
         for one in await rechecks.due(journal.store):
             try:
                 await self.recheck(one.action_id)
@@ -161,7 +162,7 @@ def _done(txn: Txn, action_id: str) -> None:
     rechecks.finish(txn, action_id, txn.now_ms)
 
 
-async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
+async def open_incidents(runner: ActionRunner, tenant: str | None = None) -> list[Mapping[str, JsonValue]]:
     """Outcomes in doubt that nobody has resolved; of one tenant, or of all."""
     return [
         {
@@ -171,5 +172,5 @@ async def open_incidents(pipeline: Pipeline, tenant: str | None = None) -> list[
             "agent": one.agent,
             "atMs": one.at_ms,
         }
-        for one in await incidents.unresolved(pipeline.journal.store, tenant)
+        for one in await incidents.unresolved(runner.journal.store, tenant)
     ]

@@ -1,73 +1,65 @@
-"""What running and ending a plan share: its place in line, its commits, its health."""
+"""The commits of a plan: what ended waits for the next intent, and shares its commit; a place in line goes along."""
 
-from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.compiler.expressions import Fault
-from policies.plan_parser import PlanRequest
-from policies.run_plan_schema import RUN_PLAN
-from receipts.action.action import Action
 from receipts.journal.plan_transitions import PlanRows
+from server.execution.attempt import PendingEnd
 from server.execution.executor import ActionExecutor
-from server.plans.plan_answers import Tally
-from server.plans.preflight import Preflight
+from server.execution.resolved_action import base_scope
 from server.plans.run import Run
+from server.plans.tally import Finished
 
 
-class PlanWork:
-    """Works on plans of one live release."""
+class PlanCommits:
+    """Keeps the transitions of a plan until a commit takes them along. `rows` makes those of the plan itself."""
 
-    def __init__(self, steps: ActionExecutor) -> None:
-        self._steps = steps
-        self._rows = PlanRows(steps.journal)
-        self.looks = Preflight(steps)
+    def __init__(self, executor: ActionExecutor) -> None:
+        self._executor = executor
+        self.rows = PlanRows(executor.journal)
 
-    async def _turn(self, run: Run, request: ActionRequest) -> None:
+    async def acquire_slot(self, run: Run, request: ActionRequest) -> None:
         """A place at the connection and the resource. Whoever waits there goes first, and nobody waits in a circle."""
-        steps, program = self._steps, self._steps.release.catalog.programs[request.contract]
-        target = steps.release.target(request)
+        executor, program = self._executor, self._executor.release.catalog.programs[request.contract]
+        target = executor.release.target(request)
         room = target.max_in_flight if target else 0
-        named = program.resource_id.text(steps.base(program, request, target))
+        named = program.resource_id.text(base_scope(program, request, target))
         resource = f"{program.resource_type}/{request.contract if isinstance(named, Fault) else named}"
         held = run.place
         if held is not None:
-            following = steps.lanes.follow(held, request.connection, room, resource)
+            following = executor.limiter.follow(held, request.connection, room, resource)
             if following is not None:
+                # what ended is not durable yet: its place stays taken until the next commit says that it ended
                 run.former.append(held)
                 run.place = following
                 return
-            await self._flush(run)
-            steps.lanes.leave(held)
+            # the next place is taken by somebody: commit and let go first, since holding one while waiting for
+            # another is how two wait for each other
+            await self.commit_pending(run)
+            executor.limiter.leave(held)
             run.place = None
-        run.place = await steps.lanes.enter(request.connection, room, resource)
+        run.place = await executor.limiter.enter(request.connection, room, resource)
 
-    async def _flush(self, run: Run) -> None:
-        """Commit what ended, by itself."""
+    def keep(self, run: Run, position: int, ended: PendingEnd) -> Finished:
+        """The end of a step is committed with the next intent, or with the plan's own end."""
+        run.add(ended)
+        finished = Finished.ended(run.planned.units[position].key, ended)
+        run.finished[position] = finished
+        return finished
+
+    async def commit_pending(self, run: Run) -> None:
+        """Commit what ended, by itself. Raises `Conflict` when somebody else holds the plan now."""
         if run.pending:
-            await self._steps.journal.commit(run.action, run.pending)
-        self._committed(run)
+            await self._executor.journal.commit(run.action, run.pending)
+        self.mark_committed(run)
 
-    def _committed(self, run: Run, used: bool = False) -> None:
+    def mark_committed(self, run: Run, used: bool = False) -> None:
         """What was pending is durable; `used`: the approvals were used up with it."""
         run.pending.clear()
         if used:
             run.approvals.clear()
         for action in run.ended:
-            self._steps.journal.forget(action.id)
+            self._executor.journal.forget(action.id)
         run.ended.clear()
         for held in run.former:
-            self._steps.lanes.leave(held)
+            self._executor.limiter.leave(held)
         run.former.clear()
-
-    async def _health(self, action: Action, planned: PlanRequest) -> Observation | None:
-        if not planned.program.reads:
-            return None
-        return await self._steps.adapter.observe(self._steps.journal.may_check(planned.request, 15.0))
-
-    def _base(self, run: Run) -> dict[str, object]:
-        request = run.planned.request
-        target = self._steps.release.targets.get(request.connection)
-        params = {} if request.contract == RUN_PLAN else request.params  # an agent's plan has no inputs of its own
-        return run.planned.program.scope(params, request.tenant, target.environment if target else "")
-
-    def _tally(self, run: Run) -> Tally:
-        return Tally(run.planned.units, run.finished, run.progress.left_out, run.progress.unmet)

@@ -8,10 +8,20 @@ from policies.plan_parser import PlanRequest
 from receipts.action.action import Action
 from receipts.action.action_form import unpack_observation
 from receipts.store.transaction import Work
+from server.execution.attempt import PendingEnd
+from server.execution.decisions import ApprovalCount
 from server.execution.fair_limiter import Slot
-from server.plans.plan_answers import Finished
 from server.plans.progress import Progress, Touched
 from server.plans.stop_reason import StopReason
+from server.plans.tally import Finished, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The plan waits at a step's border, because something is halted; `position` is the step to begin with again."""
+
+    halt: str
+    position: int | None
 
 
 @dataclass(slots=True)
@@ -30,6 +40,25 @@ class Run:
     touched: Touched = field(default_factory=dict)
     place: Slot | None = None
     former: list[Slot] = field(default_factory=list)
+
+    def add(self, ended: PendingEnd) -> None:
+        """The transition of something that ended is committed with whatever comes next."""
+        self.pending.append(ended.work)
+        self.ended.append(ended.action)
+
+    @property
+    def approved(self) -> ApprovalCount:
+        """The approvals that let the whole plan go."""
+        return ApprovalCount(self.progress.roles, self.progress.oldest_seconds)
+
+    @property
+    def tally(self) -> Tally:
+        """What became of each unit so far."""
+        return Tally(self.planned.units, self.finished, self.progress.left_out, self.progress.unmet)
+
+    def until_ms(self, now_ms: int) -> int:
+        """When the plan runs out of time: from then on no further step begins."""
+        return (self.progress.started_ms or now_ms) + self.planned.program.plan.not_after
 
     @property
     def stopped(self) -> StopReason | None:

@@ -58,7 +58,7 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
     from receipts.journal.journal import Journal
     from receipts.store.postgres import PostgresStore
     from receipts.store.sqlite import SqliteStore
-    from server.actions.pipeline import Pipeline
+    from server.actions.runner import ActionRunner
     from server.execution.undo import Compensation
 
     left = [nth]
@@ -90,7 +90,7 @@ def arm(point: str, nth: int, end: Callable[[], None]) -> None:
 
         setattr(cls, inner.__name__, wrapper)
 
-    around(Pipeline, Pipeline.call, "during_request", only=lambda call, *_: waking(quiet))
+    around(ActionRunner, ActionRunner.call, "during_request", only=lambda call, *_: waking(quiet))
     undoing: set[str] = set()
 
     def intending(intention: Any, *_: Any) -> bool:

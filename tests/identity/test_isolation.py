@@ -139,7 +139,7 @@ async def test_progress_goes_to_whoever_called_and_to_nobody_else(house: World, 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_nothing_of_an_exception_reaches_a_client(house: World, mode: str) -> None:
-    house.app.gateway.receipts._pipeline = lambda: {}["maria@example.com"]  # a fault that nobody foresaw
+    house.app.gateway.receipts._runner = {}.__getitem__  # a fault that nobody foresaw
     async with house.client(mode) as client:
         with pytest.raises(MCPError) as raised:
             await client.list_resources()

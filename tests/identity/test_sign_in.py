@@ -88,7 +88,7 @@ async def test_somebody_signs_in_and_holds_what_the_provider_says(house: House, 
         assert "__Host-ailyus=" in session
         page = await http.get(f"{house.origin}/people", headers={"cookie": session})
         assert page.status_code == 200
-    rita = house.world.app.pipeline.release.people.get("rita")
+    rita = house.world.app.runner.release.people.get("rita")
     assert rita is not None
     # its word counts, not the file's: SecurityLead is mapped, Support is not
     assert await house.world.app.journal.roles.known(rita) == {"SecurityLead"}
@@ -146,13 +146,13 @@ async def with_key(house: House) -> None:
     """A key of Rita's own, as an admin links one."""
     path = house.world.workspace.key_file("rita")
     public = create_key(path).public_key().public_bytes_raw().hex()
-    await link_new(house.world.app.pipeline, NewKey(person="rita", public=public, kind="file"))
+    await link_new(house.world.app.runner, NewKey(person="rita", public=public, kind="file"))
 
 
 async def aged(house: House) -> None:
     """As if the provider had said it 15 minutes ago, by a statement of that time."""
     journal = house.world.app.journal
-    rita = house.world.app.pipeline.release.people.get("rita")
+    rita = house.world.app.runner.release.people.get("rita")
     assert rita is not None
     holder = journal.notary.pseudonym(rita.tenant, "person", rita.name)
 
@@ -173,7 +173,7 @@ async def test_an_old_word_is_read_again_before_an_approval_rests_on_it(house: H
     async with house.browser() as http:
         assert (await house.through(http)).status_code == 303
     await with_key(house)
-    rita = house.world.app.pipeline.release.people.get("rita")
+    rita = house.world.app.runner.release.people.get("rita")
     assert rita is not None
     roles = house.world.app.journal.roles
     assert await roles.held(rita) == {"SecurityLead"}
@@ -201,8 +201,8 @@ async def test_who_lost_the_role_since_approves_nothing(house: House, what: str,
 
 
 async def test_whoever_never_signed_in_holds_nothing(house: House) -> None:
-    rita = house.world.app.pipeline.release.people.get("rita")
-    lead = house.world.app.pipeline.release.people.get("lead")
+    rita = house.world.app.runner.release.people.get("rita")
+    lead = house.world.app.runner.release.people.get("lead")
     assert rita is not None
     assert lead is not None
     assert await house.world.app.journal.roles.held(rita) == frozenset()

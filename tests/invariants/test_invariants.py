@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.action.dispatch import Dispatch
 from contracts.action.observation import Delivery, Execution, Observation, Reading, Response
 from contracts.compiler.catalog import Complaints, load_catalog
+from receipts.journal.intent import Stale
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.merkle import consistency_proof, consistent
 from receipts.log.signing import Envelope, open_note
@@ -23,7 +25,7 @@ from receipts.reconciliation.reconciliation import reconcile
 from receipts.store.transaction import Conflict, Txn
 from tests.contracts.bad import BAD, folder
 from tests.plans.records import changed_meanwhile_stays
-from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal
+from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal, try_to_intend
 from tests.world import LEO, MARIA, ROOT, World, until
 
 NO_DEADLINE = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -57,7 +59,7 @@ async def test_invariant_1_whatever_is_refused_leaves_nothing_to_run(world: Worl
     await world.app.inbox.decide(await world.sign(asked["action_id"], verdict="refuse"))
     await world.call("reset_user_mfa", {**LEO, "ticket": "4711"})
     assert world.rows("SELECT count(*) FROM intents") == [(0,)]
-    assert await world.app.driver.sweep() == []
+    assert await world.app.driver.scan() == []
     assert world.sandbox.writes() == 0
 
 
@@ -68,9 +70,9 @@ def test_invariant_2_an_approval_is_used_at_most_once(uses: list[int]) -> None:
         with tempfile.TemporaryDirectory() as path:
             journal = await journal_at(Path(path) / "s.db")
             signed = approval(action("r0"))
-            calls = [intend(journal, action(f"r{n}-{i}"), approvals=[signed]) for i, n in enumerate(uses)]
-            results = await asyncio.gather(*calls, return_exceptions=True)
-            assert sum(not isinstance(r, BaseException) for r in results) == 1
+            calls = [try_to_intend(journal, action(f"r{n}-{i}"), approvals=[signed]) for i, n in enumerate(uses)]
+            results = await asyncio.gather(*calls)
+            assert sum(isinstance(r, Dispatch) for r in results) == 1
             assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
             assert await journal.store.read("SELECT count(*) FROM approval_uses") == [(1,)]
             journal.store.close()
@@ -130,10 +132,10 @@ def test_invariant_5_the_same_call_is_one_action_while_it_is_open(names: list[in
     async def run() -> None:
         with tempfile.TemporaryDirectory() as path:
             journal = await journal_at(Path(path) / "s.db")
-            results = await asyncio.gather(*(intend(journal, action(f"r{n}")) for n in names), return_exceptions=True)
-            opened = [r for r in results if not isinstance(r, BaseException)]
+            results = await asyncio.gather(*(try_to_intend(journal, action(f"r{n}")) for n in names))
+            opened = [r for r in results if isinstance(r, Dispatch)]
             assert len(opened) == len(set(names))
-            assert all(isinstance(r, Conflict) for r in results if isinstance(r, BaseException))
+            assert all(r == Stale(moved=True) for r in results if not isinstance(r, Dispatch))
             journal.store.close()
 
     asyncio.run(run())

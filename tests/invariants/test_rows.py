@@ -46,7 +46,7 @@ async def put(world: World, approval: SignedApproval) -> None:
     sql = f"INSERT INTO approvals VALUES (?, ?, 'lead', 'SecurityLead', x'{approval.model_dump_json().encode().hex()}', 1)"
     await attack(world.workspace, sql, approval.id, action)
     await attack(world.workspace, "UPDATE actions SET state = 'ready', updated_ms = 1 WHERE id = ?", action)
-    await world.app.driver.sweep()
+    await world.app.driver.scan()
 
 
 async def test_a_forged_key_approves_nothing(world: World) -> None:
@@ -72,7 +72,7 @@ async def test_a_linked_key_whose_row_names_somebody_else_counts_no_more(world: 
 
 async def test_a_revoked_key_stays_revoked_whatever_its_row_says(world: World) -> None:
     (keyid,) = [k.keyid for k in (await world.app.journal.registry.keys()).values() if k.person == "lead"]
-    await revoke_key(world.app.pipeline, keyid)
+    await revoke_key(world.app.runner, keyid)
     await attack(world.workspace, "UPDATE keys SET revoked = 0 WHERE keyid = ?", keyid)
     assert (await world.app.journal.registry.keys())[keyid].revoked
     asked = await world.call("reset_user_mfa", MARIA)
@@ -122,7 +122,7 @@ async def test_a_revoked_agent_stays_revoked_also_after_a_restart(
 
 
 async def test_a_halt_holds_whatever_its_row_says(world: World) -> None:
-    await halt(world.app.pipeline, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
+    await halt(world.app.runner, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
     for change in ("UPDATE halts SET lifted_ms = 1", "DELETE FROM halts"):
         await attack(world.workspace, change)
         await attack(
@@ -133,7 +133,7 @@ async def test_a_halt_holds_whatever_its_row_says(world: World) -> None:
         assert answer["status"] == "denied", answer
         assert "the halt of `all` is not what its statement says" in findings(world.workspace)
     assert world.sandbox.writes() == 0
-    await lift(world.app.pipeline, "all", "", "lead")
+    await lift(world.app.runner, "all", "", "lead")
     assert world.app.journal.controls.halts == ()
 
 
@@ -142,7 +142,7 @@ async def test_a_forged_halt_stops_nothing_and_does_not_keep_a_true_one_out(worl
     await world.app.journal.controls.refresh()
     assert world.app.journal.controls.halts == ()
     assert "the halt of `all` has no statement" in findings(world.workspace)
-    await halt(world.app.pipeline, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
+    await halt(world.app.runner, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
     (live,) = world.app.journal.controls.halts
     assert (live.by, live.reason) == ("lead", "an incident")
     assert findings(world.workspace) == []
@@ -247,14 +247,14 @@ async def test_an_approval_without_a_statement_does_not_count(world: World) -> N
 
 async def test_an_approval_that_was_taken_back_counts_no_more(world: World) -> None:
     asked = await world.call("reset_user_mfa", MARIA)
-    await halt(world.app.pipeline, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
+    await halt(world.app.runner, world.app.agents, NewHalt(scope="all", by="lead", reason="an incident"))
     signed = await world.sign(asked["action_id"])
     assert await world.app.inbox.decide(signed) == "ready"
     await world.app.inbox.withdraw(asked["action_id"], "lead")
     await put(world, signed)
     assert f"the approval `{signed.id}` was taken back" in findings(world.workspace)
-    await lift(world.app.pipeline, "all", "", "lead")
-    await world.app.driver.sweep()
+    await lift(world.app.runner, "all", "", "lead")
+    await world.app.driver.scan()
     assert (await world.get(asked["action_id"]))["status"] == "denied"
     assert world.sandbox.writes() == 0
 
@@ -275,7 +275,7 @@ async def test_an_action_that_no_agent_asked_for_does_not_go_on(world: World) ->
     )
     await attack(world.workspace, "UPDATE actions SET state = 'ready', call_key = 'y' WHERE id = ?", done["action_id"])
     await attack(world.workspace, "UPDATE actions SET updated_ms = 1")
-    assert await world.app.driver.sweep() == []
+    assert await world.app.driver.scan() == []
     assert world.sandbox.writes() == writes
     assert "the action `act_forged` has no statement" in findings(world.workspace)
 

@@ -114,7 +114,7 @@ async def test_drift_between_approval_and_use_is_denied_and_can_be_asked_anew(wo
     signed = await world.sign(asked["action_id"])
     wake = world.app.inbox._wake
     world.app.inbox._wake = nobody  # type: ignore[assignment]
-    world.app.driver.sweep = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
+    world.app.driver.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
     await world.app.inbox.decide(signed)
     state = world.sandbox.state()
     state["acme"]["okta"]["factors"][MARIA["user_id"]].pop()
@@ -180,8 +180,8 @@ async def test_a_no_holds_whatever_key_the_caller_gives(world: World) -> None:
 
 async def test_the_bytes_of_an_approval_that_was_taken_back_never_count_again(world: World) -> None:
     asked = await world.call("reset_user_mfa", MARIA)
-    pipeline = world.app.pipeline
-    await halt(pipeline, world.app.agents, NewHalt(scope="connection", name="okta", by="lead", reason="an incident"))
+    runner = world.app.runner
+    await halt(runner, world.app.agents, NewHalt(scope="connection", name="okta", by="lead", reason="an incident"))
     signed = await world.sign(asked["action_id"])
     assert await world.app.inbox.decide(signed) == "ready"
     await world.app.inbox.withdraw(asked["action_id"], "lead")
@@ -191,11 +191,11 @@ async def test_the_bytes_of_an_approval_that_was_taken_back_never_count_again(wo
     action = await world.app.journal.get(asked["action_id"])
     assert action is not None
     again = await world.sign(asked["action_id"])
-    about = pipeline.steps.about(action)
-    sealed = pipeline.journal.notary.seal(
-        free("decision"), "rcp_late", about, status="approved", changed=None, at_ms=pipeline.journal.store.now_ms(),
+    about = runner.executor.statements.about(action)
+    sealed = runner.journal.notary.seal(
+        free("decision"), "rcp_late", about, status="approved", changed=None, at_ms=runner.journal.store.now_ms(),
         evidence={},
     )  # fmt: skip
     with pytest.raises(Conflict):
-        await pipeline.journal.approve(action, again, sealed, True, 0)
+        await runner.journal.approve(action, again, sealed, True, 0)
     assert await world.app.inbox.decide(again) == "ready"

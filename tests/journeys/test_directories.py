@@ -249,4 +249,4 @@ async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
         with contextlib.suppress(AilyusError):  # a look that was due may have found it meanwhile
             await world.app.aftercare.recheck(ended[0]["action_id"])
         assert world.rows(live) == []
-        assert world.app.pipeline.journal.controls.halts == ()
+        assert world.app.runner.journal.controls.halts == ()

@@ -34,7 +34,7 @@ async def test_a_plan_that_is_held_says_so(records: World) -> None:
     task = asyncio.create_task(run(records, [set_value("one", "a", "x"), set_value("two", "b", "y")]))
     await until(lambda: records.sandbox.writes("records/a"))
     stop = NewHalt(scope="connection", name="records", by="lead", reason="an incident")
-    await halt(records.app.pipeline, records.app.agents, stop)  # by no process of its own, which would come too late
+    await halt(records.app.runner, records.app.agents, stop)  # by no process of its own, which would come too late
     answer = await task
     for told in (answer, await records.get(answer["action_id"], 0)):
         assert told["status"] == "running", told

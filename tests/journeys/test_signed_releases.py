@@ -71,7 +71,7 @@ async def refused(workspace: Workspace, word: SignedRelease | None, author: str 
 
 async def link(workspace: Workspace, app: App, person: str, kind: KeyKind = "file") -> None:
     public = load_key(workspace.key_file(person), b"correct horse battery").public_key().public_bytes_raw().hex()
-    await link_new(app.pipeline, NewKey(public=public, person=person, kind=kind))
+    await link_new(app.runner, NewKey(public=public, person=person, kind=kind))
 
 
 async def test_a_bare_name_releases_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -146,7 +146,7 @@ async def test_a_restart_with_another_author_is_recorded_and_frees_nobody(tmp_pa
     create_key(workspace.key_file("second"))
     async with started(workspace, signed(workspace, "lead")) as app:
         public = load_key(workspace.key_file("second")).public_key().public_bytes_raw().hex()
-        await link_new(app.pipeline, NewKey(public=public, person="second", kind="development"))
+        await link_new(app.runner, NewKey(public=public, person="second", kind="development"))
     await start(workspace, signed(workspace, "second"), "second")
     async with gateway(workspace, sandbox) as world:  # and by nobody, as development workspaces may
         rows = world.rows("SELECT leaf_index FROM search WHERE value = 'release'")

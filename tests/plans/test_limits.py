@@ -30,7 +30,7 @@ async def test_twenty_plans_over_the_same_records_two_in_flight(tmp_path: Any, s
     async with gateway(limited(tmp_path, sandbox, "max_in_flight = 2"), sandbox) as world:
         seeded(world, *names)
         ready, entered = [], []
-        lanes = world.app.pipeline.lanes
+        lanes = world.app.runner.executor.limiter
         enter, follow = lanes.enter, lanes.follow
 
         async def watched(connection: str, room: int, resource: str) -> Any:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from server.plans.plan_answers import Tally
 from server.plans.stop_reason import ABANDONED, CANCELLED, IN_DOUBT, LATE, NOT_AS_EXPECTED, NOT_READ, StopReason
+from server.plans.tally import Tally
 from tests.server.results.statuses import UNITS
 
 REASONS = (CANCELLED, LATE, ABANDONED, IN_DOUBT, NOT_AS_EXPECTED, NOT_READ, StopReason("the step rotate ended denied"))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from receipts.action.action import PlanStep
+from receipts.journal.intent import Busy, Stale
 from receipts.journal.plan_transitions import PlanRows
-from receipts.store.transaction import Conflict
 from tests.hostile import findings
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making
@@ -127,8 +127,7 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
     await journal.end_leases()
     assert await rows.take_plan(running) == 2
     late = replace(making.action("two"), step=PlanStep(plan.id, 1, 1, 2, "two"))
-    with pytest.raises(Conflict):
-        await making.intend(journal, late)
+    assert isinstance(await making.try_to_intend(journal, late), Stale)
     assert await journal.get(late.id) is None
     mine = replace(making.action("two"), step=PlanStep(plan.id, 2, 1, 2, "two"))
     await making.intend(journal, mine)
@@ -137,17 +136,13 @@ async def test_a_plan_that_was_taken_over_commits_no_more_steps(tmp_path: Any) -
 
 
 async def test_two_that_make_objects_on_one_resource_are_never_in_flight_together(tmp_path: Any) -> None:
-    from receipts.journal.intent import Busy, StaleDecision
-
     journal = await making.journal_at(tmp_path / "store.db")
     first, second = making.action("a"), making.action("b")
     dispatch = await making.intend(journal, first, lock="account")
-    with pytest.raises(Busy):
-        await making.intend(journal, second, lock="account")
+    assert isinstance(await making.try_to_intend(journal, second, lock="account"), Busy)
     await making.conclude(journal, first, dispatch.fence)
     # what it saw before the first had ended is not what is there now
-    with pytest.raises(StaleDecision):
-        await making.intend(journal, second, lock="account", before=making.BEFORE)
+    assert await making.try_to_intend(journal, second, lock="account", before=making.BEFORE) == Stale()
     await making.intend(journal, second, lock="account")
     journal.store.close()
 

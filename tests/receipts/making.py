@@ -16,7 +16,7 @@ from policies.decision import Facts, Permitted, Record
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
-from receipts.journal.intent import IntentCommit
+from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, Stale
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
 from receipts.log.signing import Signer
@@ -77,13 +77,22 @@ def seal(journal: Journal, of: Action, kind: Kind, status: str) -> SignedStateme
     )
 
 
-async def intend(
+async def intend(journal: Journal, of: Action, **how: Any) -> Dispatch:
+    """The order that comes out of an intent that must be committed."""
+    dispatch = await try_to_intend(journal, of, **how)
+    assert isinstance(dispatch, Dispatch), dispatch
+    return dispatch
+
+
+async def try_to_intend(
     journal: Journal, of: Action, *, attempt: int = 1, approvals: Any = (), timeout_ms: int = 1000, **more: Any
-) -> Dispatch:
+) -> Dispatch | Busy | Stale:
+    """The order, or why nothing was committed."""
     # looked at now, after whatever was written in the same millisecond
     before = more.pop("before", replace(BEFORE, at_ms=journal.store.now_ms() + 1))
     intention = IntentCommit(
-        of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals, ("release-1", journal.epoch),
+        of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals,
+        DecisionBasis("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result=told("running"), **more,
     )  # fmt: skip

@@ -22,7 +22,7 @@ class Pair:
 
 def copied(workspace: Workspace, folder: Path) -> Workspace:
     """What another machine is given: files, keys and secrets, and nothing that a replica keeps for itself."""
-    mine = shutil.ignore_patterns("owner*.json", "store.db.*", "*.head", "serve.log", "roots.json")
+    mine = shutil.ignore_patterns("owner*.json", "door-*.sock", "store.db.*", "*.head", "serve.log", "roots.json")
     shutil.copytree(workspace.root, folder, ignore=mine)
     path = folder / FILE
     port = workspace.settings.server.port

@@ -96,13 +96,13 @@ async def test_what_one_releases_the_other_takes_from_its_files(pair: Pair) -> N
     policy = '@id("stop") forbid (principal, action == Action::"set_value", resource);'
     (pair.b.workspace.root / "policies" / "stop.cedar").write_text(policy)
     await pair.b.app.replace(await asyncio.to_thread(pair.b.workspace.release))
-    await until(lambda: pair.a.app.journal.controls.live == pair.b.app.pipeline.release.digest, 1.0)
+    await until(lambda: pair.a.app.journal.controls.live == pair.b.app.runner.release.digest, 1.0)
     # its files are the old ones still: it serves nobody
     refused = await pair.a.call("set_value", {"record": "r1", "value": "x"})
     assert refused["status"] == "invalid", refused
     assert "another replica has released" in refused["summary"]
     (pair.a.workspace.root / "policies" / "stop.cedar").write_text(policy)
-    await until(lambda: pair.a.app.pipeline.release.digest == pair.b.app.pipeline.release.digest)
+    await until(lambda: pair.a.app.runner.release.digest == pair.b.app.runner.release.digest)
     assert (await pair.a.call("set_value", {"record": "r1", "value": "x"}))["status"] == "denied"
     assert pair.a.sandbox.effects() == 0
 
@@ -162,7 +162,7 @@ async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
 
 
 async def test_a_challenge_of_one_is_answered_once_at_either(pair: Pair) -> None:
-    here, there = (Challenges("https://console.example", lambda w=w: w.app.pipeline) for w in (pair.a, pair.b))
+    here, there = (Challenges("https://console.example", w.app.runner) for w in (pair.a, pair.b))
     challenge = here.new("ailyus-sign-in-v1")
     assert not await there.take(challenge, "ailyus-enrol-v1")
     assert not await there.take(challenge[:-1] + bytes([challenge[-1] ^ 1]), "ailyus-sign-in-v1")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from server.actions import pipeline
+from server.actions import runner
 from tests.world import LEO, World
 
 
 async def test_a_slow_call_answers_running_and_can_be_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(runner, "ANSWER_WITHIN", 0.2)
     world.sandbox.fault("slow", "unlock", ms=600)
     answer = await world.call("unlock_user", {"user_id": LEO["user_id"], "reason": "locked out since this morning"})
     assert answer["status"] == "running"
@@ -17,7 +17,7 @@ async def test_a_slow_call_answers_running_and_can_be_waited_for(world: World, m
 
 async def test_what_is_open_is_said(world: World) -> None:
     asked = await world.call("reset_user_mfa", {**LEO})
-    await world.app.driver.say_state()
+    await world.app.driver.log_open_actions()
     await world.app.inbox.cancel(asked["action_id"])
     assert (await world.get(asked["action_id"]))["status"] == "cancelled"
     assert world.rows("SELECT count(*) FROM statements WHERE kind = 'state'") == [(1,)]

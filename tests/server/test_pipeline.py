@@ -1,4 +1,4 @@
-"""`perform` reads like the table of ten steps in server/ARCHITECTURE.md, and nothing goes around it."""
+"""The pipeline reads like the table of ten steps in server/ARCHITECTURE.md, and nothing goes around it."""
 
 import ast
 import inspect
@@ -6,11 +6,15 @@ from pathlib import Path
 
 from server.actions.pipeline import Pipeline
 from server.execution.executor import ActionExecutor
+from server.execution.resolved_action import resolve
 from tests.world import ROOT
 
-ORDER = ["may_observe", "observe", "decide", "_approved", "_in_turn"]
-THEN = ["_settled", "reconcile", "_further", "_outcome"]
-SENDING = ["intend", "execute"]
+DECIDE = ["resolve", "observe", "decide", "_approved"]
+ACT = ["decide", "send", "finish"]
+SEND = ["intend", "_execute"]
+FINISH = ["_judged", "_retry", "outcome"]
+JUDGE = ["settled", "reconcile"]
+AGAIN = ["current", "halted", "resolve", "observe", "same", "permit"]
 
 
 def calls(function: object) -> list[str]:
@@ -33,10 +37,14 @@ def in_order(function: object, names: list[str]) -> bool:
 
 
 def test_the_order_of_the_path() -> None:
-    assert in_order(Pipeline.perform, ORDER)
-    assert in_order(ActionExecutor.send, SENDING)
-    assert in_order(ActionExecutor.finish, THEN)
-    for function in (Pipeline.perform, ActionExecutor.finish):
+    assert in_order(resolve, ["may_observe"])
+    assert in_order(Pipeline.decide, DECIDE)
+    assert in_order(Pipeline.act, ACT)
+    assert in_order(ActionExecutor.send, SEND)
+    assert in_order(ActionExecutor.finish, FINISH)
+    assert in_order(ActionExecutor._judged, JUDGE)
+    assert in_order(ActionExecutor._still_permitted, AGAIN)
+    for function in (Pipeline.act, Pipeline.decide, ActionExecutor.finish):
         assert len(inspect.getsource(function).splitlines()) <= 60
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.world import ROOT
 
-WORDS = ROOT / "server" / "results" / "answers.py", ROOT / "server" / "plans" / "plan_answers.py"
+WORDS = ROOT / "server" / "results" / "answers.py", ROOT / "server" / "plans" / "plan_results.py"
 MODULES = sorted(path for package in ("receipts", "server") for path in (ROOT / package).rglob("*.py"))
 UNTYPED = {f"{kind}[str, {value}]" for kind in ("dict", "Mapping") for value in ("JsonValue", "object", "Any")}
 NAMES = {"answer", "result", "Answer", "Result"}

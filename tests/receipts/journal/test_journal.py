@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.action.dispatch import Dispatch
 from contracts.errors import AilyusError
+from receipts.journal.intent import Stale
 from receipts.journal.journal import Journal
 from receipts.store.transaction import Conflict
 from tests.free import free
 from tests.postgres import Postgres
-from tests.receipts.making import action, approval, conclude, intend, journal_at, seal, told
+from tests.receipts.making import action, approval, conclude, intend, journal_at, seal, told, try_to_intend
 
 pytestmark = pytest.mark.both_stores
 
@@ -58,8 +60,8 @@ async def test_what_is_under_lease_is_left_alone(journal: Journal) -> None:
     with pytest.raises(Conflict):
         await journal.take(replace(asked, state="running", fence=1))
     journal._fences.clear()  # as another process would see it
-    with pytest.raises(Conflict):
-        await intend(journal, replace(asked, state="running", fence=1), attempt=2)
+    stale = await try_to_intend(journal, replace(asked, state="running", fence=1), attempt=2)
+    assert stale == Stale(moved=True)
     assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
 
 
@@ -68,11 +70,10 @@ async def test_a_used_approval_leaves_no_intent(journal: Journal) -> None:
     signed = approval(first)
     await intend(journal, first, approvals=[signed])
     uses = [
-        intend(journal, replace(second, id=f"act_{i}", request=action(f"r{i}x").request), approvals=[signed])
+        try_to_intend(journal, replace(second, id=f"act_{i}", request=action(f"r{i}x").request), approvals=[signed])
         for i in range(19)
     ]
-    results = await asyncio.gather(*uses, return_exceptions=True)
-    assert all(isinstance(r, Conflict) for r in results)
+    assert all(r == Stale(moved=True) for r in await asyncio.gather(*uses))
     assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
     assert await journal.store.read("SELECT count(*) FROM actions") == [(1,)]
     assert await journal.store.read("SELECT count(*) FROM statements WHERE kind = 'intent'") == [(1,)]
@@ -82,15 +83,13 @@ async def test_only_the_live_release_intends(journal: Journal) -> None:
     """Decided under the first release, while another was made live in between."""
     sealed = journal.notary.seal_plain(free("release"), "rcp_2", "", {"r": "1" * 64}, 1)
     await journal.registry.activate("release-2", ["acme"], [], sealed)
-    with pytest.raises(Conflict):
-        await intend(journal, action())
+    assert await try_to_intend(journal, action()) == Stale(moved=True)
     assert await journal.store.read("SELECT count(*) FROM actions") == [(0,)]
 
 
 async def test_the_same_call_is_one_open_action(journal: Journal) -> None:
     await intend(journal, action("same"))
-    with pytest.raises(Conflict):
-        await intend(journal, action("same"))
+    assert await try_to_intend(journal, action("same")) == Stale(moved=True)
 
 
 async def test_too_many_requests_wait(journal: Journal) -> None:
@@ -144,12 +143,12 @@ async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> N
             try:
                 if name == "intend":
                     claim = replace(asked, state=state, fence=fence if attempts[which] else 0)  # type: ignore[arg-type]
-                    await intend(journal, claim, attempt=attempts[which] + 1)
-                    attempts[which] += 1
+                    sent = await try_to_intend(journal, claim, attempt=attempts[which] + 1)
+                    attempts[which] += isinstance(sent, Dispatch)
                 elif name == "approve":
                     claim = replace(asked, state=state, fence=fence if attempts[which] else 0)  # type: ignore[arg-type]
-                    await intend(journal, claim, attempt=attempts[which] + 1, approvals=[signed])
-                    attempts[which] += 1
+                    sent = await try_to_intend(journal, claim, attempt=attempts[which] + 1, approvals=[signed])
+                    attempts[which] += isinstance(sent, Dispatch)
                 elif name == "conclude":
                     await conclude(journal, asked, fence)
                 elif name == "take":

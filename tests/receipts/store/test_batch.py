@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.action.dispatch import Dispatch
 from receipts.action.action import Action
 from receipts.journal.halt import halt_statement, new_halt
-from receipts.journal.intent import IntentCommit, Limits
+from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, Limits, Stale
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
 from receipts.store.batch import Batch
@@ -94,7 +95,7 @@ def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
     if step.what in ("intend", "limited"):
         intention = IntentCommit(
             about, PERMITTED, replace(BEFORE, at_ms=NOW if step.early else NOW + 1),
-            seal(maker, about, "intent", "running"), HTTP, (), ("release-1", maker.epoch), route=0, attempt=1,
+            seal(maker, about, "intent", "running"), HTTP, (), DecisionBasis("release-1", maker.epoch), route=0, attempt=1,
             timeout_ms=1000, settle_ms=100, deadline_ms=NOW + 1000, result=told("running"),
             lock=f"l{step.lock}" if step.lock else None, limits=Limits(2 if step.what == "limited" else 0),
         )  # fmt: skip
@@ -125,7 +126,9 @@ async def said(work: Coroutine[Any, Any, object]) -> str:
         done = await work
     except Exception as fault:
         return type(fault).__name__ + getattr(fault, "code", "")
-    return f"fence {done.fence}" if hasattr(done, "fence") else "done"
+    if isinstance(done, Dispatch):
+        return f"fence {done.fence}"
+    return repr(done.frees_soon) if isinstance(done, Busy) else repr(done) if isinstance(done, Stale) else "done"
 
 
 async def rows(journal: Journal) -> list[list[Row]]:

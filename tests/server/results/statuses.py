@@ -15,9 +15,9 @@ from receipts.journal.halt import Halt
 from receipts.reconciliation.checks import Checked
 from receipts.reconciliation.verdict import Reason, Reconciliation
 from server.mcp.pending_result import result_of
-from server.plans import plan_answers
-from server.plans.plan_answers import Finished, Tally
+from server.plans import plan_results
 from server.plans.stop_reason import StopReason
+from server.plans.tally import Finished, Tally
 from server.results import answers
 from server.results.conclusion import Send, closed, concluded
 from tests.world import ROOT
@@ -73,10 +73,10 @@ def done(position: int, status: Status = "confirmed", undone: bool = False, kept
     return Finished(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
 
 
-def plan(status: plan_answers.PlanStatus, reason: StopReason | None, *ended: Finished) -> ActionResult:
+def plan(status: plan_results.PlanStatus, reason: StopReason | None, *ended: Finished) -> ActionResult:
     tally = Tally(UNITS, dict(enumerate(ended)), {})
     told = "security-oncall" if tally.needs_a_person(status) else None
-    return plan_answers.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
+    return plan_results.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
 
 
 RESULTS: dict[str, ActionResult] = {
@@ -104,9 +104,9 @@ RESULTS: dict[str, ActionResult] = {
     "plan_partial": plan("partial", StopReason("the health got worse in wave 2"), done(0), done(1, undone=True)),
     "plan_unavailable": plan("unavailable", StopReason("the step rotate ended unavailable"), done(0, "unavailable")),
     "plan_unknown": plan("unknown", StopReason("the step slack ended unknown"), done(0, kept="a later step in doubt may use it"), done(1, "unknown")),
-    "plan_running": plan_answers.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
-    "plan_waiting": plan_answers.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_795_348_800_000, Tally(UNITS, {}, {"revoke[0]": "gone"})),
-    "plan_previewed": plan_answers.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), Would(says="Rotate the key", needs="", undo="what was done is undone, in reverse order", checks=(), steps=(WouldStep(id="rotate", says="Make a key"),))),
+    "plan_running": plan_results.running(ACTION, Tally(UNITS, {0: done(0)}, {}), "slack"),
+    "plan_waiting": plan_results.waiting(ACTION, RECEIPT, [(("SecurityLead", 1),)], 1_795_348_800_000, Tally(UNITS, {}, {"revoke[0]": "gone"})),
+    "plan_previewed": plan_results.previewed(ACTION, RECEIPT, [], Tally(UNITS, {}, {}), Would(says="Rotate the key", needs="", undo="what was done is undone, in reverse order", checks=(), steps=(WouldStep(id="rotate", says="Make a key"),))),
     "invalid": answers.invalid(AilyusError("wrong_format", "`/user_id` does not have the expected form", hint="expected: string", field="/user_id"), "reset_user_mfa", "find_user"),
 }  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""The read-back: the source of truth is read until it shows what was expected, or until not to show it proves it.
+
+The settle time of a contract says how long a read that shows no effect proves nothing. It counts from the complete
+answer, or from the deadline where none came: until then the request may still be on its way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from contracts.action.dispatch import MayObserve
+from contracts.action.observation import Observation
+from contracts.action.target import Target
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import FlowRead
+from receipts.journal.journal import Journal
+from receipts.reconciliation.reconciliation import reconcile
+from server.execution.attempt import SentAttempt
+from server.execution.resolved_action import base_scope
+
+READ_SECONDS = 10.0
+FLOW_READ_SECONDS = 30.0
+"""A read by pages signs in, loads and waits for elements: it gets three times as long as one by an API."""
+_FINAL = frozenset({"refused", "declined", "no_effect", "stopped"})
+"""Deliveries after which nothing more can arrive: one look is enough."""
+
+
+class ReadBack:
+    """Reads back what was sent."""
+
+    def __init__(self, journal: Journal, observe: Callable[[MayObserve], Awaitable[Observation]]) -> None:
+        self._journal = journal
+        self._observe = observe
+
+    async def settled(self, sent: SentAttempt, program: Program, target: Target | None) -> Observation:
+        """The look that counts: one that shows what was expected, or the first after the settle time."""
+        execution, intent = sent.execution, sent.intent
+        if execution.delivery == "not_sent":
+            return sent.before
+        start = execution.ended_ms if execution.response is not None else intent.deadline_ms
+        end = start + intent.settle_ms
+        if target is None or target.digest != intent.target_digest:
+            other = "the connection is not the one that was written to"
+            return Observation({}, self._now(), "same_channel", fault=other)
+        final = execution.delivery in _FINAL or (execution.delivery == "rejected" and target.direct)
+        base = base_scope(program, sent.action.request, target)
+        # 50 ms finds what an API wrote before it answered; a second is often enough for what lags behind
+        pause, seconds = 0.05, FLOW_READ_SECONDS if _by_pages(program) else READ_SECONDS
+        while True:
+            # asked before the look: only a look that began after the settle time proves that nothing is there
+            late = self._now() >= end
+            after = await self._observe(self._journal.may_observe(intent, sent.action, seconds))
+            if late or final:
+                return after
+            if reconcile(program, base, sent.before, execution, after).verdict == "confirmed":
+                return after
+            await asyncio.sleep(max(0.0, min(pause, (end - self._now()) / 1000)))
+            pause = min(pause * 2, 1.0)
+
+    def _now(self) -> int:
+        return self._journal.store.now_ms()
+
+
+def _by_pages(program: Program) -> bool:
+    return any(isinstance(read, FlowRead) for read in program.reads)
