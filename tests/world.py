@@ -28,8 +28,9 @@ from receipts.audit.roots import read_roots
 from receipts.audit.verify import verify
 from receipts.log.signing import load_key
 from receipts.store.row import Read
-from server.app import App, running
+from server.app import App
 from server.cli.seed import SEEDED, seed_agent
+from server.gateway_process import running
 from server.http_server import free_port, listen, serving
 from server.workspace.settings_file import FILE
 from server.workspace.stores import reading

@@ -6,7 +6,9 @@ from typing import Literal
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
-from receipts.journal.journal import LEASE_MS, Journal
+from receipts.journal.action_row import ActionRow, insert_action
+from receipts.journal.journal import Journal
+from receipts.journal.lease import LEASE_MS
 from receipts.journal.outcome import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Txn, Work
@@ -26,9 +28,16 @@ class PlanRows:
             if action.state == "new":
                 begun = replace(action, plan=plan)
                 lease = txn.now_ms + LEASE_MS
-                self._journal.insert(
-                    txn, begun, "running", "running", result, fence=1, lease_ms=lease, sent_ms=txn.now_ms
+                row = ActionRow(
+                    state="running",
+                    status="running",
+                    result=result,
+                    release=self._journal.release,
+                    fence=1,
+                    lease_until_ms=lease,
+                    sent_ms=txn.now_ms,
                 )
+                insert_action(txn, begun, row)
                 return
             txn.write(
                 "UPDATE actions SET state = 'running', status = 'running', fence = fence + 1, lease_until_ms = ?,"

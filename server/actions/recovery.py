@@ -25,7 +25,7 @@ from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.journal.journal import LEASE_MS
+from receipts.journal.lease import LEASE_MS
 from receipts.statement.gateway_facts import StateFacts
 from receipts.store.transaction import Conflict
 from server.actions.live_release import LiveRelease

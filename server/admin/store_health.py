@@ -34,7 +34,8 @@ def _long(milliseconds: int) -> str:
     return next((f"{seconds // n} {unit}" for n, unit in _UNITS if seconds >= 2 * n), f"{seconds} seconds")
 
 
-def _wal(store: Path) -> Finding:
+def wal_health(store: Path) -> Finding:
+    """How large the write-ahead log is, and who keeps it from being written back."""
     size = wal.size_of(store)
     if size <= wal.LIMIT:
         return Finding("wal", True, f"the write-ahead log has {size / 1e6:.1f} MB")
@@ -78,7 +79,7 @@ def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
         following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'
         findings.append(Finding("clock", False, says, following))
     if workspace.settings.store is None:  # a database has no write-ahead log of ours
-        findings.append(_wal(workspace.store))
+        findings.append(wal_health(workspace.store))
     if alone:
         following = "set `synchronous_standby_names` on the server"
         findings.append(Finding("standby", False, "a standby streams, and no commit waits for it", following))

@@ -43,7 +43,7 @@ async def close_request(
     )
     # INVARIANT 5: the same call again meets this refusal for a while, and does not ask people a second time
     held = runner.executor.ends.held_ms(action.request) if status == "refused" else 0
-    end = journal.ending(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
+    end = journal.end_unsent_work(action, sealed, status, answer, journal.store.now_ms() + held if held else 0)
 
     def work(txn: Txn) -> None:
         if signed is not None and signed.assertion is not None:

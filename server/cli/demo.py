@@ -16,11 +16,13 @@ from mcp.client.streamable_http import streamable_http_client
 from adapters.tls import nobody
 from contracts.errors import AilyusError
 from server.admin.client import find_owner
-from server.app import App, running, start_sandbox
+from server.app import App
 from server.cli.demo_stage import Stage
 from server.cli.demo_story import tell_story
 from server.cli.output import Format
 from server.cli.seed import SEEDED, seed_agent
+from server.contract_testing.sandbox_process import start_sandbox
+from server.gateway_process import running
 from server.workspace.settings_file import FILE
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace

@@ -53,8 +53,10 @@ async def _serve(
     allow_wider: bool = False,
 ) -> None:
     from receipts.log.signing import Signer
-    from server.app import App, answers_on, running, settle_collector, start_sandbox
+    from server.app import App
     from server.cli.seed import seed_agent
+    from server.contract_testing.sandbox_process import start_sandbox
+    from server.gateway_process import answers_on, running, settle_collector
     from server.workspace.log_key import open_log_key
     from server.workspace.release_checks import require_sound
     from server.workspace.releases import begin

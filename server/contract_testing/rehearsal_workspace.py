@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 
 from adapters.tls import nobody
-from server.app import start_sandbox
+from server.contract_testing.sandbox_process import start_sandbox
 from server.http_server import free_port
 from server.workspace.settings import PersonPart
 from server.workspace.workspace import Workspace

@@ -23,12 +23,13 @@ from contracts.compiler.route_program import HttpProgram, PythonProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.action.action_result import ActionResult
-from server.app import App, running
+from server.app import App
 from server.contract_testing.fault_result import Row
 from server.contract_testing.faulty_hosts import FaultyHosts
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
+from server.gateway_process import running
 from server.workspace.workspace import Workspace
 
 Between = Proxy | Relay

@@ -57,7 +57,7 @@ class ActionReviews:
         about = executor.statements.about(action, required.facts)
         sealed = executor.statements.seal(facts, receipt, about, "approval_required", False, evidence)
         answer = answers.waiting(action, receipt, required.needs, action.expires_ms)
-        await executor.journal.ask(action, sealed, document, answer, action.expires_ms)
+        await executor.journal.request_approval(action, sealed, document, answer, action.expires_ms)
         return answer
 
     async def permit(self, resolved: ResolvedAction, before: Observation) -> Permitted | None:

@@ -112,7 +112,7 @@ class ActionExecutor:
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
         await self._verify(intent, action.id)
-        return replace(intent, fence=await self.journal.take(action))
+        return replace(intent, fence=await self.journal.take_over(action))
 
     async def _verify(self, intent: Intent, action_id: str) -> None:
         """What goes on is built from the signed intent: its signature, its action and its digest are checked again."""

@@ -26,6 +26,7 @@ from receipts.journal.halt import halt_statement, new_halt
 from receipts.journal.handles import Minted
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import Escalation, OutcomeCommit
+from receipts.journal.send_transitions import record_outcome
 from receipts.reconciliation.checks import stated
 from receipts.reconciliation.comparison import drifted_paths
 from receipts.reconciliation.outputs import refusal_of
@@ -139,7 +140,7 @@ class OutcomeBuilder:
             used_handles=bool(program.secret_inputs),
             rechecks=self._later(program, status, sent.intent.settle_ms),
         )
-        return PendingEnd(action, status, answer, self._journal.concluding(conclusion), outcome, after)
+        return PendingEnd(action, status, answer, record_outcome(conclusion), outcome, after)
 
     def _answer(self, judged: Judged, receipt: str, drift: tuple[str, ...]) -> ActionResult:
         sent, program = judged.sent, judged.program

@@ -69,7 +69,7 @@ class UnsentEnds:
         sealed = self._statements.seal(outcome, receipt, about, status, False, evidence)
         # what was confirmed is held, so that the same call finds it; what was unmet may be asked for anew at once
         held = self._now() + program.contract.repeat_window if status == "confirmed" else 0
-        work = self._journal.ending(action, sealed, status, answer, held)
+        work = self._journal.end_unsent_work(action, sealed, status, answer, held)
         return PendingEnd(action, status, answer, work, unsent=True, because=unmet.that if unmet else "")
 
     def deny(self, action: Action, denied: Denied, code: str | None = None) -> PendingEnd:
@@ -85,7 +85,7 @@ class UnsentEnds:
         sealed = self._statements.seal(facts, receipt, self._statements.about(action), "denied", False, evidence)
         # a denial is held, so that repeating it asks nobody again; a drift is not, so that it can be asked anew
         held = 0 if code else self._now() + self.held_ms(action.request)
-        work = self._journal.ending(action, sealed, "denied", answer, held)
+        work = self._journal.end_unsent_work(action, sealed, "denied", answer, held)
         return PendingEnd(action, "denied", answer, work, unsent=True)
 
     def _unavailable(self, action: Action, why: Unavailable) -> PendingEnd:
@@ -110,7 +110,7 @@ class UnsentEnds:
         )
         evidence = decision_evidence(why.record) | {"why": why.reason.encode()}
         sealed = self._statements.seal(facts, receipt, self._statements.about(action), "unavailable", False, evidence)
-        work = self._journal.ending(action, sealed, "unavailable", answer, 0)
+        work = self._journal.end_unsent_work(action, sealed, "unavailable", answer, 0)
         return PendingEnd(action, "unavailable", answer, work, unsent=True)
 
     def preview(
@@ -133,7 +133,7 @@ class UnsentEnds:
         sealed = self._statements.seal(facts, receipt, about, "previewed", False, evidence)
         # an agent that may only look is told the same again; a preview that was asked for is made anew each time
         held = 0 if action.preview else self._now() + program.contract.repeat_window
-        work = self._journal.ending(action, sealed, "previewed", answer, held)
+        work = self._journal.end_unsent_work(action, sealed, "previewed", answer, held)
         return PendingEnd(action, "previewed", answer, work, unsent=True)
 
     def read(self, resolved: ResolvedAction, before: Observation, permitted: Permitted) -> PendingEnd | Fault:
@@ -154,7 +154,7 @@ class UnsentEnds:
         evidence = readings("before", recorded) | decision_evidence(permitted.record)
         about = self._statements.about(action, permitted.facts)
         sealed = self._statements.seal(facts, receipt, about, "confirmed", False, evidence)
-        work = self._journal.ending(action, sealed, "confirmed", answer, 0)
+        work = self._journal.end_unsent_work(action, sealed, "confirmed", answer, 0)
         return PendingEnd(action, "confirmed", answer, work, unsent=True)
 
     def held_ms(self, request: ActionRequest) -> int:

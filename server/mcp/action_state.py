@@ -6,7 +6,7 @@ from contracts.action.request import Caller
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.journal.journal import Watch
+from receipts.journal.watch import Watch
 from server.actions.runner import ActionRunner
 from server.mcp.tasks import Context
 from server.results import answers

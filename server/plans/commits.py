@@ -58,7 +58,7 @@ class PlanCommits:
         if used:
             run.approvals.clear()
         for action in run.ended:
-            self._executor.journal.forget(action.id)
+            self._executor.journal.gate.void(action.id)
         run.ended.clear()
         for held in run.former:
             self._executor.limiter.leave(held)

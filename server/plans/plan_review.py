@@ -73,7 +73,7 @@ class PlanReviews:
         about = executor.statements.about(action)
         sealed = executor.statements.seal(facts, receipt, about, "approval_required", False, {"asked": document})
         answer = plan_results.waiting(action, receipt, looked.needs, action.expires_ms, looked.tally)
-        await executor.journal.ask(action, sealed, document, answer, action.expires_ms)
+        await executor.journal.request_approval(action, sealed, document, answer, action.expires_ms)
         return answer
 
     async def preview(self, action: Action, looked: PlanPreflight) -> ActionResult:
@@ -88,7 +88,7 @@ class PlanReviews:
             answer=answer.digest,
         )
         sealed = executor.statements.seal(facts, receipt, executor.statements.about(action), "previewed", False, {})
-        await executor.journal.end(action, sealed, "previewed", answer, 0)
+        await executor.journal.end_unsent(action, sealed, "previewed", answer, 0)
         return answer
 
     def _would(self, looked: PlanPreflight) -> Would:

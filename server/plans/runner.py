@@ -235,12 +235,12 @@ class Plans:
 
     async def _execute(self, run: Run, health: Observation | None) -> ActionResult:
         journal, limiter = self._executor.journal, self._executor.limiter
-        journal.hold(run.action.id, run.action.fence)
+        journal.gate.track_plan(run.action.id, run.action.fence)
         try:
             ended = await self._run_steps(run, health)
             return await self._completion.pause(run, ended) if isinstance(ended, Paused) else ended
         finally:
-            journal.hold(run.action.id, None)
+            journal.gate.track_plan(run.action.id, None)
             for held in (*run.former, *([run.place] if run.place else [])):
                 limiter.leave(held)
 

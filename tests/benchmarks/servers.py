@@ -14,7 +14,8 @@ import mcp_types as types
 import uvicorn
 from mcp.server.lowlevel.server import Server
 
-from server.app import App, running, settle_collector
+from server.app import App
+from server.gateway_process import running, settle_collector
 from server.workspace.settings_file import FILE
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace

@@ -163,8 +163,9 @@ async def test_the_author_of_the_release_does_not_approve(tmp_path: Path, sandbo
     workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND_LEAD)
     from policies.signed_release import document_of, sign_release
     from receipts.log.signing import load_key
-    from server.app import App, running
+    from server.app import App
     from server.cli.seed import seed_agent
+    from server.gateway_process import running
     from server.workspace.releases import now_ms
     from tests.world import World
 

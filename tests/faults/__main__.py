@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from receipts.journal.journal import LEASE_MS
+from receipts.journal.lease import LEASE_MS
 from tests.faults.campaign import Campaign, freeze, prepared
 from tests.faults.replicas import campaign as pair
 from tests.faults.replicas import p99

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from receipts.journal.journal import LEASE_MS
+from receipts.journal.lease import LEASE_MS
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 from tests.faults.campaign import Campaign, Mortal, prepared

@@ -39,7 +39,7 @@ def test_what_stands_instead_of_a_guard_fits(tmp_path: Path) -> None:
     for guard in GUARDS:
         for file, text in taken_out(guard).items():
             path = tmp_path / guard.name / file
-            path.parent.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             if why := _fault(path, ROOT / file):
                 wrong[guard.name] = why

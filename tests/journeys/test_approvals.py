@@ -12,7 +12,8 @@ from policies.principal import keyid_of
 from policies.signed_release import document_of, sign_release
 from receipts.log.signing import create_key, load_key
 from receipts.store.transaction import Conflict
-from server.app import App, running
+from server.app import App
+from server.gateway_process import running
 from server.operations.halts import NewHalt, halt
 from server.workspace.releases import now_ms
 from tests.free import free

@@ -11,8 +11,9 @@ from contracts.errors import AilyusError
 from policies.principal import KeyKind
 from policies.signed_release import SignedRelease, document_of, sign_release
 from receipts.log.signing import Signer, create_key, load_key
-from server.app import App, running
+from server.app import App
 from server.approvals.keys import NewKey, link_new
+from server.gateway_process import running
 from server.workspace.log_key import open_log_key
 from server.workspace.release_files import write_signed
 from server.workspace.releases import Start, begin, now_ms

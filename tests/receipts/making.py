@@ -100,7 +100,7 @@ async def try_to_intend(
 
 
 async def conclude(journal: Journal, of: Action, fence: int, status: Status = "confirmed") -> None:
-    await journal.conclude(
+    await journal.record_outcome(
         OutcomeCommit(replace(of, fence=fence), seal(journal, of, "outcome", status), status, told(status), 0)
     )
 

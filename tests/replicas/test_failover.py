@@ -48,7 +48,7 @@ async def sql(url: str, *texts: str) -> None:
 async def test_a_commit_that_is_cancelled_while_it_waits_sends_nothing(
     tmp_path: Path, sandbox: Sandbox, own: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("receipts.journal.journal", "server.actions.recovery", "receipts.journal.plan_transitions"):
+    for name in ("receipts.journal.lease", "server.actions.recovery", "receipts.journal.plan_transitions"):
         monkeypatch.setattr(f"{name}.LEASE_MS", 1500)
     url = own.database("cancelled")
     async with gateway(with_database(add_records(tmp_path / "w", sandbox), url), sandbox) as world:

@@ -136,7 +136,7 @@ async def test_an_order_leaves_only_while_the_epoch_is_known(tmp_path: Path, dat
 async def test_a_lease_lasts_as_long_as_it_is_renewed(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receipts.journal.journal.LEASE_MS", 1500)
+    monkeypatch.setattr("receipts.journal.lease.LEASE_MS", 1500)
     journal = await making.journal_at(tmp_path / "store.db", database=database)
     asked = making.action("a")
     await making.intend(journal, asked, timeout_ms=300)
@@ -152,7 +152,7 @@ async def test_a_lease_lasts_as_long_as_it_is_renewed(
 async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("receipts.journal.journal", "server.actions.recovery", "receipts.journal.plan_transitions"):
+    for name in ("receipts.journal.lease", "server.actions.recovery", "receipts.journal.plan_transitions"):
         monkeypatch.setattr(f"{name}.LEASE_MS", 600)
     pair.a.sandbox.fault("stale_read", "records", "records", times=60)
     answer = await pair.a.call("put_record", {"record": "r1", "value": "x"})

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from server.app import clear_doors
+from server.admin.admin_socket import clear_admin_sockets
 from server.cli import demo
 from server.cli.demo import forget_keys
 from server.http_server import free_port
@@ -69,7 +69,7 @@ async def test_sockets_of_other_gateways_may_vanish_while_one_starts(
     other.start()
     try:
         for _ in range(2_000):
-            clear_doors(tmp_path)
+            clear_admin_sockets(tmp_path)
     finally:
         ended.set()
         other.join()

@@ -45,7 +45,7 @@ async def test_an_old_fence_neither_acts_nor_writes(journal: Journal) -> None:
     asked = action()
     dispatch = await intend(journal, asked)
     await journal.end_leases()
-    fence = await journal.take(replace(asked, state="running", fence=1))
+    fence = await journal.take_over(replace(asked, state="running", fence=1))
     assert fence == 2
     assert journal.enter(dispatch) == "another owner holds this action"
     with pytest.raises(Conflict):
@@ -58,8 +58,8 @@ async def test_what_is_under_lease_is_left_alone(journal: Journal) -> None:
     asked = action()
     await intend(journal, asked)
     with pytest.raises(Conflict):
-        await journal.take(replace(asked, state="running", fence=1))
-    journal._fences.clear()  # as another process would see it
+        await journal.take_over(replace(asked, state="running", fence=1))
+    journal.gate._fences.clear()  # as another process would see it
     stale = await try_to_intend(journal, replace(asked, state="running", fence=1), attempt=2)
     assert stale == Stale(moved=True)
     assert await journal.store.read("SELECT count(*) FROM intents") == [(1,)]
@@ -95,12 +95,12 @@ async def test_the_same_call_is_one_open_action(journal: Journal) -> None:
 async def test_too_many_requests_wait(journal: Journal) -> None:
     for number in range(5):
         asked = action(f"r{number}")
-        await journal.ask(
+        await journal.request_approval(
             asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
         )
     with pytest.raises(AilyusError) as caught:
         late = action("late")
-        await journal.ask(
+        await journal.request_approval(
             late, seal(journal, late, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
         )
     assert caught.value.code == "too_many_pending"
@@ -152,7 +152,7 @@ async def _walk(operations: list[tuple[str, int, int]], database: str = "") -> N
                 elif name == "conclude":
                     await conclude(journal, asked, fence)
                 elif name == "take":
-                    await journal.take(replace(asked, state="running", fence=fence))
+                    await journal.take_over(replace(asked, state="running", fence=fence))
                 else:
                     await journal.end_leases()
             except Conflict:

@@ -103,13 +103,13 @@ def entry(maker: Journal, actions: list[Action], step: Step) -> Entry:
     if step.what == "conclude":
         sealed = seal(maker, about, "outcome", "confirmed")
         conclusion = OutcomeCommit(replace(about, fence=1), sealed, "confirmed", told("confirmed"), 0)
-        return lambda journal: journal.conclude(conclusion)
+        return lambda journal: journal.record_outcome(conclusion)
     if step.what == "ask":
         sealed = seal(maker, about, "decision", "approval_required")
-        return lambda journal: journal.ask(about, sealed, b"", told("approval_required"), 0)
+        return lambda journal: journal.request_approval(about, sealed, b"", told("approval_required"), 0)
     if step.what == "end":
         sealed, waiting = seal(maker, about, "decision", "cancelled"), replace(about, state="waiting")
-        return lambda journal: journal.end(waiting, sealed, "cancelled", told("cancelled"), 0)
+        return lambda journal: journal.end_unsent(waiting, sealed, "cancelled", told("cancelled"), 0)
     if step.what == "halt":
         halt = new_halt("contract", f"c{step.which}", False, "ann", "", NOW)
         stopped = halt_statement(maker.notary, halt, "halted")

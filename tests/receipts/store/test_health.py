@@ -16,7 +16,7 @@ pytestmark = pytest.mark.both_stores
 
 async def test_what_is_open_is_counted(journal: Journal) -> None:
     waits = action("r1")
-    await journal.ask(
+    await journal.request_approval(
         waits, seal(journal, waits, "decision", "approval_required"), b"{}", told("approval_required"), 2**50
     )
     await intend(journal, action("r2"))

@@ -10,7 +10,7 @@ import pytest
 
 from receipts.store import wal, wal_bound
 from receipts.store.sqlite import SqliteStore
-from server.admin import doctor
+from server.admin import store_health
 from tests.receipts.making import SIGNER
 from tests.receipts.statements import statement
 from tests.world import until
@@ -49,12 +49,12 @@ async def test_it_is_cut_when_nobody_reads_an_older_state(tmp_path: Path, monkey
                 await store.write(lambda txn, n=number: statement(txn, f"rcp_{n}"))
             assert wal.size_of(path) > wal.LIMIT
             assert pid in [holder.pid for holder in wal.holders(path)]
-            finding = doctor._wal(path)
+            finding = store_health.wal_health(path)
             assert not finding.ok
             assert f"(pid {pid})" in finding.next
         await store.write(lambda txn: statement(txn, "rcp_last"))
         await until(lambda: wal.size_of(path) <= wal.LIMIT)
-        assert doctor._wal(path).ok
+        assert store_health.wal_health(path).ok
         assert wal.holders(path) == []
     finally:
         store.close()

@@ -22,7 +22,7 @@ async def _doubtful(journal: Journal, name: str = "r1") -> str:
         replace(asked, fence=dispatch.fence), seal(journal, asked, "outcome", "unknown"), "unknown",
         told("unknown"), 2**50, incident=name, escalation=escalation,
     )  # fmt: skip
-    await journal.conclude(end)
+    await journal.record_outcome(end)
     return asked.id
 
 

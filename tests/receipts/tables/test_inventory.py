@@ -14,7 +14,7 @@ _LATER = 2**50
 
 async def _wait(journal: Journal, name: str = "r1") -> str:
     asked = action(name)
-    await journal.ask(
+    await journal.request_approval(
         asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), _LATER
     )
     return asked.id

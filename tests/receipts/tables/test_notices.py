@@ -15,7 +15,7 @@ _LATER = 2**50
 async def _told(journal: Journal) -> DueNotice:
     """A request that waits, and the one notice about it."""
     asked = action()
-    await journal.ask(
+    await journal.request_approval(
         asked, seal(journal, asked, "decision", "approval_required"), b"{}", told("approval_required"), _LATER
     )
     await journal.store.write(lambda txn: notices.add(txn, "ntc_1", asked.id, "waiting", "leads"))

@@ -21,7 +21,7 @@ async def _unknown(journal: Journal, *due: int) -> Action:
     dispatch = await intend(journal, asked)
     sealed = seal(journal, asked, "outcome", "unknown")
     end = OutcomeCommit(replace(asked, fence=dispatch.fence), sealed, "unknown", told("unknown"), 2**50, rechecks=due)
-    await journal.conclude(end)
+    await journal.record_outcome(end)
     return asked
 
 

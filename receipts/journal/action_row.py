@@ -1,0 +1,66 @@
+"""The row of an action that is new, as the first commit about it writes it."""
+
+from dataclasses import dataclass
+
+from receipts.action.action import Action
+from receipts.action.action_form import pack_caller, pack_request
+from receipts.action.action_result import ActionResult
+from receipts.action.status import Status
+from receipts.store.transaction import Txn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """What a row says beside its action. Times are milliseconds; 0 means that there is none."""
+
+    state: str
+    status: Status
+    result: ActionResult
+    release: str
+    fence: int = 0
+    lease_until_ms: int = 0
+    asked: bytes | None = None
+    expires_ms: int = 0
+    held_until_ms: int = 0
+    sent_ms: int = 0
+    spent: int = 0
+
+
+def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
+    """Inside a commit: the row of an action that is new."""
+    request, step = action.request, action.step
+    # INVARIANT 5: `actions_open` lets one open action have a call key; a read, a preview, a step and an undo are no
+    # call that somebody could make again
+    named = request.kind == "write" and step is None and not action.preview and not action.undoes
+    txn.own(
+        "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
+        " release, request, caller, asked, result, created_ms, updated_ms, expires_ms, held_until_ms, plan_id,"
+        " position, undoes, plan, connection, sent_ms, spent)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        action.id,
+        request.call_key if named else None,
+        request.tenant,
+        request.agent,
+        request.person,
+        request.contract,
+        row.state,
+        row.status,
+        row.fence,
+        row.lease_until_ms,
+        row.release,
+        pack_request(request),
+        pack_caller(action.caller),
+        row.asked,
+        row.result.packed,
+        txn.now_ms,
+        txn.now_ms,
+        row.expires_ms,
+        row.held_until_ms,
+        step.id if step else None,
+        step.position if step else None,
+        action.undoes,
+        action.plan,
+        request.connection,
+        row.sent_ms,
+        row.spent,
+    )
