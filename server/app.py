@@ -56,7 +56,7 @@ from server.observability import tracing
 from server.observability.logs import configure
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations, Way
-from server.operations.resolutions import Aftercare
+from server.operations.resolutions import Resolutions
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
 from server.workspace.release_acceptance import accept
 from server.workspace.release_files import run_tests_of, sources_of
@@ -105,16 +105,16 @@ class App:
         self.tokens = Tokens(oauth) if oauth else None
         self.agents = Agents(self.journal, lambda: self.runner.release, self.tokens)
         self.runner = ActionRunner(self.journal, self._under(release))
-        self.inbox = Inbox(self.runner, lambda action: self.driver.resume(action))
-        self.aftercare = Aftercare(self.runner)
+        self.inbox = Inbox(self.runner, lambda action: self.recovery.resume(action))
+        self.resolutions = Resolutions(self.runner)
         ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
         credentials = Credentials(workspace.root)
-        self.oncall = Escalations(self.runner, ways, credentials)
+        self.escalations = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
             self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin
         )
-        chores = (self._take_live, self.aftercare.recheck_due, self.oncall.sweep, self.notices.sweep)
-        self.driver = RecoveryLoop(self.runner, self.inbox.expire, chores)
+        chores = (self._take_live, self.resolutions.recheck_due, self.escalations.sweep, self.notices.sweep)
+        self.recovery = RecoveryLoop(self.runner, self.inbox.expire, chores)
         self.gateway = Gateway(
             self.runner,
             self.agents,
@@ -123,7 +123,7 @@ class App:
             VERSION,
             workspace.settings.origin,
         )
-        parts = (self.inbox, self.agents, self.aftercare, self.oncall)
+        parts = (self.inbox, self.agents, self.resolutions, self.escalations)
         settings = workspace.settings.console
         self.console = Console(self.runner, *parts, self.notices, settings, credentials, workspace.root)
         self.api = AdminApi(self.runner, *parts, self.console.introduce)
@@ -148,7 +148,7 @@ class App:
         await self.agents.adopt()
         await self._link_seeded_keys()
         self._write_roots()
-        await self.driver.start()
+        await self.recovery.start()
 
     async def replace(self, release: Release) -> None:
         """Swap the live release as a whole (`--dev`); the old adapter serves what is on its way."""
@@ -186,8 +186,8 @@ class App:
 
     async def stop(self) -> None:
         """Let actions and journal finish, then give everything up."""
-        await self.driver.stop()
-        await self.oncall.close()
+        await self.recovery.stop()
+        await self.escalations.close()
         await self.notices.close()
         if self.tokens is not None:
             await self.tokens.issuer.close()

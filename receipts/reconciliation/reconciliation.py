@@ -2,7 +2,7 @@
 
 `reconcile` judges one attempt by the states before and after, the answer and the contract's expectations. It reads no
 clock and no store, and sends nothing. What follows from a verdict is its caller's: `ActionExecutor` at each read-back,
-`SecondLook` later. `Compensation`, `PlanHealth` and `Aftercare` use single comparisons, such as `same`.
+`Recheck` later. `Compensation`, `PlanHealth` and `Resolutions` use single comparisons, such as `same`.
 
 - No status code alone MUST decide: `confirmed` needs every expectation met in a later read, all outputs and the
   declared evidence (invariant 6).

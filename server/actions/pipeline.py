@@ -79,11 +79,11 @@ class Pipeline:
                 tries += 1
                 if sent.moved and not await self._may_decide_again(decided.basis):
                     raise AilyusError("release_changed", "contracts or policies changed in between")
-                executor.limiter.leave(slot)
+                executor.limiter.release(slot)
                 slot = None
         finally:
             if slot is not None:
-                executor.limiter.leave(slot)
+                executor.limiter.release(slot)
         raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
 
     async def decide(self, action: Action) -> PermittedAction | ActionResult:
@@ -127,7 +127,7 @@ class Pipeline:
         """The action's turn at its connection and its resource."""
         facts, target = decided.permitted.facts, decided.resolved.target
         resource = f"{facts.resource_type}/{facts.resource_id}"
-        return await self._executor.limiter.enter(target.name, target.max_in_flight, resource)
+        return await self._executor.limiter.acquire(target.name, target.max_in_flight, resource)
 
     async def _wait_for_room(self, busy: Busy, give_up: float, pause: float) -> float:
         """Wait until the connection and the resource have room; returns how long the next wait pauses, in seconds."""

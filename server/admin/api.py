@@ -21,7 +21,7 @@ from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
-from server.operations.resolutions import Aftercare, open_incidents
+from server.operations.resolutions import Resolutions, open_incidents
 
 
 class NewAgent(BaseModel):
@@ -48,15 +48,15 @@ class AdminApi:
         runner: ActionRunner,
         inbox: Inbox,
         agents: Agents,
-        aftercare: Aftercare,
-        oncall: Escalations,
+        resolutions: Resolutions,
+        escalations: Escalations,
         introduce: Callable[[str], Awaitable[str]],
     ) -> None:
         self._runner = runner
         self._inbox = inbox
         self._agents = agents
-        self._aftercare = aftercare
-        self._oncall = oncall
+        self._resolutions = resolutions
+        self._escalations = escalations
         self._introduce = introduce
 
     def app(self) -> Starlette:
@@ -104,12 +104,12 @@ class AdminApi:
 
     async def recheck(self, request: Request) -> object:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
-        return await self._aftercare.recheck(request.path_params["action"])
+        return await self._resolutions.recheck(request.path_params["action"])
 
     async def resolve(self, request: Request) -> object:
         """Take a person's signed word about an outcome in doubt."""
         signed = SignedResolution.model_validate_json(await request.body())
-        return {"status": await self._aftercare.resolve(signed)}
+        return {"status": await self._resolutions.resolve(signed)}
 
     async def incidents(self, request: Request) -> object:
         """Outcomes in doubt that nobody has resolved."""
@@ -138,12 +138,12 @@ class AdminApi:
 
     async def escalations(self, request: Request) -> object:
         """What nobody has acknowledged."""
-        return await self._oncall.listed()
+        return await self._escalations.listed()
 
     async def acknowledge(self, request: Request) -> object:
         """A person takes an escalation on."""
         body = orjson.loads(await request.body())
-        await self._oncall.acknowledge(request.path_params["escalation"], str(body["person"]))
+        await self._escalations.acknowledge(request.path_params["escalation"], str(body["person"]))
         return {}
 
     async def agents(self, request: Request) -> object:

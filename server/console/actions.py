@@ -22,7 +22,7 @@ from server.console.action_rows import check_row, steps_of
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View, action_of
-from server.operations.resolutions import OPEN, Aftercare
+from server.operations.resolutions import OPEN, Resolutions
 from server.results.answers import halt_line
 from server.results.receipt_summary import sentences
 from server.results.text import text_of
@@ -40,10 +40,10 @@ _STEPS = {
 class Actions:
     """What happened, and what people say about it afterwards."""
 
-    def __init__(self, inbox: Inbox, aftercare: Aftercare, mark: Callable[[str, str], Awaitable[str]]) -> None:
+    def __init__(self, inbox: Inbox, resolutions: Resolutions, mark: Callable[[str, str], Awaitable[str]]) -> None:
         self._inbox = inbox
         self._mark = mark
-        self._aftercare = aftercare
+        self._resolutions = resolutions
 
     def views(self) -> list[View]:
         """Where they are reached."""
@@ -155,7 +155,7 @@ class Actions:
     async def recheck(self, visit: ConsoleRequest) -> Response:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
         action = await action_of(visit, self._inbox.runner.journal)
-        await self._aftercare.recheck(action.id)
+        await self._resolutions.recheck(action.id)
         return redirect(f"/actions/{action.id}")
 
     async def resolve(self, visit: ConsoleRequest) -> Response:
@@ -164,7 +164,7 @@ class Actions:
         signed = SignedResolution.model_validate_json(visit.form["signed"])
         if signed.resolution.person != visit.person.name or signed.resolution.action_id != action.id:
             raise AilyusError("bad_form", "this is not your word, or about another action")
-        await self._aftercare.resolve(signed)
+        await self._resolutions.resolve(signed)
         return redirect(f"/actions/{action.id}")
 
     async def evidence(self, visit: ConsoleRequest) -> Response:

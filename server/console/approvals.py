@@ -37,14 +37,14 @@ class Approvals:
     def __init__(
         self,
         inbox: Inbox,
-        oncall: Escalations,
+        escalations: Escalations,
         notices: ApprovalNotifications,
         mark: Callable[[str, str], Awaitable[str]],
     ) -> None:
         self._inbox = inbox
         self._mark = mark
         self._notices = notices
-        self._oncall = oncall
+        self._escalations = escalations
 
     def views(self) -> list[View]:
         """Where they are reached."""
@@ -75,7 +75,7 @@ class Approvals:
                 cards.append(await self._card(action, visit.person))
         tops = {
             "intents": await _open_intents(runner, tenant),
-            "escalations": await self._oncall.listed(tenant),
+            "escalations": await self._escalations.listed(tenant),
             "untold": await self._notices.failed(tenant),
             "incidents": await open_incidents(runner, tenant),
         }
@@ -185,9 +185,9 @@ class Approvals:
         """Take an escalation on."""
         escalation = visit.named("escalation")
         # INVARIANT 9: a foreign id is not found, as anywhere
-        if not any(e["escalation"] == escalation for e in await self._oncall.listed(visit.tenant)):
+        if not any(e["escalation"] == escalation for e in await self._escalations.listed(visit.tenant)):
             raise AilyusError("not_found", "there is no such escalation")
-        await self._oncall.acknowledge(escalation, visit.person.name)
+        await self._escalations.acknowledge(escalation, visit.person.name)
         return redirect("/inbox")
 
 

@@ -24,7 +24,7 @@ from server.console.web import Web
 from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations
-from server.operations.resolutions import Aftercare
+from server.operations.resolutions import Resolutions
 from server.workspace.settings import ConsolePart
 
 
@@ -36,8 +36,8 @@ class Console:
         runner: ActionRunner,
         inbox: Inbox,
         agents: Agents,
-        aftercare: Aftercare,
-        oncall: Escalations,
+        resolutions: Resolutions,
+        escalations: Escalations,
         notices: ApprovalNotifications,
         settings: ConsolePart,
         credentials: Credentials,
@@ -52,8 +52,8 @@ class Console:
         self._estate = Inventory(runner, agents)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
-            *Approvals(inbox, oncall, notices, self._live.mark).views(),
-            *Actions(inbox, aftercare, self._live.mark).views(),
+            *Approvals(inbox, escalations, notices, self._live.mark).views(),
+            *Actions(inbox, resolutions, self._live.mark).views(),
             *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),
             *self._live.views(),

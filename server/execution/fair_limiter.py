@@ -34,7 +34,7 @@ class FairLimiter:
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
 
-    async def enter(self, connection: str, room: int, resource: str) -> Slot:
+    async def acquire(self, connection: str, room: int, resource: str) -> Slot:
         """Wait for a place at the connection (room 0: no bound), then for the resource."""
         place = Slot([])
         try:
@@ -45,11 +45,11 @@ class FairLimiter:
             place.waited |= await self._take(key, 1)
             place.names.append(key)
         except BaseException:
-            self.leave(place)
+            self.release(place)
             raise
         return place
 
-    def follow(self, held: Slot, connection: str, room: int, resource: str) -> Slot | None:
+    def hand_over(self, held: Slot, connection: str, room: int, resource: str) -> Slot | None:
         """The place for a plan's next step, if nobody waits for what is held and nothing has to be waited for.
 
         The connection's place is handed on; None leaves everything as it is.
@@ -73,7 +73,7 @@ class FairLimiter:
             place.names.append(name)
         return place
 
-    def leave(self, place: Slot) -> None:
+    def release(self, place: Slot) -> None:
         """Give everything back; the next in line is woken."""
         for name in reversed(place.names):
             lane = self._lanes[name]
@@ -98,6 +98,6 @@ class FairLimiter:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.leave(Slot([name]))
+                self.release(Slot([name]))
             raise
         return True

@@ -4,7 +4,7 @@
 sent and read back as an action of its own. `PlanCompensation` calls it for the steps of a plan, after it has asked
 whether a change is ours (`JournalQueries.is_ours`); `ActionExecutor.finish` calls `remove_orphan` for an object whose
 outputs are lost. It does not choose what is undone or in which order, and it restores no stored state. Where it takes
-nothing back, it returns `Left` with the reason.
+nothing back, it returns `NotCompensated` with the reason.
 
 - A record that no longer is as we left it MUST stay as it is (invariant 7).
 - An undo MUST have its own decision and intent; the approvals of what it takes back count for it (invariants 1 to 3).
@@ -39,7 +39,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class NotCompensated:
     """Why nothing was taken back: what is there now stays, and a person is told."""
 
     reason: str
@@ -47,7 +47,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CompletedAction:
     """What an action did, as far as an undo needs it. `left` is the state that it left; None: an orphan just found.
 
     `own` is what the plan's own later steps and undos left at the places that it reads.
@@ -70,31 +70,31 @@ class Compensation:
 
     def request(
         self, program: Program, action: Action, before: Observation, outputs: Mapping[str, JsonValue]
-    ) -> ActionRequest | Left:
+    ) -> ActionRequest | NotCompensated:
         """The undo as one exact request, on the same connection."""
         executor = self._executor
         if program.undo is None:
-            return Left("its contract has no undo")
+            return NotCompensated("its contract has no undo")
         target = executor.release.target(action.request)
         scope = {**base_scope(program, action.request, target), **before.scope("before")}
         scope |= {f"outputs.{name}": value for name, value in outputs.items()}
         arguments = program.undo.arguments.filled(scope, frozenset())
         if isinstance(arguments, Fault) or not isinstance(arguments, dict):
-            return Left("the undo cannot be built from what is known")
+            return NotCompensated("the undo cannot be built from what is known")
         return undo_request(executor, program, action, arguments)
 
     async def take_back(
-        self, done: Done, step: PlanStep | None, earlier: Sequence[Work[None]] = ()
-    ) -> PendingEnd | Left | Busy:
+        self, done: CompletedAction, step: PlanStep | None, earlier: Sequence[Work[None]] = ()
+    ) -> PendingEnd | NotCompensated | Busy:
         """Undo one action, if it is ours and still is as we left it. Raises `Conflict` when the plan was taken over."""
         executor = self._executor
         program = executor.release.catalog.programs[done.action.request.contract]
         request = self.request(program, done.action, done.before, done.outputs)
-        if isinstance(request, Left):
+        if isinstance(request, NotCompensated):
             return request
         for _ in range(TRIES):
             if halt := executor.journal.controls.halted(request, undo=True):
-                return Left("it is halted", halted=halt.id)
+                return NotCompensated("it is halted", halted=halt.id)
             basis = executor.basis
             refusal = await self._changed(done, program)
             if refusal:
@@ -109,65 +109,65 @@ class Compensation:
                 undoes=done.action.id,
             )
             ready = await self._ready(action, basis)
-            if isinstance(ready, (Left, PendingEnd)):
+            if isinstance(ready, (NotCompensated, PendingEnd)):
                 return ready
             sent = await executor.send(ready, earlier)
             if isinstance(sent, Busy):
                 return sent
             if isinstance(sent, Denied):
-                return Left("the undo cannot be built")
+                return NotCompensated("the undo cannot be built")
             if isinstance(sent, SentAttempt):
                 return await executor.finish(sent, self._redecision)
             if executor.journal.epoch == basis.epoch:  # no halt and no revocation came in between: the row moved on
                 raise Conflict
-        return Left("policies and halts kept changing")
+        return NotCompensated("policies and halts kept changing")
 
-    async def _changed(self, done: Done, program: Program) -> Left | None:
+    async def _changed(self, done: CompletedAction, program: Program) -> NotCompensated | None:
         """INVARIANT: an undo touches only what still is as we left it."""
         executor, request = self._executor, done.action.request
         target = executor.release.target(request)
         if target is None or target.digest != request.target_digest:
-            return Left("the connection is another one now")
+            return NotCompensated("the connection is another one now")
         if done.left is None:
             return None
         permit = executor.release.decider.may_observe(request, done.action.caller, target)
         if isinstance(permit, Denied):
-            return Left("the policies no longer allow to look at it")
+            return NotCompensated("the policies no longer allow to look at it")
         now = await executor.observe(permit)
         if not now.ok:
-            return Left("the record could not be read")
+            return NotCompensated("the record could not be read")
         own = replace(
             done.left,
             readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
             hiding=executor.journal.hiding,
         )
         # guard: undo only what is as we left it
-        return None if same(program.probed, own, now) else Left("somebody else changed it since")
+        return None if same(program.probed, own, now) else NotCompensated("somebody else changed it since")
 
-    async def _ready(self, action: Action, basis: DecisionBasis) -> PermittedAction | PendingEnd | Left:
+    async def _ready(self, action: Action, basis: DecisionBasis) -> PermittedAction | PendingEnd | NotCompensated:
         executor = self._executor
         resolved = executor.resolve(action)
         if isinstance(resolved, Denied):
-            return Left("the policies do not allow the undo")
+            return NotCompensated("the policies do not allow the undo")
         before = await executor.observe(resolved.permit)
         if not before.ok:
-            return Left("the record could not be read")
+            return NotCompensated("the record could not be read")
         widens = resolved.program.widens
         # INVARIANT: an undo gives nobody a right that they do not have now
         if widens is not None and widens.value(resolved.scope(before)) is not False:  # guard: no undo gives a right
-            return Left("it would give a right back that is not there now")
+            return NotCompensated("it would give a right back that is not there now")
         permitted = await self._redecision.permit(resolved, before)
         if permitted is None:
-            return Left("the policies do not allow the undo")
+            return NotCompensated("the policies do not allow the undo")
         unsent = executor.ends.without_sending(resolved, before, permitted.facts, permitted.record)
         if unsent is not None:
-            return unsent if unsent.status == "confirmed" else Left("the undo's own conditions do not hold")
+            return unsent if unsent.status == "confirmed" else NotCompensated("the undo's own conditions do not hold")
         return PermittedAction(resolved, before, permitted, (), basis)
 
     async def remove_orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
         """Take back what an attempt made and whose outputs are lost; True when it is gone."""
         # an action of its own, no step: after a crash it settles before what it belongs to is looked at
-        ended = await self.take_back(Done(sent.action, sent.before, outputs, None), None)
+        ended = await self.take_back(CompletedAction(sent.action, sent.before, outputs, None), None)
         if not isinstance(ended, PendingEnd):
             return False
         await self._executor.journal.commit(ended.action, [ended.work])
@@ -176,10 +176,10 @@ class Compensation:
 
 def undo_request(
     executor: ActionExecutor, program: Program, action: Action, arguments: Mapping[str, JsonValue]
-) -> ActionRequest | Left:
+) -> ActionRequest | NotCompensated:
     """The undo with these arguments, parsed as strictly as an agent's call."""
     if program.undo is None:
-        return Left("its contract has no undo")
+        return NotCompensated("its contract has no undo")
     undo = executor.release.catalog.programs[program.undo.contract]
     given = dict(arguments)
     if len(executor.release.targets.candidates(undo, action.request.tenant)) > 1:
@@ -190,7 +190,7 @@ def undo_request(
         call = ToolCall(name=undo.name, arguments=given, caller_key=f"undo {action.id}")
         return executor.release.calls.parse(call, action.caller)
     except AilyusError as error:
-        return Left(f"the undo cannot be built: {error.sentence}")
+        return NotCompensated(f"the undo cannot be built: {error.sentence}")
 
 
 def undo_line(executor: ActionExecutor, resolved: ResolvedAction, before: Observation) -> str:

@@ -1,9 +1,9 @@
 """Looking again at what is `unknown`: the reads may answer by now, or show what they did not show yet.
 
-`SecondLook.look` reads the record once, compares it with what is recorded of the send, and commits what it finds.
-`Aftercare` calls it when a look is due and when a person asks. What is found is a new signed statement; the outcome
+`Recheck.look` reads the record once, compares it with what is recorded of the send, and commits what it finds.
+`Resolutions` calls it when a look is due and when a person asks. What is found is a new signed statement; the outcome
 that said `unknown` stays in the log as it was signed. It is no further attempt, and no person's word: that is
-`Aftercare.resolve`.
+`Resolutions.resolve`.
 
 - It MUST send nothing to the target but reads.
 - It MUST start from the signed outcome, whose signature is checked again.
@@ -45,7 +45,7 @@ from server.results.conclusion import Send, concluded
 _FOUND: Mapping[str, Status] = {"confirmed": "confirmed", "not_applied": "not_applied", "again": "not_applied"}
 
 
-class SecondLook:
+class Recheck:
     """One more look at an action whose outcome is unknown."""
 
     def __init__(self, runner: ActionRunner) -> None:

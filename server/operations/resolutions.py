@@ -20,13 +20,13 @@ from receipts.tables import incidents, rechecks
 from server.actions.runner import ActionRunner
 from server.execution.evidence import readings, seen
 from server.execution.resolved_action import base_scope
-from server.operations.rechecks import SecondLook
+from server.operations.rechecks import Recheck
 
 CLOCK_SKEW_MS = 300_000
 OPEN: frozenset[Status] = frozenset({"unknown", "diverged", "partial", "compensated"})
 
 
-class Aftercare:
+class Resolutions:
     """What happens to actions that have ended."""
 
     def __init__(self, runner: ActionRunner) -> None:
@@ -95,7 +95,7 @@ class Aftercare:
         if action.status == "unknown":
             if program.digest != action.request.contract_digest:
                 raise AilyusError("target_changed", "the contract is another one now, so it cannot judge this action")
-            return await SecondLook(runner).look(action, program, target)
+            return await Recheck(runner).look(action, program, target)
         after = await runner.executor.observe(journal.may_check(action.request, 15.0))
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")

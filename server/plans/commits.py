@@ -26,7 +26,7 @@ class PlanCommits:
         resource = f"{program.resource_type}/{request.contract if isinstance(named, Fault) else named}"
         held = run.place
         if held is not None:
-            following = executor.limiter.follow(held, request.connection, room, resource)
+            following = executor.limiter.hand_over(held, request.connection, room, resource)
             if following is not None:
                 # what ended is not durable yet: its place stays taken until the next commit says that it ended
                 run.former.append(held)
@@ -35,9 +35,9 @@ class PlanCommits:
             # the next place is taken by somebody: commit and let go first, since holding one while waiting for
             # another is how two wait for each other
             await self.commit_pending(run)
-            executor.limiter.leave(held)
+            executor.limiter.release(held)
             run.place = None
-        run.place = await executor.limiter.enter(request.connection, room, resource)
+        run.place = await executor.limiter.acquire(request.connection, room, resource)
 
     def keep(self, run: Run, position: int, ended: PendingEnd) -> Finished:
         """The end of a step is committed with the next intent, or with the plan's own end."""
@@ -61,5 +61,5 @@ class PlanCommits:
             self._executor.journal.gate.void(action.id)
         run.ended.clear()
         for held in run.former:
-            self._executor.limiter.leave(held)
+            self._executor.limiter.release(held)
         run.former.clear()

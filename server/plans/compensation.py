@@ -8,7 +8,7 @@ from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy
 from server.execution.attempt import PendingEnd
 from server.execution.executor import ActionExecutor
-from server.execution.undo import Compensation, Done, Left
+from server.execution.undo import Compensation, CompletedAction, NotCompensated
 from server.plans.commits import PlanCommits
 from server.plans.drift import PlanWrites
 from server.plans.run import Paused, Run
@@ -72,10 +72,10 @@ class PlanCompensation:
         action = replace(action, caller=run.action.caller)
         await self._commits.acquire_slot(run, action.request)
         own = self._writes.expected_reads(action.request, run.touched)
-        taken = await self._compensate(run, position, Done(action, before, finished.outputs, left, own))
+        taken = await self._compensate(run, position, CompletedAction(action, before, finished.outputs, left, own))
         if isinstance(taken, Busy):
             return replace(finished, kept="the connection stayed busy")
-        if isinstance(taken, Left):
+        if isinstance(taken, NotCompensated):
             return Paused(taken.halted, None) if taken.halted else replace(finished, kept=taken.reason)
         if not taken.unsent:
             self._commits.mark_committed(run)
@@ -85,9 +85,9 @@ class PlanCompensation:
             return replace(finished, undone=True)
         return replace(finished, kept=f"its undo ended {taken.status}")
 
-    async def _compensate(self, run: Run, position: int, done: Done) -> PendingEnd | Left | Busy:
+    async def _compensate(self, run: Run, position: int, done: CompletedAction) -> PendingEnd | NotCompensated | Busy:
         undo, step = Compensation(self._executor, run.approved), _undo_step(run.action, run, position)
-        taken: PendingEnd | Left | Busy = Left("the connection stayed busy")
+        taken: PendingEnd | NotCompensated | Busy = NotCompensated("the connection stayed busy")
         for _ in range(TRIES):
             taken = await undo.take_back(done, step, run.pending)
             if not isinstance(taken, Busy):

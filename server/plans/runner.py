@@ -3,7 +3,7 @@
 `Plans.perform` looks at every step (`Preflight`), asks people once, and takes each step through the path (`PlanSteps`);
 `recover` goes on with a plan whose process died. Everything that a new process needs stands in the journal: the plan's
 row (`Progress`) and the rows of its steps. `ActionRunner` calls it for a new plan, `RecoveryLoop` after an approval, a
-halt or a crash, `SecondLook` when a step in doubt is known. `PlanCompletion` ends it. It does not say what a step does:
+halt or a crash, `Recheck` when a step in doubt is known. `PlanCompletion` ends it. It does not say what a step does:
 that is its contract.
 
 - Before every step agent and approvers MUST still stand, and Cedar MUST permit it with real values (invariants 2, 3).
@@ -242,7 +242,7 @@ class Plans:
         finally:
             journal.gate.track_plan(run.action.id, None)
             for held in (*run.former, *([run.place] if run.place else [])):
-                limiter.leave(held)
+                limiter.release(held)
 
     async def _run_steps(self, run: Run, health: Observation | None) -> ActionResult | Paused:
         if run.open is not None:

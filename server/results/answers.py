@@ -1,7 +1,7 @@
 """What an agent is told: the words of one result per status.
 
 World first, cause second: `summary` says what is so, `next` what the agent is to do. Pure functions: they word an
-outcome and do not judge it. `Pipeline`, `ActionExecutor`, `Plans` and `SecondLook` make answers with them, `Gateway`
+outcome and do not judge it. `Pipeline`, `ActionExecutor`, `Plans` and `Recheck` make answers with them, `Gateway`
 sends these; how an action that was sent ended is worded by `server/results/conclusion.py`. What people read about a
 request before they approve it is not made here.
 

@@ -119,7 +119,7 @@ GUARDS = [
     Guard("evidence", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
     Guard("no effect is never confirmed", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
     Guard("missing outputs", "if isinstance(outputs, Fault):\n    outputs = {}\nif False:", "tests/receipts/reconciliation/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),
-    Guard("undo only what is as we left it", 'return None if True else Left("somebody else changed it since")', "tests/plans/test_run_plan.py::test_what_somebody_else_changed_meanwhile_stays"),
+    Guard("undo only what is as we left it", 'return None if True else NotCompensated("somebody else changed it since")', "tests/plans/test_run_plan.py::test_what_somebody_else_changed_meanwhile_stays"),
     Guard("undo only what is ours", "if action is None or left is None or before is None:", "tests/plans/test_undo.py::test_what_is_not_certainly_ours_stays"),
     Guard("no undo gives a right", "if False:", "tests/journeys/test_aws_keys.py::test_an_undo_that_would_give_a_right_back_is_escalated"),
     Guard("two valid keys beat none", "if (held_by := None) is not None:", "tests/journeys/test_key_rotation.py::test_slack_is_in_doubt_so_both_keys_stay"),

@@ -59,7 +59,7 @@ async def test_invariant_1_whatever_is_refused_leaves_nothing_to_run(world: Worl
     await world.app.inbox.decide(await world.sign(asked["action_id"], verdict="refuse"))
     await world.call("reset_user_mfa", {**LEO, "ticket": "4711"})
     assert world.rows("SELECT count(*) FROM intents") == [(0,)]
-    assert await world.app.driver.scan() == []
+    assert await world.app.recovery.scan() == []
     assert world.sandbox.writes() == 0
 
 

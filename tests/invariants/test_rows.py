@@ -46,7 +46,7 @@ async def put(world: World, approval: SignedApproval) -> None:
     sql = f"INSERT INTO approvals VALUES (?, ?, 'lead', 'SecurityLead', x'{approval.model_dump_json().encode().hex()}', 1)"
     await attack(world.workspace, sql, approval.id, action)
     await attack(world.workspace, "UPDATE actions SET state = 'ready', updated_ms = 1 WHERE id = ?", action)
-    await world.app.driver.scan()
+    await world.app.recovery.scan()
 
 
 async def test_a_forged_key_approves_nothing(world: World) -> None:
@@ -254,7 +254,7 @@ async def test_an_approval_that_was_taken_back_counts_no_more(world: World) -> N
     await put(world, signed)
     assert f"the approval `{signed.id}` was taken back" in findings(world.workspace)
     await lift(world.app.runner, "all", "", "lead")
-    await world.app.driver.scan()
+    await world.app.recovery.scan()
     assert (await world.get(asked["action_id"]))["status"] == "denied"
     assert world.sandbox.writes() == 0
 
@@ -275,7 +275,7 @@ async def test_an_action_that_no_agent_asked_for_does_not_go_on(world: World) ->
     )
     await attack(world.workspace, "UPDATE actions SET state = 'ready', call_key = 'y' WHERE id = ?", done["action_id"])
     await attack(world.workspace, "UPDATE actions SET updated_ms = 1")
-    assert await world.app.driver.scan() == []
+    assert await world.app.recovery.scan() == []
     assert world.sandbox.writes() == writes
     assert "the action `act_forged` has no statement" in findings(world.workspace)
 
@@ -344,7 +344,7 @@ async def test_the_audit_finds_what_any_end_did_not_say(world: World) -> None:
     state = world.sandbox.state()
     state["acme"]["okta"]["factors"][LEO["user_id"]] = []
     world.sandbox.put(state)
-    await world.app.aftercare.recheck(found["action_id"])
+    await world.app.resolutions.recheck(found["action_id"])
     for answer in (denied, read, previewed, refused, unavailable, found):
         action = answer["action_id"]
         ((result,),) = world.rows("SELECT result FROM actions WHERE id = ?", action)

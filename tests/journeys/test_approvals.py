@@ -115,7 +115,7 @@ async def test_drift_between_approval_and_use_is_denied_and_can_be_asked_anew(wo
     signed = await world.sign(asked["action_id"])
     wake = world.app.inbox._wake
     world.app.inbox._wake = nobody  # type: ignore[assignment]
-    world.app.driver.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
+    world.app.recovery.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
     await world.app.inbox.decide(signed)
     state = world.sandbox.state()
     state["acme"]["okta"]["factors"][MARIA["user_id"]].pop()

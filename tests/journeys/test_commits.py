@@ -29,7 +29,7 @@ async def test_the_cost_of_an_action_is_its_durable_commits(world: World) -> Non
 
 async def test_the_cost_of_a_plan_is_its_durable_commits(records: World) -> None:
     """k + 1, + 2 with an approval, + 1 per undo."""
-    await records.app.driver.stop()  # telling whoever is on call is committed too, but at its own time
+    await records.app.recovery.stop()  # telling whoever is on call is committed too, but at its own time
     seeded(records, "a", "b", "c")
     names = ["a", "b", "c"]
 

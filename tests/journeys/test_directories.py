@@ -221,7 +221,7 @@ async def test_what_is_unknown_is_looked_at_by_command(tmp_path: Path, sandbox: 
         proxy.edit = without_members
         answer = await world.call("add_group_member", arguments(scim, scim.maria))
         assert answer["status"] == "unknown"
-        still = await world.app.aftercare.recheck(answer["action_id"])
+        still = await world.app.resolutions.recheck(answer["action_id"])
         assert (still["status"], [c["met"] for c in still["checks"]]) == ("unknown", [None, None])
         proxy.edit = None
         said = await ailyus(world, "receipt", "recheck", answer["receipt_id"])
@@ -230,7 +230,7 @@ async def test_what_is_unknown_is_looked_at_by_command(tmp_path: Path, sandbox: 
         assert (await world.get(answer["action_id"]))["status"] == "confirmed"
         with pytest.raises(AilyusError, match="could not be read"):
             proxy.down = True
-            await world.app.aftercare.recheck(answer["action_id"])
+            await world.app.resolutions.recheck(answer["action_id"])
 
 
 async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
@@ -247,6 +247,6 @@ async def test_the_breaker_lifts_its_halt_when_a_later_look_finds_it(
         assert world.rows(live) == [("connection",), ("contract",)]
         proxy.edit = None
         with contextlib.suppress(AilyusError):  # a look that was due may have found it meanwhile
-            await world.app.aftercare.recheck(ended[0]["action_id"])
+            await world.app.resolutions.recheck(ended[0]["action_id"])
         assert world.rows(live) == []
         assert world.app.runner.journal.controls.halts == ()

@@ -25,7 +25,7 @@ async def test_what_was_approved_under_another_release_is_not_done(
     async with gateway(workspace, sandbox) as world:
         asked = await world.call("reset_user_mfa", MARIA)
         world.app.inbox._wake = nobody  # type: ignore[assignment]
-        world.app.driver.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
+        world.app.recovery.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
         assert await world.approve(asked["action_id"]) == "ready"
     path, toml = workspace.root / CONTRACT, workspace.root / FILE
     if change == "contract gone":
@@ -50,7 +50,7 @@ async def test_what_a_revoked_agent_asked_for_or_a_revoked_key_approved_is_not_d
     asked = await world.call("reset_user_mfa", MARIA)
     wake = world.app.inbox._wake
     world.app.inbox._wake = nobody  # type: ignore[assignment]
-    world.app.driver.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
+    world.app.recovery.scan = nobody  # type: ignore[assignment, method-assign]  # nobody carries it on yet
     assert await world.approve(asked["action_id"]) == "ready"
     if what == "agent":
         await world.app.agents.change("support-bot", revoke=True)

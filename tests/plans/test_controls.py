@@ -100,11 +100,11 @@ async def test_after_an_unknown_outcome_the_resource_waits_for_a_person(records:
     assert answer["action_id"] in await ailyus(records, "action", "open")
     for person, code in (("requester", "self_approval"),):
         with pytest.raises(AilyusError) as caught:
-            await records.app.aftercare.resolve(signed(records, answer["action_id"], person))
+            await records.app.resolutions.resolve(signed(records, answer["action_id"], person))
         assert caught.value.code == code
     forged = signed(records, answer["action_id"]).model_copy(update={"signature": "00" * 64})
     with pytest.raises(AilyusError, match="signature"):
-        await records.app.aftercare.resolve(forged)
+        await records.app.resolutions.resolve(forged)
     said = await ailyus(records, "action", "resolve", answer["action_id"], "--asserted", "not_applied", "--as", "lead")
     assert "asserted_not_applied" in said
     rows = records.rows("SELECT status FROM statements WHERE kind = 'resolution'")

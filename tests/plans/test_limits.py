@@ -31,7 +31,7 @@ async def test_twenty_plans_over_the_same_records_two_in_flight(tmp_path: Any, s
         seeded(world, *names)
         ready, entered = [], []
         lanes = world.app.runner.executor.limiter
-        enter, follow = lanes.enter, lanes.follow
+        enter, follow = lanes.acquire, lanes.hand_over
 
         async def watched(connection: str, room: int, resource: str) -> Any:
             ticket = len(ready)
@@ -48,7 +48,7 @@ async def test_twenty_plans_over_the_same_records_two_in_flight(tmp_path: Any, s
                 entered.append(ticket)
             return place
 
-        lanes.enter, lanes.follow = watched, followed  # type: ignore[method-assign]
+        lanes.acquire, lanes.hand_over = watched, followed  # type: ignore[method-assign]
         letters = "abcdefghijklmnopqrst"
         plans = [
             run(world, [{**event("each", "${item}", f"by{letter}"), "for_each": names}], on_failure="stop")

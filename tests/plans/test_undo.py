@@ -63,7 +63,7 @@ async def test_a_step_that_is_known_later_says_what_its_plan_came_to(records: Wo
     if not done:
         seeded(records, "b")
     two = next(s for s in answer["steps"] if s["id"] == "two")
-    await records.app.aftercare.recheck(two["action_id"] if by == "step" else answer["action_id"])
+    await records.app.resolutions.recheck(two["action_id"] if by == "step" else answer["action_id"])
     now = await records.get(answer["action_id"])
     assert (now["status"], states(now)) == (status, steps), now
     assert findings(records.workspace) == []

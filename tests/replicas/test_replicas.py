@@ -116,7 +116,7 @@ async def test_the_replica_that_is_left_finishes_what_a_gone_one_began(
         async with gateway(copied(workspace, tmp_path / "b"), sandbox) as b:
             asked = await a.call("reset_user_mfa", LEO)
             # the one that would carry it on is gone: its sweep and its orders with it
-            for task in b.app.driver._tasks:
+            for task in b.app.recovery._tasks:
                 task.cancel()
             b.app.inbox._wake = lambda action: asyncio.sleep(0)  # type: ignore[method-assign, assignment]
             await b.approve(asked["action_id"])

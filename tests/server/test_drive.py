@@ -17,7 +17,7 @@ async def test_a_slow_call_answers_running_and_can_be_waited_for(world: World, m
 
 async def test_what_is_open_is_said(world: World) -> None:
     asked = await world.call("reset_user_mfa", {**LEO})
-    await world.app.driver.log_open_actions()
+    await world.app.recovery.log_open_actions()
     await world.app.inbox.cancel(asked["action_id"])
     assert (await world.get(asked["action_id"]))["status"] == "cancelled"
     assert world.rows("SELECT count(*) FROM statements WHERE kind = 'state'") == [(1,)]

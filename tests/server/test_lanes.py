@@ -14,13 +14,13 @@ async def test_in_order_and_never_more_than_there_is_room_for() -> None:
 
     async def one(number: int) -> None:
         nonlocal inside, most
-        place = await lanes.enter("c", 2, f"r{number}")
+        place = await lanes.acquire("c", 2, f"r{number}")
         order.append(number)
         inside += 1
         most = max(most, inside)
         await asyncio.sleep(0.001)
         inside -= 1
-        lanes.leave(place)
+        lanes.release(place)
 
     await asyncio.gather(*(one(n) for n in range(20)))
     assert order == list(range(20))
@@ -29,42 +29,42 @@ async def test_in_order_and_never_more_than_there_is_room_for() -> None:
 
 async def test_one_at_a_resource_also_without_a_bound() -> None:
     lanes = FairLimiter()
-    first = await lanes.enter("c", 0, "r")
-    second = asyncio.create_task(lanes.enter("c", 0, "r"))
-    other = await lanes.enter("c", 0, "elsewhere")
+    first = await lanes.acquire("c", 0, "r")
+    second = asyncio.create_task(lanes.acquire("c", 0, "r"))
+    other = await lanes.acquire("c", 0, "elsewhere")
     assert not other.waited
     await asyncio.sleep(0)
     assert not second.done()
-    lanes.leave(first)
+    lanes.release(first)
     assert (await second).waited
 
 
 async def test_who_follows_hands_the_connection_on_only_when_nobody_waits() -> None:
     lanes = FairLimiter()
-    held = await lanes.enter("c", 1, "a")
-    following = lanes.follow(held, "c", 1, "b")
+    held = await lanes.acquire("c", 1, "a")
+    following = lanes.hand_over(held, "c", 1, "b")
     assert following is not None
-    waiting = asyncio.create_task(lanes.enter("c", 1, "x"))
+    waiting = asyncio.create_task(lanes.acquire("c", 1, "x"))
     await asyncio.sleep(0)
-    assert lanes.follow(following, "c", 1, "y") is None
-    lanes.leave(held)
+    assert lanes.hand_over(following, "c", 1, "y") is None
+    lanes.release(held)
     await asyncio.sleep(0)
     assert not waiting.done()
-    lanes.leave(following)
+    lanes.release(following)
     assert (await waiting).waited
 
 
 async def test_who_gives_up_blocks_nobody() -> None:
     lanes = FairLimiter()
-    held = await lanes.enter("c", 1, "a")
-    impatient = asyncio.create_task(lanes.enter("c", 1, "a"))
-    patient = asyncio.create_task(lanes.enter("c", 1, "a"))
+    held = await lanes.acquire("c", 1, "a")
+    impatient = asyncio.create_task(lanes.acquire("c", 1, "a"))
+    patient = asyncio.create_task(lanes.acquire("c", 1, "a"))
     await asyncio.sleep(0)
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
         await impatient
-    lanes.leave(held)
-    lanes.leave(await asyncio.wait_for(patient, scaled(1)))
+    lanes.release(held)
+    lanes.release(await asyncio.wait_for(patient, scaled(1)))
 
 
 async def test_no_deadlock_whatever_the_order() -> None:
@@ -74,13 +74,13 @@ async def test_no_deadlock_whatever_the_order() -> None:
         place = None
         for _ in range(20):
             connection, resource = dice.choice("xyz"), dice.choice("abc")
-            following = lanes.follow(place, connection, 2, resource) if place else None
+            following = lanes.hand_over(place, connection, 2, resource) if place else None
             if place:
-                lanes.leave(place)
-            place = following or await lanes.enter(connection, 2, resource)
+                lanes.release(place)
+            place = following or await lanes.acquire(connection, 2, resource)
             await asyncio.sleep(0)
         if place:
-            lanes.leave(place)
+            lanes.release(place)
 
     await asyncio.wait_for(asyncio.gather(*(plan() for _ in range(30))), scaled(10))
     assert lanes._lanes == {}
