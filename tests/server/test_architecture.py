@@ -149,7 +149,10 @@ def test_everything_that_is_named_exists(document: Path) -> None:
         ("`receipts/journal/journal.py` `Journal.pretend`", "receipts/journal/journal.py defines no Journal.pretend"),
         ("`receipts/journal/journal.py`\n`Journal.intend` `intend`", "receipts/journal/journal.py defines no intend"),
         ("`receipts/store/schema.sql` `no_such_table`", "receipts/store/schema.sql defines no no_such_table"),
-        ("`tests/server/test_pipeline.py::test_nothing`", "tests/server/test_pipeline.py has no test_nothing"),
+        (
+            "`tests/server/actions/test_pipeline.py::test_nothing`",
+            "tests/server/actions/test_pipeline.py has no test_nothing",
+        ),
         ("```sh\nuv run python -m tests.nothing\n```", "there is no module tests.nothing"),
         ("```sh\nuv run poe nothing\n```", "there is no task nothing"),
     ],
