@@ -22,7 +22,7 @@ class PlanStep:
     digest.
     """
 
-    id: str
+    plan_id: str
     fence: int
     position: int
     size: int
@@ -76,7 +76,7 @@ class Action:
     @property
     def watched(self) -> str:
         """The id that an agent waits for: the plan's, for a step."""
-        return self.step.id if self.step else self.id
+        return self.step.plan_id if self.step else self.id
 
 
 @dataclass(frozen=True, slots=True)

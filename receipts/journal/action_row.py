@@ -56,7 +56,7 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
         txn.now_ms,
         row.expires_ms,
         row.held_until_ms,
-        step.id if step else None,
+        step.plan_id if step else None,
         step.position if step else None,
         action.undoes,
         action.plan,

@@ -104,7 +104,7 @@ def check_limits(txn: Txn, wanted: IntentCommit) -> None:
     if not wanted.lock and txn.expect((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
         raise Conflict
     if wanted.lock:
-        plan = wanted.action.step.id if wanted.action.step else "none"
+        plan = wanted.action.step.plan_id if wanted.action.step else "none"
         seen = (release, epoch, wanted.lock, wanted.action.id, wanted.before.at_ms, plan)
         live, held, written = txn.expect((2, 0, 0), _RESOURCE, *seen)
         if live != 2:

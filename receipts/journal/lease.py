@@ -28,7 +28,7 @@ def extend_plan_lease(txn: Txn, step: PlanStep, deadline_ms: int) -> None:
         " WHERE id = ?3 AND fence = ?4 AND state = 'running'",  # guard: fence, the plan's own owner
         lease_until(deadline_ms, txn.now_ms),
         txn.now_ms,
-        step.id,
+        step.plan_id,
         step.fence,
     )
 

@@ -34,10 +34,10 @@ def intend(txn: Txn, wanted: IntentCommit, owned: bool, release: str) -> int:
     # first: the same call elsewhere is the same action, it is not waited for as somebody else's
     fence = _claim(txn, wanted, owned, release)
     check_limits(txn, wanted)
-    user = action.step.id if action.step else action.id
+    user = action.step.plan_id if action.step else action.id
     for approval in wanted.approvals:
         txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
-    use(txn, request, action.step.id if action.step else None, action.id, wanted.rendered.handles)
+    use(txn, request, action.step.plan_id if action.step else None, action.id, wanted.rendered.handles)
     txn.own(
         "INSERT INTO intents (action_id, step, attempt, route, fence, epoch, state, deadline_ms, settle_ms,"
         " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms, via)"

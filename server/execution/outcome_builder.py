@@ -201,7 +201,7 @@ class OutcomeBuilder:
         secret = {n: (str(outcome.outputs[n]), to) for n, to in program.secret_outputs.items() if n in outcome.outputs}
         if not secret:
             return outcome, None
-        plan = action.step.id if action.step else None
+        plan = action.step.plan_id if action.step else None
         handles, minted = self._journal.handles.seal(action.request, plan, action.id, secret, self._now())
         return replace(outcome, outputs={**outcome.outputs, **handles}), minted
 

@@ -57,7 +57,7 @@ def plan_fields(action: Action) -> dict[str, object]:
     fields: dict[str, object] = {}
     if (step := action.step) is not None:
         fields["plan"] = PlanStepRef(
-            action=step.id, step=step.key, position=step.position, of=step.size, wave=step.wave, digest=step.digest
+            action=step.plan_id, step=step.key, position=step.position, of=step.size, wave=step.wave, digest=step.digest
         )
     if action.undoes:
         fields["undoes"] = action.undoes

@@ -91,7 +91,7 @@ class Recheck:
             raise AilyusError("not_waiting", "somebody else looked at the same time and found it") from None
         if action.step is not None and status != "unknown":  # guard: a step that is known later
             with contextlib.suppress(Conflict):  # another look said it of the plan
-                await self._runner.plans.look_again(action.step.id)
+                await self._runner.plans.look_again(action.step.plan_id)
         checks: list[JsonValue] = [c.fact for c in outcome.checks]
         return {"action": action.id, "receipt": receipt, "status": status, "checks": checks}
 
