@@ -10,7 +10,7 @@ import httpx2
 def trusted() -> ssl.SSLContext:
     """The system's authorities, or those of `SSL_CERT_FILE` or `SSL_CERT_DIR`; TLS 1.2 or later.
 
-    Loading them takes 30 ms without a pause, and httpcore2 would do it for each new connection.
+    Loading them takes 30 ms without a pause, and each client would do it anew.
     """
     context = httpx2.create_ssl_context()  # guard: whose certificates
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,9 +1,9 @@
-"""HTTP on httpx2's engine: pooled, a total deadline, bounded answers, and honest about what was sent.
+"""HTTP through one client of httpx2: pooled, a total deadline, bounded answers, and honest about what was sent.
 
 `HttpAdapter.read` makes one declared read, `execute` sends one order. `Systems` calls both for the release that it
 belongs to. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
-judges. The engine (httpcore2) knows no redirects, cookies, proxies or retries, so there are none to switch off; only a
-read is tried a second time.
+judges. The client follows no redirect, keeps no cookie, takes nothing from the environment and tries nothing twice;
+only a read is tried a second time, by us.
 
 - A write MUST leave once, after the gate let the order pass, and before its deadline (invariants 1 and 3).
 - The request MUST be the one that the order holds, and MUST go to the target instance that the order names.
@@ -16,13 +16,15 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar
 from pathlib import Path
 
-import httpcore2
+import httpx2
 
 from adapters.credentials import Credentials, placed, revealed
 from adapters.delivery import Ending, delivery_of
-from adapters.http.answer import MAX_ANSWER, TooLarge, reading_of, response_of, retry_after_ms, unpacked
+from adapters.http.address import host_of, origin_of, target_of
+from adapters.http.answer import TooLarge, content_of, reading_of, response_of, retry_after_ms
 from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
@@ -35,17 +37,33 @@ from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
 from contracts.errors import AilyusError
 
+
+class _Closed(Exception):
+    """The release was retired, and its client takes no more requests."""
+
+
 _NOT_SENT = (
-    httpcore2.ConnectError,
-    httpcore2.ConnectTimeout,
-    httpcore2.PoolTimeout,
-    httpcore2.ConnectionNotAvailable,
-    httpcore2.UnsupportedProtocol,
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,  # only of the origin, which is read before anything is sent
+    _Closed,
 )
-_FAULTS = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError, OSError)
+_FAULTS = (*_NOT_SENT, httpx2.TransportError, TimeoutError, OSError)
 _READ_TRIES = 2
-_TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 30.0)}
+_TIMEOUT = dict.fromkeys(("connect", "read", "write", "pool"), 30.0)
 """Seconds per phase; the deadline of the order or of the look is the real bound."""
+
+
+class _NoCookies(CookieJar):
+    """A jar that takes nothing, and does not even read what it is offered.
+
+    The requests that we build would carry none of it, but the client would hold every session that a target opens.
+    """
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave the cookies of an answer where they are."""
 
 
 class HttpAdapter:
@@ -64,11 +82,19 @@ class HttpAdapter:
         self._gate = gate
         self._credentials = Credentials(root)
         self.now_ms = now_ms
-        self._pool = httpcore2.AsyncConnectionPool(trusted(), max_connections=100, keepalive_expiry=30.0)
+        self._client = httpx2.AsyncClient(
+            verify=trusted(),
+            limits=httpx2.Limits(max_connections=100, keepalive_expiry=30.0),
+            trust_env=False,  # guard: no proxy
+            cookies=_NoCookies(),  # guard: no cookie
+            follow_redirects=False,  # guard: no redirect
+            event_hooks={"response": [_unread]},
+            auth=httpx2.Auth(),  # adds nothing; without it the client looks for a user in each URL
+        )
 
     async def close(self) -> None:
-        """Close pooled connections."""
-        await self._pool.aclose()
+        """Close pooled connections; nothing is sent any more."""
+        await self._client.aclose()
 
     async def read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
         """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
@@ -146,7 +172,7 @@ class HttpAdapter:
         for attempt in range(_READ_TRIES):
             try:
                 return await self._send(http, headers, http.body)
-            except (*_NOT_SENT, httpcore2.NetworkError, httpcore2.RemoteProtocolError):
+            except (*_NOT_SENT, httpx2.NetworkError, httpx2.RemoteProtocolError):
                 if attempt == _READ_TRIES - 1:
                     raise
         raise AssertionError  # the loop returns or raises
@@ -154,29 +180,26 @@ class HttpAdapter:
     async def _send(
         self, http: HttpRequest, headers: dict[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        url = httpcore2.URL(http.url)
-        fields = {"host": _host(url), "accept-encoding": "gzip", **headers}
+        if self._client.is_closed:  # the client would say so by a RuntimeError, which says too little
+            raise _Closed
+        fields = {"host": host_of(http.url), "accept-encoding": "gzip", **headers}
         if body or http.method != "GET":
             fields["content-length"] = str(len(body))
-        request = httpcore2.Request(
+        # with `stream` these are all headers: `content` adds some, and `build_request` adds more and the cookies
+        request = httpx2.Request(
             http.method,
-            url,
+            origin_of(http.url),
             headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
-            content=body,
-            extensions=_TIMEOUT,
+            stream=httpx2.ByteStream(body),
+            extensions={"timeout": _TIMEOUT, "target": target_of(http.url)},
         )
-        answer = await self._pool.handle_async_request(request)
+        answer = await self._client.send(request, stream=True)
         try:
-            chunks, size = [], 0
-            async for chunk in answer.aiter_stream():
-                size += len(chunk)
-                if size > MAX_ANSWER:
-                    raise TooLarge
-                chunks.append(chunk)
+            came = answer.extensions.get("came") or answer.headers.raw
+            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in came}
+            return answer.status_code, found, await content_of(answer)
         finally:
             await answer.aclose()
-        found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-        return answer.status, found, unpacked(found.get("content-encoding", ""), chunks)
 
     def _credential(
         self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
@@ -190,9 +213,15 @@ class HttpAdapter:
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
 
 
-def _host(url: httpcore2.URL) -> str:
-    host, port = url.host.decode("ascii"), url.port
-    return host if port is None else f"{host}:{port}"
+async def _unread(answer: httpx2.Response) -> None:
+    """Hide from the client where a redirect leads.
+
+    It reads `Location` also where it does not follow, and a target can write one of which it raises what is no
+    `httpx2.HTTPError`: the answer to a write would be lost.
+    """
+    if answer.is_redirect:  # guard: where a redirect leads
+        answer.extensions["came"] = answer.headers.raw
+        answer.headers.pop("location", None)
 
 
 def _fault(error: Exception) -> str:

@@ -1,8 +1,9 @@
-"""An HTTP answer: unpacked within bounds, and read as a reading of a look or as the response to a send."""
+"""An HTTP answer: decoded within bounds, and read as a reading of a look or as the response to a send."""
 
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 
+import httpx2
 from pydantic import JsonValue
 
 from adapters.credentials import echoes
@@ -14,30 +15,62 @@ from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
 
 MAX_ANSWER = 4 * 1024 * 1024
-"""Bytes of one answer, counted after decompression."""
+"""Bytes of one answer, counted as they arrive and again as they are decoded."""
 MAX_RETRY_AFTER_MS = 30_000
 _REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
 
 
 class TooLarge(Exception):
-    """The answer is larger than we read, or packed in a way that we do not unpack."""
+    """The answer is larger than we read, or encoded in a way that we did not ask for."""
 
 
-def unpacked(encoding: str, chunks: Iterable[bytes]) -> bytes:
-    """The body, bounded also after decompression."""
-    raw = b"".join(chunks)
-    if encoding in ("", "identity"):
-        return raw
-    if encoding != "gzip":
+class _Counted(httpx2.AsyncByteStream):
+    """Bytes as they arrive, up to the bound.
+
+    The decoder gives nothing for a header that does not end, or for what follows after the end: whoever counts only
+    decoded bytes would read on and keep it all.
+    """
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks, size = aiter(self._stream), 0
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > MAX_ANSWER:  # guard: bound of packed bytes
+                    raise TooLarge
+                yield chunk
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+
+    async def aclose(self) -> None:
+        """Close the answer."""
+        await self._stream.aclose()
+
+
+async def content_of(answer: httpx2.Response) -> bytes:
+    """The decoded body of a streamed answer. More than the bound is never held: the library decodes piece by piece."""
+    encoding = answer.headers.get("content-encoding", "")
+    # INVARIANT: nothing else is decoded: the library passes over names that it does not know, and undoes several
+    if encoding not in ("", "identity", "gzip"):  # guard: encodings that were asked for
         raise TooLarge
-    unpacker = zlib.decompressobj(wbits=31)
+    packed = encoding == "gzip"
+    if packed and isinstance(answer.stream, httpx2.AsyncByteStream):
+        answer.stream = _Counted(answer.stream)
+    parts, size = [], 0
     try:
-        body = unpacker.decompress(raw, MAX_ANSWER)
-    except zlib.error:
+        async with aclosing(answer.aiter_bytes() if packed else answer.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > MAX_ANSWER:  # guard: bound of decoded bytes
+                    raise TooLarge
+                parts.append(chunk)
+    except httpx2.DecodingError:
         raise TooLarge from None
-    if unpacker.unconsumed_tail:
-        raise TooLarge
-    return body
+    return b"".join(parts)
 
 
 def reading_of(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from adapters.http.address import host_of
 from contracts.errors import AilyusError
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -46,7 +47,7 @@ def signed(
     parts = urlsplit(url)
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     added = {"x-amz-date": stamp} | ({"x-amz-security-token": key.token} if key.token else {})
-    known = {"host": parts.netloc, **{n.lower(): v for n, v in headers.items()}, **added}
+    known = {"host": host_of(url), **{n.lower(): v for n, v in headers.items()}, **added}
     covered = {n: " ".join(v.split()) for n, v in sorted(known.items()) if n in _COVERED or n.startswith("x-amz-")}
     names = ";".join(covered)
     pairs = [(quote(n, safe="-_.~"), quote(v, safe="-_.~")) for n, v in parse_qsl(parts.query, keep_blank_values=True)]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.tls import nobody, trusted
+from tests.adapters.raw_server import answer, raw_server
 from tests.adapters.requests import execute, release_for
 
 NOW = datetime.now(UTC)
@@ -123,6 +124,15 @@ async def test_every_other_certificate_gets_not_a_byte(authority: Authority, tmp
         execution = await execute(release_for(0, base_url=url))
         assert execution.delivery == "not_sent", execution
         assert seen == []
+
+
+async def test_a_proxy_of_the_environment_is_not_asked(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with raw_server(answer(502)) as (proxy, taken), server(authority.server()) as (url, seen):
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
+        assert (await execute(release_for(0, base_url=url))).delivery == "answered"
+    assert taken == []
+    assert seen[0].startswith(b"PUT /v1/records/r1 ")
 
 
 def test_where_nothing_leaves_the_machine_nobody_is_trusted() -> None:

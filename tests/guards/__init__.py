@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("contracts", "policies", "adapters", "receipts", "server")
 GUARDS_HOLD = "tests/policies/test_guards.py::test_"
 TRAPS = "tests/policies/test_traps.py::test_trap_"
+HTTP_CLIENT = "tests/adapters/http/test_client.py::test_"
+HTTP_ANSWER = "tests/adapters/http/test_answer.py::test_"
 ADAPTER = "tests/adapters/python/test_adapter.py::test_"
 UPSTREAM = "tests/upstream/test_upstream.py::test_"
 TOKENS = "tests/identity/test_tokens.py::test_"
@@ -212,6 +214,13 @@ GUARDS = [
     Guard("depth of a document", "if False:", "tests/contracts/text/test_document.py::test_what_is_refused"),
     Guard("bound of a file", "if False:", "tests/contracts/text/test_source.py::test_no_more"),
     Guard("depth of a policy", "part.step(1)", "tests/policies/test_nesting.py::test_the_count"),
+    Guard("no redirect", "follow_redirects=True,", HTTP_CLIENT + "a_redirect_is_answered", lines=2),
+    Guard("where a redirect leads", "if False:", HTTP_CLIENT + "where_a_redirect_leads"),
+    Guard("no cookie", "cookies=None,", HTTP_CLIENT + "a_cookie_is_neither"),
+    Guard("no proxy", "trust_env=True,", HTTP_CLIENT + "the_environment"),
+    Guard("encodings that were asked for", "if False:", HTTP_ANSWER + "an_encoding_that_was_not"),
+    Guard("bound of packed bytes", "if False:", HTTP_ANSWER + "packed_bytes_that_give_nothing"),
+    Guard("bound of decoded bytes", "if False:", HTTP_ANSWER + "a_bomb_is_stopped"),
     Guard("whose certificates", "context = httpx2.create_ssl_context(verify=False)", "tests/adapters/test_tls.py::test_every_other"),
     Guard("what a later step keeps", "if (held_by := None) is not None:", "tests/journeys/test_undo_keeps.py::test_the_integration_keeps"),
     Guard("what a plan keeps", 'held = dict.fromkeys([], f"the plan keeps it while {unit.key} is done")', "tests/journeys/test_undo_keeps.py::test_a_plan_says"),

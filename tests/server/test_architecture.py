@@ -296,14 +296,13 @@ def test_the_readme_of_a_package_names_only_files_that_are_there(package: str) -
 
 
 def test_every_package_that_is_used_is_named_with_the_place_that_uses_it() -> None:
-    """Not httpcore2, the engine of `httpx2`, which is told with it."""
     modules = {"pyjwt": "jwt", "pyyaml": "yaml", "opentelemetry-api": "opentelemetry"}
     rows = ARCHITECTURE.read_text().partition("## The packages that we use")[2].partition("\n## ")[0].splitlines()
     told: dict[str, str] = {}
     for row in rows[4:]:
         names, _, files = row.strip("| ").split(" | ") if row.startswith("| `") else ("", "", "")
         told |= dict.fromkeys(_SPAN.findall(names), files)
-    declared = {re.split(r"[\[>=<]", need)[0] for need in PROJECT["project"]["dependencies"]} - {"httpcore2"}
+    declared = {re.split(r"[\[>=<]", need)[0] for need in PROJECT["project"]["dependencies"]}
     assert set(told) == declared
     for name, files in told.items():
         module = modules.get(name, name.replace("-", "_"))

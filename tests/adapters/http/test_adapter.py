@@ -3,8 +3,6 @@
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
 from policies.release import Release
 from server.http_server import free_port
+from tests.adapters.raw_server import answer, raw_server
 from tests.adapters.requests import Open, execute, release_for, request_for
 from tests.slowness import scaled
 
@@ -35,34 +34,6 @@ from tests.slowness import scaled
 class Closed:
     def enter(self, dispatch: Dispatch) -> str | None:
         return "closed"
-
-
-Answer = Callable[[asyncio.StreamWriter], "asyncio.Future[None] | None"]
-
-
-@asynccontextmanager
-async def raw_server(handle: object) -> AsyncIterator[tuple[int, list[bytes]]]:
-    seen: list[bytes] = []
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.lower().startswith(b"content-length")), 0
-                )
-                seen.append(head + (await reader.readexactly(length) if length else b""))
-                await handle(writer)  # type: ignore[operator]
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1], seen
-    finally:
-        server.close()
 
 
 def systems(release: Release) -> Systems:
@@ -74,13 +45,6 @@ def systems(release: Release) -> Systems:
         McpAdapter(release, Open(), lambda: 0, Servers(Path("/"))),  # type: ignore[arg-type]
         PythonAdapter(release, Open(), lambda: 0, Hosts(Path("/"))),  # type: ignore[arg-type]
     )
-
-
-def answer(status: int, body: bytes = b"{}", extra: bytes = b"") -> object:
-    async def handle(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n%s\r\n%s" % (status, len(body), extra, body))
-
-    return handle
 
 
 @pytest.mark.parametrize(
