@@ -14,6 +14,7 @@ process had sent. One pipeline works under one release. It neither decides nor s
 import asyncio
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.action.observation import Observation
@@ -68,7 +69,7 @@ class Pipeline:
                         continue
                 sent = await executor.send(decided)
                 if isinstance(sent, SentAttempt):
-                    return await self.finish(sent)
+                    return await self._finish(sent, decided.approvals)
                 if isinstance(sent, Denied):
                     return await executor.deny(decided.action, sent)
                 if isinstance(sent, Busy):
@@ -116,9 +117,13 @@ class Pipeline:
         return PermittedAction(resolved, before, *permitted, basis)
 
     async def finish(self, sent: SentAttempt) -> ActionResult:
-        """Steps 8 to 10, for an action that is out or was when its process died."""
-        used = ApprovalCount(*count(await self._used_approvals(sent.action), self._executor.now()))
-        undo = Compensation(self._executor, used)
+        """Steps 8 to 10, for an action that was out when its process died: the store knows which approvals it used."""
+        given = await self._journal.approvals(sent.action.id)
+        used = [a for a in given if await self._journal.used_by(a.id) == sent.action.id]
+        return await self._finish(sent, used)
+
+    async def _finish(self, sent: SentAttempt, used: Sequence[SignedApproval]) -> ActionResult:
+        undo = Compensation(self._executor, ApprovalCount(*count(used, self._executor.now())))
         return await self._executor.end(await self._executor.finish(sent, self.reviews, undo))
 
     # -- between decision and send -------------------------------------------------------------------------------------
@@ -204,10 +209,6 @@ class Pipeline:
         if isinstance(again, Permitted):
             return again, valid.approvals
         return await executor.deny(action, Denied("need_missing", decision.record), "need_missing")
-
-    async def _used_approvals(self, action: Action) -> list[SignedApproval]:
-        given = await self._journal.approvals(action.id)
-        return [a for a in given if await self._journal.used_by(a.id) == action.id]
 
     async def _halted(self, action: Action, halt: Halt) -> ActionResult:
         """What is new is denied; what people have approved waits until the halt is lifted."""
