@@ -49,7 +49,9 @@ class Controls:
         # INVARIANT: the epoch is read before what it covers: what comes in between is read again with the next one
         if moved or everything:
             await self._read_halts()
-        self.epoch, self.live, self._read_at = max(self.epoch, epoch), known.get("release", ""), at
+        if epoch >= self.epoch:  # each release moves the epoch: what was read before the last one is not live any more
+            self.live = known.get("release", "")
+        self.epoch, self._read_at = max(self.epoch, epoch), at
         return moved
 
     async def _read_halts(self) -> None:
