@@ -4,10 +4,10 @@ A group is tried as it is; only when one of its entries fails is it done again, 
 copies every page that its entry touches, which was more than half of what a group of eight wrote.
 """
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,8 +18,9 @@ from receipts.log.signing import Signer, open_note
 from receipts.store.entry import Entry, answer, answer_all
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
 from receipts.store.row import Read, Row, Value
-from receipts.store.sqlite_file import connect, own, reader, snapshot
+from receipts.store.sqlite_file import own, reader, unreadable
 from receipts.store.sqlite_head import HeadFile
+from receipts.store.sqlite_readers import PointReader, Snapshots
 from receipts.store.sqlite_schema import prepared
 from receipts.store.sqlite_transaction import SqliteTxn
 from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
@@ -36,16 +37,18 @@ class SqliteStore(Store):
         super().__init__(path, signer, origin, clock)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._wal = WalBound(path)
-        self._lock = own(path)
-        try:
+        self._points = PointReader(path)
+        self._snapshots = Snapshots(path)
+        with ExitStack() as opened:  # a store that does not open leaves nothing open
+            self._lock = own(path)
+            opened.callback(os.close, self._lock)
             self._connection = self._open()
-            self._reader = connect(path, readonly=True)
+            opened.callback(self._connection.close)
             self._head = HeadFile(self.head_path)
+            opened.callback(self._head.close)
             self._frontier, self._high_water_ms = self._load_head()
             self._head.refuse_rewound(self._frontier, nodes_by(reader(self._connection)))  # guard: rewound stores
-        except BaseException:
-            os.close(self._lock)
-            raise
+            opened.pop_all()
         self._thread.start()
 
     @property
@@ -54,42 +57,44 @@ class SqliteStore(Store):
         return self.path.with_suffix(self.path.suffix + ".head")
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
-        """A point read on the loop: microseconds from the page cache, and WAL never makes it wait for the writer."""
-        return self._read(sql, *params)
+        """A point read, in the thread of its connection: WAL never makes it wait for the writer."""
+        try:
+            return await self._points.rows(sql, *params)
+        except sqlite3.DatabaseError as error:
+            raise unreadable(error) from None
 
     async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
         """Nobody else commits to a file."""
 
-    def _read(self, sql: str, *params: Value) -> list[Row]:
-        try:
-            return self._reader.execute(sql, params).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
-
     async def read_aside(self, work: Callable[[Read], T]) -> T:
-        """Longer reading of one snapshot, in a thread and on a connection of its own: the loop never waits for it."""
-
-        def run() -> T:
-            with snapshot(self.path) as read:
-                return work(read)
-
-        return await asyncio.to_thread(run)
+        """Longer reading of one snapshot, in another thread, four at once: neither the loop nor a point read waits."""
+        try:
+            return await self._snapshots.read(work)
+        except sqlite3.DatabaseError as error:
+            raise unreadable(error) from None
 
     def close(self) -> None:
         """Let queued entries finish, then give the store up."""
         self._finish()
-        self._reader.close()  # first: the last to close writes the WAL back, and this one may not
+        self._points.close()  # the readers first: the last to close writes the WAL back, and these may not
+        self._snapshots.close()
         self._connection.close()
         self._head.close()
         os.close(self._lock)
 
     def proof(self, leaf_index: int) -> LogProof:
-        """The inclusion proof of a leaf in the newest committed checkpoint."""
-        return proof_by(self._read, leaf_index)
+        """The inclusion proof of a leaf in the newest committed checkpoint. Waits: not on a loop."""
+        return self._read_here(lambda read: proof_by(read, leaf_index))
 
     def head(self) -> str:
-        """The newest committed checkpoint, as a signed note ('' when the log is empty)."""
-        return newest_note(self._read)
+        """The newest committed checkpoint, as a signed note ('' when the log is empty). Waits: not on a loop."""
+        return self._read_here(newest_note)
+
+    def _read_here(self, work: Callable[[Read], T]) -> T:
+        try:
+            return self._snapshots.run(work)
+        except sqlite3.DatabaseError as error:
+            raise unreadable(error) from None
 
     # -- the writer thread ------------------------------------------------------------------------------------------
 

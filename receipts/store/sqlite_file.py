@@ -20,13 +20,17 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """Open with the durability that the journal's promises rest on; other threads may use the connection in turn."""
     uri = f"file:{path}?mode={'ro' if readonly else 'rwc'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
-    connection.execute("PRAGMA foreign_keys = ON")
-    if not readonly:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # INVARIANT: NORMAL can lose the intent at power loss after the effect happened.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")
-        connection.execute(f"PRAGMA journal_size_limit = {wal.LIMIT}")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not readonly:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # INVARIANT: NORMAL can lose the intent at power loss after the effect happened.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA fullfsync = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {wal.LIMIT}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -43,7 +47,12 @@ def snapshot(path: Path) -> Iterator[Read]:
             connection.execute("BEGIN")
             yield reader(connection)
     except sqlite3.DatabaseError as error:
-        raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
+        raise unreadable(error) from None
+
+
+def unreadable(error: sqlite3.DatabaseError) -> AilyusError:
+    """What is said where a read fails."""
+    return AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}")
 
 
 def own(path: Path) -> int:

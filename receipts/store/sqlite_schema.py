@@ -17,13 +17,15 @@ SCHEMA_VERSION = 10
 def prepared(path: Path) -> sqlite3.Connection:
     """A connection to the file, whose tables are made and of the newest version. Raises `store_corrupt`."""
     try:
-        connection = connect(path)
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            schema = files("receipts.store").joinpath("schema.sql").read_text()
-            # tables and version in one transaction: a file is never without one of them
-            connection.executescript(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-            os.chmod(path, 0o600)
-        _migrate(connection)
+        with contextlib.ExitStack() as opened:
+            connection = opened.enter_context(contextlib.closing(connect(path)))
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                schema = files("receipts.store").joinpath("schema.sql").read_text()
+                # tables and version in one transaction: a file is never without one of them
+                connection.executescript(f"BEGIN IMMEDIATE;{schema};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+                os.chmod(path, 0o600)
+            _migrate(connection)
+            opened.pop_all()
     except sqlite3.DatabaseError as error:
         raise AilyusError("store_corrupt", f"the store does not open: {str(error).lower()}") from None
     return connection

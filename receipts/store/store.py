@@ -115,11 +115,11 @@ class Store(ABC):
 
     @abstractmethod
     async def read(self, sql: str, *params: Value) -> list[Row]:
-        """A point read."""
+        """A point read, which sees every commit that was answered before; never on the loop."""
 
     @abstractmethod
     async def read_aside(self, work: Callable[[Read], T]) -> T:
-        """Longer reading, in a thread and on a connection of its own, so that the loop never waits for it."""
+        """Longer reading of one snapshot, in another thread: neither the loop nor a point read waits for it."""
 
     async def newest(self) -> str:
         """The newest committed checkpoint, as a signed note ('' when the log is empty)."""

@@ -281,6 +281,7 @@ GUARDS = [
     Guard("settings of a session", "if (lost := lost_setting(settings)) and False:", "tests/receipts/store/test_pooler.py::test_a_setting_that"),
     Guard("a host however written", '(n, v if n == b"host" else v)', "tests/server/mcp/test_endpoint.py::test_a_host_is_the_same"),
     Guard("bound of the write-ahead log", "", "tests/receipts/store/test_wal.py::test_it_is_cut"),
+    Guard("a snapshot that ends", "", "tests/receipts/store/test_readers.py::test_a_long_read_holds"),
     Guard("a denial says its answer", "", "tests/invariants/test_rows.py::test_the_audit_finds_what_any_end"),
     Guard("a later look says its answer", "pass", "tests/invariants/test_rows.py::test_the_audit_finds_what_any_end"),
     Guard("a step that is known later", "if False:", "tests/plans/test_undo.py::test_a_step_that_is_known_later"),
