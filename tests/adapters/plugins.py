@@ -2,14 +2,20 @@
 
 import os
 import shutil
+import site
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
 
-import orjson
-
+from adapters.plugin import GROUP, digest_of
+from adapters.python.pool import Hosts
+from server.cli.main import main
+from tests.forks import Forked
 from tests.slowness import scaled
 from tests.world import ROOT
 
@@ -108,6 +114,7 @@ class Environment:
         place = self.folder / "elsewhere" if editable else self.site
         place.mkdir(exist_ok=True)
         (place / f"{module}.py").write_text(text)
+        shutil.rmtree(place / "__pycache__", ignore_errors=True)  # byte code of the same second and size looks current
         if editable:
             (self.site / f"{module}.pth").write_text(f"{place}\n")
         files = [f"{info.name}/METADATA", f"{info.name}/entry_points.txt", f"{info.name}/RECORD"]
@@ -115,17 +122,34 @@ class Environment:
         (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
 
     def cli(self, *arguments: str, cwd: Path, ok: bool = True) -> str:
-        """Run `ailyus` in this environment."""
-        command = [self.python, "-P", "-c", "from server.cli.main import main; main()", *arguments]
-        done = subprocess.run(
-            command, cwd=cwd, capture_output=True, text=True, timeout=scaled(120), check=False, env=os.environ
-        )
-        assert (done.returncode == 0) is ok, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        """Run `ailyus` beside what is installed here, in a fork of a process that has imported everything once."""
+        entry = partial(_beside, self.python, str(self.site))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            code = Forked(arguments, cwd, out, err, os.environ, entry).wait(scaled(120))
+            said = b"".join(file.read() for file in (out, err) if not file.seek(0)).decode()
+        assert (code == 0) is ok, said
+        return said
 
-    def digest(self, cwd: Path) -> str:
-        """The digest of what is installed, as the command says it."""
-        return str(orjson.loads(self.cli("adapter", "list", "--format", "json", cwd=cwd))[0]["digest"])
+    def cold(self, *arguments: str, cwd: Path) -> str:
+        """Run `ailyus` by the interpreter of this environment, as a person does; it takes seconds to start."""
+        command = [self.python, "-P", "-c", "from server.cli.main import main; main()", *arguments]
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=scaled(120), check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def digest(self) -> str:
+        """The digest of what is installed, as `ailyus adapter list` says it."""
+        found = [d for d in distributions(path=[str(self.site)]) if d.entry_points.select(group=GROUP)]
+        return digest_of(found[0])
+
+
+def _beside(python: str, place: str) -> None:
+    """The command line, as the interpreter of an environment runs it."""
+    sys.executable = python
+    sys.path.insert(0, place)
+    site.addsitedir(place)
+    Hosts.__init__.__defaults__ = (python,)  # it was `sys.executable` when this process began
+    main()
 
 
 def add(root: Path, digest: str, url: str, environment: str = "prod", timeout: str = "1s") -> None:

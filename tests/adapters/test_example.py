@@ -47,7 +47,7 @@ def prepared(environment: Environment, root: Path, sandbox: Sandbox, store: Stor
     make_workspace(root, sandbox)
     shutil.copytree(EXAMPLE / "contracts", root / "contracts" / "flags")
     shutil.copytree(EXAMPLE / "policies", root / "policies", dirs_exist_ok=True)
-    text = (EXAMPLE / "connection.toml").read_text().replace("{digest}", environment.digest(root))
+    text = (EXAMPLE / "connection.toml").read_text().replace("{digest}", environment.digest())
     short = f'max_timeout = "{scaled_duration("1s")}"\nmax_settle = "{scaled_duration("300ms")}"\n'
     with (root / FILE).open("a") as file:
         file.write("\n" + text.replace("redis://127.0.0.1:6379", store.url) + short)

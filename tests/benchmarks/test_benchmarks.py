@@ -1,32 +1,43 @@
 """The short form: the benchmark runs, and counts commits as the journal promises. It asserts no time."""
 
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 
-from tests.world import ROOT
+import pytest
+
+from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import console, upstream
+
+Said = Callable[[Callable[[], None]], str]
 
 
-def test_the_short_form() -> None:
-    command = [sys.executable, "-m", "tests.benchmarks", "--short"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    """What the short form of one prints, run in this process, which has imported everything already."""
+
+    def said(main: Callable[[], None]) -> str:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--short"])
+        main()
+        return capsys.readouterr().out
+
+    return said
+
+
+def test_the_short_form(short: Said) -> None:
+    said = short(benchmarks.main)
     for words in ("governed read", "governed write", "x hand-written", "durable signed receipts"):
-        assert words in done.stdout
-    assert "durable commits per governed read, counted at 1 caller: 1\n" in done.stdout
-    assert "durable commits per governed write, counted at 1 caller: 2\n" in done.stdout
+        assert words in said
+    assert "durable commits per governed read, counted at 1 caller: 1\n" in said
+    assert "durable commits per governed write, counted at 1 caller: 2\n" in said
 
 
-def test_the_short_form_of_the_console() -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.console", "--short"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "inbox with 20 pending" in done.stdout
-    assert "with 50 viewers" in done.stdout
+def test_the_short_form_of_the_console(short: Said) -> None:
+    said = short(console.main)
+    assert "inbox with 20 pending" in said
+    assert "with 50 viewers" in said
 
 
-def test_the_short_form_of_upstream() -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.upstream", "--short"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", done.stdout) == ["http"]
+def test_the_short_form_of_upstream(short: Said) -> None:
+    said = short(upstream.main)
+    assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", said) == ["http"]

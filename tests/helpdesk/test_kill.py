@@ -32,7 +32,7 @@ def _command(pid: int) -> str:
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_the_gateway_dies(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str, when: str) -> None:
     async with front_of(site) as front:
-        workspace = desk_workspace(tmp_path / "w", sandbox, front, seconds=15, patience="8s", part=browser_part)
+        workspace = desk_workspace(tmp_path / "w", sandbox, front, seconds=9, patience="8s", part=browser_part)
         served = Served(workspace)
         left: list[int] = []
 

@@ -37,7 +37,7 @@ def prepared(environment: Environment, root: Path, sandbox: Sandbox, aws: Aws, t
     """A workspace whose `add_to_group` acts by this adapter, at moto."""
     environment.install(text)
     make_workspace(root, sandbox)
-    add(root, environment.digest(root), aws.url)
+    add(root, environment.digest(), aws.url)
     for name, pair in (("aws-read", aws.reader), ("aws-write", aws.writer)):
         (root / ".ailyus" / "secrets" / name).write_text(":".join(pair) + "\n")
     aws.iam.create_group(GroupName="deployers")
@@ -58,6 +58,8 @@ def test_the_readmes_example_bears_every_fault(
 ) -> None:
     assert len(example().splitlines()) <= 30
     root = prepared(environment, tmp_path / "w", sandbox, aws, example())
+    (listed,) = orjson.loads(environment.cold("adapter", "list", "--format", "json", cwd=root))
+    assert (listed["digest"], listed["named"]) == (environment.digest(), "yes")
     rows = checked(environment, root)
     assert [row["fault"] for row in rows] == list(ADAPTER_FAULTS)
     assert {row["verdict"] for row in rows} == {"ok"}, rows
@@ -119,16 +121,16 @@ async def refusal(environment: Environment, root: Path, digest: str) -> str:
 async def test_only_the_named_code_is_imported(environment: Environment, tmp_path: Path) -> None:
     mark = tmp_path / "imported"
     environment.install(HEAD + READS)
-    digest = environment.digest(tmp_path)
+    digest = environment.digest()
     async with hosts(environment, tmp_path) as pool:
         assert (await pool.ask(target(digest), "none", call())).value == {"names": []}
     environment.install(f"open({str(mark)!r}, 'w').close()\n" + HEAD + READS)
     assert "is not the one that the settings name" in await refusal(environment, tmp_path, digest)
     assert not mark.exists()
-    assert environment.digest(tmp_path) != digest
+    assert environment.digest() != digest
     (environment.site / "acme_groups.py").unlink()
     environment.install(HEAD + READS, editable=True)
-    assert "is not installed as a wheel" in await refusal(environment, tmp_path, environment.digest(tmp_path))
+    assert "is not installed as a wheel" in await refusal(environment, tmp_path, environment.digest())
     (environment.site / "acme_groups.pth").unlink()
     environment.install(HEAD + READS)
     environment.install(HEAD + READS, module="other_groups", name="other-groups")
@@ -140,7 +142,7 @@ async def test_only_the_named_code_is_imported(environment: Environment, tmp_pat
 
 async def test_one_that_cannot_be_made(environment: Environment, tmp_path: Path) -> None:
     environment.install("raise RuntimeError('the password is hunter2')\n")
-    said = await refusal(environment, tmp_path, environment.digest(tmp_path))
+    said = await refusal(environment, tmp_path, environment.digest())
     assert said == "`iam_groups` cannot be made: it raised `RuntimeError`"
 
 
@@ -181,7 +183,7 @@ ODD = (
 
 async def test_what_it_does_wrong_stays_with_it(environment: Environment, tmp_path: Path) -> None:
     environment.install(ODD)
-    one = target(environment.digest(tmp_path))
+    one = target(environment.digest())
     async with hosts(environment, tmp_path) as pool:
 
         async def ask(**arguments: Any) -> Any:
@@ -206,7 +208,7 @@ async def test_one_that_hangs_is_replaced_and_the_others_have_their_answers(
     environment: Environment, tmp_path: Path
 ) -> None:
     environment.install(ODD)
-    one = target(environment.digest(tmp_path))
+    one = target(environment.digest())
     async with hosts(environment, tmp_path) as pool:
         first = await pool.of(one, "none")
         slow = asyncio.create_task(pool.ask(one, "none", call(seconds=1.0)))
@@ -228,7 +230,7 @@ async def test_what_waited_too_long_for_a_thread_is_not_begun(environment: Envir
         + f"        open({str(tmp_path / 'effects')!r}, 'a').write(key + ' ')\n"
         + "        time.sleep(0.8)\n"
     )
-    one = target(environment.digest(tmp_path))
+    one = target(environment.digest())
     async with hosts(environment, tmp_path) as pool:
         host = await pool.of(one, "none")
         until = time.monotonic() + 0.5
@@ -242,7 +244,7 @@ async def test_a_process_sees_one_credential_and_an_empty_environment(environmen
     environment.install(ODD)
     for name in ("reader", "writer"):
         (tmp_path / name).write_text(f"{name}-secret\n")
-    one = target(environment.digest(tmp_path), read="file:reader", write="file:writer")
+    one = target(environment.digest(), read="file:reader", write="file:writer")
     async with hosts(environment, tmp_path) as pool:
         for reference in (one.read, one.write):
             seen: Any = (await pool.ask(one, reference, call(what="seen"))).value
@@ -287,7 +289,7 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
     does, status, deliveries = OUTCOMES[case]
     environment.install(WRITES % does)
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="staging", timeout="600ms")
+    add(root, environment.digest(), "", environment="staging", timeout="600ms")
     for name in ("aws-read", "aws-write"):
         (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
     workspace = Workspace.open(root)
@@ -317,7 +319,7 @@ async def test_a_look_that_it_cannot_give_is_no_refusal(
 ) -> None:
     environment.install(HEAD + INIT + f"    def read(self, operation, arguments):\n        {OUTAGES[code]}\n")
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="staging", timeout="600ms")
+    add(root, environment.digest(), "", environment="staging", timeout="600ms")
     for name in ("aws-read", "aws-write"):
         if code != "no_credential":
             (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
@@ -336,7 +338,7 @@ async def test_halted_while_its_process_starts(environment: Environment, tmp_pat
     slow += f"            import os, time\n            while not os.path.exists({str(halted)!r}): time.sleep(0.02)\n"
     environment.install((WRITES % "pass").replace(INIT, INIT + slow))
     root = make_workspace(tmp_path / "w", sandbox).root
-    add(root, environment.digest(root), "", environment="staging", timeout="9s")
+    add(root, environment.digest(), "", environment="staging", timeout="9s")
     for name in ("read", "write"):
         (root / ".ailyus" / "secrets" / f"aws-{name}").write_text(f"the {name} key\n")
     workspace = Workspace.open(root)

@@ -76,7 +76,7 @@ async def test_a_result_of_another_form_is_read_and_audited(world: World) -> Non
     sql = f"UPDATE actions SET result = x'{more.hex()}' WHERE id = ?"
     await attack(world.workspace, sql, asked["action_id"])
     assert findings(world.workspace) == []
-    assert (await world.get(asked["action_id"]))["mood"] == {"now": None}
+    assert (await world.get(asked["action_id"], 0))["mood"] == {"now": None}
 
 
 async def test_every_finding_is_listed(world: World) -> None:
