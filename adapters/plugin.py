@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from pydantic import JsonValue
 
+from adapters.named_code import import_only
 from contracts.errors import AilyusError
 
 GROUP: Final = "ailyus.adapters"
@@ -116,5 +117,6 @@ def load(name: str, digest: str, at: Connection) -> Plugin:
     if digest_of(distribution) != digest:  # guard: an adapter's code
         sentence = f"the code of `{name}` is not the one that the settings name"
         raise AilyusError("no_adapter", sentence, hint=f"look at it, then take the digest that {_HINT} shows")
+    import_only(code.values())  # guard: no byte code beside an adapter's code
     made: Plugin = entry.load()(at)
     return made

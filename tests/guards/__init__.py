@@ -172,6 +172,7 @@ GUARDS = [
     Guard("what is still to do", "for where, what in ()", "tests/contracts/drafts/test_drafts.py::test_two_curl_lines"),
     Guard("words from outside are comments", "return text[:_COMMENT]", "tests/upstream/test_injection.py::test_of_a_tools_own_words"),
     Guard("an adapter's code", "if False:", ADAPTER + "only_the_named_code"),
+    Guard("no byte code beside an adapter's code", "", ADAPTER + "byte_code_that_lies"),
     Guard("an adapter's environment", 'async with process((python, *_MODULE), dict(__import__("os").environ), folder) as (running, output, pipe):', ADAPTER + "a_process_sees"),
     Guard("one credential a process", 'key = (target.digest, "")', ADAPTER + "a_process_sees"),
     Guard("the gate before an adapter", "if (reason := self._gate.enter(dispatch)) and False:", ADAPTER + "halted_while"),

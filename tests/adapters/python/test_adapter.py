@@ -1,10 +1,15 @@
 """Adapters in Python: the README's example against moto, and adapters that do what they should not."""
 
 import asyncio
+import marshal
 import shutil
+import struct
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +143,24 @@ async def test_only_the_named_code_is_imported(environment: Environment, tmp_pat
     for info in environment.site.glob("*_groups-1.0.dist-info"):
         shutil.rmtree(info)
     assert "no distribution offers" in await refusal(environment, tmp_path, digest)
+
+
+async def test_byte_code_that_lies_beside_the_named_code_is_not_run(environment: Environment, tmp_path: Path) -> None:
+    """Python takes it where time and size of the text fit, and an extension module always; the digest covers neither."""
+    mark = tmp_path / "run"
+    evil = f"open({str(mark)!r}, 'w').close()\n" + HEAD + READS
+    environment.install(HEAD + READS)
+    digest, text = environment.digest(), environment.site / "acme_groups.py"
+    planted = environment.site / "__pycache__" / "acme_groups.cpython-{}{}.pyc".format(*sys.version_info[:2])
+    planted.parent.mkdir(exist_ok=True)
+    head = MAGIC_NUMBER + struct.pack("<III", 0, int(text.stat().st_mtime), text.stat().st_size)
+    planted.write_bytes(head + marshal.dumps(compile(evil, str(text), "exec")))
+    async with hosts(environment, tmp_path) as pool:
+        assert (await pool.ask(target(digest), "none", call())).value == {"names": []}
+    assert not mark.exists()
+    (environment.site / f"acme_groups{EXTENSION_SUFFIXES[0]}").write_bytes(b"no module at all")
+    assert "would be imported in place of the code" in await refusal(environment, tmp_path, digest)
+    (environment.site / f"acme_groups{EXTENSION_SUFFIXES[0]}").unlink()
 
 
 async def test_one_that_cannot_be_made(environment: Environment, tmp_path: Path) -> None:
