@@ -153,6 +153,7 @@ def rooms_of(wanted: IntentCommit, now_ms: int) -> list[Room]:
     return [*limits_of(wanted, now_ms), *lock]
 
 
+# guard: live release
 _LIVE = "(SELECT count(*) FROM meta WHERE (key = 'release' AND value = ?1) OR (key = 'epoch' AND value = ?2))"
 """2 while the release and the epoch under which it was decided are the live ones."""
 _RESOURCE = (

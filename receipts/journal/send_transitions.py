@@ -9,7 +9,7 @@ from receipts.journal.lease import extend_plan_lease, lease_until
 from receipts.journal.outcome import OutcomeCommit, beside
 from receipts.store.transaction import Conflict, Txn, Work
 
-# guard: live release
+# compared for a row that is there already; `check_limits` compares it for every intent
 _LIVE = "(SELECT value FROM meta WHERE key = 'release') = ? AND (SELECT value FROM meta WHERE key = 'epoch') = ?"
 
 
