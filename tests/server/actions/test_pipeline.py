@@ -10,7 +10,7 @@ from server.execution.resolved_action import resolve
 from tests.world import ROOT
 
 DECIDE = ["resolve", "observe", "decide", "_approved"]
-ACT = ["decide", "send", "finish"]
+ACT = ["decide", "send", "_finish"]
 SEND = ["intend", "_execute"]
 FINISH = ["_judged", "_retry", "outcome"]
 JUDGE = ["settled", "reconcile"]
