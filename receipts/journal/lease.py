@@ -33,6 +33,21 @@ def extend_plan_lease(txn: Txn, step: PlanStep, deadline_ms: int) -> None:
     )
 
 
+def still_owned(action: Action) -> Work[None]:
+    """The action still is its owner's, under this fence, and stays so for a lease; matches no row once it is not."""
+
+    def work(txn: Txn) -> None:
+        txn.write(
+            "UPDATE actions SET lease_until_ms = CASE WHEN lease_until_ms < ?1 THEN ?1 ELSE lease_until_ms END"
+            " WHERE id = ?2 AND fence = ?3 AND state = 'running'",  # guard: fence
+            txn.now_ms + LEASE_MS,
+            action.id,
+            action.fence,
+        )
+
+    return work
+
+
 def renewal(held: Sequence[tuple[str, int]]) -> Work[None]:
     """Keep the leases of these actions, each with the fence of its owner, in one statement for all of them."""
 

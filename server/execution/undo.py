@@ -27,6 +27,7 @@ from contracts.errors import AilyusError
 from policies.decision import Denied
 from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy, DecisionBasis
+from receipts.journal.lease import still_owned
 from receipts.reconciliation.comparison import same
 from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
@@ -167,7 +168,14 @@ class Compensation:
     async def remove_orphan(self, sent: SentAttempt, outputs: Mapping[str, JsonValue]) -> bool:
         """Take back what an attempt made and whose outputs are lost; True when it is gone."""
         # an action of its own, no step: after a crash it settles before what it belongs to is looked at
-        ended = await self.take_back(CompletedAction(sent.action, sent.before, outputs, None), None)
+        # INVARIANT 7: what looks like an orphan may be what another owner made, if this one stood still and was taken
+        # over meanwhile; so the undo's intent is committed only while the attempt still is ours
+        try:
+            orphan = CompletedAction(sent.action, sent.before, outputs, None)
+            # guard: an orphan is its owner's
+            ended = await self.take_back(orphan, None, (still_owned(sent.action),))
+        except Conflict:
+            return False
         if not isinstance(ended, PendingEnd):
             return False
         await self._executor.journal.commit(ended.action, [ended.work])

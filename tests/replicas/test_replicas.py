@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from server.app import App
 from server.console.session import Challenges
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
+from tests.faults.campaign import prepared
 from tests.identity.clients import modern
 from tests.postgres import Postgres
 from tests.receipts import making
@@ -159,6 +161,44 @@ async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
     assert answer["status"] in ("unknown", "confirmed", "not_applied"), answer
     (fence,) = pair.a.rows("SELECT fence FROM actions WHERE id = ?", answer["action_id"])[0]
     assert fence == 1, "the other replica took it over"
+
+
+async def test_who_stood_still_takes_nothing_back_from_who_took_over(
+    tmp_path: Path, sandbox: Sandbox, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sends, stands still and loses its lease; the other makes the key; to the first it looks like an orphan."""
+    workspace = prepared(with_database(add_records(tmp_path / "w", sandbox), database))
+    async with pair_of(workspace, sandbox) as pair:
+        woken, read_back = asyncio.Event(), pair.a.app.runner.executor._read_back
+        settled = read_back.settled
+
+        async def stands_still(*arguments: Any) -> Any:
+            await woken.wait()
+            return await settled(*arguments)
+
+        async def renews_nothing(running: Any) -> None:
+            return None
+
+        monkeypatch.setattr(read_back, "settled", stands_still)
+        monkeypatch.setattr(pair.a.app.journal, "renew", renews_nothing)
+        state = pair.a.sandbox.state()
+        state["acme"]["apikeys"]["accounts"] = {"ci": {"id": "ci", "keys": []}}
+        pair.a.sandbox.put(state)
+        pair.a.sandbox.fault("lost_request", "keys", "apikeys")
+        arguments = {"account_name": "ci", "reason": "the build needs a key of its own"}
+        call = asyncio.create_task(pair.a.call("create_api_key", arguments))
+
+        def keys() -> int:
+            return len(pair.a.sandbox.state()["acme"]["apikeys"]["accounts"]["ci"]["keys"])
+
+        try:
+            ended = "SELECT count(*) FROM actions WHERE state = 'ended' AND status = 'confirmed'"
+            await until(lambda: pair.b.rows(ended) == [(1,)], 40.0)
+            assert keys() == 1
+        finally:
+            woken.set()
+        assert (await call)["status"] == "confirmed"
+        assert keys() == 1
 
 
 async def test_a_challenge_of_one_is_answered_once_at_either(pair: Pair) -> None:
