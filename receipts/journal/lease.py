@@ -68,26 +68,32 @@ def take_over(action: Action) -> Work[int]:
     """Take a running action over whose lease has ended: fence + 1, so that the old owner's writes match no row."""
 
     def work(txn: Txn) -> int:
-        # a clock that runs ahead would end leases that are not over
-        txn.require_clock()
-        txn.write(
-            "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
-            " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",  # guard: fence, lease
-            txn.now_ms + LEASE_MS,
-            txn.now_ms,
-            action.id,
-            action.fence,
-            txn.now_ms,
-        )
+        fence = take_row(txn, action)
         txn.write(
             # guard: fence
             "UPDATE intents SET fence = fence + 1 WHERE action_id = ? AND fence = ? AND state = 'intent'",
             action.id,
             action.fence,
         )
-        return action.fence + 1
+        return fence
 
     return work
+
+
+def take_row(txn: Txn, action: Action) -> int:
+    """Inside a commit: the row of a running action, or of a plan, is another owner's from now on; the new fence."""
+    # a clock that runs ahead would end leases that are not over
+    txn.require_clock()
+    txn.write(
+        "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
+        " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",  # guard: fence, lease
+        txn.now_ms + LEASE_MS,
+        txn.now_ms,
+        action.id,
+        action.fence,
+        txn.now_ms,
+    )
+    return action.fence + 1
 
 
 def end_all(txn: Txn) -> None:

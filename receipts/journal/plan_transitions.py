@@ -8,7 +8,7 @@ from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.action_row import ActionRow, insert_action
 from receipts.journal.journal import Journal
-from receipts.journal.lease import LEASE_MS
+from receipts.journal.lease import LEASE_MS, take_row
 from receipts.journal.outcome import LATER_LOOK, Escalation, acknowledge, escalate
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Txn, Work
@@ -133,20 +133,7 @@ class PlanRows:
     async def take_plan(self, plan: Action) -> int:
         """Take over a plan whose owner died: fence + 1, so that the old owner's steps match no row."""
 
-        def work(txn: Txn) -> int:
-            txn.require_clock()
-            txn.write(
-                "UPDATE actions SET fence = fence + 1, lease_until_ms = ?, updated_ms = ?"
-                " WHERE id = ? AND fence = ? AND state = 'running' AND lease_until_ms <= ?",
-                txn.now_ms + LEASE_MS,
-                txn.now_ms,
-                plan.id,
-                plan.fence,
-                txn.now_ms,
-            )
-            return plan.fence + 1
-
-        return await self._journal.write((plan.id,), work)
+        return await self._journal.write((plan.id,), lambda txn: take_row(txn, plan))
 
     async def wish_end(self, plan_id: str) -> None:
         """Have a running plan end at its next border; raises `Conflict` when it does not run."""

@@ -85,7 +85,7 @@ class Pipeline:
         finally:
             if slot is not None:
                 executor.limiter.release(slot)
-        raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
+        raise _kept_changing()
 
     async def decide(self, action: Action) -> PermittedAction | ActionResult:
         """Steps 2 to 5: the action as it is permitted now, or how it ended or waits."""
@@ -143,7 +143,7 @@ class Pipeline:
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
             if await self._journal.has_room(busy.commit):
                 return pause
-        raise AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")
+        raise _kept_changing()
 
     async def _over_its_minute(self, busy: Busy) -> AilyusError:
         seconds = math.ceil(await self._journal.minute_ends_in(busy.commit) / 1000)
@@ -230,3 +230,7 @@ class Pipeline:
         if isinstance(ended, Fault):
             return await self._executor.deny(resolved.action, Denied(ended.sentence, permitted.record))
         return await self._executor.end(ended)
+
+
+def _kept_changing() -> AilyusError:
+    return AilyusError("budget_moved", "the limits, rates or policies it depends on kept changing")

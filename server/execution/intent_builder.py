@@ -2,7 +2,7 @@
 
 import orjson
 
-from contracts.action.observation import Execution
+from contracts.action.observation import Execution, Observation
 from contracts.action.rendered import Rendered, render
 from contracts.canonical import new_id
 from contracts.compiler.expressions import Fault
@@ -67,13 +67,14 @@ class IntentBuilder:
             epoch=ready.basis.epoch,
             fence=action.fence + 1,
         ).also(plan_fields(action) | skipped_facts(choice.skipped))
+        before = kept(program, ready.before, self._journal.hiding)
         reads = self._release.decider.bundle.slices[program.name].reads
         context = permitted.circumstances
         return IntentCommit(
             action=action,
             permitted=permitted,
-            before=kept(program, ready.before, self._journal.hiding),
-            sealed=self._sealed(ready, rendered, facts, receipt),
+            before=before,
+            sealed=self._sealed(ready, before, rendered, facts, receipt),
             rendered=rendered,
             approvals=ready.approvals,
             basis=ready.basis,
@@ -95,9 +96,11 @@ class IntentBuilder:
             former_failed=not attempts or attempts[-1].delivery != "no_effect",
         )
 
-    def _sealed(self, ready: PermittedAction, rendered: Rendered, facts: IntentFacts, receipt: str) -> SignedStatement:
+    def _sealed(
+        self, ready: PermittedAction, before: Observation, rendered: Rendered, facts: IntentFacts, receipt: str
+    ) -> SignedStatement:
+        """`before` is what may be recorded of the look."""
         action, permitted = ready.action, ready.permitted
-        before = kept(ready.resolved.program, ready.before, self._journal.hiding)
         evidence = readings("before", before) | decision_evidence(permitted.record) | request_evidence(rendered)
         evidence |= {f"approval/{i}": a.model_dump_json().encode() for i, a in enumerate(ready.approvals)}
         if action.request.reason:

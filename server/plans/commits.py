@@ -9,6 +9,10 @@ from server.execution.resolved_action import base_scope
 from server.plans.run import Run
 from server.plans.tally import Finished
 
+TRIES = 20
+"""How often a step, or its undo, is decided anew when a halt, a rate or another action came in between."""
+BUSY_PAUSE_SECONDS = 0.05
+
 
 class PlanCommits:
     """Keeps the transitions of a plan until a commit takes them along. `rows` makes those of the plan itself."""

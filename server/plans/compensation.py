@@ -9,13 +9,10 @@ from receipts.journal.intent import Busy
 from server.execution.attempt import PendingEnd
 from server.execution.executor import ActionExecutor
 from server.execution.undo import Compensation, CompletedAction, NotCompensated
-from server.plans.commits import PlanCommits
+from server.plans.commits import BUSY_PAUSE_SECONDS, TRIES, PlanCommits
 from server.plans.drift import PlanWrites
 from server.plans.run import Paused, Run
 from server.plans.tally import Finished
-
-TRIES = 20
-BUSY_PAUSE_SECONDS = 0.05
 
 
 class PlanCompensation:
@@ -73,8 +70,6 @@ class PlanCompensation:
         await self._commits.acquire_slot(run, action.request)
         own = self._writes.expected_reads(action.request, run.touched)
         taken = await self._compensate(run, position, CompletedAction(action, before, finished.outputs, left, own))
-        if isinstance(taken, Busy):
-            return replace(finished, kept="the connection stayed busy")
         if isinstance(taken, NotCompensated):
             return Paused(taken.halted, None) if taken.halted else replace(finished, kept=taken.reason)
         if not taken.unsent:
@@ -85,15 +80,14 @@ class PlanCompensation:
             return replace(finished, undone=True)
         return replace(finished, kept=f"its undo ended {taken.status}")
 
-    async def _compensate(self, run: Run, position: int, done: CompletedAction) -> PendingEnd | NotCompensated | Busy:
+    async def _compensate(self, run: Run, position: int, done: CompletedAction) -> PendingEnd | NotCompensated:
         undo, step = Compensation(self._executor, run.approved), _undo_step(run.action, run, position)
-        taken: PendingEnd | NotCompensated | Busy = NotCompensated("the connection stayed busy")
         for _ in range(TRIES):
             taken = await undo.take_back(done, step, run.pending)
             if not isinstance(taken, Busy):
-                break
+                return taken
             await asyncio.sleep(BUSY_PAUSE_SECONDS)
-        return taken
+        return NotCompensated("the connection stayed busy")
 
 
 def _undo_step(plan: Action, run: Run, position: int) -> PlanStep:

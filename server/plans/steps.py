@@ -21,15 +21,12 @@ from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, i
 from server.execution.executor import ActionExecutor
 from server.execution.redecision import CountedBefore
 from server.execution.undo import Compensation
-from server.plans.commits import PlanCommits
+from server.plans.commits import BUSY_PAUSE_SECONDS, TRIES, PlanCommits
 from server.plans.drift import PlanWrites
 from server.plans.run import Paused, Run
 from server.plans.stop_reason import CANCELLED, LATE, StopReason
 from server.plans.tally import Finished
 
-TRIES = 20
-"""How often a step is decided anew when a halt, a rate or another action came in between."""
-BUSY_PAUSE_SECONDS = 0.05
 RETRYABLE = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overloaded", "halted"})
 """Faults after which a step is tried again later; every other one ends it."""
 

@@ -8,6 +8,7 @@ from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.journeys.rotation import states
 from tests.leaks import places
+from tests.slowness import scaled
 from tests.wire import wire_to
 from tests.world import Sandbox, gateway
 
@@ -72,7 +73,7 @@ async def test_a_key_of_somebody_else_in_the_window_is_left_alone(
         async with gateway(aws_workspace(tmp_path / "w", sandbox, aws, wire.port, exclusive=not old), sandbox) as world:
             asked = await world.call("create_access_key", {"user_name": "ci", "reason": REASON})
             signed = await world.sign(asked["action_id"])
-            wire.add("Action=CreateAccessKey", "late_effect", seconds=0.3)
+            wire.add("Action=CreateAccessKey", "late_effect", seconds=scaled(0.3))
             await world.app.inbox.decide(signed)
             while not wire.sent("Action=CreateAccessKey"):
                 await world.get(asked["action_id"], 0)
