@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import cedarpy
+import orjson
 from cedarpy import pst
 
 from contracts.action.target import Target
@@ -95,7 +96,7 @@ def may(
     """Could Cedar permit an action to a person of these roles, for some record and some parameters?"""
     parents = [{"type": "Role", "id": role} for role in sorted(roles)]
     uid = {"type": "Person", "id": person}
-    entities = bundle.entities([{"uid": uid, "attrs": {"tenant": tenant}, "parents": parents}])
+    entities = bundle.entities(orjson.dumps([{"uid": uid, "attrs": {"tenant": tenant}, "parents": parents}]))
     policies = bound_policies(bundle.slices[action].nodes, known)
     request = {"principal": f'Person::"{person}"', "action": f'Action::"{action}"'}
     result = cedarpy.is_authorized_partial(request, policies, entities)

@@ -42,7 +42,6 @@ class Decider:
         self._programs = programs
         self._requests = CedarRequests(programs, bundle.roles)
         self._early = lru_cache(maxsize=4096)(self._early_decision)
-        self._base = lru_cache(maxsize=4096)(self._base_of)
         self._checked = lru_cache(maxsize=256)(self._checked_of)
 
     def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
@@ -65,7 +64,8 @@ class Decider:
         sliced = self.bundle.slices[contract]
         bound = bind_resource(sliced.nodes, tenant, environment)
         principals = self._requests.principals(caller)
-        entities = self.bundle.entities(principals)
+        document = orjson.dumps(principals, option=orjson.OPT_SORT_KEYS)
+        entities = self.bundle.entities(document)
         requests = [
             {"principal": f"{kind}::{quoted(name)}", "action": f"Action::{quoted(contract)}"}
             for kind, name in (("Agent", caller.agent), ("Person", caller.person))
@@ -81,7 +81,7 @@ class Decider:
             errors=tuple(e for r in results for e in r.diagnostics.errors),
             slice_digest=sliced.digest,
             schema_digest=self.bundle.schema_digest,
-            entities=orjson.dumps(principals, option=orjson.OPT_SORT_KEYS),
+            entities=document,
             requests=orjson.dumps(requests, option=orjson.OPT_SORT_KEYS),
             partial=True,  # guard: the question of an early denial
         )
@@ -146,14 +146,11 @@ class Decider:
         if role not in person.person_roles or role not in self.bundle.roles:
             return None
         sliced = self.bundle.slices[f"approve:{request.contract}"]
-        delta = [
-            *self._requests.principals(caller),
-            self._requests.resource(facts),
-        ]
+        documents = [*self._requests.principals(caller), self._requests.resource(facts)]
         if person.person != caller.person:
-            delta.append(principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
+            documents.append(principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
         try:
-            entities = self.bundle.entities(delta)
+            entities = self.bundle.entities(orjson.dumps(documents))
         except ValueError:
             return None
         query = self._requests.approval(Situation(request, caller, facts, circumstances), person.person, role)
@@ -162,20 +159,16 @@ class Decider:
         return frozenset(result.diagnostics.reasons) if allowed else None
 
     def _entities(self, caller: Caller, facts: Facts) -> tuple[cedarpy.Entities | Denied, bytes]:
-        resource = self._requests.resource(facts)
-        document = orjson.dumps([*self._requests.principals(caller), resource], option=orjson.OPT_SORT_KEYS)
+        documents = [*self._requests.principals(caller), self._requests.resource(facts)]
+        document = orjson.dumps(documents, option=orjson.OPT_SORT_KEYS)
         try:
-            return self._checked(caller, orjson.dumps(resource)), document
+            return self._checked(document), document
         except ValueError:
             return Denied("the live attributes do not fit the schema"), document
 
-    def _checked_of(self, caller: Caller, resource: bytes) -> cedarpy.Entities:
+    def _checked_of(self, document: bytes) -> cedarpy.Entities:
         """The entities of one decision; asking, approving and doing decide on the same ones again."""
-        return self.bundle.entities([orjson.loads(resource)], self._base(caller))
-
-    def _base_of(self, caller: Caller) -> cedarpy.Entities:
-        """Both principals, checked once per release and caller."""
-        return self.bundle.entities(self._requests.principals(caller))
+        return self.bundle.entities(document)
 
     def _evaluate(
         self,

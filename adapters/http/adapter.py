@@ -1,9 +1,9 @@
-"""HTTP through one client of httpx2: pooled, a total deadline, bounded answers, and honest about what was sent.
+"""HTTP through one transport of httpx2: pooled, a total deadline, bounded answers, and honest about what was sent.
 
 `HttpAdapter.read` makes one declared read, `execute` sends one order. `Systems` calls both for the release that it
 belongs to. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
-judges. The client follows no redirect, keeps no cookie, takes nothing from the environment and tries nothing twice;
-only a read is tried a second time, by us.
+judges. A transport is what is below a client of httpx2: it knows no redirects, cookies, proxies of the environment or
+retries, so there are none to switch off. Only a read is tried a second time, by us.
 
 - A write MUST leave once, after the gate let the order pass, and before its deadline (invariants 1 and 3).
 - The request MUST be the one that the order holds, and MUST go to the target instance that the order names.
@@ -16,7 +16,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import httpx2
@@ -39,7 +38,7 @@ from contracts.errors import AilyusError
 
 
 class _Closed(Exception):
-    """The release was retired, and its client takes no more requests."""
+    """The release was retired, and its transport takes no more requests."""
 
 
 _NOT_SENT = (
@@ -52,18 +51,6 @@ _NOT_SENT = (
 )
 _FAULTS = (*_NOT_SENT, httpx2.TransportError, TimeoutError, OSError)
 _READ_TRIES = 2
-_TIMEOUT = dict.fromkeys(("connect", "read", "write", "pool"), 30.0)
-"""Seconds per phase; the deadline of the order or of the look is the real bound."""
-
-
-class _NoCookies(CookieJar):
-    """A jar that takes nothing, and does not even read what it is offered.
-
-    The requests that we build would carry none of it, but the client would hold every session that a target opens.
-    """
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leave the cookies of an answer where they are."""
 
 
 class HttpAdapter:
@@ -82,19 +69,15 @@ class HttpAdapter:
         self._gate = gate
         self._credentials = Credentials(root)
         self.now_ms = now_ms
-        self._client = httpx2.AsyncClient(
-            verify=trusted(),
-            limits=httpx2.Limits(max_connections=100, keepalive_expiry=30.0),
-            trust_env=False,  # guard: no proxy
-            cookies=_NoCookies(),  # guard: no cookie
-            follow_redirects=False,  # guard: no redirect
-            event_hooks={"response": [_unread]},
-            auth=httpx2.Auth(),  # adds nothing; without it the client looks for a user in each URL
+        self._transport = httpx2.AsyncHTTPTransport(
+            verify=trusted(), trust_env=False, limits=httpx2.Limits(max_connections=100, keepalive_expiry=30.0)
         )
+        self._closed = False
 
     async def close(self) -> None:
         """Close pooled connections; nothing is sent any more."""
-        await self._client.aclose()
+        self._closed = True
+        await self._transport.aclose()
 
     async def read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
         """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
@@ -180,23 +163,21 @@ class HttpAdapter:
     async def _send(
         self, http: HttpRequest, headers: dict[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        if self._client.is_closed:  # the client would say so by a RuntimeError, which says too little
+        if self._closed:  # the transport would open connections anew
             raise _Closed
         fields = {"host": host_of(http.url), "accept-encoding": "gzip", **headers}
         if body or http.method != "GET":
             fields["content-length"] = str(len(body))
-        # with `stream` these are all headers: `content` adds some, and `build_request` adds more and the cookies
         request = httpx2.Request(
             http.method,
             origin_of(http.url),
             headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in fields.items()],
-            stream=httpx2.ByteStream(body),
-            extensions={"timeout": _TIMEOUT, "target": target_of(http.url)},
+            stream=httpx2.ByteStream(body),  # `content` would add headers
+            extensions={"target": target_of(http.url)},  # no timeout for a phase: the whole has a deadline
         )
-        answer = await self._client.send(request, stream=True)
+        answer = await self._transport.handle_async_request(request)
         try:
-            came = answer.extensions.get("came") or answer.headers.raw
-            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in came}
+            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers.raw}
             return answer.status_code, found, await content_of(answer)
         finally:
             await answer.aclose()
@@ -211,17 +192,6 @@ class HttpAdapter:
             scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
             return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
-
-
-async def _unread(answer: httpx2.Response) -> None:
-    """Hide from the client where a redirect leads.
-
-    It reads `Location` also where it does not follow, and a target can write one of which it raises what is no
-    `httpx2.HTTPError`: the answer to a write would be lost.
-    """
-    if answer.is_redirect:  # guard: where a redirect leads
-        answer.extensions["came"] = answer.headers.raw
-        answer.headers.pop("location", None)
 
 
 def _fault(error: Exception) -> str:

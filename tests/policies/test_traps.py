@@ -28,10 +28,12 @@ def test_trap_1_a_forbid_on_a_group_denies_its_members() -> None:
 
 
 def test_trap_1_the_canary_sees_entities_without_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    lost = replace(bundle(PERMIT), base=cedarpy.Entities.from_json_str("[]"))
-    monkeypatch.setattr(type(lost), "entities", lambda self, delta: self.base.with_added_json_str("[]"))
-    with pytest.raises(AilyusError):
-        bundle_module.canary(lost)
+    made = bundle(PERMIT)
+    monkeypatch.setattr(
+        type(made), "entities", lambda self, document: cedarpy.Entities.from_json_str(document.decode())
+    )
+    with pytest.raises(AilyusError, match="lost their groups"):
+        bundle_module.canary(made)
 
 
 def test_trap_2_a_forbid_that_errors_is_no_permit() -> None:

@@ -1,4 +1,4 @@
-"""What a client of httpx2 would do by itself and this one does not, and the bytes that it sends instead."""
+"""What a client of httpx2 would do by itself and its transport does not, and the bytes that it sends instead."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ async def test_where_a_redirect_leads_is_not_even_read(to: bytes) -> None:
     assert execution.response.headers["location"] == to.decode("latin-1")
 
 
-async def test_a_cookie_is_neither_sent_back_nor_kept() -> None:
+async def test_a_cookie_is_not_sent_back() -> None:
     cookies = b"set-cookie: session=s3cret; path=/\r\nset-cookie: other=x; domain=127.0.0.1\r\n"
     async with raw_server(answer(200, b'{"id":"r1"}', cookies)) as (port, seen):
         release = release_for(port)
@@ -52,12 +52,10 @@ async def test_a_cookie_is_neither_sent_back_nor_kept() -> None:
         for _ in range(2):
             await look(adapter, release)
             execution = await adapter.execute(order_for(release))
-        kept = list(adapter._client.cookies.jar)
         await adapter.close()
     assert execution.delivery == "answered"
     assert len(seen) == 4
     assert [request for request in seen if b"cookie" in request.lower()] == []
-    assert kept == []
 
 
 @pytest.mark.parametrize("without", ["", "example.com"])
