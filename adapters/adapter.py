@@ -1,7 +1,7 @@
 """The port of every adapter: look, say what is missing, act once, close. Nothing else.
 
-`Pipeline` and `ActionExecutor` reach target systems only through `Adapter`; `Systems` is the one that combines HTTP,
-pages, MCP servers and adapters in Python. It is not what third parties write: that is `Plugin` in `adapters/plugin.py`,
+`Pipeline` and `ActionExecutor` reach target systems only through `Adapter`; `AdapterRouter` combines HTTP, pages, MCP
+servers and adapters in Python. It is not what third parties write: that is `Plugin` in `adapters/plugin.py`,
 which `PythonAdapter` calls in another process. An adapter decides nothing and commits nothing.
 
 - `observe` MUST change nothing, and MUST use the credential for reading.
@@ -13,7 +13,7 @@ which `PythonAdapter` calls in another process. An adapter decides nothing and c
 
 from typing import Protocol
 
-from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.observation import Execution, Observation, ReadOutage
 from contracts.action.request import ActionRequest
 
@@ -21,7 +21,7 @@ from contracts.action.request import ActionRequest
 class Adapter(Protocol):
     """A way to reach target systems."""
 
-    async def observe(self, look: MayObserve) -> Observation:
+    async def observe(self, look: ReadPermit) -> Observation:
         """Read the source of truth with the read-only credential. Faults are values."""
         ...
 

@@ -15,7 +15,7 @@ _TRY_AGAIN = frozenset((408, 409, 425, 429))
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeliveryReport:
     """Begun when the order was taken. Times are integer milliseconds since the epoch."""
 
     dispatch: Dispatch

@@ -88,7 +88,7 @@ def code_of(distribution: Distribution) -> dict[str, Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class PluginOffer:
     """One entry point that an installed distribution offers."""
 
     entry_point: str
@@ -97,11 +97,11 @@ class Offered:
     digest: str
 
 
-def offered() -> list[Offered]:
+def offered() -> list[PluginOffer]:
     """Every adapter that is installed beside the gateway."""
     found = [(e, e.dist) for e in entry_points(group=GROUP)]
     return sorted(
-        (Offered(e.name, d.name, d.version, digest_of(d)) for e, d in found if d is not None),
+        (PluginOffer(e.name, d.name, d.version, digest_of(d)) for e, d in found if d is not None),
         key=lambda one: (one.entry_point, one.distribution),
     )
 

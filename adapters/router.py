@@ -7,7 +7,7 @@ from adapters.browser.adapter import BrowserAdapter
 from adapters.http.adapter import HttpAdapter
 from adapters.mcp.adapter import McpAdapter
 from adapters.python.adapter import PythonAdapter
-from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.mcp_request import McpRequest
 from contracts.action.observation import Channel, Execution, Observation, Reading, ReadOutage
 from contracts.action.python_request import PythonRequest
@@ -21,7 +21,7 @@ from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRe
 from contracts.compiler.route_program import BrowserProgram, McpProgram
 
 
-class Systems:
+class AdapterRouter:
     """The adapter of one release."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Systems:
         """Give connections back. Browser, MCP sessions and adapters' processes stay warm: the gateway's."""
         await self._http.close()
 
-    async def observe(self, look: MayObserve) -> Observation:
+    async def observe(self, look: ReadPermit) -> Observation:
         """Every declared read, side by side. One that is not answered makes it no observation.
 
         Its time is when the look began: what was written after that may not have been seen.

@@ -17,6 +17,6 @@ def trusted() -> ssl.SSLContext:
     return context
 
 
-def nobody() -> ssl.SSLContext:
+def no_trust() -> ssl.SSLContext:
     """For what never leaves this machine: no authority is loaded, so no certificate is trusted."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

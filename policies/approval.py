@@ -16,7 +16,7 @@ from contracts.schema.contract import RISKS, Risk
 from contracts.schema.fields import Strict
 from policies.passkey import Assertion
 from policies.principal import Key
-from policies.signature import word_holds
+from policies.signature import verify_signature
 
 PURPOSE = "ailyus-approval-v1"
 # clocks of an approver and of the gateway differ; expiry is not stretched by it
@@ -103,7 +103,7 @@ def sign_binding(binding: Binding, key: Ed25519PrivateKey, keyid: str) -> Signed
 
 
 @dataclass(frozen=True, slots=True)
-class Bystanders:
+class ExcludedApprovers:
     """Who may never approve: by code, not by policy."""
 
     person: str
@@ -118,7 +118,7 @@ class Bystanders:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class KeyRules:
     """Facts about the workspace and the action that decide how strong a key must be.
 
     From risk high on it is a passkey, whose user was verified; in development workspaces any key.
@@ -129,12 +129,12 @@ class Rules:
     boundary: str = "network"
 
 
-def refusal(
+def approval_fault(
     approval: SignedApproval,
     now_subject: Subject,
     keys: Mapping[str, Key],
-    bystanders: Bystanders,
-    rules: Rules,
+    bystanders: ExcludedApprovers,
+    rules: KeyRules,
     now_ms: int,
     used: bool,
 ) -> str | None:
@@ -146,7 +146,7 @@ def refusal(
     key = keys.get(approval.keyid)
     if key is None or key.revoked or key.person != binding.approver:
         return "unlinked_key"
-    if not signature_holds(approval, key):
+    if not verify_approval(approval, key):
         return "bad_signature"
     # INVARIANT: an approval is used at most once.
     if used:
@@ -161,9 +161,11 @@ def refusal(
     return _key_weakness(key, rules)
 
 
-def signature_holds(approval: SignedApproval, key: Key) -> bool:
+def verify_approval(approval: SignedApproval, key: Key) -> bool:
     """Is this the key's word on exactly this binding?"""
-    return word_holds(approval.signature, approval.assertion, approval.binding.message, approval.binding.digest, key)
+    return verify_signature(
+        approval.signature, approval.assertion, approval.binding.message, approval.binding.digest, key
+    )
 
 
 _CHANGES: Sequence[tuple[str, tuple[str, ...]]] = (
@@ -187,7 +189,7 @@ def subject_change(signed: Subject, now: Subject) -> str | None:
     return None
 
 
-def _key_weakness(key: Key, rules: Rules) -> str | None:
+def _key_weakness(key: Key, rules: KeyRules) -> str | None:
     if rules.development or key.kind == "passkey":
         return None
     if key.kind == "development":
@@ -197,7 +199,7 @@ def _key_weakness(key: Key, rules: Rules) -> str | None:
     return "weak_key" if RISKS.index(rules.risk) >= RISKS.index("high") else None
 
 
-def count(approvals: Sequence[SignedApproval], now_ms: int) -> tuple[dict[str, int], int]:
+def count_by_role(approvals: Sequence[SignedApproval], now_ms: int) -> tuple[dict[str, int], int]:
     """Approvals by role, each person once and for one role, and the age of the oldest in whole seconds."""
     # INVARIANT 2: a person counts once, for the first role that they signed in
     seen: set[str] = set()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
-from contracts.text.source import Malformed, files_of, read_source
+from contracts.text.source import MalformedSource, files_of, read_source
 
 # one form of name, so that no file of tests is passed over for its name
 _SUFFIX = ".test.yaml"
@@ -32,7 +32,7 @@ class What(_Strict):
     attributes: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Used(_Strict):
+class Usage(_Strict):
     """What the agent used of the contract so far."""
 
     last_hour: int = 0
@@ -66,7 +66,7 @@ class Case(_Strict):
     change_freeze: bool = False
     open_incident: bool = False
     plan_size: int = 0
-    rate: Used = Used()
+    rate: Usage = Usage()
     approver: Who | None = None
     role: str | None = None
     # `not_permitted` where a case is about a group, of which some are asked for and some denied
@@ -102,7 +102,7 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
             raise AilyusError("bad_policy", f"its name does not end in `{_SUFFIX}`", hint="rename it", field=path.name)
         try:
             content = CaseFile.model_validate(read_document(read_source(path))[1])
-        except Malformed as error:
+        except MalformedSource as error:
             raise _no_tests(path, f"line {error.line}: {error}") from None
         except ValidationError as error:
             problem = error.errors()[0]

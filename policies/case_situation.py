@@ -10,14 +10,16 @@ from contracts.compiler.program import CedarAttribute, Program
 from contracts.schema.input import Input
 from policies.case import Case, Who
 from policies.decider import Decider
-from policies.decision import Facts
+from policies.decision import ResourceFacts
 from policies.resource_facts import cedar_value
 
 # a fixed time, so that a test decides today what it decided yesterday
 NOW_MS = 1_767_000_000_000
 
 
-def situation_of(decider: Decider, programs: Mapping[str, Program], case: Case) -> tuple[ActionRequest, Caller, Facts]:
+def situation_of(
+    decider: Decider, programs: Mapping[str, Program], case: Case
+) -> tuple[ActionRequest, Caller, ResourceFacts]:
     """The request, the caller and the facts of a case; what it leaves out has a value that is not special."""
     program = programs[str(case.action)]
     agent, person = (roles_of(decider, who) for who in (case.agent, case.person))
@@ -31,7 +33,7 @@ def situation_of(decider: Decider, programs: Mapping[str, Program], case: Case) 
     # the plain case: who asks is verified, and asks for themselves
     if program.asked and asked is None:
         asked = {"verified": True, "requesterIsSubject": True}
-    facts = Facts(
+    facts = ResourceFacts(
         program.resource_type,
         "resource",
         None,

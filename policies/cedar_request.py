@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.action.request import ActionRequest, Caller
 from contracts.compiler.program import Program, placeholder
 from policies.cedar_json import entity, instant, principal
-from policies.decision import Circumstances, Facts
+from policies.decision import DecisionContext, ResourceFacts
 from policies.schema import RESERVED_ROLE, enum_type
 
 
@@ -16,8 +16,8 @@ class Situation:
 
     request: ActionRequest
     caller: Caller
-    facts: Facts
-    circumstances: Circumstances
+    facts: ResourceFacts
+    decision_context: DecisionContext
 
 
 class CedarRequests:
@@ -36,7 +36,7 @@ class CedarRequests:
             principal("Person", caller.person, caller.tenant, caller.person_roles & self._roles),
         ]
 
-    def resource(self, facts: Facts) -> dict[str, object]:
+    def resource(self, facts: ResourceFacts) -> dict[str, object]:
         """The resource as an entity; tenant and environment are the connection's, never the record's."""
         attributes: dict[str, object] = dict(facts.attributes)
         attributes["tenant"] = facts.tenant
@@ -47,7 +47,7 @@ class CedarRequests:
         self, situation: Situation, approvals: Mapping[str, int], oldest_seconds: int, guarded: bool
     ) -> dict[str, object]:
         """The context with these approvals, of which the oldest is so old."""
-        facts, circumstances = situation.facts, situation.circumstances
+        facts, decision_context = situation.facts, situation.decision_context
         # every declared role, with 0: an absent one would make its guard err, and Cedar skips that
         counts = {role: approvals.get(role, 0) for role in self._roles}
         # beside the roles, so that one record holds all that approvals are compared with
@@ -55,19 +55,19 @@ class CedarRequests:
         context: dict[str, object] = {
             "params": self.params(situation.request),
             "person": entity("Person", situation.caller.person),
-            "env": env_of(circumstances),
+            "env": env_of(decision_context),
             "origin": {"trusted": facts.origin_trusted},
             "approvals": counts,
             "guarded": guarded,
-            "repeat": circumstances.repeat,
+            "repeat": decision_context.repeat,
             "rate": {
-                "lastHour": circumstances.rate.last_hour,
-                "lastDay": circumstances.rate.last_day,
-                "spentLastDay": circumstances.rate.spent_last_day,
-                "spends": circumstances.spends,
+                "lastHour": decision_context.rate.last_hour,
+                "lastDay": decision_context.rate.last_day,
+                "spentLastDay": decision_context.rate.spent_last_day,
+                "spends": decision_context.spends,
             },
-            "plan": {"size": circumstances.plan_size, "wave": circumstances.wave},
-            "resourceOpenIncident": circumstances.open_incident,
+            "plan": {"size": decision_context.plan_size, "wave": decision_context.wave},
+            "resourceOpenIncident": decision_context.open_incident,
         }
         # only where the contract declares it: the schema knows no `request` elsewhere
         if facts.asked is not None:
@@ -86,7 +86,7 @@ class CedarRequests:
                 "params": self.params(request),
                 "requester": entity("Person", situation.caller.person),
                 "agent": entity("Agent", situation.caller.agent),
-                "env": env_of(situation.circumstances),
+                "env": env_of(situation.decision_context),
             },
         }
 
@@ -115,6 +115,6 @@ def queries_of(situation: Situation) -> list[Mapping[str, object]]:
     ]
 
 
-def env_of(circumstances: Circumstances) -> dict[str, object]:
+def env_of(decision_context: DecisionContext) -> dict[str, object]:
     """The part of the context that is the same for everybody: the time and the change freeze."""
-    return {"now": instant(circumstances.now_ms // 1000), "changeFreeze": circumstances.change_freeze}
+    return {"now": instant(decision_context.now_ms // 1000), "changeFreeze": decision_context.change_freeze}

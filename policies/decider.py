@@ -20,17 +20,25 @@ from functools import lru_cache
 import cedarpy
 import orjson
 
-from contracts.action.dispatch import MayObserve
+from contracts.action.dispatch import ReadPermit
 from contracts.action.request import ActionRequest, Caller
 from contracts.action.target import Target
 from contracts.compiler.program import Program
+from policies.approval_requirement import NO_APPROVALS, minimal
 from policies.bundle import Bundle
 from policies.cedar_json import principal, quoted
 from policies.cedar_request import CedarRequests, Situation, queries_of
-from policies.decision import ApprovalRequired, Circumstances, Decision, Denied, Facts, Permitted, Record
+from policies.decision import (
+    ApprovalRequired,
+    Decision,
+    DecisionContext,
+    DecisionRecord,
+    Denied,
+    Permitted,
+    ResourceFacts,
+)
 from policies.denial import permits, reason_of
 from policies.folding import bind_resource
-from policies.need import NO_APPROVALS, minimal
 from policies.policy_slice import Slice
 
 
@@ -44,14 +52,14 @@ class Decider:
         self._early = lru_cache(maxsize=4096)(self._early_decision)
         self._checked = lru_cache(maxsize=256)(self._checked_of)
 
-    def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> MayObserve | Denied:
+    def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> ReadPermit | Denied:
         """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
         if target is None:
             return Denied("no such connection in the agent's tenant")
         denied = self.denied_early(request.contract, caller, target)
         if denied:
             return denied
-        return MayObserve(request, time.monotonic() + 15.0)
+        return ReadPermit(request, time.monotonic() + 15.0)
 
     def denied_early(self, contract: str, caller: Caller, target: Target) -> Denied | None:
         """Denied for every resource of this connection? Cached per release, caller and connection."""
@@ -76,7 +84,7 @@ class Decider:
             return None
         # INVARIANT 3: both must be permitted, so each has its own reasons
         who = ("agent", "person")
-        record = Record(
+        record = DecisionRecord(
             policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(who, results, strict=True)},
             errors=tuple(e for r in results for e in r.diagnostics.errors),
             slice_digest=sliced.digest,
@@ -92,14 +100,14 @@ class Decider:
         self,
         request: ActionRequest,
         caller: Caller,
-        facts: Facts,
-        circumstances: Circumstances,
+        facts: ResourceFacts,
+        decision_context: DecisionContext,
         approvals: Mapping[str, int] = NO_APPROVALS,
         oldest_seconds: int = 0,
     ) -> Decision:
         """Permitted iff Cedar permits agent and person, without an error, with exactly these verified approvals."""
         sliced = self.bundle.slices[request.contract]
-        situation = Situation(request, caller, facts, circumstances)
+        situation = Situation(request, caller, facts, decision_context)
         entities, document = self._entities(caller, facts)
         if isinstance(entities, Denied):
             return entities
@@ -109,7 +117,7 @@ class Decider:
         def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> dict[str, object]:
             return self._requests.context(situation, approvals, oldest, guarded)
 
-        def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], Record]:
+        def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], DecisionRecord]:
             return self._evaluate(sliced, entities, document, queries_of(situation), contexts)
 
         allowed, record = evaluate(ask(held, oldest_seconds, True))
@@ -122,7 +130,7 @@ class Decider:
         if not guarded:
             allowed, record = evaluate(ask(held, oldest_seconds, False))
         if allowed[0]:
-            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), circumstances)
+            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), decision_context)
         denied = [who for who, ids in record.policies.items() if not permits(sliced, ids)]
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
         if not vectors:
@@ -137,8 +145,8 @@ class Decider:
         self,
         request: ActionRequest,
         caller: Caller,
-        facts: Facts,
-        circumstances: Circumstances,
+        facts: ResourceFacts,
+        decision_context: DecisionContext,
         person: Caller,
         role: str,
     ) -> frozenset[str] | None:
@@ -153,12 +161,12 @@ class Decider:
             entities = self.bundle.entities(orjson.dumps(documents))
         except ValueError:
             return None
-        query = self._requests.approval(Situation(request, caller, facts, circumstances), person.person, role)
+        query = self._requests.approval(Situation(request, caller, facts, decision_context), person.person, role)
         result = cedarpy.is_authorized(query, sliced.policies, entities, self.bundle.schema)
         allowed = result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
         return frozenset(result.diagnostics.reasons) if allowed else None
 
-    def _entities(self, caller: Caller, facts: Facts) -> tuple[cedarpy.Entities | Denied, bytes]:
+    def _entities(self, caller: Caller, facts: ResourceFacts) -> tuple[cedarpy.Entities | Denied, bytes]:
         documents = [*self._requests.principals(caller), self._requests.resource(facts)]
         document = orjson.dumps(documents, option=orjson.OPT_SORT_KEYS)
         try:
@@ -177,7 +185,7 @@ class Decider:
         document: bytes,
         queries: Sequence[Mapping[str, object]],
         contexts: Sequence[Mapping[str, object]],
-    ) -> tuple[list[bool], Record]:
+    ) -> tuple[list[bool], DecisionRecord]:
         """Is each context permitted to everybody who asks? And the record of the first one."""
         # INVARIANT: what comes from a caller is always asked about, so that the schema checks it
         own = [{key: c[key] for key in c if key == "params" or key in sliced.reads} for c in contexts]
@@ -194,7 +202,7 @@ class Decider:
         ]
         names = ("agent", "person")
         whole = orjson.Fragment(orjson.dumps(contexts[0], option=orjson.OPT_SORT_KEYS))
-        record = Record(
+        record = DecisionRecord(
             policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(names, results[:2], strict=True)},
             errors=tuple(e for r in results[:2] for e in r.diagnostics.errors),
             slice_digest=sliced.digest,

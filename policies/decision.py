@@ -7,12 +7,12 @@ from pydantic import JsonValue
 
 from contracts.action.observation import Outage
 from contracts.canonical import sha256
+from policies.approval_requirement import ApprovalRequirement
 from policies.bundle import ENGINE
-from policies.need import Need
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ResourceFacts:
     """Live facts about one resource, as Cedar sees them. Built only from an answered observation."""
 
     resource_type: str
@@ -27,7 +27,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DecisionRecord:
     """What was decided, so that a stranger can run it again: ids, digests, the normalised request, the engine.
 
     `policies` are the deciding `@id`s for the agent and for the person apart. `partial`: decided before the record was
@@ -59,21 +59,21 @@ class Record:
 class Permitted:
     """Cedar permits it now, with these verified approvals."""
 
-    facts: Facts
-    record: Record
+    facts: ResourceFacts
+    record: DecisionRecord
     # what was used up: an intent binds exactly these approvals (INVARIANT 2)
-    need: Need = ()
-    circumstances: "Circumstances | None" = None
+    need: ApprovalRequirement = ()
+    decision_context: "DecisionContext | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequired:
     """Denied now, but these minimal vectors of approvals would permit it."""
 
-    facts: Facts
-    record: Record
+    facts: ResourceFacts
+    record: DecisionRecord
     # several vectors where either of two roles would do; all of them are minimal
-    needs: tuple[Need, ...]
+    needs: tuple[ApprovalRequirement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Denied:
     """Not permitted. `reason` is for receipts and people, never for the agent."""
 
     reason: str
-    record: Record | None = None
+    record: DecisionRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class DecisionContext:
     """What a decision depends on beside the request: time, change freeze, repeats, rate, plan, open incidents.
 
     `spends` is what the request itself would take from its budget.

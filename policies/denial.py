@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from cedarpy import pst
 
 from contracts.action.request import Caller
-from policies.decision import Record
+from policies.decision import DecisionRecord
 from policies.policy_slice import Slice
 
 
-def reason_of(sliced: Slice, contract: str, caller: Caller, record: Record, denied: Sequence[str]) -> str:
+def reason_of(sliced: Slice, contract: str, caller: Caller, record: DecisionRecord, denied: Sequence[str]) -> str:
     """What forbids it, or which permit or role is missing, as a sentence for people."""
     reasons = []
     for who in denied:

@@ -6,9 +6,9 @@ from cedarpy import pst
 
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
+from policies.approval_requirement import count_approvals, literals
 from policies.cedar_expression import resource_attributes
 from policies.folding import never_applies, no_approvals
-from policies.need import count_approvals, literals
 from policies.schema import RESERVED_ROLE
 from policies.unsatisfiable import is_impossible
 

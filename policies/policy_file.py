@@ -10,7 +10,7 @@ import orjson
 from cedarpy import pst
 
 from contracts.errors import AilyusError
-from contracts.text.source import Malformed, read_source
+from contracts.text.source import MalformedSource, read_source
 from policies.parser_limits import MAX_BRACKETS, MAX_DEPTH, too_deep
 
 MAX_FILE = 1024 * 1024
@@ -22,7 +22,7 @@ def read_policies(path: Path) -> str:
     """The text of one file of policies; raises `AilyusError` `bad_policy`."""
     try:
         return read_source(path, MAX_FILE)
-    except Malformed as error:
+    except MalformedSource as error:
         hint = "see policies/README.md for the format"
         raise AilyusError("bad_policy", str(error), hint=hint, field=f"{path.name}:{error.line}") from None
 

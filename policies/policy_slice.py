@@ -8,8 +8,8 @@ from cedarpy import pst
 
 from contracts.canonical import digest
 from contracts.compiler.program import Program
+from policies.approval_requirement import literals, vectors_of
 from policies.cedar_expression import context_keys, param_keys
-from policies.need import literals, vectors_of
 from policies.schema import CONTEXT, RESERVED_ROLE, membership
 
 

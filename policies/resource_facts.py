@@ -7,10 +7,12 @@ from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import CedarAttribute, Program
-from policies.decision import Denied, Facts, Unavailable
+from policies.decision import Denied, ResourceFacts, Unavailable
 
 
-def establish(program: Program, request: ActionRequest, target: Target, before: Observation) -> Facts | Denied:
+def establish_facts(
+    program: Program, request: ActionRequest, target: Target, before: Observation
+) -> ResourceFacts | Denied:
     """Facts from an observation. Whatever cannot be established denies: absent, null, erroring or ill-typed."""
     if before.outage is not None:  # guard: an outage is no refusal
         return Unavailable(before.outage.sentence, None, before.outage.outage, before.outage.connection)
@@ -35,7 +37,7 @@ def establish(program: Program, request: ActionRequest, target: Target, before: 
     if program.asked:
         verified, subject = program.asked
         asked = {"verified": verified.holds(scope), "requesterIsSubject": subject.holds(scope)}
-    return Facts(
+    return ResourceFacts(
         resource_type=program.resource_type,
         resource_id=resource_id,
         label=None if isinstance(label, Fault) else label,

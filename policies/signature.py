@@ -7,7 +7,7 @@ from policies.passkey import Assertion, asserts
 from policies.principal import Key
 
 
-def word_holds(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:
+def verify_signature(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:
     """A signature over the message, or a passkey's assertion about the document's digest (hex); never both."""
     if key.kind == "passkey":
         # guard: a plain signature is no passkey's word

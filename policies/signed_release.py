@@ -16,7 +16,7 @@ from contracts.errors import AilyusError
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.release import Release
-from policies.signature import word_holds
+from policies.signature import verify_signature
 from policies.testing import Result
 
 PURPOSE = "ailyus-release-v1"
@@ -105,7 +105,7 @@ def check_signature(signed: SignedRelease, release: Release, key: Key) -> None:
         hint = "make a key with a passphrase: `ailyus approval enrol --as PERSON`"
         raise AilyusError("weak_key", "the release is signed with a development key", hint=hint)
     # guard: the signature of a release
-    if not word_holds(signed.signature, signed.assertion, document.message, document.digest, key):
+    if not verify_signature(signed.signature, signed.assertion, document.message, document.digest, key):
         raise AilyusError("bad_signature", "the signature of the release does not hold")
 
 

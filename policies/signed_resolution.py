@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.canonical import digest
 from policies.passkey import Assertion
 from policies.principal import Key
-from policies.signature import word_holds
+from policies.signature import verify_signature
 
 PURPOSE = "ailyus-resolution-v1"
 # INVARIANT 6: never `confirmed`: a person says it, and no read shows it
@@ -56,7 +56,7 @@ class SignedResolution(BaseModel):
 
     def holds(self, key: Key) -> bool:
         """Is this the key's word on exactly this resolution?"""
-        return word_holds(self.signature, self.assertion, self.resolution.message, self.resolution.digest, key)
+        return verify_signature(self.signature, self.assertion, self.resolution.message, self.resolution.digest, key)
 
 
 def sign_resolution(resolution: Resolution, key: Ed25519PrivateKey, keyid: str) -> SignedResolution:

@@ -10,7 +10,7 @@ from policies.case import Case, Every, Who
 from policies.case_fault import fault_of, group_names
 from policies.case_situation import NOW_MS, roles_of, situation_of
 from policies.decider import Decider
-from policies.decision import ApprovalRequired, Circumstances, Decision, Rate
+from policies.decision import ApprovalRequired, Decision, DecisionContext, Rate
 from policies.explanation import outcome_of
 from policies.schema import membership
 
@@ -65,7 +65,7 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
         raise AilyusError("bad_policy", fault, hint="correct the name; `ailyus.toml` and the contract say what exists")
     request, caller, facts = situation_of(decider, programs, case)
     rate = Rate(case.rate.last_hour, case.rate.last_day, case.rate.spent_last_day)
-    circumstances = Circumstances(
+    decision_context = DecisionContext(
         NOW_MS,
         case.change_freeze,
         rate=rate,
@@ -73,14 +73,14 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
         plan_size=case.plan_size,
         open_incident=case.open_incident,
     )
-    return decider.decide(request, caller, facts, circumstances, case.approvals, case.oldest_seconds)
+    return decider.decide(request, caller, facts, decision_context, case.approvals, case.oldest_seconds)
 
 
 def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case, approver: Who) -> Result:
     request, caller, facts = situation_of(decider, programs, case)
     person = Caller("", approver.tenant, "approver", "approver", frozenset(), roles_of(decider, approver))
-    circumstances = Circumstances(NOW_MS, case.change_freeze)
-    permits = decider.may_approve(request, caller, facts, circumstances, person, case.role or "")
+    decision_context = DecisionContext(NOW_MS, case.change_freeze)
+    permits = decider.may_approve(request, caller, facts, decision_context, person, case.role or "")
     got = "may_not_approve" if permits is None else "may_approve"
     decided = permits or frozenset()
     failure = "" if got == case.expect else f"expected {case.expect}, got {got}"

@@ -32,7 +32,7 @@ from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
 from adapters.python.adapter import PythonAdapter
 from adapters.python.pool import Hosts
-from adapters.router import Systems
+from adapters.router import AdapterRouter
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.release import Release
@@ -55,7 +55,7 @@ from server.mcp.gateway import Gateway
 from server.observability import tracing
 from server.observability.logs import configure
 from server.operations.approval_notifications import ApprovalNotifications
-from server.operations.escalations import Escalations, Way
+from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.resolutions import Resolutions
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
 from server.workspace.release_acceptance import accept
@@ -107,7 +107,9 @@ class App:
         self.runner = ActionRunner(self.journal, self._under(release))
         self.inbox = Inbox(self.runner, lambda action: self.recovery.resume(action))
         self.resolutions = Resolutions(self.runner)
-        ways = {n: Way(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()}
+        ways = {
+            n: EscalationRoute(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()
+        }
         credentials = Credentials(workspace.root)
         self.escalations = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
@@ -128,13 +130,13 @@ class App:
         self.console = Console(self.runner, *parts, self.notices, settings, credentials, workspace.root)
         self.api = AdminApi(self.runner, *parts, self.console.introduce)
 
-    def systems(self, release: Release) -> Systems:
+    def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""
         reach = (release, self.journal, self.workspace.root, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
         python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)
         http = HttpAdapter(*reach, tracing.outgoing)
-        return Systems(release, http, BrowserAdapter(*reach, self._sessions), mcp, python)
+        return AdapterRouter(release, http, BrowserAdapter(*reach, self._sessions), mcp, python)
 
     def _under(self, release: Release) -> LiveRelease:
         return LiveRelease.of(self.journal, release, self.systems(release), self.agents.current, self._limiter)
@@ -212,7 +214,7 @@ class App:
         facts, evidence = release_facts(release, labels, signed), release_evidence(release, sources, signed)
         subject, search = {"release": release.digest}, (releases.MARK, release.digest)
         now = self.store.now_ms()
-        sealed = self.journal.notary.seal_plain(facts, new_id("rcp"), "", subject, now, evidence, search)
+        sealed = self.journal.notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, now, evidence, search)
         versions = [(p.name, p.contract.version, p.digest) for p in programs]
         tenants = sorted(
             {t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()}

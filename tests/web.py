@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx2
 
-from adapters.tls import nobody
+from adapters.tls import no_trust
 from tests.slowness import scaled
 
-_NOBODY = nobody()
+_NOBODY = no_trust()
 _LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 """A connection is used again for 2 s: uvicorn closes it after 5 s, and a request that meets that gets no answer."""
 _client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY, limits=_LIMITS)

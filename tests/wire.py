@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -16,6 +17,7 @@ class Rule:
     kind: str  # lost_reply | lost_request | late_effect | hang | refused
     times: int = 1
     seconds: float = 0.5
+    until: asyncio.Event | None = None  # a late effect waits for it, and not for a time
 
 
 @dataclass
@@ -27,8 +29,8 @@ class Wire:
     most: int = 0
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    def add(self, match: str, kind: str, **more: float) -> None:
-        self.rules.append(Rule(match.encode(), kind, **more))  # type: ignore[arg-type]
+    def add(self, match: str, kind: str, **more: Any) -> None:
+        self.rules.append(Rule(match.encode(), kind, **more))
 
     def sent(self, match: str) -> int:
         return sum(match.encode() in request for request in self.requests)
@@ -78,7 +80,7 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
             await writer.drain()
             return
         if rule and rule.kind == "late_effect":
-            task = asyncio.create_task(later(rule.seconds, request))
+            task = asyncio.create_task(later(rule, request))
             wire.tasks.add(task)
             return
         wire.flying += 1
@@ -93,8 +95,8 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
             writer.write(answer)
             await writer.drain()
 
-    async def later(seconds: float, request: bytes) -> None:
-        await asyncio.sleep(seconds)
+    async def later(rule: Rule, request: bytes) -> None:
+        await (rule.until.wait() if rule.until else asyncio.sleep(rule.seconds))
         await _exchange(port, request)
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)

@@ -10,9 +10,9 @@ import orjson
 
 from adapters.browser.account_session import BrowserSessions
 from adapters.browser.sign_in import AccountSignIn, NotSignedIn, outage_shown
-from adapters.browser.visit_end import Seen, execution_of, stopped, unsent
+from adapters.browser.visit_end import VisitResult, execution_of, stopped, unsent
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
-from adapters.browser.visit_request import LAST_LOOK_SECONDS, Visiting
+from adapters.browser.visit_request import LAST_LOOK_SECONDS, VisitRequest
 from adapters.credentials import revealed
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.observation import Delivery, Execution, Outage, Reading, ReadOutage
@@ -28,7 +28,7 @@ from contracts.schema.locator import Locator
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState
 
-    from adapters.browser.flow_run import Look, Visit
+    from adapters.browser.flow_run import EvidenceHook, FlowRun
     from adapters.browser.tab import Tab
 
 _RESTORE = """items => {
@@ -61,7 +61,7 @@ class BrowserAdapter:
         flow = render_flow(read.flow, target.ui.base_url, scope)
         if isinstance(flow, Fault):
             return flow
-        seen = await self._seen(Visiting(flow, target, target.ui, deadline, reading=True))
+        seen = await self._seen(VisitRequest(flow, target, target.ui, deadline, reading=True))
         if seen.absent:
             return Reading(read.name, 404, None, b"null", self._now_ms())
         if seen.delivery != "answered":
@@ -86,7 +86,7 @@ class BrowserAdapter:
         except AilyusError as error:
             return execution_of(dispatch, started, self._now_ms(), target.ui.principal, unsent(error.sentence))
         kinds = frozenset(program.contract.evidence.get("browser", ())) if not program.secretive else frozenset[str]()
-        visiting = Visiting(
+        visiting = VisitRequest(
             flow,
             target,
             target.ui,
@@ -101,7 +101,7 @@ class BrowserAdapter:
 
     # -- one visit -----------------------------------------------------------------------------------------------------
 
-    async def _seen(self, visiting: Visiting) -> Seen:
+    async def _seen(self, visiting: VisitRequest) -> VisitResult:
         """Visit, and once more after a new sign-in if the session had run out before anything was sent."""
         state: StorageState | None = None
         try:
@@ -118,13 +118,13 @@ class BrowserAdapter:
             seen = unsent(none.why.sentence) if none.again else stopped(none.why.sentence)
             return replace(seen, outage=none.why.outage)
 
-    async def _visit(self, visiting: Visiting, state: "StorageState | None") -> Seen | None:
+    async def _visit(self, visiting: VisitRequest, state: "StorageState | None") -> VisitResult | None:
         """One visit in a fresh context; None when the application asks for a sign-in and nothing was sent."""
         from playwright.async_api import Error
 
-        from adapters.browser.flow_run import Visit
+        from adapters.browser.flow_run import FlowRun
 
-        visit: Visit | None = None
+        visit: FlowRun | None = None
         pictures: dict[str, bytes] = {}
         delivery: Delivery = "answered"
         fault: str | None = None
@@ -137,7 +137,7 @@ class BrowserAdapter:
                     await self._stored(visiting, tab)
                     async with asyncio.timeout(visiting.left() - LAST_LOOK_SECONDS):
                         login = visiting.flow.program.login
-                        visit = Visit(
+                        visit = FlowRun(
                             tab,
                             visiting.ui.base_url,
                             visiting.deadline - LAST_LOOK_SECONDS,
@@ -173,9 +173,9 @@ class BrowserAdapter:
         notes = tuple(dict.fromkeys(visit.exits.notes)) if visit is not None else ()
         status = visit.exits.status if visit is not None else None
         outage = outage_shown(visit) if delivery == "not_sent" else None
-        return Seen(delivery, dict(reads), status, fault, absent, pictures, notes, outage)
+        return VisitResult(delivery, dict(reads), status, fault, absent, pictures, notes, outage)
 
-    async def _stored(self, visiting: Visiting, tab: "Tab") -> None:
+    async def _stored(self, visiting: VisitRequest, tab: "Tab") -> None:
         """Give the tab what the session keeps in session storage, which no tab inherits."""
         login = visiting.flow.program.login
         if login is None or not login.flow.session_storage:
@@ -184,16 +184,16 @@ class BrowserAdapter:
         await tab.context.add_init_script(f"({_RESTORE})({orjson.dumps(items).decode()})")
 
 
-def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str, bytes]) -> "Look":
+def _look(kinds: frozenset[str], masks: tuple[Locator, ...], pictures: dict[str, bytes]) -> "EvidenceHook":
     """Takes the declared pictures of a moment."""
 
-    async def look(moment: str, visit: "Visit") -> None:
+    async def look(moment: str, visit: "FlowRun") -> None:
         wanted = kinds - {"snapshot"} if moment == "after" else kinds
         pictures.update(await visit.pictures(moment, wanted, masks))
 
     return look
 
 
-async def _says_no(visit: "Visit", declined: Locator | None) -> bool:
+async def _says_no(visit: "FlowRun", declined: Locator | None) -> bool:
     """Does the application itself say that it did not take the commit?"""
     return visit.exits.submitted and declined is not None and await visit.elements.shows([declined])

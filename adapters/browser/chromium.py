@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from adapters.browser.browser_process import PREFIX, processes, quiet, sweep
 from adapters.browser.launch import BrowserSettings, find_browser, launched
-from adapters.browser.socks_proxy import Wall
+from adapters.browser.socks_proxy import SocksProxy
 from adapters.browser.tab import Spare, Tab
 from contracts.errors import AilyusError
 
@@ -44,7 +44,7 @@ class Chromium:
         self._folder: Path | None = None
         self._served = 0
         self._open = 0
-        self._walls: dict[frozenset[str], Wall] = {}
+        self._walls: dict[frozenset[str], SocksProxy] = {}
         self._spares: dict[frozenset[str], Spare] = {}
         self._chores: set[asyncio.Task[None]] = set()
 
@@ -85,7 +85,7 @@ class Chromium:
     async def _fresh(self, urls: frozenset[str], state: "StorageState | None") -> Tab:
         from playwright.async_api import Error
 
-        proxy = await self._walls.setdefault(urls, Wall(urls)).open()
+        proxy = await self._walls.setdefault(urls, SocksProxy(urls)).open()
         for last in (False, True):
             browser = await self._running()
             try:

@@ -11,7 +11,7 @@ from playwright.async_api import Error
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from adapters.browser.elements import Elements, named
-from adapters.browser.request_gate import Exits, place_of_page
+from adapters.browser.request_gate import RequestGate, place_of_page
 from adapters.browser.screenshots import EVIDENCE_SECONDS, collapsed, taken
 from adapters.browser.tab import Tab
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 T = TypeVar("T")
-Look = Callable[[str, "Visit"], Awaitable[None]]
+EvidenceHook = Callable[[str, "FlowRun"], Awaitable[None]]
 """Takes the evidence of a moment: `before` or `after` the commit."""
 
 
-class Visit:
+class FlowRun:
     """One page of one context. `base_url` is the application's; `sign_in` the path of its login page, where known.
 
     `enter` is asked directly before the committed request leaves, and says why it may not, or None.
@@ -45,7 +45,7 @@ class Visit:
         secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.page: Page = tab.page
-        self.exits = Exits(tab, base_url, enter)
+        self.exits = RequestGate(tab, base_url, enter)
         self.elements = Elements(tab.page, self._patience, self._check_place, self._unknown)
         self.reads: dict[str, str | bool | None] = {}
         self._base = base_url.rstrip("/")
@@ -58,7 +58,7 @@ class Visit:
         self._touched: Element | None = None
         self._tab = tab
 
-    async def follow(self, steps: Sequence[FlowStep], look: Look | None = None) -> None:
+    async def follow(self, steps: Sequence[FlowStep], look: EvidenceHook | None = None) -> None:
         """Carry out every step. Raises `FlowHalt`, `SignedOut`, `PageNotFound`, or Playwright's `Error`."""
         await self.exits.guard()
         for number, step in enumerate(steps):
@@ -132,7 +132,7 @@ class Visit:
             return
         self.reads[name] = await self.elements.shown(locator)
 
-    async def _commit(self, step: FlowStep, look: Look | None) -> None:
+    async def _commit(self, step: FlowStep, look: EvidenceHook | None) -> None:
         """The one click that counts: the picture; whose record it is, asked again; then the one request."""
         commit, click = _there(step.commit), _there(step.click)
         if self._touched is not None:  # what changed is in the picture

@@ -18,7 +18,7 @@ _WATCHED = ("Document", "XHR", "Fetch", "Ping", "EventSource", "Other")
 """The types of request that can have another method than GET; the wall holds the rest."""
 
 
-class Exits:
+class RequestGate:
     """Holds back whatever could change something, but the committed request, which leaves once.
 
     `enter` is asked directly before it leaves, and says why it may not, or None. `status` is its answer, `document` the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.browser.account_session import AccountSession, BrowserSessions
 from adapters.browser.visit_fault import FlowHalt, PageNotFound
-from adapters.browser.visit_request import LAST_LOOK_SECONDS, Visiting
+from adapters.browser.visit_request import LAST_LOOK_SECONDS, VisitRequest
 from adapters.credentials import Credentials
 from contracts.action.observation import Outage, ReadOutage, outage_of
 from contracts.compiler.expressions import Fault
@@ -19,7 +19,7 @@ from contracts.schema.locator import Locator
 if TYPE_CHECKING:  # heavy: the browser's driver is loaded when the first page is opened
     from playwright.async_api import StorageState
 
-    from adapters.browser.flow_run import Visit
+    from adapters.browser.flow_run import FlowRun
 
 _PATIENT_SECONDS = 60.0
 """How long a sign-in that failed is not tried again: applications lock accounts."""
@@ -42,7 +42,7 @@ class AccountSignIn:
         self._credentials = Credentials(root)
         self._sessions = sessions
 
-    async def state_for(self, visiting: Visiting, used: "StorageState | None") -> "StorageState | None":
+    async def state_for(self, visiting: VisitRequest, used: "StorageState | None") -> "StorageState | None":
         """The stored session of the account, or a new one when that is the `used` one, which had run out.
 
         Raises `NotSignedIn`.
@@ -66,13 +66,13 @@ class AccountSignIn:
             return session.state
 
     async def _sign_in(
-        self, visiting: Visiting, program: FlowProgram, reference: str, principal: str, session: AccountSession
+        self, visiting: VisitRequest, program: FlowProgram, reference: str, principal: str, session: AccountSession
     ) -> ReadOutage | None:
         """Sign in, in a context of its own; the reason why not, with its step, or None. Raises `NotSignedIn`."""
         from playwright.async_api import Error
 
         from adapters.browser.account_page import stored
-        from adapters.browser.flow_run import Visit
+        from adapters.browser.flow_run import FlowRun
 
         username, _, password = (self._credentials.value(reference) or "").partition(":")
         steps = program.filled({"login.username": username, "login.password": password})
@@ -84,7 +84,7 @@ class AccountSignIn:
                 self._sessions.browser.tab(visiting.urls, None) as tab,
                 asyncio.timeout(visiting.left() - LAST_LOOK_SECONDS),
             ):
-                visit = Visit(tab, visiting.ui.base_url, visiting.deadline, flow.patience)
+                visit = FlowRun(tab, visiting.ui.base_url, visiting.deadline, flow.patience)
                 try:
                     await visit.follow(steps)
                     shown = await _account(visit, visiting.ui.base_url.rstrip("/"), flow)
@@ -113,7 +113,7 @@ class AccountSignIn:
             raise NotSignedIn(ReadOutage("the sign-in did not work in time", "unreachable"), again=True) from None
         return None
 
-    async def _pictured(self, visiting: Visiting, visit: "Visit", flow: Flow, password: str) -> str:
+    async def _pictured(self, visiting: VisitRequest, visit: "FlowRun", flow: Flow, password: str) -> str:
         """Keep a picture of the page at which a sign-in failed, for whoever looks after it; where it is, in words.
 
         INVARIANT: it covers whatever was filled in, and there is none where the page could show the password.
@@ -132,7 +132,7 @@ class AccountSignIn:
         return f"; `{place}` shows the page"
 
 
-async def _account(visit: "Visit", base: str, flow: Flow) -> str:
+async def _account(visit: "FlowRun", base: str, flow: Flow) -> str:
     """Who is signed in, as a page shows it or the application's API says it."""
     from adapters.browser.account_page import told
 
@@ -151,7 +151,7 @@ def _refused(sentence: str) -> ReadOutage:
     return ReadOutage(sentence, "credential_refused")
 
 
-def outage_shown(visit: "Visit | None") -> Outage:
+def outage_shown(visit: "FlowRun | None") -> Outage:
     """What the page that is shown says of the application."""
     status = visit.exits.document if visit is not None else None
     return (outage_of(status) if status is not None else None) or "unreachable"

@@ -31,7 +31,7 @@ async def accept_no_more(servers: Iterable[asyncio.Server]) -> None:
     await asyncio.sleep(0)
 
 
-class Wall:
+class SocksProxy:
     """One relay for one set of places."""
 
     def __init__(self, urls: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from contracts.compiler.flow_program import FlowRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisitResult:
     """What became of one visit."""
 
     delivery: Delivery
@@ -25,17 +25,17 @@ class Seen:
     outage: Outage | None = None
 
 
-def unsent(fault: str) -> Seen:
+def unsent(fault: str) -> VisitResult:
     """A visit of which nothing left."""
-    return Seen("not_sent", {}, None, fault, False, {}, ())
+    return VisitResult("not_sent", {}, None, fault, False, {}, ())
 
 
-def stopped(fault: str) -> Seen:
+def stopped(fault: str) -> VisitResult:
     """A visit that ended before its commit, at something that the flow does not know."""
-    return Seen("stopped", {}, None, fault, False, {}, ())
+    return VisitResult("stopped", {}, None, fault, False, {}, ())
 
 
-def execution_of(dispatch: Dispatch, started_ms: int, ended_ms: int, identity: str, seen: Seen) -> Execution:
+def execution_of(dispatch: Dispatch, started_ms: int, ended_ms: int, identity: str, seen: VisitResult) -> Execution:
     """What became of an order, by what became of its visit."""
     flow = dispatch.rendered
     response = None

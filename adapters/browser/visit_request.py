@@ -13,7 +13,7 @@ LAST_LOOK_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Visiting:
+class VisitRequest:
     """One rendered flow with everything that a visit needs."""
 
     flow: FlowRequest

@@ -1,7 +1,7 @@
 """HTTP through one transport of httpx2: pooled, a total deadline, bounded answers, and honest about what was sent.
 
-`HttpAdapter.read` makes one declared read, `execute` sends one order. `Systems` calls both for the release that it
-belongs to. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
+`HttpAdapter.read` makes one declared read, `execute` sends one order. `AdapterRouter` calls both for its
+release. It does not judge whether an action succeeded: it says how the send ended (`Delivery`), and `reconcile`
 judges. A transport is what is below a client of httpx2: it knows no redirects, cookies, proxies of the environment or
 retries, so there are none to switch off. Only a read is tried a second time, by us.
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx2
 
 from adapters.credentials import Credentials, placed, revealed
-from adapters.delivery import Ending, delivery_of
+from adapters.delivery import DeliveryReport, delivery_of
 from adapters.http.address import host_of, origin_of, target_of
 from adapters.http.answer import TooLarge, content_of, reading_of, response_of, retry_after_ms
 from adapters.http.sigv4 import AccessKey, signed
@@ -105,7 +105,7 @@ class HttpAdapter:
         program = release.catalog.programs[request.contract]
         route = program.routes[dispatch.route]
         target = release.target(request)
-        ending = Ending(dispatch, "http", self.now_ms(), self.now_ms)
+        ending = DeliveryReport(dispatch, "http", self.now_ms(), self.now_ms)
         http = dispatch.rendered
         if not isinstance(http, HttpRequest) or not isinstance(route, HttpProgram):
             raise AilyusError("internal", "the order is not for HTTP")

@@ -11,10 +11,10 @@ from pydantic import JsonValue
 
 from adapters.credentials import placed, revealed
 from adapters.decoding import Undecodable, decode
-from adapters.delivery import Ending, delivery_of
+from adapters.delivery import DeliveryReport, delivery_of
 from adapters.mcp.pool import Servers
-from adapters.mcp.sessions import Upstream
-from adapters.mcp.talk import Loss, Lost
+from adapters.mcp.sessions import UpstreamSession
+from adapters.mcp.stream_budget import Loss, Lost
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.mcp_request import McpRequest, render_mcp
 from contracts.action.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response
@@ -77,7 +77,7 @@ class McpAdapter:
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Make exactly the order's call, once. Whatever is not certain after it began is `in_doubt`."""
         request = dispatch.rendered
-        ending = Ending(dispatch, "mcp", self._now_ms(), self._now_ms)
+        ending = DeliveryReport(dispatch, "mcp", self._now_ms(), self._now_ms)
         program = self._release.catalog.programs[dispatch.request.contract]
         route, target = program.routes[dispatch.route], self._release.target(dispatch.request)
         if not isinstance(route, McpProgram) or not isinstance(request, McpRequest):
@@ -131,7 +131,7 @@ class McpAdapter:
 
     async def _ready(
         self, target: Target, person: str, reference: str, request: McpRequest, *, now: bool
-    ) -> tuple[Upstream, str | None]:
+    ) -> tuple[UpstreamSession, str | None]:
         """A session whose tools were looked at, and why the tool may not be called. Raises `Lost`.
 
         A session that the server no longer knows is followed by another at once: nothing was sent in it.
@@ -145,7 +145,9 @@ class McpAdapter:
         upstream = await self._servers.of(target, person, reference)
         return upstream, await self._changed(upstream, target, request, now=now)
 
-    async def _changed(self, upstream: Upstream, target: Target, request: McpRequest, *, now: bool) -> str | None:
+    async def _changed(
+        self, upstream: UpstreamSession, target: Target, request: McpRequest, *, now: bool
+    ) -> str | None:
         """Why this tool may not be called, or None: it is defined as it was when the contract was released."""
         key = (target.digest, request.tool, request.definition)
         if key not in self._stopped:

@@ -8,10 +8,10 @@ from pathlib import Path
 import structlog
 
 from adapters.credentials import Credentials
-from adapters.mcp.sessions import CONNECT_SECONDS, Connect, Upstream
+from adapters.mcp.sessions import CONNECT_SECONDS, Connect, UpstreamSession
 from adapters.mcp.stdio_process import spawned
+from adapters.mcp.stream_budget import Loss, Lost
 from adapters.mcp.streamable_http import over_http
-from adapters.mcp.talk import Loss, Lost
 from contracts.action.target import Mcp, Target
 from contracts.errors import AilyusError
 
@@ -24,11 +24,11 @@ class Servers:
     def __init__(self, root: Path, seconds: float = CONNECT_SECONDS) -> None:
         self._root = root
         self._seconds = seconds
-        self.sessions: dict[tuple[str, str, str], Upstream] = {}
-        self._opening: dict[tuple[str, str, str], asyncio.Task[Upstream]] = {}
+        self.sessions: dict[tuple[str, str, str], UpstreamSession] = {}
+        self._opening: dict[tuple[str, str, str], asyncio.Task[UpstreamSession]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def of(self, target: Target, person: str, reference: str) -> Upstream:
+    async def of(self, target: Target, person: str, reference: str) -> UpstreamSession:
         """The session to use, opened if there is none. Raises `Lost` or `AilyusError`.
 
         A server that is slow to start is waited for by whoever asks, and by nobody alone: the start goes on when a
@@ -62,21 +62,21 @@ class Servers:
         with contextlib.suppress(Lost, AilyusError):  # logged where it happened, told to whoever calls
             await self.of(target, "", target.read)
 
-    async def _open(self, target: Target, mcp: Mcp, person: str, reference: str) -> Upstream:
+    async def _open(self, target: Target, mcp: Mcp, person: str, reference: str) -> UpstreamSession:
         connect = self._connect(target, mcp, person, reference)
         seconds = max(self._seconds, mcp.start_seconds)
-        opened = Upstream(connect, forgets=bool(mcp.url))
+        opened = UpstreamSession(connect, forgets=bool(mcp.url))
         try:
             await opened.open(seconds)
         except Lost as lost:
             if not mcp.command or lost.loss is not Loss.ENDED:
                 raise
             # a server of the handshake era may end on any first message but `initialize`
-            opened = Upstream(connect, "legacy")
+            opened = UpstreamSession(connect, "legacy")
             await opened.open(seconds)
         return opened
 
-    def _opened(self, key: tuple[str, str, str], name: str, done: "asyncio.Task[Upstream]") -> None:
+    def _opened(self, key: tuple[str, str, str], name: str, done: "asyncio.Task[UpstreamSession]") -> None:
         self._opening.pop(key, None)
         if done.cancelled():
             return
@@ -94,7 +94,7 @@ class Servers:
         await asyncio.gather(*(known.close() for known in self.sessions.values()))
         self.sessions.clear()
 
-    def _retire(self, upstream: Upstream) -> None:
+    def _retire(self, upstream: UpstreamSession) -> None:
         task = asyncio.create_task(upstream.retire())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import JsonValue
 
-from adapters.mcp.talk import Loss, Lost, Talk, refusal_in
+from adapters.mcp.stream_budget import Loss, Lost, StreamBudget, refusal_in
 from adapters.mcp.tool_list import every_tool, pins_of
 
 if TYPE_CHECKING:  # heavy: loaded with the first upstream server
@@ -29,10 +29,10 @@ _UNKNOWN_SESSION = frozenset({-32600, -32001})
 """What servers answer with a session's id that they no longer know: the SDK's own reading of a 404, and their body."""
 Era = Literal["auto", "legacy"]
 """How a session begins: the server's newest way, or the handshake of MCP 2025-11-25 and before."""
-Connect = Callable[[Talk], "AbstractAsyncContextManager[TransportStreams]"]
+Connect = Callable[[StreamBudget], "AbstractAsyncContextManager[TransportStreams]"]
 
 
-class Upstream:
+class UpstreamSession:
     """One session in a task of its own. What the server asks for is refused: sampling, elicitation, roots.
 
     MCP 2026-07-28 and the handshake versions alike; the SDK's client speaks whichever the server does.
@@ -43,7 +43,7 @@ class Upstream:
         self._forgets = forgets  # over HTTP; on pipes the same codes say something else
         self._connect = connect
         self._mode = mode
-        self._talk = Talk()
+        self._talk = StreamBudget()
         self._task: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._pins: dict[str, str] = {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from adapters.child_process import process
-from adapters.mcp.talk import Loss, Talk
+from adapters.mcp.stream_budget import Loss, StreamBudget
 
 if TYPE_CHECKING:  # heavy: loaded with the first upstream server
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
 
 @asynccontextmanager
 async def spawned(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, talk: Talk
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, talk: StreamBudget
 ) -> "AsyncIterator[TransportStreams]":
     """Run a server and yield the streams of a session with it. Raises `no_server` when there is no such program."""
     from mcp.shared.message import SessionMessage
@@ -43,7 +43,7 @@ async def spawned(
 
 
 async def _hear(
-    output: asyncio.StreamReader, to_us: "MemoryObjectSendStream[SessionMessage | Exception]", talk: Talk
+    output: asyncio.StreamReader, to_us: "MemoryObjectSendStream[SessionMessage | Exception]", talk: StreamBudget
 ) -> None:
     from mcp.shared.message import SessionMessage
     from mcp_types import jsonrpc_message_adapter
@@ -70,7 +70,9 @@ async def _hear(
                 return None
 
 
-async def _say(pipe: asyncio.StreamWriter, to_them: "MemoryObjectReceiveStream[SessionMessage]", talk: Talk) -> None:
+async def _say(
+    pipe: asyncio.StreamWriter, to_them: "MemoryObjectReceiveStream[SessionMessage]", talk: StreamBudget
+) -> None:
     async with to_them:
         async for message in to_them:
             talk.asked()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from adapters.child_process import MAX_MESSAGE
-from adapters.mcp.talk import MAX_UNASKED, Loss, Talk
+from adapters.mcp.stream_budget import MAX_UNASKED, Loss, StreamBudget
 from adapters.tls import trusted
 
 if TYPE_CHECKING:  # heavy: loaded with the first upstream server
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # heavy: loaded with the first upstream server
 
 
 @asynccontextmanager
-async def over_http(url: str, headers: Mapping[str, str], talk: Talk) -> "AsyncIterator[TransportStreams]":
+async def over_http(url: str, headers: Mapping[str, str], talk: StreamBudget) -> "AsyncIterator[TransportStreams]":
     """The streams of a session over streamable HTTP (MCP 2025-11-25, basic/transports#streamable-http)."""
     from mcp.client.streamable_http import streamable_http_client
 
@@ -34,7 +34,7 @@ async def over_http(url: str, headers: Mapping[str, str], talk: Talk) -> "AsyncI
 class _Bounded(httpx2.AsyncBaseTransport):
     """HTTP without redirects and compression; no answer, and no message of an event stream, is larger than 4 MiB."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: StreamBudget) -> None:
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False, verify=trusted())
         self._talk = talk
 
@@ -59,7 +59,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
 
 
 class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, talk: Talk, events: bool) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, talk: StreamBudget, events: bool) -> None:
         self._stream = stream
         self._talk = talk
         self._events = events

@@ -8,7 +8,7 @@ import orjson
 
 from adapters.credentials import placed, revealed
 from adapters.decoding import Undecodable, decode
-from adapters.delivery import Ending, delivery_of
+from adapters.delivery import DeliveryReport, delivery_of
 from adapters.python.host import Call
 from adapters.python.pool import Hosts
 from contracts.action.dispatch import Dispatch, Gate
@@ -74,7 +74,7 @@ class PythonAdapter:
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Make exactly the order's call, once. What is not certain after it began is `in_doubt`."""
-        request, ending = dispatch.rendered, Ending(dispatch, "python", self._now_ms(), self._now_ms)
+        request, ending = dispatch.rendered, DeliveryReport(dispatch, "python", self._now_ms(), self._now_ms)
         program = self._release.catalog.programs[dispatch.request.contract]
         route, target = program.routes[dispatch.route], self._release.target(dispatch.request)
         if not isinstance(route, PythonProgram) or not isinstance(request, PythonRequest):

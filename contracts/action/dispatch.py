@@ -1,14 +1,14 @@
-"""The two orders that an adapter takes: `MayObserve` (look) and `Dispatch` (act, once)."""
+"""The two orders that an adapter takes: `ReadPermit` (look) and `Dispatch` (act, once)."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.action.rendered import Rendered
+from contracts.action.rendered_request import Rendered
 from contracts.action.request import ActionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class MayObserve:
+class ReadPermit:
     """Leave to look at the source of truth for one request with the read-only credential.
 
     Minted by an early decision that did not deny, and by the journal from an intent (read-backs and probes).

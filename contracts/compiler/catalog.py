@@ -16,7 +16,7 @@ from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from contracts.schema.contract import Contract
 from contracts.schema.plan import Plan
-from contracts.text.source import MAX_SOURCE, Malformed, files_of, read_bytes
+from contracts.text.source import MAX_SOURCE, MalformedSource, files_of, read_bytes
 
 _SYSTEM_FILE = "_system.yaml"
 # each entry holds a whole compiled set, so only the latest few stay
@@ -60,7 +60,7 @@ def _mark(folder: Path) -> str | None:
             # a name has no NUL, so no two lists of files have the same bytes
             told = f"{path.relative_to(folder).as_posix()}\0{sha256(read_bytes(path, MAX_SOURCE))}\0"
             content.update(told.encode("utf-8", "surrogateescape"))
-    except Malformed:
+    except MalformedSource:
         return None
     return content.hexdigest()
 

@@ -24,7 +24,7 @@ from contracts.compiler.expressions import Expression, Names
 from contracts.compiler.flow_use import flows_of
 from contracts.compiler.input_compiler import compile_inputs
 from contracts.compiler.phase_names import PhaseNames
-from contracts.compiler.program import CedarAttribute, Made, Program, UndoProgram
+from contracts.compiler.program import CedarAttribute, CreatedObjectRule, Program, UndoProgram
 from contracts.compiler.read_checks import ReadChecks
 from contracts.compiler.read_program import AnyRead
 from contracts.compiler.route_compiler import RouteCompiler, route_expressions
@@ -118,7 +118,11 @@ class _Compiler(TextCompiler):
         )
 
     def _pinned_and_probed(
-        self, require: Iterable[Check], expect: Iterable[Check], routes: Iterable[RouteProgram], made: Made | None
+        self,
+        require: Iterable[Check],
+        expect: Iterable[Check],
+        routes: Iterable[RouteProgram],
+        made: CreatedObjectRule | None,
     ) -> tuple[set[str], set[str]]:
         """The paths of the state before that an approval pins, and those that show whether a send had an effect."""
         c = self.contract
@@ -158,11 +162,11 @@ class _Compiler(TextCompiler):
         late = {n for n, v in undo.inputs.items() if isinstance(v, str) and re.search(r"\boutputs\.", v)}
         return UndoProgram(undo.contract, body, frozenset(late))
 
-    def _made(self, made: NewObject) -> Made:
+    def _made(self, made: NewObject) -> CreatedObjectRule:
         names = self.names.made
         self._check_paths("new_object.in", [made.in_])
         outputs = tuple((n, self.template(f"new_object.outputs.{n}", t, names)) for n, t in made.outputs.items())
-        return Made(made.in_, made.id, self.expression("new_object.ours", made.ours, names), outputs)
+        return CreatedObjectRule(made.in_, made.id, self.expression("new_object.ours", made.ours, names), outputs)
 
     def _observe(self, name: str, item: Observe | str) -> Observe:
         # the word `system`: the read is declared once for all contracts of the system

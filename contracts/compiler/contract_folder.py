@@ -16,7 +16,7 @@ from contracts.schema.contract import System
 from contracts.schema.flow import Flow
 from contracts.text.document import read_document
 from contracts.text.node import line_of, without
-from contracts.text.source import Malformed, read_source
+from contracts.text.source import MalformedSource, read_source
 from contracts.text.todo import todos
 
 _REFERRED_TO_BY_NOTHING = frozenset(
@@ -79,7 +79,7 @@ class ContractFolder:
                 self.faults.extend(open_ends)
                 return None
             return model.model_validate(content), node, content
-        except Malformed as error:
+        except MalformedSource as error:
             self.faults.append(AilyusError("bad_contract", f"no YAML: {error}", field=self.place(path, error.line)))
         except ValidationError as error:
             at = partial(self.place, path)

@@ -38,7 +38,7 @@ class UndoProgram:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedObjectRule:
     """How to find what an action made: a list in the observations, the id field, and whether an object is ours."""
 
     path: str
@@ -77,7 +77,7 @@ class Program:
     pinned: tuple[str, ...]
     probed: tuple[str, ...]
     undo: UndoProgram | None = None
-    made: Made | None = None
+    made: CreatedObjectRule | None = None
     ours: Expression | None = None
     widens: Expression | None = None
     spends: Expression | None = None

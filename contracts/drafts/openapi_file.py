@@ -9,7 +9,7 @@ import yaml
 from contracts.drafts.openapi_parameter import Part
 from contracts.errors import AilyusError
 from contracts.text.document import levelled
-from contracts.text.source import Malformed, read_bytes
+from contracts.text.source import MalformedSource, read_bytes
 
 MAX_FILE: Final = 64 * 1024 * 1024
 """Bytes of a description; public ones have been seen with 12 MiB."""
@@ -22,7 +22,7 @@ def read_description(path: Path) -> Part:
     """The content of a file; raises `AilyusError` where it holds no paths."""
     try:
         raw = read_bytes(path, MAX_FILE)
-    except Malformed as error:
+    except MalformedSource as error:
         raise AilyusError("bad_description", str(error), field=str(path)) from None
     content: object = None
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from contracts.text.source import Malformed
+from contracts.text.source import MalformedSource
 
 MAX_DEPTH = 64
 """Lists and objects that a document may hold within each other."""
@@ -41,7 +41,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_document(text: str) -> tuple[yaml.Node | None, object]:
-    """The tree of a document (for lines) and its values; nothing, twice, where it is empty. Raises `Malformed`."""
+    """The tree of a document (for lines) and its values; None twice where it is empty. Raises `MalformedSource`."""
     try:
         _check_events(text)
         loader = _Loader(text)
@@ -52,9 +52,9 @@ def read_document(text: str) -> tuple[yaml.Node | None, object]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Malformed(str(error.problem), line) from None
+        raise MalformedSource(str(error.problem), line) from None
     except (yaml.YAMLError, UnicodeEncodeError):
-        raise Malformed("there is a character in it that YAML does not allow", 1) from None
+        raise MalformedSource("there is a character in it that YAML does not allow", 1) from None
 
 
 def levelled(text: str | bytes) -> Iterator[tuple[yaml.Event, int]]:
@@ -85,8 +85,8 @@ def _check_events(text: str) -> None:
     for event, depth in levelled(text):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):  # guard: anchors of a document
-            raise Malformed("anchors and aliases are not allowed", line)
+            raise MalformedSource("anchors and aliases are not allowed", line)
         if tag := getattr(event, "tag", None):  # guard: tags of a document
-            raise Malformed(f"tags like `{str(tag)[:40]}` are not allowed", line)
+            raise MalformedSource(f"tags like `{str(tag)[:40]}` are not allowed", line)
         if depth > MAX_DEPTH:  # guard: depth of a document
-            raise Malformed(_TOO_DEEP, line)
+            raise MalformedSource(_TOO_DEEP, line)

@@ -11,7 +11,7 @@ MAX_SOURCE = 256 * 1024
 """Bytes that a file may have where nothing else is said."""
 
 
-class Malformed(Exception):
+class MalformedSource(Exception):
     """This is nothing that we read: what is wrong, and on which line (from 1)."""
 
     def __init__(self, problem: str, line: int = 1) -> None:
@@ -20,25 +20,25 @@ class Malformed(Exception):
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """What a file holds, and no more than that many bytes of it, whatever it says of its size. Raises `Malformed`."""
+    """What a file holds, up to that many bytes, whatever it says of its size. Raises `MalformedSource`."""
     try:
         with path.open("rb") as file:
             # never by the size that the file system says: a pipe or `/proc` says 0
             content = file.read(most + 1)
     except OSError as error:  # a folder, a link that leads nowhere, a file of somebody else
-        raise Malformed(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None
+        raise MalformedSource(f"the file cannot be read: {(error.strerror or 'it is no file').lower()}") from None
     if len(content) > most:  # guard: bound of a file
-        raise Malformed(f"the file is larger than {most // 1024} KiB")
+        raise MalformedSource(f"the file is larger than {most // 1024} KiB")
     return content
 
 
 def read_source(path: Path, most: int = MAX_SOURCE) -> str:
-    """The text of a file. Raises `Malformed`."""
+    """The text of a file. Raises `MalformedSource`."""
     content = read_bytes(path, most)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Malformed("the file is no UTF-8", content.count(b"\n", 0, error.start) + 1) from None
+        raise MalformedSource("the file is no UTF-8", content.count(b"\n", 0, error.start) + 1) from None
 
 
 def files_of(folder: Path, pattern: str) -> list[Path]:

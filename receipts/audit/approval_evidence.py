@@ -7,15 +7,15 @@ from pydantic import JsonValue, ValidationError
 
 from contracts.canonical import canonical, digest
 from contracts.errors import AilyusError
-from contracts.text.repeated import refuse_repeated
-from policies.approval import SignedApproval, signature_holds
+from contracts.text.repeated_keys import refuse_repeated
+from policies.approval import SignedApproval, verify_approval
 from policies.approval_document import Display
 from policies.principal import Key, Passkey, key_kind, keyid_of
 from receipts.audit.disclosure import Disclosed
-from receipts.audit.proof_statement import Predicate, Stated
+from receipts.audit.proof_statement import Predicate, ProofStatement
 
 
-def check_approvals(disclosed: Disclosed, stated: Sequence[Stated]) -> None:
+def check_approvals(disclosed: Disclosed, stated: Sequence[ProofStatement]) -> None:
     """Each approval is the word of a key that was linked before it and not revoked, on this very action."""
     by_receipt = {s.receipt: s for s in stated}
     for (receipt, label), data in disclosed.items():
@@ -29,7 +29,7 @@ def check_approvals(disclosed: Disclosed, stated: Sequence[Stated]) -> None:
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is malformed") from None
         key = _key_at(approval.keyid, own.index, stated, disclosed)
         # whose a key is may be closed in the file: then the signature counts, and the name is the binding's word
-        if key is None or key.person not in ("", approval.binding.approver) or not signature_holds(approval, key):
+        if key is None or key.person not in ("", approval.binding.approver) or not verify_approval(approval, key):
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not signed by a linked key")
         if not _is_counted(approval, label, own.predicate):  # guard: an approval that is counted
             raise AilyusError("not_authentic", f"the approval in `{receipt}` is not the one that its statement names")
@@ -52,13 +52,15 @@ def _is_counted(approval: SignedApproval, label: str, predicate: Predicate) -> b
     return isinstance(named, list) and approval.id in named
 
 
-def _is_for(approval: SignedApproval, own: Stated, stated: Sequence[Stated], disclosed: Disclosed) -> bool:
+def _is_for(
+    approval: SignedApproval, own: ProofStatement, stated: Sequence[ProofStatement], disclosed: Disclosed
+) -> bool:
     """Is this very action what was signed: id, digest, parameters, contract, target, who asked, and which record?
 
     A step of a plan carries the approval of its plan, whose own statement must then be in the file.
     """
     subject, plan = approval.binding.subject, own.predicate.get("plan")
-    home: Stated | None = own
+    home: ProofStatement | None = own
     if isinstance(plan, dict) and own.action != subject.action_id == plan.get("action"):
         home = next((s for s in stated if s.action == subject.action_id), None)
     if home is None or home.action != subject.action_id:
@@ -96,7 +98,7 @@ def _is_for(approval: SignedApproval, own: Stated, stated: Sequence[Stated], dis
     return _is_as_disclosed(approval, own, home, disclosed)
 
 
-def _is_as_disclosed(approval: SignedApproval, own: Stated, home: Stated, disclosed: Disclosed) -> bool:
+def _is_as_disclosed(approval: SignedApproval, own: ProofStatement, home: ProofStatement, disclosed: Disclosed) -> bool:
     """Does what else is opened of the action agree: its parameters, and the record that it was sent to?"""
     subject = approval.binding.subject
     params = disclosed.get((home.receipt, "params"))
@@ -125,7 +127,7 @@ def _check_shown(asked: bytes, digest: str, receipt: str) -> None:
 def _key_at(
     keyid: str,
     index: int,
-    stated: Sequence[Stated],
+    stated: Sequence[ProofStatement],
     disclosed: Disclosed,
 ) -> Key | None:
     """A key as the log knew it at this index; whose it is, where that is disclosed."""

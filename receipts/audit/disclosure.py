@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from contracts.canonical import opens
 from contracts.errors import AilyusError
 from receipts.audit.proof import ProofFile
-from receipts.audit.proof_statement import Stated
+from receipts.audit.proof_statement import ProofStatement
 
 Disclosed = Mapping[tuple[str, str], bytes]
 """(receipt, label) → what its commitment opens to."""
 
 
-def opened(file: ProofFile, stated: Sequence[Stated]) -> Disclosed:
+def opened(file: ProofFile, stated: Sequence[ProofStatement]) -> Disclosed:
     """What a file opens, by receipt and label. Raises `bad_proof` or `not_authentic` for what was not committed to."""
     commitments = {s.receipt: s.predicate.get("commitments") for s in stated}
     found: dict[tuple[str, str], bytes] = {}

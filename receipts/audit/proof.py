@@ -29,7 +29,7 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Proven(_Wire):
+class ProofEntry(_Wire):
     """One statement and its proof."""
 
     envelope: str
@@ -57,7 +57,7 @@ class ProofFile(_Wire):
 
     format: Literal["ailyus-proof-v1"]
     receipt: str
-    statements: tuple[Proven, ...]
+    statements: tuple[ProofEntry, ...]
     disclosures: tuple[Disclosure, ...]
     consistency: Consistency | None = None
 
@@ -99,7 +99,7 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
         format="ailyus-proof-v1",
         receipt=receipt_id,
         statements=tuple(
-            Proven(envelope=blob(rows[at][2]).decode(), proof=proof_by(read, at).text()) for at in sorted(rows)
+            ProofEntry(envelope=blob(rows[at][2]).decode(), proof=proof_by(read, at).text()) for at in sorted(rows)
         ),
         disclosures=disclosures,
         consistency=_consistency(read, since) if since is not None else None,

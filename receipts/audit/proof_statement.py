@@ -15,7 +15,7 @@ Predicate = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class ProofStatement:
     """One statement of the file: its place in the log, what it says, and the digests of its subjects by their names."""
 
     index: int
@@ -34,7 +34,7 @@ class Stated:
         return found if isinstance(found, str) else None
 
 
-def statement_of(envelope: Envelope, index: int) -> Stated:
+def statement_of(envelope: Envelope, index: int) -> ProofStatement:
     """The statement in an envelope whose signature was checked. Raises `not_authentic` for another form."""
     try:
         statement = orjson.loads(envelope.payload)
@@ -49,4 +49,4 @@ def statement_of(envelope: Envelope, index: int) -> Stated:
         raise AilyusError("not_authentic", "a payload is not a canonical in-toto statement") from None
     if not same:
         raise AilyusError("not_authentic", "a payload is not a canonical in-toto statement")
-    return Stated(index, predicate, subjects)
+    return ProofStatement(index, predicate, subjects)

@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.errors import AilyusError
-from contracts.text.repeated import refuse_repeated
-from contracts.text.source import Malformed, read_bytes
+from contracts.text.repeated_keys import refuse_repeated
+from contracts.text.source import MalformedSource, read_bytes
 from policies.principal import keyid_of
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.signing import open_note
@@ -36,7 +36,7 @@ def read_roots(path: Path) -> Roots:
         data = read_bytes(path, MAX_ROOTS)
         refuse_repeated(data, "bad_proof", f"`{path}`")
         roots = Roots.model_validate_json(data)
-    except (Malformed, ValidationError):
+    except (MalformedSource, ValidationError):
         hint = "give the roots.json that the gateway's people handed you: --trust roots.json"
         raise AilyusError("bad_proof", f"`{path}` holds no trusted roots", hint=hint) from None
     for keyid, key in roots.keys.items():

@@ -2,7 +2,7 @@
 
 `verify` answers one question: is it authentic? It needs no gateway, store or network. The command `receipt verify` and
 the demo call it; `server/console/static/verify.js` does the same in a browser, and both MUST agree. It does not run
-Cedar or the expectations again, and it cannot know what was left out of a file: `Verified.not_shown` says so.
+Cedar or the expectations again, and it cannot know what was left out of a file: `AuthenticProof.not_shown` says so.
 
 - Each statement MUST be signed by a trusted key and lie in the log of one signed checkpoint.
 - An outcome's intent MUST lie in the log before it, for the same action (invariant 1).
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
-from contracts.text.repeated import refuse_repeated
+from contracts.text.repeated_keys import refuse_repeated
 from receipts.audit.approval_evidence import check_approvals
 from receipts.audit.disclosure import Disclosed, opened
 from receipts.audit.proof import MAX_FILE, ProofFile
-from receipts.audit.proof_statement import Predicate, Stated, statement_of
+from receipts.audit.proof_statement import Predicate, ProofStatement, statement_of
 from receipts.audit.roots import Roots, signed_checkpoint
 from receipts.log.checkpoint import Checkpoint, LogProof, decode
 from receipts.log.merkle import consistent, included, leaf_hash
@@ -31,7 +31,7 @@ from receipts.log.signing import Envelope
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class AuthenticProof:
     """An authentic proof: the receipt's own predicate, those of its action, the checkpoint, and what is not shown."""
 
     receipt: Predicate
@@ -41,12 +41,12 @@ class Verified:
     not_shown: tuple[str, ...]
 
 
-def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
+def verify(data: bytes, roots: Roots, since: str | None = None) -> AuthenticProof:
     """Answer *authentic?*: raises `AilyusError` `not_authentic` or `bad_proof` naming the first thing that fails."""
     file = _read(data)
     keys = roots.raw
     checkpoint: Checkpoint | None = None
-    stated: list[Stated] = []
+    stated: list[ProofStatement] = []
     for proven in file.statements:
         envelope, proof = Envelope.decode(proven.envelope.encode()), LogProof.parse(proven.proof)
         if not envelope.holds(keys):
@@ -72,7 +72,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> Verified:
     if since is not None:
         _check_since(file, checkpoint, signed_checkpoint(since, roots))
     not_shown = tuple(_not_shown(receipt, stated, disclosed, since))
-    return Verified(receipt, tuple(s.predicate for s in stated), checkpoint, disclosed, not_shown)
+    return AuthenticProof(receipt, tuple(s.predicate for s in stated), checkpoint, disclosed, not_shown)
 
 
 def _read(data: bytes) -> ProofFile:
@@ -86,7 +86,7 @@ def _read(data: bytes) -> ProofFile:
         raise AilyusError("bad_proof", "the file is no ailyus-proof-v1") from None
 
 
-def _check_order(stated: Sequence[Stated]) -> None:
+def _check_order(stated: Sequence[ProofStatement]) -> None:
     """What was sent was intended before: the outcome's intent is in the log, earlier, for the same action."""
     by_receipt = {s.receipt: s for s in stated}
     for own in stated:
@@ -108,7 +108,9 @@ def _check_since(file: ProofFile, checkpoint: Checkpoint, older: Checkpoint) -> 
         raise AilyusError("not_authentic", "the log is not a continuation of the older checkpoint")
 
 
-def _not_shown(receipt: Predicate, stated: Sequence[Stated], disclosed: Disclosed, since: str | None) -> Iterator[str]:
+def _not_shown(
+    receipt: Predicate, stated: Sequence[ProofStatement], disclosed: Disclosed, since: str | None
+) -> Iterator[str]:
     """What this verdict does not cover, and what whoever wrote the file can have left out."""
     limits = receipt.get("limits")
     yield from (str(limit) for limit in limits) if isinstance(limits, list) else ()
@@ -140,7 +142,7 @@ _LISTED = 12
 """Pieces of evidence that are named where they are not opened."""
 
 
-def _closed(own: Stated, disclosed: Disclosed) -> Iterator[str]:
+def _closed(own: ProofStatement, disclosed: Disclosed) -> Iterator[str]:
     """The evidence of an action that a statement commits to and the file does not open."""
     commitments = own.predicate.get("commitments")
     if own.action is None or not isinstance(commitments, dict):

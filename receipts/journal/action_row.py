@@ -32,7 +32,7 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
     # INVARIANT 5: `actions_open` lets one open action have a call key; a read, a preview, a step and an undo are no
     # call that somebody could make again
     named = request.kind == "write" and step is None and not action.preview and not action.undoes
-    txn.own(
+    txn.write_deferred(
         "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
         " release, request, caller, asked, result, created_ms, updated_ms, expires_ms, held_until_ms, plan_id,"
         " position, undoes, plan, connection, sent_ms, spent)"

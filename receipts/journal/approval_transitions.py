@@ -46,7 +46,7 @@ def approve(
     def work(txn: Txn) -> None:
         txn.require_clock()
         # guard: one that is taken back meanwhile
-        if txn.expect((withdrawn,), WITHDRAWN.format("count(*)"), action.id) != (withdrawn,):
+        if txn.assume((withdrawn,), WITHDRAWN.format("count(*)"), action.id) != (withdrawn,):
             raise Conflict
         binding = approval.binding
         if approval.assertion is not None:

@@ -42,7 +42,7 @@ async def accept_clock(journal: Journal, person: str, reason: str) -> tuple[int,
         hint = "nothing needs to be done"
         raise AilyusError("bad_settings", "the clock is not behind the store's last commit", hint=hint)
     facts = ClockFacts(event="clock", from_=before, to=now, by=person, reason=reason)
-    sealed = journal.notary.seal_plain(facts, new_id("rcp"), "", {"clock": digest(facts.said)}, now)
+    sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), "", {"clock": digest(facts.said)}, now)
 
     def work(txn: Txn) -> None:
         for sql in _TO_NOW:

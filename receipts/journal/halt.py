@@ -58,7 +58,9 @@ def halt_statement(notary: Notary, halt: Halt, event: Literal["halted", "lifted"
     """The signed statement of a halt."""
     subject = {f"{halt.scope}/{halt.name}": sha256(f"{halt.scope}/{halt.name}".encode())}
     facts = HaltFacts(event=event, scope=halt.scope, name=halt.name, allow_undo=halt.allow_undo, by=by or halt.by)
-    return notary.seal_plain(facts, new_id("rcp"), "", subject, halt.at_ms, {"reason": halt.reason.encode()})
+    return notary.sign_gateway_statement(
+        facts, new_id("rcp"), "", subject, halt.at_ms, {"reason": halt.reason.encode()}
+    )
 
 
 def insert_halt(txn: Txn, halt: Halt) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.action.observation import Observation
-from contracts.action.rendered import Rendered
+from contracts.action.rendered_request import Rendered
 from policies.approval import SignedApproval
 from policies.decision import Permitted, Rate
 from receipts.action.action import Action
@@ -101,12 +101,12 @@ def check_limits(txn: Txn, wanted: IntentCommit) -> None:
         if integer(taken) >= room.most:
             raise NotCommitted(Busy(wanted, room.soon))
     release, epoch = wanted.basis.release, str(wanted.basis.epoch)
-    if not wanted.lock and txn.expect((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
+    if not wanted.lock and txn.assume((2,), f"SELECT {_LIVE}", release, epoch) != (2,):
         raise Conflict
     if wanted.lock:
         plan = wanted.action.step.plan_id if wanted.action.step else "none"
         seen = (release, epoch, wanted.lock, wanted.action.id, wanted.before.at_ms, plan)
-        live, held, written = txn.expect((2, 0, 0), _RESOURCE, *seen)
+        live, held, written = txn.assume((2, 0, 0), _RESOURCE, *seen)
         if live != 2:
             raise Conflict
         if held:

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import orjson
 
-from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.request import ActionRequest
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
@@ -34,13 +34,13 @@ from receipts.journal.action_row import ActionRow, insert_action
 from receipts.journal.approval_transitions import MAX_PENDING, WITHDRAWN
 from receipts.journal.controls import Controls
 from receipts.journal.dispatch_gate import DispatchGate
-from receipts.journal.handles import Handles
 from receipts.journal.intent import Busy, IntentCommit, NotCommitted, Stale
 from receipts.journal.lease import extend_plan_lease
 from receipts.journal.outcome import OutcomeCommit
 from receipts.journal.queries import JournalQueries
 from receipts.journal.registry import Registry
 from receipts.journal.roles import Roles
+from receipts.journal.secret_vault import SecretVault
 from receipts.journal.watch import Watch, Watches
 from receipts.log.signing import Envelope, Signer
 from receipts.statement.ledger import Ledger
@@ -61,7 +61,7 @@ class Journal(JournalQueries):
         self.ledger = Ledger(store)
         controls = Controls(store, self.ledger)
         registry = Registry(store, controls)
-        self.handles = Handles(store, secret_key or store.path.with_suffix(".secrets"))
+        self.handles = SecretVault(store, secret_key or store.path.with_suffix(".secrets"))
         super().__init__(store, registry, Hiding(self.handles.derived(b"ailyus observed values")))
         self.controls = controls
         self.registry = registry
@@ -92,15 +92,15 @@ class Journal(JournalQueries):
         """The live control epoch."""
         return self.controls.epoch
 
-    def may_observe(self, intent: Intent, action: Action, seconds: float) -> MayObserve:
+    def may_observe(self, intent: Intent, action: Action, seconds: float) -> ReadPermit:
         """Leave to read back or probe, from a committed intent."""
         if intent.action_digest != action.request.action_digest:
             raise AilyusError("internal", "the journal's request is not the one that its intent names")
-        return MayObserve(action.request, time.monotonic() + seconds)
+        return ReadPermit(action.request, time.monotonic() + seconds)
 
-    def may_check(self, plan: ActionRequest, seconds: float) -> MayObserve:
+    def may_check(self, plan: ActionRequest, seconds: float) -> ReadPermit:
         """Leave to look at a plan's health, with the reads that its author declared."""
-        return MayObserve(plan, time.monotonic() + seconds)
+        return ReadPermit(plan, time.monotonic() + seconds)
 
     # -- people ------------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def renewal(held: Sequence[tuple[str, int]]) -> Work[None]:
     def work(txn: Txn) -> None:
         until = txn.now_ms + LEASE_MS
         # INVARIANT: only the owner of the fence renews
-        txn.many(
+        txn.write_many(
             # guard: fence
             "UPDATE actions SET lease_until_ms = ?1 WHERE id = ?2 AND fence = ?3 AND state = 'running'"
             " AND lease_until_ms < ?1",

@@ -7,7 +7,7 @@ from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.breaker import Trip, trip, trip_route
-from receipts.journal.handles import Minted, forget_used, give_back
+from receipts.journal.secret_vault import NewHandles, delete_spent, restore
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Txn
 
@@ -37,7 +37,7 @@ class OutcomeCommit:
     route_trip: Trip | None = None
     incident: str | None = None
     escalation: Escalation | None = None
-    minted: Minted | None = None
+    minted: NewHandles | None = None
     used_handles: bool = False
     rechecks: tuple[int, ...] = ()
 
@@ -48,9 +48,9 @@ def beside(txn: Txn, end: OutcomeCommit) -> None:
     if end.minted:
         end.minted.insert(txn)
     if end.used_handles and end.status == "not_applied":
-        give_back(txn, action.id)
+        restore(txn, action.id)
     if end.used_handles and end.status in ("confirmed", "diverged"):
-        forget_used(txn, action.id)
+        delete_spent(txn, action.id)
     if end.incident:
         txn.control_changes += 1
         txn.write(
@@ -62,7 +62,7 @@ def beside(txn: Txn, end: OutcomeCommit) -> None:
         )
     if end.escalation:
         escalate(txn, end.escalation, action.id)
-    txn.many(
+    txn.write_many(
         "INSERT INTO rechecks VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", [(action.id, due) for due in end.rechecks]
     )
     if end.route_trip:

@@ -81,7 +81,7 @@ class JournalQueries:
         rows = await self.store.read(f"{_ACTION} WHERE id = ?", action_id)
         return _action(rows[0]) if rows else None
 
-    async def moving(self) -> list[Action]:
+    async def resumable(self) -> list[Action]:
         """Every action whose turn it is, and nobody's else; the steps of a plan are their plan's business.
 
         What became ready a moment ago is left to the replica where it did.
@@ -116,7 +116,7 @@ class JournalQueries:
                 return False
         return True
 
-    async def minute_ends_in(self, wanted: IntentCommit) -> int:
+    async def rate_retry_after_ms(self, wanted: IntentCommit) -> int:
         """Milliseconds until a connection that was sent all that it takes a minute takes one more."""
         sql = "SELECT at_ms FROM intents WHERE connection = ? AND at_ms > 0 ORDER BY at_ms DESC LIMIT 1 OFFSET ?"
         rows = await self.store.read(sql, wanted.action.request.connection, wanted.limits.per_minute - 1)
@@ -126,7 +126,7 @@ class JournalQueries:
         """The actions that a plan has made so far, in order."""
         return [_action(r) for r in await self.store.read(f"{_ACTION} WHERE plan_id = ? ORDER BY rowid", plan_id)]
 
-    async def left(self, action_id: str) -> Observation | None:
+    async def state_after(self, action_id: str) -> Observation | None:
         """The state that a confirmed action left behind."""
         rows = await self.store.read(
             "SELECT after FROM intents WHERE action_id = ? AND after IS NOT NULL ORDER BY attempt DESC", action_id
@@ -147,7 +147,7 @@ class JournalQueries:
         """Is the change of a confirmed action tied to our own request?"""
         return bool(await self.store.read("SELECT 1 FROM intents WHERE action_id = ? AND ours = 1", action_id))
 
-    async def before(self, action_id: str) -> Observation | None:
+    async def state_before(self, action_id: str) -> Observation | None:
         """The state before an action's last attempt."""
         rows = await self.store.read("SELECT before FROM intents WHERE action_id = ? ORDER BY attempt DESC", action_id)
         return unpack_observation(blob(rows[0][0]), self.hiding) if rows else None

@@ -11,7 +11,7 @@ from policies.principal import Key
 from receipts.journal.controls import Controls
 from receipts.journal.epoch import bump
 from receipts.statement.gateway_facts import TenantFacts
-from receipts.statement.releases import Released, authors, newest, newest_signed
+from receipts.statement.releases import ReleaseRecord, authors, newest, newest_signed
 from receipts.statement.signed_rows import KEY, key_is_said, key_of
 from receipts.statement.statement import Notary, SignedStatement, key_digest
 from receipts.store.row import Row, blob, integer
@@ -104,7 +104,7 @@ class Registry:
         ):
             tenant, hashed = str(name), key_digest(blob(key))
             facts = TenantFacts(event="keyed", tenant=tenant, key_digest=hashed)
-            self.notary.seal_plain(facts, new_id("rcp"), tenant, {tenant: hashed}, txn.now_ms).insert(txn)
+            self.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, {tenant: hashed}, txn.now_ms).insert(txn)
 
     async def follow(self, release: str) -> None:
         """Take a release that is live already, with the tenants that came with it."""
@@ -113,12 +113,12 @@ class Registry:
         self._controls.live = self.release = release
         await self.authors(release)
 
-    async def newest(self) -> Released | None:
+    async def newest(self) -> ReleaseRecord | None:
         """The last release in the log."""
         own = self._store.signer
         return await self._store.read_aside(lambda read: newest(read, own.trusted))
 
-    async def newest_signed(self) -> Released | None:
+    async def newest_signed(self) -> ReleaseRecord | None:
         """The last release in the log that its author signed."""
         own = self._store.signer
         return await self._store.read_aside(lambda read: newest_signed(read, own.trusted))

@@ -17,14 +17,14 @@ FRESH_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HeldRoles:
     """The declared roles of one person, and the sealed refresh token by which they are read again (empty: by none)."""
 
     roles: frozenset[str]
     refresh: bytes
 
 
-Reader = Callable[[Person, bytes], Awaitable[Told | None]]
+Reader = Callable[[Person, bytes], Awaitable[HeldRoles | None]]
 """Asks the provider again; None when it does not answer, or speaks of that person no more."""
 
 
@@ -38,7 +38,7 @@ class Roles:
         self.issuer = ""
         self.reader: Reader | None = None
 
-    async def learn(self, person: Person, told: Told) -> None:
+    async def store(self, person: Person, told: HeldRoles) -> None:
         """Keep what was said just now, by a signed statement that names no role and nobody."""
 
         def work(txn: Txn) -> None:
@@ -47,7 +47,7 @@ class Roles:
             fact = self._fact(person, roles, txn.now_ms, told.refresh)
             facts = RoleFacts(event="told", holder=holder, fact=fact)
             subject = {holder: sha256(fact.encode())}
-            self._notary.seal_plain(facts, new_id("rcp"), person.tenant, subject, txn.now_ms).insert(txn)
+            self._notary.sign_gateway_statement(facts, new_id("rcp"), person.tenant, subject, txn.now_ms).insert(txn)
             txn.write(
                 "INSERT INTO role_facts VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET"
                 " roles = excluded.roles, at_ms = excluded.at_ms, refresh = excluded.refresh",
@@ -60,14 +60,14 @@ class Roles:
         await self._store.write(work)
         await self._ledger.follow()
 
-    async def known(self, person: Person) -> frozenset[str]:
+    async def last_known(self, person: Person) -> frozenset[str]:
         """The roles as they were last said: for what only shows."""
         if not self.issuer or person.issuer != self.issuer:
             return person.roles
         found = await self._found(person)
         return found[0] if found else frozenset()
 
-    async def held(self, person: Person) -> frozenset[str]:
+    async def fresh(self, person: Person) -> frozenset[str]:
         """The roles now, read again if they are older than 15 minutes: for what an approval rests on."""
         if not self.issuer or person.issuer != self.issuer:
             return person.roles
@@ -81,7 +81,7 @@ class Roles:
         told = await self.reader(person, refresh) if self.reader is not None else None
         if told is None:
             return frozenset()
-        await self.learn(person, told)
+        await self.store(person, told)
         return told.roles
 
     async def _found(self, person: Person) -> tuple[frozenset[str], int, bytes] | None:

@@ -3,10 +3,10 @@
 from receipts.action.action_form import pack_observation
 from receipts.journal.action_row import ActionRow, insert_action
 from receipts.journal.breaker import trip_route
-from receipts.journal.handles import use
 from receipts.journal.intent import IntentCommit, check_limits
 from receipts.journal.lease import extend_plan_lease, lease_until
 from receipts.journal.outcome import OutcomeCommit, beside
+from receipts.journal.secret_vault import consume
 from receipts.store.transaction import Conflict, Txn, Work
 
 # compared for a row that is there already; `check_limits` compares it for every intent
@@ -37,8 +37,8 @@ def intend(txn: Txn, wanted: IntentCommit, owned: bool, release: str) -> int:
     user = action.step.plan_id if action.step else action.id
     for approval in wanted.approvals:
         txn.write("INSERT INTO approval_uses VALUES (?, ?, ?)", approval.id, user, fence)
-    use(txn, request, action.step.plan_id if action.step else None, action.id, wanted.rendered.handles)
-    txn.own(
+    consume(txn, request, action.step.plan_id if action.step else None, action.id, wanted.rendered.handles)
+    txn.write_deferred(
         "INSERT INTO intents (action_id, step, attempt, route, fence, epoch, state, deadline_ms, settle_ms,"
         " action_digest, target_digest, request_digest, before, receipt_id, connection, lock, at_ms, via)"
         " VALUES (?, 1, ?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,7 +115,7 @@ def record_outcome(end: OutcomeCommit) -> Work[None]:
 
     def work(txn: Txn) -> None:
         action = end.action
-        txn.own(
+        txn.write_deferred(
             "UPDATE intents SET state = ?, after = ?, ours = ?"
             " WHERE action_id = ? AND fence = ? AND state = 'intent'",  # guard: fence
             "escalated" if end.status == "unknown" else "failed" if end.failed else "done",
@@ -124,7 +124,7 @@ def record_outcome(end: OutcomeCommit) -> Work[None]:
             action.id,
             action.fence,
         )
-        txn.own(
+        txn.write_deferred(
             "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
             " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",  # guard: fence
             end.status,

@@ -13,7 +13,7 @@ from receipts.statement.attempt_facts import CheckFact
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """One expectation, whether it was met, and nothing of what was observed.
 
     `that` is the sentence for when it is not met, `so` the one for when it is. `fault` is why it could not be read:
@@ -41,31 +41,31 @@ class Checked:
         return fact
 
 
-def stated(checks: Iterable[Checked]) -> tuple[CheckFact, ...]:
+def stated(checks: Iterable[CheckResult]) -> tuple[CheckFact, ...]:
     """Checks as they stand in a statement."""
     return tuple(CheckFact.model_validate(check.fact) for check in checks)
 
 
 def checks_of(
     checks: Sequence[Check], scope: Mapping[str, object], cut: frozenset[str] = frozenset()
-) -> tuple[Checked, ...]:
+) -> tuple[CheckResult, ...]:
     """Every expectation evaluated: met, unmet, or not read. `cut`: the reads whose lists are not whole."""
     return tuple(_checked(check, scope, cut) for check in checks)
 
 
-def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> Checked:
+def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> CheckResult:
     value = check.value(scope)
     # INVARIANT: what could not be evaluated is neither met nor unmet
     if isinstance(value, Fault):
         absent = sorted(p for p in check.expression.paths() if lookup(p, scope) is ABSENT)
         fault = f"`{absent[0]}` is not in the record" if absent else value.sentence
-        return Checked(check.sentence, False, check.so, fault)  # guard: what was not read is not unmet
+        return CheckResult(check.sentence, False, check.so, fault)  # guard: what was not read is not unmet
     # INVARIANT: a list that is not whole proves nothing by what it does not hold
     if cut and not (value and check.expression.only_finds):  # guard: one page proves no absence
         paged = sorted(p for p in check.expression.paths() if is_cut(p, scope, cut))
         if paged:
-            return Checked(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
-    return Checked(check.sentence, value, check.so)
+            return CheckResult(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
+    return CheckResult(check.sentence, value, check.so)
 
 
 def is_cut(path: str, scope: Mapping[str, object], cut: frozenset[str]) -> bool:
@@ -80,6 +80,6 @@ def are_cut(paths: Sequence[str], before: Observation, after: Observation) -> bo
     return any(is_cut(p, old, cut) or is_cut(p, new, cut) for p in paths)
 
 
-def unread(program: Program, fault: str) -> tuple[Checked, ...]:
+def unread(program: Program, fault: str) -> tuple[CheckResult, ...]:
     """Every expectation as one that could not be read."""
-    return tuple(Checked(check.sentence, False, check.so, fault) for check in program.expect)
+    return tuple(CheckResult(check.sentence, False, check.so, fault) for check in program.expect)

@@ -6,8 +6,8 @@ from typing import Literal
 
 from contracts.action.observation import Observation
 from contracts.compiler.expressions import Fault
-from contracts.compiler.program import Made, Program
-from receipts.reconciliation.checks import Checked
+from contracts.compiler.program import CreatedObjectRule, Program
+from receipts.reconciliation.checks import CheckResult
 from receipts.reconciliation.outputs import filled
 from receipts.reconciliation.verdict import Reason, Reconciliation
 
@@ -28,9 +28,9 @@ def names_new(
 
 def found_object(
     program: Program,
-    made: Made,
+    made: CreatedObjectRule,
     scope: Mapping[str, object],
-    checks: tuple[Checked, ...],
+    checks: tuple[CheckResult, ...],
     seen: tuple[Observation, Observation],
 ) -> Reconciliation:
     """The probe of an action whose target names what it makes: the difference of two lists.

@@ -22,7 +22,7 @@ from pydantic import JsonValue
 from contracts.action.observation import Execution, Observation
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
-from receipts.reconciliation.checks import Checked, are_cut, checks_of, unread
+from receipts.reconciliation.checks import CheckResult, are_cut, checks_of, unread
 from receipts.reconciliation.comparison import drifted, evened, same
 from receipts.reconciliation.new_object import found_object, names_new
 from receipts.reconciliation.outputs import outputs_of
@@ -30,7 +30,7 @@ from receipts.reconciliation.scope import scope_of
 from receipts.reconciliation.verdict import Reason, Reconciliation
 
 
-def already_so(program: Program, base: Mapping[str, object], before: Observation) -> tuple[Checked, ...] | None:
+def already_so(program: Program, base: Mapping[str, object], before: Observation) -> tuple[CheckResult, ...] | None:
     """The expectations, if the state before already meets all of them: then nothing needs to be sent."""
     scope = scope_of(program, base, before, before, None)
     checks = checks_of(program.expect, scope, before.cut("before") | before.cut("after"))
@@ -88,7 +88,7 @@ class _Seen:
     """The two looks and what they say: all checks met, one not read, the record as it was, something else changed."""
 
     looks: tuple[Observation, Observation]
-    checks: tuple[Checked, ...]
+    checks: tuple[CheckResult, ...]
     met: bool
     unread: bool
     steady: bool
@@ -127,7 +127,7 @@ def _answered(
     return Reconciliation("diverged", True, None, checks, {}, Reason.OTHERWISE)
 
 
-def _proven_without_effect(execution: Execution, checks: tuple[Checked, ...], met: bool) -> Reconciliation:
+def _proven_without_effect(execution: Execution, checks: tuple[CheckResult, ...], met: bool) -> Reconciliation:
     # INVARIANT: an attempt that proved that it had no effect is never `confirmed`.
     if met:
         return Reconciliation("contended", None, "state_only", checks, {}, Reason.REFUSED_YET_SO)
@@ -183,7 +183,7 @@ def _confirmed(
     program: Program,
     scope: Mapping[str, object],
     execution: Execution,
-    checks: tuple[Checked, ...],
+    checks: tuple[CheckResult, ...],
     kept: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> Reconciliation:
     outputs = outputs_of(program, scope, kept)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 
 Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
 Attribution = Literal["ours", "state_only", "other"]
@@ -53,7 +53,7 @@ class Reconciliation:
     verdict: Verdict
     changed: bool | None
     attribution: Attribution | None
-    checks: tuple[Checked, ...]
+    checks: tuple[CheckResult, ...]
     outputs: Mapping[str, JsonValue]
     reason: str
     orphan: Mapping[str, JsonValue] | None = None

@@ -1,10 +1,10 @@
 """The record of a Cedar decision: its digests as facts of a statement, its documents as evidence beside it."""
 
-from policies.decision import Record
+from policies.decision import DecisionRecord
 from receipts.statement.action_facts import CedarDecision
 
 
-def decision_facts(record: Record | None) -> CedarDecision | None:
+def decision_facts(record: DecisionRecord | None) -> CedarDecision | None:
     """The Cedar decision as it stands in a statement."""
     if record is None:
         return None
@@ -20,6 +20,6 @@ def decision_facts(record: Record | None) -> CedarDecision | None:
     return said.model_copy(update={"partial": True}) if record.partial else said
 
 
-def decision_evidence(record: Record | None) -> dict[str, bytes]:
+def decision_evidence(record: DecisionRecord | None) -> dict[str, bytes]:
     """The documents that let a stranger run the decision again."""
     return {} if record is None else {"cedar/entities": record.entities, "cedar/requests": record.requests}

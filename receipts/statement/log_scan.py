@@ -23,7 +23,7 @@ _CHANGED = "the statements are not those that the newest checkpoint was signed o
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
+class LogScan:
     """The log as far as it was read: its frontier, and every statement of it that controls something."""
 
     frontier: Frontier
@@ -36,7 +36,7 @@ class Scanned:
         return signer.note(_name(origin), "\n".join(lines) + "\n")
 
 
-def scan(read: Read, signer: Signer, origin: str) -> tuple[Scanned, int]:
+def scan(read: Read, signer: Signer, origin: str) -> tuple[LogScan, int]:
     """Every statement that controls something, and how far an earlier start had read. Raises `store_corrupt`.
 
     INVARIANT: what is read is whole: its root is the one that our own key signed.
@@ -46,7 +46,7 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[Scanned, int]:
         # INVARIANT 10: else whoever takes all checkpoints away would begin the log anew
         if read("SELECT 1 FROM statements LIMIT 1"):
             raise _corrupt("the log has statements and no checkpoint")
-        return Scanned(Frontier(0, []), ()), 0
+        return LogScan(Frontier(0, []), ()), 0
     # the name of the log is signed with it: no checkpoint of another log of the same key stands for this one
     end = Checkpoint.parse(open_note(str(notes[0][0]), origin, signer.public))
     known = _remembered(read, signer, origin)
@@ -62,7 +62,7 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[Scanned, int]:
             statements.append((leaf, envelope))
     if (frontier.size, frontier.root()) != (end.size, end.root):  # guard: a start reads the whole log
         raise _corrupt(_CHANGED)
-    return Scanned(frontier, tuple(statements)), kept
+    return LogScan(frontier, tuple(statements)), kept
 
 
 def _statements(read: Read, start: int) -> Iterator[tuple[int, Envelope]]:
@@ -75,9 +75,9 @@ def _statements(read: Read, start: int) -> Iterator[tuple[int, Envelope]]:
         start = integer(rows[-1][0]) + 1
 
 
-def _remembered(read: Read, signer: Signer, origin: str) -> Scanned:
+def _remembered(read: Read, signer: Signer, origin: str) -> LogScan:
     """What an earlier start read, where that is signed, still there, and the beginning of this log; else nothing."""
-    nothing = Scanned(Frontier(0, []), ())
+    nothing = LogScan(Frontier(0, []), ())
     rows = read("SELECT value FROM meta WHERE key = 'ledger'")
     try:
         _, head, *lines = open_note(str(rows[0][0]), _name(origin), signer.public).splitlines() if rows else ("", "")
@@ -98,7 +98,7 @@ def _remembered(read: Read, signer: Signer, origin: str) -> Scanned:
             statements.append((int(leaf), envelope))
     except (AilyusError, ValueError):
         return nothing  # then the whole log says what there is
-    return Scanned(frontier, tuple(statements))
+    return LogScan(frontier, tuple(statements))
 
 
 def remember(txn: Txn, note: str) -> None:

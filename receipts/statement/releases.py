@@ -41,7 +41,7 @@ class Predicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class ReleaseRecord:
     """One release as its statement says it. `signed` is the author's signature; None for what nobody signed."""
 
     leaf: int
@@ -54,14 +54,14 @@ class Released:
     releasers: frozenset[str] | None
 
 
-def newest(read: Read, keys: Mapping[str, bytes]) -> Released | None:
+def newest(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
     """The last release in the log; None when there is none that this version of ailyus wrote."""
     # in the order of the log: a clock may have been wrong
     rows = read(f"{_SQL} LIMIT 1", MARK)
     return _released(read, integer(rows[0][0]), blob(rows[0][1]), keys) if rows else None
 
 
-def newest_signed(read: Read, keys: Mapping[str, bytes]) -> Released | None:
+def newest_signed(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
     """The last release that its author signed."""
     for leaf, envelope in read(_SQL, MARK):
         found = _released(read, integer(leaf), blob(envelope), keys)
@@ -77,14 +77,14 @@ def authors(read: Read, digest: str, keys: Mapping[str, bytes]) -> frozenset[str
     return frozenset(one.author for one in found if one.author is not None)
 
 
-def files(read: Read, released: Released, keys: Mapping[str, bytes]) -> dict[str, bytes]:
+def files(read: Read, released: ReleaseRecord, keys: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files of a release by their path in the workspace; each opens its commitment. Raises `AilyusError`."""
     kept = opened(read, released, keys, lambda label: label.startswith(FILE))
     return {label.removeprefix(FILE): data for label, data in kept.items()}
 
 
 def opened(
-    read: Read, released: Released, keys: Mapping[str, bytes], is_wanted: Callable[[str], bool]
+    read: Read, released: ReleaseRecord, keys: Mapping[str, bytes], is_wanted: Callable[[str], bool]
 ) -> dict[str, bytes]:
     """The evidence of a release under these labels; each opens its commitment. Raises `AilyusError`."""
     rows = read("SELECT envelope FROM statements WHERE leaf_index = ?", released.leaf)
@@ -106,7 +106,7 @@ def _evidence(read: Read, leaf: int) -> dict[str, tuple[bytes, bytes]]:
     return {str(label): (blob(salt), blob(data)) for label, salt, data in rows}
 
 
-def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes]) -> Released:
+def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes]) -> ReleaseRecord:
     predicate = _about(envelope, keys)
     about, committed = predicate.about, predicate.commitments
     kept = _evidence_of(read, leaf, (SIGNED, RELEASERS))
@@ -119,7 +119,7 @@ def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes])
     try:
         signed = SignedRelease.model_validate_json(kept[SIGNED][1]) if SIGNED in kept else None
         names: Sequence[str] | None = orjson.loads(kept[RELEASERS][1]) if RELEASERS in kept else None
-        return Released(
+        return ReleaseRecord(
             leaf,
             predicate.at_ms,
             str(about["release"]),

@@ -3,7 +3,7 @@
 The payload is canonical JSON, for example
 `{"_type":"https://in-toto.io/Statement/v1","predicate":{…},"predicateType":"https://ailyus.dev/intent/v1",
 "subject":[{"digest":{"sha256":"<action digest>"},"name":"act_…"}]}`.
-`Notary.seal` signs one about an action, `seal_plain` one about the gateway, each with facts of
+`Notary.seal` signs one about an action, `sign_gateway_statement` one about the gateway, each with facts of
 `receipts/statement/predicates.py`. Server code and the registry, controls and roles of this package call them;
 `SignedStatement.insert` then belongs into the commit of the change that the statement tells of. What was observed or
 sent is evidence, kept beside the log: it can be erased, and the proof still holds.
@@ -48,7 +48,7 @@ class SignedStatement:
     def insert(self, txn: Txn) -> int:
         """Write statement, leaf and evidence inside one entry."""
         position = txn.append(self.index, self.envelope)
-        txn.many(EVIDENCE, [(position, *row) for row in self.evidence])
+        txn.write_many(EVIDENCE, [(position, *row) for row in self.evidence])
         return position
 
 
@@ -133,7 +133,7 @@ class Notary:
         )
         return SignedStatement(index, envelope, rows)
 
-    def seal_plain(
+    def sign_gateway_statement(
         self,
         facts: GatewayFacts,
         receipt_id: str,

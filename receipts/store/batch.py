@@ -30,7 +30,7 @@ Types = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(slots=True)
-class _Set:
+class _PendingRows:
     """One statement's rows; how many of them it must change (an update), find otherwise than expected (a query)."""
 
     rows: list[Row] = field(default_factory=list)
@@ -41,30 +41,30 @@ class _Set:
 class Batch:
     """What waits, by statement."""
 
-    _sets: dict[str, _Set] = field(default_factory=dict)
+    _sets: dict[str, _PendingRows] = field(default_factory=dict)
 
     def add(self, sql: str, rows: Sequence[Row]) -> None:
         """A statement for each of several rows; how many it changes is not asked."""
-        self._sets.setdefault(sql, _Set()).rows.extend(rows)
+        self._sets.setdefault(sql, _PendingRows()).rows.extend(rows)
 
     def change(self, sql: str, row: Row) -> None:
         """A statement that must change one row."""
-        waiting = self._sets.setdefault(sql, _Set(want=0))
+        waiting = self._sets.setdefault(sql, _PendingRows(want=0))
         waiting.rows.append(row)
         waiting.want = len(waiting.rows)
 
-    def expect(self, sql: str, params: Row, usual: Row) -> None:
+    def assume(self, sql: str, params: Row, usual: Row) -> None:
         """A query whose one row must be `usual`, of integers."""
-        self._sets.setdefault(sql, _Set(want=0)).rows.append((*params, *usual))
+        self._sets.setdefault(sql, _PendingRows(want=0)).rows.append((*params, *usual))
 
     def __bool__(self) -> bool:
         return bool(self._sets)
 
-    def concerns(self, sql: str) -> bool:
+    def touches(self, sql: str) -> bool:
         """Does anything wait for a table that this statement names?"""
         return any(not _tables(sql).isdisjoint(_tables(waiting)) for waiting in self._sets)
 
-    def take(self, types: Types, end: "tuple[str, Row] | None" = None) -> "Whole":
+    def drain(self, types: Types, end: "tuple[str, Row] | None" = None) -> "CombinedStatement":
         """Everything that waits as one statement, taken out; `end` is one more part, and its values."""
         # sorted, so that groups of the same kinds are the same prepared statement
         sets = sorted(self._sets.items())
@@ -72,11 +72,13 @@ class Batch:
         last, values = end or ("", ())
         columns = [list(column) for _, one in sets for column in zip(*one.rows, strict=True)]
         self._sets = {}
-        return Whole(_combined(kinds, last, len(values)), (*values, *columns), tuple(one.want for _, one in sets))
+        return CombinedStatement(
+            _combined(kinds, last, len(values)), (*values, *columns), tuple(one.want for _, one in sets)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class CombinedStatement:
     """One statement, its values, and how many rows each of its parts must give (None: any)."""
 
     sql: str

@@ -107,7 +107,7 @@ class DatabaseSession:
             if cut is not None:
                 cut.cancel()
 
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
+    def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for several rows, in one round trip."""
         self._wait(self._of().executemany(numbered(sql), rows, timeout=STATEMENT_SECONDS))
 

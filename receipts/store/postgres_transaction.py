@@ -21,21 +21,21 @@ class PostgresTxn(Txn):
         self._careful = careful
         self._batch = Batch()
 
-    def own(self, sql: str, *params: Value) -> None:
+    def write_deferred(self, sql: str, *params: Value) -> None:
         """One guarded statement that changes one row, of the entry's own action."""
         if self._careful:
             self.write(sql, *params)
         else:
             self._batch.change(sql, params)
 
-    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
+    def assume(self, usual: Row, sql: str, *params: Value) -> Row:
         """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet."""
         if self._careful:
-            return super().expect(usual, sql, *params)
-        self._batch.expect(sql, params, usual)
+            return super().assume(usual, sql, *params)
+        self._batch.assume(sql, params, usual)
         return usual
 
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
+    def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for each of several rows; how many it changed is not asked."""
         if rows:
             self._batch.add(sql, rows)
@@ -48,7 +48,7 @@ class PostgresTxn(Txn):
     def flush(self, end: "tuple[str, Row] | None" = None) -> None:
         """Do what waits, in one statement."""
         if self._batch or end:
-            whole = self._batch.take(self._session.types, end)
+            whole = self._batch.drain(self._session.types, end)
             if not whole.holds(self._session.query(whole.sql, *whole.values)):
                 raise Otherwise  # guard: what waited is as told
 
@@ -58,7 +58,7 @@ class PostgresTxn(Txn):
 
     def _flush_for(self, sql: str) -> None:
         # what waits is only for tables that this statement does not touch
-        if self._batch.concerns(sql):  # guard: what waits is flushed first
+        if self._batch.touches(sql):  # guard: what waits is flushed first
             self.flush()
 
     def _count(self, sql: str, params: Sequence[Value]) -> int:

@@ -14,7 +14,7 @@ class SqliteTxn(Txn):
         super().__init__(size, now_ms, clock_ok)
         self._connection = connection
 
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
+    def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for each of several rows; how many it changed is not asked."""
         if rows:
             self._connection.executemany(sql, rows)

@@ -176,7 +176,7 @@ class Store(ABC):
         """Put the leaves of a group, and the checkpoint over them, into its transaction."""
         if not txn.leaves:
             return
-        txn.many(NODES, [n for leaf in txn.leaves for n in frontier.append(leaf)])
+        txn.write_many(NODES, [n for leaf in txn.leaves for n in frontier.append(leaf)])
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
         note = self.signer.note(self.origin, checkpoint.body)
-        txn.many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])
+        txn.write_many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])

@@ -56,11 +56,11 @@ class Txn(ABC):
             raise Conflict
         return count
 
-    def own(self, sql: str, *params: Value) -> None:
+    def write_deferred(self, sql: str, *params: Value) -> None:
         """One guarded statement that changes one row, of the entry's own action: it may wait for the group's end."""
         self.write(sql, *params)
 
-    def expect(self, usual: Row, sql: str, *params: Value) -> Row:
+    def assume(self, usual: Row, sql: str, *params: Value) -> Row:
         """The one row of integers that a query gives; or `usual`, for as long as it is not asked yet.
 
         INVARIANT: an entry that was told `usual` where the truth is otherwise leaves nothing, and is run again with it.
@@ -69,7 +69,7 @@ class Txn(ABC):
         return row
 
     @abstractmethod
-    def many(self, sql: str, rows: Sequence[Row]) -> None:
+    def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         """One statement for each of several rows; how many it changed is not asked."""
 
     @abstractmethod
@@ -97,8 +97,8 @@ class Txn(ABC):
             index.at_ms,
             envelope.encoded(),
         )
-        self.many(STATEMENTS, [row])
-        self.many(SEARCH, [(value, position) for value in index.search])
+        self.write_many(STATEMENTS, [row])
+        self.write_many(SEARCH, [(value, position) for value in index.search])
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
 

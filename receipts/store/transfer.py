@@ -25,7 +25,7 @@ ASIDE = ".copied"
 
 
 @dataclass(frozen=True, slots=True)
-class Transferred:
+class TransferCount:
     """What was taken over: rows in all, statements of the log, actions that are still open."""
 
     rows: int
@@ -33,7 +33,7 @@ class Transferred:
     open: int
 
 
-def transfer(path: Path, url: str) -> Transferred:
+def transfer(path: Path, url: str) -> TransferCount:
     """Copy the store at `path` into an empty database, and put it aside. Raises `AilyusError`; then nothing moved."""
     if not path.exists():
         raise AilyusError("not_found", f"there is no store `{path.name}`", hint="there is nothing to copy")
@@ -49,7 +49,7 @@ def transfer(path: Path, url: str) -> Transferred:
     return done
 
 
-def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> Transferred:
+def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> TransferCount:
     if postgres_schema.version_of(session) is None:
         postgres_schema.create(session)
     note = newest_note(reader(source))
@@ -88,7 +88,7 @@ def _table(source: sqlite3.Connection, session: DatabaseSession, table: str) -> 
     names, places = ", ".join(columns), ", ".join("?" for _ in columns)
     count = 0
     for batch in _batches(source.execute(f"SELECT {names} FROM {table} ORDER BY {order}")):
-        session.many(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
+        session.write_many(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
         count += len(batch)
     return count
 
@@ -109,7 +109,7 @@ def _require_root(session: DatabaseSession, note: str, size: int) -> None:
         )
 
 
-def _counted(source: sqlite3.Connection, rows: int) -> Transferred:
+def _counted(source: sqlite3.Connection, rows: int) -> TransferCount:
     ((statements,),) = source.execute("SELECT count(*) FROM statements")
     ((open_,),) = source.execute("SELECT count(*) FROM actions WHERE state <> 'ended'")
-    return Transferred(rows, statements, open_)
+    return TransferCount(rows, statements, open_)

@@ -21,7 +21,7 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
-from policies.approval import SignedApproval, count
+from policies.approval import SignedApproval, count_by_role
 from policies.decision import ApprovalRequired, Denied, Permitted
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
@@ -123,7 +123,7 @@ class Pipeline:
         return await self._finish(sent, used)
 
     async def _finish(self, sent: SentAttempt, used: Sequence[SignedApproval]) -> ActionResult:
-        undo = Compensation(self._executor, ApprovalCount(*count(used, self._executor.now())))
+        undo = Compensation(self._executor, ApprovalCount(*count_by_role(used, self._executor.now())))
         return await self._executor.end(await self._executor.finish(sent, self.reviews, undo))
 
     # -- between decision and send -------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Pipeline:
         raise _kept_changing()
 
     async def _over_its_minute(self, busy: Busy) -> AilyusError:
-        seconds = math.ceil(await self._journal.minute_ends_in(busy.commit) / 1000)
+        seconds = math.ceil(await self._journal.rate_retry_after_ms(busy.commit) / 1000)
         name, most = busy.commit.action.request.connection, busy.commit.limits.per_minute
         sentence = f"`{name}` is sent {most} actions a minute, not more"
         return AilyusError("rate_limited", sentence, hint=f"nothing was sent; call again in {max(1, seconds)} seconds")
@@ -175,7 +175,7 @@ class Pipeline:
         if not resolved.program.is_write:
             return None
         permitted = isinstance(decision, Permitted)
-        if ended := executor.ends.without_sending(resolved, before, decision.facts, decision.record, permitted):
+        if ended := executor.ends.end_without_sending(resolved, before, decision.facts, decision.record, permitted):
             return await executor.end(ended)
         if not (action.caller.observe_only or action.preview):
             return None
@@ -189,7 +189,7 @@ class Pipeline:
         """After people approved it: what already is so is not sent."""
         if not resolved.program.is_write or resolved.action.state == "new":
             return None
-        ended = self._executor.ends.without_sending(resolved, before, permitted.facts, permitted.record)
+        ended = self._executor.ends.end_without_sending(resolved, before, permitted.facts, permitted.record)
         return await self._executor.end(ended) if ended else None
 
     async def _approved(

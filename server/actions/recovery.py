@@ -76,7 +76,7 @@ class RecoveryLoop:
 
     async def scan(self) -> list[asyncio.Task[ActionResult]]:
         """Look at every action that is not people's turn."""
-        return [task for action in await self._journal.moving() if (task := await self._resume(action))]
+        return [task for action in await self._journal.resumable() if (task := await self._resume(action))]
 
     async def _resume(self, action: Action) -> asyncio.Task[ActionResult] | None:
         runner, live = self._runner, self._runner.live
@@ -160,7 +160,7 @@ class RecoveryLoop:
             waiting=sum(state == "waiting" for _, state in open_now),
             actions=tuple(action for action, _ in open_now[:1000]),
         )
-        sealed = journal.notary.seal_plain(facts, new_id("rcp"), "", subject, journal.store.now_ms())
+        sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, journal.store.now_ms())
         await journal.store.write(sealed.insert)
 
     async def _expire_waiting(self) -> None:

@@ -25,7 +25,7 @@ async def record(journal: Journal, receipt: str, label: str, person: str | None)
     reader = journal.notary.pseudonym(tenant, "person", person) if person is not None else "terminal"
     facts = AccessFacts(reader=reader, of=receipt, label=label)
     at, subject = journal.store.now_ms(), {receipt: sha256(receipt.encode())}
-    sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
+    sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, subject, at)
     await journal.write((), sealed.insert)  # durable before the caller gives anything
 
 

@@ -104,7 +104,7 @@ class AdminApi:
 
     async def recheck(self, request: Request) -> object:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""
-        return await self._resolutions.recheck(request.path_params["action"])
+        return (await self._resolutions.recheck(request.path_params["action"])).document
 
     async def resolve(self, request: Request) -> object:
         """Take a person's signed word about an outcome in doubt."""

@@ -42,7 +42,7 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
     """One request through the local door; raises what the gateway answered."""
     import httpx2
 
-    from adapters.tls import nobody
+    from adapters.tls import no_trust
 
     owner = find_owner(workspace)
     if owner is None:
@@ -51,7 +51,7 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
     try:
         # a read is answered at once; a decision may look at targets first, each for as long as it takes
         patience = 10.0 if method == "GET" else 30.0
-        door = httpx2.HTTPTransport(verify=nobody(), uds=owner.door)
+        door = httpx2.HTTPTransport(verify=no_trust(), uds=owner.door)
         with httpx2.Client(transport=door, timeout=patience) as client:
             answer = client.request(method, f"http://owner{path}", params=query, content=content)
     except httpx2.HTTPError:

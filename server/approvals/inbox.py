@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from contracts.canonical import new_id
 from contracts.errors import CODES, AilyusError
-from policies.approval import Binding, Bystanders, SignedApproval, count
+from policies.approval import Binding, ExcludedApprovers, SignedApproval, count_by_role
 from policies.principal import Person
 from receipts.action.action import Action
 from receipts.journal.plan_transitions import PlanRows
@@ -41,17 +41,17 @@ class Inbox:
         program, plan = catalog.programs.get(contract), catalog.plans.get(contract)
         return program.contract.title if program else plan.plan.title if plan else contract
 
-    async def given(self, action_id: str) -> list[str]:
+    async def approved_by(self, action_id: str) -> list[str]:
         """Who has approved so far."""
         return await approvers(self._runner.journal.store, action_id)
 
-    def bars(self, action: Action, person: Person, given: Sequence[str]) -> dict[str, str] | None:
+    def why_ineligible(self, action: Action, person: Person, approved_by: Sequence[str]) -> dict[str, str] | None:
         """Why this person may not approve this action, which these have approved: by code, not by policy."""
         release, request = self._runner.release, action.request
-        if person.name in given:
+        if person.name in approved_by:
             return {"sentence": "you have approved it", "hint": "everybody counts once and for one role"}
         authors = self._runner.journal.registry.known_authors
-        if not Bystanders(request.person, request.owner, release.author, authors).excludes(person.name):
+        if not ExcludedApprovers(request.person, request.owner, release.author, authors).excludes(person.name):
             return None
         return {"sentence": "somebody else must approve this", "hint": CODES["self_approval"]}
 
@@ -68,7 +68,7 @@ class Inbox:
         if person is None:
             raise AilyusError("unknown_person", f"`{approver}` is no declared person")
         wanted = {r for need in now.asked.subject.needs for r, _ in need}
-        held = await self._runner.journal.roles.known(person)
+        held = await self._runner.journal.roles.last_known(person)
         roles = sorted(wanted & held) if role is None else [role]
         if not roles:
             raise AilyusError("wrong_role", f"`{approver}` holds none of the roles that are asked for")
@@ -119,8 +119,8 @@ class Inbox:
             raise AilyusError(code, f"the approval does not count: {code.replace('_', ' ')}")
         if signed.binding.verdict == "refuse":
             return await self._refuse(now, signed)
-        given = [*(await journal.approvals(action.id)), signed]
-        ready = now.review.permits(release, action.caller, ApprovalCount(*count(given, at)))
+        counted = [*(await journal.approvals(action.id)), signed]
+        ready = now.review.permits(release, action.caller, ApprovalCount(*count_by_role(counted, at)))
         await self._record(now, signed, ready, withdrawn)
         if ready:  # only now: whoever carries it on must find the approval committed
             await self._wake(action.id)

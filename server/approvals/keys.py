@@ -101,4 +101,4 @@ def _statement(
     evidence: Mapping[str, bytes] = MappingProxyType({}),
 ) -> SignedStatement:
     notary, at = runner.journal.notary, runner.journal.store.now_ms()
-    return notary.seal_plain(facts, new_id("rcp"), tenant, {keyid: keyid * 2}, at, evidence)
+    return notary.sign_gateway_statement(facts, new_id("rcp"), tenant, {keyid: keyid * 2}, at, evidence)

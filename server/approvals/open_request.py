@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from contracts.errors import AilyusError
 from policies.decision import ApprovalRequired, Denied, Unavailable
-from policies.resource_facts import establish
+from policies.resource_facts import establish_facts
 from receipts.action.action import Action
 from server.actions.runner import ActionRunner
 from server.execution.approval_request import ApprovalRequest, ApprovalReview
@@ -54,7 +54,7 @@ async def open_request(runner: ActionRunner, action_id: str) -> OpenRequest:
     if isinstance(resolved, Denied):
         raise AilyusError("policy_changed", f"the policies no longer allow it: {resolved.reason}")
     before = await executor.observe(resolved.permit)
-    facts = establish(program, action.request, target, before)
+    facts = establish_facts(program, action.request, target, before)
     # unavailable is no change of the record: the request stays open for when the system answers
     if isinstance(facts, Unavailable):
         raise AilyusError("unavailable", facts.reason, hint="look again when the system answers")

@@ -8,7 +8,7 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
 from server.cli.options import AsOption
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 from server.cli.passphrase import open_key
 from server.cli.store import reading
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         ("resolve", resolve),
         ("open", incidents),
     ):
-        action.command(name)(told(command))
+        action.command(name)(report_errors(command))
     app.add_typer(action, name="action")
 
 
@@ -63,14 +63,14 @@ def show_action(
     from server.results.timestamp import iso
 
     with reading(workspace) as read:
-        told = inventory.told(read, action_id)
+        report_errors = inventory.told(read, action_id)
         steps = entries.of_action_in(read, action_id)
         why = reason_of(read, steps[-1].receipt) if steps else ""
-    if told is None:
+    if report_errors is None:
         raise AilyusError("not_found", f"there is no action `{action_id}`")
-    result = ActionResult.unpacked(told.result)
+    result = ActionResult.unpacked(report_errors.result)
     because = [f"why, for people: {why}"] if why else []
-    if told.state == "ready":  # the row keeps the answer that it waits for people, although they have decided
+    if report_errors.state == "ready":  # the row keeps the answer that it waits for people, although they have decided
         because = ["approved, and not carried out yet: `ailyus halts` lists what may hold it"]
     receipts = [{"receipt": one.receipt, "kind": one.kind, "status": one.status, "at": iso(one.at_ms)} for one in steps]
     show(

@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.draft_commands import try_out
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.draft_commands import run_contract_test
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 
 adapter = typer.Typer(help="Adapters in Python: what is installed, and how they bear faults.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    adapter.command("list")(told(list_adapters))
-    adapter.command("check")(told(check))
+    adapter.command("list")(report_errors(list_adapters))
+    adapter.command("check")(report_errors(check))
     app.add_typer(adapter, name="adapter")
 
 
@@ -67,4 +67,4 @@ def check(
     if contract not in fit and (contract or len(fit) != 1):
         sentence = f"`{contract}` does not act by it" if contract else f"{len(fit)} contracts act by it first"
         raise AilyusError("not_found", sentence, hint=f"--contract {' | '.join(fit) or 'NAME, once there is one'}")
-    try_out(space.root, contract or fit[0], input_, fault, format)
+    run_contract_test(space.root, contract or fit[0], input_, fault, format)

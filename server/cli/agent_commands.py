@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from server.admin.client import ask_owner, list_owner
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 
 agent = typer.Typer(help="Agents and their tokens.", no_args_is_help=True)
 AgentArgument = Annotated[str, typer.Argument(help="The agent's name.")]
@@ -16,7 +16,7 @@ AgentArgument = Annotated[str, typer.Argument(help="The agent's name.")]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for name, command in (("list", agents), ("add", add_agent), ("promote", promote_agent), ("revoke", revoke_agent)):
-        agent.command(name)(told(command))
+        agent.command(name)(report_errors(command))
     app.add_typer(agent, name="agent")
 
 

@@ -9,7 +9,7 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
 from server.cli.options import AsOption
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 from server.cli.passphrase import ask_passphrase, open_key
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
         ("keys", list_keys),
         ("revoke", revoke_key),
     ):
-        approval.command(name)(told(command))
+        approval.command(name)(report_errors(command))
     app.add_typer(approval, name="approval")
 
 

@@ -8,7 +8,7 @@ import typer
 from contracts.errors import AilyusError
 from server.cli import draft_commands
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 
 if TYPE_CHECKING:
     from contracts.compiler.plan_program import PlanProgram
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         ("check", check_contracts),
         ("schema", contract_schema),
     ):
-        contract.command(name)(told(command))
+        contract.command(name)(report_errors(command))
     draft_commands.register(contract)
     app.add_typer(contract, name="contract")
 

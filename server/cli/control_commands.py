@@ -7,7 +7,7 @@ import typer
 
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 from server.workspace.workspace import Workspace
 
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
@@ -20,11 +20,11 @@ NameArgument = Annotated[str, typer.Argument(help="Which one; left out for all."
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for name, command in (("halt", halt), ("unhalt", unhalt), ("halts", halts)):
-        app.command(name)(told(command))
-    escalation.command("list")(told(escalations))
-    escalation.command("ack")(told(acknowledge))
+        app.command(name)(report_errors(command))
+    escalation.command("list")(report_errors(escalations))
+    escalation.command("ack")(report_errors(acknowledge))
     app.add_typer(escalation, name="escalation")
-    console.command("link")(told(console_link))
+    console.command("link")(report_errors(console_link))
     app.add_typer(console, name="console")
 
 

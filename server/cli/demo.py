@@ -13,7 +13,7 @@ import orjson
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from adapters.tls import nobody
+from adapters.tls import no_trust
 from contracts.errors import AilyusError
 from server.admin.client import find_owner
 from server.app import App
@@ -51,9 +51,9 @@ async def play(format_: Format, interactive: bool) -> int:
             token = workspace.token_file(SEEDED).read_text().strip()
             headers = {"authorization": f"Bearer {token}"}
             async with (
-                httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
+                httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=no_trust()) as http,
                 httpx2.AsyncClient(
-                    base_url=f"http://127.0.0.1:{port}/_sandbox", trust_env=False, verify=nobody()
+                    base_url=f"http://127.0.0.1:{port}/_sandbox", trust_env=False, verify=no_trust()
                 ) as control,
                 Client(streamable_http_client(url, http_client=http)) as client,
             ):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -37,7 +37,7 @@ def register(contract: typer.Typer) -> None:
         ("test", test),
     )
     for name, command in commands:
-        contract.command(name)(told(command))
+        contract.command(name)(report_errors(command))
 
 
 def import_mcp(
@@ -60,11 +60,18 @@ def import_mcp(
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import import_mcp
-    from server.workspace.upstream_server import Named
+    from server.workspace.upstream_server import UpstreamServer
     from server.workspace.workspace import Workspace
 
-    named = Named(
-        server, as_, tuple(tool or ()), tuple(read or ()), fixed(set_), tuple(env or ()), directory, credential
+    named = UpstreamServer(
+        server,
+        as_,
+        tuple(tool or ()),
+        tuple(read or ()),
+        parse_assignments(set_),
+        tuple(env or ()),
+        directory,
+        credential,
     )
     said = DraftInput(risk, resource, summary, "", tuple(expect or ()))
     show(Format.text, None, import_mcp(Workspace.open(Path(workspace).resolve()), named, said))
@@ -98,7 +105,7 @@ def import_openapi(
         ApiConnection(as_, base_url, reader, writer),
     )
     space = Workspace.open(Path(workspace).resolve())
-    lines = import_openapi(space, file, operation or [], read, api, fixed(set_), said, without or [])
+    lines = import_openapi(space, file, operation or [], read, api, parse_assignments(set_), said, without or [])
     show(Format.text, None, lines)
 
 
@@ -127,7 +134,7 @@ def draft(
         ApiConnection(as_, base_url, reader, writer),
     )
     space = Workspace.open(Path(workspace).resolve())
-    show(Format.text, None, draft_curl(space, write, read, name, api, fixed(set_), said))
+    show(Format.text, None, draft_curl(space, write, read, name, api, parse_assignments(set_), said))
 
 
 def pins(
@@ -154,10 +161,12 @@ def test(
     format: FormatOption = Format.text,
 ) -> None:
     """Try a contract against faults between the gateway and its target, or the target's twin; exit 1 when one wins."""
-    try_out(Path(workspace), name, input_, fault, format)
+    run_contract_test(Path(workspace), name, input_, fault, format)
 
 
-def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str] | None, format: Format) -> None:
+def run_contract_test(
+    folder: Path, name: str, inputs: list[str] | None, faults: list[str] | None, format: Format
+) -> None:
     """Rehearse one contract, and show what came of each fault."""
     import asyncio
     import logging
@@ -168,7 +177,7 @@ def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str]
 
     space = Workspace.open(folder.resolve())
     logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose
-    rows = asyncio.run(rehearse(space, name, fixed(inputs), faults or ()))
+    rows = asyncio.run(rehearse(space, name, parse_assignments(inputs), faults or ()))
     said: list[dict[str, object]] = [
         {**asdict(row), "done": "yes" if row.done else "no", "verdict": row.wrong or "ok"} for row in rows
     ]
@@ -177,7 +186,7 @@ def try_out(folder: Path, name: str, inputs: list[str] | None, faults: list[str]
         raise typer.Exit(1)
 
 
-def fixed(pairs: list[str] | None) -> "dict[str, JsonValue]":
+def parse_assignments(pairs: list[str] | None) -> "dict[str, JsonValue]":
     """`name=value` pairs; a value that is JSON counts as such."""
     out: dict[str, JsonValue] = {}
     for pair in pairs or ():

@@ -56,7 +56,7 @@ def fail(error: AilyusError) -> NoReturn:
     raise typer.Exit(1)
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
+def report_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn an `AilyusError` into its sentence and hint."""
 
     @wraps(command)

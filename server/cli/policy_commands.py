@@ -8,7 +8,7 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
 
 if TYPE_CHECKING:
     from contracts.compiler.program import Program
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         ("schema", policy_schema),
         ("new", new_policy),
     ):
-        policy.command(name)(told(command))
+        policy.command(name)(report_errors(command))
     app.add_typer(policy, name="policy")
 
 
@@ -87,7 +87,7 @@ def explain_policy(
 ) -> None:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
     from contracts.text.document import read_document
-    from contracts.text.source import Malformed
+    from contracts.text.source import MalformedSource
     from policies.case import Case, What, Who
     from policies.explanation import explain
     from policies.testing import evaluate
@@ -95,7 +95,7 @@ def explain_policy(
     decider, programs, _ = _decider(workspace, bundled)
     try:
         attributes = {k: read_document(v)[1] for k, _, v in (a.partition("=") for a in attribute or [])}
-    except Malformed as error:
+    except MalformedSource as error:
         raise AilyusError("bad_attribute", f"an attribute's value cannot be read: {error}", hint="quote it") from None
     pairs = [a.partition("=") for a in approval or []]
     if wrong := [f"{k}{sign}{v}" for k, sign, v in pairs if not v.isdigit()]:
@@ -133,10 +133,10 @@ def new_policy(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
-    from server.workspace.policy_drafts import Wanted, write_policy
+    from server.workspace.policy_drafts import PolicyRequest, write_policy
     from server.workspace.workspace import Workspace
 
-    for line in write_policy(Workspace.open(Path(workspace).resolve()), Wanted(template, action, role, asker)):
+    for line in write_policy(Workspace.open(Path(workspace).resolve()), PolicyRequest(template, action, role, asker)):
         typer.echo(line)
 
 

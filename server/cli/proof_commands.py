@@ -50,15 +50,15 @@ def verify_file(
     format: FormatOption = Format.text,
 ) -> None:
     """Verify a proof file offline; the exit code carries the verdict."""
-    from contracts.text.source import Malformed, read_bytes
+    from contracts.text.source import MalformedSource, read_bytes
     from receipts.audit.proof import MAX_FILE
     from receipts.audit.roots import read_roots
     from receipts.audit.verify import verify
-    from server.results.receipt_summary import sentences
+    from server.results.receipt_summary import summarize
 
     try:
         data = read_bytes(file, MAX_FILE)
-    except Malformed as error:  # bounded: a proof comes from somebody whom nobody trusts yet
+    except MalformedSource as error:  # bounded: a proof comes from somebody whom nobody trusts yet
         raise AilyusError("bad_proof", str(error), field=str(file)) from None
     verified = verify(data, read_roots(trust), read_note(since) if since else None)
     body = {
@@ -68,18 +68,18 @@ def verify_file(
         "not_shown": list(verified.not_shown),
     }
     lines = [f"authentic: yes, {len(verified.statements)} statements in a log of {verified.checkpoint.size}"]
-    lines += sentences(verified.receipt)
+    lines += summarize(verified.receipt)
     lines += [f"not shown: {what}" for what in verified.not_shown]
     show(format, body, lines)
 
 
 def read_note(path: Path) -> str:
     """The signed note of a checkpoint in a file. Raises `AilyusError`."""
-    from contracts.text.source import Malformed, read_source
+    from contracts.text.source import MalformedSource, read_source
 
     try:
         return read_source(path)
-    except Malformed as error:
+    except MalformedSource as error:
         raise AilyusError("bad_proof", f"the checkpoint is none: {error}", field=str(path)) from None
 
 

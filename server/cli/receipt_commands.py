@@ -10,7 +10,7 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner
 from server.cli.options import ReceiptArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, table, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
 from server.cli.proof_commands import audit, proof, verify_file
 from server.cli.question_commands import (
     changed,
@@ -44,9 +44,9 @@ def register(app: typer.Typer) -> None:
         ("denied", tried_and_denied),
         ("schema", print_schema),
     ):
-        receipt.command(name)(told(command))
+        receipt.command(name)(report_errors(command))
     app.add_typer(receipt, name="receipt")
-    app.command()(told(audit))
+    app.command()(report_errors(audit))
 
 
 def print_schema() -> None:
@@ -123,7 +123,7 @@ def show_receipt(
     from receipts.audit.denials import reason_of
     from receipts.log.signing import Envelope
     from receipts.statement import entries
-    from server.results.receipt_summary import sentences
+    from server.results.receipt_summary import summarize
 
     with reading(workspace) as read:
         entry = entries.find_in(read, receipt_id)
@@ -132,7 +132,7 @@ def show_receipt(
         raise AilyusError("not_found", f"there is no receipt `{receipt_id}`")
     statement = orjson.loads(Envelope.decode(entry.envelope).payload)
     lines = [
-        *sentences(statement["predicate"], why),
+        *summarize(statement["predicate"], why),
         "",
         f"log index {entry.leaf_index}",
         orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),

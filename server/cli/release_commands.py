@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
 from server.cli.passphrase import ask_passphrase
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(told(release))
+    app.command()(report_errors(release))
 
 
 def release(

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from server.cli.client_commands import connect, stdio
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
 from server.cli.serve_command import serve
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (demo, init, serve, stdio, connect, doctor):
-        app.command()(told(command))
+        app.command()(report_errors(command))
     app.command(hidden=True)(sandbox)
 
 

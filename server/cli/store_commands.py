@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, show, told
+from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
 
 store = typer.Typer(help="The store: bring it to a newer version, or from a file to a database.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    store.command()(told(migrate))
-    store.command()(told(copy))
-    store.command("accept-clock")(told(accept_clock))
+    store.command()(report_errors(migrate))
+    store.command()(report_errors(copy))
+    store.command("accept-clock")(report_errors(accept_clock))
     app.add_typer(store, name="store")
 
 

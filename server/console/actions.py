@@ -24,7 +24,7 @@ from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View, action_of
 from server.operations.resolutions import OPEN, Resolutions
 from server.results.answers import halt_line
-from server.results.receipt_summary import sentences
+from server.results.receipt_summary import summarize
 from server.results.text import text_of
 
 _STEPS = {
@@ -135,7 +135,7 @@ class Actions:
         sizes = await evidence.sizes(store, entry.leaf_index)
         # what action it was and under which set stands above the timeline, once
         why = await store.read_aside(lambda read: reason_of(read, entry.receipt))
-        said: list[JsonValue] = list(sentences(predicate)[2:-1])
+        said: list[JsonValue] = list(summarize(predicate)[2:-1])
         checks = predicate.get("checks")
         return {
             "receipt": entry.receipt,

@@ -87,7 +87,7 @@ class Approvals:
         needs = asked["subject"]["needs"]
         lines = asked["display"]["lines"]
         first = next(line["value"] for line in lines if line["label"] == "what will change")
-        given, wanted = await self._inbox.given(action.id), {role for need in needs for role, _ in need}
+        given, wanted = await self._inbox.approved_by(action.id), {role for need in needs for role, _ in need}
         return {
             "action": action.id,
             "says": first,
@@ -99,7 +99,7 @@ class Approvals:
             "steps": [[line["label"], line["value"]] for line in lines if _STEP.fullmatch(line["label"])],
             "approved_by": list(given),
             # their signature decides, not this
-            "can": bool(wanted & person.roles) and self._inbox.bars(action, person, given) is None,
+            "can": bool(wanted & person.roles) and self._inbox.why_ineligible(action, person, given) is None,
             "created_ms": action.created_ms,
             "expires_ms": action.expires_ms,
         }
@@ -111,7 +111,7 @@ class Approvals:
         if action.state != "waiting":
             return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
         person, runner = visit.person, self._inbox.runner
-        given = await self._inbox.given(action.id)
+        given = await self._inbox.approved_by(action.id)
         role = visit.asked("role") or None
         why_not = None
         try:
@@ -122,7 +122,7 @@ class Approvals:
             asked, document = ApprovalRequest.model_validate_json(action.asked or b""), None
             why_not = {"sentence": error.sentence, "hint": error.hint}
         # no document, and so nothing to sign: the button would only be refused
-        if document is not None and (barred := self._inbox.bars(action, person, given)):
+        if document is not None and (barred := self._inbox.why_ineligible(action, person, given)):
             document, why_not = None, barred
         agent, now, tenant = action.request.agent, runner.journal.store.now_ms(), visit.tenant
         today = await runner.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))

@@ -19,7 +19,7 @@ from receipts.tables import introductions
 from receipts.tables.introductions import StoredIntroduction
 from server.actions.runner import ActionRunner
 from server.approvals.keys import link_key, revoke_key
-from server.console.signed_word import Introduction, SignedWord, introduction_of, words_of
+from server.console.signed_word import Introduction, SignedKeyAuthorization, introduction_of, words_of
 
 VALID_MS = 600_000
 ADMINS = 2
@@ -77,7 +77,7 @@ class PasskeyInvitations:
         key = self._runner.journal.handles.derived(b"ailyus-introductions")
         return hmac.digest(key, "\n".join((token, id_, person, words.hex())).encode(), "sha256").hex()
 
-    async def introduce(self, by: Person, signed: SignedWord) -> str | None:
+    async def introduce(self, by: Person, signed: SignedKeyAuthorization) -> str | None:
         """An admin vouches for a person; the second one gets the link's token."""
         word, people = signed.word, self._runner.release.people
         person = people.get(word.person)
@@ -122,7 +122,7 @@ class PasskeyInvitations:
         await link_key(self._runner, key, authority, words_of(known.words), used)
         return key.keyid
 
-    async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedWord) -> str:
+    async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedKeyAuthorization) -> str:
         """Link a further passkey of the same person; one that they have vouches for its attestation object (`made`)."""
         if signed.word.person != by.name:
             raise AilyusError("no_authority", "people add passkeys of their own only")
@@ -135,7 +135,7 @@ class PasskeyInvitations:
         await link_key(self._runner, key, "passkey", words_of((signed,)), used)
         return key.keyid
 
-    async def revoke(self, by: Person, signed: SignedWord) -> None:
+    async def revoke(self, by: Person, signed: SignedKeyAuthorization) -> None:
         """Revoke a key: one's own, or as an admin anybody's of the tenant."""
         runner = self._runner
         key = (await runner.journal.registry.keys()).get(signed.word.about)
@@ -147,7 +147,7 @@ class PasskeyInvitations:
         await self._write(lambda txn: count_use(txn, signed.keyid, uses))
         await revoke_key(runner, key.keyid, words_of((signed,)))
 
-    async def _vouched(self, by: Person, signed: SignedWord, event: str, about: str) -> int:
+    async def _vouched(self, by: Person, signed: SignedKeyAuthorization, event: str, about: str) -> int:
         """The passkey's new count, if this is a fresh word of this person's passkey about exactly that."""
         runner, word = self._runner, signed.word
         key = (await runner.journal.registry.keys()).get(signed.keyid)
@@ -174,7 +174,7 @@ class PasskeyInvitations:
         self,
         id_: str,
         person: str,
-        words: tuple[SignedWord, ...],
+        words: tuple[SignedKeyAuthorization, ...],
         token: str | None,
         use: tuple[str, int] | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ from server.actions.runner import ActionRunner
 from server.console.introductions import PasskeyInvitations
 from server.console.redirection import cookie, inside, redirect
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
-from server.console.signed_word import SignedWord
+from server.console.signed_word import SignedKeyAuthorization
 from server.console.visit import ConsoleRequest, Page, View
 
 
@@ -140,13 +140,13 @@ class PeoplePages:
         """A further passkey of one's own, vouched for by one that one has."""
         public, passkey = await self._brought(visit)
         made = Attestation.model_validate_json(visit.form["attestation"]).attestation_object
-        signed = SignedWord.model_validate_json(visit.form["signed"])
+        signed = SignedKeyAuthorization.model_validate_json(visit.form["signed"])
         await self._introductions.add(visit.person, public, passkey, made, signed)
         return redirect("/people")
 
     async def introduce(self, visit: ConsoleRequest) -> Page | Response:
         """An admin vouches for somebody; the second one gets the link, once."""
-        signed = SignedWord.model_validate_json(visit.form["signed"])
+        signed = SignedKeyAuthorization.model_validate_json(visit.form["signed"])
         token = await self._introductions.introduce(visit.person, signed)
         if token is None:
             return redirect("/people")
@@ -155,7 +155,7 @@ class PeoplePages:
 
     async def revoke(self, visit: ConsoleRequest) -> Response:
         """Revoke a key; its sessions end with it."""
-        signed = SignedWord.model_validate_json(visit.form["signed"])
+        signed = SignedKeyAuthorization.model_validate_json(visit.form["signed"])
         await self._introductions.revoke(visit.person, signed)
         return redirect("/people")
 

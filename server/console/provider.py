@@ -20,7 +20,7 @@ from starlette.responses import Response
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from policies.principal import Person
-from receipts.journal.roles import Told
+from receipts.journal.roles import HeldRoles
 from server.actions.runner import ActionRunner
 from server.console.redirection import cookie, inside, redirect
 from server.console.refresh_token import hidden, revealed
@@ -119,7 +119,7 @@ class Provider:
         except (OAuthError, httpx2.HTTPError, ValueError, KeyError) as fault:
             log.info("provider_refused", reason=type(fault).__name__)
             raise _refused("the provider's answer does not hold") from None
-        await self._runner.journal.roles.learn(person, told)
+        await self._runner.journal.roles.store(person, told)
         secret = await self._sessions.open_for(person)
         answer = redirect(inside(begun.to))
         answer.headers["set-cookie"] = cookie(secret, self._seconds)
@@ -127,7 +127,7 @@ class Provider:
         answer.headers.append("set-cookie", _cookie("", 0))
         return answer
 
-    async def read_again(self, person: Person, kept: bytes) -> Told | None:
+    async def read_again(self, person: Person, kept: bytes) -> HeldRoles | None:
         """What the provider says now; None when it says nothing, or nothing of this person."""
         refresh = revealed(person.subject, kept, self._key(b"ailyus-refresh"))
         if not refresh:
@@ -166,7 +166,7 @@ class Provider:
         claims: Document,
         metadata: Document,
         person: Person | None = None,
-    ) -> Told:
+    ) -> HeldRoles:
         """The declared roles, from the identity token, else from `userinfo`."""
         if self._settings.roles_claim not in claims:
             subject = person.subject if person else claims["sub"]
@@ -179,7 +179,9 @@ class Provider:
         groups = said if isinstance(said, list) else [said]
         held = {self._settings.roles[g] for g in groups if isinstance(g, str) and g in self._settings.roles}
         who = str(person.subject if person else claims["sub"])
-        return Told(frozenset(held), hidden(who, str(token.get("refresh_token") or ""), self._key(b"ailyus-refresh")))
+        return HeldRoles(
+            frozenset(held), hidden(who, str(token.get("refresh_token") or ""), self._key(b"ailyus-refresh"))
+        )
 
     async def _metadata(self) -> Document:
         try:

@@ -24,7 +24,7 @@ DEFAULT_SINCE = "12h"
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class Question:
     """One question as it stands on the search page: its path and the fields that it asks for."""
 
     path: str
@@ -33,13 +33,13 @@ class Saved:
 
 
 QUESTIONS = (
-    Saved("changed", "What did this agent change?", ("agent", "since")),
-    Saved("unconfirmed", "What was not confirmed?", ("since",)),
-    Saved("approved-by", "Who approved it, and what did they see?", ("receipt",)),
-    Saved("done-to", "What was done to this person or record?", ("match",)),
-    Saved("allowed-by", "Which policy allowed it?", ("receipt",)),
-    Saved("denied", "What was tried and denied?", ("since",)),
-    Saved("missing", "Is anything missing?", ("since",)),
+    Question("changed", "What did this agent change?", ("agent", "since")),
+    Question("unconfirmed", "What was not confirmed?", ("since",)),
+    Question("approved-by", "Who approved it, and what did they see?", ("receipt",)),
+    Question("done-to", "What was done to this person or record?", ("match",)),
+    Question("allowed-by", "Which policy allowed it?", ("receipt",)),
+    Question("denied", "What was tried and denied?", ("since",)),
+    Question("missing", "Is anything missing?", ("since",)),
 )
 
 

@@ -19,7 +19,7 @@ from server.approvals.inbox import Inbox
 from server.console.questions import LIMIT, QuestionPages, receipts_page, require_known
 from server.console.receipt_reader import ReceiptReader
 from server.console.visit import ConsoleRequest, Page, View
-from server.results.receipt_summary import sentences
+from server.results.receipt_summary import summarize
 
 
 class ReceiptPages:
@@ -78,7 +78,7 @@ class ReceiptPages:
             "receipt": receipt,
             "action": entry.action_id,
             "index": entry.leaf_index,
-            "says": sentences(statement["predicate"], why),
+            "says": summarize(statement["predicate"], why),
             "statement": orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
             "evidence": [{"label": one.label, "bytes": one.size} for one in sizes],
         }

@@ -95,7 +95,7 @@ class ConsoleSessions:
         if stored is None or person is None:
             return None
         # what the provider said last, without asking: a page is no decision, and an approval asks anew
-        shown = replace(person, roles=await runner.journal.roles.known(person))
+        shown = replace(person, roles=await runner.journal.roles.last_known(person))
         return ConsoleSession(shown, stored.keyid, secret)
 
     async def close(self, secret: str) -> None:

@@ -13,7 +13,7 @@ from policies.passkey import Assertion
 from receipts.tables.introductions import StoredIntroduction
 
 
-class Word(BaseModel):
+class KeyAuthorization(BaseModel):
     """What somebody signs about a key: `add` their own, `introduce` a person, or `revoke` a key.
 
     `about` is the digest of the new passkey's attestation object, the introduction's id, or the id of the key that is
@@ -37,12 +37,12 @@ class Word(BaseModel):
         return digest(self.model_dump(mode="json"))
 
 
-class SignedWord(BaseModel):
+class SignedKeyAuthorization(BaseModel):
     """A word, the passkey and its assertion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    word: Word
+    word: KeyAuthorization
     keyid: str
     assertion: Assertion
 
@@ -53,7 +53,7 @@ class Introduction:
 
     id: str
     person: str
-    words: tuple[SignedWord, ...]
+    words: tuple[SignedKeyAuthorization, ...]
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ class Introduction:
 def introduction_of(stored: StoredIntroduction) -> Introduction:
     """The introduction of a row. Its words count by their signatures, which whoever uses them checks again."""
     try:
-        found = tuple(SignedWord.model_validate(word) for word in orjson.loads(stored.words))
+        found = tuple(SignedKeyAuthorization.model_validate(word) for word in orjson.loads(stored.words))
     except ValidationError:
         raise AilyusError("store_corrupt", "an introduction in the store is malformed") from None
     return Introduction(stored.id, stored.person, found)
 
 
-def words_of(words: Sequence[SignedWord]) -> bytes:
+def words_of(words: Sequence[SignedKeyAuthorization]) -> bytes:
     """Words as the store and a `key` statement keep them."""
     return orjson.dumps([word.model_dump(mode="json") for word in words])

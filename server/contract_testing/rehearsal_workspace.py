@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from adapters.tls import nobody
+from adapters.tls import no_trust
 from server.contract_testing.sandbox_process import start_sandbox
 from server.http_server import free_port
 from server.workspace.settings import PersonPart
@@ -33,7 +33,7 @@ async def rehearsal_workspace(workspace: Workspace) -> AsyncIterator[tuple[Works
         if twin is None:
             return
         async with httpx2.AsyncClient(
-            trust_env=False, verify=nobody(), base_url=f"http://127.0.0.1:{port}/_sandbox"
+            trust_env=False, verify=no_trust(), base_url=f"http://127.0.0.1:{port}/_sandbox"
         ) as http:
             if not state:  # asked for before the first fault, so that it is the state that nothing has touched
                 state.append((await http.get("/state")).content)

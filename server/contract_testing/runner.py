@@ -12,8 +12,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import RequestParamsMeta
 from pydantic import JsonValue
 
-from adapters.router import Systems
-from adapters.tls import nobody
+from adapters.router import AdapterRouter
+from adapters.tls import no_trust
 from contracts.action.observation import ReadOutage
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
@@ -44,7 +44,7 @@ class _Stage:
     program: Program
     release: Release
     connection: str
-    looking: Systems
+    looking: AdapterRouter
     address: str
     token: str
 
@@ -139,7 +139,7 @@ async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> 
     # a key of its own: else the same inputs would be the same action as at the fault before (invariant 5)
     meta: RequestParamsMeta = {"dev.ailyus/caller-key": fault}  # type: ignore[typeddict-unknown-key]  # ours
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=nobody()) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60.0, trust_env=False, verify=no_trust()) as http,
         Client(streamable_http_client(stage.address, http_client=http)) as client,
     ):
         called = await client.call_tool(stage.program.name, dict(given), meta=meta)

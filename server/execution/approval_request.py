@@ -15,10 +15,10 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
-from policies.approval import Bystanders, Rules, SignedApproval, Subject, count, refusal
+from policies.approval import ExcludedApprovers, KeyRules, SignedApproval, Subject, approval_fault, count_by_role
 from policies.approval_document import Display, Line
-from policies.decision import ApprovalRequired, Circumstances, Facts, Permitted
-from policies.need import Need
+from policies.approval_requirement import ApprovalRequirement
+from policies.decision import ApprovalRequired, DecisionContext, Permitted, ResourceFacts
 from policies.principal import Key
 from policies.release import Release
 from receipts.action.action import Action
@@ -52,9 +52,9 @@ class ReviewedRequest:
     """One request that people's word is for: an action, or one step of a plan."""
 
     request: ActionRequest
-    facts: Facts
-    circumstances: Circumstances
-    needs: tuple[Need, ...]
+    facts: ResourceFacts
+    decision_context: DecisionContext
+    needs: tuple[ApprovalRequirement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class ApprovalReview:
     asked: ApprovalRequest
     parts: tuple[ReviewedRequest, ...]
 
-    def permits(self, release: Release, caller: Caller, count: ApprovalCount) -> bool:
+    def permits(self, release: Release, caller: Caller, count_by_role: ApprovalCount) -> bool:
         """Does Cedar permit every part with these approvals?"""
-        decide, roles, oldest = release.decider.decide, count.roles, count.oldest_seconds
+        decide, roles, oldest = release.decider.decide, count_by_role.roles, count_by_role.oldest_seconds
         return all(
-            isinstance(decide(p.request, caller, p.facts, p.circumstances, roles, oldest), Permitted)
+            isinstance(decide(p.request, caller, p.facts, p.decision_context, roles, oldest), Permitted)
             for p in self.parts
         )
 
@@ -107,7 +107,7 @@ class Own(TypedDict, total=False):
     resource_type: Required[str]
     resource_id: Required[str]
     slice_digest: Required[str]
-    needs: Required[tuple[Need, ...]]
+    needs: Required[tuple[ApprovalRequirement, ...]]
     pinned: Required[dict[str, str]]
     display_digest: Required[str]
     plan_digest: str
@@ -149,7 +149,7 @@ async def valid_approvals(
         if code:
             return ValidApprovals((), NO_APPROVALS, code)
         good.append(approval)
-    return ValidApprovals(tuple(good), ApprovalCount(*count(good, now_ms)))
+    return ValidApprovals(tuple(good), ApprovalCount(*count_by_role(good, now_ms)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,9 @@ def approval_error(
 ) -> str | None:
     """The code why a signed decision does not count now, or None."""
     request = action.request
-    bystanders = Bystanders(request.person, request.owner, release.author, now.authors)
-    rules = Rules(release.development, request.risk, request.boundary)
-    code = refusal(approval, review.asked.subject, now.keys, bystanders, rules, now.now_ms, now.spent)
+    bystanders = ExcludedApprovers(request.person, request.owner, release.author, now.authors)
+    rules = KeyRules(release.development, request.risk, request.boundary)
+    code = approval_fault(approval, review.asked.subject, now.keys, bystanders, rules, now.now_ms, now.spent)
     if code is None and not _holds_role(release, action, review, approval, now.held):
         code = "wrong_role"
     return code
@@ -183,7 +183,7 @@ def approval_error(
 async def current_roles(release: Release, journal: Journal, name: str) -> frozenset[str]:
     """The roles that a person has now; what an identity provider says is not older than 15 minutes."""
     person = release.people.get(name)
-    return await journal.roles.held(person) if person else frozenset()
+    return await journal.roles.fresh(person) if person else frozenset()
 
 
 def _holds_role(
@@ -196,7 +196,7 @@ def _holds_role(
         return False
     approver = caller_of(person.name, person.tenant, held)
     return all(
-        release.decider.may_approve(p.request, action.caller, p.facts, p.circumstances, approver, role) is not None
+        release.decider.may_approve(p.request, action.caller, p.facts, p.decision_context, approver, role) is not None
         for p in asking
     )
 
@@ -206,7 +206,7 @@ def caller_of(name: str, tenant: str, roles: frozenset[str]) -> Caller:
     return Caller("", tenant, name, name, frozenset(), roles)
 
 
-def pinned(program: Program, facts: Facts, scope: Mapping[str, object], hiding: Hiding) -> dict[str, str]:
+def pinned(program: Program, facts: ResourceFacts, scope: Mapping[str, object], hiding: Hiding) -> dict[str, str]:
     """Digests of everything about the state that an approval is bound to, by path; keyed where a secret passes."""
     found = {path: value_digest(_pinned(program, lookup(path, scope), hiding)) for path in program.pinned}
     found |= {f"resource.{name}": value_digest(value) for name, value in facts.attributes.items()}
@@ -263,6 +263,6 @@ def apart(prefix: str, values: Sequence[str], params: Mapping[str, JsonValue]) -
     ]
 
 
-def needs_of(needs: Sequence[Need]) -> tuple[dict[str, int], ...]:
+def needs_of(needs: Sequence[ApprovalRequirement]) -> tuple[dict[str, int], ...]:
     """Needs as they stand in a statement."""
     return tuple(dict(need) for need in needs)

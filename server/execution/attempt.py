@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from contracts.action.observation import Execution, Observation
 from policies.approval import SignedApproval
-from policies.decision import Facts, Permitted
+from policies.decision import Permitted, ResourceFacts
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
@@ -16,7 +16,7 @@ from receipts.journal.intent import DecisionBasis
 from receipts.reconciliation.verdict import Reconciliation
 from receipts.store.transaction import Work
 from server.execution.resolved_action import ResolvedAction
-from server.execution.routes import Skipped
+from server.execution.routes import RouteSkip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class SentAttempt:
     before: Observation
     execution: Execution
     attempts: tuple[Execution, ...]
-    facts: Facts | None = None
-    skipped: tuple[Skipped, ...] = ()
+    facts: ResourceFacts | None = None
+    skipped: tuple[RouteSkip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,16 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from policies.decision import (
     ApprovalRequired,
-    Circumstances,
     Decision,
+    DecisionContext,
     Denied,
-    Facts,
     Permitted,
     Rate,
+    ResourceFacts,
     Unavailable,
 )
 from policies.release import Release
-from policies.resource_facts import establish
+from policies.resource_facts import establish_facts
 from receipts.action.action import Action
 from receipts.journal.journal import Journal
 from receipts.statement.statement import StatementSubject
@@ -69,7 +69,7 @@ class Decisions:
         """Cedar's word on live attributes, with these verified approvals."""
         action, request = resolved.action, resolved.request
         with tracing.span("decide", SpanKind.INTERNAL, {"ailyus.contract": request.contract}) as own:
-            facts = establish(resolved.program, request, resolved.target, before)
+            facts = establish_facts(resolved.program, request, resolved.target, before)
             if isinstance(facts, Denied):
                 decision: Decision = facts
             else:
@@ -82,8 +82,8 @@ class Decisions:
             return decision
 
     async def context(
-        self, action: Action, facts: Facts | None = None, used_by_earlier_steps: Rate = NO_USE
-    ) -> Circumstances:
+        self, action: Action, facts: ResourceFacts | None = None, used_by_earlier_steps: Rate = NO_USE
+    ) -> DecisionContext:
         """What a decision depends on beside the request, now; counted only where a policy of the slice reads it."""
         request, journal = action.request, self._journal
         first = action.first or request.kind == "read"
@@ -93,7 +93,7 @@ class Decisions:
             incident = journal.controls.has_incident(self.resource(request, facts))
         # counted in the store, so it is not asked for where no policy looks
         rate = await journal.rate(action) if "rate" in reads else Rate()
-        return Circumstances(
+        return DecisionContext(
             journal.store.now_ms(),
             self._release.change_freeze,
             0 if first else await journal.repeats(request.call_key, action.id),
@@ -113,7 +113,7 @@ class Decisions:
         # `True` is an int to Python, and no amount to anybody
         return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else UNKNOWN_COST
 
-    def resource(self, request: ActionRequest, what: Facts | StatementSubject) -> str:
+    def resource(self, request: ActionRequest, what: ResourceFacts | StatementSubject) -> str:
         """The pseudonym by which incidents and locks know a resource."""
         name = f"{request.connection}/{what.resource_type}/{what.resource_id}"
         return self._journal.notary.pseudonym(request.tenant, "incident", name)

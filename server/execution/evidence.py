@@ -9,7 +9,7 @@ from contracts.action.http_request import HttpRequest
 from contracts.action.mcp_request import McpRequest
 from contracts.action.observation import Execution, Observation
 from contracts.action.python_request import PythonRequest
-from contracts.action.rendered import Rendered
+from contracts.action.rendered_request import Rendered
 from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program

@@ -19,7 +19,7 @@ from dataclasses import replace
 from opentelemetry.trace import SpanKind
 
 from adapters.adapter import Adapter
-from contracts.action.dispatch import Dispatch, MayObserve
+from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.observation import Execution, Observation
 from contracts.action.request import Caller
 from contracts.compiler.expressions import Fault
@@ -39,7 +39,7 @@ from server.execution.attempt import OrphanRemoval, PendingEnd, PermittedAction,
 from server.execution.decisions import Decisions
 from server.execution.fair_limiter import FairLimiter
 from server.execution.intent_builder import IntentBuilder
-from server.execution.outcome_builder import Judged, OutcomeBuilder
+from server.execution.outcome_builder import Judgement, OutcomeBuilder
 from server.execution.read_back import ReadBack
 from server.execution.resolved_action import ResolvedAction, base_scope, resolve
 from server.execution.routes import Routes
@@ -89,7 +89,7 @@ class ActionExecutor:
         """The action with its contract, its connection and leave to read."""
         return resolve(self.release, action)
 
-    async def observe(self, permit: MayObserve) -> Observation:
+    async def observe(self, permit: ReadPermit) -> Observation:
         """Read the source of truth once."""
         with tracing.span("observe", SpanKind.CLIENT, {"ailyus.contract": permit.request.contract}):
             observation = await self.adapter.observe(permit)
@@ -195,7 +195,7 @@ class ActionExecutor:
                 return self._outcomes.outcome(judged)
             sent = further
 
-    async def _judged(self, sent: SentAttempt) -> Judged:
+    async def _judged(self, sent: SentAttempt) -> Judgement:
         request = sent.action.request
         program, target = self.release.catalog.programs[request.contract], self.release.target(request)
         after = await self._read_back.settled(sent, program, target)
@@ -204,9 +204,9 @@ class ActionExecutor:
         bounded = program.contract.bound_ms is not None and sent.intent.settle_ms >= program.contract.bound_ms
         base = base_scope(program, request, target)
         outcome = reconcile(program, base, sent.before, sent.execution, after, exclusive, bounded)
-        return Judged(sent, program, target, after, outcome)
+        return Judgement(sent, program, target, after, outcome)
 
-    async def _retry(self, judged: Judged, redecision: Redecision) -> SentAttempt | None:
+    async def _retry(self, judged: Judgement, redecision: Redecision) -> SentAttempt | None:
         """Another attempt or route, where provably safe: a new look, decision, intent and fence."""
         sent, target = judged.sent, judged.target
         if judged.outcome.verdict not in ("again", "next_route") or target is None:

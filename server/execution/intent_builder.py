@@ -3,7 +3,7 @@
 import orjson
 
 from contracts.action.observation import Execution, Observation
-from contracts.action.rendered import Rendered, render
+from contracts.action.rendered_request import Rendered, render
 from contracts.canonical import new_id
 from contracts.compiler.expressions import Fault
 from policies.release import Release
@@ -69,7 +69,7 @@ class IntentBuilder:
         ).also(plan_fields(action) | skipped_facts(choice.skipped))
         before = kept(program, ready.before, self._journal.hiding)
         reads = self._release.decider.bundle.slices[program.name].reads
-        context = permitted.circumstances
+        context = permitted.decision_context
         return IntentCommit(
             action=action,
             permitted=permitted,

@@ -16,16 +16,16 @@ from contracts.action.request import ActionRequest
 from contracts.action.target import Target
 from contracts.canonical import new_id
 from contracts.compiler.program import Program
-from policies.decision import Facts
-from policies.resource_facts import establish
+from policies.decision import ResourceFacts
+from policies.resource_facts import establish_facts
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.breaker import BREAKER, Trip
 from receipts.journal.halt import halt_statement, new_halt
-from receipts.journal.handles import Minted
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import Escalation, OutcomeCommit
+from receipts.journal.secret_vault import NewHandles
 from receipts.journal.send_transitions import record_outcome
 from receipts.reconciliation.checks import stated
 from receipts.reconciliation.comparison import drifted_paths
@@ -57,7 +57,7 @@ _STATUS: Mapping[str, Status] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """One attempt after its read-back: the contract and connection it is judged by, the look, and the verdict."""
 
     sent: SentAttempt
@@ -103,7 +103,7 @@ class OutcomeBuilder:
         self._statements = statements
         self._routes = routes
 
-    def outcome(self, judged: Judged) -> PendingEnd:
+    def outcome(self, judged: Judgement) -> PendingEnd:
         """The end of an action that was sent, as work for a commit."""
         sent, program, status, receipt = judged.sent, judged.program, judged.status, new_id("rcp")
         action, execution = sent.action, sent.execution
@@ -142,7 +142,7 @@ class OutcomeBuilder:
         )
         return PendingEnd(action, status, answer, record_outcome(conclusion), outcome, after)
 
-    def _answer(self, judged: Judged, receipt: str, drift: tuple[str, ...]) -> ActionResult:
+    def _answer(self, judged: Judgement, receipt: str, drift: tuple[str, ...]) -> ActionResult:
         sent, program = judged.sent, judged.program
         send = Send(
             execution=sent.execution,
@@ -159,7 +159,9 @@ class OutcomeBuilder:
         # the words are the target's, not ours: an agent is told so
         return replace(answer, data={"refusal": words}, from_outside=(*(answer.from_outside or ()), "data"))
 
-    def _facts(self, judged: Judged, after: Observation, answer: ActionResult, drift: tuple[str, ...]) -> OutcomeFacts:
+    def _facts(
+        self, judged: Judgement, after: Observation, answer: ActionResult, drift: tuple[str, ...]
+    ) -> OutcomeFacts:
         sent, program, outcome = judged.sent, judged.program, judged.outcome
         return OutcomeFacts(
             intent=sent.intent.receipt_id,
@@ -174,7 +176,7 @@ class OutcomeBuilder:
             limits=LIMITS,
         ).also({**({"drifted": drift} if drift else {}), **plan_fields(sent.action), **skipped_facts(sent.skipped)})
 
-    def _incident(self, judged: Judged, facts: Facts | None) -> str | None:
+    def _incident(self, judged: Judgement, facts: ResourceFacts | None) -> str | None:
         """Where the outcome is in doubt, the pseudonym of its resource, so that policies can hold back what is next."""
         if judged.status not in ("diverged", "unknown") or facts is None or not facts.resource_id:
             return None
@@ -196,7 +198,7 @@ class OutcomeBuilder:
 
     def _sealed_outputs(
         self, action: Action, program: Program, outcome: Reconciliation
-    ) -> tuple[Reconciliation, Minted | None]:
+    ) -> tuple[Reconciliation, NewHandles | None]:
         """Secret outputs leave as handles; the values go into the vault with the outcome's commit."""
         secret = {n: (str(outcome.outputs[n]), to) for n, to in program.secret_outputs.items() if n in outcome.outputs}
         if not secret:
@@ -219,11 +221,11 @@ class OutcomeBuilder:
         return self._journal.store.now_ms()
 
 
-def _facts(judged: Judged) -> Facts | None:
+def _facts(judged: Judgement) -> ResourceFacts | None:
     """The resource's facts as they were before, for an attempt of a process that died."""
     sent, target = judged.sent, judged.target
-    facts = establish(judged.program, sent.action.request, target, sent.before) if target else None
-    return facts if isinstance(facts, Facts) else None
+    facts = establish_facts(judged.program, sent.action.request, target, sent.before) if target else None
+    return facts if isinstance(facts, ResourceFacts) else None
 
 
 def _escalation(action: Action, answer: ActionResult) -> Escalation | None:
@@ -231,12 +233,12 @@ def _escalation(action: Action, answer: ActionResult) -> Escalation | None:
     return Escalation(new_id("esc"), answer.escalated_to) if answer.escalated_to and not action.step else None
 
 
-def _observer(judged: Judged) -> Channel:
+def _observer(judged: Judgement) -> Channel:
     program, target = judged.program, judged.target
     return channel_of(program.reads, target, program, judged.sent.execution.route) if target else judged.after.channel
 
 
-def _evidence(judged: Judged, after: Observation) -> dict[str, bytes]:
+def _evidence(judged: Judgement, after: Observation) -> dict[str, bytes]:
     sent = judged.sent
     evidence = readings("after", after) if sent.execution.delivery != "not_sent" else {}
     evidence["response"] = response_evidence(sent.execution, judged.program.secretive)

@@ -7,7 +7,7 @@ answer, or from the deadline where none came: until then the request may still b
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from contracts.action.dispatch import MayObserve
+from contracts.action.dispatch import ReadPermit
 from contracts.action.observation import Observation
 from contracts.action.target import Target
 from contracts.compiler.program import Program
@@ -27,7 +27,7 @@ _FINAL = frozenset({"refused", "declined", "no_effect", "stopped"})
 class ReadBack:
     """Reads back what was sent."""
 
-    def __init__(self, journal: Journal, observe: Callable[[MayObserve], Awaitable[Observation]]) -> None:
+    def __init__(self, journal: Journal, observe: Callable[[ReadPermit], Awaitable[Observation]]) -> None:
         self._journal = journal
         self._observe = observe
 

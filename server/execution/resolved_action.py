@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.action.dispatch import MayObserve
+from contracts.action.dispatch import ReadPermit
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.action.target import Target
@@ -20,7 +20,7 @@ class ResolvedAction:
     action: Action
     program: Program
     target: Target
-    permit: MayObserve
+    permit: ReadPermit
     base: Mapping[str, object]
 
     @property

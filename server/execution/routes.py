@@ -15,7 +15,7 @@ from receipts.statement.attempt_facts import SkippedRouteFact
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class RouteSkip:
     """A route that was not taken, and why: its breaker, or no account for the browser at the connection."""
 
     route: int
@@ -27,10 +27,10 @@ class Choice:
     """The route to take, None when all are closed, and those that were passed over."""
 
     route: int | None
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[RouteSkip, ...]
 
 
-def skipped_facts(skipped: tuple[Skipped, ...]) -> dict[str, tuple[SkippedRouteFact, ...]]:
+def skipped_facts(skipped: tuple[RouteSkip, ...]) -> dict[str, tuple[SkippedRouteFact, ...]]:
     """The field of a statement that names the routes that were passed over; none where none was."""
     return {"skipped": tuple(SkippedRouteFact(route=s.route, why=s.why) for s in skipped)} if skipped else {}
 
@@ -47,12 +47,12 @@ class Routes:
 
     def choose(self, request: ActionRequest, program: Program, target: Target, start: int = 0) -> Choice:
         """The first open route from `start` on."""
-        skipped: list[Skipped] = []
+        skipped: list[RouteSkip] = []
         for index in range(start, len(program.routes)):
             why = self._closed(request, program, target, index)
             if why is None:
                 return Choice(index, tuple(skipped))
-            skipped.append(Skipped(index, why))
+            skipped.append(RouteSkip(index, why))
         return Choice(None, tuple(skipped))
 
     def after(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from policies.decision import Facts
+from policies.decision import ResourceFacts
 from policies.release import Release
 from receipts.action.action import Action
 from receipts.journal.journal import Journal
@@ -38,7 +38,7 @@ class ActionStatements:
             evidence=evidence,
         )
 
-    def about(self, action: Action, facts: Facts | None = None) -> StatementSubject:
+    def about(self, action: Action, facts: ResourceFacts | None = None) -> StatementSubject:
         """What a statement about this action says of it."""
         return StatementSubject(
             request=action.request,

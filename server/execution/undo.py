@@ -160,7 +160,7 @@ class Compensation:
         permitted = await self._redecision.permit(resolved, before)
         if permitted is None:
             return NotCompensated("the policies do not allow the undo")
-        unsent = executor.ends.without_sending(resolved, before, permitted.facts, permitted.record)
+        unsent = executor.ends.end_without_sending(resolved, before, permitted.facts, permitted.record)
         if unsent is not None:
             return unsent if unsent.status == "confirmed" else NotCompensated("the undo's own conditions do not hold")
         return PermittedAction(resolved, before, permitted, (), basis)

@@ -10,7 +10,7 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.canonical import new_id
 from contracts.compiler.expressions import Fault
-from policies.decision import ApprovalRequired, Denied, Facts, Permitted, Record, Unavailable
+from policies.decision import ApprovalRequired, DecisionRecord, Denied, Permitted, ResourceFacts, Unavailable
 from policies.release import Release
 from receipts.action.action import Action
 from receipts.action.status import Status
@@ -38,8 +38,13 @@ class UnsentEnds:
         self._release = release
         self._statements = statements
 
-    def without_sending(
-        self, resolved: ResolvedAction, before: Observation, facts: Facts, record: Record, permitted: bool = True
+    def end_without_sending(
+        self,
+        resolved: ResolvedAction,
+        before: Observation,
+        facts: ResourceFacts,
+        record: DecisionRecord,
+        permitted: bool = True,
     ) -> PendingEnd | None:
         """A false `require`, or already so: nothing to send. `permitted`: nobody's approval is missing."""
         action, program = resolved.action, resolved.program

@@ -86,7 +86,7 @@ class Agents:
         said = row.registration(observe_only=observe_only)
         facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=said)
         subject = {name: sha256(name.encode())}
-        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, at)
+        sealed = self._journal.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, subject, at)
 
         def work(txn: Txn) -> None:
             agents.register(txn, row)
@@ -109,7 +109,7 @@ class Agents:
             else AgentFacts(event="promoted", agent=name, registration=row.registration(observe_only=False))
         )
         at, subject = self._journal.store.now_ms(), {name: sha256(name.encode())}
-        sealed = self._journal.notary.seal_plain(facts, new_id("rcp"), row.tenant, subject, at)
+        sealed = self._journal.notary.sign_gateway_statement(facts, new_id("rcp"), row.tenant, subject, at)
 
         def work(txn: Txn) -> None:
             (agents.revoke if revoke else agents.promote)(txn, name)

@@ -84,7 +84,7 @@ class Registrations:
             kept = row.registration(observe_only=row.observe_only)
             facts = AgentFacts(event="adopted", agent=name, registration=kept)
             subject, at = {name: sha256(name.encode())}, journal.store.now_ms()
-            sealed = journal.notary.seal_plain(facts, new_id("rcp"), row.tenant, subject, at)
+            sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), row.tenant, subject, at)
             await journal.store.write(sealed.insert)
         await journal.ledger.follow()
 

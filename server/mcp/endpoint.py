@@ -30,11 +30,11 @@ from server.workspace.hosts import plain_host
 
 OPENS_LINKS = "ailyus.opens_links"
 """The key in the ASGI scope: the client of this session declared elicitation by URL."""
-NOBODY = ""
+UNAUTHENTICATED = ""
 """Whose share it is when nobody knows yet whose it is."""
 MAX_ENDED = 10_000
 """Ids of sessions that their clients ended, kept so that they stay ended."""
-_MARK = b'"progressToken"'
+_PROGRESS_TOKEN = b'"progressToken"'
 
 
 class HttpEndpoint:
@@ -97,7 +97,7 @@ class HttpEndpoint:
         token = token if scheme.lower() == "bearer" else ""  # a scheme has no case (RFC 9110, section 11.1)
         try:
             if not self._agents.remembers(token):  # whoever is not known yet has one share with all the others
-                async with self._admission.admitted(NOBODY):
+                async with self._admission.admitted(UNAUTHENTICATED):
                     if await self._agents.caller(token) is None:
                         sentence = "the token is unknown, expired, revoked or not meant for this server"
                         await bearer_challenge(self._metadata, 401, sentence if token else "")(scope, receive, send)
@@ -146,7 +146,7 @@ class HttpEndpoint:
     ) -> None:
         body = b"".join(m.get("body", b"") for m in messages)
         post = scope["method"] == "POST"
-        stateless = self._apps.streaming if _MARK in body else self._apps.plain
+        stateless = self._apps.streaming if _PROGRESS_TOKEN in body else self._apps.plain
         session = None
         if HEADER in headers:
             text = headers[HEADER].decode("latin-1")
@@ -172,7 +172,7 @@ class HttpEndpoint:
         if self._apps.sessions is not None:
             inner = scope if fresh else {**scope, "headers": _renamed(scope, session.inner)}
             listens = scope["method"] == "GET"
-            await self._apps.sessions(inner, self._until_closing(receive) if listens else again, given.send)
+            await self._apps.sessions(inner, self._disconnect_on_shutdown(receive) if listens else again, given.send)
             if not given.is_gone:
                 return
         # the session is not live here: after a restart, or at another replica, its id says enough
@@ -182,7 +182,7 @@ class HttpEndpoint:
         else:
             await Response("", 405, {"allow": "POST"})(scope, receive, send)
 
-    def _until_closing(self, receive: Receive) -> Receive:
+    def _disconnect_on_shutdown(self, receive: Receive) -> Receive:
         """The client of a stream that only listens is taken to be gone when the gateway stops."""
 
         async def received() -> Message:

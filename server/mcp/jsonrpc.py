@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from contracts.text.repeated import repeated_key
+from contracts.text.repeated_keys import repeated_key
 from policies.approval_document import visible
 
 ASIDE_BYTES = 64 * 1024

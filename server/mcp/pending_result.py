@@ -46,7 +46,7 @@ def result_of(answer: ActionResult, version: str = "") -> types.CallToolResult:
     )
 
 
-def with_link(answer: ActionResult, console: str) -> ActionResult:
+def add_approval_url(answer: ActionResult, console: str) -> ActionResult:
     """With the page of the console where it is decided, for whoever is asked."""
     if answer.status != "approval_required" or answer.approval is None:
         return answer
@@ -59,9 +59,9 @@ def waiting_result(ctx: Context, answer: ActionResult, known: Action | None, *, 
     if action is None or known is None:
         return result_of(answer, ctx.protocol_version)
     if declares_tasks(ctx):
-        return task_of(ctx, answer, known).created()
+        return to_task(ctx, answer, known).created()
     approval = answer.approval if answer.status == "approval_required" else None
-    if approval is not None and opens_links(ctx) and not asked_before:
+    if approval is not None and supports_url_elicitation(ctx) and not asked_before:
         request = link_to(approval)
         if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             raise UrlElicitationRequiredError([request.model_copy(update={"elicitation_id": action})])
@@ -70,7 +70,7 @@ def waiting_result(ctx: Context, answer: ActionResult, known: Action | None, *, 
     return result_of(answer, ctx.protocol_version)
 
 
-def opens_links(ctx: Context) -> bool:
+def supports_url_elicitation(ctx: Context) -> bool:
     """Does the client open links for its user? Said with the request, or when the session began."""
     if ctx.request is not None and ctx.request.scope.get(OPENS_LINKS):
         return True
@@ -85,7 +85,7 @@ def link_to(approval: ResultApproval) -> types.ElicitRequestURLParams:
     return types.ElicitRequestURLParams(message=message, url=str(approval.url))
 
 
-def task_of(ctx: Context, answer: ActionResult, action: Action) -> Task:
+def to_task(ctx: Context, answer: ActionResult, action: Action) -> Task:
     """An action as a task."""
     base = Task(
         task_id=action.id,
@@ -95,7 +95,7 @@ def task_of(ctx: Context, answer: ActionResult, action: Action) -> Task:
         status_message=answer.summary,
     )
     approval = answer.approval if answer.status == "approval_required" else None
-    if approval is not None and opens_links(ctx):
+    if approval is not None and supports_url_elicitation(ctx):
         request = types.ElicitRequest(params=link_to(approval))
         shown: JsonValue = request.model_dump(mode="json", by_alias=True, exclude_none=True)
         return base.model_copy(update={"status": "input_required", "input_requests": {REQUEST: shown}})

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EscalationRoute:
     """One route: its webhook, which route is told when nobody acknowledges within `after_ms`, and what signs it."""
 
     webhook: str
@@ -38,7 +38,7 @@ class Way:
 class Escalations:
     """Delivers escalations; what is not acknowledged goes on."""
 
-    def __init__(self, runner: ActionRunner, ways: Mapping[str, Way], credentials: Credentials) -> None:
+    def __init__(self, runner: ActionRunner, ways: Mapping[str, EscalationRoute], credentials: Credentials) -> None:
         for way in ways.values():
             check_base_url(way.webhook)
         self._runner = runner
@@ -85,7 +85,7 @@ class Escalations:
             pause = min(60_000, 1000 * 2**open_.tried)
             await self._update(open_, partial(escalations.put_off, escalation=open_.id, next_ms=self._now() + pause))
 
-    async def _delivered(self, open_: OpenEscalation, way: Way) -> bool:
+    async def _delivered(self, open_: OpenEscalation, way: EscalationRoute) -> bool:
         journal = self._runner.journal
         action = await journal.get(open_.action_id)
         if action is None:  # nothing is left to tell of, so that it is not tried again either
@@ -110,7 +110,7 @@ class Escalations:
             headers = signed_headers(secret, open_.id, self._now(), body)
         return await delivered(self._http, way.webhook, body, headers)
 
-    async def _go_on(self, open_: OpenEscalation, way: Way, event: str) -> None:
+    async def _go_on(self, open_: OpenEscalation, way: EscalationRoute, event: str) -> None:
         following = way.next if way.next in self._ways else None
         more = Escalation(new_id("esc"), following) if following else None
         if more:
@@ -152,7 +152,7 @@ class Escalations:
             facts = facts.also({"by": who})
         tenant = action.request.tenant if action else ""
         subject = {open_.id: sha256(open_.id.encode())}
-        sealed = journal.notary.seal_plain(facts, new_id("rcp"), tenant, subject, self._now())
+        sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, subject, self._now())
 
         def work(txn: Txn) -> None:
             change(txn)

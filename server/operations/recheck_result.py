@@ -9,8 +9,8 @@ from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.breaker import Trip, untrip
-from receipts.journal.handles import forget_used, give_back
 from receipts.journal.outcome import LATER_LOOK, acknowledge
+from receipts.journal.secret_vault import delete_spent, restore
 from receipts.reconciliation.verdict import Reason, Reconciliation
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Txn
@@ -60,7 +60,7 @@ def restated(action: Action, program: Program, result: RecheckResult) -> Callabl
         _settle(txn, action)  # guard: what is found ends the incident
         # a secret that reached nobody may be used once more; one that did is gone with its use
         if program.secret_inputs:
-            (give_back if status == "not_applied" else forget_used)(txn, action.id)
+            (restore if status == "not_applied" else delete_spent)(txn, action.id)
         untrip(txn, result.halts)
 
     return work

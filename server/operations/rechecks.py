@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
-from pydantic import JsonValue
 
 from adapters.router import channel_of
 from contracts.action.observation import Observation
@@ -37,6 +36,7 @@ from receipts.store.transaction import Conflict
 from server.actions.runner import ActionRunner
 from server.execution.evidence import kept, readings, seen
 from server.execution.resolved_action import base_scope
+from server.operations.recheck_answer import RecheckAnswer
 from server.operations.recheck_result import RecheckResult, restated, still_unknown
 from server.operations.recorded_send import RecordedSend, recorded_send
 from server.results.conclusion import Send, concluded
@@ -53,9 +53,10 @@ class Recheck:
         self._executor = runner.executor
         self._journal = runner.journal
 
-    async def look(self, action: Action, program: Program, target: Target) -> dict[str, JsonValue]:
+    async def look(self, action: Action, program: Program, target: Target) -> RecheckAnswer:
         """Read the record, reconcile anew, and commit what is found; raises `not_found` where it cannot be read."""
-        sent, before = await recorded_send(self._journal.store, action, program), await self._journal.before(action.id)
+        sent = await recorded_send(self._journal.store, action, program)
+        before = await self._journal.state_before(action.id)
         if sent is None or before is None:
             raise AilyusError("not_waiting", "nothing is recorded of a send, so there is nothing to look at again")
         after = await self._runner.executor.observe(self._journal.may_check(action.request, 15.0))
@@ -92,8 +93,7 @@ class Recheck:
         if action.step is not None and status != "unknown":  # guard: a step that is known later
             with contextlib.suppress(Conflict):  # another look said it of the plan
                 await self._runner.plans.look_again(action.step.plan_id)
-        checks: list[JsonValue] = [c.fact for c in outcome.checks]
-        return {"action": action.id, "receipt": receipt, "status": status, "checks": checks}
+        return RecheckAnswer(action.id, receipt, status, outcome.checks)
 
     def _reconciled(
         self,

@@ -20,6 +20,7 @@ from receipts.tables import incidents, rechecks
 from server.actions.runner import ActionRunner
 from server.execution.evidence import readings, seen
 from server.execution.resolved_action import base_scope
+from server.operations.recheck_answer import RecheckAnswer
 from server.operations.rechecks import Recheck
 
 CLOCK_SKEW_MS = 300_000
@@ -74,7 +75,7 @@ class Resolutions:
         await journal.commit(action, [work])
         return status
 
-    async def recheck(self, action_id: str) -> dict[str, JsonValue]:
+    async def recheck(self, action_id: str) -> RecheckAnswer:
         """Observe an action's resource again: does what was confirmed still hold, what became of what is unknown?"""
         runner = self._runner
         executor, journal = runner.executor, runner.journal
@@ -83,7 +84,7 @@ class Resolutions:
             raise AilyusError("not_found", f"there is no action `{action_id}`")
         if action.plan is not None and action.state == "ended" and action.status == "unknown":
             return await self._recheck_plan(action)
-        before = await journal.before(action_id)
+        before = await journal.state_before(action_id)
         if action.state != "ended" or action.status not in ("confirmed", "unknown") or before is None:
             sentence = f"the action is `{action.status}`: only what was sent and is confirmed or unknown is looked at"
             raise AilyusError("not_waiting", sentence, hint="`ailyus action show` says what became of it")
@@ -124,9 +125,9 @@ class Resolutions:
         route = program.contract.escalate
         told = Escalation(new_id("esc"), route) if route and not holds else None
         await journal.commit(action, [_rechecked(action, sealed.insert, told)])
-        return {"action": action_id, "receipt": receipt, "status": status, "checks": [c.fact for c in checks]}
+        return RecheckAnswer(action_id, receipt, status, checks)
 
-    async def _recheck_plan(self, plan: Action) -> dict[str, JsonValue]:
+    async def _recheck_plan(self, plan: Action) -> RecheckAnswer:
         """Look again at each step of a plan that is in doubt, then at what the plan came to."""
         runner = self._runner
         for step in await runner.journal.steps(plan.id):
@@ -134,7 +135,7 @@ class Resolutions:
                 await self.recheck(step.id)
         status = await runner.plans.look_again(plan.id)
         now = await runner.journal.get(plan.id)
-        return {"action": plan.id, "receipt": now.receipt_id if now else None, "status": status, "checks": []}
+        return RecheckAnswer(plan.id, now.receipt_id if now else None, status)
 
     async def recheck_due(self) -> None:
         """The looks that contracts asked for with `recheck`, and those at outcomes in doubt."""

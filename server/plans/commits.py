@@ -7,7 +7,7 @@ from server.execution.attempt import PendingEnd
 from server.execution.executor import ActionExecutor
 from server.execution.resolved_action import base_scope
 from server.plans.run import Run
-from server.plans.tally import Finished
+from server.plans.tally import StepEnd
 
 TRIES = 20
 """How often a step, or its undo, is decided anew when a halt, a rate or another action came in between."""
@@ -43,10 +43,10 @@ class PlanCommits:
             run.place = None
         run.place = await executor.limiter.acquire(request.connection, room, resource)
 
-    def keep(self, run: Run, position: int, ended: PendingEnd) -> Finished:
+    def keep(self, run: Run, position: int, ended: PendingEnd) -> StepEnd:
         """The end of a step is committed with the next intent, or with the plan's own end."""
         run.add(ended)
-        finished = Finished.ended(run.planned.units[position].key, ended)
+        finished = StepEnd.ended(run.planned.units[position].key, ended)
         run.finished[position] = finished
         return finished
 

@@ -11,8 +11,8 @@ from server.execution.executor import ActionExecutor
 from server.execution.undo import Compensation, CompletedAction, NotCompensated
 from server.plans.commits import BUSY_PAUSE_SECONDS, TRIES, PlanCommits
 from server.plans.drift import PlanWrites
-from server.plans.run import Paused, Run
-from server.plans.tally import Finished
+from server.plans.run import Pause, Run
+from server.plans.tally import StepEnd
 
 
 class PlanCompensation:
@@ -23,15 +23,15 @@ class PlanCompensation:
         self._commits = commits
         self._writes = writes
 
-    async def undo(self, run: Run, *, only_wave: bool) -> Paused | None:
-        """In reverse order; what cannot be undone stays, with the reason. `Paused`: an undo is halted."""
+    async def undo(self, run: Run, *, only_wave: bool) -> Pause | None:
+        """In reverse order; what cannot be undone stays, with the reason. `Pause`: an undo is halted."""
         units = run.planned.units
-        held: dict[str, tuple[Finished, str]] = {}
+        held: dict[str, tuple[StepEnd, str]] = {}
         last = max((units[p].wave for p in run.finished), default=0)
         for position in sorted(run.finished, reverse=True):
             unit = units[position]
             finished = await self._undo_step(run, position, held, only_wave and unit.wave != last)
-            if isinstance(finished, Paused):
+            if isinstance(finished, Pause):
                 return finished
             run.finished[position] = finished
             if not finished.undone and (finished.confirmed or finished.doubtful):
@@ -39,8 +39,8 @@ class PlanCompensation:
         return None
 
     async def _undo_step(
-        self, run: Run, position: int, held: Mapping[str, tuple[Finished, str]], stays: bool
-    ) -> Finished | Paused:
+        self, run: Run, position: int, held: Mapping[str, tuple[StepEnd, str]], stays: bool
+    ) -> StepEnd | Pause:
         """One step of it, after all that came later; `held` is what those that stay hold on to."""
         finished = run.finished[position]
         undone = run.undos.get(position)
@@ -56,13 +56,13 @@ class PlanCompensation:
             return replace(finished, kept=kept, held_by=holder.key)
         return await self._take_back(run, position, finished)
 
-    async def _take_back(self, run: Run, position: int, finished: Finished) -> Finished | Paused:
+    async def _take_back(self, run: Run, position: int, finished: StepEnd) -> StepEnd | Pause:
         journal = self._executor.journal
         if any(ended.id == finished.action_id for ended in run.ended):
             await self._commits.commit_pending(run)  # it is read from its row
         action = await journal.get(finished.action_id)
-        left = await journal.left(finished.action_id)
-        before = await journal.before(finished.action_id)
+        left = await journal.state_after(finished.action_id)
+        before = await journal.state_before(finished.action_id)
         # guard: undo only what is ours
         if action is None or left is None or before is None or not await journal.is_ours(finished.action_id):
             return replace(finished, kept="it is not certain that the change is ours")
@@ -71,7 +71,7 @@ class PlanCompensation:
         own = self._writes.expected_reads(action.request, run.touched)
         taken = await self._compensate(run, position, CompletedAction(action, before, finished.outputs, left, own))
         if isinstance(taken, NotCompensated):
-            return Paused(taken.halted, None) if taken.halted else replace(finished, kept=taken.reason)
+            return Pause(taken.halted, None) if taken.halted else replace(finished, kept=taken.reason)
         if not taken.unsent:
             self._commits.mark_committed(run)
         run.add(taken)

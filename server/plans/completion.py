@@ -12,7 +12,7 @@ from receipts.action.action_form import pack_observation
 from receipts.action.action_result import ActionResult
 from receipts.action.result_parts import ResultStep
 from receipts.journal.outcome import Escalation
-from receipts.reconciliation.checks import Checked, stated
+from receipts.reconciliation.checks import CheckResult, stated
 from receipts.statement.action_facts import OutcomeFacts, RecheckFacts
 from receipts.statement.plan_facts import PlanRef
 from receipts.statement.statement import LIMITS, SignedStatement
@@ -21,7 +21,7 @@ from server.plans import plan_results
 from server.plans.commits import PlanCommits
 from server.plans.compensation import PlanCompensation
 from server.plans.health import PlanHealth
-from server.plans.run import Paused, Run
+from server.plans.run import Pause, Run
 from server.plans.stop_reason import IN_DOUBT, NOT_AS_EXPECTED, NOT_READ, StopReason
 from server.plans.tally import PlanStatus
 
@@ -35,7 +35,7 @@ class PlanVerdict:
 
     status: PlanStatus
     reason: StopReason | None = None
-    checks: tuple[Checked, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     after: Observation | None = None
 
 
@@ -57,7 +57,7 @@ class PlanCompletion:
     async def _whole(self, run: Run, before: Observation | None) -> PlanVerdict:
         """What a plan that got to its end came to."""
         program = run.planned.program
-        checks: tuple[Checked, ...] = ()
+        checks: tuple[CheckResult, ...] = ()
         after: Observation | None = None
         if program.expect and before is not None:
             checks, after = await self._health.settled(run, before)
@@ -68,14 +68,14 @@ class PlanCompletion:
             return PlanVerdict("unknown", NOT_READ, checks, after)
         return PlanVerdict(run.tally.whole, None, checks, after)
 
-    async def stop(self, run: Run, reason: StopReason) -> ActionResult | Paused:
+    async def stop(self, run: Run, reason: StopReason) -> ActionResult | Pause:
         """No further step begins; the reason is durable before anything is taken back."""
         run.progress = run.progress.model_copy(update={"stopped": reason.stored})
         said = plan_results.running(run.action, run.tally, None)
         run.pending.append(self._commits.rows.turning(run.action, "running", run.progress.packed, said))
         return await self.fail(run, reason)
 
-    async def fail(self, run: Run, reason: StopReason) -> ActionResult | Paused:
+    async def fail(self, run: Run, reason: StopReason) -> ActionResult | Pause:
         """A step was not confirmed, or the plan stopped: undo what may be undone, and say exactly what is how."""
         how = run.planned.program.plan.on_failure
         undoes = how in ("undo", "undo_wave") and not reason.is_cancellation
@@ -83,7 +83,7 @@ class PlanCompletion:
             return paused
         return await self.close(run, PlanVerdict(run.tally.status(reason), reason))
 
-    async def pause(self, run: Run, paused: Paused) -> ActionResult:
+    async def pause(self, run: Run, paused: Pause) -> ActionResult:
         """running → ready at a step's border; `unhalt` lets it go on where it stopped."""
         run.progress = run.progress.model_copy(update={"paused_at": paused.position, "halt": paused.halt})
         if paused.position is not None:

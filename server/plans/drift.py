@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 
 from contracts.action.observation import Observation
-from contracts.action.rendered import place_read
+from contracts.action.rendered_request import place_read
 from contracts.action.request import ActionRequest
 from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.program import Program
 from contracts.hiding import Hiding
-from policies.decision import Facts
+from policies.decision import ResourceFacts
 from policies.release import Release
 from server.execution.approval_request import pinned, value_digest
 from server.execution.resolved_action import ResolvedAction, base_scope
@@ -30,7 +30,7 @@ class PlanWrites:
         touched: Touched,
         resolved: ResolvedAction,
         before: Observation,
-        facts: Facts,
+        facts: ResourceFacts,
     ) -> str | None:
         """The first pinned path that changed since the approval, other than by the plan's own steps; None: no drift."""
         if not pins:

@@ -7,7 +7,7 @@ from contracts.action.observation import Observation
 from contracts.compiler.plan_program import PlanProgram
 from policies.plan_parser import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
-from receipts.reconciliation.checks import Checked, checks_of
+from receipts.reconciliation.checks import CheckResult, checks_of
 from receipts.reconciliation.comparison import evened
 from receipts.reconciliation.scope import hide_compared
 from server.execution.executor import ActionExecutor
@@ -48,7 +48,7 @@ class PlanHealth:
         at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
         return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
 
-    async def settled(self, run: Run, before: Observation) -> tuple[tuple[Checked, ...], Observation | None]:
+    async def settled(self, run: Run, before: Observation) -> tuple[tuple[CheckResult, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""
         executor, programs = self._executor, self._executor.release.catalog.programs
         settles = []
@@ -73,11 +73,11 @@ class PlanHealth:
 
 def health_checks(
     program: PlanProgram, base: Mapping[str, object], before: Observation, now: Observation | None
-) -> tuple[Checked, ...]:
+) -> tuple[CheckResult, ...]:
     """The expectations of a plan as a whole; none of them is read where the look was not answered."""
     if now is None or not now.ok:
         fault = (now.fault if now else None) or "the record does not exist"
-        return tuple(Checked(c.sentence, False, c.so, fault) for c in program.expect)
+        return tuple(CheckResult(c.sentence, False, c.so, fault) for c in program.expect)
     before, now = evened(program.reads, before, now)
     scope = {**base, **before.scope("before"), **now.scope("after")}
     hide_compared(scope, program.compared, before.hiding)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from policies.need import Need
+from policies.approval_requirement import ApprovalRequirement
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.result_parts import ResultProgress, Would
 from receipts.journal.halt import Halt
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 from server.plans.stop_reason import StopReason
 from server.plans.tally import PlanStatus, Tally
 from server.results import answers
@@ -37,13 +37,17 @@ def halted(action: Action, tally: Tally, halt: Halt | None, until_ms: int) -> Ac
     return replace(running(action, tally, None), summary=summary, steps=tally.steps)
 
 
-def waiting(action: Action, receipt: str, needs: Sequence[Need], expires_ms: int, tally: Tally) -> ActionResult:
+def waiting(
+    action: Action, receipt: str, needs: Sequence[ApprovalRequirement], expires_ms: int, tally: Tally
+) -> ActionResult:
     """A person decides about the whole plan; nothing has been done."""
     summary = f"Nothing has been done: the plan of {len(tally.units)} steps needs the approval of {needed(needs)}."
     return replace(answers.waiting(action, receipt, needs, expires_ms), summary=summary, steps=tally.steps)
 
 
-def previewed(action: Action, receipt: str, needs: Sequence[Need], tally: Tally, would: Would) -> ActionResult:
+def previewed(
+    action: Action, receipt: str, needs: Sequence[ApprovalRequirement], tally: Tally, would: Would
+) -> ActionResult:
     """What would happen, in the words that an approver would read, and what would be asked."""
     asked = f"a person would be asked ({needed(needs)})" if needs else "it would run"
     out = f", {len(tally.left_out)} left out" if tally.left_out else ""
@@ -66,7 +70,7 @@ def concluded(
     status: PlanStatus,
     tally: Tally,
     reason: StopReason | None,
-    checks: Sequence[Checked],
+    checks: Sequence[CheckResult],
     told: str | None,
 ) -> ActionResult:
     """The end of a plan. `reason` is None where it got to its end."""

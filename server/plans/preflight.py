@@ -11,8 +11,8 @@ from contracts.compiler.body import Body
 from contracts.compiler.expressions import Fault
 from contracts.compiler.plan_program import Unit
 from contracts.errors import AilyusError
+from policies.approval_requirement import ApprovalRequirement
 from policies.decision import ApprovalRequired, Denied, Rate, Unavailable
-from policies.need import Need
 from policies.plan_parser import PlanRequest
 from receipts.action.action import Action, PlanStep
 from receipts.reconciliation.checks import checks_of
@@ -54,7 +54,7 @@ class PlanPreflight:
     planned: PlanRequest
     looks: tuple[StepPreflight, ...]
     left_out: dict[str, str]
-    needs: tuple[Need, ...]
+    needs: tuple[ApprovalRequirement, ...]
     unmet: dict[str, str]
 
     @property
@@ -196,7 +196,7 @@ class Preflight:
         return f"{undo.name} takes it back: {known}", taken_back.part
 
 
-def merge_requirements(all_needs: Sequence[tuple[Need, ...]]) -> tuple[Need, ...]:
+def merge_requirements(all_needs: Sequence[tuple[ApprovalRequirement, ...]]) -> tuple[ApprovalRequirement, ...]:
     """The minimal vectors of approvals that satisfy every step: for each role the highest count."""
     vectors: list[dict[str, int]] = [{}]
     for needs in dict.fromkeys(all_needs):

@@ -13,11 +13,11 @@ from server.execution.decisions import ApprovalCount
 from server.execution.fair_limiter import Slot
 from server.plans.progress import Progress, Touched
 from server.plans.stop_reason import StopReason
-from server.plans.tally import Finished, Tally
+from server.plans.tally import StepEnd, Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class Pause:
     """The plan waits at a step's border, because something is halted; `position` is the step to begin with again."""
 
     halt: str
@@ -32,7 +32,7 @@ class Run:
     planned: PlanRequest
     progress: Progress
     approvals: list[SignedApproval]
-    finished: dict[int, Finished] = field(default_factory=dict)
+    finished: dict[int, StepEnd] = field(default_factory=dict)
     undos: dict[int, Action] = field(default_factory=dict)
     open: Action | None = None
     pending: list[Work[None]] = field(default_factory=list)

@@ -40,10 +40,10 @@ from server.plans.plan_requests import PlanRequests, remains
 from server.plans.plan_review import PlanReviews
 from server.plans.preflight import PlanPreflight, Preflight
 from server.plans.progress import Progress
-from server.plans.run import Paused, Run
+from server.plans.run import Pause, Run
 from server.plans.steps import PlanSteps
 from server.plans.stop_reason import ABANDONED, StopReason
-from server.plans.tally import Finished
+from server.plans.tally import StepEnd
 from server.results import answers
 
 
@@ -225,9 +225,9 @@ class Plans:
             elif step.undoes:
                 run.undos[position] = step
             else:
-                run.finished[position] = Finished.of(planned.units[position].key, step)
+                run.finished[position] = StepEnd.of(planned.units[position].key, step)
                 if with_writes and step.status == "confirmed":
-                    run.touched |= self._writes.reads_after(step.request, await journal.left(step.id))
+                    run.touched |= self._writes.reads_after(step.request, await journal.state_after(step.id))
         at = progress.paused_at
         if at is not None and at in run.finished and not run.finished[at].confirmed:
             del run.finished[at]  # the halt came before its first byte: it begins again
@@ -238,13 +238,13 @@ class Plans:
         journal.gate.track_plan(run.action.id, run.action.fence)
         try:
             ended = await self._run_steps(run, health)
-            return await self._completion.pause(run, ended) if isinstance(ended, Paused) else ended
+            return await self._completion.pause(run, ended) if isinstance(ended, Pause) else ended
         finally:
             journal.gate.track_plan(run.action.id, None)
             for held in (*run.former, *([run.place] if run.place else [])):
                 limiter.release(held)
 
-    async def _run_steps(self, run: Run, health: Observation | None) -> ActionResult | Paused:
+    async def _run_steps(self, run: Run, health: Observation | None) -> ActionResult | Pause:
         if run.open is not None:
             await self._steps.finish_open(run, run.open)
         former: Unit | None = None
@@ -259,7 +259,7 @@ class Plans:
                 if stopped := await self._stopped_before(run, unit, former, health):
                     return await self._completion.stop(run, stopped)
                 taken = await self._steps.take(run, position)
-                if isinstance(taken, Paused):
+                if isinstance(taken, Pause):
                     return taken
                 finished = taken
             former = unit
@@ -279,7 +279,7 @@ class Plans:
         return await self._steps.stop_requested(run)
 
 
-def _goes_on(run: Run, unit: Unit, finished: Finished, left: set[str]) -> bool:
+def _goes_on(run: Run, unit: Unit, finished: StepEnd, left: set[str]) -> bool:
     """Does the plan go on although this step was not confirmed? Only where it is certain that nothing changed."""
     if unit.optional and finished.status == "not_applied":
         return True

@@ -13,7 +13,7 @@ from contracts.action.request import ActionRequest
 from contracts.canonical import new_id
 from contracts.compiler.plan_program import Unit
 from contracts.errors import AilyusError
-from policies.approval import count
+from policies.approval import count_by_role
 from policies.decision import Denied, Permitted
 from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy, DecisionBasis, Stale
@@ -23,9 +23,9 @@ from server.execution.redecision import CountedBefore
 from server.execution.undo import Compensation
 from server.plans.commits import BUSY_PAUSE_SECONDS, TRIES, PlanCommits
 from server.plans.drift import PlanWrites
-from server.plans.run import Paused, Run
+from server.plans.run import Pause, Run
 from server.plans.stop_reason import CANCELLED, LATE, StopReason
-from server.plans.tally import Finished
+from server.plans.tally import StepEnd
 
 RETRYABLE = frozenset({"store_unavailable", "store_corrupt", "clock_behind", "overloaded", "halted"})
 """Faults after which a step is tried again later; every other one ends it."""
@@ -39,8 +39,8 @@ class PlanSteps:
         self._commits = commits
         self._writes = writes
 
-    async def take(self, run: Run, position: int) -> Finished | Paused:
-        """One step to its end, which is committed with what comes next; `Paused`: it is halted, and begins again."""
+    async def take(self, run: Run, position: int) -> StepEnd | Pause:
+        """One step to its end, which is committed with what comes next; `Pause`: it is halted, and begins again."""
         ends = self._executor.ends
         if fault := await self._lost_standing(run):
             denied = ends.deny(self._child(run, position, run.planned.steps[position]), Denied(fault), fault)
@@ -55,7 +55,7 @@ class PlanSteps:
         while tries < TRIES:
             tries += 1
             if halt := self._executor.journal.controls.halted(request):
-                return Paused(halt.id, position)
+                return Pause(halt.id, position)
             sent = await self._attempt(run, position, action)
             if isinstance(sent, PendingEnd):
                 return self._keep(run, position, sent)
@@ -112,12 +112,12 @@ class PlanSteps:
             return self._executor.ends.deny(action, sent)
         return sent
 
-    async def _see_through(self, run: Run, position: int, sent: SentAttempt) -> Finished | Paused:
+    async def _see_through(self, run: Run, position: int, sent: SentAttempt) -> StepEnd | Pause:
         self._commits.mark_committed(run, used=True)
         finished = self._keep(run, position, await self._finish(run, sent))
         unsent = sent.execution.delivery == "not_sent" and finished.status == "not_applied"
         if unsent and (halt := self._executor.journal.controls.halted(sent.action.request)):
-            return Paused(halt.id, position)
+            return Pause(halt.id, position)
         return finished
 
     async def _finish(self, run: Run, sent: SentAttempt) -> PendingEnd:
@@ -142,7 +142,7 @@ class PlanSteps:
         pins = run.progress.pinned.get(run.planned.units[position].key, {})
         if drifted := self._writes.drift(pins, run.touched, resolved, before, decision.facts):
             return ends.deny(action, Denied(f"`{drifted}` changed since it was approved"), "state_changed")
-        unsent = ends.without_sending(resolved, before, decision.facts, decision.record)
+        unsent = ends.end_without_sending(resolved, before, decision.facts, decision.record)
         if unsent is not None:
             return unsent
         return PermittedAction(resolved, before, decision, tuple(run.approvals), basis)
@@ -169,7 +169,7 @@ class PlanSteps:
             return None
         keys, given = await journal.registry.keys(), await journal.approvals(run.action.id)
         linked = all((key := keys.get(a.keyid)) is not None and not key.revoked for a in given)
-        roles, _ = count(given, self._executor.now())
+        roles, _ = count_by_role(given, self._executor.now())
         # INVARIANT: a plan's row does not say who approved it; the signed statements do
         counted = all(roles.get(role, 0) >= number for role, number in run.progress.roles.items())
         return None if linked and counted else "unlinked_key"
@@ -194,7 +194,7 @@ class PlanSteps:
         now = self._executor.now()
         return Action(new_id("act"), request, run.action.caller, created_ms=now, first=True, step=step)
 
-    def _keep(self, run: Run, position: int, ended: PendingEnd) -> Finished:
+    def _keep(self, run: Run, position: int, ended: PendingEnd) -> StepEnd:
         finished = self._commits.keep(run, position, ended)
         if finished.confirmed and not ended.unsent:
             run.touched |= self._writes.reads_after(ended.action.request, ended.after)

@@ -37,7 +37,7 @@ MAX_NAMED_OUT = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class StepEnd:
     """The end of one step. `kept` is why it was not undone although it should have been.
 
     `held_by` is the later step that keeps it. `unmet`: nothing was sent, since a condition of its contract did not
@@ -58,20 +58,20 @@ class Finished:
     final: bool = False
 
     @classmethod
-    def ended(cls, key: str, ended: PendingEnd) -> "Finished":
+    def ended(cls, key: str, ended: PendingEnd) -> "StepEnd":
         """From what this process saw."""
         unmet = ended.unsent and ended.status == "not_applied"
         known = cls._of(key, ended.status, ended.action.id, ended.result)
         return replace(known, unmet=unmet, because=ended.because)
 
     @classmethod
-    def of(cls, key: str, action: Action) -> "Finished":
+    def of(cls, key: str, action: Action) -> "StepEnd":
         """From its row."""
         unmet = action.status == "not_applied" and not action.sent_ms
         return replace(cls._of(key, action.status, action.id, action.result), unmet=unmet)
 
     @classmethod
-    def _of(cls, key: str, status: Status, action_id: str, result: ActionResult | None) -> "Finished":
+    def _of(cls, key: str, status: Status, action_id: str, result: ActionResult | None) -> "StepEnd":
         if result is None:
             raise AilyusError("store_corrupt", f"the step `{action_id}` has ended without a result")
         changed = None if result.changed is UNSET else result.changed
@@ -102,7 +102,7 @@ class Tally:
     """Every unit of a plan, and what became of it. `unmet` says of what was left out which condition did not hold."""
 
     units: Sequence[Unit]
-    finished: Mapping[int, Finished]
+    finished: Mapping[int, StepEnd]
     left_out: Mapping[str, str]
     unmet: Mapping[str, str] = field(default_factory=dict)
 

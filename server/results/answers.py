@@ -21,13 +21,13 @@ from pydantic import JsonValue
 
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.need import Need
+from policies.approval_requirement import ApprovalRequirement
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.result_parts import ResultApproval, ResultError
 from receipts.journal.breaker import BREAKER
 from receipts.journal.halt import Halt
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 from server.results.check_sentence import checks_of, said_of
 from server.results.description import needed, would
 from server.results.timestamp import iso
@@ -137,7 +137,7 @@ def read(action: Action, receipt: str, outputs: Mapping[str, JsonValue], at_ms: 
     )
 
 
-def already(action: Action, receipt: str, checks: Sequence[Checked]) -> ActionResult:
+def already(action: Action, receipt: str, checks: Sequence[CheckResult]) -> ActionResult:
     """Nothing was sent, because it already was so."""
     return ActionResult(
         status="confirmed",
@@ -150,7 +150,7 @@ def already(action: Action, receipt: str, checks: Sequence[Checked]) -> ActionRe
     )
 
 
-def unmet(action: Action, receipt: str, check: Checked | None) -> ActionResult:
+def unmet(action: Action, receipt: str, check: CheckResult | None) -> ActionResult:
     """A `require` of the contract did not hold, or could not be read: not sent, and it says so."""
     sentence = "" if check is None else f"it is not known {said_of(check.fact)}" if check.fault else check.that
     return ActionResult(
@@ -163,7 +163,7 @@ def unmet(action: Action, receipt: str, check: Checked | None) -> ActionResult:
     )
 
 
-def waiting(action: Action, receipt: str, needs: Sequence[Need], expires_ms: int) -> ActionResult:
+def waiting(action: Action, receipt: str, needs: Sequence[ApprovalRequirement], expires_ms: int) -> ActionResult:
     """A person decides; nothing has been done."""
     wanted = needed(needs)
     # 45 s: a long poll that stays below the minute after which clients and proxies give a request up
@@ -217,7 +217,12 @@ def halt_line(halt: Halt) -> str:
 
 
 def previewed(
-    action: Action, receipt: str, needs: Sequence[Need], program: Program, scope: Mapping[str, object], undo: str
+    action: Action,
+    receipt: str,
+    needs: Sequence[ApprovalRequirement],
+    program: Program,
+    scope: Mapping[str, object],
+    undo: str,
 ) -> ActionResult:
     """What would happen, in the words that an approver would read, and what would be asked."""
     wanted = needed(needs)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from receipts.action.result_parts import ResultCheck
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 
 
-def checks_of(checks: Sequence[Checked]) -> tuple[ResultCheck, ...]:
+def checks_of(checks: Sequence[CheckResult]) -> tuple[ResultCheck, ...]:
     """Expectations, and whether each was met; `met` is None where it could not be read."""
     return tuple(ResultCheck(that=said_of(check.fact), met=None if check.fault else check.met) for check in checks)
 

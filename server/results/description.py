@@ -8,7 +8,7 @@ from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.need import Need
+from policies.approval_requirement import ApprovalRequirement
 from receipts.action.result_parts import Would
 
 
@@ -33,12 +33,12 @@ def shown(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def needed(needs: Sequence[Need]) -> str:
+def needed(needs: Sequence[ApprovalRequirement]) -> str:
     """Which approvals are asked for, as words."""
     return " or ".join(" and ".join(f"{count} {role}" for role, count in need) for need in needs)
 
 
-def would(program: Program, scope: Mapping[str, object], needs: Sequence[Need], undo: str) -> Would:
+def would(program: Program, scope: Mapping[str, object], needs: Sequence[ApprovalRequirement], undo: str) -> Would:
     """What an action would do: what an approver's document says of it, and what is read back afterwards."""
     return Would(
         says=says_of(program, scope),

@@ -8,7 +8,7 @@ from server.results.json_value import list_of, object_of
 from server.results.timestamp import iso
 
 
-def sentences(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
+def summarize(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
     """Six plain sentences about one statement; values stand in backticks. `why`, the reason of a no, comes first."""
     contract, decision = object_of(predicate.get("contract")), object_of(predicate.get("decision"))
     at = predicate.get("atMs")

@@ -17,11 +17,11 @@ from contracts.errors import AilyusError
 from server.workspace.connection_entry import add_connection, add_mcp_connection
 from server.workspace.schemas import write_file
 from server.workspace.settings_file import FILE, check_server
-from server.workspace.upstream_server import Named, kind_of, listed
+from server.workspace.upstream_server import UpstreamServer, kind_of, listed
 from server.workspace.workspace import Workspace
 
 
-def import_mcp(workspace: Workspace, named: Named, said: DraftInput) -> list[str]:
+def import_mcp(workspace: Workspace, named: UpstreamServer, said: DraftInput) -> list[str]:
     """Write drafts for the named tools and, where it is new, the connection. Returns what to say."""
     kind = named.kind or kind_of(named.part)
     known = workspace.settings.connections.get(kind)

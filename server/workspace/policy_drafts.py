@@ -24,7 +24,7 @@ from server.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PolicyRequest:
     """What somebody asks for: a template, the contract it is about, the role in it, and who asks for the action."""
 
     template: str
@@ -33,7 +33,7 @@ class Wanted:
     asker: str = ""
 
 
-def write_policy(workspace: Workspace, wanted: Wanted) -> list[str]:
+def write_policy(workspace: Workspace, wanted: PolicyRequest) -> list[str]:
     """Write the files; returns what was written, repaired and is left to do. Or raises `AilyusError`."""
     release = workspace.release()
     _require_declared(release, wanted)
@@ -56,7 +56,7 @@ def write_policy(workspace: Workspace, wanted: Wanted) -> list[str]:
     return [*said, *_repaired(workspace.root, release, decider, wanted)]
 
 
-def _require_declared(release: Release, wanted: Wanted) -> None:
+def _require_declared(release: Release, wanted: PolicyRequest) -> None:
     if wanted.action not in release.catalog.programs:
         raise AilyusError("bad_policy", f"there is no contract `{wanted.action}`", hint="name one with --action")
     for role in (wanted.role, *([wanted.asker] if wanted.asker else [])):
@@ -64,7 +64,7 @@ def _require_declared(release: Release, wanted: Wanted) -> None:
             raise AilyusError("bad_policy", f"the role `{role}` is not declared", hint="see `roles` in ailyus.toml")
 
 
-def _parts(release: Release, wanted: Wanted) -> tuple[str, str, list[str]]:
+def _parts(release: Release, wanted: PolicyRequest) -> tuple[str, str, list[str]]:
     """The policy and its test; of `require-approval` with the permits to ask and to approve that are missing."""
     asker, may_ask = _asker(release, wanted)
     policy, test = write_template(wanted.template, wanted.action, wanted.role, asker)
@@ -88,7 +88,7 @@ def _parts(release: Release, wanted: Wanted) -> tuple[str, str, list[str]]:
     return policy, test + approve_cases_of(wanted.action, wanted.role, asker, _need(decision)), said
 
 
-def _asker(release: Release, wanted: Wanted) -> tuple[str, bool]:
+def _asker(release: Release, wanted: PolicyRequest) -> tuple[str, bool]:
     """A role that asks for the action, and whether it may: the one that is named, one that may, or a first one."""
     declared = sorted(release.decider.bundle.roles, key=lambda role: (role == wanted.role, role))
     roles = [wanted.asker] if wanted.asker else declared
@@ -140,13 +140,13 @@ def _deciding(decision: Permitted | Denied | ApprovalRequired) -> str:
     return ", ".join(sorted({name for names in policies.values() for name in names}))
 
 
-def _left(wanted: Wanted, outcome: str) -> str:
+def _left(wanted: PolicyRequest, outcome: str) -> str:
     if outcome.startswith("approval_required"):
         return f"`{wanted.action}` needs approvals, by a policy that is there already"
     return f"it is denied until a guard asks: `ailyus policy new require-approval --action {wanted.action}`"
 
 
-def _repaired(root: Path, release: Release, decider: Decider, wanted: Wanted) -> list[str]:
+def _repaired(root: Path, release: Release, decider: Decider, wanted: PolicyRequest) -> list[str]:
     """Tests that passed before, and do not now: what was generated is written anew, all else is named."""
     said = []
     folder = root / "policies"

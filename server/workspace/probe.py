@@ -34,7 +34,7 @@ _NEXT: dict[Outage, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeResult:
     """What one connection said, or one reference of the settings gave; `next` where something is to be done."""
 
     name: str
@@ -56,7 +56,7 @@ class _Shut:
         return None
 
 
-async def probe(workspace: Workspace, release: Release) -> list[Probed]:
+async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     """Look up every reference, and ask every connection that a contract reads over HTTP, side by side."""
     credentials = Credentials(workspace.root)
     adapter = HttpAdapter(release, _Shut(), workspace.root, lambda: int(time.time() * 1000))
@@ -67,26 +67,26 @@ async def probe(workspace: Workspace, release: Release) -> list[Probed]:
     return [*found, *_of_settings(workspace, credentials)]
 
 
-async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> Probed:
+async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> ProbeResult:
     # looked up first: a read without its credential would be told as a refusal of the system
     missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
     if missing:  # guard: references are looked up
-        return Probed(target.name, False, "; ".join(missing), _NEXT["no_credential"])
+        return ProbeResult(target.name, False, "; ".join(missing), _NEXT["no_credential"])
     if target.mcp is not None or target.plugin is not None:
-        return Probed(target.name, True, "its references give values; it is not read here")
+        return ProbeResult(target.name, True, "its references give values; it is not read here")
     chosen = _read_of(release, target)  # never a request of our own making: contracts say what may be asked
     if chosen is None:
-        return Probed(target.name, True, "its references give values; no contract offers a read to try")
+        return ProbeResult(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
     seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
     if isinstance(seen, ReadOutage):  # guard: each connection is asked
-        return Probed(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
+        return ProbeResult(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
     if isinstance(seen, Fault):  # an answer that the contract cannot read is an answer all the same
-        return Probed(
+        return ProbeResult(
             target.name, True, f"it is reachable, and does not answer the read that was tried: {seen.sentence}"
         )
     answered = "404, for a record that need not exist" if seen.status == 404 else str(seen.status)
-    return Probed(
+    return ProbeResult(
         target.name, True, f"it answered the read `{read.name}` ({answered}); the write credential is not tried"
     )
 
@@ -129,7 +129,7 @@ def _examples(program: Program) -> dict[str, JsonValue]:
     return found
 
 
-def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Probed]:
+def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[ProbeResult]:
     """The references that stand outside of connections."""
     settings = workspace.settings
     named = {f"escalations.{name}": part.secret for name, part in settings.escalations.items()}
@@ -138,4 +138,4 @@ def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Pro
         named["console.oidc"] = settings.console.oidc.client_secret
     for name, reference in named.items():
         if reference and (fault := credentials.missing(reference)):
-            yield Probed(name, False, fault, _NEXT["no_credential"], "credential")
+            yield ProbeResult(name, False, fault, _NEXT["no_credential"], "credential")

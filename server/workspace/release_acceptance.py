@@ -7,44 +7,44 @@ from policies.principal import Key
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_author, check_signature
 from receipts.journal.journal import Journal
-from receipts.statement.releases import Released
+from receipts.statement.releases import ReleaseRecord
 
 AHEAD_MS = 300_000
 """How far the clock of who signs may be ahead of the gateway's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """A release that may become the live one; `key` is its author's first, to be linked. `again`: it is so already."""
 
     again: bool
     key: Key | None = None
 
 
-async def accept(journal: Journal, release: Release, signed: SignedRelease | None) -> Accepted:
+async def accept(journal: Journal, release: Release, signed: SignedRelease | None) -> Acceptance:
     """Check that this release may become the live one. Raises `AilyusError`."""
     last = await journal.registry.newest()
     if not release.governed:
         # INVARIANT 8: outside development workspaces nothing decides that its author has not signed
         if not release.development:  # guard: somebody released it
             raise AilyusError("no_author", "nobody has released this set of contracts and policies")
-        return Accepted(_is_same(release, last))
+        return Acceptance(_is_same(release, last))
     if signed is None:
         if last is None or last.signed is None or not _is_same(release, last):  # guard: signed releases
             raise AilyusError("not_released", "nobody has signed this set of contracts and policies")
-        return Accepted(True)
+        return Acceptance(True)
     if last is not None and last.signed == signed and _is_same(release, last):
-        return Accepted(True)
+        return Acceptance(True)
     before = await journal.registry.newest_signed()
     _check_time(signed, before, journal.store.now_ms())
     key, is_first = await _key_of(journal, release, signed, before)
     # over the digests that this gateway computes: what it was told of them proves nothing
     check_signature(signed, release, key)
     await _check_right(journal, release, signed, before)
-    return Accepted(False, key if is_first else None)
+    return Acceptance(False, key if is_first else None)
 
 
-def _is_same(release: Release, last: Released | None) -> bool:
+def _is_same(release: Release, last: ReleaseRecord | None) -> bool:
     return last is not None and (last.digest, last.author, last.governed) == (
         release.digest,
         release.author,
@@ -52,7 +52,7 @@ def _is_same(release: Release, last: Released | None) -> bool:
     )
 
 
-def _check_time(signed: SignedRelease, before: Released | None, now_ms: int) -> None:
+def _check_time(signed: SignedRelease, before: ReleaseRecord | None, now_ms: int) -> None:
     # INVARIANT 8: an older signature never brings an older set back
     at_ms = signed.document.at_ms
     # guard: older signatures
@@ -64,7 +64,7 @@ def _check_time(signed: SignedRelease, before: Released | None, now_ms: int) -> 
 
 
 async def _key_of(
-    journal: Journal, release: Release, signed: SignedRelease, before: Released | None
+    journal: Journal, release: Release, signed: SignedRelease, before: ReleaseRecord | None
 ) -> tuple[Key, bool]:
     """The author's linked key; before anybody has signed a release, the first key of a person without one counts."""
     keys, author = await journal.registry.keys(), signed.document.author
@@ -78,12 +78,12 @@ async def _key_of(
     return Key(signed.keyid, public, author, "development" if release.development else "file"), True
 
 
-async def _check_right(journal: Journal, release: Release, signed: SignedRelease, before: Released | None) -> None:
+async def _check_right(journal: Journal, release: Release, signed: SignedRelease, before: ReleaseRecord | None) -> None:
     author = signed.document.author
     person = release.people.get(author)
     if person is None or release.author != author:
         raise AilyusError("unknown_person", f"`{author}` signed this release and is no declared person")
-    check_author(author, await journal.roles.held(person), release.releasers)
+    check_author(author, await journal.roles.fresh(person), release.releasers)
     # INVARIANT 8: who may release is what is live already, not what is being released
     # guard: who may release is live already
     if before is not None and before.releasers is not None and author not in before.releasers:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
-from contracts.text.source import Malformed, files_of, read_bytes, read_source
+from contracts.text.source import MalformedSource, files_of, read_bytes, read_source
 from policies.case import load_tests
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_results
@@ -29,7 +29,7 @@ def sources_of(root: Path) -> dict[str, bytes]:
             name = path.relative_to(root).as_posix()
             try:
                 found[name] = read_source(path).encode()
-            except Malformed as error:
+            except MalformedSource as error:
                 raise AilyusError("bad_contract", str(error), hint="correct or remove the file", field=name) from None
     return found
 
@@ -56,7 +56,7 @@ def read_signed(workspace: Workspace) -> SignedRelease | None:
         return None
     try:
         return SignedRelease.model_validate_json(read_bytes(path, _MAX_SIGNED))
-    except (Malformed, ValidationError):
+    except (MalformedSource, ValidationError):
         hint = "sign again: `ailyus release --as PERSON`"
         raise AilyusError("not_released", f"`{SIGNED_FILE}` holds no signed release", hint=hint) from None
 

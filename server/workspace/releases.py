@@ -9,7 +9,7 @@ from policies.bundle import ENGINE
 from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts.log.signing import Signer
-from receipts.statement.releases import Released, files, newest, newest_signed
+from receipts.statement.releases import ReleaseRecord, files, newest, newest_signed
 from server.workspace.log_key import open_log_key
 from server.workspace.release_files import read_signed, sources_of, written_files
 from server.workspace.settings_file import FILE
@@ -27,7 +27,7 @@ class Start:
     says: tuple[str, ...] = ()
 
 
-def last_released(workspace: Workspace, signer: Signer) -> Released | None:
+def last_released(workspace: Workspace, signer: Signer) -> ReleaseRecord | None:
     """The last release in the workspace's log; None where there is no store yet."""
     if workspace.settings.store is None and not workspace.store.exists():
         return None
@@ -69,7 +69,7 @@ def begin(workspace: Workspace, signer: Signer, author: str | None = None, *, de
     return _last(workspace, signer, why)
 
 
-def _is_old(signed: SignedRelease, last: Released | None) -> bool:
+def _is_old(signed: SignedRelease, last: ReleaseRecord | None) -> bool:
     return last is not None and last.signed is not None and signed.document.at_ms <= last.signed.document.at_ms
 
 
@@ -79,7 +79,7 @@ def _by(release: Release, author: str) -> Release:
     return replace(release, author=author, governed=True)
 
 
-def adopted(release: Release, last: Released) -> Release:
+def adopted(release: Release, last: ReleaseRecord) -> Release:
     """The same release, by who released it last."""
     return replace(release, author=last.author, governed=last.governed)
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
-from contracts.text.source import Malformed, read_source
+from contracts.text.source import MalformedSource, read_source
 from server.workspace.settings import ConnectionPart, McpPart, Settings
 
 FILE = "ailyus.toml"
@@ -21,7 +21,7 @@ def read_settings(folder: Path) -> Settings:
     try:
         content = tomllib.loads(read_source(path))
         settings = Settings(**content)
-    except (tomllib.TOMLDecodeError, Malformed, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, MalformedSource, RecursionError) as error:
         raise AilyusError("bad_settings", f"the file is no TOML: {error}", field=FILE) from None
     except ValidationError as error:
         # the first fault alone: the others often follow from it

@@ -5,7 +5,7 @@ import asyncio
 from contracts.action.mcp_request import definition_of
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
-from contracts.text.source import Malformed, files_of, read_source
+from contracts.text.source import MalformedSource, files_of, read_source
 from server.workspace.settings_file import FILE
 from server.workspace.upstream_server import listed
 from server.workspace.workspace import Workspace
@@ -23,7 +23,7 @@ def pins(workspace: Workspace, name: str, accept: bool) -> tuple[list[dict[str, 
         try:
             text = changed = read_source(path)
             content = read_document(text)[1]
-        except Malformed as error:
+        except MalformedSource as error:
             where = f"{path.relative_to(workspace.root)}:{error.line}"
             raise AilyusError("bad_contract", str(error), hint="run `ailyus contract check`", field=where) from None
         for tool, pin in _pinned(content, connection.kind):

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from adapters.mcp.pool import Servers
 from adapters.mcp.sessions import FETCH_SECONDS
-from adapters.mcp.talk import Lost
+from adapters.mcp.stream_budget import Lost
 from contracts.action.target import Mcp, Target
 from contracts.drafts.draft import identifier
 from contracts.drafts.mcp_import import Tool
@@ -24,7 +24,7 @@ _OF_LAUNCHERS = ("UV_", "npm_config_", "NPM_CONFIG_")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class UpstreamServer:
     """How a person names an upstream server on the command line, and what of it is to be governed."""
 
     server: str

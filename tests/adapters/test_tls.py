@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters.tls import nobody, trusted
+from adapters.tls import no_trust, trusted
 from tests.adapters.raw_server import answer, raw_server
 from tests.adapters.requests import execute, release_for
 
@@ -136,7 +136,7 @@ async def test_a_proxy_of_the_environment_is_not_asked(authority: Authority, mon
 
 
 def test_where_nothing_leaves_the_machine_nobody_is_trusted() -> None:
-    context = nobody()
+    context = no_trust()
     assert context.get_ca_certs() == []
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from contracts.drafts.draft import DraftInput
 from server.workspace.contract_drafts import import_mcp
-from server.workspace.upstream_server import Named
+from server.workspace.upstream_server import UpstreamServer
 from server.workspace.workspace import Workspace
 from tests.upstream.people import Way, staff_workspace
 from tests.web import web
@@ -100,7 +100,7 @@ async def git(folder: Path, sandbox: Sandbox, calls: int, blocks: int) -> None:
     workspace = make_workspace(folder / "w", sandbox)
     notes = workspace.root / "notes"
     subprocess.run(["git", "init", "-q", str(notes)], check=True)  # noqa: S607
-    named = Named(GIT, "git", ("git_branch",), fixed={"repo_path": str(notes), "branch_type": "local"})
+    named = UpstreamServer(GIT, "git", ("git_branch",), fixed={"repo_path": str(notes), "branch_type": "local"})
     said = DraftInput("low", "GitRepository=notes", "List the branches of the notes.")
     await asyncio.to_thread(import_mcp, workspace, named, said)
     policy = (

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from policies.approval import SignedApproval, signature_holds
+from policies.approval import SignedApproval, verify_approval
 from policies.passkey import asserts, attested, decode, encode
 from policies.principal import Key, Passkey, keyid_of
 from tests.console.authenticator import Authenticator, signed_in
@@ -89,7 +89,7 @@ async def test_approved_by_each_algorithm_and_verified_in_the_browser(people: Pe
         word = passkey.sign(bytes.fromhex(signed.binding.digest))
         signed = signed.model_copy(update={"assertion": word})
         key = (await world.app.journal.registry.keys())[signed.keyid]
-        assert signature_holds(signed, key)
+        assert verify_approval(signed, key)
         fields = {"token": token, "signed": signed.model_dump_json()}
         headers = {"cookie": cookie, "origin": passkey.origin}
         answer = await http.post(f"{url}/decide", data=fields, headers=headers)

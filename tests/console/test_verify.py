@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from policies.approval import SignedApproval, signature_holds
+from policies.approval import SignedApproval, verify_approval
 from policies.passkey import Assertion, decode, encode
 from receipts.audit.roots import read_roots
 from receipts.audit.verify import verify
@@ -154,7 +154,7 @@ async def test_a_changed_word_is_nobodys(people: People) -> None:
         binding = signed.binding.model_copy(update=change)
         word = signed.model_copy(update={"assertion": assertion, "binding": binding})
         said = [assertion.model_dump(), binding.digest, {**about, "public": public.hex()}]
-        return [signature_holds(word, replace(key, public=public)), await lead.page.evaluate(ASSERTS, said)]
+        return [verify_approval(word, replace(key, public=public)), await lead.page.evaluate(ASSERTS, said)]
 
     assert await both(signed.assertion, {}, key.public) == [True, True]
     for name, change in WRONG.items():
@@ -164,8 +164,8 @@ async def test_a_changed_word_is_nobodys(people: People) -> None:
     bad_key = key.public[:-1] + bytes([key.public[-1] ^ 1])
     assert await both(signed.assertion, {}, bad_key) == [False, False]
     plain = signed.model_copy(update={"signature": "00" * 64})
-    assert not signature_holds(plain, key)
-    assert not signature_holds(signed, replace(key, kind="file"))
+    assert not verify_approval(plain, key)
+    assert not verify_approval(signed, replace(key, kind="file"))
 
 
 async def test_a_foreign_passkey_signs_for_nobody_else(people: People) -> None:

@@ -106,7 +106,7 @@ GUARDS = [
     Guard("path check", "fault = None", "tests/contracts/compiler/test_expressions.py::test_what_may_not_stand_in_a_path"),
     Guard("place of a credential", "if target is None or target.digest != dispatch.target_digest or False:", "tests/adapters/http/test_adapter.py::test_another_target_instance_sends_nothing"),
     Guard("three-way probe", 'if detect == "state" or execution.keyed:', "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
-    Guard("what was not read is not unmet", "return Checked(check.sentence, False, check.so)", "tests/receipts/reconciliation/test_reconciliation.py::test_what_is_not_there_proves_nothing"),
+    Guard("what was not read is not unmet", "return CheckResult(check.sentence, False, check.so)", "tests/receipts/reconciliation/test_reconciliation.py::test_what_is_not_there_proves_nothing"),
     Guard("one page proves no absence", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_what_is_not_there_proves_nothing"),
     Guard("no proof by a missing field", "if False:", "tests/contracts/compiler/test_catalog.py::test_a_bad_contract_is_refused_with_file_and_line"),
     Guard("found is said of what was read", '"None": ("unmet", "found"),', "tests/server/results/test_answers.py::test_what_was_not_read_is_not_found"),

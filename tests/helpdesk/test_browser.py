@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, launch_line
-from adapters.browser.socks_proxy import Wall
+from adapters.browser.socks_proxy import SocksProxy
 from contracts.errors import AilyusError
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
@@ -170,7 +170,7 @@ async def test_memory_stays(chromium: Chromium, site: Site) -> None:
 
 
 async def test_the_wall_lets_only_its_places_through(site: Site) -> None:
-    wall = Wall([site.url])
+    wall = SocksProxy([site.url])
     port = int((await wall.open()).rsplit(":", 1)[1])
 
     async def ask(host: bytes, to: int, command: int = 1) -> int:
@@ -192,7 +192,7 @@ async def test_the_wall_lets_only_its_places_through(site: Site) -> None:
 
 async def test_a_wall_that_closes_forgets_no_connection() -> None:
     for turns in range(4):
-        wall = Wall([])
+        wall = SocksProxy([])
         port = int((await wall.open()).rsplit(":", 1)[1])
         callers = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
         for _ in range(turns):
@@ -208,14 +208,14 @@ async def test_a_wall_that_closes_forgets_no_connection() -> None:
 
 
 async def test_a_wall_that_four_open_at_once_is_one() -> None:
-    wall = Wall([])
+    wall = SocksProxy([])
     assert len(set(await asyncio.gather(*(wall.open() for _ in range(4))))) == 1
     await wall.close()
 
 
 @pytest.mark.parametrize("turns", range(9))
 async def test_a_wall_whose_opening_is_cancelled_leaves_no_server(turns: int) -> None:
-    wall = Wall([])
+    wall = SocksProxy([])
     opening = asyncio.create_task(wall.open())
     for _ in range(turns):
         await asyncio.sleep(0)

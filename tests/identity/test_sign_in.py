@@ -91,7 +91,7 @@ async def test_somebody_signs_in_and_holds_what_the_provider_says(house: House, 
     rita = house.world.app.runner.release.people.get("rita")
     assert rita is not None
     # its word counts, not the file's: SecurityLead is mapped, Support is not
-    assert await house.world.app.journal.roles.known(rita) == {"SecurityLead"}
+    assert await house.world.app.journal.roles.last_known(rita) == {"SecurityLead"}
     (row,) = house.world.rows("SELECT refresh FROM role_facts")
     assert b"a-refresh-token" not in bytes(row[0])
 
@@ -163,7 +163,9 @@ async def aged(house: House) -> None:
         fact = role_fact(journal.notary.tenant_key(rita.tenant), rita.name, str(row[0]), at_ms, blob(row[2]))
         facts: dict[str, JsonValue] = {"event": "told", "holder": holder, "fact": fact}
         subject = {holder: sha256(fact.encode())}
-        journal.notary.seal_plain(free("role", facts), new_id("rcp"), rita.tenant, subject, txn.now_ms).insert(txn)
+        journal.notary.sign_gateway_statement(
+            free("role", facts), new_id("rcp"), rita.tenant, subject, txn.now_ms
+        ).insert(txn)
         txn.write("UPDATE role_facts SET at_ms = ? WHERE person = ?", at_ms, rita.name)
 
     await journal.store.write(work)
@@ -176,10 +178,10 @@ async def test_an_old_word_is_read_again_before_an_approval_rests_on_it(house: H
     rita = house.world.app.runner.release.people.get("rita")
     assert rita is not None
     roles = house.world.app.journal.roles
-    assert await roles.held(rita) == {"SecurityLead"}
+    assert await roles.fresh(rita) == {"SecurityLead"}
     assert house.idp.refreshed == 0
     await aged(house)
-    assert await roles.held(rita) == {"SecurityLead"}
+    assert await roles.fresh(rita) == {"SecurityLead"}
     assert house.idp.refreshed == 1
     action = await signed(house)
     ended = await house.world.get(action)
@@ -205,5 +207,5 @@ async def test_whoever_never_signed_in_holds_nothing(house: House) -> None:
     lead = house.world.app.runner.release.people.get("lead")
     assert rita is not None
     assert lead is not None
-    assert await house.world.app.journal.roles.held(rita) == frozenset()
-    assert "SecurityLead" in await house.world.app.journal.roles.held(lead)
+    assert await house.world.app.journal.roles.fresh(rita) == frozenset()
+    assert "SecurityLead" in await house.world.app.journal.roles.fresh(lead)

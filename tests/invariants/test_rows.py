@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, sign_binding
 from policies.principal import Person, keyid_of
-from receipts.journal.roles import Told
+from receipts.journal.roles import HeldRoles
 from server.approvals.keys import revoke_key
 from server.operations.halts import NewHalt, halt, lift
 from tests.console.people import in_doubt
@@ -202,7 +202,7 @@ async def test_an_agent_of_an_earlier_version_is_logged_as_it_stands_at_the_next
     async with gateway(workspace, sandbox) as world:
         journal = world.app.journal
         facts: dict[str, Any] = {"event": "added", "agent": "old", "observeOnly": False}
-        sealed = journal.notary.seal_plain(
+        sealed = journal.notary.sign_gateway_statement(
             free("agent", facts), "rcp_old", "acme", {"old": "0" * 64}, journal.store.now_ms()
         )
         await journal.store.write(sealed.insert)
@@ -296,14 +296,14 @@ async def test_roles_count_only_as_they_were_told(tmp_path: Path, database: str)
     journal = await journal_at(tmp_path / "s.db", database=database)
     roles, ann = journal.roles, Person("ann", "https://idp.example", "s-1", "acme", frozenset())
     roles.issuer = ann.issuer
-    await roles.learn(ann, Told(frozenset({"Support"}), b""))
-    assert await roles.held(ann) == await roles.known(ann) == {"Support"}
+    await roles.store(ann, HeldRoles(frozenset({"Support"}), b""))
+    assert await roles.fresh(ann) == await roles.last_known(ann) == {"Support"}
     for change in ("roles = 'SecurityLead'", "at_ms = at_ms + 1", "refresh = x'00'"):
         at = change.replace("x'00'", "'\\x00'::bytea") if database else change
         await journal.store.write(lambda txn, at=at: txn.write(f"UPDATE role_facts SET {at}"))  # type: ignore[misc]
-        assert await roles.held(ann) == await roles.known(ann) == frozenset()
-    await roles.learn(ann, Told(frozenset({"Support"}), b""))
-    assert await roles.held(ann) == {"Support"}
+        assert await roles.fresh(ann) == await roles.last_known(ann) == frozenset()
+    await roles.store(ann, HeldRoles(frozenset({"Support"}), b""))
+    assert await roles.fresh(ann) == {"Support"}
     await journal.store.aclose()
 
 

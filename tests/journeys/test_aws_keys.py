@@ -1,5 +1,6 @@
 """AWS through its real protocols (SigV4, IAM's XML) on moto's server with authentication on."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from tests.aws import Aws, aws_workspace
 from tests.aws import aws as aws
 from tests.journeys.rotation import states
 from tests.leaks import places
-from tests.slowness import scaled
 from tests.wire import wire_to
 from tests.world import Sandbox, gateway
 
@@ -73,11 +73,13 @@ async def test_a_key_of_somebody_else_in_the_window_is_left_alone(
         async with gateway(aws_workspace(tmp_path / "w", sandbox, aws, wire.port, exclusive=not old), sandbox) as world:
             asked = await world.call("create_access_key", {"user_name": "ci", "reason": REASON})
             signed = await world.sign(asked["action_id"])
-            wire.add("Action=CreateAccessKey", "late_effect", seconds=scaled(0.3))
+            theirs_is_made = asyncio.Event()
+            wire.add("Action=CreateAccessKey", "late_effect", until=theirs_is_made)
             await world.app.inbox.decide(signed)
             while not wire.sent("Action=CreateAccessKey"):
                 await world.get(asked["action_id"], 0)
             theirs = aws.iam.create_access_key(UserName="ci")["AccessKey"]["AccessKeyId"]
+            theirs_is_made.set()
             answer = await world.get(asked["action_id"], 45)
             assert theirs in list(aws.keys())
             assert answer["status"] == "unknown", answer

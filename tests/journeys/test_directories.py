@@ -222,7 +222,7 @@ async def test_what_is_unknown_is_looked_at_by_command(tmp_path: Path, sandbox: 
         answer = await world.call("add_group_member", arguments(scim, scim.maria))
         assert answer["status"] == "unknown"
         still = await world.app.resolutions.recheck(answer["action_id"])
-        assert (still["status"], [c["met"] for c in still["checks"]]) == ("unknown", [None, None])
+        assert (still.status, [c.fact["met"] for c in still.checks]) == ("unknown", [None, None])
         proxy.edit = None
         said = await ailyus(world, "receipt", "recheck", answer["receipt_id"])
         # the look that comes by itself may have found it first

@@ -57,7 +57,7 @@ async def test_what_a_revoked_agent_asked_for_or_a_revoked_key_approved_is_not_d
     else:
         keyid = next(k.keyid for k in (await world.app.journal.registry.keys()).values() if k.person == "lead")
         facts = KeyFacts(event="revoked", keyid=keyid, last_good_size=0)
-        sealed = world.app.journal.notary.seal_plain(facts, "rcp_x", "", {keyid: "0" * 64}, 1)
+        sealed = world.app.journal.notary.sign_gateway_statement(facts, "rcp_x", "", {keyid: "0" * 64}, 1)
         await world.app.journal.registry.revoke_key(keyid, sealed)
     await wake(asked["action_id"])
     await until(lambda: world.rows("SELECT state FROM actions WHERE id = ?", asked["action_id"]) == [("ended",)])

@@ -169,7 +169,7 @@ async def test_a_plan_can_be_cancelled_at_a_steps_border(records: World) -> None
     step = each(names)
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 5)
-    (action,) = (a for a in await records.app.journal.moving() if a.plan)
+    (action,) = (a for a in await records.app.journal.resumable() if a.plan)
     progress = await records.call("get_action", {"action_id": action.id})
     assert progress["status"] == "running"
     assert 0 < progress["progress"]["done"] < 200

@@ -7,7 +7,7 @@ from contracts.compiler.catalog import load_catalog
 from contracts.compiler.program import Program
 from policies.bundle import Bundle, load_bundle
 from policies.decider import Decider
-from policies.decision import Circumstances, Decision, Facts
+from policies.decision import Decision, DecisionContext, ResourceFacts
 from tests.world import ROOT
 
 PROGRAMS: dict[str, Program] = dict(load_catalog(ROOT / "contracts" / "library").programs)
@@ -29,7 +29,7 @@ def request(contract: str = "reset_user_mfa", **params: Any) -> ActionRequest:
     )  # fmt: skip
 
 
-def facts(contract: str = "reset_user_mfa", **changes: Any) -> Facts:
+def facts(contract: str = "reset_user_mfa", **changes: Any) -> ResourceFacts:
     program = PROGRAMS[contract]
     fields: dict[str, Any] = {
         "resource_type": program.resource_type,
@@ -41,10 +41,10 @@ def facts(contract: str = "reset_user_mfa", **changes: Any) -> Facts:
         "environment": "prod",
         "origin_trusted": False,
     }
-    return Facts(**{**fields, **changes})
+    return ResourceFacts(**{**fields, **changes})
 
 
 def decide(made: Bundle, contract: str = "reset_user_mfa", caller: Caller = CALLER, **more: Any) -> Decision:
     decider = Decider(made, PROGRAMS)
     known = more.pop("facts", None) or facts(contract)
-    return decider.decide(request(contract), caller, known, Circumstances(1_767_000_000_000), **more)
+    return decider.decide(request(contract), caller, known, DecisionContext(1_767_000_000_000), **more)

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from policies.approval import Binding, Bystanders, Rules, SignedApproval, Subject, count, refusal, sign_binding
+from policies.approval import (
+    Binding,
+    ExcludedApprovers,
+    KeyRules,
+    SignedApproval,
+    Subject,
+    approval_fault,
+    count_by_role,
+    sign_binding,
+)
 from policies.principal import Key, keyid_of
 
 LEAD = Ed25519PrivateKey.generate()
@@ -37,9 +46,9 @@ def check(
     **more: Any,
 ) -> str | None:
     key = Key(KEYID, PUBLIC, "lead", kind, more.get("revoked", False))  # type: ignore[arg-type]
-    by = Bystanders(more.get("person", "ann"), more.get("owner", "ann"), more.get("author"))
-    rules = Rules(more.get("development", False), risk, more.get("boundary", "network"))  # type: ignore[arg-type]
-    return refusal(approval, now, {KEYID: key}, by, rules, more.get("at", NOW), used)
+    by = ExcludedApprovers(more.get("person", "ann"), more.get("owner", "ann"), more.get("author"))
+    rules = KeyRules(more.get("development", False), risk, more.get("boundary", "network"))  # type: ignore[arg-type]
+    return approval_fault(approval, now, {KEYID: key}, by, rules, more.get("at", NOW), used)
 
 
 def signed(**changes: Any) -> SignedApproval:
@@ -125,7 +134,9 @@ def test_every_field_of_the_binding_is_signed() -> None:
 
 
 def test_a_person_counts_once_and_refusals_do_not_count() -> None:
-    roles, oldest = count([signed(), signed(nonce="2", role="Director"), signed(approver="eve", verdict="refuse")], NOW)
+    roles, oldest = count_by_role(
+        [signed(), signed(nonce="2", role="Director"), signed(approver="eve", verdict="refuse")], NOW
+    )
     assert roles == {"SecurityLead": 1}
     assert oldest == 1
-    assert count([], NOW) == ({}, 0)
+    assert count_by_role([], NOW) == ({}, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contracts.action.dispatch import MayObserve
+from contracts.action.dispatch import ReadPermit
 from contracts.action.request import Caller
 from contracts.action.target import Target
 from contracts.errors import AilyusError
@@ -70,10 +70,10 @@ def test_early_denial_touches_nothing_and_never_permits() -> None:
     decider = Decider(bundle(PERMIT, wall), PROGRAMS)
     other = Target("okta", "okta", "http://127.0.0.1:1", "globex", "prod", "none", "none", "p")
     assert isinstance(decider.may_observe(request(), CALLER, other), Denied)
-    assert isinstance(decider.may_observe(request(), CALLER, OKTA), MayObserve)
+    assert isinstance(decider.may_observe(request(), CALLER, OKTA), ReadPermit)
     vip = '@id("v") forbid (principal, action, resource is OktaUser) when { resource.vip };'
     decider = Decider(bundle(PERMIT, vip), PROGRAMS)
-    assert isinstance(decider.may_observe(request(), CALLER, OKTA), MayObserve)
+    assert isinstance(decider.may_observe(request(), CALLER, OKTA), ReadPermit)
 
 
 def test_deciding_ids_are_the_written_ones() -> None:
@@ -99,12 +99,12 @@ def test_a_slice_changes_only_with_its_own_policies() -> None:
 def test_an_approval_by_cedar() -> None:
     rule = '@id("a") permit (principal in Role::"SecurityLead", action in Action::"approve", resource) when { context.role == Role::"SecurityLead" };'
     decider = Decider(bundle(PERMIT.replace("action,", 'action in Action::"write",'), rule), PROGRAMS)
-    from policies.decision import Circumstances
+    from policies.decision import DecisionContext
 
     lead = Caller("", "acme", "lead", "lead", frozenset(), frozenset({"SecurityLead"}))
     support = Caller("", "acme", "sam", "sam", frozenset(), frozenset({"Support"}))
     for who, role, may in ((lead, "SecurityLead", True), (lead, "Support", False), (support, "SecurityLead", False)):
-        permits = decider.may_approve(request(), CALLER, facts(), Circumstances(1), who, role)
+        permits = decider.may_approve(request(), CALLER, facts(), DecisionContext(1), who, role)
         assert permits == (frozenset({"a"}) if may else None)
 
 

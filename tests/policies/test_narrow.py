@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from policies.bundle import Bundle, load_bundle
 from policies.decider import Decider
-from policies.decision import Circumstances, Denied, Permitted, Rate
+from policies.decision import DecisionContext, Denied, Permitted, Rate
 from policies.schema import CONTEXT
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, ROLES, bundle, facts, request
 
@@ -38,7 +38,7 @@ def whole(made: Bundle) -> Bundle:
 @given(
     st.lists(st.tuples(st.sampled_from(["when", "unless"]), st.sampled_from(CONDITIONS)), max_size=4),
     st.builds(
-        Circumstances,
+        DecisionContext,
         st.sampled_from([1_700_000_000_000, 1_800_000_000_000]),
         st.booleans(),
         st.integers(0, 3),
@@ -51,7 +51,7 @@ def whole(made: Bundle) -> Bundle:
     st.booleans(),
 )
 def test_what_is_left_out_changes_no_decision(
-    clauses: list[tuple[str, str]], circumstances: Circumstances, approvals: dict[str, int], trusted: bool
+    clauses: list[tuple[str, str]], decision_context: DecisionContext, approvals: dict[str, int], trusted: bool
 ) -> None:
     policies = [
         f'@id("p{number}") forbid (principal, action == Action::"reset_user_mfa", resource) {word} {{ {condition} }};'
@@ -61,7 +61,7 @@ def test_what_is_left_out_changes_no_decision(
     made = bundle(PERMIT, *policies)
     known = facts("reset_user_mfa", origin_trusted=trusted)
     one, other = (
-        Decider(b, PROGRAMS).decide(request("reset_user_mfa"), CALLER, known, circumstances, approvals)
+        Decider(b, PROGRAMS).decide(request("reset_user_mfa"), CALLER, known, decision_context, approvals)
         for b in (made, whole(made))
     )
     assert type(one) is type(other)
@@ -84,10 +84,10 @@ def test_what_a_caller_says_is_always_checked_by_the_schema() -> None:
     """Also where no policy reads it: what is no text where one is declared is no permit."""
     decider = Decider(bundle(PERMIT), PROGRAMS)
     given = request("reset_user_mfa")
-    assert isinstance(decider.decide(given, CALLER, facts("reset_user_mfa"), Circumstances(1)), Permitted)
+    assert isinstance(decider.decide(given, CALLER, facts("reset_user_mfa"), DecisionContext(1)), Permitted)
     name = next(n for n, f in PROGRAMS["reset_user_mfa"].contract.inputs.items() if f.type == "string")
     wrong = replace(given, params={**given.params, name: {"__entity": {"type": "Person", "id": "ann"}}})
-    assert isinstance(decider.decide(wrong, CALLER, facts("reset_user_mfa"), Circumstances(1)), Denied)
+    assert isinstance(decider.decide(wrong, CALLER, facts("reset_user_mfa"), DecisionContext(1)), Denied)
 
 
 def test_the_stored_schema_is_the_whole_one() -> None:

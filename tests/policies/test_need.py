@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import AilyusError
-from policies.need import Need, minimal, vectors_of
+from policies.approval_requirement import ApprovalRequirement, minimal, vectors_of
 
 
 def test_every_vector_up_to_the_counts_is_tried_the_smaller_ones_first() -> None:
@@ -27,5 +27,7 @@ def test_more_ways_than_a_decision_may_try_are_refused(needs: dict[str, int]) ->
         ([(("Lead", 0), ("Owner", 2))], ((("Owner", 2),),)),
     ],
 )
-def test_only_the_smallest_needs_are_asked_for(permitted: list[Need], asked: tuple[Need, ...]) -> None:
+def test_only_the_smallest_needs_are_asked_for(
+    permitted: list[ApprovalRequirement], asked: tuple[ApprovalRequirement, ...]
+) -> None:
     assert minimal(permitted) == asked

@@ -10,7 +10,7 @@ from policies.case import load_tests
 from policies.decider import Decider
 from policies.templates import TEMPLATES, write_template
 from policies.testing import run_tests
-from server.workspace.policy_drafts import Wanted, write_policy
+from server.workspace.policy_drafts import PolicyRequest, write_policy
 from server.workspace.release_checks import require_sound, require_tested
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
@@ -38,7 +38,7 @@ def test_require_approval_writes_all_three_parts(tmp_path: Path) -> None:
         (tmp_path / "w" / "policies" / f"{name}.cedar").unlink()
         (tmp_path / "w" / "policies" / f"{name}.test.yaml").unlink()
     workspace = Workspace.open(tmp_path / "w")
-    said = write_policy(workspace, Wanted("require-approval", "unlock_user", "SecurityLead", "Support"))
+    said = write_policy(workspace, PolicyRequest("require-approval", "unlock_user", "SecurityLead", "Support"))
     policy = (tmp_path / "w" / "policies" / "unlock-user-require-approval.cedar").read_text()
     for name in ("support-may-unlock-user", "unlock-user-needs-securitylead", "securitylead-may-approve-unlock-user"):
         assert f'@id("{name}")' in policy
@@ -47,13 +47,13 @@ def test_require_approval_writes_all_three_parts(tmp_path: Path) -> None:
     require_sound(workspace, release)
     require_tested(workspace, release)
     with pytest.raises(AilyusError, match="exists already"):
-        write_policy(workspace, Wanted("require-approval", "unlock_user", "SecurityLead", "Support"))
+        write_policy(workspace, PolicyRequest("require-approval", "unlock_user", "SecurityLead", "Support"))
 
 
 def test_what_is_there_already_is_not_written_again(tmp_path: Path) -> None:
     init_sandbox(tmp_path / "w")
     workspace = Workspace.open(tmp_path / "w")
-    said = write_policy(workspace, Wanted("require-approval", "unlock_user", "SecurityLead"))
+    said = write_policy(workspace, PolicyRequest("require-approval", "unlock_user", "SecurityLead"))
     policy = (tmp_path / "w" / "policies" / "unlock-user-require-approval.cedar").read_text()
     assert policy.count("@id") == 1
     # a test of a person's own is not rewritten, but named
@@ -65,5 +65,5 @@ def test_a_template_that_cannot_help_writes_nothing(tmp_path: Path) -> None:
     wall = '@id("never") forbid (principal, action == Action::"unlock_user", resource);'
     (tmp_path / "w" / "policies" / "never.cedar").write_text(wall)
     with pytest.raises(AilyusError, match="would still be decided by never"):
-        write_policy(Workspace.open(tmp_path / "w"), Wanted("require-approval", "unlock_user", "SecurityLead"))
+        write_policy(Workspace.open(tmp_path / "w"), PolicyRequest("require-approval", "unlock_user", "SecurityLead"))
     assert not (tmp_path / "w" / "policies" / "unlock-user-require-approval.cedar").exists()

@@ -13,8 +13,8 @@ from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies import bundle as bundle_module
 from policies.decider import Decider
-from policies.decision import ApprovalRequired, Circumstances, Denied, Permitted
-from policies.resource_facts import establish
+from policies.decision import ApprovalRequired, DecisionContext, Denied, Permitted
+from policies.resource_facts import establish_facts
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, bundle, decide, facts, request
 from tests.world import ROOT
 
@@ -47,7 +47,7 @@ def test_trap_2_a_forbid_that_errors_is_no_permit() -> None:
 def test_trap_3_a_parameter_never_becomes_an_entity() -> None:
     admin = '@id("a") permit (principal, action, resource) when { context.params has user_id };'
     sneaky = request(user_id={"__entity": {"type": "Role", "id": "SecurityLead"}})
-    decided = Decider(bundle(admin), PROGRAMS).decide(sneaky, CALLER, facts(), Circumstances(1))
+    decided = Decider(bundle(admin), PROGRAMS).decide(sneaky, CALLER, facts(), DecisionContext(1))
     assert isinstance(decided, Denied)
 
 
@@ -77,7 +77,7 @@ def test_trap_5_an_attribute_that_cannot_be_established_denies(profile: object) 
         1,
         "same_channel",
     )
-    denied = establish(strict, request(user_id="00u1"), OKTA, before)
+    denied = establish_facts(strict, request(user_id="00u1"), OKTA, before)
     assert isinstance(denied, Denied)
     assert denied.reason == "cannot establish `vip`"
 

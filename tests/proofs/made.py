@@ -57,7 +57,7 @@ class Made:
             "event": "linked", "keyid": keyid, "public": public.hex(), "keyKind": "file", "authority": "terminal",
         }  # fmt: skip
         return await self.put(
-            self.journal.notary.seal_plain(
+            self.journal.notary.sign_gateway_statement(
                 free("key", {**facts, **more}), new_id("rcp"), "acme", {keyid: keyid * 2}, self.now(),
                 {"person": person.encode(), "words": b"[]"},
             )
@@ -66,7 +66,9 @@ class Made:
     async def unlink(self, keyid: str) -> None:
         facts: dict[str, JsonValue] = {"event": "revoked", "keyid": keyid, "lastGoodSize": 1}
         await self.put(
-            self.journal.notary.seal_plain(free("key", facts), new_id("rcp"), "acme", {keyid: keyid * 2}, self.now())
+            self.journal.notary.sign_gateway_statement(
+                free("key", facts), new_id("rcp"), "acme", {keyid: keyid * 2}, self.now()
+            )
         )
 
     async def say(

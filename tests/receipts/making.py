@@ -12,7 +12,7 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, Caller
 from contracts.canonical import new_id
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
-from policies.decision import Facts, Permitted, Record
+from policies.decision import DecisionRecord, Permitted, ResourceFacts
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
@@ -32,8 +32,8 @@ SIGNER = Signer(KEY)
 CALLER = Caller("bot", "acme", "ann", "ann", frozenset(), frozenset())
 HTTP = HttpRequest("POST", "http://127.0.0.1:1/x", (), b"")
 BEFORE = Observation({}, 1, "separate_credential")
-RECORD = Record({"agent": (), "person": ()}, (), "s", "c", b"[]", b"[]")
-PERMITTED = Permitted(Facts("T", "r", None, {}, None, "acme", "prod", False), RECORD)
+RECORD = DecisionRecord({"agent": (), "person": ()}, (), "s", "c", b"[]", b"[]")
+PERMITTED = Permitted(ResourceFacts("T", "r", None, {}, None, "acme", "prod", False), RECORD)
 
 
 def store_at(path: Path, database: str = "", clock: Any = None) -> Store:
@@ -46,7 +46,9 @@ def store_at(path: Path, database: str = "", clock: Any = None) -> Store:
 async def journal_at(path: Path, clock: Any = None, database: str = "") -> Journal:
     journal = Journal(store_at(path, database, clock), SIGNER)
     await journal.load()
-    sealed = journal.notary.seal_plain(free("release"), new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms())
+    sealed = journal.notary.sign_gateway_statement(
+        free("release"), new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms()
+    )
     await journal.registry.activate("release-1", ["acme"], [], sealed)
     await journal.end_leases()
     return journal

@@ -21,7 +21,7 @@ def main() -> None:
     notary = Notary(signer, ORIGIN, lambda tenant: bytes(32))
     while True:
         name = new_id("rcp")
-        sealed = notary.seal_plain(free("state"), name, "", {"open": "0" * 64}, store.now_ms())
+        sealed = notary.sign_gateway_statement(free("state"), name, "", {"open": "0" * 64}, store.now_ms())
 
         def work(txn: Txn, sealed: object = sealed) -> int:
             return sealed.insert(txn)  # type: ignore[attr-defined, no-any-return]

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from adapters.mcp.pool import Servers
-from adapters.mcp.sessions import Upstream
-from adapters.mcp.talk import Lost
+from adapters.mcp.sessions import UpstreamSession
+from adapters.mcp.stream_budget import Lost
 from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from tests.slowness import scaled
@@ -44,7 +44,7 @@ def odd(oddity: str, start_seconds: float = 0.0) -> Target:
     return target_of(Mcp(command=(sys.executable, ODD, oddity), start_seconds=start_seconds))
 
 
-async def names(upstream: Upstream) -> list[str]:
+async def names(upstream: UpstreamSession) -> list[str]:
     return [str(tool["name"]) for tool in await upstream.tools()]
 
 

@@ -16,9 +16,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from adapters.mcp.pool import Servers
-from adapters.mcp.sessions import Upstream
+from adapters.mcp.sessions import UpstreamSession
+from adapters.mcp.stream_budget import Lost
 from adapters.mcp.streamable_http import over_http
-from adapters.mcp.talk import Lost
 from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from server.workspace.workspace import Workspace
@@ -293,7 +293,7 @@ async def test_an_endless_stream_of_events_is_cut() -> None:
     app = Starlette(routes=[Route("/mcp", endless, methods=["POST"])])
     async with app_serving(app, port):
         with pytest.raises(Lost, match="the server floods"):
-            await Upstream(lambda talk: over_http(f"http://127.0.0.1:{port}/mcp", {}, talk)).open()
+            await UpstreamSession(lambda talk: over_http(f"http://127.0.0.1:{port}/mcp", {}, talk)).open()
 
 
 @pytest.mark.parametrize("staff", ["pipes"], indirect=True)

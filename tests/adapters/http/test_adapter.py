@@ -19,8 +19,8 @@ from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
 from adapters.python.adapter import PythonAdapter
 from adapters.python.pool import Hosts
-from adapters.router import Systems
-from contracts.action.dispatch import Dispatch, MayObserve
+from adapters.router import AdapterRouter
+from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.http_request import render_route
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
@@ -36,9 +36,9 @@ class Closed:
         return "closed"
 
 
-def systems(release: Release) -> Systems:
+def systems(release: Release) -> AdapterRouter:
     reach = (release, Open(), Path("/"), lambda: 0)
-    return Systems(
+    return AdapterRouter(
         release,
         HttpAdapter(*reach),
         BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
@@ -161,7 +161,7 @@ async def test_a_look_that_is_no_look(handle: object, words: str) -> None:
     async with raw_server(handle) as (port, _):
         release = release_for(port)
         adapter = systems(release)
-        seen = await adapter.observe(MayObserve(request_for(release), time.monotonic() + 1))
+        seen = await adapter.observe(ReadPermit(request_for(release), time.monotonic() + 1))
         await adapter.close()
         assert not seen.ok
         assert words in (seen.fault or "")
@@ -181,7 +181,7 @@ async def test_a_read_is_tried_again_on_a_dead_connection() -> None:
     async with raw_server(once_dead) as (port, _):
         release = release_for(port)
         adapter = systems(release)
-        seen = await adapter.observe(MayObserve(request_for(release), time.monotonic() + 1))
+        seen = await adapter.observe(ReadPermit(request_for(release), time.monotonic() + 1))
         await adapter.close()
         assert seen.ok
         assert count == 2

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.text.document import MAX_DEPTH, read_document
-from contracts.text.source import Malformed
+from contracts.text.source import MalformedSource
 
 BAD = {
     "alias": ("a: &x [1]\nb: *x\n", 1, "anchors and aliases"),
@@ -33,7 +33,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_refused_says_why_and_where(name: str) -> None:
     text, line, words = BAD[name]
-    with pytest.raises(Malformed, match=words) as caught:
+    with pytest.raises(MalformedSource, match=words) as caught:
         read_document(text)
     assert caught.value.line == line
 
@@ -59,5 +59,5 @@ def test_what_was_written_is_what_is_read(value: object) -> None:
 
 @given(st.text(st.sampled_from("ab01:-[]{}?,&*!|>'\"% \n\t#."), max_size=60))
 def test_anything_is_read_or_refused(text: str) -> None:
-    with contextlib.suppress(Malformed):
+    with contextlib.suppress(MalformedSource):
         read_document(text)

@@ -126,7 +126,7 @@ async def test_missing_evidence_is_a_finding_unless_a_statement_says_that_it_was
     assert found.startswith(f"the evidence `{label}` of `{receipt}` is missing")
     notary = world.app.journal.notary
     about = ErasureFacts(receipt=receipt, labels=(label,))
-    sealed = notary.seal_plain(about, "rcp_erased", "acme", {receipt: "0" * 64}, world.app.store.now_ms())
+    sealed = notary.sign_gateway_statement(about, "rcp_erased", "acme", {receipt: "0" * 64}, world.app.store.now_ms())
     await world.app.store.write(sealed.insert)
     assert findings(world.workspace) == []
 
@@ -145,7 +145,9 @@ async def test_a_tenant_key_of_an_earlier_version_is_logged_at_the_next_start(tm
     journal = await journal_at(tmp_path / "s.db", database=database)
     await journal.store.write(lambda txn: txn.write("DELETE FROM statements WHERE kind = 'tenant'"))
     await journal.store.write(lambda txn: txn.write("UPDATE meta SET value = 'older' WHERE key = 'release'"))
-    sealed = journal.notary.seal_plain(free("release"), "rcp_next", "", {"r": "0" * 64}, journal.store.now_ms())
+    sealed = journal.notary.sign_gateway_statement(
+        free("release"), "rcp_next", "", {"r": "0" * 64}, journal.store.now_ms()
+    )
     await journal.registry.activate("release-1", ["acme"], [], sealed)
     assert await journal.store.read("SELECT tenant FROM statements WHERE kind = 'tenant'") == [("acme",)]
     await journal.store.aclose()

@@ -36,7 +36,7 @@ async def test_an_order_past_its_deadline_does_not_act(journal: Journal) -> None
 
 async def test_an_order_under_an_older_epoch_does_not_act(journal: Journal) -> None:
     dispatch = await intend(journal, action())
-    sealed = journal.notary.seal_plain(free("release"), "rcp_2", "", {"r": "1" * 64}, 1)
+    sealed = journal.notary.sign_gateway_statement(free("release"), "rcp_2", "", {"r": "1" * 64}, 1)
     await journal.registry.activate("release-2", ["acme"], [], sealed)
     assert journal.enter(dispatch) == "the control epoch moved on"
 
@@ -81,7 +81,7 @@ async def test_a_used_approval_leaves_no_intent(journal: Journal) -> None:
 
 async def test_only_the_live_release_intends(journal: Journal) -> None:
     """Decided under the first release, while another was made live in between."""
-    sealed = journal.notary.seal_plain(free("release"), "rcp_2", "", {"r": "1" * 64}, 1)
+    sealed = journal.notary.sign_gateway_statement(free("release"), "rcp_2", "", {"r": "1" * 64}, 1)
     await journal.registry.activate("release-2", ["acme"], [], sealed)
     assert await try_to_intend(journal, action()) == Stale(moved=True)
     assert await journal.store.read("SELECT count(*) FROM actions") == [(0,)]

@@ -33,11 +33,11 @@ def test_every_statement_becomes_one_over_arrays() -> None:
     batch = Batch()
     batch.add("INSERT INTO rechecks VALUES (?, ?, NULL) ON CONFLICT DO NOTHING", [("a", 1), ("b", 2)])
     batch.change("UPDATE actions SET state = ?1 WHERE id = ?2 AND fence = ?3", ("ended", "act_1", 1))
-    batch.expect("SELECT count(*) FROM intents WHERE lock = ?", ("okta",), (0,))
+    batch.assume("SELECT count(*) FROM intents WHERE lock = ?", ("okta",), (0,))
     types = {"INSERT": ("text", "int8"), "UPDATE": ("text", "text", "int8"), "SELECT": ("text",)}
-    assert batch.concerns("SELECT 1 FROM actions AS a")
-    assert not batch.concerns("UPDATE meta SET value = ? WHERE key = ?")
-    whole = batch.take(lambda sql: types[sql[:6]], ("told AS (SELECT pg_notify(?1, ?2))", ("c", "x")))
+    assert batch.touches("SELECT 1 FROM actions AS a")
+    assert not batch.touches("UPDATE meta SET value = ? WHERE key = ?")
+    whole = batch.drain(lambda sql: types[sql[:6]], ("told AS (SELECT pg_notify(?1, ?2))", ("c", "x")))
     assert whole.sql == (
         "WITH w0 AS (INSERT INTO rechecks SELECT v.p1, v.p2, NULL FROM unnest(?3::text[], ?4::int8[]) AS v(p1, p2)"
         " ON CONFLICT DO NOTHING RETURNING 1),"

@@ -47,7 +47,7 @@ async def test_what_is_found_is_found_once(journal: Journal) -> None:
     assert found is not None
     assert (found.status, found.result, found.held_until_ms) == ("confirmed", result, 7)
     assert await journal.is_ours(asked.id)
-    assert await journal.left(asked.id) is not None
+    assert await journal.state_after(asked.id) is not None
     with pytest.raises(Conflict):
         await journal.store.write(
             lambda txn: rechecks.restate(

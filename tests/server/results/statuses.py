@@ -12,12 +12,12 @@ from receipts.action.action_result import ActionResult
 from receipts.action.result_parts import Would, WouldStep
 from receipts.action.status import Status
 from receipts.journal.halt import Halt
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 from receipts.reconciliation.verdict import Reason, Reconciliation
 from server.mcp.pending_result import result_of
 from server.plans import plan_results
 from server.plans.stop_reason import StopReason
-from server.plans.tally import Finished, Tally
+from server.plans.tally import StepEnd, Tally
 from server.results import answers
 from server.results.conclusion import Send, closed, concluded
 from tests.world import ROOT
@@ -48,13 +48,18 @@ RECEIPT = "rcp_" + "0" * 26
 
 
 MET, NOT_MET = (
-    Checked("a factor seen before is still enrolled", True),
-    Checked("a factor seen before is still enrolled", False),
+    CheckResult("a factor seen before is still enrolled", True),
+    CheckResult("a factor seen before is still enrolled", False),
 )
 
 
 def ended(
-    status: Status, *checks: Checked, changed: bool | None, reason: str = "", answered: int | None = 200, **outputs: Any
+    status: Status,
+    *checks: CheckResult,
+    changed: bool | None,
+    reason: str = "",
+    answered: int | None = 200,
+    **outputs: Any,
 ) -> ActionResult:
     outcome = Reconciliation("confirmed", changed, "ours", checks, outputs, reason)
     response = Response(answered, {}, None, b"") if answered else None
@@ -68,12 +73,12 @@ UNITS = tuple(
 )
 
 
-def done(position: int, status: Status = "confirmed", undone: bool = False, kept: str = "") -> Finished:
+def done(position: int, status: Status = "confirmed", undone: bool = False, kept: str = "") -> StepEnd:
     ids = f"act_{position:026}", f"rcp_{position:026}"
-    return Finished(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
+    return StepEnd(UNITS[position].key, status, *ids, {}, status == "confirmed", undone, kept)
 
 
-def plan(status: plan_results.PlanStatus, reason: StopReason | None, *ended: Finished) -> ActionResult:
+def plan(status: plan_results.PlanStatus, reason: StopReason | None, *ended: StepEnd) -> ActionResult:
     tally = Tally(UNITS, dict(enumerate(ended)), {})
     told = "security-oncall" if tally.needs_a_person(status) else None
     return plan_results.concluded(ACTION, RECEIPT, status, tally, reason, [MET] if not reason else [], told)
@@ -87,7 +92,7 @@ RESULTS: dict[str, ActionResult] = {
     "running": answers.running(ACTION.id, RECEIPT),
     "not_applied": ended("not_applied", NOT_MET, changed=False),
     "not_applied_refused": ended("not_applied", NOT_MET, changed=False, reason=Reason.REFUSED, answered=403),
-    "not_applied_require": answers.unmet(ACTION, RECEIPT, Checked("the user is not active", False, "the user is active")),
+    "not_applied_require": answers.unmet(ACTION, RECEIPT, CheckResult("the user is not active", False, "the user is active")),
     "diverged": ended("diverged", MET, changed=True),
     "unknown": ended("unknown", NOT_MET, changed=None, answered=None),
     "denied": answers.denied(ACTION, RECEIPT),

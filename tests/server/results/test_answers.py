@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from receipts.action.action_result import ActionResult
-from receipts.reconciliation.checks import Checked
+from receipts.reconciliation.checks import CheckResult
 from server.console.action_rows import check_row
 from server.mcp.instructions import INSTRUCTIONS
 from server.results import answers
@@ -70,16 +70,16 @@ def test_a_long_result_keeps_its_ids_and_next() -> None:
 
 
 def test_what_was_not_read_is_not_found() -> None:
-    check = Checked("a factor is enrolled", False, "no factor is enrolled", "`factors` could not be read: 503")
+    check = CheckResult("a factor is enrolled", False, "no factor is enrolled", "`factors` could not be read: 503")
     assert check_row(check.fact) == {
         "state": "unread",
         "text": "not read: whether no factor is enrolled is not known, because `factors` could not be read: 503",
     }
-    assert check_row(Checked("a factor is enrolled", False, "no factor is enrolled").fact) == {
+    assert check_row(CheckResult("a factor is enrolled", False, "no factor is enrolled").fact) == {
         "state": "unmet",
         "text": "found: a factor is enrolled",
     }
-    assert check_row(Checked("a factor is enrolled", True, "no factor is enrolled").fact) == {
+    assert check_row(CheckResult("a factor is enrolled", True, "no factor is enrolled").fact) == {
         "state": "met",
         "text": "met: no factor is enrolled",
     }

@@ -18,7 +18,7 @@ from contracts.text.document import read_document
 from contracts.text.source import files_of
 from server.cli import main
 from server.workspace import contract_drafts as drafting
-from server.workspace.policy_drafts import Wanted, write_policy
+from server.workspace.policy_drafts import PolicyRequest, write_policy
 from server.workspace.schemas import KINDS, schema_of, with_line, without_line, write_schemas
 from server.workspace.settings_file import FILE
 from server.workspace.templates import TEMPLATES, init_okta, init_sandbox
@@ -148,11 +148,11 @@ def test_a_draft_leads_to_its_schema(tmp_path: Path) -> None:
 
 def test_a_policy_test_leads_to_its_schema_and_is_still_repaired(tmp_path: Path) -> None:
     space = workspace(tmp_path / "w", "everything")
-    assert write_policy(space, Wanted("permit", "get_ticket", "Operations"))
+    assert write_policy(space, PolicyRequest("permit", "get_ticket", "Operations"))
     path = space.root / "policies" / "get-ticket-permit.test.yaml"
     assert named(path) == (space.root / ".ailyus" / "schema" / "policy-test.json").resolve()
     assert "expect: permitted" in path.read_text()
-    said = write_policy(space, Wanted("require-approval", "get_ticket", "SecurityLead", "Operations"))
+    said = write_policy(space, PolicyRequest("require-approval", "get_ticket", "SecurityLead", "Operations"))
     assert "repaired policies/get-ticket-permit.test.yaml" in "\n".join(said)
     assert "expect: approval_required" in path.read_text()
     for file in files_of(space.root / "policies", "*.yaml"):

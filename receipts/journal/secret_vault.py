@@ -26,7 +26,7 @@ LIFETIME_MS = 900_000
 _NONCE = 12
 
 
-class Handles:
+class SecretVault:
     """The sealed values of one store. The key is a file beside it (mode 0600), never in the database."""
 
     def __init__(self, store: Store, key_file: Path) -> None:
@@ -59,7 +59,7 @@ class Handles:
         made_by: str,
         values: Mapping[str, tuple[str, Sequence[str]]],
         now_ms: int,
-    ) -> "tuple[dict[str, str], Minted]":
+    ) -> "tuple[dict[str, str], NewHandles]":
         """Handles for values (output → value and its destinations): ids by output, and the rows to commit."""
         ids: dict[str, str] = {}
         rows: list[tuple[str, str, bytes]] = []
@@ -69,7 +69,7 @@ class Handles:
             sealed = nonce + self._cipher.encrypt(nonce, value.encode(), handle.encode())
             rows.append((handle, orjson.dumps(list(destinations)).decode(), sealed))
             ids[output] = handle
-        return ids, Minted(request, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
+        return ids, NewHandles(request, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
 
     async def open(self, handle: str, destination: str, action_id: str) -> str | None:
         """The value, only for the action whose committed intent used this handle for this destination."""
@@ -98,7 +98,7 @@ class Handles:
             )
 
 
-class Minted:
+class NewHandles:
     """Handles whose rows are written in the commit of the outcome that made them."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Minted:
     def insert(self, txn: Txn) -> None:
         """Write the rows."""
         request = self._request
-        txn.many(
+        txn.write_many(
             "INSERT INTO handles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (handle, request.tenant, request.person, self._plan_id, self._made_by, to, sealed, self._expires_ms)
@@ -127,7 +127,9 @@ class Minted:
         )
 
 
-def use(txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, uses: Iterable[tuple[str, str]]) -> None:
+def consume(
+    txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, uses: Iterable[tuple[str, str]]
+) -> None:
     """Inside the intent's commit: use handles up, once per destination, for the person and plan they are bound to."""
     for handle, destination in uses:
         rows = txn.query(
@@ -154,12 +156,12 @@ def use(txn: Txn, request: ActionRequest, plan_id: str | None, action_id: str, u
             raise _refused() from None
 
 
-def give_back(txn: Txn, action_id: str) -> None:
+def restore(txn: Txn, action_id: str) -> None:
     """Inside an outcome's commit: nothing changed at the destination, so its handles may be used for it once more."""
     txn.write("DELETE FROM handle_uses WHERE action_id = ?", action_id, rows=None)
 
 
-def forget_used(txn: Txn, action_id: str) -> None:
+def delete_spent(txn: Txn, action_id: str) -> None:
     """Inside an outcome's commit: a value whose every destination has its use is dropped."""
     txn.write(
         "UPDATE handles SET sealed = NULL WHERE id IN (SELECT handle FROM handle_uses WHERE action_id = ?)"

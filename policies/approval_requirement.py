@@ -9,7 +9,7 @@ from contracts.errors import AilyusError
 from policies.cedar_expression import children, walk
 from policies.schema import RESERVED_ROLE
 
-Need = tuple[tuple[str, int], ...]
+ApprovalRequirement = tuple[tuple[str, int], ...]
 """A vector of approvals: how many from which role, for example `(("SecurityLead", 1),)`; zero counts left out."""
 NO_APPROVALS: Mapping[str, int] = MappingProxyType({})
 MAX_VECTORS = 256
@@ -18,7 +18,7 @@ MAX_VECTORS = 256
 _COMPARE = {"greater_eq": 0, "greater": 1, "eq": 0, "less_eq": 1, "less": 0, "not_eq": 1}
 
 
-def vectors_of(action: str, needs: Mapping[str, int]) -> tuple[Need, ...]:
+def vectors_of(action: str, needs: Mapping[str, int]) -> tuple[ApprovalRequirement, ...]:
     """Every vector up to the highest count of each role, in the order of their sums."""
     total = 1
     for count in needs.values():
@@ -26,7 +26,7 @@ def vectors_of(action: str, needs: Mapping[str, int]) -> tuple[Need, ...]:
         # each vector is one more question to Cedar in one decision
         if not 0 <= count <= 10 or total > MAX_VECTORS:
             raise AilyusError("bad_policy", f"the approvals asked for by `{action}` span more than {MAX_VECTORS} ways")
-    vectors: list[Need] = [()]
+    vectors: list[ApprovalRequirement] = [()]
     for role in sorted(needs):
         vectors = [(*v, (role, n)) for v in vectors for n in range(needs[role] + 1)]
     return tuple(sorted(vectors, key=lambda v: (sum(n for _, n in v), v)))
@@ -58,7 +58,7 @@ def count_approvals(expr: pst.Expr) -> int:
     return found
 
 
-def minimal(vectors: list[Need]) -> tuple[Need, ...]:
+def minimal(vectors: list[ApprovalRequirement]) -> tuple[ApprovalRequirement, ...]:
     """The vectors that ask for no more than another one does."""
     found: list[dict[str, int]] = []
     for vector in vectors:  # in order of their sums, so a smaller one comes first

@@ -25,7 +25,7 @@ class Loss(StrEnum):
     UNDECLARED = "the server's answer is not what its tool declares"
 
 
-class Talk:
+class StreamBudget:
     """Counts what a server says: one that floods is cut. `over` is set when nothing more can come."""
 
     def __init__(self) -> None:
