@@ -1,6 +1,5 @@
 """The display document: what an approver sees, as canonical JSON, and the one pure function that renders it."""
 
-import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from contracts.canonical import digest
+from contracts.text.visible_text import visible
 
 # INVARIANT 2: nobody approves what they could not read
 MAX_SHOWN = 2000
@@ -46,30 +46,6 @@ class Display(BaseModel):
     def fits(self) -> bool:
         """False when a value is too long to be shown whole."""
         return all(len(visible(line.value)) <= MAX_SHOWN for line in self.lines)
-
-
-def visible(value: str) -> str:
-    """Text with every control, invisible, direction-changing or look-alike character written as an escape.
-
-    A word that mixes Latin letters with another script is escaped where it leaves Latin.
-    """
-    out = []
-    for word in value.split(" "):
-        # one script at a time: a Cyrillic letter in a Latin word looks like another word
-        latin = any("a" <= c.lower() <= "z" for c in word)
-        out.append("".join(_shown(c, latin) for c in word))
-    return " ".join(out)
-
-
-def _shown(char: str, latin: bool) -> str:
-    if char.isascii() and char.isprintable():
-        return char
-    category = unicodedata.category(char)
-    # combining marks change the letter before them, so they are escaped as well
-    foreign = latin and category[0] == "L" and not unicodedata.name(char, "").startswith("LATIN")
-    if category[0] in "CZ" or foreign or category == "Mn":
-        return f"\\u{{{ord(char):04X}}}"
-    return char
 
 
 def render(display: Display) -> str:

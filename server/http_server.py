@@ -78,7 +78,14 @@ class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, lifespan: Literal["on", "off"], grace: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan=lifespan, proxy_headers=False, server_header=False
+                app,
+                log_config=None,
+                access_log=False,
+                http="httptools",
+                ws="none",
+                lifespan=lifespan,
+                proxy_headers=False,
+                server_header=False,
             )
         )
         self._grace = grace

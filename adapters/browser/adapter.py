@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from adapters.browser.account_session import BrowserSessions
+from adapters.browser.launch import check_driver
 from adapters.browser.sign_in import AccountSignIn, NotSignedIn, outage_shown
 from adapters.browser.visit_end import VisitResult, execution_of, stopped, unsent
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
@@ -105,6 +106,7 @@ class BrowserAdapter:
         """Visit, and once more after a new sign-in if the session had run out before anything was sent."""
         state: StorageState | None = None
         try:
+            check_driver()
             for _ in range(2):
                 state = await self._sign_in.state_for(visiting, state)
                 seen = await self._visit(visiting, state)

@@ -1,5 +1,6 @@
 """The launch of a browser: which program, with which arguments, as which user of the operating system."""
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -67,6 +68,13 @@ class BrowserSettings:
     user: str | None = None
     sandbox: bool = True
     pages: int = 4
+
+
+def check_driver() -> None:
+    """Raise `AilyusError` `no_browser` without the extra that drives a browser."""
+    if importlib.util.find_spec("playwright") is None:
+        hint = "install the extra: `uv tool install '.[browser]'`"
+        raise AilyusError("no_browser", "pages need playwright, which is not installed", hint=hint)
 
 
 def find_browser(path: str | None = None) -> Path | None:

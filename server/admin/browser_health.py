@@ -3,7 +3,7 @@
 import asyncio
 
 from adapters.browser.chromium import Chromium
-from adapters.browser.launch import BrowserSettings, find_browser
+from adapters.browser.launch import BrowserSettings, check_driver, find_browser
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import FlowRead
 from contracts.compiler.route_program import BrowserProgram
@@ -39,6 +39,7 @@ def browser_finding(workspace: Workspace, release: Release) -> Finding:
         return Finding("browser", False, "there is none", "ailyus doctor --fix")
     # a path that exists proves nothing: a sandbox without user namespaces fails only when a tab opens
     try:
+        check_driver()
         version = asyncio.run(_opened(BrowserSettings(settings.path, settings.user, settings.sandbox, settings.pages)))
     except AilyusError as error:
         return Finding("browser", False, error.sentence, error.hint)

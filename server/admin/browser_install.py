@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adapters.browser.launch import find_browser
+from adapters.browser.launch import check_driver, find_browser
 from contracts.errors import AilyusError
 
 _SECONDS = 900
@@ -25,6 +25,7 @@ _INSTALL = (
 
 def install_browser(say: Callable[[str], None], path: str | None = None) -> Path:
     """Debian's headless browser where apt is at hand, else Playwright's own. Raises `AilyusError` `no_browser`."""
+    check_driver()
     found = find_browser(path)
     if found is not None:
         return found

@@ -4,12 +4,15 @@ import socket
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.errors import AilyusError
-from server.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from server.workspace.workspace import Workspace
 
 
 class Owner(BaseModel):
@@ -22,7 +25,7 @@ class Owner(BaseModel):
     door: str
 
 
-def find_owner(workspace: Workspace) -> Owner | None:
+def find_owner(workspace: "Workspace") -> Owner | None:
     """The running gateway of a workspace, or one of its replicas, if it listens."""
     for file_ in workspace.owner_files():
         try:
@@ -38,7 +41,7 @@ def find_owner(workspace: Workspace) -> Owner | None:
     return None
 
 
-def ask_owner(workspace: Workspace, method: str, path: str, body: object = None, **query: str) -> JsonValue:
+def ask_owner(workspace: "Workspace", method: str, path: str, body: object = None, **query: str) -> JsonValue:
     """One request through the local door; raises what the gateway answered."""
     import httpx2
 
@@ -66,13 +69,13 @@ def ask_owner(workspace: Workspace, method: str, path: str, body: object = None,
     return result
 
 
-def list_owner(workspace: Workspace, path: str) -> list[dict[str, JsonValue]]:
+def list_owner(workspace: "Workspace", path: str) -> list[dict[str, JsonValue]]:
     """The rows that the gateway answers a listing with."""
     rows = ask_owner(workspace, "GET", path)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def ensure_owner(workspace: Workspace, seconds: float = 15.0) -> Owner:
+def ensure_owner(workspace: "Workspace", seconds: float = 15.0) -> Owner:
     """The running gateway; a detached one is started when there is none. A bridge never owns the store itself."""
     owner = find_owner(workspace)
     if owner is not None:

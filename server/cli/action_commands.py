@@ -1,6 +1,5 @@
 """Commands about actions: what is on its way, and what became of it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,9 +7,10 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
 from server.cli.options import AsOption
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
 from server.cli.passphrase import open_key
 from server.cli.store import reading
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 action = typer.Typer(help="What is on its way.", no_args_is_help=True)
 IdArgument = Annotated[str, typer.Argument(help="The action's id.")]
@@ -82,9 +82,8 @@ def show_action(
 
 def cancel(action_id: IdArgument, workspace: WorkspaceOption = ".") -> None:
     """End a request that waits."""
-    from server.workspace.workspace import Workspace
 
-    ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/actions/{action_id}")
+    ask_owner(open_workspace(workspace), "DELETE", f"/actions/{action_id}")
 
 
 def resolve(
@@ -100,11 +99,10 @@ def resolve(
 
     from policies.principal import keyid_of
     from policies.signed_resolution import Resolution, sign_resolution
-    from server.workspace.workspace import Workspace
 
     if asserted not in ("applied", "not_applied"):
         raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     key = open_key(space.key_file(as_))
     said = Resolution(
         purpose="ailyus-resolution-v1",
@@ -123,7 +121,6 @@ def resolve(
 
 def incidents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the outcomes in doubt that nobody has resolved."""
-    from server.workspace.workspace import Workspace
 
-    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/incidents")
+    rows = list_owner(open_workspace(workspace), "/incidents")
     show(format, rows, table(rows, ("action", "contract", "status", "agent")) if rows else ["nothing is open"])

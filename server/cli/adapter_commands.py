@@ -7,7 +7,8 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.draft_commands import run_contract_test
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 adapter = typer.Typer(help="Adapters in Python: what is installed, and how they bear faults.", no_args_is_help=True)
 
@@ -53,9 +54,8 @@ def check(
     """Try an adapter against faults between it and its target, by one of its contracts; exit 1 when one wins."""
     from contracts.compiler.catalog import load_catalog
     from contracts.compiler.route_program import PythonProgram
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     if name not in space.settings.adapters:
         hint = f"one of {', '.join(sorted(space.settings.adapters)) or 'none'}, under [adapters.NAME]"
         raise AilyusError("not_found", f"there is no adapter `{name}`", hint=hint)

@@ -1,13 +1,13 @@
 """Commands about agents and their tokens."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from server.admin.client import ask_owner, list_owner
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 agent = typer.Typer(help="Agents and their tokens.", no_args_is_help=True)
 AgentArgument = Annotated[str, typer.Argument(help="The agent's name.")]
@@ -22,9 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def agents(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the agents."""
-    from server.workspace.workspace import Workspace
 
-    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/agents")
+    rows = list_owner(open_workspace(workspace), "/agents")
     show(format, rows, table(rows, ("name", "tenant", "owner", "person", "roles", "observe_only", "revoked")))
 
 
@@ -42,9 +41,8 @@ def add_agent(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Register an agent; its token goes to its own file (0600) and is shown nowhere."""
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     body = {"name": name, "tenant": tenant, "owner": owner, "person": person, "roles": role or [], "observe": observe}
     answer = ask_owner(space, "POST", "/agents", body)
     token = answer.get("token") if isinstance(answer, dict) else None
@@ -58,13 +56,11 @@ def add_agent(
 
 def promote_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Let an observing agent act."""
-    from server.workspace.workspace import Workspace
 
-    ask_owner(Workspace.open(Path(workspace).resolve()), "PATCH", f"/agents/{name}", {"revoke": False})
+    ask_owner(open_workspace(workspace), "PATCH", f"/agents/{name}", {"revoke": False})
 
 
 def revoke_agent(name: AgentArgument, workspace: WorkspaceOption = ".") -> None:
     """Revoke an agent's token."""
-    from server.workspace.workspace import Workspace
 
-    ask_owner(Workspace.open(Path(workspace).resolve()), "PATCH", f"/agents/{name}", {"revoke": True})
+    ask_owner(open_workspace(workspace), "PATCH", f"/agents/{name}", {"revoke": True})

@@ -1,7 +1,6 @@
 """Commands about what waits for people: their decisions, and the keys that they sign with."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +8,9 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
 from server.cli.options import AsOption
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
 from server.cli.passphrase import ask_passphrase, open_key
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -103,9 +103,8 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
     """Make a key with a passphrase and link it to a declared person: at once, or by their first release."""
     from receipts.log.signing import create_key
     from server.workspace.releases import has_signed_release
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     path = space.key_file(as_)
     if path.exists():
         raise AilyusError("bad_settings", f"there is a key for `{as_}` already", hint=f"it is `{path}`")
@@ -129,9 +128,8 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
 
 def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List the linked keys."""
-    from server.workspace.workspace import Workspace
 
-    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/keys")
+    rows = list_owner(open_workspace(workspace), "/keys")
     show(format, rows, table(rows, ("keyid", "person", "kind", "revoked")))
 
 
@@ -140,9 +138,8 @@ def revoke_key(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Revoke a key: it approves nothing any more, also not what it approved and was not done yet."""
-    from server.workspace.workspace import Workspace
 
-    ask_owner(Workspace.open(Path(workspace).resolve()), "DELETE", f"/keys/{keyid}")
+    ask_owner(open_workspace(workspace), "DELETE", f"/keys/{keyid}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +156,8 @@ def _decide(workspace: str, action_id: str | None, word: _Word, format_: Format)
     from policies.approval import sign_binding
     from policies.approval_document import render
     from policies.principal import keyid_of
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     binding, asked, facts = _binding(workspace, action_id, word)
     # INVARIANT 2: the signer signs what it displays, never a digest that it was sent.
     if (
@@ -188,9 +184,8 @@ def _decide(workspace: str, action_id: str | None, word: _Word, format_: Format)
 
 
 def _waiting(workspace: str) -> "list[dict[str, JsonValue]]":
-    from server.workspace.workspace import Workspace
 
-    return list_owner(Workspace.open(Path(workspace).resolve()), "/approvals")
+    return list_owner(open_workspace(workspace), "/approvals")
 
 
 def _binding(
@@ -198,7 +193,6 @@ def _binding(
 ) -> "tuple[Binding, ApprovalRequest, dict[str, JsonValue]]":
     from policies.approval import Binding
     from server.execution.approval_request import ApprovalRequest
-    from server.workspace.workspace import Workspace
 
     if action_id is None:
         waiting = _waiting(workspace)
@@ -208,7 +202,7 @@ def _binding(
         action_id = str(waiting[0]["action"])
     query = {"person": word.person, "verdict": word.verdict, "comment": word.comment}
     query |= {"role": word.role} if word.role else {}
-    body = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", f"/approvals/{action_id}", **query)
+    body = ask_owner(open_workspace(workspace), "GET", f"/approvals/{action_id}", **query)
     if not isinstance(body, dict):
         raise AilyusError("internal", "the gateway's answer is malformed")
     facts = {"today": body["today"], "halt": body["halt"]}

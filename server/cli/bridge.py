@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.text.repeated_keys import repeated_key
-from policies.approval_document import visible
+from contracts.text.visible_text import visible
 from server.admin.client import ensure_owner, find_owner
 from server.workspace.workspace import Workspace
 

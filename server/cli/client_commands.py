@@ -1,13 +1,12 @@
 """Commands that connect an MCP client: its configuration, and the bridge on standard input and output."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import WorkspaceOption
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 
 def stdio(
@@ -17,9 +16,8 @@ def stdio(
     """Bridge an MCP client on standard input and output to the workspace's gateway."""
     from server.admin.client import ensure_owner
     from server.cli.bridge import Bridge, token_for
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     ensure_owner(space)  # before the first message: a client gives up on a server that is slow to say hello
 
     async def run() -> None:
@@ -43,7 +41,6 @@ def connect(
     import orjson
 
     from server.cli.clients import client_of, command
-    from server.workspace.workspace import Workspace
 
     found = client_of("cursor" if client == "print" else client)
     if remove:
@@ -52,7 +49,7 @@ def connect(
         changed = found.put(name, None)
         typer.echo(f"took `{name}` out of {found.file}" if changed else f"`{name}` was not in {found.file}")
         return
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     program, before = command()
     entry = found.entry(program, [*before, "stdio", "--agent", agent, "--workspace", str(space.root)])
     if client == "print" or only_print or not found.is_found:

@@ -8,7 +8,8 @@ import typer
 from contracts.errors import AilyusError
 from server.cli import draft_commands
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from contracts.compiler.plan_program import PlanProgram
@@ -148,9 +149,8 @@ def contract_schema(
 def _compare(workspace: str, allow_wider: bool) -> None:
     """Compare the files with the release that was made last, where they make one."""
     from server.workspace.widening import require_allowed, wider_than_live
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     try:
         release = space.release()
     except AilyusError as error:  # of the policies or the settings: `policy check` is about these
@@ -163,6 +163,5 @@ def _compare(workspace: str, allow_wider: bool) -> None:
 
 
 def _contracts(workspace: str) -> Path:
-    from server.workspace.workspace import Workspace
 
-    return Workspace.open(Path(workspace).resolve()).root / "contracts"
+    return open_workspace(workspace).root / "contracts"

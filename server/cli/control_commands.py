@@ -1,14 +1,13 @@
 """Commands that stop things, answer calls for help, and open the console: halt, unhalt, halts, escalation, console."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner, list_owner
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
-from server.workspace.workspace import Workspace
+from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 escalation = typer.Typer(help="Calls for help, and who took them on.", no_args_is_help=True)
 console = typer.Typer(help="The console, where people approve with passkeys.", no_args_is_help=True)
@@ -39,7 +38,7 @@ def halt(
 ) -> None:
     """Stop everything, a connection, a contract or an agent: nothing new is sent from now on."""
     body = {"scope": _scope(scope), "name": name, "by": as_, "reason": reason, "allow_undo": allow_undo}
-    result = ask_owner(Workspace.open(Path(workspace).resolve()), "POST", "/halts", body)
+    result = ask_owner(open_workspace(workspace), "POST", "/halts", body)
     wire = result.get("on_the_wire") if isinstance(result, dict) else None
     # what has left cannot be called back: whoever halts must know of it
     sent = len(wire) if isinstance(wire, list) else 0
@@ -53,13 +52,13 @@ def unhalt(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Lift a halt: what waited goes on where it stopped."""
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     ask_owner(space, "DELETE", f"/halts/{_scope(scope)}/{name or '-'}", by=as_)
 
 
 def halts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what is halted, by whom and why, and what is on the wire."""
-    result = ask_owner(Workspace.open(Path(workspace).resolve()), "GET", "/halts")
+    result = ask_owner(open_workspace(workspace), "GET", "/halts")
     facts = result if isinstance(result, dict) else {}
     found = facts.get("halts")
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
@@ -68,7 +67,7 @@ def halts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) 
 
 def escalations(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what nobody has acknowledged."""
-    rows = list_owner(Workspace.open(Path(workspace).resolve()), "/escalations")
+    rows = list_owner(open_workspace(workspace), "/escalations")
     columns = ("escalation", "route", "contract", "status", "action")
     show(format, rows, table(rows, columns) if rows else ["nobody is waited for"])
 
@@ -79,7 +78,7 @@ def acknowledge(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Take an escalation on: the next route is not told any more."""
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     ask_owner(space, "POST", f"/escalations/{escalation_id}", {"person": as_})
 
 
@@ -95,5 +94,5 @@ def console_link(
     workspace: WorkspaceOption = ".",
 ) -> None:
     """Print the link by which a person brings a passkey: once, within ten minutes, while few admins have one."""
-    result = ask_owner(Workspace.open(Path(workspace).resolve()), "POST", "/introductions", {"person": person})
+    result = ask_owner(open_workspace(workspace), "POST", "/introductions", {"person": person})
     typer.echo(str(result["link"]) if isinstance(result, dict) else "")

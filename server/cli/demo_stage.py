@@ -10,8 +10,9 @@ from mcp.client.client import Client
 from pydantic import JsonValue
 
 from contracts.errors import AilyusError
+from contracts.text.visible_text import visible
 from policies.approval import sign_binding
-from policies.approval_document import render, visible
+from policies.approval_document import render
 from policies.principal import keyid_of
 from receipts.action.action_result import ActionResult
 from receipts.audit.proof import write_proof

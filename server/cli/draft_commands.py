@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -61,7 +62,6 @@ def import_mcp(
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import import_mcp
     from server.workspace.upstream_server import UpstreamServer
-    from server.workspace.workspace import Workspace
 
     named = UpstreamServer(
         server,
@@ -74,7 +74,7 @@ def import_mcp(
         credential,
     )
     said = DraftInput(risk, resource, summary, "", tuple(expect or ()))
-    show(Format.text, None, import_mcp(Workspace.open(Path(workspace).resolve()), named, said))
+    show(Format.text, None, import_mcp(open_workspace(workspace), named, said))
 
 
 def import_openapi(
@@ -98,13 +98,12 @@ def import_openapi(
     """Draft contracts for operations of an API description."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, import_openapi
-    from server.workspace.workspace import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
         ApiConnection(as_, base_url, reader, writer),
     )
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     lines = import_openapi(space, file, operation or [], read, api, parse_assignments(set_), said, without or [])
     show(Format.text, None, lines)
 
@@ -127,13 +126,12 @@ def draft(
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, draft_curl
-    from server.workspace.workspace import Workspace
 
     said, api = (
         DraftInput(risk, resource, summary, "", tuple(expect or ())),
         ApiConnection(as_, base_url, reader, writer),
     )
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     show(Format.text, None, draft_curl(space, write, read, name, api, parse_assignments(set_), said))
 
 
@@ -145,9 +143,8 @@ def pins(
 ) -> None:
     """Compare the tools of an MCP server with what was released; exit 1 when one is another."""
     from server.workspace.tool_pins import pins
-    from server.workspace.workspace import Workspace
 
-    rows, written = pins(Workspace.open(Path(workspace).resolve()), connection, accept)
+    rows, written = pins(open_workspace(workspace), connection, accept)
     show(format, rows, [*table(rows, ("file", "tool", "state")), *written])
     if any(row["state"] != "as released" for row in rows) and not accept:
         raise typer.Exit(1)

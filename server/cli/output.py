@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn, ParamSpec, TypeVar
 import typer
 
 from contracts.errors import AilyusError
-from policies.approval_document import visible
+from contracts.text.visible_text import visible
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,7 +23,6 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="Print text for people or JSON for programs.")]
-WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", help="The workspace's folder.")]
 
 
 def show(format_: Format, data: object, lines: Iterable[str]) -> None:

@@ -8,7 +8,8 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
+from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from contracts.compiler.program import Program
@@ -35,9 +36,8 @@ def register(app: typer.Typer) -> None:
 def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
     """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody."""
     from server.workspace.release_checks import require_sound, require_tested
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     release = space.release()
     for line in require_sound(space, release, allow_wider):
         typer.echo(line, err=True)
@@ -134,16 +134,14 @@ def new_policy(
 ) -> None:
     """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
     from server.workspace.policy_drafts import PolicyRequest, write_policy
-    from server.workspace.workspace import Workspace
 
-    for line in write_policy(Workspace.open(Path(workspace).resolve()), PolicyRequest(template, action, role, asker)):
+    for line in write_policy(open_workspace(workspace), PolicyRequest(template, action, role, asker)):
         typer.echo(line)
 
 
 def _release(workspace: str) -> "Release":
-    from server.workspace.workspace import Workspace
 
-    return Workspace.open(Path(workspace).resolve()).release()
+    return open_workspace(workspace).release()
 
 
 def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":

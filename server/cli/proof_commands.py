@@ -7,9 +7,10 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli.options import ReceiptArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, show
+from server.cli.output import Format, FormatOption, show
 from server.cli.receipt_list import since_ms
 from server.cli.store import reading
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 
 def proof(
@@ -25,14 +26,13 @@ def proof(
     from receipts.audit.proof import write_proof
     from receipts.log.checkpoint import Checkpoint
     from server.admin.access import PROOF, record_here
-    from server.workspace.workspace import Workspace
 
     old = None
     if since is not None:
         old = Checkpoint.of_note(read_note(since)).size
     # a proof that opens nothing holds digests alone: nobody needs to know who has it
     if disclose:  # guard: who reads a proof at the command line
-        record_here(Workspace.open(Path(workspace).resolve()), receipt_id, PROOF)
+        record_here(open_workspace(workspace), receipt_id, PROOF)
     with reading(workspace) as read:
         data = write_proof(read, receipt_id, old, disclose).encoded()
     if out is None:
@@ -101,9 +101,8 @@ def audit(
     from receipts.audit.roots import read_roots, signed_checkpoint
     from receipts.store.log_tables import newest_note
     from server.workspace.stores import remembered_head
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     roots = read_roots(trust or space.root / "roots.json")
     older = signed_checkpoint(read_note(Path(since)), roots) if Path(since).is_file() else None
     head = remembered_head(space)  # before the snapshot, which may only hold more

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from server.cli.options import ReceiptArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, show
+from server.cli.output import Format, FormatOption, show
 from server.cli.receipt_list import SinceOption, show_found, since_ms
 from server.cli.store import reading
+from server.cli.workspace_option import WorkspaceOption
 
 
 def changed(

@@ -10,7 +10,7 @@ import typer
 from contracts.errors import AilyusError
 from server.admin.client import ask_owner
 from server.cli.options import ReceiptArgument
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show, table
+from server.cli.output import Format, FormatOption, report_errors, show, table
 from server.cli.proof_commands import audit, proof, verify_file
 from server.cli.question_commands import (
     changed,
@@ -22,6 +22,7 @@ from server.cli.question_commands import (
 )
 from server.cli.receipt_list import show_found, since_ms
 from server.cli.store import reading
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
 
@@ -63,11 +64,10 @@ def recheck(
 ) -> None:
     """Look again: does what was confirmed still hold, what became of what is unknown? Exit 1 where it is not so."""
     from receipts.statement import entries
-    from server.workspace.workspace import Workspace
 
     with reading(workspace) as read:
         entry = entries.find_in(read, id_)
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     result = ask_owner(space, "POST", f"/actions/{entry.action_id if entry is not None else id_}/recheck")
     facts = result if isinstance(result, dict) else {}
     show(format, facts, [f"{facts.get('status')}: receipt {facts.get('receipt')}"])
@@ -149,10 +149,9 @@ def evidence(
     """List what a receipt's evidence is, or write it to files: bodies, screenshots, snapshots of pages."""
     from receipts.statement.evidence import pieces as pieces_of
     from server.admin.access import EVERYTHING, record_here
-    from server.workspace.workspace import Workspace
 
     if out is not None:  # to list what there is reads nothing of it
-        record_here(Workspace.open(Path(workspace).resolve()), receipt_id, EVERYTHING)
+        record_here(open_workspace(workspace), receipt_id, EVERYTHING)
     with reading(workspace) as read:
         found = pieces_of(read, receipt_id)
     if not found:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
+from server.cli.output import Format, FormatOption, report_errors, show
 from server.cli.passphrase import ask_passphrase
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -34,9 +35,8 @@ def release(
 ) -> None:
     """Test what the files say and sign it with your key; the gateway takes it at its next start."""
     from server.workspace.release_files import write_signed
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     signed = sign(space, as_, key, reason, allow_wider)
     path = write_signed(space, signed, output)
     document = signed.document

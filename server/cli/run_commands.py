@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from server.cli.client_commands import connect, stdio
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
+from server.cli.output import Format, FormatOption, report_errors, show
 from server.cli.serve_command import serve
+from server.cli.workspace_option import WorkspaceOption
 
 
 def register(app: typer.Typer) -> None:

@@ -5,13 +5,12 @@ import contextlib
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli.output import WorkspaceOption
 from server.cli.reload import digest_of_files, reload_on_save
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from policies.release import Release
@@ -34,9 +33,8 @@ def serve(
 
     from server.cli.release_commands import sign
     from server.workspace.release_files import write_signed
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
     if signed is not None and not space.settings.development:
         write_signed(space, signed)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +11,8 @@ if TYPE_CHECKING:
 @contextmanager
 def reading(workspace: str) -> "Iterator[Read]":
     """The store of a workspace as it is now, for reading."""
+    from server.cli.workspace_option import open_workspace
     from server.workspace import stores
-    from server.workspace.workspace import Workspace
 
-    with stores.reading(Workspace.open(Path(workspace).resolve())) as read:
+    with stores.reading(open_workspace(workspace)) as read:
         yield read

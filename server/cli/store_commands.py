@@ -1,12 +1,12 @@
 """Commands about the store: migrate, copy, accept its clock."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, WorkspaceOption, report_errors, show
+from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 store = typer.Typer(help="The store: bring it to a newer version, or from a file to a database.", no_args_is_help=True)
 
@@ -22,9 +22,8 @@ def register(app: typer.Typer) -> None:
 def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """Bring the workspace's store to this version of ailyus; forward only, while no gateway uses it."""
     from server.workspace.stores import migrate_store
-    from server.workspace.workspace import Workspace
 
-    before, after = migrate_store(Workspace.open(Path(workspace).resolve()))
+    before, after = migrate_store(open_workspace(workspace))
     said = f"the store has version {after}" + ("" if before == after else f", it had {before}")
     show(format, {"before": before, "after": after}, [said])
 
@@ -33,9 +32,8 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
     """Copy the workspace's file into the empty database of `[store] url`, with its log, proofs and open actions."""
     from receipts.store.transfer import ASIDE, transfer
     from server.workspace.stores import database_url
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     if space.settings.store is None:
         hint = 'add [store] with url = "env:AILYUS_STORE" to ailyus.toml'
         raise AilyusError("bad_settings", "the settings name no database", hint=hint)
@@ -60,9 +58,8 @@ def accept_clock(
     import asyncio
 
     from server.workspace.stores import accept_clock as accept
-    from server.workspace.workspace import Workspace
 
-    space = Workspace.open(Path(workspace).resolve())
+    space = open_workspace(workspace)
     # a name in a signed statement must be somebody's, also while no gateway runs that could ask for a key
     if as_ not in {person.name for person in space.settings.people}:
         raise AilyusError("unknown_person", f"`{as_}` is no declared person")

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from contracts.errors import AilyusError
-from policies.approval_document import visible
+from contracts.text.visible_text import visible
 from server.console.host_guard import HostGuard
 from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
 from server.console.static_files import static_file

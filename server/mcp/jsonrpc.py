@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from contracts.text.repeated_keys import repeated_key
-from policies.approval_document import visible
+from contracts.text.visible_text import visible
 
 ASIDE_BYTES = 64 * 1024
 """A body that is larger is looked at in a thread."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Any
 
-from policies.approval_document import visible
+from contracts.text.visible_text import visible
 from tests.console.people import People, Person
 from tests.world import MARIA, cli
 

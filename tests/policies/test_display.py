@@ -2,7 +2,8 @@
 
 import pytest
 
-from policies.approval_document import Display, Line, render, visible
+from contracts.text.visible_text import visible
+from policies.approval_document import Display, Line, render
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ space, are defined in that file: by its code where it is Python, anywhere in its
 """
 
 import ast
+import itertools
 import re
 import shlex
 import sys
@@ -297,15 +298,18 @@ def test_the_readme_of_a_package_names_only_files_that_are_there(package: str) -
 
 def test_every_package_that_is_used_is_named_with_the_place_that_uses_it() -> None:
     modules = {"pyjwt": "jwt", "pyyaml": "yaml", "opentelemetry-api": "opentelemetry"}
+    modules |= {"opentelemetry-sdk": "opentelemetry.sdk"}
+    modules |= {"opentelemetry-exporter-otlp-proto-http": "opentelemetry.exporter.otlp.proto.http"}
     rows = ARCHITECTURE.read_text().partition("## The packages that we use")[2].partition("\n## ")[0].splitlines()
     told: dict[str, str] = {}
     for row in rows[4:]:
         names, _, files = row.strip("| ").split(" | ") if row.startswith("| `") else ("", "", "")
         told |= dict.fromkeys(_SPAN.findall(names), files)
-    declared = {re.split(r"[\[>=<]", need)[0] for need in PROJECT["project"]["dependencies"]}
+    extras = itertools.chain.from_iterable(PROJECT["project"]["optional-dependencies"].values())
+    declared = {re.split(r"[\[>=<]", need)[0] for need in (*PROJECT["project"]["dependencies"], *extras)}
     assert set(told) == declared
     for name, files in told.items():
         module = modules.get(name, name.replace("-", "_"))
-        used = re.compile(rf"^\s*(import|from) {module}\b", re.MULTILINE)
+        used = re.compile(rf"^\s*(import|from) {re.escape(module)}\b|=\"{name}\"", re.MULTILINE)
         found = [file for file in _SPAN.findall(files) if used.search((ROOT / file).read_text())]
         assert found, name
