@@ -43,6 +43,8 @@ NOTHING = Observation({}, 1, "separate_credential", fault="500")
         ("answered", 200, seen(status="SUSPENDED"), "diverged", True),
         ("answered", 200, seen(email="x@example.com"), "diverged", True),
         ("answered", 200, NOTHING, "contended", None),
+        ("answered", 200, replace(seen(), fault="another read answered 500"), "contended", None),
+        ("answered", 200, replace(seen(), missing=True), "contended", None),
         ("refused", 403, seen(A, B), "not_applied", False),
         ("refused", 403, seen(), "contended", None),
         ("declined", 404, seen(), "contended", None),
