@@ -14,6 +14,7 @@ import pytest
 from tests.guards import GUARDS, ROOT, anchors, survives, taken_out
 from tests.node import NODE
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 OF_LIBRARIES = {"environ", "verify"}
 """What only a `without` takes of a library, and the source does not."""
 
@@ -25,6 +26,16 @@ def test_every_guard_has_one_anchor_and_every_anchor_a_guard() -> None:
     assert set(anchors()) - marked == set()
     several = {g.name for g in GUARDS if g.said}
     assert {name: places for name, places in anchors().items() if len(places) > 1 and name not in several} == {}
+
+
+def test_the_tests_of_every_guard_are_there() -> None:
+    missing = {}
+    for guard in GUARDS:
+        file, _, name = guard.tests.partition("::")
+        functions = [n.name for n in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(n, FUNCTIONS)]
+        if not any(word.partition("[")[0] in function for word in name.split(" or ") for function in functions):
+            missing[guard.name] = guard.tests
+    assert missing == {}
 
 
 @pytest.mark.parametrize("guard", [g for g in GUARDS if g.said and not g.file], ids=lambda g: g.name)
