@@ -5,7 +5,7 @@ from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.store.connection import DatabaseSession
-from receipts.store.replica_lock import alone
+from receipts.store.replica_lock import alone, looking
 from receipts.store.row import integer
 
 VERSION: Final = 7
@@ -39,7 +39,13 @@ def prepare(session: DatabaseSession) -> None:
 
 
 def migrate(url: str) -> tuple[int, int]:
-    """Bring a database that no replica uses to the newest version: the versions before and after. Forward only."""
+    """Bring a database that no replica uses to the newest version: the versions before and after. Forward only.
+
+    Where it has that version already, there is nothing to do, and replicas may go on: so an upgrade may always ask.
+    """
+    with looking(url) as session:
+        if version_of(session) == VERSION:
+            return VERSION, VERSION
     with alone(url) as session:
         version = version_of(session)
         if version is None:

@@ -24,16 +24,23 @@ def share(session: DatabaseSession) -> None:
 
 
 @contextmanager
-def alone(url: str) -> Iterator[DatabaseSession]:
-    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+def looking(url: str) -> Iterator[DatabaseSession]:
+    """A session beside replicas, for reading. Raises `store_corrupt` when there is no database."""
     session = DatabaseSession(url)
     try:
         session.open()
-        if session.query(_ALONE) != [(True,)]:
-            hint = "end every gateway of this database first"
-            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
         yield session
     except FAULTS as error:
         raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
     finally:
         session.close()
+
+
+@contextmanager
+def alone(url: str) -> Iterator[DatabaseSession]:
+    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+    with looking(url) as session:
+        if session.query(_ALONE) != [(True,)]:
+            hint = "end every gateway of this database first"
+            raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
+        yield session
