@@ -78,6 +78,11 @@ class Controls:
         return not self._store.shared or time.monotonic() - self._read_at <= FRESH_SECONDS
 
     @property
+    def unseen_seconds(self) -> float:
+        """How long ago the epoch was read."""
+        return time.monotonic() - self._read_at
+
+    @property
     def halts(self) -> tuple[Halt, ...]:
         """Every live halt, oldest first."""
         return self._halts

@@ -73,6 +73,11 @@ class DatabaseSession:
         self.warned = False
         self._types: dict[str, tuple[str, ...]] = {}
 
+    @property
+    def is_open(self) -> bool:
+        """Is there a connection, as far as was seen when it was used last? From any thread."""
+        return self._connection is not None
+
     def open(self) -> None:
         """Connect anew."""
         self.drop()

@@ -14,12 +14,16 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Entry(Generic[T]):
-    """One unit of work, the actions that it changes, and who waits for it: `loop` is set when a coroutine does."""
+    """One unit of work, the actions that it changes, and who waits for it: `loop` is set when a coroutine does.
+
+    A `quiet` one only tries whether the store is written: nothing that anybody asks for is another after it.
+    """
 
     work: Work[T]
     waiter: "Future[T] | asyncio.Future[T]"
     loop: asyncio.AbstractEventLoop | None = None
     ids: tuple[str, ...] = ()
+    quiet: bool = False
     result: T | None = None
     fault: BaseException | None = None
 
@@ -32,6 +36,11 @@ class Entry(Generic[T]):
             self.waiter.set_exception(self.fault)
         else:
             self.waiter.set_result(cast(T, self.result))
+
+
+def is_quiet(group: Sequence[Entry[object]]) -> bool:
+    """Does a group change nothing that anybody asks for?"""
+    return all(entry.quiet for entry in group)
 
 
 def answer_all(group: Sequence[Entry[object]], fault: Exception) -> None:

@@ -1,9 +1,14 @@
 """The health of a store: what it holds, how far its time is, and whether its tables are made."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from receipts.store.row import Read, integer
+from receipts.store.store import Store
+
+_SIZES: Final = (
+    "SELECT (SELECT COALESCE(MAX(leaf_index) + 1, 0) FROM statements), (SELECT COALESCE(MAX(size), 0) FROM checkpoints)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,20 @@ class StoreCounts:
     halts: int
     incidents: int
     escalations: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogSizes:
+    """How many statements a log holds, and how many its newest checkpoint covers."""
+
+    statements: int
+    checkpoint: int
+
+
+async def log_sizes(store: Store) -> LogSizes:
+    """Both sizes, of one moment."""
+    ((statements, checkpoint),) = await store.read(_SIZES)
+    return LogSizes(integer(statements), integer(checkpoint))
 
 
 def counts(read: Read) -> StoreCounts:

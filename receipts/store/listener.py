@@ -27,7 +27,7 @@ Heard = Callable[[Change], Awaitable[None]]
 
 def payload(replica: str, change: Change) -> str:
     """The text of a notification."""
-    words = [replica, *("!" if change.controls else ()), *sorted(change.ids or ("*",))]
+    words = [replica, *("!" if change.controls else ()), *("*" if change.ids is None else sorted(change.ids))]
     text = " ".join(words)
     return text if len(text) <= MAX_PAYLOAD else f"{replica} {'! ' if change.controls else ''}*"
 

@@ -31,7 +31,7 @@ from receipts.store.connection import (
     refuse_lost,
     said,
 )
-from receipts.store.entry import Entry, answer, answer_all
+from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.listener import CHANNEL, Listener, payload
 from receipts.store.postgres_head import ANOTHER, IDENTITY, DatabaseHead, signed_frontier
 from receipts.store.postgres_readers import Readers, snapshot
@@ -87,6 +87,10 @@ class PostgresStore(Store):
     def now_ms(self) -> int:
         """The database's clock, as far as it was heard with the last commit."""
         return self._clock() + self._ahead_ms
+
+    def is_owner(self) -> bool:
+        """Has the writer a session, and with it a replica's share of the database? The next group opens one again."""
+        return self._session.is_open
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, by one of a few connections of this loop."""
@@ -168,15 +172,18 @@ class PostgresStore(Store):
         if lost := lost_setting(settings):  # guard: settings of a session
             raise SettingsLost(lost)
         frontier = self._frontier_of(integer(size))
-        high = 0 if self._reset_clock else integer(high_water)
+        quiet = is_quiet(group)
+        high = 0 if self._reset_clock and not quiet else integer(high_water)
         at = integer(now) if self._clock_is_theirs else self._clock()
         txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
         try:
             for entry in group:
                 self._run_entry(entry, txn, careful)
             self._append_leaves(frontier, txn)
-            change = Change(frozenset(i for entry in group for i in entry.ids if i), txn.control_changes > 0)
-            txn.flush((_END, (CHANNEL, payload(self._replica, change), frontier.size, txn.now_ms)))
+            ids = frozenset(i for entry in group for i in entry.ids if i)
+            change = Change(ids if ids or quiet else None, txn.control_changes > 0)
+            at_ms = integer(high_water) if quiet else txn.now_ms
+            txn.flush((_END, (CHANNEL, payload(self._replica, change), frontier.size, at_ms)))
         except _GONE:
             raise
         except Exception:
@@ -185,7 +192,7 @@ class PostgresStore(Store):
             session.execute("ROLLBACK")  # each by itself says whose fault it was
             return None
         self._durably_commit()
-        return frontier, txn.now_ms, integer(now)
+        return frontier, at_ms, integer(now)
 
     def _run_entry(self, entry: Entry[object], txn: PostgresTxn, careful: bool) -> None:
         entry.result, entry.fault = None, None
@@ -211,9 +218,10 @@ class PostgresStore(Store):
         self._session.execute("COMMIT", seconds=None, cut_after=COMMIT_SECONDS)
 
     def _settle(self, group: Sequence[Entry[object]], frontier: Frontier, at_ms: int, now_ms: int) -> None:
-        self.commits += 1
-        self.changes += 1
-        self._reset_clock = False
+        quiet = is_quiet(group)
+        self.commits += not quiet
+        self.changes += not quiet
+        self._reset_clock = self._reset_clock and quiet
         grown = frontier.size != self._frontier.size
         self._frontier, self._high_water_ms = frontier, at_ms
         if self._clock_is_theirs:

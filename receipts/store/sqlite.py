@@ -6,6 +6,7 @@ copies every page that its entry touches, which was more than half of what a gro
 
 import os
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,10 +16,10 @@ from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import LogProof
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer, open_note
-from receipts.store.entry import Entry, answer, answer_all
+from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
 from receipts.store.row import Read, Row, Value
-from receipts.store.sqlite_file import own, reader, unreadable
+from receipts.store.sqlite_file import is_own, own, reader, unreadable
 from receipts.store.sqlite_head import HeadFile
 from receipts.store.sqlite_readers import PointReader, Snapshots
 from receipts.store.sqlite_schema import prepared
@@ -39,9 +40,11 @@ class SqliteStore(Store):
         self._wal = WalBound(path)
         self._points = PointReader(path)
         self._snapshots = Snapshots(path)
+        self._owning = threading.Lock()
         with ExitStack() as opened:  # a store that does not open leaves nothing open
-            self._lock = own(path)
-            opened.callback(os.close, self._lock)
+            lock = own(path)
+            self._lock: int | None = lock
+            opened.callback(os.close, lock)
             self._connection = self._open()
             opened.callback(self._connection.close)
             self._head = HeadFile(self.head_path)
@@ -55,6 +58,21 @@ class SqliteStore(Store):
     def head_path(self) -> Path:
         """The file that remembers the newest head outside the database."""
         return self.path.with_suffix(self.path.suffix + ".head")
+
+    def is_owner(self) -> bool:
+        """Is the lock of the file still ours? A lock that was taken away is taken again, or nothing more is written."""
+        with self._owning:
+            if self._lock is None or is_own(self.path, self._lock):
+                return self._lock is not None
+            try:
+                fresh = own(self.path)
+            except AilyusError as error:
+                # INVARIANT 10: a file has one owner; whoever lost it to another writes nothing more
+                self._failed = error.sentence  # guard: a lock that another process took
+                return False
+            former, self._lock = self._lock, fresh
+            os.close(former)
+        return False  # it was lost for a while
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, in the thread of its connection: WAL never makes it wait for the writer."""
@@ -80,7 +98,10 @@ class SqliteStore(Store):
         self._snapshots.close()
         self._connection.close()
         self._head.close()
-        os.close(self._lock)
+        with self._owning:
+            if self._lock is not None:
+                os.close(self._lock)
+            self._lock = None
 
     def proof(self, leaf_index: int) -> LogProof:
         """The inclusion proof of a leaf in the newest committed checkpoint. Waits: not on a loop."""
@@ -114,7 +135,8 @@ class SqliteStore(Store):
 
     def _attempt(self, group: Sequence[Entry[object]], frontier: Frontier, *, careful: bool) -> int | None:
         """When it was committed; None when an entry failed, and nothing of the group is there."""
-        now, high = self._clock(), 0 if self._reset_clock else self._high_water_ms
+        resets = self._reset_clock and not is_quiet(group)
+        now, high = self._clock(), 0 if resets else self._high_water_ms
         txn = SqliteTxn(self._connection, frontier.size, max(now, high), now >= high - MAX_CLOCK_BACK_MS)
         self._connection.execute("BEGIN IMMEDIATE")
         for entry in group:
@@ -130,7 +152,8 @@ class SqliteStore(Store):
                 return None
         self._append_leaves(frontier, txn)
         self._durably_commit()
-        return txn.now_ms
+        # a probe while the clock is ahead must not make every commit after it wait for that time
+        return high if is_quiet(group) else txn.now_ms  # guard: a probe moves no time
 
     def _run_entry(self, entry: Entry[object], txn: SqliteTxn) -> None:
         # INVARIANT: a failed statement aborts itself, not the transaction; only the SAVEPOINT takes back what the
@@ -162,9 +185,10 @@ class SqliteStore(Store):
         self._connection.execute("COMMIT")
 
     def _settle_group(self, group: Sequence[Entry[object]], frontier: Frontier, now_ms: int) -> None:
-        self.commits += 1
-        self.changes += 1
-        self._reset_clock = False
+        quiet = is_quiet(group)
+        self.commits += not quiet
+        self.changes += not quiet
+        self._reset_clock = self._reset_clock and quiet
         try:
             if frontier.size != self._frontier.size:
                 self._head.write(frontier)

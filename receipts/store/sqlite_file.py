@@ -58,7 +58,7 @@ def unreadable(error: sqlite3.DatabaseError) -> AilyusError:
 def own(path: Path) -> int:
     """Lock a store's file for this process: the descriptor that holds the lock. Raises `owner_elsewhere`."""
     # a lock of the system and no row: it ends with its process, however that dies
-    descriptor = os.open(path.with_suffix(path.suffix + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: one owner
     except OSError:
@@ -67,3 +67,15 @@ def own(path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def is_own(path: Path, descriptor: int) -> bool:
+    """Is the file of the lock still the one that this descriptor holds?"""
+    try:
+        return os.path.samestat(os.stat(_lock_of(path)), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(path.suffix + ".lock")

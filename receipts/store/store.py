@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import Checkpoint
@@ -35,6 +35,7 @@ T = TypeVar("T")
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
+_PROBE: Final = "INSERT INTO meta VALUES ('probe', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,15 @@ class Store(ABC):
         """The file that remembers the newest head outside the database."""
 
     @property
+    def failed(self) -> str | None:
+        """Why nothing more is written until a restart; None while that is not so."""
+        return self._failed
+
+    @abstractmethod
+    def is_owner(self) -> bool:
+        """Does this process still hold what lets it write here? It tries to have it again. Waits: not on a loop."""
+
+    @property
     def high_water_ms(self) -> int:
         """The time of the last commit, before which no claim is made."""
         return self._high_water_ms
@@ -93,9 +103,19 @@ class Store(ABC):
 
         Cancelling the waiter never cancels the entry.
         """
+        return await self._entered(work, tuple(ids))
+
+    async def probe(self) -> None:
+        """Commit one row that means nothing, as every entry is committed. Raises what it would raise.
+
+        The store's time does not move by it, and nobody is told that anything changed.
+        """
+        await self._entered(_touch, (), quiet=True)
+
+    async def _entered(self, work: Work[T], ids: tuple[str, ...], *, quiet: bool = False) -> T:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._put(Entry(work, waiter, loop, tuple(ids)))
+        self._put(Entry(work, waiter, loop, ids, quiet))
         return await waiter
 
     @abstractmethod
@@ -180,3 +200,8 @@ class Store(ABC):
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
         note = self.signer.note(self.origin, checkpoint.body)
         txn.write_many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])
+
+
+def _touch(txn: Txn) -> None:
+    """Inside a commit: a row of its own is written."""
+    txn.write(_PROBE, str(txn.now_ms))

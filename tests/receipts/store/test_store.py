@@ -1,6 +1,7 @@
 """The store's promises: groups, SAVEPOINTs, failing commits, rewound copies, one owner, clocks."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from contracts.errors import AilyusError, NotDurable
 from receipts.store.sqlite import SqliteStore
+from receipts.store.sqlite_file import own
 from receipts.store.store import Store
 from receipts.store.transaction import Conflict, Txn
 from tests.receipts.making import store_at
@@ -206,6 +208,56 @@ async def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(eith
     assert caught.value.code == "clock_behind"
     store.submit(lambda txn: statement(txn, "rcp_1")).result()
     assert await store.read("SELECT at_ms FROM statements WHERE id = 'rcp_1'") == [(10_000_000,)]
+
+
+async def test_a_probe_is_a_commit_that_says_nothing(either: Open) -> None:
+    now = [10_000_000]
+    store = either(clock=lambda: now[0])
+    store.submit(lambda txn: statement(txn, "rcp_0")).result()
+    before = (store.commits, store.changes, store.size, store.high_water_ms)
+    now[0] += 3_600_000
+    await store.probe()
+    await store.probe()
+    assert (store.commits, store.changes, store.size, store.high_water_ms) == before
+    assert await store.read("SELECT count(*) FROM meta WHERE key = 'probe'") == [(1,)]
+    now[0] -= 3_600_000  # a clock that was ahead while probes were made is not behind now
+    store.submit(lambda txn: txn.require_clock()).result()
+    store.submit(lambda txn: statement(txn, "rcp_1")).result()
+    # in a group with others it counts as they do
+    both = await asyncio.gather(store.probe(), store.write(lambda txn: statement(txn, "rcp_2")))
+    assert both == [None, 2]
+    assert store.changes > before[1]
+
+
+async def test_a_probe_raises_what_every_commit_would(make: Make) -> None:
+    store = make()
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(NotDurable, match="readonly"):
+        await store.probe()
+    await store.probe()  # the connection was opened anew
+
+
+async def test_a_lock_that_was_taken_away_is_taken_again_or_nothing_more_is_written(make: Make, tmp_path: Path) -> None:
+    store = make()
+    lock = tmp_path / "store.db.lock"
+    assert store.is_owner()
+    lock.unlink()
+    assert not store.is_owner()
+    assert store.is_owner()
+    with pytest.raises(AilyusError, match="another process owns"):
+        own(tmp_path / "store.db")
+    lock.unlink()
+    taken = own(tmp_path / "store.db")
+    try:
+        assert not store.is_owner()
+        with pytest.raises(NotDurable, match="another process owns this store"):
+            store.submit(lambda txn: statement(txn, "rcp_0"))
+        assert store.failed is not None
+    finally:
+        os.close(taken)
+    store.close()
+    assert not store.is_owner()
+    assert lock.exists()
 
 
 async def test_a_full_disk_is_an_error_and_leaves_nothing(make: Make) -> None:
