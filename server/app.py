@@ -1,9 +1,9 @@
 """The composition root: opens the store, releases what the files say, serves agents and the command line.
 
-`App` makes every part of one gateway over one workspace and gives each what it needs; `running` serves it on 127.0.0.1
-and on the Unix socket of the command line. `ailyus serve`, the demo and rehearsals start it. It holds no rule about
-actions: the release decides, and what was done stands in the journal. `replace` swaps the live release, and what
-is on its way ends under the former one.
+`App` makes every part of one gateway over one workspace and gives each what it needs; `running` serves it where the
+settings say, and on the Unix socket of the command line. `ailyus serve`, the demo and rehearsals start it. It holds no
+rule about actions: the release decides, and what was done stands in the journal. `replace` swaps the live release, and
+what is on its way ends under the former one.
 
 - Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before
   (invariant 8).
@@ -49,6 +49,7 @@ from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_key, link_new
 from server.console.console import Console
 from server.execution.fair_limiter import FairLimiter
+from server.health.gateway_checks import health_of
 from server.identity.access_tokens import Tokens
 from server.identity.agents import Agents
 from server.mcp.gateway import Gateway
@@ -113,7 +114,7 @@ class App:
         credentials = Credentials(workspace.root)
         self.escalations = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
-            self.inbox, workspace.settings.notices, credentials, lambda: self.console.origin
+            self.inbox, workspace.settings.notices, credentials, lambda: self.console.url
         )
         chores = (self._take_live, self.resolutions.recheck_due, self.escalations.sweep, self.notices.sweep)
         self.recovery = RecoveryLoop(self.runner, self.inbox.expire, chores)
@@ -121,7 +122,7 @@ class App:
             self.runner,
             self.agents,
             self.inbox,
-            lambda: self.console.origin,
+            lambda: self.console.url,
             VERSION,
             workspace.settings.origin,
         )
@@ -129,6 +130,7 @@ class App:
         settings = workspace.settings.console
         self.console = Console(self.runner, *parts, self.notices, settings, credentials, workspace.root)
         self.api = AdminApi(self.runner, *parts, self.console.introduce)
+        self.health = health_of(self.runner, self.recovery, browser.path)
 
     def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""
@@ -188,6 +190,7 @@ class App:
 
     async def stop(self) -> None:
         """Let actions and journal finish, then give everything up."""
+        await self.health.stop()
         await self.recovery.stop()
         await self.escalations.close()
         await self.notices.close()

@@ -4,46 +4,68 @@ import gc
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import orjson
 
 from server.admin.admin_socket import bind_admin_socket, close_admin_socket
 from server.app import App
-from server.http_server import listen, serving
+from server.health.check import HealthCheck, HealthResult
+from server.health.endpoint import HealthEndpoint
+from server.http_server import serving
+from server.listener.certificate import Certificate
+from server.listener.front import Front
+from server.listener.listener import open_listener
+from server.workspace.public_address import public_address
 
 
 @asynccontextmanager
 async def running(app: App, port: int) -> AsyncIterator[str]:
-    """Serve the gateway on 127.0.0.1 and the local door on a Unix socket; yields the MCP address."""
-    host = app.workspace.settings.server.host
-    listener = listen(host, port)
-    port = listener.getsockname()[1]
-    try:
+    """Serve the gateway where its settings say, and the local door on a Unix socket; yields the MCP address of links.
+
+    `port` is where it listens, unless it listens at a Unix socket or at one that was handed over.
+    """
+    part, root = app.workspace.settings.server, app.workspace.root
+    async with AsyncExitStack() as left, AsyncExitStack() as opened:
+        opened.push_async_callback(app.stop)
+        listener = open_listener(part, port, root)
+        opened.callback(listener.close)
+        address = public_address(app.workspace.settings, listener.bound)
+        certificate = Certificate(root / part.certificate, root / part.key) if part.certificate else None
         await app.start()
+        endpoint = app.gateway.app(address, app.console.app(address), part)
+        if certificate is not None:
+            await opened.enter_async_context(certificate.followed())
+            app.health.add(_check_of(certificate))
+        await app.health.start()
         door, path = bind_admin_socket(app.workspace.private)
-    except BaseException:
-        listener.close()
-        await app.stop()
-        raise
-    front = app.gateway.app(port, app.console.app(port), app.workspace.settings.server)
-    url = f"http://{host}:{port}/mcp"
-    # replicas may share a folder, the owner of a file is alone in it
-    owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
-    try:
-        async with serving(app.api.app(), door), serving(front, listener):  # agents go first, and whoever may halt last
-            _announce(owner, url, path)
+        left.callback(close_admin_socket, path, app.workspace.private)
+        # replicas may share a folder, the owner of a file is alone in it
+        owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
+        left.callback(owner.unlink, missing_ok=True)
+        front = Front(endpoint, HealthEndpoint(app.health), part)
+        tls = certificate.context if certificate is not None else None
+        # agents go first, and whoever may halt last
+        async with serving(app.api.app(), [door]), serving(front, listener.sockets, tls=tls):
+            _announce(owner, listener.local, path)
             try:
-                yield url
+                yield address.mcp
             finally:
                 await app.console.close()
                 app.gateway.close()
-                front.close()
-    finally:
-        await app.stop()
-        owner.unlink(missing_ok=True)
-        close_admin_socket(path, app.workspace.private)
+                endpoint.close()
+
+
+def _check_of(certificate: Certificate) -> HealthCheck:
+    async def look() -> HealthResult:
+        if not certificate.is_valid:
+            return HealthResult(False, "the certificate has ended")
+        if certificate.fault:
+            return HealthResult(True, "the files hold none that can be used: the last good one is served")
+        return HealthResult(True, "the one of the files is served")
+
+    return HealthCheck("certificate", look)
 
 
 def _announce(file_: Path, url: str, door: Path) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import socket
+import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
@@ -23,11 +25,15 @@ _LOOK_SECONDS = 0.002
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, listener: socket.socket, lifespan: Literal["on", "off"] = "on", grace: float = GRACE
+    app: ASGIApp,
+    listeners: Sequence[socket.socket],
+    lifespan: Literal["on", "off"] = "on",
+    grace: float = GRACE,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Serve while the context lasts, and no connection outlives it."""
-    server = _Server(app, lifespan, grace)
-    task = asyncio.create_task(server.serve([listener]))
+    """Serve at these sockets while the context lasts, and no connection outlives it."""
+    server = _Server(app, lifespan, grace, tls)
+    task = asyncio.create_task(server.serve(list(listeners)))
     try:
         while not server.started:
             if task.done():
@@ -41,12 +47,20 @@ async def serving(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `AilyusError` when the port is taken."""
+    """A listening socket at an address of this machine; raises `AilyusError` when there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), backlog=512)
-    except OSError:
-        hint = "end what uses it, or set `port` under [server] in ailyus.toml"
-        raise AilyusError("bad_settings", f"the port {port} is in use", hint=hint) from None
+        # `::` is every address, those of IPv4 too
+        listener = socket.create_server((host, port), family=family, backlog=512, dualstack_ipv6=host == "::")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            hint = "end what uses it, or set `port` under [server] in ailyus.toml"
+            raise AilyusError("bad_settings", f"the port {port} is in use", hint=hint) from None
+        hint = "name an address of this machine as `host` under [server], and a port that this user may take"
+        why = (error.strerror or "no reason given").lower()
+        raise AilyusError(
+            "bad_settings", f"there can be no socket at `{host}`, port {port}: {why}", hint=hint
+        ) from None
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -75,7 +89,9 @@ def free_port() -> int:
 class _Server(uvicorn.Server):
     """uvicorn without signals of its own, which looks ten times a second whether it should end, and then waits on."""
 
-    def __init__(self, app: ASGIApp, lifespan: Literal["on", "off"], grace: float) -> None:
+    def __init__(
+        self, app: ASGIApp, lifespan: Literal["on", "off"], grace: float, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -84,8 +100,9 @@ class _Server(uvicorn.Server):
                 http="httptools",
                 ws="none",
                 lifespan=lifespan,
-                proxy_headers=False,
+                proxy_headers=False,  # whom we believe, and what, is decided by `server/listener/`
                 server_header=False,
+                ssl_context_factory=None if tls is None else lambda config, default: tls,
             )
         )
         self._grace = grace

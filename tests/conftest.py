@@ -15,6 +15,7 @@ from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, find_browser
 from contracts.errors import AilyusError
 from tests.helpdesk.desk import Desk, Site, desk_of
+from tests.nginx import nginx as nginx
 from tests.postgres import Postgres
 from tests.postgres import postgres as postgres
 from tests.slowness import measure, scaled

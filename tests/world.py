@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -140,6 +141,17 @@ def unbounded(workspace: Workspace) -> Workspace:
     return Workspace.open(workspace.root)
 
 
+def with_server(workspace: Workspace, lines: str, more: str = "") -> Workspace:
+    """The same, with these lines under [server], and with more behind everything."""
+    path = workspace.root / FILE
+    text, changed = re.subn(
+        r"(\[server\]\nport = \d+\n)", lambda found: f"{found[1]}{lines.strip()}\n", path.read_text()
+    )
+    assert changed == 1
+    path.write_text(f"{text}\n{more}")
+    return Workspace.open(workspace.root)
+
+
 @dataclass
 class World:
     """One running gateway and what tests do with it."""
@@ -148,6 +160,8 @@ class World:
     sandbox: Sandbox
     url: str
     token: str
+    tls: ssl.SSLContext | None = None
+    """What its clients trust, where it is reached by HTTPS."""
     _clients: list[httpx2.AsyncClient] = field(default_factory=list)
 
     @property
@@ -157,8 +171,9 @@ class World:
     @asynccontextmanager
     async def client(self, mode: str = "auto", token: str | None = None) -> AsyncIterator[Client]:
         headers = {"authorization": f"Bearer {token or self.token}"}
+        trusting = {"verify": self.tls} if self.tls is not None else {}
         async with (
-            web(headers=headers, timeout=60.0) as http,
+            web(headers=headers, timeout=60.0, **trusting) as http,
             Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
         ):
             yield client
@@ -319,7 +334,7 @@ async def until(condition: Any, seconds: float = 10.0) -> None:
 @asynccontextmanager
 async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     """Any application over real HTTP, in this process."""
-    async with serving(app, listen("127.0.0.1", port), "off", grace=0.0):
+    async with serving(app, [listen("127.0.0.1", port)], "off", grace=0.0):
         yield
 
 

@@ -68,6 +68,11 @@ class RecoveryLoop:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    @property
+    def is_alive(self) -> bool:
+        """Does it look, from its start to its stop?"""
+        return not any(task.done() for task in self._tasks)
+
     async def resume(self, action_id: str) -> None:
         """Carry one action on, if it is its turn."""
         action = await self._journal.get(action_id)

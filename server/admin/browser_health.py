@@ -4,23 +4,13 @@ import asyncio
 
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, check_driver, find_browser
-from contracts.compiler.program import Program
 from contracts.compiler.read_program import FlowRead
-from contracts.compiler.route_program import BrowserProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from server.admin.finding import Finding
+from server.health.page_use import by_pages, uses_pages
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
-
-
-def uses_pages(release: Release) -> bool:
-    """Does any contract act or read through pages?"""
-    return any(_by_pages(p) or any(isinstance(r, FlowRead) for r in p.reads) for p in release.catalog.programs.values())
-
-
-def _by_pages(program: Program) -> bool:
-    return any(isinstance(route, BrowserProgram) for route in program.routes)
 
 
 def browser_finding(workspace: Workspace, release: Release) -> Finding:
@@ -30,7 +20,7 @@ def browser_finding(workspace: Workspace, release: Release) -> Finding:
     if not uses_pages(release):
         return Finding("browser", True, "no contract uses one")
     kinds = {part.target for p in release.catalog.programs.values() for part in p.reads if isinstance(part, FlowRead)}
-    kinds |= {p.contract.target for p in release.catalog.programs.values() if _by_pages(p)}
+    kinds |= {p.contract.target for p in release.catalog.programs.values() if by_pages(p)}
     without = sorted(t.name for t in release.targets.values() if t.kind in kinds and t.ui is None)
     if without:
         following = f"add [connections.{without[0]}.browser] with `login` and `principal` to {FILE}"

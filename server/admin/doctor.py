@@ -6,12 +6,13 @@ from pathlib import Path
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.log.signing import Signer
-from server.admin.browser_health import browser_finding, uses_pages
+from server.admin.browser_health import browser_finding
 from server.admin.browser_install import install_browser
 from server.admin.client import find_owner
 from server.admin.connection_health import adapter_findings, connection_findings, issuer_findings, server_findings
 from server.admin.finding import Finding
 from server.admin.store_health import store_findings
+from server.health.page_use import uses_pages
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import begin, last_released
 from server.workspace.settings_file import FILE

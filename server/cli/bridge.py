@@ -15,11 +15,11 @@ import httpx2
 import orjson
 from pydantic import JsonValue
 
-from adapters.tls import trusted
 from contracts.errors import AilyusError
 from contracts.text.repeated_keys import repeated_key
 from contracts.text.visible_text import visible
 from server.admin.client import ensure_owner, find_owner
+from server.admin.owner_transport import OwnerClients
 from server.workspace.workspace import Workspace
 
 MAX_LINE = 1024 * 1024
@@ -48,7 +48,7 @@ class Bridge:
         self._version: str | None = None
         self._session: str | None = None
         # longer than the 45 s for which `get_action` waits, so that no call is given up that is about to be answered
-        self._client = httpx2.AsyncClient(timeout=90.0, trust_env=False, verify=trusted())
+        self._clients = OwnerClients(workspace, 90.0)
         self._write_lock = asyncio.Lock()  # answers come side by side, and a client reads whole lines
 
     async def run(self) -> None:
@@ -80,7 +80,7 @@ class Bridge:
         for task in (*pending, *([listening] if listening else ())):
             task.cancel()
         await self._end()
-        await self._client.aclose()
+        await self._clients.close()
 
     async def _listen(self) -> None:
         """What the gateway says by itself in a session of the handshake era: that its tools changed."""
@@ -91,9 +91,10 @@ class Bridge:
                     return  # the session is not live there any more, or never was
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _heard(self, url: str) -> int:
+    async def _heard(self, owner: str) -> int:
         headers = {**self._headers, **self._session_headers()}
-        async with self._client.stream("GET", url, headers=headers, timeout=None) as answer:
+        client, url = self._clients.to(owner)
+        async with client.stream("GET", url, headers=headers, timeout=None) as answer:
             async for event in _events(answer):
                 await self._write(event)
             return answer.status_code
@@ -102,7 +103,8 @@ class Bridge:
         owner = await asyncio.to_thread(find_owner, self._workspace) if self._session else None
         if owner is not None:
             with contextlib.suppress(httpx2.TransportError):
-                await self._client.delete(owner.url, headers={**self._headers, **self._session_headers()}, timeout=2.0)
+                client, url = self._clients.to(owner.url)
+                await client.delete(url, headers={**self._headers, **self._session_headers()}, timeout=2.0)
 
     def _session_headers(self) -> dict[str, str]:
         known = {"mcp-protocol-version": self._version, "mcp-session-id": self._session}
@@ -128,13 +130,15 @@ class Bridge:
             try:
                 return await self._exchange(owner.url, message)
             except httpx2.TransportError:
+                self._clients.renew(owner.url)
                 await asyncio.sleep(0.1 * 2**attempt)
         raise AilyusError("no_owner", "the gateway does not answer")
 
-    async def _exchange(self, url: str, message: Message) -> Message | None:
+    async def _exchange(self, owner: str, message: Message) -> Message | None:
         """One POST; what a stream brings before the answer goes on to the client as it comes."""
         headers = {**self._headers, **self._routing(message)}
-        async with self._client.stream("POST", url, content=orjson.dumps(message), headers=headers) as answer:
+        client, url = self._clients.to(owner)
+        async with client.stream("POST", url, content=orjson.dumps(message), headers=headers) as answer:
             self._session = answer.headers.get("mcp-session-id", self._session)
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                 return self._answered(message, answer.status_code, await answer.aread())

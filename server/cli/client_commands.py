@@ -1,12 +1,17 @@
 """Commands that connect an MCP client: its configuration, and the bridge on standard input and output."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from contracts.errors import AilyusError
 from server.cli.workspace_option import WorkspaceOption, open_workspace
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from server.workspace.workspace import Workspace
 
 
 def stdio(
@@ -28,8 +33,8 @@ def stdio(
 
 def connect(
     client: Annotated[
-        Literal["print", "claude-code", "claude-desktop", "cursor", "vscode"],
-        typer.Argument(help="The MCP client; `print` shows an entry for any other."),
+        Literal["print", "http", "claude-code", "claude-desktop", "cursor", "vscode"],
+        typer.Argument(help="The MCP client; `print` shows an entry for any other, `http` one for another machine's."),
     ],
     agent: Annotated[str, typer.Option(help="The agent that the client is.")] = "support-bot",
     name: Annotated[str, typer.Option(help="What the client calls this server.")] = "ailyus",
@@ -42,6 +47,9 @@ def connect(
 
     from server.cli.clients import client_of, command
 
+    if client == "http":
+        typer.echo(orjson.dumps(_over_http(open_workspace(workspace), name), option=orjson.OPT_INDENT_2).decode())
+        return
     found = client_of("cursor" if client == "print" else client)
     if remove:
         if client == "print" or not found.is_found:
@@ -60,3 +68,18 @@ def connect(
     changed = found.put(name, entry)
     typer.echo(f"wrote `{name}` into {found.file}" if changed else f"`{name}` is in {found.file} already")
     typer.echo(f"restart the client; `ailyus connect {client} --remove` takes it out again")
+
+
+def _over_http(space: "Workspace", name: str) -> "dict[str, JsonValue]":
+    """The entry of a client that calls the gateway by its public address; its token is left to be filled in."""
+    from server.admin.client import find_owner
+    from server.admin.owner_transport import bound_of
+    from server.workspace.public_address import public_address
+
+    owner = find_owner(space)
+    address = public_address(space.settings, bound_of(space.settings.server, owner.url if owner else ""))
+    entry: dict[str, JsonValue] = {"type": "http", "url": address.mcp}
+    if space.settings.oauth is None:  # else the client finds the authorization server by itself
+        entry["headers"] = {"Authorization": "Bearer TOKEN"}
+        typer.echo("TOKEN is the agent's: `ailyus agent add` makes one, in .ailyus/agents/", err=True)
+    return {"mcpServers": {name: entry}}

@@ -102,7 +102,7 @@ class Stage:
             if first := await self.app.console.first_run():
                 self.say(f"  or with a passkey at the console, as {first[0]}: {first[1]}")
             else:
-                self.say(f"  or at the console: {self.app.console.origin}/approvals/{action}")
+                self.say(f"  or at the console: {self.app.console.url}/approvals/{action}")
             with self.app.journal.watching(action) as watch:
                 await watch.change(3600.0)
             return

@@ -56,15 +56,17 @@ def init(
 def doctor(
     workspace: WorkspaceOption = ".",
     fix: Annotated[bool, typer.Option(help="Install what is missing: a browser, where contracts use one.")] = False,
+    url: Annotated[str, typer.Option(help="Look from outside: at the gateway behind this public address.")] = "",
     format: FormatOption = Format.text,
 ) -> None:
     """One line per layer; on failure, the exact next command."""
     from server.admin.doctor import examine, repair
+    from server.admin.remote_health import examine_url
 
     folder = Path(workspace).resolve()
     if fix:
         repair(folder, partial(typer.echo, err=True))
-    findings = examine(folder)
+    findings = examine_url(url) if url else examine(folder)
     show(
         format,
         [{"layer": f.layer, "ok": f.ok, "says": f.says, "next": f.next} for f in findings],

@@ -72,9 +72,7 @@ async def _serve(
     twin = None
     if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
         twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json")
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, hurry = _signals()
     try:
         async with running(app, settings.server.port if port is None else port) as url:
             await seed_agent(app)
@@ -86,7 +84,7 @@ async def _serve(
             typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
             for line in (*wider, *(f"{at.target.name}: {at.says}" for at in release.guards())):
                 typer.echo(line)
-            typer.echo(f"the console is at {app.console.origin}")
+            typer.echo(f"the console is at {app.console.url}")
             await _first_link(app)
             # beside it: a system that takes five seconds to answer keeps no other from being served
             look = asyncio.create_task(_say_unusable(workspace, release))
@@ -95,10 +93,25 @@ async def _serve(
             look.cancel()
             if watch:
                 watch.cancel()
+            app.health.end()  # a load balancer sends nobody any more, while what is sent is still served
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), settings.server.drain / 1000)
     finally:
         if twin:
             twin.terminate()
             twin.wait()
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when the process is told to end, and when it is told so again."""
+    first, again = asyncio.Event(), asyncio.Event()
+
+    def told_to_end() -> None:
+        (again if first.is_set() else first).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_end)
+    return first, again
 
 
 async def _say_unusable(workspace: "Workspace", release: "Release") -> None:

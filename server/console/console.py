@@ -25,6 +25,7 @@ from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations
 from server.operations.resolutions import Resolutions
+from server.workspace.public_address import PublicAddress
 from server.workspace.settings import ConsolePart
 
 
@@ -58,27 +59,37 @@ class Console:
             *self._estate.views(),
             *self._live.views(),
         ]
-        self.origin = settings.url or ""
+        self._address: PublicAddress | None = None
         if settings.oidc is not None:
             self._provider = Provider(settings.oidc, runner, self._sessions, credentials)
             # asked again before an approval counts: a role may have been taken away at the provider meanwhile
             roles = runner.journal.roles
             roles.issuer, roles.reader = settings.oidc.issuer, self._provider.read_again
 
-    def app(self, port: int) -> ASGIApp:
-        """The application, reached at the origin of the settings, else at `http://localhost:PORT`."""
-        self.origin = self._settings.url or f"http://localhost:{port}"
+    @property
+    def origin(self) -> str:
+        """The origin of its pages; empty before it is served."""
+        return self._address.console_origin if self._address else ""
+
+    @property
+    def url(self) -> str:
+        """What stands before the path of a page, in every link to one; empty before it is served."""
+        return self._address.console if self._address else ""
+
+    def app(self, address: PublicAddress) -> ASGIApp:
+        """The application, for browsers that reach it there."""
+        self._address = address
         seconds = self._settings.session // 1000
-        provided = self._provider.views(self.origin, seconds) if self._provider else []
+        provided = self._provider.views(address, seconds) if self._provider else []
         known = (self._sessions, self._introductions)
-        people = PeoplePages(self._runner, *known, self.origin, seconds, has_provider=bool(provided))
-        return self._web.app(self.origin, [*self._views, *people.views(), *provided])
+        people = PeoplePages(self._runner, *known, address, seconds, has_provider=bool(provided))
+        return self._web.app(address, [*self._views, *people.views(), *provided])
 
     async def introduce(self, person: str) -> str:
         """The link by which a person brings a first passkey; for the terminal only."""
-        if not self.origin:
+        if not self.url:
             raise AilyusError("no_owner", "the console is not served yet")
-        return f"{self.origin}/enrol/{await self._introductions.by_terminal(person)}"
+        return f"{self.url}/enrol/{await self._introductions.by_terminal(person)}"
 
     async def first_run(self) -> tuple[str, str] | None:
         """The first admin and their link, while nobody at all has a passkey."""

@@ -1,4 +1,4 @@
-"""The Host allow-list of the console, and the headers of every answer."""
+"""The Host allow-list of the console, the headers of every answer, and the base path in front of where it leads."""
 
 from typing import cast
 from urllib.parse import quote, urlsplit
@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.workspace.hosts import plain_host
+from server.workspace.public_address import PublicAddress, host_of
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -24,10 +25,11 @@ HEADERS = {
 class HostGuard:
     """The Host allow-list, and the headers of every answer."""
 
-    def __init__(self, app: ASGIApp, origin: str) -> None:
+    def __init__(self, app: ASGIApp, address: PublicAddress) -> None:
         self._app = app
-        self._origin = origin
-        self._host = plain_host(urlsplit(origin).netloc)
+        self._address = address
+        origin = address.console_origin
+        self._host = host_of(origin)
         port = urlsplit(origin).port
         # an IP address can be no RP id of a passkey: whoever came by one is sent to the name
         self._alias = plain_host(f"127.0.0.1:{port}") if urlsplit(origin).hostname == "localhost" else ""
@@ -41,7 +43,7 @@ class HostGuard:
             # INVARIANT: a name that somebody else points at this machine (DNS rebinding) gets nothing
             known = host == self._alias and scope["method"] == "GET"
             answer = (
-                RedirectResponse(self._origin + quote(scope["path"]), 307)
+                RedirectResponse(self._address.console + quote(scope["path"]), 307)
                 if known
                 else Response("this console is not known by that name\n", 421, media_type="text/plain")
             )
@@ -49,9 +51,16 @@ class HostGuard:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 # what a handler sets stands: the static files may be kept, evidence has a stricter policy of its own
-                present = {name for name, _ in message["headers"]}
+                given = [
+                    (name, self._placed(value) if name == b"location" else value) for name, value in message["headers"]
+                ]
+                present = {name for name, _ in given}
                 added = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in present]
-                message = {**message, "headers": [*message["headers"], *added]}
+                message = {**message, "headers": [*given, *added]}
             await send(message)
 
         await answer(scope, receive, sending)
+
+    def _placed(self, location: bytes) -> bytes:
+        """Where a page of the console is, as a browser finds it: pages know nothing of the base path."""
+        return self._address.base_path.encode() + location if location.startswith(b"/") else location

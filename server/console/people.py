@@ -16,6 +16,7 @@ from server.console.redirection import cookie, inside, redirect
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
 from server.console.signed_word import SignedKeyAuthorization
 from server.console.visit import ConsoleRequest, Page, View
+from server.workspace.public_address import PublicAddress
 
 
 class PeoplePages:
@@ -26,7 +27,7 @@ class PeoplePages:
         runner: ActionRunner,
         sessions: ConsoleSessions,
         introductions: PasskeyInvitations,
-        origin: str,
+        address: PublicAddress,
         session_seconds: int,
         *,
         has_provider: bool = False,
@@ -35,9 +36,10 @@ class PeoplePages:
         self._runner = runner
         self._sessions = sessions
         self._introductions = introductions
-        self._challenges = Challenges(origin, runner)
-        self._origin = origin
-        self._rp_id = urlsplit(origin).hostname or "localhost"
+        self._challenges = Challenges(address.console_origin, runner)
+        self._origin = address.console_origin
+        self._url = address.console
+        self._rp_id = urlsplit(self._origin).hostname or "localhost"
         self._session_seconds = session_seconds
 
     def views(self) -> list[View]:
@@ -150,7 +152,7 @@ class PeoplePages:
         token = await self._introductions.introduce(visit.person, signed)
         if token is None:
             return redirect("/people")
-        body = {"person": signed.word.person, "link": f"{self._origin}/enrol/{token}"}
+        body = {"person": signed.word.person, "link": self.link(token)}
         return Page("introduced.html", "The link", body)
 
     async def revoke(self, visit: ConsoleRequest) -> Response:
@@ -161,7 +163,7 @@ class PeoplePages:
 
     def link(self, token: str) -> str:
         """The address of an introduction's link."""
-        return f"{self._origin}/enrol/{token}"
+        return f"{self._url}/enrol/{token}"
 
     def _creation(self, person: str) -> dict[str, str]:
         """What `navigator.credentials.create()` is given."""

@@ -28,6 +28,7 @@ from server.console.session import ConsoleSessions
 from server.console.sign_in_state import SignInState, opened, sealed
 from server.console.visit import ConsoleRequest, View
 from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
+from server.workspace.public_address import PublicAddress
 from server.workspace.settings import OidcPart
 
 COOKIE = "__Host-ailyus-provider"
@@ -53,12 +54,12 @@ class Provider:
         self._credentials = credentials
         self._issuer = Issuer(settings.issuer)
         self._asking = asyncio.Semaphore(AT_ONCE)
-        self._origin = ""
+        self._url = ""
         self._seconds = 0
 
-    def views(self, origin: str, session_seconds: int) -> list[View]:
-        """Where it is reached, at a console of this origin."""
-        self._origin, self._seconds = origin, session_seconds
+    def views(self, address: PublicAddress, session_seconds: int) -> list[View]:
+        """Where it is reached, at a console that is reached there."""
+        self._url, self._seconds = address.console, session_seconds
         return [
             View("GET", "/sign-in/provider", self.begin, public=True),
             View("GET", BACK, self.back, public=True),
@@ -194,7 +195,7 @@ class Provider:
             client_id=self._settings.client_id,
             client_secret=self._credentials.value(self._settings.client_secret),
             scope=" ".join(self._settings.scopes),
-            redirect_uri=self._origin + BACK,
+            redirect_uri=self._url + BACK,
             code_challenge_method="S256",
             timeout=FETCH_SECONDS,
             trust_env=False,

@@ -21,6 +21,7 @@ from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
 from server.console.static_files import static_file
 from server.console.visit import ConsoleRequest, Page, View
 from server.results.timestamp import iso
+from server.workspace.public_address import PublicAddress
 
 MAX_BODY = 256 * 1024
 """Bytes of a form: an approval's whole binding fits."""
@@ -51,9 +52,10 @@ class Web:
             "json": _json,
         }
 
-    def app(self, origin: str, views: list[View]) -> ASGIApp:
-        """The application, for browsers that reach it at this origin."""
-        self.origin = origin
+    def app(self, address: PublicAddress, views: list[View]) -> ASGIApp:
+        """The application, for browsers that reach it there."""
+        self.origin = address.console_origin
+        self._templates.globals["base"] = address.base_path
         routes: list[BaseRoute] = [Route("/static/{name}", static_file)]
         for view in views:
             if view.method == "GET":
@@ -62,7 +64,7 @@ class Web:
         routes.append(Route("/", lambda request: RedirectResponse("/inbox", 303)))
         # last, since it takes whatever is left: every address is answered by a page of this console
         routes.append(Route("/{path:path}", self._endpoint(View("GET", "", _nothing, public=True), as_json=False)))
-        return HostGuard(Starlette(routes=routes), origin)
+        return HostGuard(Starlette(routes=routes), address)
 
     def _endpoint(self, view: View, *, as_json: bool) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:

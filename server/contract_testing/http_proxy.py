@@ -144,7 +144,7 @@ async def proxied(route: HttpProgram, base_url: str) -> AsyncIterator[tuple[Prox
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     try:
-        async with serving(proxy, listener, "off", grace=0.0):
+        async with serving(proxy, [listener], "off", grace=0.0):
             yield proxy, f"http://127.0.0.1:{port}{parts.path}"
     finally:
         await proxy.http.aclose()

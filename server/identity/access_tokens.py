@@ -8,9 +8,11 @@ import hashlib
 import time
 from collections import OrderedDict
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from server.identity.resource_metadata import ResourceMetadata, metadata_of
 from server.identity.token_issuer import Issuer
+from server.workspace.public_address import PublicAddress
 from server.workspace.settings import OAuthPart
 
 MAX_TOKEN = 8192
@@ -52,21 +54,17 @@ class Tokens:
 
     def __init__(self, settings: OAuthPart) -> None:
         self._settings = settings
-        self._resource = settings.resource
+        self._audiences: tuple[str, ...] = ()
         self._held: OrderedDict[str, Claims] = OrderedDict()
         self._under = 0
         self.issuer = Issuer(settings.issuer, settings.keys, settings.keys_for / 1000)
         self.verified = 0
 
-    def metadata(self, port: int) -> dict[str, JsonValue]:
-        """RFC 9728, section 2. Without a resource in the settings it is the gateway's own address."""
-        self._resource = self._settings.resource or f"http://127.0.0.1:{port}/mcp"
-        return {
-            "resource": self._resource,
-            "authorization_servers": [self._settings.issuer],
-            "bearer_methods_supported": ["header"],
-            "resource_name": "Ailyus",
-        }
+    def metadata(self, address: PublicAddress) -> ResourceMetadata:
+        """What says where tokens come from, for a gateway that is reached there; from now on they are taken."""
+        metadata = metadata_of(self._settings.resource, self._settings.issuer, address)
+        self._audiences = metadata.audiences()
+        return metadata
 
     def agent(self, client: str) -> str | None:
         """The registered agent that a client or an actor is; None for one that `[oauth] agents` does not name."""
@@ -74,7 +72,7 @@ class Tokens:
 
     async def verify(self, token: str) -> Claims | None:
         """The claims of a token that is meant for this resource and holds now, or None."""
-        if len(token) > MAX_TOKEN or not self._resource:
+        if len(token) > MAX_TOKEN or not self._audiences:
             return None
         if self._under != self.issuer.generation:
             self._held.clear()
@@ -91,7 +89,7 @@ class Tokens:
         return held if held.exp > time.time() else None
 
     async def _claims(self, token: str) -> Claims | None:
-        found = await self.issuer.checked(token, self._resource, self._settings.algorithms, _TYPES)
+        found = await self.issuer.checked(token, self._audiences, self._settings.algorithms, _TYPES)
         if found is None:
             return None
         self.verified += 1

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
-from pydantic import JsonValue
 
 from contracts.action.request import Caller
 from contracts.canonical import new_id, sha256
@@ -24,6 +23,8 @@ from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 from server.identity.access_tokens import MAX_TOKEN, Tokens
 from server.identity.registrations import Registrations
+from server.identity.resource_metadata import ResourceMetadata
+from server.workspace.public_address import PublicAddress
 
 PREFIX = "ailyus_"
 MAX_KNOWN = 10_000
@@ -198,9 +199,9 @@ class Agents:
         """Log, once at a start, the registrations that an earlier version logged without a digest."""
         await self._registrations.adopt()
 
-    def metadata(self, port: int) -> dict[str, JsonValue] | None:
+    def metadata(self, address: PublicAddress) -> ResourceMetadata | None:
         """What RFC 9728 says of this resource; None where no authorization server issues tokens for it."""
-        return self._tokens.metadata(port) if self._tokens is not None else None
+        return self._tokens.metadata(address) if self._tokens is not None else None
 
 
 def _acting(agent: Caller, person: Person, *, delegated: bool) -> Caller:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx2
@@ -63,9 +63,9 @@ class Issuer:
             await self._look()
 
     async def checked(
-        self, token: str, audience: str, algorithms: Collection[str], types: Collection[str]
+        self, token: str, audience: str | Sequence[str], algorithms: Collection[str], types: Collection[str]
     ) -> dict[str, object] | None:
-        """The claims of a JWT that this issuer signed for this audience and that has not ended, or None.
+        """The claims of a JWT that this issuer signed for this audience, or one of these, and that holds now; or None.
 
         The algorithm is one of those given, whatever the token says (RFC 8725, section 3.1); so is its type.
         """

@@ -13,23 +13,26 @@ from typing import cast
 import orjson
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from pydantic import JsonValue
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.action.request import Caller
 from server.identity.agents import Agents
+from server.identity.resource_metadata import ResourceMetadata
 from server.mcp.admission import MAX_BODY, Admission, Rejection
-from server.mcp.bearer import MCP_PATH, METADATA_PATH, bearer_challenge
+from server.mcp.bearer import bearer_challenge
 from server.mcp.jsonrpc import declared_elicitation, repeated_key_error, session_not_found
 from server.mcp.request_body import read_body, replayed
 from server.mcp.session_ids import HEADER, Foreign, McpSession, SessionIds
 from server.mcp.session_response import SessionResponse
 from server.mcp.transport import Apps
-from server.workspace.hosts import plain_host
+from server.workspace.hosts import is_among, plain_host
+from server.workspace.public_address import MCP_PATH
 
 OPENS_LINKS = "ailyus.opens_links"
 """The key in the ASGI scope: the client of this session declared elicitation by URL."""
+SLASH = "ailyus.slash"
+"""The key in the ASGI scope: the client wrote a slash behind the path, and metadata names the resource so too."""
 UNAUTHENTICATED = ""
 """Whose share it is when nobody knows yet whose it is."""
 MAX_ENDED = 10_000
@@ -51,7 +54,7 @@ class HttpEndpoint:
         agents: Agents,
         admission: Admission,
         ids: SessionIds,
-        metadata: Mapping[str, JsonValue] | None,
+        metadata: ResourceMetadata | None,
     ) -> None:
         self._apps = apps
         self._console = console
@@ -75,12 +78,13 @@ class HttpEndpoint:
             return
         path = scope["path"].rstrip("/")
         if path == MCP_PATH:  # with a slash behind it too: a redirect would name the scheme behind the proxy
-            await self._agent({**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}, receive, send)
-        elif path in (METADATA_PATH, METADATA_PATH + MCP_PATH) and self._metadata is not None:
-            body = orjson.dumps(self._metadata)
-            await Response(body, media_type="application/json", headers={"access-control-allow-origin": "*"})(
-                scope, receive, send
+            scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), SLASH: scope["path"].endswith("/")}
+            await self._agent(scope, receive, send)
+        elif self._metadata is not None and (document := self._metadata.at(scope["path"])) is not None:
+            answer = Response(
+                orjson.dumps(document), media_type="application/json", headers={"access-control-allow-origin": "*"}
             )
+            await answer(scope, receive, send)
         else:
             await self._console(scope, receive, send)
 
@@ -93,6 +97,12 @@ class HttpEndpoint:
             for n, v in given
         ]
         headers = dict(scope["headers"])
+        if not is_among(headers.get(b"host", b"").decode("latin-1"), self._apps.names):  # guard: a host before a token
+            # INVARIANT: a name that somebody else points at this machine (DNS rebinding) is told nothing of tokens
+            await Response("this gateway is not known by that name\n", 421, media_type="text/plain")(
+                scope, receive, send
+            )
+            return
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         token = token if scheme.lower() == "bearer" else ""  # a scheme has no case (RFC 9110, section 11.1)
         try:
@@ -100,11 +110,11 @@ class HttpEndpoint:
                 async with self._admission.admitted(UNAUTHENTICATED):
                     if await self._agents.caller(token) is None:
                         sentence = "the token is unknown, expired, revoked or not meant for this server"
-                        await bearer_challenge(self._metadata, 401, sentence if token else "")(scope, receive, send)
+                        await self._challenge(scope, 401, sentence if token else "")(scope, receive, send)
                         return
             caller = await self._agents.caller(token)
             if caller is None:
-                await bearer_challenge(self._metadata, 401, "the token has just ended")(scope, receive, send)
+                await self._challenge(scope, 401, "the token has just ended")(scope, receive, send)
                 return
             await self._admitted(scope, headers, token, caller, receive, send)
         except Rejection as refused:
@@ -153,7 +163,7 @@ class HttpEndpoint:
             try:
                 session = self._ids.read(text, caller)
             except Foreign:
-                await bearer_challenge(self._metadata, 403, "the session is another's")(scope, receive, send)
+                await self._challenge(scope, 403, "the session is another's")(scope, receive, send)
                 return
             if session is None or session.inner in self._ended:
                 await session_not_found(scope, receive, send)
@@ -181,6 +191,10 @@ class HttpEndpoint:
             await stateless(plain, replayed(messages, receive), given.send_anyhow)
         else:
             await Response("", 405, {"allow": "POST"})(scope, receive, send)
+
+    def _challenge(self, scope: Scope, status: int, sentence: str) -> Response:
+        location = self._metadata.location(slash=scope[SLASH]) if self._metadata is not None else None
+        return bearer_challenge(location, status, sentence)
 
     def _disconnect_on_shutdown(self, receive: Receive) -> Receive:
         """The client of a stream that only listens is taken to be gone when the gateway stops."""

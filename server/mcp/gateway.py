@@ -46,7 +46,8 @@ from server.mcp.tools import FIND_RECEIPTS, GET_ACTION, is_tool, schema_of, tool
 from server.mcp.transport import apps_of
 from server.observability import tracing
 from server.results import answers
-from server.workspace.settings import ServerPart
+from server.workspace.public_address import PublicAddress
+from server.workspace.server_part import ServerPart
 
 CALLER_KEY = "dev.ailyus/caller-key"
 """The key in `_meta` by which a caller tells two equal calls apart on purpose."""
@@ -59,7 +60,7 @@ _FIND_RECEIPTS = InputSchema.compile(FIND_RECEIPTS.input_schema, {})
 
 
 class Gateway:
-    """Handlers of one MCP server over the live release. `console` is the console's origin."""
+    """Handlers of one MCP server over the live release. `console` is what stands before the path of a page."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Gateway:
         self.server.middleware[:] = [shielded, RequestStateBoundary(security, default_audience=origin)]
         self._ids = SessionIds(handles.derived(b"ailyus-mcp-session"))
 
-    def app(self, port: int, console: ASGIApp, settings: ServerPart) -> HttpEndpoint:
+    def app(self, address: PublicAddress, console: ASGIApp, settings: ServerPart) -> HttpEndpoint:
         """The ASGI application: `/mcp` for agents with a token, the console for people."""
         shared = self._runner.journal.store.shared
         # a replica has no live sessions, so that nobody could be told what was promised
@@ -110,12 +111,12 @@ class Gateway:
         if tracing.is_on():
             self.server.middleware.insert(0, tracing.Calls(lambda name: is_tool(self._runner.release, name), METHODS))
         return HttpEndpoint(
-            apps_of(self.server, port, settings, sessions=not shared),
+            apps_of(self.server, address, sessions=not shared),
             console,
             self._agents,
             Admission(settings.rate, settings.patience / 1000),
             self._ids,
-            self._agents.metadata(port),
+            self._agents.metadata(address),
         )
 
     async def tools_changed(self) -> None:

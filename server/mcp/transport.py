@@ -8,30 +8,27 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 
 from server.mcp.admission import MAX_BODY
-from server.workspace.hosts import plain_host
-from server.workspace.settings import ServerPart
+from server.workspace.public_address import PublicAddress
 
 MAX_SESSIONS = 1_000
 """Live sessions of the handshake era; a client more is answered without one."""
 
 
 class Apps:
-    """The SDK's application in its three ways to answer."""
+    """The SDK's application in its three ways to answer, and the hosts that clients may ask for."""
 
-    def __init__(self, plain: Starlette, streaming: Starlette, sessions: Starlette | None) -> None:
+    def __init__(
+        self, plain: Starlette, streaming: Starlette, sessions: Starlette | None, names: tuple[str, ...]
+    ) -> None:
+        self.names = names
         self.all = [app for app in (plain, streaming, sessions) if app is not None]
         self.plain = AuthContextMiddleware(plain)
         self.streaming = AuthContextMiddleware(streaming)
         self.sessions = AuthContextMiddleware(sessions) if sessions is not None else None
 
 
-def _streamable_http(
-    server: Server[Any], port: int, settings: ServerPart, *, json_response: bool, stateless: bool
-) -> Starlette:
+def _streamable_http(server: Server[Any], address: PublicAddress, *, json_response: bool, stateless: bool) -> Starlette:
     """The SDK's application for one way to answer."""
-    # `host:*` names the host without a port too: a browser leaves the scheme's own port out
-    hosts = [*settings.hosts, *(h.removesuffix(":*") for h in settings.hosts if h.endswith(":*"))]
-    own = [plain_host(f"{name}:{port}") for name in (settings.host, "localhost")]
     return server.streamable_http_app(
         json_response=json_response,
         stateless_http=stateless,
@@ -40,21 +37,18 @@ def _streamable_http(
         # the SDK protects from DNS rebinding by itself only where it is reached as 127.0.0.1 or localhost
         transport_security=TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
-            allowed_hosts=[*own, *hosts],
-            allowed_origins=[
-                *(f"http://{name}" for name in own),
-                *(f"{scheme}://{name}" for name in hosts for scheme in ("http", "https")),
-            ],
+            allowed_hosts=list(address.names),
+            allowed_origins=list(address.origins),
         ),
-        host=settings.host,
     )
 
 
-def apps_of(server: Server[Any], port: int, settings: ServerPart, *, sessions: bool) -> Apps:
+def apps_of(server: Server[Any], address: PublicAddress, *, sessions: bool) -> Apps:
     """The three applications; without `sessions` none keeps anything of a client, as replicas must not."""
     return Apps(
         # JSON costs half of what a stream does, which also cancels the handler when its client goes away
-        _streamable_http(server, port, settings, json_response=True, stateless=True),
-        _streamable_http(server, port, settings, json_response=False, stateless=True),
-        _streamable_http(server, port, settings, json_response=False, stateless=False) if sessions else None,
+        _streamable_http(server, address, json_response=True, stateless=True),
+        _streamable_http(server, address, json_response=False, stateless=True),
+        _streamable_http(server, address, json_response=False, stateless=False) if sessions else None,
+        address.names,
     )

@@ -34,14 +34,14 @@ class ApprovalNotifications:
     """The outbox: what is due is written down, then delivered."""
 
     def __init__(
-        self, inbox: Inbox, routes: Mapping[str, NoticePart], credentials: Credentials, origin: Callable[[], str]
+        self, inbox: Inbox, routes: Mapping[str, NoticePart], credentials: Credentials, console: Callable[[], str]
     ) -> None:
         for name, route in routes.items():
             _check(name, route, routes)
         self._inbox = inbox
         self._routes = routes
         self._credentials = credentials
-        self._origin = origin
+        self._console = console
         self._told: dict[str, int] = {}
         self._http = client()
 
@@ -137,7 +137,7 @@ class ApprovalNotifications:
     async def _sent(self, due: DueNotice, action: Action, route: NoticePart) -> bool:
         contract = action.request.contract
         count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
-        link = f"{self._origin()}/approvals/{action.id}"
+        link = f"{self._console()}/approvals/{action.id}"
         title, risk = self._inbox.title(contract), action.request.risk
         if route.webhook is not None:
             notice = {"event": due.event, "title": title, "risk": risk, "waiting": count, "link": link}

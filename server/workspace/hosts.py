@@ -1,6 +1,7 @@
 """Names of hosts, as a Host header and the settings write them."""
 
 import re
+from collections.abc import Collection
 
 _NAME = re.compile(
     r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\]"
@@ -12,6 +13,11 @@ def plain_host(host: str) -> str:
     """The one form of a host: in lower case (RFC 9110, section 4.2.3), and without the port of HTTPS or HTTP."""
     host = host.lower()
     return next((host.removesuffix(port) for port in _DEFAULT_PORTS if host.endswith(port)), host)
+
+
+def is_among(host: str, names: Collection[str]) -> bool:
+    """Is a host, in its one form, one of these names? `name:*` is the name with any port."""
+    return host in names or f"{host.rpartition(':')[0]}:*" in names
 
 
 def host_fault(host: str) -> str | None:

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.schema.fields import Duration
-from server.workspace.hosts import host_fault, plain_host
+from server.workspace.server_part import ServerPart
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Asymmetric ones only (RFC 7518, section 3.1; RFC 8037)."""
@@ -14,28 +14,6 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServerPart(_Part):
-    """Where the gateway listens, and the names (`host:port`) of the load balancer before it.
-
-    Only loopback addresses are bound. `rate` is how many requests a second one agent may send for one person, twice as
-    many in a burst; 0 is without a bound. `patience` is how long a request's body may take to arrive.
-    """
-
-    host: Literal["127.0.0.1"] = "127.0.0.1"
-    port: int = Field(8420, ge=1, le=65535)
-    hosts: tuple[str, ...] = ()
-    rate: int = Field(100, ge=0, le=100_000)
-    patience: Duration = 10_000
-
-    @field_validator("hosts")
-    @classmethod
-    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if fault := host_fault(host):
-                raise ValueError(f"`{host[:100]}` can never be asked for: {fault}")
-        return tuple(plain_host(host) for host in hosts)
 
 
 class SandboxPart(_Part):

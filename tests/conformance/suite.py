@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.http_server import listen, serving
+from server.workspace.public_address import ListenAddress, public_address
 from tests.conformance.fixtures import Fixtures
 from tests.node import node, packages
 from tests.world import Sandbox, gateway, make_workspace
@@ -61,8 +62,9 @@ async def profile(folder: Path, sandbox: Sandbox) -> AsyncIterator[str]:
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
         settings = app.workspace.settings.server.model_copy(update={"rate": 0})
-        front = app.gateway.app(port, Response("no console here", 404), settings)
-        async with serving(_AsAgent(front, world.token), listener):
+        address = public_address(app.workspace.settings, ListenAddress("127.0.0.1", port))
+        front = app.gateway.app(address, Response("no console here", 404), settings)
+        async with serving(_AsAgent(front, world.token), [listener]):
             try:
                 yield f"http://localhost:{port}/mcp"
             finally:

@@ -60,7 +60,7 @@ class Person:
 
     @property
     def url(self) -> str:
-        return self.world.app.console.origin
+        return self.world.app.console.url
 
     async def go(self, path: str) -> Page:
         for last in (False, False, False, True):
@@ -92,7 +92,7 @@ class Person:
         answer = await self.context.request.post(
             self.url + path,
             form={**fields, "token": session.token(path)},
-            headers={**await self.cookies(), "origin": self.url},
+            headers={**await self.cookies(), "origin": self.world.app.console.origin},
             max_redirects=0,
         )
         return answer.status, await answer.text()
@@ -164,20 +164,21 @@ def listen(person: Person, page: Page) -> None:
     page.on("response", answered)
 
 
-async def launched(playwright: Playwright, path: str) -> Browser:
+async def launched(playwright: Playwright, path: str, *arguments: str) -> Browser:
     """With its sandbox where this machine allows that; the pages here are ours. As root Chromium has none."""
+    given = ["--disable-gpu", *arguments]
     if os.geteuid() != 0:
         with contextlib.suppress(Error):
-            return await playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
-    return await playwright.chromium.launch(executable_path=path, args=["--disable-gpu", "--no-sandbox"])
+            return await playwright.chromium.launch(executable_path=path, args=given)
+    return await playwright.chromium.launch(executable_path=path, args=[*given, "--no-sandbox"])
 
 
 @asynccontextmanager
-async def browsing(world: World) -> AsyncIterator[People]:
+async def browsing(world: World, *arguments: str) -> AsyncIterator[People]:
     path = find_browser()
     assert path is not None
     async with async_playwright() as playwright:
-        browser = await launched(playwright, path)
+        browser = await launched(playwright, str(path), *arguments)
         try:
             yield People(browser, world)
         finally:

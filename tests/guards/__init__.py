@@ -40,6 +40,7 @@ AUDIT = "tests/receipts/audit/test_audit.py::test_"
 APPROVALS = "tests/journeys/test_approvals.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
+FRONT = "tests/server/listener/test_front.py::test_"
 
 
 @dataclass(frozen=True)
@@ -299,6 +300,20 @@ GUARDS = [
     Guard("what widens is allowed first", "if False:", "tests/server/workspace/test_widening.py::test_what_widens"),
     Guard("somebody can approve", "if False:", "tests/policies/test_planted.py::test_a_planted_mistake"),
     Guard("tests name what exists", "if False:", "tests/policies/test_testing.py::test_a_case_that_names"),
+    Guard("everybody is no proxy", "if False:", "tests/server/workspace/test_server_part.py::test_what_is_wrong"),
+    Guard("a base path that is told apart", "if False:", "tests/server/workspace/test_server_part.py::test_what_is_wrong"),
+    Guard("plain HTTP stays on this machine", "if True:", "tests/server/listener/test_listener.py::test_plain_http"),
+    Guard("another process's sockets", "if False:", "tests/server/listener/test_activation.py::test_another_processs"),
+    Guard("plain HTTP from a proxy alone", "if False:", FRONT + "plain_http_is_taken"),
+    Guard("plain HTTP before the proxy", "if False:", FRONT + "plain_http_before"),
+    Guard("whose word about a client is taken", "if True:", FRONT + "nobody_elses"),
+    Guard("the first address that is no proxy", "if True:", "tests/server/listener/test_proxy_headers.py::test_the_first"),
+    Guard("two words about one client", "if False:", "tests/server/listener/test_proxy_headers.py::test_what_says_two"),
+    Guard("a host before a token", "if False:", "tests/server/mcp/test_endpoint.py::test_a_host_that_is_none"),
+    Guard("a check that hangs", "if False:", "tests/server/health/test_monitor.py::test_a_look_that_hangs"),
+    Guard("a disk that is almost full", "if False:", "tests/server/health/test_gateway_checks.py::test_a_disk_that"),
+    Guard("a probe moves no time", "return txn.now_ms", "tests/server/health/test_gateway_checks.py::test_a_clock_that"),
+    Guard("a lock that another process took", "pass", "tests/server/health/test_gateway_checks.py::test_a_lock_that_another"),
 ]  # fmt: skip
 
 

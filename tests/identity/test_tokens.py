@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.mcp.bearer import METADATA_PATH
+from server.identity.resource_metadata import METADATA_PATH
 from tests.identity.issuer import RESOURCE, Issuer, issued, other_key
 from tests.slowness import scaled
 from tests.web import web

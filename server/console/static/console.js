@@ -155,7 +155,7 @@ const PAUSE_MS = 1000;
 
 /** The stream says the mark of what is; a page that shows something else looks again, unless somebody works on it. */
 function watch() {
-  const { watch: topic, watchAsks } = document.body.dataset;
+  const { base, watch: topic, watchAsks } = document.body.dataset;
   if (!topic) return;
   let stream;
   let newest = document.body.dataset.mark;
@@ -178,7 +178,7 @@ function watch() {
     }
   };
   const open = () => {
-    stream = new EventSource(topic === "inbox" ? "/events" : `/events?action=${encodeURIComponent(topic)}`);
+    stream = new EventSource(`${base}/events${topic === "inbox" ? "" : `?action=${encodeURIComponent(topic)}`}`);
     stream.addEventListener("mark", ({ data }) => {
       newest = data;
       show();

@@ -4,21 +4,21 @@ import pytest
 
 from server.mcp.bearer import bearer_challenge
 
-RESOURCE = {"resource": "https://ailyus.example.com/mcp"}
-METADATA = 'resource_metadata="https://ailyus.example.com/.well-known/oauth-protected-resource/mcp"'
+LOCATION = "https://ailyus.example.com/.well-known/oauth-protected-resource/mcp"
+METADATA = f'resource_metadata="{LOCATION}"'
 
 
 @pytest.mark.parametrize(
-    ("metadata", "status", "sentence", "challenge"),
+    ("location", "status", "sentence", "challenge"),
     [
         (None, 401, "", "Bearer"),
-        (RESOURCE, 401, "", f"Bearer {METADATA}"),
+        (LOCATION, 401, "", f"Bearer {METADATA}"),
         (None, 401, "it ended", 'Bearer error="invalid_token", error_description="it ended"'),
-        (RESOURCE, 403, "no", f'Bearer error="insufficient_scope", error_description="no", {METADATA}'),
+        (LOCATION, 403, "no", f'Bearer error="insufficient_scope", error_description="no", {METADATA}'),
     ],
 )
 def test_who_brought_no_token_is_told_of_no_error(
-    metadata: dict[str, str] | None, status: int, sentence: str, challenge: str
+    location: str | None, status: int, sentence: str, challenge: str
 ) -> None:
-    answer = bearer_challenge(metadata, status, sentence)
+    answer = bearer_challenge(location, status, sentence)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (status, challenge)

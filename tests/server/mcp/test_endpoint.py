@@ -46,6 +46,14 @@ async def test_a_host_is_the_same_however_it_is_written(tmp_path: Path, sandbox:
             assert (await asked(world, world.url, host))[0] == 421, host
 
 
+async def test_a_host_that_is_none_of_ours_is_told_nothing_of_tokens(world: World) -> None:
+    async with web() as http:
+        assert (await http.post(world.url, json=BODY)).status_code == 401
+        for host in ("evil.example", "localhost", "0.0.0.0:8420"):
+            answer = await http.post(world.url, json=BODY, headers={"host": host})
+            assert (answer.status_code, "www-authenticate" in answer.headers) == (421, False), host
+
+
 @pytest.mark.parametrize(
     "host",
     ["https://mcp.example.com", "mcp.example.com/mcp", "*.example.com", "mcp.example.com:0", "mcp.example.com:99999",

@@ -1,0 +1,1 @@
+"""How a gateway is: its checks, and what load balancers and clusters read of them."""
