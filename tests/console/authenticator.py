@@ -104,7 +104,7 @@ async def signed_in(http: httpx2.AsyncClient, link: str, passkey: Authenticator)
     text = challenge((await http.get(link)).text)
     made = passkey.make(decode(text)).model_dump_json()
     await post(link, {"token": "", "challenge": text, "attestation": made})
-    door = f"{passkey.origin}/sign-in"
+    door = f"{link.partition('/enrol/')[0]}/sign-in"
     text = challenge((await http.get(door)).text)
     answer = await post(
         door, {"challenge": text, "to": "/inbox", "signed": passkey.sign(decode(text)).model_dump_json()}
