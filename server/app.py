@@ -54,7 +54,9 @@ from server.identity.access_tokens import Tokens
 from server.identity.agents import Agents
 from server.mcp.gateway import Gateway
 from server.observability import tracing
+from server.observability.gauges import GatewayParts
 from server.observability.logs import configure
+from server.observability.monitor import Monitor
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.resolutions import Resolutions
@@ -82,9 +84,8 @@ class App:
         signed: SignedRelease | None = None,
         sources: Mapping[str, bytes] | None = None,
     ) -> None:
-        configure()
-        telemetry = workspace.settings.telemetry
-        self._end_tracing = tracing.export(telemetry) if telemetry else None
+        configure(workspace.settings.logs)
+        self.monitor = Monitor(workspace.settings, workspace.root, VERSION)
         self.workspace = workspace
         self._signed = signed
         self._sources = sources
@@ -152,7 +153,19 @@ class App:
         await self.agents.adopt()
         await self._link_seeded_keys()
         self._write_roots()
+        await self.monitor.start(self._parts())
         await self.recovery.start()
+
+    def _parts(self) -> GatewayParts:
+        return GatewayParts(
+            self.journal,
+            lambda: self.runner.release,
+            lambda: self.runner.count,
+            lambda: self.gateway.subscriptions.count,
+            self.browser,
+            self.servers,
+            self.hosts,
+        )
 
     async def replace(self, release: Release) -> None:
         """Swap the live release as a whole (`--dev`); the old adapter serves what is on its way."""
@@ -181,6 +194,7 @@ class App:
 
     def _swap(self, release: Release) -> None:
         former = self.runner.replace(self._under(release))
+        self.monitor.declare(release)
         telling = asyncio.create_task(self.gateway.tools_changed())
         self._retiring.add(telling)
         telling.add_done_callback(self._retiring.discard)
@@ -200,9 +214,8 @@ class App:
         await self.browser.close()
         await self.servers.close()
         await self.hosts.close()
+        await self.monitor.stop()
         await self.store.aclose()
-        if self._end_tracing is not None:
-            await asyncio.to_thread(self._end_tracing)
 
     async def _activate(
         self, release: Release, signed: SignedRelease | None = None, sources: Mapping[str, bytes] | None = None

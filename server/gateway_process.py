@@ -34,7 +34,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         address = public_address(app.workspace.settings, listener.bound)
         certificate = Certificate(root / part.certificate, root / part.key) if part.certificate else None
         await app.start()
-        endpoint = app.gateway.app(address, app.console.app(address), part)
+        endpoint = app.gateway.app(address, app.monitor.mount(app.console.app(address)), part)
         if certificate is not None:
             await opened.enter_async_context(certificate.followed())
             app.health.add(_check_of(certificate))
@@ -47,7 +47,11 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         front = Front(endpoint, HealthEndpoint(app.health), part)
         tls = certificate.context if certificate is not None else None
         # agents go first, and whoever may halt last
-        async with serving(app.api.app(), [door]), serving(front, listener.sockets, tls=tls):
+        async with (
+            serving(app.api.app(), [door]),
+            app.monitor.serving(),
+            serving(front, listener.sockets, tls=tls),
+        ):
             _announce(owner, listener.local, path)
             try:
                 yield address.mcp

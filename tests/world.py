@@ -38,6 +38,7 @@ from server.workspace.stores import reading
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
 from tests.forks import Forked
+from tests.log_lines import check_lines, heard
 from tests.slowness import scaled, scaled_duration
 from tests.statements import check_statements
 from tests.web import blocking_web, web
@@ -236,13 +237,15 @@ async def gateway(
 ) -> AsyncIterator[World]:
     """A gateway in this process, served over real HTTP on a free port."""
     app = App(workspace, workspace.release(), hosts)
-    async with running(app, port) as url:
-        await seed_agent(app)
-        token = ""
-        with contextlib.suppress(FileNotFoundError):
-            token = workspace.token_file(SEEDED).read_text().strip()
-        world = World(app, sandbox, url, token)
-        yield world
+    with heard() as lines:
+        async with running(app, port) as url:
+            await seed_agent(app)
+            token = ""
+            with contextlib.suppress(FileNotFoundError):
+                token = workspace.token_file(SEEDED).read_text().strip()
+            world = World(app, sandbox, url, token)
+            yield world
+    check_lines(workspace, lines)
     if app.workspace.store.exists():
         world._reading(lambda read: check_statements(read, app.signer.trusted))
 

@@ -62,6 +62,16 @@ class Chromium:
         if state is not None:
             self._prepare(urls, state)
 
+    @property
+    def open_tabs(self) -> int:
+        """How many tabs actions have now."""
+        return self._open
+
+    @property
+    def most_tabs(self) -> int:
+        """How many they may have at once."""
+        return self._settings.pages
+
     def pids(self) -> list[int]:
         """The processes of the browser that is running now."""
         return list(processes(self._folder)) if self._folder else []

@@ -155,7 +155,7 @@ class McpAdapter:
             if pins.get(request.tool) == request.definition:  # guard: pinned tools
                 return None
             self._stopped.add(key)  # guard: a stopped tool stays stopped
-            log.warning("tool_changed", connection=target.name, tool=request.tool, hint="ailyus contract import-mcp")
+            log.warning("tool_changed", connection=target.name, listed=request.tool, hint="ailyus contract import-mcp")
         return f"the tool `{request.tool}` of `{target.name}` is not the one that was released"
 
 

@@ -3,6 +3,7 @@
 The SDK validates a page as a whole, and refuses all of its tools for one. What is left out here is logged.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
 log = structlog.get_logger()
-_MAX_NAME = 80
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+"""What may stand in the log: a name as the protocol wants it, and nothing else that a server wrote."""
 
 
 def well_formed(message: SessionMessage) -> SessionMessage:
@@ -57,6 +59,7 @@ def _is_tool(raw: object) -> bool:
         Tool.model_validate(raw, by_name=False)
     except ValidationError:
         name = raw.get("name") if isinstance(raw, dict) else None
-        log.warning("tool_malformed", tool=str(name)[:_MAX_NAME], hint="the server's other tools can be called")
+        known = name if isinstance(name, str) and _NAME.fullmatch(name) else "without a proper name"
+        log.warning("tool_malformed", listed=known, hint="the server's other tools can be called")
         return False
     return True

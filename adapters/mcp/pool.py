@@ -84,7 +84,9 @@ class Servers:
         if error is None:
             self.sessions[key] = done.result()
         elif isinstance(error, (Lost, AilyusError)):
-            log.warning("server_unavailable", connection=name, reason=error.sentence)
+            # a sentence about a credential may hold a reference with a person's name
+            reason = error.sentence if isinstance(error, Lost) else error.code
+            log.warning("server_unavailable", connection=name, reason=reason)
 
     async def close(self) -> None:
         """End every session."""

@@ -23,6 +23,11 @@ class Hosts:
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def running(self) -> int:
+        """How many processes there are, those that start included."""
+        return sum(not one.done() or _is_usable(one) for one in list(self._opening.values()))
+
     async def ask(self, target: Target, reference: str, call: Call) -> HostReply:
         """Ask the adapter of a connection, with one of its credentials. Raises `AilyusError` when there is none."""
         host = await self.of(target, reference)
@@ -78,3 +83,7 @@ class Hosts:
         host = Host()
         await host.open(self._python, first, folder)
         return host
+
+
+def _is_usable(opened: asyncio.Task[Host]) -> bool:
+    return not opened.cancelled() and opened.exception() is None and opened.result().usable

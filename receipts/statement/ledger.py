@@ -77,7 +77,8 @@ class Ledger(Words):
         # bounded, since whoever writes rows could otherwise fill the memory with them
         if f"{table} {row}" not in self._told and len(self._told) < 10_000:
             self._told.add(f"{table} {row}")
-            log.warning("row_without_statement", table=table, row=row, hint="`ailyus audit` lists what was changed")
+            # which one it is may be a name
+            log.warning("row_without_statement", table=table, hint="`ailyus audit` lists what was changed")
 
     def _take(self, leaf: int, envelope: Envelope) -> bool:
         """False for a statement that was read before, is of another log, or controls nothing."""

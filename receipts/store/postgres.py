@@ -40,7 +40,7 @@ from receipts.store.postgres_transaction import PostgresTxn
 from receipts.store.replica_lock import share
 from receipts.store.row import Read, Row, Value, integer
 from receipts.store.standby import refuse_unwitnessed
-from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
+from receipts.store.store import MAX_CLOCK_BACK_MS, Change, ReaderUsage, Store
 from receipts.store.transaction import Conflict
 
 T = TypeVar("T")
@@ -91,6 +91,15 @@ class PostgresStore(Store):
     def is_owner(self) -> bool:
         """Has the writer a session, and with it a replica's share of the database? The next group opens one again."""
         return self._session.is_open
+
+    @property
+    def readers(self) -> ReaderUsage:
+        """The connections of point reads."""
+        return self._readers.use
+
+    def bytes_of(self, read: Read) -> int:
+        """How much the database takes on its server."""
+        return integer(read("SELECT pg_database_size(current_database())")[0][0])
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, by one of a few connections of this loop."""

@@ -18,6 +18,7 @@ from receipts.store.connection import (
     said,
 )
 from receipts.store.row import Read, Row, Value
+from receipts.store.store import ReaderUsage
 
 _MOST: Final = 8
 
@@ -29,6 +30,12 @@ class Readers:
         self._url = url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def use(self) -> ReaderUsage:
+        """How many are at work, and how many there may be."""
+        pool = self._pool
+        return ReaderUsage(pool.get_size() - pool.get_idle_size() if pool is not None else 0, _MOST)
 
     async def fetch(self, sql: str, *params: Value) -> list[Row]:
         """The rows of one query. Raises one of `FAULTS`."""

@@ -16,15 +16,16 @@ from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import LogProof
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer, open_note
+from receipts.store import wal
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
 from receipts.store.row import Read, Row, Value
 from receipts.store.sqlite_file import is_own, own, reader, unreadable
 from receipts.store.sqlite_head import HeadFile
-from receipts.store.sqlite_readers import PointReader, Snapshots
+from receipts.store.sqlite_readers import MOST_SNAPSHOTS, PointReader, Snapshots
 from receipts.store.sqlite_schema import prepared
 from receipts.store.sqlite_transaction import SqliteTxn
-from receipts.store.store import MAX_CLOCK_BACK_MS, Change, Store
+from receipts.store.store import MAX_CLOCK_BACK_MS, Change, ReaderUsage, Store
 from receipts.store.transaction import Conflict
 from receipts.store.wal_bound import WalBound
 
@@ -73,6 +74,15 @@ class SqliteStore(Store):
             former, self._lock = self._lock, fresh
             os.close(former)
         return False  # it was lost for a while
+
+    @property
+    def readers(self) -> ReaderUsage:
+        """The readers of a snapshot."""
+        return ReaderUsage(self._snapshots.used, MOST_SNAPSHOTS)
+
+    def bytes_of(self, read: Read) -> int:
+        """How much the file and its write-ahead log take."""
+        return self.path.stat().st_size + wal.size_of(self.path)
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, in the thread of its connection: WAL never makes it wait for the writer."""

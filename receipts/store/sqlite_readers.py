@@ -125,7 +125,13 @@ class Snapshots:
         self._path = path
         self._threads = ThreadPoolExecutor(MOST_SNAPSHOTS, "ailyus-snapshot")
         self._idle: list[sqlite3.Connection] = []
+        self._busy: set[int] = set()
         self._closed = False
+
+    @property
+    def used(self) -> int:
+        """How many read now."""
+        return len(self._busy)
 
     async def read(self, work: Callable[[Read], T]) -> T:
         """What `work` makes of one snapshot, in another thread. Raises `sqlite3.DatabaseError`."""
@@ -143,6 +149,7 @@ class Snapshots:
         except IndexError:
             connection = connect(self._path, readonly=True)
         keep = True
+        self._busy.add(id(connection))
         try:
             connection.execute("BEGIN")
             return work(reader(connection))
@@ -150,6 +157,7 @@ class Snapshots:
             keep = False  # damaged, or another file by now: the next one opens it anew
             raise
         finally:
+            self._busy.discard(id(connection))
             # at once: a snapshot that stays open keeps the write-ahead log from being written back
             if keep and not self._closed:
                 connection.rollback()  # guard: a snapshot that ends

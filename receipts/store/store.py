@@ -12,6 +12,7 @@ its parts and whoever keeps rows beside it write through `write`; everybody read
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -46,11 +47,20 @@ class Change:
     controls: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderUsage:
+    """How many readers are at work, and how many there may be."""
+
+    used: int
+    most: int
+
+
 class Store(ABC):
     """One log and everything beside it. `write` is the only way in; readers never wait for it.
 
     `shared`: other processes write to it too. `changes` counts what was committed here, or heard of from others;
-    `repeated` the groups that were done again, entry by entry, because one of them failed.
+    `repeated` the groups that were done again, entry by entry, because one of them failed. `watch` is told of each
+    group, in the writer thread: how many entries it had, and the seconds that it took.
     """
 
     shared = False
@@ -62,6 +72,7 @@ class Store(ABC):
         self.commits = 0
         self.repeated = 0
         self.changes = 0
+        self.watch: Callable[[int, float], None] | None = None
         self._own_clock = clock
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
         self._queue: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
@@ -133,6 +144,20 @@ class Store(ABC):
         """How many statements the log has."""
         return self._frontier.size
 
+    @property
+    def queued(self) -> int:
+        """How many entries wait for the writer."""
+        return self._queue.qsize()
+
+    @property
+    @abstractmethod
+    def readers(self) -> ReaderUsage:
+        """The readers of a snapshot, or the connections of a database."""
+
+    @abstractmethod
+    def bytes_of(self, read: Read) -> int:
+        """How much the store takes on its disk."""
+
     @abstractmethod
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, which sees every commit that was answered before; never on the loop."""
@@ -183,12 +208,16 @@ class Store(ABC):
                     stop = True
                     break
                 group.append(entry)
+            begun = time.perf_counter()
             try:
                 self._commit_group(group)
             except Exception as fault:
                 # INVARIANT: what our own fault left is not known: nothing more is written, and nobody waits for ever
                 self._failed = f"the store's writer failed: {type(fault).__name__.lower()}"
                 answer_all(group, NotDurable(self._failed))  # guard: a writer that fails says so
+            if self.watch is not None:
+                with contextlib.suppress(Exception):  # INVARIANT: whoever only watches never stops the writer
+                    self.watch(len(group), time.perf_counter() - begun)
             if stop:
                 return
 

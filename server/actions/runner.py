@@ -12,6 +12,7 @@ goes on under the one that it began with. It neither decides nor sends: `Pipelin
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from receipts.journal.journal import Journal
 from receipts.store.transaction import Conflict
 from server.actions.live_release import LiveRelease
 from server.execution.executor import ActionExecutor
-from server.observability import tracing
+from server.observability import logs, metrics, tracing
 from server.plans.runner import Plans
 from server.results import answers
 
@@ -99,10 +100,11 @@ class ActionRunner:
             fault = AilyusError("release_changed", "another replica has released other contracts or policies")
             return answers.invalid(fault, call.name)
         try:
-            if is_plan:  # unfolding a large plan takes a tenth of a second: off the loop
-                request = (await asyncio.to_thread(live.release.plans.parse, call, caller)).request
-            else:
-                request = live.release.calls.parse(call, caller)
+            with metrics.time_step("parse"):
+                if is_plan:  # unfolding a large plan takes a tenth of a second: off the loop
+                    request = (await asyncio.to_thread(live.release.plans.parse, call, caller)).request
+                else:
+                    request = live.release.calls.parse(call, caller)
         except AilyusError as error:
             return answers.invalid(error, call.name, self._finder(call, error))
         if trace := tracing.carrier():
@@ -139,6 +141,11 @@ class ActionRunner:
         """The ids of everything that a task of this process is at work on."""
         return {running.action.id for running in self._running.values()}
 
+    @property
+    def count(self) -> int:
+        """How many tasks of this process are at work now; from any thread."""
+        return len(self._running)
+
     def running_action(self, action_id: str) -> Action | None:
         """An action that a task of this process is at work on, also before anything of it is committed."""
         return next((running.action for running in self._running.values() if running.action.id == action_id), None)
@@ -164,10 +171,25 @@ class ActionRunner:
         return answers.running(running.action.id, known.receipt_id if known else None)
 
     async def _traced(self, action: Action, work: Coroutine[None, None, ActionResult]) -> ActionResult:
+        """In the action's own task: whatever it logs, traces and counts is about this action."""
+        begun, request = time.perf_counter(), action.request
+        logs.bind_action(action.id, action.receipt_id)
         with tracing.action_span(action) as ended:
             answer = await work
             ended.append(answer.status)
-            return answer
+            seconds = time.perf_counter() - begun
+            metrics.record_action(request.contract, answer.status, seconds)
+            # a read is no news; a write is one, however it ended
+            if request.kind == "write" or logs.is_verbose():
+                log.log(
+                    logging.INFO if request.kind == "write" else logging.DEBUG,
+                    "action_carried",
+                    contract=request.contract,
+                    status=answer.status,
+                    receipt=answer.receipt_id,
+                    milliseconds=round(seconds * 1000),
+                )
+        return answer
 
     async def _guarded(self, action: Action, work: Coroutine[None, None, ActionResult]) -> ActionResult:
         """Faults become answers, and an action that may have been sent never says that it was not."""

@@ -19,6 +19,7 @@ from server.admin.approval_routes import ApprovalRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
+from server.observability.logs import bind_request
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
 from server.operations.resolutions import Resolutions, open_incidents
@@ -192,6 +193,7 @@ class AdminApi:
 
 def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        bind_request()
         try:
             body, status = await handler(request), 200
         except AilyusError as error:

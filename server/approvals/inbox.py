@@ -17,7 +17,7 @@ from server.approvals.open_request import OpenRequest, open_request, waiting_act
 from server.approvals.request_closure import approver_of, close_request
 from server.execution.approval_request import ApprovalRequest, Circumstance, approval_error, current_roles
 from server.execution.decisions import ApprovalCount
-from server.observability import tracing
+from server.observability import metrics, tracing
 
 VALID_MS = 900_000
 """How long a signed decision may wait to be used."""
@@ -96,7 +96,10 @@ class Inbox:
             raise AilyusError("used", "this approval was taken back", hint="look at the request and sign anew")
         now = await open_request(self._runner, signed.binding.subject.action_id)
         with tracing.approval(now.action, signed.binding):
-            return await self._decided(now, signed, len(withdrawn))
+            state = await self._decided(now, signed, len(withdrawn))
+        waited_ms = self._runner.journal.store.now_ms() - now.action.created_ms
+        metrics.record_approval(now.action.request.contract, signed.binding.verdict, waited_ms / 1000)
+        return state
 
     async def _decided(self, now: OpenRequest, signed: SignedApproval, withdrawn: int) -> str:
         journal, release = self._runner.journal, self._runner.release

@@ -11,6 +11,7 @@ from receipts.statement.statement import StatementSubject
 from receipts.store.transaction import Txn
 from server.actions.runner import ActionRunner
 from server.execution.approval_request import ApprovalRequest
+from server.observability import metrics
 from server.results.conclusion import closed
 
 
@@ -51,6 +52,7 @@ async def close_request(
         end(txn)
 
     await journal.write((action.id, action.watched), work)
+    metrics.record_outcome(action.request.contract, status)
 
 
 def approver_of(runner: ActionRunner, action: Action, signed: SignedApproval | None) -> str:

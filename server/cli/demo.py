@@ -38,9 +38,9 @@ async def play(format_: Format, interactive: bool) -> int:
     init_sandbox(root)
     toml = root / FILE
     # a negative read counts after one second here, so that the lie is found out while you watch
-    toml.write_text(
-        toml.read_text().replace('principal = "ailyus-writer"', 'principal = "ailyus-writer"\nmax_settle = "1s"')
-    )
+    text = toml.read_text().replace('principal = "ailyus-writer"', 'principal = "ailyus-writer"\nmax_settle = "1s"')
+    # what happens is told by the story, and not by lines between its own
+    toml.write_text(f'{text}\n[logs]\nlevel = "warning"\n')
     workspace = Workspace.open(root)
     port = workspace.settings.sandbox.port if workspace.settings.sandbox else 0
     twin = await asyncio.to_thread(start_sandbox, port, None)

@@ -145,7 +145,7 @@ class Provider:
                         return None
                 return await self._told(client, token, claims, metadata, person)
         except (OAuthError, httpx2.HTTPError, ValueError, KeyError, AilyusError) as fault:
-            log.warning("roles_not_read", person=person.name, reason=type(fault).__name__)
+            log.warning("roles_not_read", issuer=self._settings.issuer, reason=type(fault).__name__)
             return None
 
     async def _identity(self, token: Document, nonce: str | None) -> Document:

@@ -89,7 +89,7 @@ class Web:
             except (ValidationError, ValueError, KeyError):  # of a field that a form does not have, too
                 page = fault_page(AilyusError("bad_form", "the form is malformed"))
             except Exception:  # nothing of an exception reaches a browser
-                log.exception("console_fault", path=request.url.path[:200])
+                log.exception("console_fault", page=view.path)
                 page = fault_page(AilyusError("internal", "the console met a fault of its own"), 500)
             return await self._answer(visit, page, as_json=as_json)
 

@@ -11,6 +11,7 @@ import httpx2
 from adapters.tls import no_trust
 from server.contract_testing.sandbox_process import start_sandbox
 from server.http_server import free_port
+from server.workspace.observability_settings import LogsPart
 from server.workspace.settings import PersonPart
 from server.workspace.workspace import Workspace
 
@@ -43,7 +44,10 @@ async def rehearsal_workspace(workspace: Workspace) -> AsyncIterator[tuple[Works
         PersonPart(name="rehearsal", tenant=tenant) for tenant in sorted({c.tenant for c in connections.values()})
     )
     # nobody is called at night by a rehearsal: no escalation and no notice has anywhere to go
-    changed = {"connections": connections, "people": people, "sandbox": None, "escalations": {}, "notices": {}}
+    changed: dict[str, object] = {"connections": connections, "people": people, "sandbox": None}
+    changed |= {"escalations": {}, "notices": {}}
+    # the gateway that serves may be scraped meanwhile; and what is rehearsed is told by a table, and by no log
+    changed |= {"metrics": None, "logs": LogsPart(level="warning")}
     try:
         with tempfile.TemporaryDirectory(prefix="ailyus-rehearsal-") as name:
             folder = Path(name)

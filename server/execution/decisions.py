@@ -27,7 +27,7 @@ from receipts.action.action import Action
 from receipts.journal.journal import Journal
 from receipts.statement.statement import StatementSubject
 from server.execution.resolved_action import ResolvedAction
-from server.observability import tracing
+from server.observability import metrics, tracing
 
 NO_USE = Rate()
 """Earlier steps of a plan take nothing from a rate or a budget."""
@@ -68,7 +68,10 @@ class Decisions:
     ) -> Decision:
         """Cedar's word on live attributes, with these verified approvals."""
         action, request = resolved.action, resolved.request
-        with tracing.span("decide", SpanKind.INTERNAL, {"ailyus.contract": request.contract}) as own:
+        with (
+            metrics.time_step("decide"),
+            tracing.span("decide", SpanKind.INTERNAL, {"ailyus.contract": request.contract}) as own,
+        ):
             facts = establish_facts(resolved.program, request, resolved.target, before)
             if isinstance(facts, Denied):
                 decision: Decision = facts
@@ -79,7 +82,8 @@ class Decisions:
                 )
             if own is not None:
                 own.set_attribute("ailyus.decision", _WORDS[type(decision)])
-            return decision
+        metrics.record_decision(request.contract, _WORDS[type(decision)])
+        return decision
 
     async def context(
         self, action: Action, facts: ResourceFacts | None = None, used_by_earlier_steps: Rate = NO_USE

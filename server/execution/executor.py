@@ -45,7 +45,7 @@ from server.execution.resolved_action import ResolvedAction, base_scope, resolve
 from server.execution.routes import Routes
 from server.execution.statements import ActionStatements
 from server.execution.unsent_end import UnsentEnds
-from server.observability import tracing
+from server.observability import metrics, tracing
 
 MAX_ATTEMPTS = 3
 FIRST_RETRY_MS = 100
@@ -87,19 +87,28 @@ class ActionExecutor:
 
     def resolve(self, action: Action) -> ResolvedAction | Denied:
         """The action with its contract, its connection and leave to read."""
-        return resolve(self.release, action)
+        with metrics.time_step("early_decision"):
+            resolved = resolve(self.release, action)
+        if isinstance(resolved, Denied):
+            metrics.record_decision(action.request.contract, "denied")
+        return resolved
 
     async def observe(self, permit: ReadPermit) -> Observation:
         """Read the source of truth once."""
-        with tracing.span("observe", SpanKind.CLIENT, {"ailyus.contract": permit.request.contract}):
+        request = permit.request
+        with (
+            metrics.time_step("look", request.connection),
+            tracing.span("observe", SpanKind.CLIENT, {"ailyus.contract": request.contract}),
+        ):
             observation = await self.adapter.observe(permit)
-            if observation.outage:
-                tracing.unavailable(observation.outage.connection, observation.outage.outage)
-            return observation
+        metrics.record_outage(observation.outage)
+        return observation
 
     async def end(self, ended: PendingEnd) -> ActionResult:
         """Commit an end by itself."""
-        await self.journal.commit(ended.action, [ended.work])
+        with metrics.time_step("receipt"):
+            await self.journal.commit(ended.action, [ended.work])
+        metrics.record_outcome(ended.action.request.contract, ended.status)
         return ended.result
 
     async def deny(self, action: Action, denied: Denied, code: str | None = None) -> ActionResult:
@@ -149,7 +158,8 @@ class ActionExecutor:
         if isinstance(rendered, Fault):
             return Denied(f"the request cannot be built: {rendered.sentence}", record)
         commit = self._intents.intent(ready, rendered, attempts, choice)
-        dispatch = await self.journal.intend(commit, earlier)
+        with metrics.time_step("intent"):
+            dispatch = await self.journal.intend(commit, earlier)
         if not isinstance(dispatch, Dispatch):
             return dispatch
         execution = await self._execute(dispatch)
@@ -170,13 +180,17 @@ class ActionExecutor:
             "ailyus.attempt": dispatch.attempt,
             "ailyus.route": dispatch.route,
         }
-        with tracing.span("attempt", SpanKind.CLIENT, about) as own:
+        with (
+            metrics.time_step("send", dispatch.request.connection),
+            tracing.span("attempt", SpanKind.CLIENT, about) as own,
+        ):
             execution = await self.adapter.execute(dispatch)
             if own is not None:
                 own.set_attribute("ailyus.delivery", execution.delivery)
                 if execution.response is not None:
                     own.set_attribute("http.response.status_code", execution.response.status)
-            return execution
+        metrics.record_attempt(dispatch, execution)
+        return execution
 
     # -- steps 8 to 10 -------------------------------------------------------------------------------------------------
 
@@ -198,7 +212,8 @@ class ActionExecutor:
     async def _judged(self, sent: SentAttempt) -> Judgement:
         request = sent.action.request
         program, target = self.release.catalog.programs[request.contract], self.release.target(request)
-        after = await self._read_back.settled(sent, program, target)
+        with metrics.time_step("read_back"):
+            after = await self._read_back.settled(sent, program, target)
         exclusive = target is not None and target.exclusive
         # only a settle time that was kept whole proves what the contract says of it
         bounded = program.contract.bound_ms is not None and sent.intent.settle_ms >= program.contract.bound_ms

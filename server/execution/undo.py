@@ -178,7 +178,7 @@ class Compensation:
             return False
         if not isinstance(ended, PendingEnd):
             return False
-        await self._executor.journal.commit(ended.action, [ended.work])
+        await self._executor.end(ended)
         return ended.status == "confirmed"
 
 

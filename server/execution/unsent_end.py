@@ -103,7 +103,6 @@ class UnsentEnds:
             outage=why.outage,
             contract=action.request.contract,
             action=action.id,
-            reason=why.reason,
         )
         answer = answers.unavailable(action, receipt)
         facts = DecisionFacts(

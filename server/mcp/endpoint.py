@@ -26,6 +26,7 @@ from server.mcp.request_body import read_body, replayed
 from server.mcp.session_ids import HEADER, Foreign, McpSession, SessionIds
 from server.mcp.session_response import SessionResponse
 from server.mcp.transport import Apps
+from server.observability import logs, metrics
 from server.workspace.hosts import is_among, plain_host
 from server.workspace.public_address import MCP_PATH
 
@@ -76,6 +77,7 @@ class HttpEndpoint:
             return
         if scope["type"] != "http":
             return
+        logs.bind_request()
         path = scope["path"].rstrip("/")
         if path == MCP_PATH:  # with a slash behind it too: a redirect would name the scheme behind the proxy
             scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), SLASH: scope["path"].endswith("/")}
@@ -110,14 +112,17 @@ class HttpEndpoint:
                 async with self._admission.admitted(UNAUTHENTICATED):
                     if await self._agents.caller(token) is None:
                         sentence = "the token is unknown, expired, revoked or not meant for this server"
+                        metrics.record_refusal(401)
                         await self._challenge(scope, 401, sentence if token else "")(scope, receive, send)
                         return
             caller = await self._agents.caller(token)
             if caller is None:
+                metrics.record_refusal(401)
                 await self._challenge(scope, 401, "the token has just ended")(scope, receive, send)
                 return
             await self._admitted(scope, headers, token, caller, receive, send)
         except Rejection as refused:
+            metrics.record_refusal(refused.status)
             response = Response(
                 refused.sentence, refused.status, {"retry-after": str(refused.after)}, media_type="text/plain"
             )
@@ -163,6 +168,7 @@ class HttpEndpoint:
             try:
                 session = self._ids.read(text, caller)
             except Foreign:
+                metrics.record_refusal(403)
                 await self._challenge(scope, 403, "the session is another's")(scope, receive, send)
                 return
             if session is None or session.inner in self._ended:

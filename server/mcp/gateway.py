@@ -12,6 +12,7 @@ answer that comes by an agent's own client is never an approval.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ from server.mcp.subscriptions import ToolSubscriptions
 from server.mcp.tasks import METHODS, Context, Task, serve_tasks
 from server.mcp.tools import FIND_RECEIPTS, GET_ACTION, is_tool, schema_of, tools_for
 from server.mcp.transport import apps_of
-from server.observability import tracing
+from server.observability import metrics, tracing
 from server.results import answers
 from server.workspace.public_address import PublicAddress
 from server.workspace.server_part import ServerPart
@@ -134,40 +135,54 @@ class Gateway:
 
     async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
         """Every call comes through here. Nothing of an unexpected fault reaches the client."""
+        begun, told = time.perf_counter(), ["error"]
         try:
-            return await self._call(ctx, params)
+            return await self._call(ctx, params, told)
         except MCPError:
             raise
         except AilyusError as error:
             answer = answers.invalid(error, params.name)
+            told.append(answer.status)
         except Exception:  # the text of an exception would leak to the client otherwise
-            log.exception("tool_fault", tool=params.name[:64])
+            log.exception("tool_fault", tool=self._tool(params.name))
             answer = answers.invalid(AilyusError("internal", "the gateway met a fault of its own"), "the tool")
+            told.append(answer.status)
+        finally:
+            metrics.record_call(self._tool(params.name), told[-1], time.perf_counter() - begun)
         return result_of(answer, ctx.protocol_version)
 
-    async def _call(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
+    def _tool(self, name: str) -> str:
+        """A tool's name; `other` for what an agent only calls so."""
+        return name if is_tool(self._runner.release, name) else metrics.OTHER
+
+    async def _call(self, ctx: Context, params: types.CallToolRequestParams, told: list[str]) -> Result:
+        """`told` gets the status that the answer tells."""
         caller = await self.callers.of(ctx)
         arguments: Mapping[str, object] = params.arguments or {}
         if params.name == GET_ACTION.name:
             given = _GET_ACTION.parse(arguments)
             wait = given["wait_seconds"]
             wait_ms = wait * 1000 if isinstance(wait, int) else 0
-            return self._told(ctx, await self._states.within(caller, str(given["action_id"]), wait_ms))
+            answer = await self._states.within(caller, str(given["action_id"]), wait_ms)
+            return self._form(ctx, answer, told)
         if params.name == FIND_RECEIPTS.name:
-            return self._told(ctx, await search_receipts(self.receipts, caller, _FIND_RECEIPTS.parse(arguments)))
+            answer = await search_receipts(self.receipts, caller, _FIND_RECEIPTS.parse(arguments))
+            return self._form(ctx, answer, told)
         begun_ms = self._runner.journal.store.now_ms()
         if params.request_state is not None:
             answer = await self._resume_call(caller, params.request_state, params.input_responses or {})
         else:
             answer = await self._perform(ctx, caller, params, arguments)
         if answer.status not in ("approval_required", "running"):
-            return self._told(ctx, answer)
+            return self._form(ctx, answer, told)
+        told.append(answer.status)
         answer = add_approval_url(answer, self._console())
         action = await self._runner.journal.get(answer.action_id or "")
         asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
         return waiting_result(ctx, answer, action, asked_before=asked_before)
 
-    def _told(self, ctx: Context, answer: ActionResult) -> types.CallToolResult:
+    def _form(self, ctx: Context, answer: ActionResult, told: list[str]) -> types.CallToolResult:
+        told.append(answer.status)
         return result_of(add_approval_url(answer, self._console()), ctx.protocol_version)
 
     async def _resume_call(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> ActionResult:

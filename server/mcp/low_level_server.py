@@ -11,7 +11,8 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
-from server.mcp.tasks import Context
+from server.mcp.tasks import METHODS, Context
+from server.observability import tracing
 
 log = structlog.get_logger()
 
@@ -42,5 +43,5 @@ async def shielded(ctx: Context, call_next: CallNext) -> HandlerResult:
     except AilyusError as error:
         raise MCPError(types.INVALID_PARAMS, f"{error.sentence}; {error.hint}") from None
     except Exception:  # nothing of an exception leaks
-        log.exception("request_fault", method=ctx.method)
+        log.exception("request_fault", method=tracing.known_method(ctx.method, METHODS))
         raise MCPError(types.INTERNAL_ERROR, "the gateway met a fault of its own") from None

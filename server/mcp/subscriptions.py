@@ -18,6 +18,11 @@ class ToolSubscriptions:
         self.listen = ListenHandler(self.bus, max_subscriptions=MAX_SESSIONS, max_buffered_events=64)
         self._sessions: OrderedDict[str, ServerSession] = OrderedDict()
 
+    @property
+    def count(self) -> int:
+        """How many sessions were opened here and are not known to have ended."""
+        return len(self._sessions)
+
     async def opened(self, ctx: Context, params: types.NotificationParams) -> None:
         """`notifications/initialized`: from now on the session may be told."""
         # the SDK tells nobody when a session ends: what is kept is bounded, and the oldest goes first

@@ -1,27 +1,22 @@
-"""OpenTelemetry: one trace from the call through decision, approval and attempts to the target; metrics by contract.
+"""Traces by OpenTelemetry: one from the call through decision, approval and attempts to the target.
 
 Off unless `[telemetry]` names a collector, and then nothing of it is on the path. Attributes are names that the release
 declares, statuses and numbers: never a value that a caller, a target or a person wrote (`ATTRIBUTES` is all of them).
 """
 
 import contextlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
 from opentelemetry import context as otel_context
-from opentelemetry.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.propagate import extract, inject
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
 
 from contracts.action.request import ActionRequest
-from contracts.errors import AilyusError
 from policies.approval import Binding
 from receipts.action.action import Action
-from server.workspace.settings import TelemetryPart
 
 ATTRIBUTES = frozenset(
     {
@@ -52,28 +47,14 @@ _TRACE = ("traceparent", "tracestate")
 """W3C Trace Context, in `_meta` (SEP-414) or in the headers of the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Instruments:
-    tracer: Tracer
-    actions: Counter
-    seconds: Histogram
-    unavailable: Counter
-
-
 _Context = ServerRequestContext[dict[str, object], object]
-_on: _Instruments | None = None
+_on: Tracer | None = None
 
 
-def use(traces: TracerProvider, metrics: MeterProvider) -> None:
+def use(traces: TracerProvider) -> None:
     """Switch it on, for this process."""
     global _on
-    meter = metrics.get_meter("ailyus")
-    _on = _Instruments(
-        traces.get_tracer("ailyus"),
-        meter.create_counter("ailyus.actions", "{action}", "Actions that were carried, by contract and status."),
-        meter.create_histogram("ailyus.action.duration", "s", "How long a call was carried, by contract and status."),
-        meter.create_counter("ailyus.reads.unavailable", "{read}", "Reads that were not answered, by connection."),
-    )
+    _on = traces.get_tracer("ailyus")
 
 
 def off() -> None:
@@ -87,34 +68,6 @@ def is_on() -> bool:
     return _on is not None
 
 
-def export(settings: TelemetryPart) -> Callable[[], None]:
-    """Switch it on towards a collector (OTLP over HTTP); returns what sends the rest and ends it."""
-    try:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.metrics import MeterProvider as Metrics
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider as Traces
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        hint = "install it with its extra: `ailyus[telemetry]`"
-        raise AilyusError("bad_settings", "[telemetry] needs OpenTelemetry's SDK", hint=hint) from None
-    resource = Resource.create({"service.name": "ailyus"})
-    base = settings.endpoint.rstrip("/")
-    traces = Traces(resource=resource)
-    traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces")))
-    metrics = Metrics([PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics"))], resource)
-    use(traces, metrics)
-
-    def end() -> None:
-        off()
-        traces.shutdown()
-        metrics.shutdown()
-
-    return end
-
-
 def span(
     name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, str | int] | None = None
 ) -> AbstractContextManager[Span | None]:
@@ -122,7 +75,7 @@ def span(
     if _on is None:
         return contextlib.nullcontext()
     # an exception's text can hold anything that somebody wrote
-    return _on.tracer.start_as_current_span(
+    return _on.start_as_current_span(
         name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     )
 
@@ -161,7 +114,7 @@ class Calls:
     def __init__(self, is_tool: Callable[[str], bool], more: Iterable[str]) -> None:
         """`more`: methods of extensions that are named beside those of the protocol."""
         self._is_tool = is_tool
-        self._methods = frozenset((*SPEC_CLIENT_METHODS, *SPEC_CLIENT_NOTIFICATION_METHODS, *more))
+        self._more = frozenset(more)
 
     async def __call__(self, ctx: _Context, call_next: CallNext) -> HandlerResult:
         """One span for each request, named by its method and, if it is one of ours, its tool."""
@@ -169,7 +122,7 @@ class Calls:
             return await call_next(ctx)
         named = (ctx.params or {}).get("name")
         tool = named if isinstance(named, str) and self._is_tool(named) else None
-        method = ctx.method if ctx.method in self._methods else "other"
+        method = known_method(ctx.method, self._more)
         token = otel_context.attach(extract(_incoming(ctx)))
         attributes = {"mcp.method.name": method, "mcp.protocol.version": ctx.protocol_version}
         if tool:
@@ -187,6 +140,12 @@ class Calls:
             otel_context.detach(token)
 
 
+def known_method(method: str, more: Container[str]) -> str:
+    """A method of the protocol, or one of these; `other` for what a client only calls so."""
+    known = method in SPEC_CLIENT_METHODS or method in SPEC_CLIENT_NOTIFICATION_METHODS or method in more
+    return method if known else "other"
+
+
 def _incoming(ctx: _Context) -> dict[str, str]:
     meta: Mapping[str, object] = dict(ctx.meta or {})
     headers = getattr(ctx.request, "headers", {})
@@ -194,29 +153,19 @@ def _incoming(ctx: _Context) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str) and len(value) <= 512}
 
 
-def unavailable(connection: str, outage: str) -> None:
-    """Count a read that was not answered."""
-    if _on is not None:
-        _on.unavailable.add(1, {"ailyus.connection": connection, "ailyus.outage": outage})
-
-
 @contextmanager
 def action_span(action: Action) -> Iterator[list[str]]:
-    """One action at work: its span, and what is counted. Whoever carries it puts its status into the list."""
+    """One action at work. Whoever carries it puts its status into the list."""
     ended: list[str] = []
     if _on is None:
         yield ended
         return
-    instruments, begun = _on, time.perf_counter()
     request = action.request
     about = {**_about(request), "ailyus.action": action.id}
     with under(request.trace), span(f"action {request.contract}", SpanKind.INTERNAL, about) as own:
         yield ended
-        said = {"ailyus.contract": request.contract, "ailyus.status": ended[-1] if ended else "none"}
         if own is not None:
-            own.set_attribute("ailyus.status", said["ailyus.status"])
-        instruments.actions.add(1, said)
-        instruments.seconds.record(time.perf_counter() - begun, said)
+            own.set_attribute("ailyus.status", ended[-1] if ended else "none")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from receipts.journal.plan_transitions import PlanRows
 from server.execution.attempt import PendingEnd
 from server.execution.executor import ActionExecutor
 from server.execution.resolved_action import base_scope
+from server.observability import metrics
 from server.plans.run import Run
 from server.plans.tally import StepEnd
 
@@ -61,8 +62,9 @@ class PlanCommits:
         run.pending.clear()
         if used:
             run.approvals.clear()
-        for action in run.ended:
-            self._executor.journal.gate.void(action.id)
+        for ended in run.ended:
+            self._executor.journal.gate.void(ended.action.id)
+            metrics.record_outcome(ended.action.request.contract, ended.status)
         run.ended.clear()
         for held in run.former:
             self._executor.limiter.release(held)

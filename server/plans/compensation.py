@@ -58,7 +58,7 @@ class PlanCompensation:
 
     async def _take_back(self, run: Run, position: int, finished: StepEnd) -> StepEnd | Pause:
         journal = self._executor.journal
-        if any(ended.id == finished.action_id for ended in run.ended):
+        if any(ended.action.id == finished.action_id for ended in run.ended):
             await self._commits.commit_pending(run)  # it is read from its row
         action = await journal.get(finished.action_id)
         left = await journal.state_after(finished.action_id)

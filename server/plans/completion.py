@@ -17,6 +17,7 @@ from receipts.statement.action_facts import OutcomeFacts, RecheckFacts
 from receipts.statement.plan_facts import PlanRef
 from receipts.statement.statement import LIMITS, SignedStatement
 from server.execution.executor import ActionExecutor
+from server.observability import metrics
 from server.plans import plan_results
 from server.plans.commits import PlanCommits
 from server.plans.compensation import PlanCompensation
@@ -118,6 +119,7 @@ class PlanCompletion:
         escalation = Escalation(new_id("esc"), told) if told else None
         run.pending.append(self._commits.rows.closing(run.action, sealed, status, answer, held, escalation))
         await self._commits.commit_pending(run)
+        metrics.record_outcome(run.action.request.contract, status)
         return answer
 
     async def restate(self, run: Run) -> PlanStatus:

@@ -36,7 +36,7 @@ class Run:
     undos: dict[int, Action] = field(default_factory=dict)
     open: Action | None = None
     pending: list[Work[None]] = field(default_factory=list)
-    ended: list[Action] = field(default_factory=list)
+    ended: list[PendingEnd] = field(default_factory=list)
     touched: Touched = field(default_factory=dict)
     place: Slot | None = None
     former: list[Slot] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Run:
     def add(self, ended: PendingEnd) -> None:
         """The transition of something that ended is committed with whatever comes next."""
         self.pending.append(ended.work)
-        self.ended.append(ended.action)
+        self.ended.append(ended)
 
     @property
     def approved(self) -> ApprovalCount:

@@ -136,6 +136,8 @@ def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Pro
     named |= {f"notices.{name}": part.secret for name, part in settings.notices.items()}
     if settings.console.oidc is not None:
         named["console.oidc"] = settings.console.oidc.client_secret
+    if settings.metrics is not None:
+        named["metrics"] = settings.metrics.token
     for name, reference in named.items():
         if reference and (fault := credentials.missing(reference)):
             yield ProbeResult(name, False, fault, _NEXT["no_credential"], "credential")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.schema.fields import Duration
+from server.workspace.observability_settings import LogsPart, MetricsPart
 from server.workspace.server_part import ServerPart
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -206,6 +207,8 @@ class Settings(BaseSettings):
     sandbox: SandboxPart | None = None
     store: StorePart | None = None
     log: LogPart = LogPart()
+    logs: LogsPart = LogsPart()
+    metrics: MetricsPart | None = None
     oauth: OAuthPart | None = None
     telemetry: TelemetryPart | None = None
     browser: BrowserPart = BrowserPart()

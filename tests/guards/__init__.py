@@ -38,6 +38,7 @@ SIGN_IN = "tests/identity/test_sign_in.py::test_"
 JOURNAL = "tests/receipts/journal/test_journal.py::test_"
 AUDIT = "tests/receipts/audit/test_audit.py::test_"
 APPROVALS = "tests/journeys/test_approvals.py::test_"
+SCRAPE = "tests/server/observability/test_metrics_endpoint.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
@@ -56,6 +57,12 @@ class Guard:
 
 
 GUARDS = [
+    Guard("metrics off loopback", "if False:", SCRAPE + "what_would_be_read_by_anybody"),
+    Guard("token of a scrape", "return True", SCRAPE + "a_token_is_read_by_reference"),
+    Guard("name of a scrape", "if False:", SCRAPE + "on_loopback_another_name"),
+    Guard("proxies of a scrape", "if False:", SCRAPE + "off_loopback_the_proxies"),
+    Guard("bound of labels", "if False:", "tests/server/observability/test_metrics.py::test_labels_have_a_bound"),
+    Guard("text of exceptions in the log", 'kinds = [f"{type(one).__name__}: {one}" for one in _chain(fault)]', "tests/server/observability/test_logs.py::test_an_exception_is_told_without_its_text"),
     Guard("entities with schema", "return cedarpy.Entities.from_json_str(document.decode())", TRAPS + "1_"),
     Guard("an error is no permit", "all(r.decision is cedarpy.Decision.Allow for r in results[i : i + 2])", TRAPS + "2_"),
     Guard("requests with schema", "results = cedarpy.is_authorized_batch(requests, sliced.policies, entities)", TRAPS + "3_a"),

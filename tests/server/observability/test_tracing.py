@@ -19,7 +19,9 @@ from starlette.routing import Route
 
 from server.cli.seed import SEEDED
 from server.http_server import free_port
+from server.observability import metrics as counted
 from server.observability import tracing
+from server.observability.otlp_meter import OtlpMeter
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, app_serving, gateway, make_workspace
 
@@ -47,9 +49,11 @@ def seen() -> Iterator[Seen]:
     spans, metrics = InMemorySpanExporter(), InMemoryMetricReader()
     traces, meters = TracerProvider(), MeterProvider([metrics])
     traces.add_span_processor(SimpleSpanProcessor(spans))
-    tracing.use(traces, meters)
+    tracing.use(traces)
+    counted.use(OtlpMeter(meters.get_meter("ailyus")))
     yield Seen(spans, metrics)
     tracing.off()
+    counted.off()
     traces.shutdown()
     meters.shutdown()
 
@@ -141,7 +145,7 @@ async def test_metrics_by_contract_and_status(traced: World, seen: Seen) -> None
     data = seen.metrics.get_metrics_data()
     assert data is not None
     points = {
-        (metric.name, point.attributes["ailyus.contract"], point.attributes["ailyus.status"])
+        (metric.name, point.attributes.get("ailyus.contract"), point.attributes.get("ailyus.status"))
         for resource in data.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
@@ -170,6 +174,7 @@ async def test_reads_that_were_not_answered_are_counted_by_connection(traced: Wo
 
 async def test_off_is_off(world: World) -> None:
     assert not tracing.is_on()
+    assert not counted.is_on()
     answer = await call(world, "find_user", {"email": "maria@example.com"})
     action = await world.app.journal.get(answer["action_id"])
     assert action is not None
@@ -192,6 +197,7 @@ async def test_a_collector_gets_what_was_traced(tmp_path: Path, sandbox: Sandbox
         async with gateway(make_workspace(tmp_path / "w", sandbox, extra=extra), sandbox) as world:
             await world.call("find_user", {"email": "maria@example.com"})
         assert not tracing.is_on()
+        assert not counted.is_on()
     assert b"action find_user" in came["/v1/traces"]
     assert b"ailyus.actions" in came["/v1/metrics"]
     assert b"maria" not in came["/v1/traces"] + came["/v1/metrics"]

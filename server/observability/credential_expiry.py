@@ -1,0 +1,85 @@
+"""The expiry of credentials: whether each reference gives one now, and until when it says that it is good.
+
+Only a JSON Web Token says so itself (`exp`, RFC 7519, section 4.1.4). No value is kept, and none is told.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import jwt
+
+from adapters.credentials import Credentials
+from contracts.action.target import Target
+
+LOOK_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialState:
+    """One credential of a connection; `expires` is in seconds since the epoch, None where it does not say."""
+
+    connection: str
+    use: str
+    is_usable: bool
+    expires: float | None
+
+
+class CredentialExpiry:
+    """Looks at every reference once a minute, beside the loop, but at none of a person (`{person}`)."""
+
+    def __init__(self, root: Path, targets: Callable[[], Iterable[Target]]) -> None:
+        self._root = root
+        self._targets = targets
+        self._task: asyncio.Task[None] | None = None
+        self.states: tuple[CredentialState, ...] = ()
+
+    async def start(self) -> None:
+        """Look now, and from now on."""
+        await self.look()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """No longer."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def look(self) -> None:
+        """Look at all of them once."""
+        targets = tuple(self._targets())
+        self.states = await asyncio.to_thread(lambda: tuple(self._states(targets)))
+
+    def _states(self, targets: Iterable[Target]) -> Iterator[CredentialState]:
+        credentials = Credentials(self._root)  # a new one each time: a changed file counts
+        for target in targets:
+            for use, reference in (("read", target.read), ("write", target.write)):
+                if reference == "none" or "{person}" in reference:
+                    continue
+                try:
+                    expires = expiry_of(credentials.value(reference) or "")
+                except Exception:  # whatever it is: a credential that cannot be looked up cannot be used
+                    yield CredentialState(target.name, use, False, None)
+                    continue
+                yield CredentialState(target.name, use, expires is None or expires > time.time(), expires)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+
+def expiry_of(secret: str) -> float | None:
+    """When a credential expires that is a JSON Web Token and says so; None for any other."""
+    try:
+        # nothing is believed of it, so nothing is checked
+        claims: dict[str, object] = jwt.decode(secret, options={"verify_signature": False, "verify_exp": False})
+    except (jwt.PyJWTError, ValueError):
+        return None
+    expires = claims.get("exp")
+    return float(expires) if isinstance(expires, int | float) and not isinstance(expires, bool) else None
