@@ -100,6 +100,8 @@ class HealthMonitor:
 
 
 def _tell(check: str, result: HealthResult) -> None:
-    level = log.info if result.ok else log.warning
     with contextlib.suppress(OSError):  # a log that cannot be written ends no check
-        level("health", check=check, ok=result.ok, says=result.says)
+        if result.ok:
+            log.info("health", check=check, ok=True, says=result.says)
+        else:
+            log.warning("health", check=check, ok=False, says=result.says)

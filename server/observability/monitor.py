@@ -103,7 +103,7 @@ class Monitor:
         if self._listener is None or self.endpoint is None:
             yield
             return
-        async with serving(self.endpoint, self._listener, "off", grace=0.0):
+        async with serving(self.endpoint, [self._listener], "off", grace=0.0):
             yield
 
     def mount(self, app: ASGIApp) -> ASGIApp:
