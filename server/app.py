@@ -263,7 +263,11 @@ class App:
         if path.exists():
             return
         whole = path.with_name(f".{ROOTS}.{os.getpid()}")  # a half one would be refused for ever
-        whole.write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
+        try:
+            whole.write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
+        except OSError:
+            hint = "start the gateway once where it may write there, and keep the file with the workspace"
+            raise AilyusError("bad_settings", f"`{ROOTS}` is missing and cannot be written", hint=hint) from None
         with contextlib.suppress(FileExistsError):  # another replica was first
             os.link(whole, path)
         whole.unlink()
