@@ -9,8 +9,6 @@ import pytest
 import yaml
 
 from contracts.compiler.catalog import Complaints, load_catalog
-from contracts.compiler.expressions import Fault, Names
-from contracts.compiler.template import Template
 from contracts.drafts.credentials import names_a_secret
 from contracts.drafts.curl import parse_line
 from contracts.drafts.curl_draft import draft_lines
@@ -405,21 +403,6 @@ def test_a_fault_names_the_key_and_not_the_validator(tmp_path: Path) -> None:
         load_catalog(tmp_path)
     assert "`observe.state.query.filter`: must be a text" in str(found.value)
     assert not re.search(r"function-after|literal\[|Input should|\.str\b", str(found.value))
-
-
-def test_a_value_that_would_be_read_as_another_is_refused() -> None:
-    names = Names.of({"inputs.a": "string", "inputs.b": "string"})
-    for source, given in (
-        ("/x/${inputs.a}...${inputs.b}", ("v1.", "v2")),
-        ("/x/${inputs.a}...${inputs.b}", ("a...b", "c")),
-        ("/x/${inputs.a}.${inputs.b}", ("a.b", "c")),
-        ("/x/${inputs.a}:cancel", ("j:delete", "")),
-        ("/x/u('${inputs.a}')", ("a') or ('", "")),
-    ):
-        scope = {"inputs.a": given[0], "inputs.b": given[1]}
-        assert isinstance(Template.compile(source, names).path(scope), Fault), (source, given)
-    good = Template.compile("/x/${inputs.a}...${inputs.b}", names)
-    assert good.path({"inputs.a": "v1.2", "inputs.b": "é 3"}) == "/x/v1.2...%C3%A9%203"
 
 
 def test_the_header_of_a_credential_comes_from_the_description(tmp_path: Path) -> None:
