@@ -15,8 +15,9 @@ from contracts.errors import AilyusError
 _MARK = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _PATH = r"(?:\.[A-Za-z_]\w*)+"
-# no index or call behind the path: only whole values can be compared by their digests
-_SAME = re.compile(rf"\b(before|after)({_PATH})\s*(?:==|!=)\s*(before|after)({_PATH})(?![\w.(\[])")
+# no index, call or sum with the path: only whole values can be compared by their digests
+_SAME = re.compile(rf"\b(before|after)({_PATH})\s*(?:==|!=)\s*(before|after)({_PATH})(?![\w.(\[]|\s*[-+*/%])")
+_INSIDE = re.compile(r"(?:[-+*/%<>=!]|\bin)\s*$")
 _BEFORE = re.compile(rf"\bbefore({_PATH})(\s*\()?")
 _EACH = re.compile(r"(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
 
@@ -61,7 +62,9 @@ def values_before(text: str) -> frozenset[str]:
 
 
 def _is_same(match: re.Match[str]) -> bool:
-    return match[2] == match[4] and match[1] != match[3]
+    # what stands before it may take its first value for itself, as in `1 + before.x == after.x`
+    whole = not _INSIDE.search(match.string, 0, match.start())
+    return whole and match[2] == match[4] and match[1] != match[3]
 
 
 def _values(text: str) -> Iterator[str]:

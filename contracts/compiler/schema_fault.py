@@ -15,12 +15,21 @@ _KINDS: Mapping[str, str] = {
     "string_type": "must be a text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "dict_type": "must be an object of names and values",
     "tuple_type": "must be a list",
     "model_type": "must be an object of names and values",
     "model_attributes_type": "must be an object of names and values",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must have {min_length} or more characters",
+    "string_too_long": "must have {max_length} or fewer characters",
+    "too_short": "must have {min_length} or more entries",
+    "too_long": "must have {max_length} or fewer entries",
+    "string_pattern_mismatch": "must have the form `{pattern}`",
+    "literal_error": "must be {expected}",
 }
 
 
@@ -28,7 +37,8 @@ def explained(problem: ErrorDetails, node: yaml.Node | None, place: Callable[[in
     """One fault in our words; `place` gives the file with a line."""
     loc = _written(node, problem)
     where = ".".join(loc)
-    message = _KINDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    known = _KINDS.get(problem["type"])
+    message = known.format_map(problem.get("ctx", {})) if known else problem["msg"].removeprefix("Value error, ")
     code = "not_supported_yet" if message.endswith("is not supported yet") else "bad_contract"
     sentence = f"`{where}`: {message[:1].lower()}{message[1:]}" if where else message
     return AilyusError(code, sentence, field=place(line_of(node, loc)))
@@ -54,5 +64,7 @@ def tried(problems: Sequence[ErrorDetails], node: yaml.Node | None) -> Iterator[
     for number, (problem, place) in enumerate(zip(problems, places, strict=True)):
         others = [other for index, other in enumerate(places) if index != number]
         deeper = any(len(other) > len(place) and other[: len(place)] == place for other in others)
-        if not (deeper and len(problem["loc"]) > len(place)) and place not in places[:number]:
+        # it counts an entry that has a fault of its own as none, and so calls its list too short
+        shape = len(problem["loc"]) > len(place) or problem["type"] == "too_short"
+        if not (deeper and shape) and place not in places[:number]:
             yield problem

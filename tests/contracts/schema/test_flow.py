@@ -1,4 +1,4 @@
-"""Flows: what is refused at load, with file and line, and what a flow is made of when it is rendered."""
+"""Flows: what is refused at load, with file and line."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 
 from contracts.compiler.catalog import Complaints, load_catalog
-from contracts.compiler.expressions import Fault
-from contracts.compiler.flow_program import render_flow
-from contracts.compiler.route_program import BrowserProgram
 from contracts.schema.flow import Flow
 from tests.world import ROOT
 
@@ -75,27 +72,6 @@ def test_a_flow_is_part_of_what_is_approved(tmp_path: Path) -> None:
         "set_ticket_priority", "resolve_ticket", "get_helpdesk_account", "deactivate_helpdesk_account",
         "set_helpdesk_password",
     }  # fmt: skip
-
-
-def rendered(**values: object) -> object:
-    route = load_catalog(LIBRARY).programs["set_ticket_priority"].routes[1]
-    assert isinstance(route, BrowserProgram)
-    scope = {"inputs.ticket_id": "7", "inputs.priority": "high", "before.ticket": {"title": "Paper jam"}}
-    return render_flow(route.flow, "https://desk.example/base/", {**scope, **values})
-
-
-def test_what_an_intent_names() -> None:
-    flow = rendered()
-    assert not isinstance(flow, Fault)
-    assert (flow.method, flow.url) == ("POST", "https://desk.example/base/admin/helpdesk/ticket/7/change/")  # type: ignore[attr-defined]
-    assert flow.digest == rendered().digest  # type: ignore[attr-defined]
-    assert flow.digest != rendered(**{"inputs.priority": "low"}).digest  # type: ignore[attr-defined]
-    assert flow.said[1]["is"] == "7 Paper jam"  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("value", ["..", "1/2", "7?x=1", "7#x", "", "\u202e7"])
-def test_no_value_leaves_its_segment(value: str) -> None:
-    assert isinstance(rendered(**{"inputs.ticket_id": value}), Fault)
 
 
 def test_the_model_is_closed() -> None:
