@@ -58,6 +58,8 @@ READ: Mapping[str, Any] = {
     "resource": {"type": "Record", "id": "${inputs.record}"},
     "outputs": {"value": "${before.record.value}"},
 }
+EXPECT = [{"that": "after.record.version != before.record.version", "else": "the record is as it was"}]
+"""An expectation that needs no input."""
 PAGES: Mapping[str, Any] = {
     "flow": "press",
     "version": 1,
@@ -102,7 +104,7 @@ SECRET: Mapping[str, Any] = {
             "ok": "response.status == 200",
         }
     ],
-    "expect": [{"that": "after.record.version != before.record.version", "else": "the record is as it was"}],
+    "expect": EXPECT,
     "outputs": {},
 }
 """What makes the contract that writes one that carries a secret."""

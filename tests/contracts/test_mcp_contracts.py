@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.action.mcp_request import definition_of, render_mcp
+from contracts.action.mcp_request import render_mcp
 from contracts.compiler.catalog import Catalog, Complaints, load_catalog
 from contracts.compiler.expressions import Fault
 from contracts.compiler.route_program import McpProgram
@@ -72,22 +72,6 @@ def test_what_is_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(Complaints) as found:
         load(tmp_path, name, old, new)
     assert words in str(found.value)
-
-
-def test_whatever_could_mislead_is_pinned() -> None:
-    tool = {"name": "a", "description": "b", "inputSchema": {"type": "object"}}
-    pins = {definition_of(tool)}
-    for key, value in (
-        ("name", "c"),
-        ("title", "c"),
-        ("description", "b "),
-        ("inputSchema", {"type": "object", "required": ["x"]}),
-        ("outputSchema", {"type": "object"}),
-        ("annotations", {"readOnlyHint": True}),
-    ):
-        pins.add(definition_of({**tool, key: value}))
-    assert len(pins) == 7
-    assert definition_of({**tool, "_meta": {"x": 1}, "icons": []}) == definition_of(tool)
 
 
 @pytest.mark.parametrize(

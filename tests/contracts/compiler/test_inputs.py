@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.compiler.catalog import load_catalog
-from contracts.errors import CODES, AilyusError
+from contracts.errors import AilyusError
 from tests.world import ROOT
 
 PROGRAMS = load_catalog(ROOT / "contracts" / "library").programs
@@ -48,7 +48,3 @@ def test_arguments_are_an_object(value: object) -> None:
     with pytest.raises(AilyusError) as caught:
         PROGRAMS["get_user"].inputs.parse(value)
     assert caught.value.code == "not_an_object"
-
-
-def test_every_code_has_a_hint() -> None:
-    assert all(hint and hint[0].islower() for hint in CODES.values())
