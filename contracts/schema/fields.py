@@ -20,7 +20,7 @@ Values = str | tuple[str, ...]
 Cel = Annotated[str, Field(min_length=1, max_length=4096)]
 DURATION = r"^[0-9]{1,6}(ms|s|m|h)$"
 """The form of a duration in JSON Schemas."""
-_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
 # from small to large: `as_duration` takes the largest unit that divides
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 

@@ -65,6 +65,12 @@ def test_after_a_fault_the_rest_is_still_looked_at(tmp_path: Path) -> None:
     assert "before.recrd" in faults[1]
 
 
+def test_a_program_of_a_file_with_a_fault_is_not_handed_out(tmp_path: Path) -> None:
+    program, faults = compiled(tmp_path, GOOD.replace("expect:\n", "expect:\n  - {that: after.nobody.x, else: y}\n"))
+    assert program is None
+    assert len(faults) == 1
+
+
 def test_a_fault_that_others_would_follow_from_is_told_alone(tmp_path: Path) -> None:
     program, faults = compiled(tmp_path, GOOD.replace('${inputs.record}"}', '${inputs.nobody}"}', 1))
     assert program is None
