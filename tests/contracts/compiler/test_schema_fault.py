@@ -67,6 +67,9 @@ def test_each_place_is_told_once_and_at_its_deepest() -> None:
     places = [fault.sentence.split(":")[0] for fault in faults("contract: x\nresource: {type: A, id: b, label: 7}\n")]
     assert places.count("`resource.label`") == 1
     assert "`resource`" not in places
+    # a text or a list of texts: what is neither is told as one fault, at its key
+    query = "contract: x\nobserve:\n  a: {get: /x, query: {filter: {state: x}}}\n"
+    assert told(query) == {"x.yaml:3": "`observe.a.query.filter`: must be a text"}
 
 
 def test_a_list_with_a_faulty_entry_is_not_also_too_short() -> None:
