@@ -166,7 +166,10 @@ def _seen(result: "CallToolResult | InputRequiredResult") -> dict[str, JsonValue
     if not isinstance(result, CallToolResult):
         return Fault(_ASKED)
     text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-    raw = orjson.dumps(result.structured_content) if result.structured_content is not None else text.encode()
+    try:
+        raw = orjson.dumps(result.structured_content) if result.structured_content is not None else text.encode()
+    except (TypeError, ValueError):  # a number of 65 bits, say: the SDK reads it, and no value of ours is one
+        return Fault("the answer holds what is no value of ours")
     data: JsonValue = None
     if raw[:1] in (b"{", b"["):
         try:
