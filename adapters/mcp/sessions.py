@@ -83,9 +83,10 @@ class UpstreamSession:
         self.retired = True
         self._talk.end(Loss.CLOSED)
         if self._task is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5.0):
-                    await asyncio.wait([self._task])
+            if self._client is not None:  # one that never began has nothing to end in order
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(5.0):
+                        await asyncio.wait([self._task])
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

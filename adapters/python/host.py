@@ -16,6 +16,8 @@ from contracts.errors import AilyusError
 
 START_SECONDS: Final = 20.0
 _LAST_ANSWER_SECONDS: Final = 60.0
+_ENDS: Final = ("answer", "not_sent", "refused", "failed")
+"""How a call may end by what the process says; that it is `lost` only we can say."""
 _MODULE: Final = ("-I", "-m", "adapters.python.worker")  # -I: nothing of the folder that it runs in is code
 
 
@@ -147,6 +149,8 @@ class Host:
                     fault = AilyusError("no_adapter", said.get("fault", ""), hint=said.get("hint", ""))
                     ready.set_result(None) if said.get("ready") else ready.set_exception(fault)
                     continue
+                if said["end"] not in _ENDS:  # guard: ends of an adapter's call
+                    break
                 answer = self._waiting.get(said["id"])
                 if answer is not None and not answer.done():
                     answer.set_result(HostReply(said["end"], said.get("value")))

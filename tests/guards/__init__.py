@@ -182,6 +182,7 @@ GUARDS = [
     Guard("no byte code beside an adapter's code", "", ADAPTER + "byte_code_that_lies"),
     Guard("an adapter's environment", 'async with process((python, *_MODULE), dict(__import__("os").environ), folder) as (running, output, pipe):', ADAPTER + "a_process_sees"),
     Guard("one credential a process", 'key = (target.digest, "")', ADAPTER + "a_process_sees"),
+    Guard("ends of an adapter's call", "if False:", "tests/adapters/python/test_host.py::test_what_is_not_understood"),
     Guard("the gate before an adapter", "if (reason := self._gate.enter(dispatch)) and False:", ADAPTER + "halted_while"),
     Guard("too late to begin", "if False:", ADAPTER + "what_waited"),
     Guard("a promoted database", "if False:", "tests/receipts/store/test_postgres.py::test_a_promoted"),

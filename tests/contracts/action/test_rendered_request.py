@@ -11,7 +11,8 @@ from contracts.action.rendered_request import Rendered, place_read, render
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowRequest
 from contracts.compiler.read_program import AnyRead
-from tests.contracts.making import WRITE, program
+from contracts.compiler.compile import compile_contract
+from tests.contracts.making import LOOK, WRITE, contract, flow, program
 from tests.contracts.targets import UI, target
 
 SCOPE = {"inputs.record": "r1", "inputs.value": "new"}
@@ -67,6 +68,14 @@ def test_two_reads_of_one_place_are_known_as_such(way: str) -> None:
 def test_a_read_that_cannot_be_built_looks_nowhere(way: str) -> None:
     assert place_read(read(way), target(ui=UI), {}) is None
     assert place_read(read(way), target(ui=UI), {"inputs.record": ".."}) is None
+
+
+def test_two_reads_of_one_first_page_may_look_at_two_records() -> None:
+    steps = [{"goto": "/records"}, *LOOK["steps"][1:]]
+    known = {"look": flow(LOOK, steps=steps)}
+    one = compile_contract(contract(observe={"record": {"browser": "look"}}), None, known).reads[0]
+    places = {place_read(one, target(ui=UI), {"inputs.record": record}) for record in ("r1", "r2")}
+    assert len(places) == 2
 
 
 def test_no_two_ways_look_at_one_place() -> None:

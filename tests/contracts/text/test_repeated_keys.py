@@ -32,7 +32,7 @@ def test_a_key_that_is_there_twice(text: str, key: str | None) -> None:
 
 def test_what_is_no_json_is_left_to_its_parser() -> None:
     assert repeated_key(b'\xff{"a": 1, "a": 2}') is None
-    assert repeated_key(b'{"a":1,"a":2' + b"[" * 100_000) is None
+    assert repeated_key(b'["a", "b", ' + b"[" * 100_000) is None
 
 
 JSON = st.recursive(
