@@ -8,10 +8,10 @@ from contracts.action.http_request import HttpRequest
 from contracts.action.mcp_request import McpRequest
 from contracts.action.python_request import PythonRequest
 from contracts.action.rendered_request import Rendered, place_read, render
+from contracts.compiler.compile import compile_contract
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowRequest
 from contracts.compiler.read_program import AnyRead
-from contracts.compiler.compile import compile_contract
 from tests.contracts.making import LOOK, WRITE, contract, flow, program
 from tests.contracts.targets import UI, target
 
