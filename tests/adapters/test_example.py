@@ -10,8 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.example.acme_flags import FlagStore
-from adapters.plugin import GROUP, Connection, NotSent, Refused
+from adapters.plugin import GROUP
 from adapters.python.pool import Hosts
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
 from server.workspace.settings_file import FILE
@@ -129,39 +128,3 @@ def test_it_bears_every_fault(environment: Environment, tmp_path: Path, sandbox:
     assert set(status.values()) == {"confirmed"}, rows
     off = {f"flag:f-{n}" for n, fault in enumerate(ADAPTER_FAULTS, 1) if fault == "lie"}
     assert {name for name, value in store.kept.items() if value == "off"} == off
-
-
-# -- what it tells the gateway -----------------------------------------------------------------------------------------
-
-
-def made(url: str, pair: tuple[str, str]) -> FlagStore:
-    return FlagStore(Connection(url, "ailyus-writer", ":".join(pair)))
-
-
-def test_it_says_refused_only_where_nothing_was_done(store: Store) -> None:
-    asked = {"name": "checkout", "value": "on"}
-    for pair in (READER, ("writer", "wrong")):
-        with pytest.raises(Refused):
-            made(store.url, pair).write("set", asked, "k")
-    with pytest.raises(Refused):
-        made(store.url, ("reader", "wrong")).read("flag", asked)
-    assert store.sets == 0
-    store.open = True  # whoever is not known is the default user, who may do everything: so it was done
-    with pytest.raises(PermissionError):
-        made(store.url, ("writer", "wrong")).write("set", asked, "k")
-    assert store.sets == 1
-
-
-def test_it_says_not_sent_only_where_no_byte_left(store: Store) -> None:
-    with pytest.raises(NotSent):
-        made("redis://127.0.0.1:1", WRITER).write("set", {"name": "checkout", "value": "on"}, "k")
-    with pytest.raises(NotSent):
-        made(store.url, WRITER).write("delete", {"name": "checkout"}, "k")
-    assert store.sets == 0
-
-
-def test_what_the_store_does_not_do_is_not_done(store: Store) -> None:
-    store.says_no = "OOM the memory is full"
-    assert made(store.url, WRITER).write("set", {"name": "checkout", "value": "on"}, "k") == {"done": False}
-    assert made(store.url, READER).read("flag", {"name": "no-such-flag"}) is None
-    assert store.kept == {"flag:checkout": "off"}
