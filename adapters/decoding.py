@@ -10,6 +10,8 @@ from pydantic import JsonValue
 from contracts.compiler.read_program import Decode
 
 MAX_DEPTH = 32
+_NESTED = 254
+"""Lists and objects within each other that `orjson` writes; it reads more."""
 
 
 class Undecodable(Exception):
@@ -27,7 +29,10 @@ def _json(raw: bytes) -> JsonValue:
         raise Undecodable
     try:
         value: JsonValue = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        # what cannot be written again would be an error of ours after the send that it answers
+        if raw.count(b"[") + raw.count(b"{") > _NESTED:
+            orjson.dumps(value)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         raise Undecodable from None
     return value
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,21 @@ def test_a_doctype_is_no_answer_in_any_encoding(encoding: str) -> None:
     with pytest.raises(Undecodable):
         decode(entity, "xml", [])
     assert decode("<a>plain</a>".encode(encoding), "xml", []) == {"a": "plain"}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
+def test_json_that_could_not_be_written_again_is_no_answer(opening: bytes, closing: bytes) -> None:
+    levels = opening.count(b"[") + opening.count(b"{")
+    most = 250 // levels
+    assert decode(opening * most + b"1" + closing * most, "json")
+    for deep in (260, 900):
+        with pytest.raises(Undecodable):
+            decode(opening * (deep // levels) + b"1" + closing * (deep // levels), "json")
+
+
+def test_json_may_be_wide() -> None:
+    raw = orjson.dumps([{"a": [n]} for n in range(1_000)])
+    assert decode(raw, "json") == orjson.loads(raw)
 
 
 @given(st.binary(max_size=80))
