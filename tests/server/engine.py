@@ -1,0 +1,201 @@
+"""What works under one release, without a gateway: a real store, the real adapters, the sandbox's twins over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.browser.account_session import BrowserSessions
+from adapters.browser.adapter import BrowserAdapter
+from adapters.browser.chromium import Chromium
+from adapters.browser.launch import BrowserSettings
+from adapters.http.adapter import HttpAdapter
+from adapters.mcp.adapter import McpAdapter
+from adapters.mcp.pool import Servers
+from adapters.python.adapter import PythonAdapter
+from adapters.python.pool import Hosts
+from adapters.router import AdapterRouter
+from adapters.sandbox.app import Sandbox
+from contracts.action.request import Caller, ToolCall
+from contracts.action.target import Target
+from contracts.canonical import new_id
+from contracts.compiler.catalog import load_catalog
+from policies.approval import Binding, SignedApproval, sign_binding
+from policies.candidate import Candidate
+from policies.principal import Key, People, Person, keyid_of
+from policies.release import Release
+from receipts.action.action import Action
+from receipts.journal.halt import Scope, halt_statement, new_halt
+from receipts.journal.journal import Journal
+from receipts.statement.statement import SignedStatement
+from receipts.store.row import Row, Value
+from server.actions.live_release import LiveRelease
+from server.actions.runner import ActionRunner
+from server.approvals.inbox import Inbox
+from server.approvals.keys import link_key
+from server.execution.attempt import PermittedAction, SentAttempt
+from server.execution.executor import ActionExecutor
+from server.execution.fair_limiter import FairLimiter
+from server.http_server import free_port
+from tests.free import free
+from tests.receipts.making import SIGNER, store_at
+from tests.world import ROOT, app_serving, nobody
+
+PERMIT = '@id("permit-all") permit (principal, action, resource);'
+LEAD = """
+@id("lead-approves") forbid (principal, action == Action::"set_value", resource)
+unless { context.approvals.Lead >= 1 };
+"""
+ROLES = ("Support", "Lead")
+BOT = Caller("bot", "acme", "ann", "ann", frozenset({"Support"}), frozenset({"Support"}))
+CONTRACTS = ROOT / "tests" / "vectors" / "records"
+KEYS = {name: Ed25519PrivateKey.generate() for name in ("ann", "lead", "other")}
+HOLDS = {"ann": {"Support"}, "lead": {"Lead"}, "other": {"Lead"}}
+PEOPLE = People({n: Person(n, "local", n, "acme", frozenset(roles)) for n, roles in HOLDS.items()})
+
+
+def target_at(root: Path, port: int, **more: Any) -> Target:
+    """The connection to the sandbox's plain REST store; what is not confirmed at once settles in 30 ms."""
+    known: dict[str, Any] = {"direct": True, "max_timeout_ms": 5_000, "max_settle_ms": 30}
+    read, write = f"file:{root}/read", f"file:{root}/write"
+    base = f"http://127.0.0.1:{port}/acme/records"
+    return Target("records", "records", base, "acme", "prod", read, write, "p", **(known | more))
+
+
+def release_of(root: Path, port: int, *policies: str, contracts: Path = CONTRACTS, **more: Any) -> Release:
+    """The contracts of tests/vectors/records under these policies, which are by default a permission for all."""
+    target = target_at(root, port, **more)
+    text = "\n".join(policies or (PERMIT,))
+    catalog = load_catalog(contracts)
+    candidate = Candidate(
+        catalog, {"test.cedar": text}, {"records": target}, PEOPLE, ROLES, origin="o", development=True
+    )
+    return Release.build(candidate)
+
+
+@dataclass
+class Engine:
+    """One release at work. `registered`: the agent still stands; else nobody acts for its person any more."""
+
+    journal: Journal
+    release: Release
+    live: LiveRelease
+    sandbox: Sandbox
+    root: Path
+    registered: bool = True
+
+    def __post_init__(self) -> None:
+        self.runner = ActionRunner(self.journal, self.live)
+        self.inbox = Inbox(self.runner, nobody)  # type: ignore[arg-type]
+
+    @property
+    def executor(self) -> ActionExecutor:
+        return self.live.executor
+
+    @property
+    def records(self) -> dict[str, Any]:
+        """The records as they stand at the target."""
+        found: dict[str, Any] = self.sandbox.state["acme"]["records"]["records"]
+        return found
+
+    def seed(self, *names: str) -> None:
+        for name in names:
+            self.records[name] = {"id": name, "version": "1", "value": "old", "events": []}
+
+    def fault(self, kind: str, match: str = "", times: int = 1, **more: Any) -> None:
+        """The next requests that match meet this fault."""
+        fault = {"system": "records", "match": match, "fault": kind, "times": times, "ms": 500, **more}
+        self.sandbox.faults.append(fault)
+
+    def writes(self, match: str = "") -> list[str]:
+        """The writes that arrived, as `METHOD path`."""
+        seen = [f"{e['method']} {e['path']}" for e in self.sandbox.log if e["method"] != "GET"]
+        return [one for one in seen if match in one]
+
+    def action(self, contract: str = "set_value", caller: Caller = BOT, **arguments: Any) -> Action:
+        """A call of an agent, parsed as every call is."""
+        given = arguments or {"record": "r1", "value": "new"}
+        request = self.release.calls.parse(ToolCall(name=contract, arguments=given), caller)
+        return Action(new_id("act"), request, caller, created_ms=self.journal.store.now_ms(), first=True)
+
+    async def permitted(self, action: Action) -> PermittedAction:
+        """Steps 2 to 5: it must be permitted."""
+        decided = await self.live.pipeline.decide(action)
+        assert isinstance(decided, PermittedAction), decided
+        return decided
+
+    async def sent(self, action: Action) -> SentAttempt:
+        """Steps 2 to 7: it must have left."""
+        sent = await self.executor.send(await self.permitted(action))
+        assert isinstance(sent, SentAttempt), sent
+        return sent
+
+    async def signed(
+        self, action_id: str, person: str = "lead", verdict: str = "approve", comment: str = ""
+    ) -> SignedApproval:
+        """A person's signed decision about what waits."""
+        binding, _ = await self.inbox.binding(action_id, person, "Lead", verdict, comment)
+        return self.sign(binding, person)
+
+    def sign(self, binding: Binding, person: str) -> SignedApproval:
+        key = KEYS[person]
+        return sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw()))
+
+    async def halt(self, scope: Scope, name: str, allow_undo: bool = False, by: str = "lead") -> None:
+        halt = new_halt(scope, name, allow_undo, by, "an incident", self.journal.store.now_ms())
+        await self.journal.controls.halt(halt, halt_statement(self.journal.notary, halt, "halted"))
+
+    async def rows(self, sql: str, *values: Value) -> list[Row]:
+        return await self.journal.store.read(sql, *values)
+
+
+def predicate_of(sealed: SignedStatement) -> dict[str, Any]:
+    """What a signed statement says."""
+    found: dict[str, Any] = orjson.loads(sealed.envelope.payload)["predicate"]
+    return found
+
+
+def evidence_of(sealed: SignedStatement) -> dict[str, bytes]:
+    """The evidence beside a statement, by label."""
+    return {label: data for label, _, data in sealed.evidence}
+
+
+@asynccontextmanager
+async def engine(root: Path, *policies: str, contracts: Path = CONTRACTS, **more: Any) -> AsyncIterator[Engine]:
+    """A release of these policies at work on a new store; `more` are fields of its connection."""
+    sandbox, port = Sandbox(), free_port()
+    for use in ("read", "write"):
+        (root / use).write_text(f"records-{use}-acme\n")
+    release = release_of(root, port, *policies, contracts=contracts, **more)
+    journal = Journal(store_at(root / "store.db"), SIGNER)
+    await journal.load()
+    sealed = journal.notary.sign_gateway_statement(
+        free("release"), new_id("rcp"), "", {"r": "0" * 64}, journal.store.now_ms()
+    )
+    await journal.registry.activate(release.digest, ["acme"], [], sealed)
+
+    async def current(caller: Caller) -> Caller | None:
+        return caller if made.registered else None
+
+    reach = (release, journal, root, journal.store.now_ms)
+    router = AdapterRouter(
+        release,
+        HttpAdapter(*reach),
+        BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),
+        McpAdapter(release, journal, journal.store.now_ms, Servers(root)),
+        PythonAdapter(release, journal, journal.store.now_ms, Hosts(root)),
+    )
+    made = Engine(journal, release, LiveRelease.of(journal, release, router, current, FairLimiter()), sandbox, root)
+    try:
+        async with app_serving(sandbox, port):
+            for name, key in KEYS.items():
+                public = key.public_key().public_bytes_raw()
+                await link_key(made.runner, Key(keyid_of(public), public, name, "development"), "terminal")
+            yield made
+            await router.close()
+    finally:
+        await journal.store.aclose()
