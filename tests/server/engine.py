@@ -26,6 +26,7 @@ from contracts.canonical import new_id
 from contracts.compiler.catalog import load_catalog
 from policies.approval import Binding, SignedApproval, sign_binding
 from policies.candidate import Candidate
+from policies.decision import Permitted
 from policies.principal import Key, People, Person, keyid_of
 from policies.release import Release
 from receipts.action.action import Action
@@ -37,9 +38,10 @@ from server.actions.live_release import LiveRelease
 from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
 from server.approvals.keys import link_key
-from server.execution.attempt import PermittedAction, SentAttempt
+from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
 from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import FairLimiter
+from server.execution.resolved_action import ResolvedAction
 from server.http_server import free_port
 from tests.free import free
 from tests.receipts.making import SIGNER, store_at
@@ -128,6 +130,16 @@ class Engine:
         assert isinstance(decided, PermittedAction), decided
         return decided
 
+    async def permitted_or_so(self, action: Action) -> PermittedAction | PendingEnd:
+        """The action as it is permitted now, or its end where it already is so; the end is not committed."""
+        resolved = self.executor.resolve(action)
+        assert isinstance(resolved, ResolvedAction), resolved
+        before = await self.executor.observe(resolved.permit)
+        decision = await self.executor.decisions.decide(resolved, before)
+        assert isinstance(decision, Permitted), decision
+        ended = self.executor.ends.end_without_sending(resolved, before, decision.facts, decision.record)
+        return ended or PermittedAction(resolved, before, decision, (), self.executor.basis)
+
     async def sent(self, action: Action) -> SentAttempt:
         """Steps 2 to 7: it must have left."""
         sent = await self.executor.send(await self.permitted(action))
@@ -148,6 +160,10 @@ class Engine:
     async def halt(self, scope: Scope, name: str, allow_undo: bool = False, by: str = "lead") -> None:
         halt = new_halt(scope, name, allow_undo, by, "an incident", self.journal.store.now_ms())
         await self.journal.controls.halt(halt, halt_statement(self.journal.notary, halt, "halted"))
+
+    async def lift(self, scope: Scope, name: str) -> None:
+        (halt,) = [one for one in self.journal.controls.halts if (one.scope, one.name) == (scope, name)]
+        await self.journal.controls.unhalt(scope, name, halt_statement(self.journal.notary, halt, "lifted", "lead"))
 
     async def rows(self, sql: str, *values: Value) -> list[Row]:
         return await self.journal.store.read(sql, *values)
