@@ -88,6 +88,7 @@ class Engine:
     live: LiveRelease
     sandbox: Sandbox
     root: Path
+    port: int = 0
     registered: bool = True
 
     def __post_init__(self) -> None:
@@ -157,6 +158,32 @@ class Engine:
         key = KEYS[person]
         return sign_binding(binding, key, keyid_of(key.public_key().public_bytes_raw()))
 
+    def release_anew(self, release: Release) -> None:
+        """From now on actions begin under this release."""
+        executor = self.executor
+        reach = (executor.adapter, executor.current, executor.limiter)
+        self.live = LiveRelease.of(self.journal, release, *reach)
+        self.runner.replace(self.live)
+
+    async def waiting(self, **arguments: str) -> Action:
+        """An action that waits for people, as it stands in the store."""
+        answer = await self.live.pipeline.act(self.action(**arguments))
+        assert answer.status == "approval_required", answer
+        return await self.row(answer.action_id)
+
+    async def unknown(self) -> Action:
+        """An action that ended unknown: the target said yes, and the record does not show it."""
+        self.fault("lying_200")
+        answer = await self.live.pipeline.act(self.action())
+        assert answer.status == "unknown", answer
+        return await self.row(answer.action_id)
+
+    async def row(self, action_id: str | None) -> Action:
+        """An action as it stands in the store."""
+        row = await self.journal.get(str(action_id))
+        assert row is not None
+        return row
+
     async def halt(self, scope: Scope, name: str, allow_undo: bool = False, by: str = "lead") -> None:
         halt = new_halt(scope, name, allow_undo, by, "an incident", self.journal.store.now_ms())
         await self.journal.controls.halt(halt, halt_statement(self.journal.notary, halt, "halted"))
@@ -205,7 +232,9 @@ async def engine(root: Path, *policies: str, contracts: Path = CONTRACTS, **more
         McpAdapter(release, journal, journal.store.now_ms, Servers(root)),
         PythonAdapter(release, journal, journal.store.now_ms, Hosts(root)),
     )
-    made = Engine(journal, release, LiveRelease.of(journal, release, router, current, FairLimiter()), sandbox, root)
+    made = Engine(
+        journal, release, LiveRelease.of(journal, release, router, current, FairLimiter()), sandbox, root, port
+    )
     try:
         async with app_serving(sandbox, port):
             for name, key in KEYS.items():

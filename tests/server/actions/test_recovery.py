@@ -1,0 +1,123 @@
+"""Progress without anybody asking: what people approved and what a dead process had sent goes on, and nothing else."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from receipts.log.signing import Envelope
+from receipts.store.row import blob
+from server.actions.recovery import RecoveryLoop
+from tests.server.engine import CONTRACTS, LEAD, PERMIT, Engine, engine, release_of
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Engine]:
+    async with engine(tmp_path, PERMIT, LEAD) as made:
+        yield made
+
+
+def loop_of(made: Engine) -> RecoveryLoop:
+    return RecoveryLoop(made.runner, made.inbox.expire)
+
+
+async def scanned(made: Engine) -> list[str]:
+    """What a look at everything carried on, to its end: the statuses."""
+    tasks = await loop_of(made).scan()
+    return [answer.status for answer in await asyncio.gather(*tasks)]
+
+
+async def test_an_approved_action_is_carried_on(guarded: Engine) -> None:
+    action = await guarded.waiting()
+    assert await scanned(guarded) == []  # it is people's turn
+    await guarded.inbox.decide(await guarded.signed(action.id))
+    assert await scanned(guarded) == ["confirmed"]
+    assert guarded.writes() == ["PUT /records/r1"]
+    assert await scanned(guarded) == []
+
+
+async def test_what_a_halt_holds_waits(guarded: Engine) -> None:
+    action = await guarded.waiting()
+    await guarded.inbox.decide(await guarded.signed(action.id))
+    await guarded.halt("contract", "set_value")
+    assert await scanned(guarded) == []
+    await guarded.lift("contract", "set_value")
+    assert await scanned(guarded) == ["confirmed"]
+
+
+async def test_a_row_that_no_agent_asked_for_is_not_carried_on(guarded: Engine) -> None:
+    action = await guarded.waiting()
+    await guarded.inbox.decide(await guarded.signed(action.id))
+    await guarded.journal.store.write(
+        lambda txn: txn.write(
+            "UPDATE actions SET request = CAST(replace(CAST(request AS TEXT), 'new', 'bad') AS BLOB) WHERE id = ?",
+            action.id,
+        )
+    )
+    assert await scanned(guarded) == []
+    assert guarded.writes() == []
+
+
+async def test_what_a_dead_process_had_sent_is_read_back_and_not_sent_again(permissive: Engine) -> None:
+    sent = await permissive.sent(permissive.action())
+    assert await scanned(permissive) == []  # its lease has not ended
+    await permissive.journal.end_leases()
+    assert await scanned(permissive) == ["confirmed"]
+    assert permissive.writes() == ["PUT /records/r1"]
+    row = await permissive.row(sent.action.id)
+    assert row.fence == sent.intent.fence + 1
+
+
+async def test_without_its_contract_what_is_out_stays_open(permissive: Engine, tmp_path: Path) -> None:
+    await permissive.sent(permissive.action())
+    await permissive.journal.end_leases()
+    (tmp_path / "few").mkdir()
+    shutil.copy(CONTRACTS / "put_record.yaml", tmp_path / "few")
+    permissive.release_anew(release_of(permissive.root, permissive.port, contracts=tmp_path / "few"))
+    assert await scanned(permissive) == []
+    permissive.release_anew(permissive.release)
+    assert await scanned(permissive) == ["confirmed"]
+
+
+async def test_what_is_at_work_here_is_not_begun_a_second_time(permissive: Engine) -> None:
+    action = permissive.action()
+    await permissive.sent(action)
+    await permissive.journal.end_leases()
+    first, second = await asyncio.gather(loop_of(permissive).scan(), loop_of(permissive).scan())
+    assert len([*first, *second]) == 1
+    await asyncio.gather(*first, *second)
+
+
+async def test_one_action_can_be_resumed_and_one_that_is_not_there_cannot(permissive: Engine) -> None:
+    action = permissive.action()
+    await permissive.sent(action)
+    await permissive.journal.end_leases()
+    loop = loop_of(permissive)
+    await loop.resume("act_none")
+    await loop.resume(action.id)
+    assert permissive.runner.running_ids() == {action.id}
+    running = permissive.runner._running[action.request.call_key]
+    assert (await running.task).status == "confirmed"
+
+
+async def test_what_is_open_is_signed_and_counted(guarded: Engine) -> None:
+    waiting = await guarded.waiting()
+    out = guarded.action("put_record", record="r1", value="other")
+    await guarded.sent(out)
+    await loop_of(guarded).log_open_actions()
+    ((envelope,),) = await guarded.rows("SELECT envelope FROM statements WHERE kind = 'state'")
+    said = orjson.loads(Envelope.decode(blob(envelope)).payload)["predicate"]["about"]
+    assert (said["running"], said["waiting"], set(said["actions"])) == (1, 1, {waiting.id, out.id})
+
+
+async def test_it_starts_over_what_a_dead_owner_left_and_stops(permissive: Engine) -> None:
+    await permissive.sent(permissive.action())
+    loop = loop_of(permissive)
+    await loop.start()
+    tasks = [running.task for running in permissive.runner._running.values()]
+    assert len(tasks) == 1
+    assert (await tasks[0]).status == "confirmed"
+    await loop.stop()
