@@ -326,14 +326,6 @@ async def nobody(*_: object) -> list[object]:
     return []
 
 
-async def until(condition: Any, seconds: float = 10.0) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + scaled(seconds)
-    while not condition():
-        assert time.monotonic() < end, "it did not become so in time"
-        await asyncio.sleep(0.005)
-
-
 @asynccontextmanager
 async def app_serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     """Any application over real HTTP, in this process."""

@@ -10,7 +10,7 @@ import pytest
 from adapters import child_process
 from adapters.child_process import process
 from contracts.errors import AilyusError
-from tests.world import until
+from tests.until import until
 
 PATH = {"PATH": os.defpath}
 

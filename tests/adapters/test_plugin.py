@@ -16,11 +16,11 @@ AT = Connection("https://a.example", "robot", "s3cret")
 
 
 def install(
-    site: Path, name: str = "plugin_one", entry: str = "one", text: str = TEXT, extra: str = ""
+    packages: Path, name: str = "plugin_one", entry: str = "one", text: str = TEXT, extra: str = ""
 ) -> Distribution:
     """What an installer leaves of a wheel with one module."""
-    (site / f"{name}.py").write_text(text)
-    info = site / f"{name}-1.0.dist-info"
+    (packages / f"{name}.py").write_text(text)
+    info = packages / f"{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\n{entry} = {name}:Made\n")
@@ -37,7 +37,7 @@ def install(
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(tmp_path)
     before = list(sys.meta_path)
     yield tmp_path
@@ -46,42 +46,42 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-def test_the_digest_is_over_every_file_of_its_own(site: Path) -> None:
-    made = install(site)
+def test_the_digest_is_over_every_file_of_its_own(packages: Path) -> None:
+    made = install(packages)
     lines = b""
     for path in sorted(
         ("plugin_one.py", "plugin_one-1.0.dist-info/METADATA", "plugin_one-1.0.dist-info/entry_points.txt")
     ):
-        lines += path.encode() + b"\0" + hashlib.sha256((site / path).read_bytes()).digest() + b"\n"
+        lines += path.encode() + b"\0" + hashlib.sha256((packages / path).read_bytes()).digest() + b"\n"
     assert digest_of(made) == hashlib.sha256(lines).hexdigest()
 
 
-def test_what_an_installer_writes_is_no_part_of_it(site: Path) -> None:
+def test_what_an_installer_writes_is_no_part_of_it(packages: Path) -> None:
     extra = "../bin/tool,,\n__pycache__/plugin_one.cpython-311.pyc,,\nplugin_one-1.0.dist-info/direct_url.json,,\n"
-    one = digest_of(install(site))
-    (site / "two").mkdir()
-    other = install(site / "two", extra=extra)
+    one = digest_of(install(packages))
+    (packages / "two").mkdir()
+    other = install(packages / "two", extra=extra)
     assert digest_of(other) == one
-    (site / "two" / "plugin_one-1.0.dist-info" / "INSTALLER").write_text("another")
+    (packages / "two" / "plugin_one-1.0.dist-info" / "INSTALLER").write_text("another")
     assert digest_of(other) == one
-    (site / "two" / "plugin_one.py").write_text(TEXT + "\n")
+    (packages / "two" / "plugin_one.py").write_text(TEXT + "\n")
     assert digest_of(other) != one
 
 
-def test_an_entry_point_is_offered_once(site: Path) -> None:
+def test_an_entry_point_is_offered_once(packages: Path) -> None:
     with pytest.raises(AilyusError, match="no distribution offers `one`"):
         installed("one")
-    made = install(site)
+    made = install(packages)
     assert installed("one")[1].name == "plugin_one"
     (offer,) = [offer for offer in offered() if offer.entry_point == "one"]
     assert (offer.distribution, offer.version, offer.digest) == ("plugin_one", "1.0", digest_of(made))
-    install(site, "plugin_two")
+    install(packages, "plugin_two")
     with pytest.raises(AilyusError, match="`one` is offered twice"):
         installed("one")
 
 
-def test_only_the_named_code_is_made(site: Path) -> None:
-    made = install(site)
+def test_only_the_named_code_is_made(packages: Path) -> None:
+    made = install(packages)
     with pytest.raises(AilyusError, match="is not the one that the settings name"):
         load("one", "0" * 64, AT)
     assert "plugin_one" not in sys.modules
@@ -89,9 +89,9 @@ def test_only_the_named_code_is_made(site: Path) -> None:
     assert plugin.at == AT  # type: ignore[attr-defined]  # what this adapter keeps
 
 
-def test_code_that_lies_elsewhere_has_no_digest(site: Path) -> None:
-    made = install(site)
-    record = site / "plugin_one-1.0.dist-info" / "RECORD"
+def test_code_that_lies_elsewhere_has_no_digest(packages: Path) -> None:
+    made = install(packages)
+    record = packages / "plugin_one-1.0.dist-info" / "RECORD"
     record.write_text(record.read_text().replace("plugin_one.py,,\n", "plugin_one.pth,,\n"))
     assert set(code_of(made)) == {
         "plugin_one.pth", "plugin_one-1.0.dist-info/METADATA", "plugin_one-1.0.dist-info/entry_points.txt",

@@ -12,7 +12,8 @@ from receipts.log.signing import Envelope
 from server.console.live import SECONDS
 from server.workspace.workspace import Workspace
 from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
-from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace
 
 CEO = {"user_id": "00u3ceo000001", "ticket": "4714", "reason": "a new phone today"}
 

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from tests.helpdesk.desk import Site, desk_workspace, front_of
 from tests.helpdesk.pages import CHANGE, only_pages
 from tests.journeys.served import call_tool, rows_of, token_of
-from tests.world import Sandbox, Served, until
+from tests.until import until
+from tests.world import Sandbox, Served
 
 
 def browsers_below(pid: int) -> list[int]:

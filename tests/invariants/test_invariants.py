@@ -26,7 +26,8 @@ from receipts.store.transaction import Conflict, Txn
 from tests.contracts.bad import BAD, folder
 from tests.plans.records import changed_meanwhile_stays
 from tests.receipts.making import SIGNER, action, approval, conclude, intend, journal_at, seal, try_to_intend
-from tests.world import LEO, MARIA, ROOT, World, until
+from tests.until import until
+from tests.world import LEO, MARIA, ROOT, World
 
 NO_DEADLINE = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 

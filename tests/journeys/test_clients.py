@@ -11,7 +11,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from server.admin.client import find_owner
 from tests.slowness import scaled
-from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import COMMAND, LEO, MARIA, ROOT, Sandbox, Served, Workspace, cli, gateway, make_workspace
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning"

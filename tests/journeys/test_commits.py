@@ -8,7 +8,8 @@ from receipts.store.transaction import Txn
 from tests.journeys.rotation import ROTATE
 from tests.journeys.served import call_tool, rows_of
 from tests.plans.records import run, seeded, set_value
-from tests.world import LEO, MARIA, Sandbox, Served, World, cli, make_workspace, until
+from tests.until import until
+from tests.world import LEO, MARIA, Sandbox, Served, World, cli, make_workspace
 
 UNLOCK = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
 

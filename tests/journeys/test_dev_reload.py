@@ -4,7 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.world import Sandbox, Served, cli, make_workspace, until
+from tests.until import until
+from tests.world import Sandbox, Served, cli, make_workspace
 
 EXTRA = '@id("never-at-nowhere")\nforbid (principal, action, resource) when { resource.tenant == "nowhere" };\n'
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from server.operations.halts import NewHalt, halt
 from tests.plans.records import run, seeded, set_value
-from tests.world import MARIA, Sandbox, World, add_records, ailyus, gateway, until
+from tests.until import until
+from tests.world import MARIA, Sandbox, World, add_records, ailyus, gateway
 
 
 async def test_what_is_approved_while_it_is_halted(world: World) -> None:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.world import MARIA, World, until
+from tests.until import until
+from tests.world import MARIA, World
 
 pytestmark = pytest.mark.both_stores
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.journeys.rotation import ROTATE, integration, keys, states, works
-from tests.world import World, until
+from tests.until import until
+from tests.world import World
 
 REPLACE = {
     "account_name": "slack-alerts",

@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.journeys.served import call_tool, rows_of, token_of
 from tests.slowness import scaled
-from tests.world import Sandbox, Served, Workspace, add_records, until
+from tests.until import until
+from tests.world import Sandbox, Served, Workspace, add_records
 
 KILLS = 25
 

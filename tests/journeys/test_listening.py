@@ -28,6 +28,7 @@ from tests.certificates import authority, public_key_hash
 from tests.console.people import Person, browsing
 from tests.identity.issuer import PEOPLE, Issuer
 from tests.nginx import proxying
+from tests.until import until
 from tests.web import web
 from tests.world import (
     COMMAND,
@@ -40,7 +41,6 @@ from tests.world import (
     cli,
     gateway,
     make_workspace,
-    until,
     with_server,
 )
 

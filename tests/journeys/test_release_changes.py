@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from receipts.statement.gateway_facts import KeyFacts
-from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody, until
+from tests.until import until
+from tests.world import FILE, MARIA, Sandbox, Workspace, World, gateway, make_workspace, nobody
 
 CONTRACT = "contracts/okta/reset_user_mfa.yaml"
 

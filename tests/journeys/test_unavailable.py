@@ -11,7 +11,8 @@ import pytest
 from contracts.errors import AilyusError
 from server.http_server import free_port
 from tests.plans.records import each, run, seeded, set_value, states
-from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace
 
 UNREAD = "a system that this depends on could not be read"
 

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from tests.world import World, until
+from tests.until import until
+from tests.world import World
 
 REASON = "a test of several steps"
 

@@ -13,7 +13,8 @@ from policies.signed_resolution import Resolution, SignedResolution, sign_resolu
 from receipts.log.signing import load_key
 from tests.plans.records import each, run, seeded, values
 from tests.slowness import scaled
-from tests.world import Sandbox, World, add_records, ailyus, gateway, until, warmed
+from tests.until import until
+from tests.world import Sandbox, World, add_records, ailyus, gateway, warmed
 
 
 def signed(world: World, action: str, person: str = "lead", asserted: Any = "applied") -> SignedResolution:

@@ -9,7 +9,8 @@ import pytest
 
 from contracts.compiler.catalog import Complaints, load_catalog
 from tests.plans.records import each, run, seeded, set_value, states, values
-from tests.world import ROOT, Sandbox, World, add_records, gateway, until
+from tests.until import until
+from tests.world import ROOT, Sandbox, World, add_records, gateway
 
 NAMES = [f"r{n}" for n in range(12)]
 SETTLE = (

@@ -13,7 +13,8 @@ from tests.hostile import findings
 from tests.plans.records import each, run, seeded, set_value, states, values
 from tests.receipts import making
 from tests.slowness import scaled
-from tests.world import World, until, warmed
+from tests.until import until
+from tests.world import World, warmed
 
 
 async def test_what_is_not_certainly_ours_stays(records: World) -> None:

@@ -11,7 +11,8 @@ import pytest
 from tests.faults.replicas import Way
 from tests.postgres import Postgres, serving
 from tests.replicas.database import with_database
-from tests.world import Sandbox, add_records, gateway, until
+from tests.until import until
+from tests.world import Sandbox, add_records, gateway
 
 
 @pytest.fixture

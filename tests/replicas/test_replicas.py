@@ -21,8 +21,9 @@ from tests.postgres import Postgres
 from tests.receipts import making
 from tests.replicas.database import with_database
 from tests.replicas.pair import Pair, copied, pair_of
+from tests.until import until
 from tests.web import web
-from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace, until
+from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace
 
 
 @pytest.fixture

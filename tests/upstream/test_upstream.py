@@ -23,9 +23,10 @@ from contracts.action.target import Mcp, Target
 from server.http_server import free_port
 from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes
+from tests.until import until
 from tests.upstream.legacy import ASKED
 from tests.upstream.people import Staff, Way, staff_of
-from tests.world import Sandbox, app_serving, cli, until
+from tests.world import Sandbox, app_serving, cli
 
 
 @pytest.fixture(params=["pipes", "http"])

@@ -26,7 +26,8 @@ from server.workspace.workspace import Workspace
 from tests.adapters.plugins import CONTRACT, Environment, add, example
 from tests.aws import Aws
 from tests.aws import aws as aws
-from tests.world import Sandbox, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import Sandbox, cli, gateway, make_workspace
 
 HEAD = "from adapters.plugin import Connection, NotSent, Refused\nclass Groups:\n"
 INIT = "    def __init__(self, at):\n        self.at = at\n"

@@ -23,7 +23,8 @@ from tests.postgres import Postgres
 from tests.receipts import making
 from tests.receipts.making import SIGNER
 from tests.slowness import scaled
-from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli, gateway, make_workspace
 
 VECTORS = ROOT / "tests" / "vectors"
 LATEST = 10

@@ -13,7 +13,7 @@ from receipts.store.sqlite import SqliteStore
 from server.admin import store_health
 from tests.receipts.making import SIGNER
 from tests.receipts.statements import statement
-from tests.world import until
+from tests.until import until
 
 READ = """
 import sqlite3, sys

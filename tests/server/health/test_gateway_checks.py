@@ -24,8 +24,9 @@ from server.health.report import HealthReport
 from tests.helpdesk.desk import Desk
 from tests.postgres import serving
 from tests.slowness import scaled
+from tests.until import until
 from tests.web import web
-from tests.world import Sandbox, Served, World, gateway, make_workspace, until
+from tests.world import Sandbox, Served, World, gateway, make_workspace
 
 CHECKS = ["store", "log", "release", "clock", "lease", "browser"]
 HOUR = 3_600_000

@@ -12,8 +12,9 @@ from server.health.check import HealthCheck, HealthResult
 from server.health.endpoint import HealthEndpoint
 from server.health.monitor import HealthMonitor
 from server.health.report import HealthReport
+from tests.until import until
 from tests.web import web
-from tests.world import app_serving, free_port, until
+from tests.world import app_serving, free_port
 
 WELL = HealthResult(True, "it is well")
 

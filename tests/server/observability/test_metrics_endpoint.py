@@ -20,8 +20,9 @@ from server.workspace.observability_settings import MetricsPart
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 from tests.prometheus import promtool
+from tests.until import until
 from tests.web import web
-from tests.world import Sandbox, World, ailyus, gateway, make_workspace, until
+from tests.world import Sandbox, World, ailyus, gateway, make_workspace
 
 TOKEN = "a-token-of-more-than-16-characters"
 EVERYWHERE = "0.0.0.0"

@@ -21,7 +21,8 @@ from server.http_server import free_port
 from server.operations.approval_notifications import slack_text
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
-from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace, until
+from tests.until import until
+from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace
 
 SETTINGS = """
 [notices.leads]
