@@ -38,6 +38,8 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         if certificate is not None:
             await opened.enter_async_context(certificate.followed())
             app.health.add(_check_of(certificate))
+            served = certificate
+            app.monitor.certificate_ends = lambda: served.ends
         await app.health.start()
         door, path = bind_admin_socket(app.workspace.private)
         left.callback(close_admin_socket, path, app.workspace.private)

@@ -45,6 +45,11 @@ class Certificate:
         """Is its end not past?"""
         return datetime.now(UTC) < self._until
 
+    @property
+    def ends(self) -> float:
+        """When the one that is served ends, in seconds since the epoch."""
+        return self._until.timestamp()
+
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """While the context lasts, the files are looked at, and taken when they change."""

@@ -34,17 +34,22 @@ class GatewayParts:
 
 
 class Gauges:
-    """Sources of the metrics that are read. `sample` is what the store said last, None where it could not be read."""
+    """Sources of the metrics that are read. `sample` is what the store said last, None where it could not be read.
+
+    `certificate` is when the one that the gateway serves ends, None where it serves none.
+    """
 
     def __init__(
         self,
         parts: GatewayParts,
         sample: Callable[[], StoreSample | None],
         credentials: Callable[[], Iterable[CredentialState]],
+        certificate: Callable[[], float | None],
     ) -> None:
         self._parts = parts
         self._sample = sample
         self._credentials = credentials
+        self._certificate = certificate
 
     @property
     def sources(self) -> Mapping[Metric, Source]:
@@ -72,6 +77,7 @@ class Gauges:
             catalog.POOL_USED: self._used,
             catalog.POOL_LIMIT: self._limits,
             catalog.USABLE: lambda: [(int(c.is_usable), (c.connection, c.use)) for c in self._credentials()],
+            catalog.CERTIFICATE: lambda: [(end, ()) for end in (self._certificate(),) if end is not None],
             catalog.EXPIRY: lambda: [
                 (c.expires, (c.connection, c.use)) for c in self._credentials() if c.expires is not None
             ],

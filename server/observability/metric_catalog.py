@@ -171,6 +171,14 @@ EXPIRY = Metric(
     "When a credential expires that says so itself, in seconds since the epoch.",
     read=True,
 )
+CERTIFICATE = Metric(
+    "ailyus.certificate.expiry.timestamp",
+    "gauge",
+    "s",
+    (),
+    "When the certificate ends that the gateway serves, in seconds since the epoch; none without TLS of its own.",
+    read=True,
+)
 
 METRICS: Final[tuple[Metric, ...]] = (
     CALLS,
@@ -201,6 +209,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     SESSIONS,
     USABLE,
     EXPIRY,
+    CERTIFICATE,
     COMMITS,
     REPEATED,
     COMMIT_SECONDS,

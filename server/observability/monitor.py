@@ -52,6 +52,8 @@ class Monitor:
             telemetry = export(settings.telemetry, about)
             self._recorders.append(telemetry.meter)
             self._end = telemetry.end
+        self.certificate_ends: Callable[[], float | None] = lambda: None
+        """Told by whoever serves TLS; asked again and again, since a certificate is renewed while it is served."""
         self._lag = LoopLag()
         self._sampler: StoreSampler | None = None
         self._credentials: CredentialExpiry | None = None
@@ -66,7 +68,7 @@ class Monitor:
         self._sampler = StoreSampler(store)
         self._credentials = CredentialExpiry(self._root, lambda: parts.release().targets.values())
         sampler, credentials = self._sampler, self._credentials
-        gauges = Gauges(parts, lambda: sampler.latest, lambda: credentials.states)
+        gauges = Gauges(parts, lambda: sampler.latest, lambda: credentials.states, lambda: self.certificate_ends())
         for recorder in self._recorders:
             for metric, source in gauges.sources.items():
                 recorder.read(metric, source)

@@ -58,6 +58,7 @@ SERIES: dict[str, dict[str, str]] = {
     "AilyusCredentialUnusable": {
         'ailyus_credential_usable{ailyus_connection="okta", ailyus_credential="read"}': "0x40"
     },
+    "AilyusCertificateExpires": {'ailyus_certificate_expiry_timestamp_seconds{instance="a"}': "86400x40"},
     "AilyusCredentialExpires": {
         # the clock of the test begins at 0
         'ailyus_credential_expiry_timestamp_seconds{ailyus_connection="okta", ailyus_credential="read"}': "86400x40"

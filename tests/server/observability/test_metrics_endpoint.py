@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -19,10 +20,11 @@ from server.observability.metrics_endpoint import MetricsEndpoint, MetricsToken
 from server.workspace.observability_settings import MetricsPart
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
+from tests.certificates import authority
 from tests.prometheus import promtool
 from tests.until import until
 from tests.web import web
-from tests.world import Sandbox, World, ailyus, gateway, make_workspace
+from tests.world import Sandbox, World, ailyus, gateway, make_workspace, with_server
 
 TOKEN = "a-token-of-more-than-16-characters"
 EVERYWHERE = "0.0.0.0"
@@ -252,6 +254,25 @@ async def test_the_loop_and_the_writer_are_measured(tmp_path: Path, sandbox: San
         assert 0 < groups <= await seen("ailyus_store_group_size_sum ")
         assert await seen("ailyus_log_statements ") == world.app.store.size
         await until(lambda: world.app.runner.count == 0)
+
+
+async def test_when_the_gateways_certificate_ends_is_told_as_it_is_renewed(tmp_path: Path, sandbox: Sandbox) -> None:
+    port = free_port()
+    workspace = make_workspace(tmp_path / "w", sandbox, extra=f"\n[metrics]\nport = {port}\n")
+    first = authority().write(workspace.root / "tls", valid=timedelta(days=3))
+    workspace = with_server(workspace, 'certificate = "tls/cert.pem"\nkey = "tls/key.pem"')
+    async with gateway(workspace, sandbox), web(base_url=f"http://127.0.0.1:{port}") as http:
+
+        async def told(accept: str) -> float:
+            page = (await http.get("/metrics", headers={"accept": accept})).text
+            return float(_value(page, "ailyus_certificate_expiry_timestamp_seconds "))
+
+        assert await told("first") == first.not_valid_after_utc.timestamp()
+        second = authority().write(workspace.root / "tls").not_valid_after_utc.timestamp()
+        looks = 0
+        while await told(str(looks)) != second:
+            looks += 1
+            await asyncio.sleep(0.05)
 
 
 def test_when_a_credential_expires_it_says_so_itself() -> None:
