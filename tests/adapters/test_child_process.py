@@ -10,7 +10,7 @@ import pytest
 from adapters import child_process
 from adapters.child_process import process
 from contracts.errors import AilyusError
-from tests.until import until
+from tests.slowness import scaled
 
 PATH = {"PATH": os.defpath}
 
@@ -48,7 +48,9 @@ async def test_its_own_children_end_with_it(tmp_path: Path, monkeypatch: pytest.
         # nobody may have fetched its end yet
         return stat.rpartition(")")[2].split()[0] == "Z"
 
-    await until(ended)
+    async with asyncio.timeout(scaled(10)):
+        while not ended():
+            await asyncio.sleep(0.01)
 
 
 def _exists(pid: int) -> bool:
@@ -97,4 +99,4 @@ async def test_a_message_that_is_too_long_is_an_error_of_the_reader(
     monkeypatch.setattr(child_process, "MAX_MESSAGE", 1024)
     async with process(("sh", "-c", "head -c 5000 /dev/zero; echo"), PATH, tmp_path) as (_, output, _pipe):
         with pytest.raises(ValueError, match="limit"):
-            await asyncio.wait_for(output.readline(), 30)
+            await asyncio.wait_for(output.readline(), scaled(30))
