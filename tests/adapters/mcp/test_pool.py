@@ -1,5 +1,6 @@
 """The pool of sessions: what no session can be opened for is said, and each credential has its own."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,27 @@ async def test_what_is_warmed_is_shared_by_all_people_and_its_failure_is_nobodys
     pool = Servers(tmp_path)
     own = target(name="own", mcp=Mcp(command=("no-such-server",), variables=(("T", "file:{person}"),)))
     pool.warm([target(), own, target(mcp=Mcp(command=("no-such-server",)))])
-    await pool.close()
+    await asyncio.gather(*pool._closing)
+    assert (tmp_path / ".ailyus" / "servers" / "main").exists()
     assert not (tmp_path / ".ailyus" / "servers" / "own").exists()
+    await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("reference", "variables", "sessions"),
+    [("none", (), 1), ("file:{person}", (), 2), ("none", (("TOKEN", "file:{person}"),), 2)],
+)
+async def test_people_share_a_session_where_its_credentials_are_nobodys_own(
+    tmp_path: Path, reference: str, variables: tuple[tuple[str, str], ...], sessions: int
+) -> None:
+    pool = Servers(tmp_path)
+    at = target(mcp=Mcp(command=("cat",), variables=(("PATH", "text:/usr/bin:/bin"), *variables)))
+    waiting = [asyncio.create_task(pool.of(at, person, reference)) for person in ("ann", "bob", "ann")]
+    await asyncio.sleep(0)
+    assert len(pool._opening) == sessions
+    for task in waiting:
+        task.cancel()
+    await pool.close()
 
 
 async def test_a_person_has_a_credential_of_their_own(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_a_read_changes_nothing_and_asks_nobody(key: str) -> None:
     ("changes", "why"),
     [
         ({"evidence": {"http": ["before", "response"]}}, "`evidence` of `http` needs at least `before` and `after`"),
+        ({"evidence": {"http": ["after", "response"]}}, "`evidence` of `http` needs at least `before` and `after`"),
         ({"evidence": {"mcp": ["before", "after"]}}, "`evidence` of `http` needs at least `before` and `after`"),
         ({"evidence": {"http": ["before", "after", "snapshot"]}}, "only a `browser` route has screenshots"),
         ({"detect": "new_object"}, "`detect: new_object` needs `new_object`"),
