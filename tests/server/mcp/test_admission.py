@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.mcp.admission import IN_FLIGHT, MAX_BODY, MAX_HELD_EACH, MAX_PARTS, Admission, Rejection
@@ -188,6 +188,8 @@ async def test_so_many_requests_at_once_and_no_more() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, MAX_BODY)), max_size=40))
+@example([("a", MAX_HELD_EACH), ("a", 1)])
+@example([("a", MAX_HELD_EACH - 1), ("a", 2), ("b", MAX_HELD_EACH), ("b", 1)])
 def test_what_is_held_never_passes_its_bounds_and_is_given_back(sizes: list[tuple[str, int]]) -> None:
     admission = Admission(0, 1.0)
     open_ = []
