@@ -47,6 +47,7 @@ async def test_a_notice_holds_names_and_ids_and_nothing_that_anybody_wrote(permi
     (one,) = await state(permissive)
     assert one["delivered"] is not None
     assert one["next"] >= one["delivered"] + 60_000
+    assert await permissive.rows("SELECT count(*) FROM statements WHERE kind = 'escalation'") == [(1,)]
     await escalations.sweep()  # nothing is due
     assert len(permissive.sandbox.notices) == 1
     await escalations.close()

@@ -120,7 +120,9 @@ def test_what_was_left_out_is_named_with_why_up_to_a_number() -> None:
     (rotate, *_) = tally.steps
     assert (rotate.state, rotate.because) == ("left_out", "it is closed")
     many = tuple(replace(UNITS[0], key=f"each[{n}]", item=f"item-{n}") for n in range(MAX_NAMED_OUT + 3))
-    assert Tally(many, {}, {unit.key: "gone" for unit in many}).out.endswith(" and 3 more.")
+    said = Tally(many, {}, {unit.key: "gone" for unit in many}).out
+    assert said.endswith(" and 3 more.")
+    assert said.count("item-") == MAX_NAMED_OUT
     assert Tally(UNITS, {}, {}).out == ""
 
 
