@@ -1,6 +1,7 @@
 """What the plan's own steps wrote, and what somebody else changed since it was approved."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from policies.decision import ResourceFacts
 from server.execution.approval_request import pinned
 from server.execution.attempt import PermittedAction
 from server.plans.drift import PlanWrites
-from tests.server.engine import Engine
+from tests.server.engine import CONTRACTS, Engine, engine
 
 
 def writes_of(made: Engine) -> PlanWrites:
@@ -74,3 +75,19 @@ async def test_what_was_left_is_found_again_under_the_names_of_the_next_read(per
     assert writes.expected_reads(request, touched) == {"before.record": permissive.records["r1"]}
     assert writes.reads_after(request, None) == {}
     assert writes.reads_after(request, Observation({}, 0, "same_channel")) == {}
+
+
+async def test_an_attribute_that_changed_is_a_drift_unless_it_follows_from_the_plan(tmp_path: Path) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    attribute = """attributes: {changed: {type: Bool, value: "${before.record.value != 'old'}"}}"""
+    text = (CONTRACTS / "set_value.yaml").read_text().replace("type: Record,", f"type: Record, {attribute},")
+    (contracts / "set_value.yaml").write_text(text)
+    async with engine(tmp_path, contracts=contracts) as made:
+        first = await made.permitted(made.action())
+        made.records["r1"]["value"] = "theirs"
+        later = await made.permitted(made.action())
+        pins = pins_of(made, first)
+        assert drift(made, pins, later, {}) == "resource.changed"
+        touched: dict[str, object] = {**writes_of(made).reads_after(first.action.request, later.before)}
+        assert drift(made, pins, later, touched) is None
