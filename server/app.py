@@ -2,12 +2,10 @@
 
 `App` makes every part of one gateway over one workspace and gives each what it needs; `running` serves it where the
 settings say, and on the Unix socket of the command line. `ailyus serve`, the demo and rehearsals start it. It holds no
-rule about actions: the release decides, and what was done stands in the journal. `replace` swaps the live release, and
+rule about actions: the release decides, and what was done stands in the journal. `Releases` swaps the live release, and
 what is on its way ends under the former one.
 
-- Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before
-  (invariant 8).
-- The statement of a release MUST be committed together with its activation.
+- Nothing MUST be served before the release that it starts with is accepted and live (invariant 8).
 - Agents MUST stop being served before the Unix socket does, so that whoever may halt goes last.
 - The file of trusted roots MUST NOT be overwritten.
 """
@@ -16,11 +14,9 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 
 import orjson
-import structlog
 
 from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
@@ -33,20 +29,18 @@ from adapters.mcp.pool import Servers
 from adapters.python.adapter import PythonAdapter
 from adapters.python.pool import Hosts
 from adapters.router import AdapterRouter
-from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
-from receipts.statement import releases
 from receipts.store.transaction import Conflict
 from server.actions.live_release import LiveRelease
 from server.actions.recovery import RecoveryLoop
 from server.actions.runner import ActionRunner
 from server.admin.api import AdminApi
 from server.approvals.inbox import Inbox
-from server.approvals.keys import NewKey, link_key, link_new
+from server.approvals.keys import NewKey, link_new
 from server.console.console import Console
 from server.execution.fair_limiter import FairLimiter
 from server.health.gateway_checks import health_of
@@ -57,19 +51,16 @@ from server.observability import tracing
 from server.observability.gauges import GatewayParts
 from server.observability.logs import configure
 from server.observability.monitor import Monitor
+from server.operations.activation import Activation
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import EscalationRoute, Escalations
+from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
-from server.workspace.release_acceptance import accept
-from server.workspace.release_files import run_tests_of, sources_of
-from server.workspace.release_statement import release_evidence, release_facts
-from server.workspace.releases import adopted
+from server.workspace.release_files import sources_of
 from server.workspace.stores import open_store
 from server.workspace.workspace import Workspace
 
-log = structlog.get_logger()
-_LOOK_AGAIN_SECONDS = 2.0
 VERSION = importlib.metadata.version("ailyus")
 
 
@@ -83,6 +74,8 @@ class App:
         hosts: Hosts | None = None,
         signed: SignedRelease | None = None,
         sources: Mapping[str, bytes] | None = None,
+        *,
+        signed_only: bool = False,
     ) -> None:
         configure(workspace.settings.logs)
         self.monitor = Monitor(workspace.settings, workspace.root, VERSION)
@@ -101,12 +94,12 @@ class App:
         self.servers = Servers(workspace.root)
         self.hosts = hosts or Hosts(workspace.root)
         self._limiter = FairLimiter()
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._look_again = 0.0
         oauth = workspace.settings.oauth
         self.tokens = Tokens(oauth) if oauth else None
         self.agents = Agents(self.journal, lambda: self.runner.release, self.tokens)
         self.runner = ActionRunner(self.journal, self._under(release))
+        self._activation = Activation(self.runner, self._under, self._released)
+        self.releases = Releases(workspace, self._activation, signed_only=signed_only)
         self.inbox = Inbox(self.runner, lambda action: self.recovery.resume(action))
         self.resolutions = Resolutions(self.runner)
         ways = {
@@ -117,7 +110,7 @@ class App:
         self.notices = ApprovalNotifications(
             self.inbox, workspace.settings.notices, credentials, lambda: self.console.url
         )
-        chores = (self._take_live, self.resolutions.recheck_due, self.escalations.sweep, self.notices.sweep)
+        chores = (self.resolutions.recheck_due, self.escalations.sweep, self.notices.sweep)
         self.recovery = RecoveryLoop(self.runner, self.inbox.expire, chores)
         self.gateway = Gateway(
             self.runner,
@@ -129,9 +122,9 @@ class App:
         )
         parts = (self.inbox, self.agents, self.resolutions, self.escalations)
         settings = workspace.settings.console
-        self.console = Console(self.runner, *parts, self.notices, settings, credentials, workspace.root)
-        self.api = AdminApi(self.runner, *parts, self.console.introduce)
-        self.health = health_of(self.runner, self.recovery, browser.path)
+        self.console = Console(self.releases, *parts, self.notices, settings, credentials, workspace.root)
+        self.api = AdminApi(self.releases, *parts, self.console.introduce)
+        self.health = health_of(self.releases, self.recovery, browser.path)
 
     def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""
@@ -148,7 +141,10 @@ class App:
         """Activate the release, link the workspace's seeded keys, take over what a dead owner left."""
         await self.journal.load()
         await self.journal.follow()
-        await self._activate(self.runner.release, self._signed, self._sources)
+        if self._sources is None:
+            self._sources = await asyncio.to_thread(sources_of, self.workspace.root)
+        await self._activation.begin(self._signed, self._sources)
+        self.releases.start()
         self.servers.warm(self.runner.release.targets.values())
         await self.agents.adopt()
         await self._link_seeded_keys()
@@ -167,40 +163,13 @@ class App:
             self.hosts,
         )
 
+    def _released(self, release: Release) -> Coroutine[None, None, None]:
+        self.monitor.declare(release)
+        return self.gateway.tools_changed()
+
     async def replace(self, release: Release) -> None:
         """Swap the live release as a whole (`--dev`); the old adapter serves what is on its way."""
-        if release.digest == self.runner.release.digest:
-            return
-        await self._activate(release)
-        self._swap(release)
-
-    async def _take_live(self) -> None:
-        """Another replica has released something: this one's files hold it too, or it serves nobody until they do."""
-        live, mine = self.journal.controls.live, self.runner.release
-        if not self.store.shared or live == mine.digest or time.monotonic() < self._look_again:
-            return
-        self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
-        dev = mine.author is not None and not mine.governed
-        fresh = await asyncio.to_thread(lambda: Workspace.open(self.workspace.root).release(mine.author, dev=dev))
-        last = await self.journal.registry.newest()
-        if last is not None and last.digest == fresh.digest:
-            fresh = adopted(fresh, last)
-        if fresh.digest != live:
-            hint = "give this replica the files of the live release, or start one that releases these"
-            log.warning("another_release", live=live[:8], files=fresh.digest[:8], hint=hint)
-            return
-        await self.journal.registry.follow(live)
-        self._swap(fresh)
-
-    def _swap(self, release: Release) -> None:
-        former = self.runner.replace(self._under(release))
-        self.monitor.declare(release)
-        telling = asyncio.create_task(self.gateway.tools_changed())
-        self._retiring.add(telling)
-        telling.add_done_callback(self._retiring.discard)
-        task = asyncio.create_task(self.runner.retire(former))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        await self.releases.replace(release)
 
     async def stop(self) -> None:
         """Let actions and journal finish, then give everything up."""
@@ -210,41 +179,13 @@ class App:
         await self.notices.close()
         if self.tokens is not None:
             await self.tokens.issuer.close()
-        await asyncio.gather(*self._retiring, self.runner.retire(self.runner.live))
+        await self.releases.stop()
+        await self.runner.retire(self.runner.live)
         await self.browser.close()
         await self.servers.close()
         await self.hosts.close()
         await self.monitor.stop()
         await self.store.aclose()
-
-    async def _activate(
-        self, release: Release, signed: SignedRelease | None = None, sources: Mapping[str, bytes] | None = None
-    ) -> None:
-        accepted = await accept(self.journal, release, signed)
-        if sources is None:
-            sources = await asyncio.to_thread(sources_of, self.workspace.root)
-        if release.governed and not accepted.again:  # guard: tests of a release
-            await asyncio.to_thread(run_tests_of, release, sources)
-        programs = release.catalog.programs.values()
-        labels = {p.name: await self._label(p.name, p.contract.version, p.digest) for p in programs}
-        facts, evidence = release_facts(release, labels, signed), release_evidence(release, sources, signed)
-        subject, search = {"release": release.digest}, (releases.MARK, release.digest)
-        now = self.store.now_ms()
-        sealed = self.journal.notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, now, evidence, search)
-        versions = [(p.name, p.contract.version, p.digest) for p in programs]
-        tenants = sorted(
-            {t.tenant for t in release.targets.values()} | {p.tenant for p in release.people.by_name.values()}
-        )
-        await self.journal.registry.activate(release.digest, tenants, versions, sealed, again=accepted.again)
-        if accepted.key is not None:
-            with contextlib.suppress(AilyusError):  # another replica was first
-                await link_key(self.runner, accepted.key, "terminal")
-
-    async def _label(self, name: str, version: int, digest: str) -> str:
-        suffix = await self.journal.registry.suffix(name, version, digest)
-        if suffix:
-            log.warning("contract_changed", contract=name, version=version, hint="give changed content a new version")
-        return f"{version}{suffix}"
 
     async def _link_seeded_keys(self) -> None:
         """Keys that `init` made are linked once; in other workspaces people enrol theirs."""

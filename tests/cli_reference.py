@@ -30,7 +30,8 @@ Every command of `ailyus`, with its arguments and options. `ailyus COMMAND --hel
 command `{COMMAND}` writes this file: change the functions beside it, then run that.
 
 A word in capital letters stands for a value; an option that is "repeatable" may be given several times. Exit code 0:
-done; 1: the command says what is wrong, or what it looked for did not hold; 2: the command line was not understood.
+done; 1: the command says what is wrong, or what it looked for did not hold; 2: the command line was not understood, or
+files that `release` compares or applies do not load.
 
 Many commands take these two:
 

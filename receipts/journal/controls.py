@@ -5,6 +5,8 @@ every order again before its first byte. Where replicas share a store, an order 
 second ago that this one read which epoch is the live one.
 """
 
+import asyncio
+import contextlib
 import time
 
 from contracts.action.request import ActionRequest
@@ -32,6 +34,7 @@ class Controls:
         self._read_at = 0.0
         self._halts: tuple[Halt, ...] = ()
         self._incidents: set[str] = set()
+        self._moved = asyncio.Event()
         self._begun: set[tuple[Scope, str]] = set()
         """Halts that are being written: they have a row, and a statement that is not read yet."""
 
@@ -52,7 +55,18 @@ class Controls:
         if epoch >= self.epoch:  # each release moves the epoch: what was read before the last one is not live any more
             self.live = known.get("release", "")
         self.epoch, self._read_at = max(self.epoch, epoch), at
+        if moved:
+            self._moved.set()
+            self._moved = asyncio.Event()
         return moved
+
+    async def moved(self, since: int, seconds: float) -> None:
+        """Wait until another replica has moved the epoch on from this one, at most so long."""
+        if self.epoch > since:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
 
     async def _read_halts(self) -> None:
         await self.ledger.follow()

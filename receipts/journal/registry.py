@@ -11,12 +11,12 @@ from policies.principal import Key
 from receipts.journal.controls import Controls
 from receipts.journal.epoch import bump
 from receipts.statement.gateway_facts import TenantFacts
-from receipts.statement.releases import ReleaseRecord, authors, newest, newest_signed
+from receipts.statement.releases import ReleaseRecord, authors, newest, newest_leaf, newest_signed
 from receipts.statement.signed_rows import KEY, key_is_said, key_of
 from receipts.statement.statement import Notary, SignedStatement, key_digest
 from receipts.store.row import Row, blob, integer
 from receipts.store.store import Store
-from receipts.store.transaction import Txn
+from receipts.store.transaction import Conflict, Txn
 
 
 class Registry:
@@ -65,13 +65,19 @@ class Registry:
         sealed: SignedStatement,
         *,
         again: bool = False,
-    ) -> None:
-        """Make a release the live one: from now on only it can commit an intent.
+        after: int | None = None,
+    ) -> int:
+        """Make a release the live one: from now on only it can commit an intent. Returns where its statement stands.
 
-        `again`: the log says already that this author released this; it is not said twice in a row.
+        `again`: the log says already that this author released this; it is not said twice in a row. `after` is where
+        the last release stood when this one was accepted; `Conflict` where another has come in between.
         """
 
-        def work(txn: Txn) -> int:
+        def work(txn: Txn) -> tuple[int, int]:
+            leaf = newest_leaf(txn)
+            # INVARIANT 8: of two releases at once, the one that was signed earlier does not end as the live one
+            if after is not None and leaf != after:  # guard: one release at a time
+                raise Conflict
             self._name_tenants(txn, tenants)
             for name, version, digest in versions:
                 txn.write(
@@ -83,14 +89,15 @@ class Registry:
                 )
             # guard: each author is recorded
             if not again or txn.query("SELECT value FROM meta WHERE key = 'release'") != [(release,)]:
-                sealed.insert(txn)
+                leaf = sealed.insert(txn)
             txn.write(
                 "INSERT INTO meta VALUES ('release', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", release
             )
-            return bump(txn)
+            return bump(txn), leaf
 
-        self._controls.epoch = await self._store.write(work)
+        self._controls.epoch, leaf = await self._store.write(work)
         await self.follow(release)
+        return leaf
 
     def _name_tenants(self, txn: Txn, tenants: Sequence[str]) -> None:
         """A key for each tenant that has none, and a statement with its digest for each key that has none."""

@@ -17,6 +17,7 @@ from policies.signed_release import SignedRelease
 from receipts.log.signing import Envelope
 from receipts.statement.statement import PREDICATE
 from receipts.store.row import Read, blob, integer
+from receipts.store.transaction import Txn
 
 MARK: Final = "release"
 """The search value of every statement of a release; each has its digest as another."""
@@ -61,6 +62,18 @@ def newest(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
     return _released(read, integer(rows[0][0]), blob(rows[0][1]), keys) if rows else None
 
 
+def history(read: Read, keys: Mapping[str, bytes], most: int) -> list[ReleaseRecord]:
+    """The last releases, the newest first; at most so many."""
+    rows = read(f"{_SQL} LIMIT ?", MARK, most)
+    return [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in rows]
+
+
+def newest_leaf(txn: Txn) -> int:
+    """Inside a commit: where the last release stands in the log; -1 when there is none."""
+    rows = txn.query("SELECT max(leaf_index) FROM search WHERE value = ?", MARK)
+    return -1 if rows[0][0] is None else integer(rows[0][0])
+
+
 def newest_signed(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
     """The last release that its author signed."""
     for leaf, envelope in read(_SQL, MARK):
@@ -75,12 +88,6 @@ def authors(read: Read, digest: str, keys: Mapping[str, bytes]) -> frozenset[str
     found = [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in read(_SQL, digest)]
     # INVARIANT 2: also who released it long ago is an author of it, and approves nothing under it
     return frozenset(one.author for one in found if one.author is not None)
-
-
-def files(read: Read, released: ReleaseRecord, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a release by their path in the workspace; each opens its commitment. Raises `AilyusError`."""
-    kept = opened(read, released, keys, lambda label: label.startswith(FILE))
-    return {label.removeprefix(FILE): data for label, data in kept.items()}
 
 
 def opened(

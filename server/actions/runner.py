@@ -12,6 +12,7 @@ goes on under the one that it began with. It neither decides nor sends: `Pipelin
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,10 @@ from server.results import answers
 log = structlog.get_logger()
 ANSWER_WITHIN = 20.0
 """Seconds after which a call that is not finished answers `running`."""
+CATCH_UP = 5.0
+"""Seconds for which a call waits until what another replica has released is live here too."""
+SWAP = 1.0
+"""The same for what this process has released: only the swap is left to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class ActionRunner:
         # weak: a lock lives as long as somebody holds it, so that calls of the past take no memory
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[str, RunningAction] = {}
+        self._replaced = asyncio.Event()
 
     @property
     def release(self) -> Release:
@@ -77,7 +83,21 @@ class ActionRunner:
     def replace(self, live: LiveRelease) -> LiveRelease:
         """From now on actions begin under this release; returns the former one, to be retired."""
         former, self.live = self.live, live
+        self._replaced.set()
+        self._replaced = asyncio.Event()
         return former
+
+    @property
+    def _is_behind(self) -> bool:
+        """Is another release live already than the one that this process works under?"""
+        return self.journal.controls.live != self.live.release.digest
+
+    async def _caught_up(self) -> None:
+        """Wait until this process works under the live release, for a few seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP if self.journal.store.shared else SWAP):
+                while self._is_behind:
+                    await self._replaced.wait()
 
     async def retire(self, live: LiveRelease) -> None:
         """Let what is on its way under this release finish, then give its connections back."""
@@ -92,10 +112,19 @@ class ActionRunner:
         self, call: ToolCall, caller: Caller, on_started: Callable[[Action], None] = lambda action: None
     ) -> ActionResult:
         """Answer one tool call. The action runs in a task of its own: a client that goes away never cuts it in half."""
+        answer = await self._call(call, caller, on_started)
+        if answer.error is not None and answer.error.code == "release_changed":
+            # nothing of it is committed: it is the same call under the release that came in between
+            answer = await self._call(call, caller, on_started)
+        return answer
+
+    async def _call(self, call: ToolCall, caller: Caller, on_started: Callable[[Action], None]) -> ActionResult:
+        if self._is_behind:
+            await self._caught_up()
         live = self.live
         is_plan = call.name == RUN_PLAN or live.release.plans.knows(call.name)
         # guard: a release of another replica
-        if self.journal.store.shared and self.journal.controls.live != live.release.digest:
+        if self.journal.store.shared and self._is_behind:
             # INVARIANT: nothing is decided by policies that another replica has replaced
             fault = AilyusError("release_changed", "another replica has released other contracts or policies")
             return answers.invalid(fault, call.name)

@@ -13,15 +13,16 @@ from starlette.routing import Route
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.tables import intents
-from server.actions.runner import ActionRunner
 from server.admin import access
 from server.admin.approval_routes import ApprovalRoutes
+from server.admin.release_routes import ReleaseRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
 from server.observability.logs import bind_request
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
+from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions, open_incidents
 
 
@@ -46,14 +47,15 @@ class AdminApi:
 
     def __init__(
         self,
-        runner: ActionRunner,
+        releases: Releases,
         inbox: Inbox,
         agents: Agents,
         resolutions: Resolutions,
         escalations: Escalations,
         introduce: Callable[[str], Awaitable[str]],
     ) -> None:
-        self._runner = runner
+        self._releases = releases
+        self._runner = releases.runner
         self._inbox = inbox
         self._agents = agents
         self._resolutions = resolutions
@@ -62,9 +64,10 @@ class AdminApi:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        asked = ApprovalRoutes(self._runner, self._inbox)
+        asked, released = ApprovalRoutes(self._runner, self._inbox), ReleaseRoutes(self._releases)
         routes = [
-            ("GET", "/status", self.status),
+            ("GET", "/status", released.status),
+            ("POST", "/releases", released.apply),
             ("GET", "/approvals", asked.approvals),
             ("GET", "/approvals/{action}", asked.binding),
             ("POST", "/approvals", asked.decide),
@@ -89,19 +92,6 @@ class AdminApi:
         return Starlette(
             routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
         )
-
-    async def status(self, request: Request) -> object:
-        """What is live."""
-        runner = self._runner
-        release = runner.release
-        return {
-            "release": release.digest,
-            "governed": release.governed,
-            "author": release.author,
-            "contracts": len(release.catalog.programs),
-            "active": len(await runner.journal.open()),
-            "checkpoint": await runner.journal.store.newest(),
-        }
 
     async def recheck(self, request: Request) -> object:
         """Look again: whether what was confirmed still holds, what became of what is unknown."""

@@ -8,11 +8,12 @@ from policies.release import Release
 from receipts.log.signing import Signer
 from server.admin.browser_health import browser_finding
 from server.admin.browser_install import install_browser
-from server.admin.client import find_owner
+from server.admin.client import ask_owner, find_owner
 from server.admin.connection_health import adapter_findings, connection_findings, issuer_findings, server_findings
 from server.admin.finding import Finding
 from server.admin.store_health import store_findings
 from server.health.page_use import uses_pages
+from server.results.timestamp import iso
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import begin, last_released
 from server.workspace.settings_file import FILE
@@ -44,6 +45,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.extend(connection_findings(workspace, release, running=owner is not None))
     says = f"pid {owner.pid} at {owner.url}" if owner else "not running"
     findings.append(Finding("gateway", owner is not None, says, "" if owner else "ailyus serve"))
+    findings.extend(_not_taken(workspace) if owner is not None else ())
     findings.extend(store_findings(workspace, sorted(release.catalog.programs)))
     if workspace.settings.development:
         findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
@@ -71,12 +73,30 @@ def _release(workspace: Workspace) -> tuple[Release | None, list[Finding]]:
         says = f"release {last.digest[:12]}{by}, {'signed' if last.signed else 'unsigned'}"
         if release is not None and release.digest == last.digest:
             return release, [*findings, Finding("live", True, f"{says}: what the files say")]
-        following = "correct the files, or release them: ailyus release --as PERSON; then restart ailyus serve"
+        following = "see what differs: ailyus release diff; then release it: ailyus release apply --as PERSON"
         findings.append(Finding("live", release is not None, f"{says}: NOT what the files say", following))
         return release or begin(workspace, signer).release, findings
     except AilyusError as error:
         findings.append(Finding("live", False, error.sentence, error.hint))
         return release, findings
+
+
+def _not_taken(workspace: Workspace) -> list[Finding]:
+    """What the running gateway did not take: a candidate, or what another replica has released."""
+    try:
+        status = ask_owner(workspace, "GET", "/status")
+    except AilyusError as error:
+        return [Finding("candidate", False, error.sentence, error.hint)]
+    found = []
+    for name, layer, after in (
+        ("refused", "candidate", "the former release stays live"),
+        ("behind", "replica", "it serves nobody until it takes what another replica has released"),
+    ):
+        told = status.get(name) if isinstance(status, dict) else None
+        if isinstance(told, dict):
+            says = f"refused at {iso(int(str(told['at_ms'])))}, {after}: {told['sentence']}"
+            found.append(Finding(layer, False, says, str(told["hint"])))
+    return found
 
 
 def repair(folder: Path, say: Callable[[str], None]) -> None:

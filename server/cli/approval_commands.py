@@ -119,7 +119,7 @@ def enrol(as_: AsOption, workspace: WorkspaceOption = ".") -> None:
     except AilyusError as error:
         if error.code == "no_owner" and not has_signed_release(space):
             # nobody can link it yet: the key waits for a gateway, and a first release links it without one
-            typer.echo(f"made {path}; the first release that {as_} signs links it: ailyus release --as {as_}")
+            typer.echo(f"made {path}; the first release that {as_} signs links it: ailyus release sign --as {as_}")
             return
         path.unlink()  # a key that nobody linked would stand in the way of the next try
         raise

@@ -1,44 +1,103 @@
-"""The command that releases: test what the files say, and sign it as their author."""
+"""Commands about releases: what the files would change, who signs it, and what was released."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, report_errors, show
-from server.cli.passphrase import ask_passphrase
+from server.cli.options import AllowWiderOption
+from server.cli.output import Format, FormatOption, fail, report_errors, show
+from server.cli.release_signing import require_releasable, sign, sign_as
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from collections.abc import Mapping, Sequence
 
-    from policies.signed_release import SignedRelease
+    from pydantic import JsonValue
+
+    from policies.release import Release
+    from policies.release_diff import ReleaseChange
+    from server.workspace.release_package import ReleasePackage
     from server.workspace.workspace import Workspace
+
+CandidateOption = Annotated[
+    Path | None,
+    typer.Option("--candidate", help="Another folder with `contracts` and `policies`; else the workspace's files."),
+]
+AuthorOption = Annotated[str, typer.Option("--as", help="The person who releases.")]
+KeyOption = Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; signed with the release.")]
+NOT_LOADED = 2
+"""The exit code of `diff` and `check` for what does not load."""
+release = typer.Typer(
+    help="Releases: what the files would change, make it live, and take it back.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(report_errors(release))
+    """Add the commands."""
+    for name, command in (
+        ("check", check),
+        ("diff", diff),
+        ("sign", sign_release),
+        ("apply", apply),
+        ("history", history),
+        ("rollback", rollback),
+    ):
+        release.command(name)(report_errors(command))
+    app.add_typer(release, name="release")
 
 
-def release(
-    as_: Annotated[str, typer.Option("--as", help="The person who releases.")],
-    key: Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; signed with the release.")] = "",
+def check(
+    candidate: CandidateOption = None, allow_wider: AllowWiderOption = False, workspace: WorkspaceOption = "."
+) -> None:
+    """Check that the files load, pass their policy tests, fit, and widen nothing; exit 2 if they do not load."""
+    space = open_workspace(workspace)
+    made, package = _candidate(space, candidate)
+    require_releasable(space, made, package.files, allow_wider)
+    typer.echo(f"release {made.digest[:12]} can be released")
+
+
+def diff(
+    candidate: CandidateOption = None, workspace: WorkspaceOption = ".", format: FormatOption = Format.text
+) -> None:
+    """Show what a release of the files would change, each with its risk; exit 1 if anything, 2 if they do not load."""
+    from server.workspace.release_comparison import changes_against_live
+    from server.workspace.widening import wider_than_live
+
+    space = open_workspace(workspace)
+    made, package = _candidate(space, candidate)
+    live, changes = changes_against_live(space, made, package.files)
+    wider = [one.says for one in wider_than_live(space, made)]
+    before = live.digest[:12] if live else "nothing"
+    lines = [f"{before} → {made.digest[:12]}: {_count(changes)}", *(change.says for change in changes), *wider]
+    document = {
+        "live": live.digest if live else None,
+        "candidate": made.digest,
+        "changes": [change.document for change in changes],
+        "wider": wider,
+    }
+    show(format, document, lines)
+    if changes:
+        raise typer.Exit(1)
+
+
+def sign_release(
+    as_: AuthorOption,
+    key: KeyOption = None,
+    reason: ReasonOption = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; else release.json.")] = None,
-    allow_wider: Annotated[
-        bool, typer.Option("--allow-wider", help="Release although contracts leave guards that hold for them now.")
-    ] = False,
+    allow_wider: AllowWiderOption = False,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
-    """Test what the files say and sign it with your key; the gateway takes it at its next start."""
+    """Test what the files say and sign it with your key, for a gateway that takes it from the files."""
     from server.workspace.release_files import write_signed
 
     space = open_workspace(workspace)
     signed = sign(space, as_, key, reason, allow_wider)
-    path = write_signed(space, signed, output)
+    path = write_signed(space.root, signed, output)
     document = signed.document
     show(
         format,
@@ -46,45 +105,105 @@ def release(
         [
             f"{as_} signed release {document.release[:12]}: {len(document.contracts)} contracts, "
             f"{len(document.plans)} plans, {len(document.policies)} policy files",
-            f"wrote {path}\nnext: restart the gateway: ailyus serve",
+            f"wrote {path}\nnext: ailyus release apply, or start the gateway: ailyus serve",
         ],
     )
 
 
-def sign(
-    workspace: "Workspace", author: str, key: Path | None, reason: str, allow_wider: bool = False
-) -> "SignedRelease":
-    """Test what the files say, and sign it by the author's key. Raises `AilyusError`; nothing is written."""
-    from policies.signed_release import check_author, document_of, sign_release
-    from server.workspace.release_checks import require_sound
-    from server.workspace.release_files import run_release_tests
-    from server.workspace.releases import now_ms
+def apply(
+    as_: Annotated[
+        str | None, typer.Option("--as", help="The person who releases; else `release.json` is their signature.")
+    ] = None,
+    key: KeyOption = None,
+    reason: ReasonOption = "",
+    candidate: CandidateOption = None,
+    allow_wider: AllowWiderOption = False,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Make what the files say the live release of the running gateway, and of all its replicas, without a restart."""
+    space = open_workspace(workspace)
+    made, package = _candidate(space, candidate)
+    if as_ is not None:
+        require_releasable(space, made, package.files, allow_wider)
+        package = package.model_copy(update={"signed": sign_as(space, made, as_, key, reason)})
+    elif package.signed is not None and package.signed.document.release != made.digest:
+        hint = "sign again: `ailyus release sign --as PERSON`"
+        raise AilyusError("not_released", "`release.json` is about other files", hint=hint)
+    _send(space, package.model_copy(update={"allow_wider": allow_wider}), format)
 
-    made = workspace.release(author)
-    person = made.people.get(author)
-    # whose roles an identity provider tells, the gateway asks for when it takes the release
-    oidc = workspace.settings.console.oidc
-    if person is not None and not (oidc and person.issuer == oidc.issuer):
-        check_author(author, person.roles, made.releasers)
-    # before a passphrase is asked for: nobody types one for what cannot be released
-    said = require_sound(workspace, made, allow_wider)
-    count = run_release_tests(made, workspace.root)
-    for line in (*said, *(f"{at.target.name}: {at.says}" for at in made.guards()), f"{count} policy tests pass"):
-        typer.echo(line, err=True)
-    private = _key(workspace, author, key)
-    return sign_release(document_of(made, author, reason, now_ms()), private)
+
+def history(
+    most: Annotated[int, typer.Option("--limit", min=1, max=200, help="How many.")] = 10,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """List the last releases, the newest first: who, when, why, and what each changed."""
+    from server.workspace.log_key import trusted_keys
+    from server.workspace.release_comparison import history_of
+    from server.workspace.stores import reading
+
+    space = open_workspace(workspace)
+    with reading(space) as read:
+        entries = history_of(read, trusted_keys(space), most)
+    lines = [line for entry in entries for line in (entry.says, *(f"  {said}" for said in entry.changed))]
+    show(format, [entry.document for entry in entries], lines or ["nothing is released yet"])
 
 
-def _key(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519PrivateKey":
-    from receipts.log.signing import is_encrypted, load_key
+def rollback(
+    as_: AuthorOption,
+    digest: Annotated[
+        str, typer.Argument(help="How the release's digest begins, as `history` lists it; else the one before.")
+    ] = "",
+    key: KeyOption = None,
+    reason: ReasonOption = "",
+    allow_wider: AllowWiderOption = False,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Release a former release again, as the log keeps it; the files on disk stay as they are."""
+    from server.workspace.release_archive import former
+    from server.workspace.release_package import ReleasePackage
 
-    path = path or workspace.key_file(author)
-    if not path.exists():
-        hint = "make one: `ailyus approval enrol --as PERSON`, or name yours with --key"
-        raise AilyusError("not_released", f"there is no key of `{author}` to sign the release with", hint=hint)
-    encrypted = is_encrypted(path)
-    # INVARIANT 8: whoever copies an open key file releases in its owner's name
-    if not encrypted and not workspace.settings.development:
-        hint = "make one with a passphrase: `ailyus approval enrol --as PERSON`"
-        raise AilyusError("weak_key", f"the key file `{path.name}` has no passphrase", hint=hint)
-    return load_key(path, ask_passphrase("passphrase: ").encode() if encrypted else None)
+    space = open_workspace(workspace)
+    kept = former(space, digest)
+    made = kept.rebuilt(space)
+    require_releasable(space, made, kept.sources, allow_wider)
+    signed = sign_as(space, made, as_, key, reason or f"back to release {kept.record.digest[:12]}")
+    _send(space, ReleasePackage.of(made, kept.sources).model_copy(update={"signed": signed}), format)
+    typer.echo("the files on disk are not changed: correct them before the next release", err=True)
+
+
+def _candidate(space: "Workspace", folder: Path | None) -> "tuple[Release, ReleasePackage]":
+    """The candidate; what does not load ends the command with its own exit code."""
+    from server.workspace.release_package import candidate_of
+
+    try:
+        return candidate_of(space, folder)
+    except AilyusError as error:
+        _not_loaded(error)
+
+
+def _not_loaded(error: AilyusError) -> NoReturn:
+    try:
+        fail(error)
+    except typer.Exit:
+        raise typer.Exit(NOT_LOADED) from None
+
+
+def _send(space: "Workspace", package: "ReleasePackage", format_: Format) -> None:
+    from server.admin.client import ask_owner
+
+    answer = ask_owner(space, "POST", "/releases", package.model_dump(mode="json"))
+    facts: Mapping[str, JsonValue] = answer if isinstance(answer, dict) else {}
+    by = f" by {facts['author']}" if facts.get("author") else ""
+    said = "is live" if facts.get("changed") else "was live already"
+    governed = "" if facts.get("governed") else ", receipts say `governed: false`"
+    show(format_, facts, [f"release {str(facts.get('release'))[:12]}{by} {said}{governed}"])
+
+
+def _count(changes: "Sequence[ReleaseChange]") -> str:
+    if not changes:
+        return "nothing changes"
+    wider = sum(change.widens != "no" for change in changes)
+    return f"{len(changes)} changes, {wider} of which let more through or may do so"

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli.reload import digest_of_files, reload_on_save
+from contracts.errors import AilyusError
+from server.cli.reload import Take, digest_of_files, release_unsigned, reload_on_change, reload_on_signal
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
@@ -19,10 +22,29 @@ if TYPE_CHECKING:
     from server.workspace.workspace import Workspace
 
 
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What `serve` was told. `signed` is what `--as` has released just now."""
+
+    author: str | None
+    port: int | None
+    dev: bool
+    watch: bool
+    signed_only: bool
+    allow_wider: bool
+    signed: "SignedRelease | None"
+
+
 def serve(
     workspace: WorkspaceOption = ".",
     as_: Annotated[str | None, typer.Option("--as", help="The person who releases what it starts with.")] = None,
     dev: Annotated[bool, typer.Option(help="Reload on save; receipts say `governed: false`.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Take what the files say when they change, as SIGHUP does once.")
+    ] = False,
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="Take nothing unsigned, also in a development workspace.")
+    ] = False,
     port: Annotated[int | None, typer.Option(help="Listen on another port (0 picks a free one).")] = None,
     allow_wider: Annotated[
         bool, typer.Option("--allow-wider", help="Release although contracts leave guards that hold for them now.")
@@ -31,25 +53,23 @@ def serve(
     """Run the gateway of a workspace until it is ended; with --as, release what the files say first."""
     import uvloop
 
-    from server.cli.release_commands import sign
+    from server.cli.release_signing import sign
     from server.workspace.release_files import write_signed
 
+    if dev and (watch or require_signature):
+        raise AilyusError(
+            "bad_settings", "`--dev` takes what nobody signs, on every save", hint="leave one of them out"
+        )
     space = open_workspace(workspace)
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
-    if signed is not None and not space.settings.development:
-        write_signed(space, signed)
+    if signed is not None and (require_signature or not space.settings.development):
+        write_signed(space.root, signed)
+    options = ServeOptions(as_, port, dev, watch, require_signature, allow_wider, signed)
     with contextlib.suppress(KeyboardInterrupt):  # pressed before the handlers of the loop are there
-        uvloop.run(_serve(space, as_, dev, port, signed, allow_wider))
+        uvloop.run(_serve(space, options))
 
 
-async def _serve(
-    workspace: "Workspace",
-    author: str | None,
-    dev: bool,
-    port: int | None,
-    signed: "SignedRelease | None",
-    allow_wider: bool = False,
-) -> None:
+async def _serve(workspace: "Workspace", options: ServeOptions) -> None:
     from receipts.log.signing import Signer
     from server.app import App
     from server.cli.seed import seed_agent
@@ -62,37 +82,34 @@ async def _serve(
     settings = workspace.settings
     signer = Signer(open_log_key(workspace))
     # before the files are read: what is saved while they are compiled is then another digest
-    seen = await asyncio.to_thread(digest_of_files, workspace.root) if dev else ""
-    start = await asyncio.to_thread(partial(begin, workspace, signer, author, dev=dev))
+    seen = await asyncio.to_thread(digest_of_files, workspace.root)
+    how = partial(begin, dev=options.dev, signed_only=options.signed_only)
+    start = await asyncio.to_thread(how, workspace, signer, options.author)
     release = start.release
     # what an author signed was compared, and allowed, when it was signed
-    allowed = allow_wider or signed is not None or start.signed is not None
+    signed = options.signed or start.signed
+    allowed = options.allow_wider or signed is not None
     wider = await asyncio.to_thread(require_sound, workspace, release, allowed)
-    app = App(workspace, release, signed=signed or start.signed, sources=start.sources)
+    app = App(workspace, release, signed=signed, sources=start.sources, signed_only=options.signed_only)
     twin = None
     if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
         twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json")
     stop, hurry = _signals()
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
     try:
-        async with running(app, settings.server.port if port is None else port) as url:
+        async with running(app, settings.server.port if options.port is None else options.port) as url:
             await seed_agent(app)
-            governed = "" if release.governed else ", receipts say `governed: false`"
             # after everything is imported and compiled: what stays for good is not looked at by the collector again
             settle_collector()
-            for line in start.says:
-                typer.echo(line, err=True)
-            typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
-            for line in (*wider, *(f"{at.target.name}: {at.says}" for at in release.guards())):
-                typer.echo(line)
+            _say_served(release, url, start.says, wider)
             typer.echo(f"the console is at {app.console.url}")
             await _first_link(app)
             # beside it: a system that takes five seconds to answer keeps no other from being served
-            look = asyncio.create_task(_say_unusable(workspace, release))
-            watch = asyncio.create_task(reload_on_save(app, workspace, author, seen)) if dev else None
+            beside = [asyncio.create_task(work) for work in _beside(app, options, told, seen)]
             await stop.wait()
-            look.cancel()
-            if watch:
-                watch.cancel()
+            for task in beside:
+                task.cancel()
             app.health.end()  # a load balancer sends nobody any more, while what is sent is still served
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(hurry.wait(), settings.server.drain / 1000)
@@ -112,6 +129,25 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told_to_end)
     return first, again
+
+
+def _say_served(release: "Release", url: str, notes: Sequence[str], wider: Sequence[str]) -> None:
+    governed = "" if release.governed else ", receipts say `governed: false`"
+    for line in notes:
+        typer.echo(line, err=True)
+    typer.echo(f"ailyus serves {len(release.catalog.programs)} contracts at {url}{governed}")
+    for line in (*wider, *(f"{at.target.name}: {at.says}" for at in release.guards())):
+        typer.echo(line)
+
+
+def _beside(app: "App", options: ServeOptions, told: asyncio.Event, seen: str) -> Iterator[Coroutine[None, None, None]]:
+    """What runs beside the gateway: a look at its connections, and what takes a changed set of files."""
+    workspace = app.workspace
+    yield _say_unusable(workspace, app.runner.release)
+    take: Take = partial(release_unsigned, app, workspace, options.author) if options.dev else app.releases.reload
+    yield reload_on_signal(told, take)
+    if options.dev or options.watch:
+        yield reload_on_change(workspace.root, seen, take, settled=not options.dev)
 
 
 async def _say_unusable(workspace: "Workspace", release: "Release") -> None:

@@ -9,7 +9,6 @@ from starlette.types import ASGIApp
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from receipts.tables import inventory
-from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
 from server.console.actions import Actions
 from server.console.approvals import Approvals
@@ -19,11 +18,13 @@ from server.console.live import Live
 from server.console.people import PeoplePages
 from server.console.provider import Provider
 from server.console.receipts import ReceiptPages
+from server.console.releases import ReleasePages
 from server.console.session import ConsoleSession, ConsoleSessions
 from server.console.web import Web
 from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import Escalations
+from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.workspace.public_address import PublicAddress
 from server.workspace.settings import ConsolePart
@@ -34,7 +35,7 @@ class Console:
 
     def __init__(
         self,
-        runner: ActionRunner,
+        releases: Releases,
         inbox: Inbox,
         agents: Agents,
         resolutions: Resolutions,
@@ -44,7 +45,7 @@ class Console:
         credentials: Credentials,
         root: Path,
     ) -> None:
-        self._runner = runner
+        self._runner = runner = releases.runner
         self._settings = settings
         self._provider: Provider | None = None
         self._sessions = ConsoleSessions(runner, settings.session)
@@ -57,6 +58,7 @@ class Console:
             *Actions(inbox, resolutions, self._live.mark).views(),
             *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),
+            *ReleasePages(releases).views(),
             *self._live.views(),
         ]
         self._address: PublicAddress | None = None

@@ -12,11 +12,11 @@ from receipts.log.head import remembered
 from receipts.store.health import log_sizes
 from receipts.store.store import Store
 from server.actions.recovery import RecoveryLoop
-from server.actions.runner import ActionRunner
 from server.health.check import HealthCheck, HealthResult
 from server.health.clock_check import ClockCheck
 from server.health.monitor import HealthMonitor
 from server.health.page_use import uses_pages
+from server.operations.releases import Releases
 
 MIN_FREE: Final = 8 * 1024 * 1024
 """Bytes that the disk of the store must have left: what one group of commits may take."""
@@ -25,14 +25,14 @@ MAX_UNSEEN_SECONDS: Final = 1.5
 _WRITE_SECONDS: Final = 1.0
 
 
-def health_of(runner: ActionRunner, recovery: RecoveryLoop, browser: str | None) -> HealthMonitor:
+def health_of(releases: Releases, recovery: RecoveryLoop, browser: str | None) -> HealthMonitor:
     """The monitor of a gateway; `browser` is the one that the settings name."""
-    journal = runner.journal
+    runner, journal = releases.runner, releases.runner.journal
     store, controls = journal.store, journal.controls
     ready = [
         HealthCheck("store", lambda: _store(store), _WRITE_SECONDS),
         HealthCheck("log", lambda: _log(store)),
-        HealthCheck("release", lambda: _release(runner.release, controls.live)),
+        HealthCheck("release", lambda: _release(releases, controls.live)),
         HealthCheck("clock", ClockCheck(store).look),
         HealthCheck("lease", lambda: _lease(store, controls.unseen_seconds if store.shared else 0.0)),
         HealthCheck("browser", _BrowserCheck(lambda: runner.release, browser).look, _WRITE_SECONDS),
@@ -71,10 +71,15 @@ async def _log(store: Store) -> HealthResult:
     return HealthResult(True, "its head is that of its last statement")
 
 
-async def _release(release: Release, live: str) -> HealthResult:
-    # another replica may have released something that this one has no files of: it serves nobody until it has
-    loaded = release.digest == live
-    return HealthResult(loaded, "the live one is loaded" if loaded else "another one is live than is loaded here")
+async def _release(releases: Releases, live: str) -> HealthResult:
+    # another replica may have released something that this one cannot take: it serves nobody until it can
+    if releases.runner.release.digest != live:
+        why = f" ({releases.behind.code}): see `ailyus doctor`" if releases.behind is not None else ""
+        return HealthResult(False, f"another one is live than is loaded here{why}")
+    if releases.refused is not None:
+        told = f"a candidate was refused ({releases.refused.code}): see `ailyus doctor`"
+        return HealthResult(True, f"the live one is loaded; {told}")
+    return HealthResult(True, "the live one is loaded")
 
 
 async def _lease(store: Store, unseen_seconds: float) -> HealthResult:

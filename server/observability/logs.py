@@ -34,7 +34,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "milliseconds": "how long it took",
     "version": "the version of a contract",
     "live": "the first characters of a release's digest",
-    "files": "the first characters of a release's digest",
     "code": "the code of an error",
     "reason": "the code of an error, the type of an exception, or a sentence of ours without anybody's words",
     "hint": "what to do next, in words of ours",

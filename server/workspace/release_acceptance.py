@@ -15,33 +15,38 @@ AHEAD_MS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A release that may become the live one; `key` is its author's first, to be linked. `again`: it is so already."""
+    """A release that may become the live one, directly after the one that stands at `after` in the log (-1: none).
+
+    `key` is its author's first, to be linked. `again`: the log says so already.
+    """
 
     again: bool
+    after: int
     key: Key | None = None
 
 
 async def accept(journal: Journal, release: Release, signed: SignedRelease | None) -> Acceptance:
     """Check that this release may become the live one. Raises `AilyusError`."""
     last = await journal.registry.newest()
+    after = -1 if last is None else last.leaf
     if not release.governed:
         # INVARIANT 8: outside development workspaces nothing decides that its author has not signed
         if not release.development:  # guard: somebody released it
             raise AilyusError("no_author", "nobody has released this set of contracts and policies")
-        return Acceptance(_is_same(release, last))
+        return Acceptance(_is_same(release, last), after)
     if signed is None:
         if last is None or last.signed is None or not _is_same(release, last):  # guard: signed releases
             raise AilyusError("not_released", "nobody has signed this set of contracts and policies")
-        return Acceptance(True)
+        return Acceptance(True, after)
     if last is not None and last.signed == signed and _is_same(release, last):
-        return Acceptance(True)
+        return Acceptance(True, after)
     before = await journal.registry.newest_signed()
     _check_time(signed, before, journal.store.now_ms())
     key, is_first = await _key_of(journal, release, signed, before)
     # over the digests that this gateway computes: what it was told of them proves nothing
     check_signature(signed, release, key)
     await _check_right(journal, release, signed, before)
-    return Acceptance(False, key if is_first else None)
+    return Acceptance(False, after, key if is_first else None)
 
 
 def _is_same(release: Release, last: ReleaseRecord | None) -> bool:

@@ -13,7 +13,6 @@ from policies.case import load_tests
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_results
 from policies.testing import run_tests
-from server.workspace.workspace import Workspace
 
 SIGNED_FILE = "release.json"
 """Where an author's signature waits for the gateway, beside the files that it is about."""
@@ -34,30 +33,22 @@ def sources_of(root: Path) -> dict[str, bytes]:
     return found
 
 
-def run_release_tests(release: Release, root: Path) -> int:
-    """Run the policy tests below a folder by the release's own decider: how many there are. Raises `tests_failed`."""
-    cases = [case for _, case in load_tests(root / "policies")]
-    results = run_tests(release.decider, release.catalog.programs, cases)
-    check_results(results)
-    return len(results)
-
-
-def write_signed(workspace: Workspace, signed: SignedRelease, path: Path | None = None) -> Path:
-    """Put the author's signature where the gateway finds it."""
-    path = path or workspace.root / SIGNED_FILE
+def write_signed(root: Path, signed: SignedRelease, path: Path | None = None) -> Path:
+    """Put the author's signature beside the files, where the gateway finds it."""
+    path = path or root / SIGNED_FILE
     path.write_text(signed.model_dump_json(indent=2) + "\n")
     return path
 
 
-def read_signed(workspace: Workspace) -> SignedRelease | None:
-    """The author's signature in the workspace, if there is one. Raises `AilyusError`."""
-    path = workspace.root / SIGNED_FILE
+def read_signed(root: Path) -> SignedRelease | None:
+    """The author's signature beside the files, if there is one. Raises `AilyusError`."""
+    path = root / SIGNED_FILE
     if not path.exists():
         return None
     try:
         return SignedRelease.model_validate_json(read_bytes(path, _MAX_SIGNED))
     except (MalformedSource, ValidationError):
-        hint = "sign again: `ailyus release --as PERSON`"
+        hint = "sign again: `ailyus release sign --as PERSON`"
         raise AilyusError("not_released", f"`{SIGNED_FILE}` holds no signed release", hint=hint) from None
 
 
@@ -78,7 +69,10 @@ def written_files(sources: Mapping[str, bytes]) -> Iterator[Path]:
         yield root
 
 
-def run_tests_of(release: Release, sources: Mapping[str, bytes]) -> None:
-    """The same, of the files that the log will keep of it."""
+def run_tests_of(release: Release, sources: Mapping[str, bytes]) -> int:
+    """Run the policy tests of a release's files by its own decider: how many there are. Raises `tests_failed`."""
     with written_files(sources) as root:
-        run_release_tests(release, root)
+        cases = [case for _, case in load_tests(root / "policies")]
+    results = run_tests(release.decider, release.catalog.programs, cases)
+    check_results(results)
+    return len(results)

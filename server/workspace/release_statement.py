@@ -1,7 +1,8 @@
 """The statement of a release: what its author, its files and its policies are, and the evidence that keeps them.
 
-The files are kept whole, so that a gateway can start from the last release when the folder holds nonsense. A proof of
-one action opens only the policies that decide on it, so each contract has a slice of its own.
+Files and settings are kept whole, so that a gateway can start from the last release when the folder holds nonsense,
+another replica can take it, and it can be released again. A proof of one action opens only the policies that decide on
+it, so each contract has a slice of its own.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from policies.signed_release import SignedRelease
 from receipts.statement import releases
 from receipts.statement.gateway_facts import ReleaseFacts
 from server.workspace.release_acceptance import releasers_of
+from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.widening import CONNECTIONS, connections_of
 
 
@@ -44,6 +46,7 @@ def release_evidence(release: Release, sources: Mapping[str, bytes], signed: Sig
     evidence |= {f"plan/{p.name}": canonical(p.plan.model_dump(mode="json", by_alias=True)) for p in plans}
     evidence |= {f"policy/{name}": text.encode() for name, text in bundle.texts.items()}
     evidence[CONNECTIONS] = connections_of(release)
+    evidence[SETTINGS] = ReleaseSettings.of(release).encoded
     # a proof of one action opens the policies that decide on it, and nobody else's
     evidence |= {f"slice/{p.name}": bundle.slice_document(p.name) for p in programs}
     evidence["schema"] = bundle.schema_text.encode()

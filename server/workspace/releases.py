@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from contracts.errors import AilyusError
-from policies.bundle import ENGINE
 from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts.log.signing import Signer
-from receipts.statement.releases import ReleaseRecord, files, newest, newest_signed
+from receipts.statement.releases import ReleaseRecord, newest, newest_signed
 from server.workspace.log_key import open_log_key
-from server.workspace.release_files import read_signed, sources_of, written_files
-from server.workspace.settings_file import FILE
+from server.workspace.release_archive import adopted, archived
+from server.workspace.release_files import read_signed, sources_of
+from server.workspace.release_package import released_by
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 
@@ -44,77 +44,61 @@ def has_signed_release(workspace: Workspace) -> bool:
         return is_made(workspace, read) and newest_signed(read, signer.trusted) is not None
 
 
-def begin(workspace: Workspace, signer: Signer, author: str | None = None, *, dev: bool = False) -> Start:
+def begin(
+    workspace: Workspace, signer: Signer, author: str | None = None, *, dev: bool = False, signed_only: bool = False
+) -> Start:
     """What the gateway starts with: what the files say if it is released, else the last release in the log.
 
-    Raises `AilyusError` when there is neither. In a development workspace nobody needs to release what files say.
+    Raises `AilyusError` when there is neither. In a development workspace nobody needs to release what files say,
+    unless `signed_only`.
     """
     if dev and not workspace.settings.development:
-        hint = "release what you change: `ailyus release --as PERSON`"
+        hint = "release what you change: `ailyus release apply --as PERSON`"
         raise AilyusError("bad_settings", "`--dev` is for workspaces with `development = true`", hint=hint)
     try:
         fresh = workspace.release(author, dev=dev)
         sources = sources_of(workspace.root)
     except AilyusError as error:
-        return _last(workspace, signer, error)
+        return _last(workspace, signer, error, signed_only)
     # nothing to compare with: in a development workspace the files themselves are what is live
-    if workspace.settings.development:
+    if workspace.settings.development and not signed_only:
         return Start(fresh, None, sources)
-    signed, last = read_signed(workspace), last_released(workspace, signer)
+    signed, last = read_signed(workspace.root), last_released(workspace, signer)
     if signed is not None and signed.document.release == fresh.digest and not _is_old(signed, last):
-        return Start(_by(fresh, signed.document.author), signed, sources)
+        return Start(released_by(fresh, signed), signed, sources)
     if last is not None and last.signed is not None and last.digest == fresh.digest:
         return Start(adopted(fresh, last), None, sources)
     why = AilyusError("not_released", "what the files say is not released")
-    return _last(workspace, signer, why)
+    return _last(workspace, signer, why, signed_only)
 
 
 def _is_old(signed: SignedRelease, last: ReleaseRecord | None) -> bool:
     return last is not None and last.signed is not None and signed.document.at_ms <= last.signed.document.at_ms
 
 
-def _by(release: Release, author: str) -> Release:
-    if release.people.get(author) is None:
-        raise AilyusError("unknown_person", f"`{author}` signed this release and is no declared person")
-    return replace(release, author=author, governed=True)
-
-
-def adopted(release: Release, last: ReleaseRecord) -> Release:
-    """The same release, by who released it last."""
-    return replace(release, author=last.author, governed=last.governed)
-
-
-def _last(workspace: Workspace, signer: Signer, why: AilyusError) -> Start:
-    """The last release, of the files that the log keeps of it."""
+def _last(workspace: Workspace, signer: Signer, why: AilyusError, signed_only: bool) -> Start:
+    """The last release, of the files and settings that the log keeps of it."""
     last = last_released(workspace, signer)
-    if last is None or (last.signed is None and not workspace.settings.development):
+    if last is None or (last.signed is None and (signed_only or not workspace.settings.development)):
         if why.code == "not_released":
             raise AilyusError("no_author", "nobody has released this set of contracts and policies")
         raise why
-    if last.engine != ENGINE:  # another engine may decide the same policies otherwise, and nobody tested that
-        hint = f"correct the files and release them anew; the last release ran under {last.engine}, this is {ENGINE}"
-        raise AilyusError(why.code, why.sentence, hint=hint, field=why.field)
-    with reading(workspace) as read:
-        kept = files(read, last, signer.trusted)
-    release = adopted(_rebuilt(workspace, kept), last)
-    # INVARIANT 8: connections are no files of the log; a change of them alone is another release too
-    if release.digest != last.digest:
-        hint = f"correct what is said here and release it, or undo the change of {FILE} since the last release"
-        sentence = f"{why.sentence}; and the last release does not fit the settings any more"
-        raise AilyusError(why.code, sentence, hint=hint, field=why.field)
+    try:
+        with reading(workspace) as read:
+            kept = archived(read, last, signer.trusted)
+        release = kept.built(workspace)
+    except AilyusError as error:
+        if error.code != "not_released":
+            raise
+        raise AilyusError(why.code, f"{why.sentence}; and {error.sentence}", hint=error.hint, field=why.field) from None
     what = f"release {last.digest[:12]}" + (f" by {last.author}" if last.author else "")
     said = str(why).replace("\n", "\n  ")
     return Start(
         release,
         None,
-        kept,
+        kept.sources,
         (f"NOT what the files say: the gateway serves the last release in its log, {what}", f"because: {said}"),
     )
-
-
-def _rebuilt(workspace: Workspace, kept: Mapping[str, bytes]) -> Release:
-    with written_files(kept) as root:
-        return workspace.release(files=root)
 
 
 def now_ms() -> int:

@@ -11,6 +11,8 @@ from server.workspace.server_part import ServerPart
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Asymmetric ones only (RFC 7518, section 3.1; RFC 8037)."""
+PERSON = r"^[a-z][a-z0-9._-]{0,63}$"
+TENANT = r"^[a-z][a-z0-9-]{0,63}$"
 
 
 class _Part(BaseModel):
@@ -26,8 +28,8 @@ class SandboxPart(_Part):
 class PersonPart(_Part):
     """One person: (issuer, subject) and what they may be asked for."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")
-    tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
+    name: str = Field(pattern=PERSON)
+    tenant: str = Field(pattern=TENANT)
     issuer: str = "local"
     subject: str | None = None
     roles: tuple[str, ...] = ()
@@ -77,7 +79,7 @@ class ConnectionPart(_Part):
 
     kind: str
     base_url: str = ""
-    tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")
+    tenant: str = Field(pattern=TENANT)
     environment: str
     read: str
     write: str

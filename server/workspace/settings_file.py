@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
 from contracts.text.source import MalformedSource, read_source
-from server.workspace.settings import ConnectionPart, McpPart, Settings
+from server.workspace.connection_check import check_connection
+from server.workspace.settings import Settings
+from server.workspace.targets import targets_of
 
 FILE = "ailyus.toml"
 
@@ -31,27 +33,22 @@ def read_settings(folder: Path) -> Settings:
         problem = message[:1].lower() + message[1:]
         raise AilyusError("bad_settings", f"`{where}`: {problem}", field=FILE) from None
     for name, connection in settings.connections.items():
-        _check_connection(settings, name, connection)
+        if connection.adapter and connection.adapter not in settings.adapters:
+            hint = f"name it under [adapters.{connection.adapter}]; see `ailyus adapter list`"
+            sentence = f"there is no adapter `{connection.adapter}`"
+            raise AilyusError("bad_settings", sentence, hint=hint, field=f"{FILE}: connections.{name}")
+    for name, target in targets_of(settings).items():
+        try:
+            check_connection(target)
+        except AilyusError as error:
+            field = f"{FILE}: connections.{name}"
+            raise AilyusError(error.code, error.sentence, hint=error.hint, field=field) from None
     _check_issuers(settings)
     _check_roles(settings)
     if not settings.browser.sandbox and not settings.development:
         hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
         raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
     return settings
-
-
-def _check_connection(settings: Settings, name: str, connection: ConnectionPart) -> None:
-    ui = connection.browser
-    try:
-        if connection.mcp is not None:
-            check_server(connection.mcp)
-        if connection.adapter and connection.adapter not in settings.adapters:
-            hint = f"name it under [adapters.{connection.adapter}]; see `ailyus adapter list`"
-            raise AilyusError("bad_settings", f"there is no adapter `{connection.adapter}`", hint=hint)
-        for url in (*_own_url(connection), *((ui.base_url or connection.base_url, *ui.origins) if ui else ())):
-            check_base_url(url)
-    except AilyusError as error:
-        raise AilyusError(error.code, error.sentence, hint=error.hint, field=f"{FILE}: connections.{name}") from None
 
 
 def _check_issuers(settings: Settings) -> None:
@@ -80,29 +77,3 @@ def _check_roles(settings: Settings) -> None:
             raise AilyusError(
                 "bad_settings", f"`{unknown[0]}` is no declared role", hint=hint, field=f"{FILE}: {where}"
             )
-
-
-_LAUNCHERS = {"uvx": "==", "npx": "@"}
-"""What fetches a package by itself, and what stands before a version."""
-
-
-def check_server(part: McpPart) -> None:
-    """An MCP server has one way in, and a package that a launcher fetches has a version."""
-    if bool(part.url) is bool(part.command):
-        raise AilyusError("bad_settings", "an MCP server has either `url` or `command`")
-    if part.url:
-        check_base_url(part.url)
-        return
-    mark = _LAUNCHERS.get(Path(part.command[0]).name)
-    packages = [word for word in part.command[1:] if not word.startswith("-")]
-    if mark and not any(mark in word[1:] for word in packages):  # guard: packages have versions
-        hint = f"name its version, for example `package{mark}1.2.3`"
-        raise AilyusError("bad_settings", f"`{' '.join(part.command)}` is not pinned by version", hint=hint)
-
-
-def _own_url(connection: ConnectionPart) -> tuple[str, ...]:
-    """The URL to check: an MCP server or an adapter needs none, and an adapter may speak another protocol."""
-    if not connection.base_url and (connection.mcp is not None or connection.adapter):
-        return ()
-    of_another = connection.adapter and not connection.base_url.startswith(("http:", "https:"))
-    return () if of_another else (connection.base_url,)

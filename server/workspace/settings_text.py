@@ -16,7 +16,7 @@ port = {port}
 admins = ["SecurityLead"]               # two people who hold one of these roles vouch for new passkeys
 
 [release]
-roles = ["SecurityLead"]                # who may sign a release of this folder: `ailyus release --as PERSON`
+roles = ["SecurityLead"]                # who may sign a release of this folder: `ailyus release apply --as PERSON`
 
 [sandbox]
 port = {sandbox_port}

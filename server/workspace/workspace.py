@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.action.target import Target
-from contracts.compiler.catalog import load_catalog
+from contracts.compiler.catalog import Catalog, load_catalog
 from contracts.errors import AilyusError
 from contracts.text.source import files_of
 from policies.candidate import Candidate
 from policies.policy_file import read_policies
 from policies.principal import People, Person
 from policies.release import Release
+from server.workspace.release_settings import ReleaseSettings
 from server.workspace.settings import Settings
 from server.workspace.settings_file import read_settings
 from server.workspace.targets import targets_of
@@ -69,18 +70,37 @@ class Workspace:
                 raise AilyusError("bad_policy", "no policies are read from it", hint=hint, field=path.name)
         return {str(p.relative_to(folder)): read_policies(p) for p in files_of(folder, "*.cedar")}
 
-    def release(self, author: str | None = None, *, dev: bool = False, files: Path | None = None) -> Release:
+    def release(
+        self,
+        author: str | None = None,
+        *,
+        dev: bool = False,
+        files: Path | None = None,
+        settings: ReleaseSettings | None = None,
+    ) -> Release:
         """Build what the files say now as a release. Off the loop: it parses, validates and compiles everything.
 
-        `files` is another folder with `contracts` and `policies`, such as what the store kept of the last release.
+        `files` is another folder with `contracts` and `policies`, and `settings` are other people and connections, such
+        as what the store kept of the last release.
         """
-        settings, folder = self.settings, files or self.root
+        folder = files or self.root
+        catalog, policies = load_catalog(folder / "contracts"), self.policies(folder)
+        if settings is None:
+            candidate = self._candidate(catalog, policies)
+        else:
+            own = self.settings
+            candidate = settings.candidate(catalog, policies, own.origin, development=own.development)
+        # INVARIANT 8: under `--dev` nobody has released it, and receipts say so
+        return Release.build(candidate, author=author, governed=author is not None and not dev)
+
+    def _candidate(self, catalog: Catalog, policies: dict[str, str]) -> Candidate:
+        settings = self.settings
         people = {
             p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles)) for p in settings.people
         }
-        candidate = Candidate(
-            load_catalog(folder / "contracts"),
-            self.policies(folder),
+        return Candidate(
+            catalog,
+            policies,
             self.targets(),
             People(people),
             settings.roles,
@@ -90,5 +110,3 @@ class Workspace:
             change_freeze=settings.change_freeze,
             releasers=settings.release.roles,
         )
-        # INVARIANT 8: under `--dev` nobody has released it, and receipts say so
-        return Release.build(candidate, author=author, governed=author is not None and not dev)

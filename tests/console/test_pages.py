@@ -51,6 +51,7 @@ async def seen(people: People) -> dict[str, str]:
         "contract": "/contracts/reset_user_mfa",
         "agents": "/agents",
         "connections": "/connections",
+        "releases": "/releases",
         "people": "/people",
         "error": "/nowhere",
     }
@@ -233,6 +234,7 @@ async def test_keyboard_order_on_the_approval_page(people: People) -> None:
         "Contracts",
         "Agents",
         "Connections",
+        "Releases",
         "People",
         "sign out",
         "comment, signed with the decision; a refusal's reason reaches the agent",

@@ -9,8 +9,8 @@ from contracts.compiler.catalog import Catalog, Complaints, load_catalog
 from contracts.compiler.expressions import Fault
 from contracts.compiler.route_program import McpProgram
 from contracts.errors import AilyusError
+from server.workspace.connection_check import check_server
 from server.workspace.settings import McpPart
-from server.workspace.settings_file import check_server
 from tests.upstream.people import put_contracts
 
 

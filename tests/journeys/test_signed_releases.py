@@ -1,9 +1,13 @@
 """A release is tested, signed by its author and kept: nothing else decides outside development workspaces."""
 
+import asyncio
+import os
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,17 +15,23 @@ from contracts.errors import AilyusError
 from policies.principal import KeyKind
 from policies.signed_release import SignedRelease, document_of, sign_release
 from receipts.log.signing import Signer, create_key, load_key
+from server.admin.client import ask_owner
 from server.app import App
 from server.approvals.keys import NewKey, link_new
 from server.gateway_process import running
+from server.operations import activation
 from server.workspace.log_key import open_log_key
 from server.workspace.release_files import write_signed
+from server.workspace.release_package import candidate_of
+from server.workspace.release_settings import SETTINGS
+from server.workspace.release_statement import release_evidence
 from server.workspace.releases import Start, begin, now_ms
 from server.workspace.workspace import Workspace
-from tests.world import FILE, MARIA, Sandbox, cli, gateway, make_workspace
+from tests.world import FILE, MARIA, Sandbox, Served, cli, gateway, make_workspace, until
 
 SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
 GUARD = "policies/approvals.cedar"
+EXTRA = '@id("never-at-nowhere")\nforbid (principal, action, resource) when { resource.tenant == "nowhere" };\n'
 
 
 def production(folder: Path, sandbox: Sandbox) -> Workspace:
@@ -138,7 +148,7 @@ async def test_an_old_signature_brings_nothing_back(tmp_path: Path, sandbox: San
     await start(workspace, signed(workspace, "lead"))
     (workspace.root / GUARD).write_text(text)
     assert await refused(workspace, first) == "not_released"
-    write_signed(workspace, first)
+    write_signed(workspace.root, first)
     assert any("NOT what the files say" in line for line in begun(workspace).says)
 
 
@@ -186,6 +196,98 @@ async def test_a_restart_serves_what_was_released_whatever_the_files_say(tmp_pat
         (workspace.root / file).write_text(text)
 
 
+async def test_a_restart_serves_the_people_and_connections_that_were_released(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    await start(workspace, signed(workspace, "lead"))
+    digest = workspace.release("lead").digest
+    edit(workspace, FILE, 'principal = "ailyus-writer"', 'principal = "root"')
+    edit(workspace, FILE, 'roles = ["Support", "Operations"]', 'roles = ["Support", "Operations", "SecurityLead"]')
+    changed = Workspace.open(workspace.root)
+    last = begun(changed)
+    assert "NOT what the files say" in last.says[0]
+    assert last.release.digest == digest
+    assert {target.principal for target in last.release.targets.values()} == {"ailyus-writer"}
+    assert last.release.people.by_name["requester"].roles == {"Support", "Operations"}
+    async with running(App(changed, last.release, sources=last.sources), 0):
+        pass
+
+
+async def test_a_log_of_an_earlier_version_has_no_settings_and_needs_those_of_the_release(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+
+    def without_settings(*arguments: Any) -> dict[str, bytes]:
+        return {label: data for label, data in release_evidence(*arguments).items() if label != SETTINGS}
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(activation, "release_evidence", without_settings)
+        await start(workspace, signed(workspace, "lead"))
+    (workspace.root / GUARD).write_text("nonsense")
+    assert "NOT what the files say" in begun(workspace).says[0]
+    edit(workspace, FILE, 'principal = "ailyus-writer"', 'principal = "root"')
+    with pytest.raises(AilyusError, match="does not fit the settings any more"):
+        begun(Workspace.open(workspace.root))
+
+
+@pytest.mark.parametrize("how", ["watch", "signal"])
+async def test_a_running_gateway_takes_its_files_when_they_are_signed(
+    tmp_path: Path, sandbox: Sandbox, how: str
+) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    write_signed(workspace.root, signed(workspace, "lead"))
+    process = Served(workspace)
+    process.options = ("--watch",) if how == "watch" else ()
+    await asyncio.to_thread(process.start)
+
+    def status() -> Any:
+        return ask_owner(workspace, "GET", "/status")
+
+    def tell() -> None:
+        if how == "signal" and process.process is not None:
+            os.kill(process.process.pid, signal.SIGHUP)
+
+    try:
+        first = status()["release"]
+        (workspace.root / "policies" / "extra.cedar").write_text(EXTRA)
+        tell()
+        await until(lambda: status()["refused"], 30)
+        assert (status()["release"], status()["refused"]["code"]) == (first, "not_released")
+        write_signed(workspace.root, signed(workspace, "lead"))
+        tell()
+        await until(lambda: status()["release"] == workspace.release().digest != first, 30)
+        second = status()
+        assert (second["author"], second["governed"], second["refused"]) == ("lead", True, None)
+        (workspace.root / FILE).write_text("nonsense")
+        tell()
+        await until(lambda: status()["refused"], 30)
+        assert (status()["release"], status()["refused"]["code"]) == (second["release"], "bad_settings")
+    finally:
+        process.stop()
+
+
+async def test_a_development_workspace_may_take_nothing_unsigned(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    with pytest.raises(AilyusError, match="nobody has released"):
+        begin(workspace, Signer(open_log_key(workspace)), signed_only=True)
+    word = signed(workspace, "lead")
+    async with running(App(workspace, workspace.release("lead"), signed=word, signed_only=True), 0):
+        pass
+    write_signed(workspace.root, word)
+    last = begin(workspace, Signer(open_log_key(workspace)), signed_only=True)
+    app = App(workspace, last.release, signed=last.signed, sources=last.sources, signed_only=True)
+    async with running(app, 0):
+        (workspace.root / "policies" / "extra.cedar").write_text(EXTRA)
+        package = candidate_of(workspace)[1].model_copy(update={"signed": None})
+        with pytest.raises(AilyusError, match="nobody has signed"):
+            await app.releases.apply(package)
+        assert not await app.releases.reload()
+        assert app.runner.release.digest == last.release.digest
+        write_signed(workspace.root, signed(workspace, "lead"))
+        assert await app.releases.reload()
+        assert app.runner.release.digest == workspace.release().digest
+
+
 async def test_the_last_release_is_taken_only_as_it_was_signed(tmp_path: Path, sandbox: Sandbox) -> None:
     import sqlite3
 
@@ -203,13 +305,15 @@ async def test_the_last_release_is_taken_only_as_it_was_signed(tmp_path: Path, s
 def test_the_command_signs_and_dev_is_for_development(tmp_path: Path) -> None:
     cli("init", "w", cwd=tmp_path)
     root = tmp_path / "w"
-    assert "may not release" in cli("release", "--as", "requester", cwd=root, ok=False)
-    assert re.search(r"lead signed release [0-9a-f]{12}: \d+ contracts", cli("release", "--as", "lead", cwd=root))
+    assert "may not release" in cli("release", "sign", "--as", "requester", cwd=root, ok=False)
+    assert re.search(
+        r"lead signed release [0-9a-f]{12}: \d+ contracts", cli("release", "sign", "--as", "lead", cwd=root)
+    )
     word = SignedRelease.model_validate_json((root / "release.json").read_bytes())
     assert (word.document.author, word.document.release) == ("lead", Workspace.open(root).release("lead").digest)
     policy = root / GUARD
     policy.write_text(policy.read_text().replace("SecurityLead >= 1 &&", "SecurityLead >= 2 &&"))
-    assert "policy tests fail" in cli("release", "--as", "lead", cwd=root, ok=False)
+    assert "policy tests fail" in cli("release", "sign", "--as", "lead", cwd=root, ok=False)
     (root / FILE).write_text((root / FILE).read_text().replace("development = true", "development = false"))
     assert "`--dev` is for workspaces" in cli("serve", "--dev", "--as", "lead", cwd=root, ok=False)
     policy.write_text(policy.read_text().replace("SecurityLead >= 2 &&", "SecurityLead >= 1 &&"))

@@ -312,7 +312,7 @@ async def test_a_release_that_is_not_the_live_one(replica: tuple[World, asyncpg.
 async def test_a_browser_that_contracts_need_and_nobody_installed(desk: Desk) -> None:
     app = desk.world.app
     for path, well in (("/nowhere/chromium", False), (str(find_browser()), True)):
-        monitor = health_of(app.runner, app.recovery, path)
+        monitor = health_of(app.releases, app.recovery, path)
         await monitor.start()
         try:
             (line,) = [line for line in monitor.ready().checks if line.check == "browser"]
