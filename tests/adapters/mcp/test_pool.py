@@ -37,7 +37,7 @@ async def test_a_start_that_failed_is_tried_again(tmp_path: Path) -> None:
 
 async def test_what_is_warmed_is_shared_by_all_people_and_its_failure_is_nobodys(tmp_path: Path) -> None:
     pool = Servers(tmp_path)
-    own = target(name="own", mcp=Mcp(command=("no-such-server",), variables=(("T", "file:{person}"),)))
+    own = target(name="own", mcp=Mcp(command=("no-such-server",), variables=(("T", "text:{person}"),)))
     pool.warm([target(), own, target(mcp=Mcp(command=("no-such-server",)))])
     await asyncio.gather(*pool._closing)
     assert (tmp_path / ".ailyus" / "servers" / "main").exists()
