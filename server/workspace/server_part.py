@@ -14,7 +14,7 @@ OWN_PATHS: Final = frozenset(
     (
         *(".well-known", "livez", "mcp", "readyz", "static"),
         *("actions", "agents", "approvals", "connections", "contracts", "enrol", "escalations", "events", "evidence"),
-        *("halts", "inbox", "people", "questions", "receipts", "roots", "sign-in", "sign-out"),
+        *("halts", "inbox", "people", "questions", "receipts", "releases", "roots", "sign-in", "sign-out"),
     )
 )
 """What the gateway's own paths begin with, so that a `base_path` is told from one of them."""

@@ -27,7 +27,8 @@ from server.workspace.release_settings import SETTINGS
 from server.workspace.release_statement import release_evidence
 from server.workspace.releases import Start, begin, now_ms
 from server.workspace.workspace import Workspace
-from tests.world import FILE, MARIA, Sandbox, Served, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import FILE, MARIA, Sandbox, Served, cli, gateway, make_workspace
 
 SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
 GUARD = "policies/approvals.cedar"

@@ -34,7 +34,8 @@ from server.workspace.workspace import Workspace
 from tests.postgres import Postgres
 from tests.replicas.database import with_database
 from tests.replicas.pair import Pair, pair_of
-from tests.world import Sandbox, World, add_records, ailyus, app_serving, until
+from tests.until import until
+from tests.world import Sandbox, World, add_records, ailyus, app_serving
 
 STOP = '@id("no-events") forbid (principal, action == Action::"add_event", resource);\n'
 PERMIT = '@id("more-{}") permit (principal in Role::"Support", action == Action::"add_event", resource);\n'

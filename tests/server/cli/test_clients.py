@@ -106,7 +106,8 @@ async def test_what_was_written_works(home: Path, root: str) -> None:
     started = StdioServerParameters(command=entry["command"], args=entry["args"], env=environment)
     from server.admin.client import find_owner
     from server.workspace.workspace import Workspace
-    from tests.world import Served, until
+    from tests.until import until
+    from tests.world import Served
 
     served = Served(Workspace.open(Path(root)))
     await asyncio.to_thread(served.start)

@@ -10,7 +10,7 @@ from contracts.errors import AilyusError
 from server.contract_testing.tcp_relay import AGAIN, Relay, relayed
 from tests.adapters.raw_server import answer, raw_server
 from tests.slowness import scaled
-from tests.world import until
+from tests.until import until
 
 REQUEST = b"PUT /x HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}"
 BODY = b'{"done": true}'

@@ -10,7 +10,6 @@ from policies.signed_release import SignedRelease, document_of
 from server.workspace.release_files import (
     SIGNED_FILE,
     read_signed,
-    run_release_tests,
     run_tests_of,
     sources_of,
     write_signed,
@@ -73,11 +72,11 @@ def test_a_path_that_leads_out_of_the_folder_writes_nothing(name: str) -> None:
 
 def test_a_signature_is_found_where_it_was_written(tmp_path: Path) -> None:
     workspace = workspace_at(tmp_path / "w")
-    assert read_signed(workspace) is None
+    assert read_signed(workspace.root) is None
     signed = signed_of(workspace)
-    assert write_signed(workspace, signed) == workspace.root / SIGNED_FILE
-    assert read_signed(workspace) == signed
-    assert write_signed(workspace, signed, tmp_path / "elsewhere.json") == tmp_path / "elsewhere.json"
+    assert write_signed(workspace.root, signed) == workspace.root / SIGNED_FILE
+    assert read_signed(workspace.root) == signed
+    assert write_signed(workspace.root, signed, tmp_path / "elsewhere.json") == tmp_path / "elsewhere.json"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"x" * (4 * 1024 * 1024 + 1)])
@@ -85,7 +84,7 @@ def test_what_is_no_signature_is_told_as_that(tmp_path: Path, content: bytes) ->
     workspace = workspace_at(tmp_path / "w")
     (workspace.root / SIGNED_FILE).write_bytes(content)
     with pytest.raises(AilyusError, match="holds no signed release") as fault:
-        read_signed(workspace)
+        read_signed(workspace.root)
     assert fault.value.code == "not_released"
 
 
@@ -93,10 +92,9 @@ def test_the_tests_of_a_release_are_run_by_its_own_policies(tmp_path: Path) -> N
     workspace = workspace_at(tmp_path / "w")
     file, release = workspace.root / "policies" / "test.test.yaml", workspace.release()
     with pytest.raises(AilyusError):
-        run_release_tests(release, workspace.root)  # there is none
+        run_tests_of(release, sources_of(workspace.root))  # there is none
     file.write_text(CASE.format(expect="permitted"))
-    assert run_release_tests(release, workspace.root) == 1
-    run_tests_of(release, sources_of(workspace.root))
+    assert run_tests_of(release, sources_of(workspace.root)) == 1
     file.write_text(CASE.format(expect="denied"))
     with pytest.raises(AilyusError) as fault:
         run_tests_of(release, sources_of(workspace.root))
