@@ -92,8 +92,9 @@ async def try_to_intend(
     """The order, or why nothing was committed."""
     # looked at now, after whatever was written in the same millisecond
     before = more.pop("before", replace(BEFORE, at_ms=journal.store.now_ms() + 1))
+    rendered = more.pop("rendered", HTTP)
     intention = IntentCommit(
-        of, PERMITTED, before, seal(journal, of, "intent", "running"), HTTP, approvals,
+        of, PERMITTED, before, seal(journal, of, "intent", "running"), rendered, approvals,
         DecisionBasis("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result=told("running"), **more,
