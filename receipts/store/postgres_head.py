@@ -18,6 +18,7 @@ IDENTITY: Final = (
     "SELECT system_identifier::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()"
 )
 """The cluster, and its timeline: the first 8 digits of a WAL file's name, which a promotion raises."""
+_FIELDS: Final = frozenset(("system", "timeline", "size", "root"))
 
 
 def signed_frontier(read: Read, size: int, origin: str, public: bytes) -> Frontier:
@@ -53,12 +54,7 @@ class DatabaseHead:
         """Raise `store_rewound` where it is not the database that was seen; else remember it as it is now."""
         # INVARIANT 10: a promoted standby, or an older copy, may lack what was promised: a person decides
         ((system, timeline),) = read(IDENTITY)
-        try:
-            seen = orjson.loads(self._path.read_bytes())
-        except FileNotFoundError:
-            seen = {}
-        except (OSError, orjson.JSONDecodeError):
-            raise AilyusError("store_corrupt", f"the head file `{self._path.name}` is damaged") from None
+        seen = self._seen()
         identity = {"system": str(system), "timeline": str(timeline)}
         if seen and {name: seen[name] for name in identity} != identity:  # guard: a promoted database
             raise AilyusError("store_rewound", ANOTHER)
@@ -68,6 +64,19 @@ class DatabaseHead:
             raise AilyusError("store_rewound", f"the log ends at {frontier.size}, its last known head is {size}")
         self._identity = identity
         self.remember(frontier)
+
+    def _seen(self) -> dict[str, str | int]:
+        """What the file says; nothing where there is none, or where its process died before it wrote to it."""
+        try:
+            text = self._path.read_bytes().strip()
+            seen = orjson.loads(text) if text else {}
+        except FileNotFoundError:
+            return {}
+        except (OSError, orjson.JSONDecodeError):
+            seen = None
+        if not isinstance(seen, dict) or (seen and not (seen.keys() >= _FIELDS and type(seen["size"]) is int)):
+            raise AilyusError("store_corrupt", f"the head file `{self._path.name}` is damaged")
+        return seen
 
     def remember(self, frontier: Frontier) -> None:
         """Remember this head, durably, unless another replica remembered a newer one. Raises `OSError`."""

@@ -1,46 +1,19 @@
-"""The store's promises: groups, SAVEPOINTs, failing commits, rewound copies, one owner, clocks."""
+"""The store's promises on either engine: groups, entries that fail, waiters that go away, clocks."""
 
 import asyncio
-import os
-import shutil
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from contracts.errors import AilyusError, NotDurable
-from receipts.store.sqlite import SqliteStore
-from receipts.store.sqlite_file import own
 from receipts.store.store import Store
 from receipts.store.transaction import Conflict, Txn
 from tests.receipts.making import store_at
-from tests.receipts.statements import SIGNER, statement
-
-Make = Callable[..., SqliteStore]
-
+from tests.receipts.statements import statement
 
 pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    opened: list[SqliteStore] = []
-
-    def build(
-        path: Path | None = None, clock: Callable[[], int] | None = None, kind: type[SqliteStore] = SqliteStore
-    ) -> SqliteStore:
-        store = kind(path or tmp_path / "store.db", SIGNER, "ailyus.test", clock)
-        opened.append(store)
-        return store
-
-    yield build
-    for store in opened:
-        if store._thread.is_alive():
-            store.close()
-
-
 Open = Callable[..., Store]
 
 
@@ -84,27 +57,6 @@ async def test_one_poisoned_entry_among_sixty_four(either: Open) -> None:
     assert "\n63\n" in await store.newest()
 
 
-def test_a_commit_that_fails_answers_nobody_and_leaves_nothing(make: Make) -> None:
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    head = store.head()
-    block = store.submit(lambda txn: time.sleep(0.1))
-
-    def breaks_the_commit(txn: Txn) -> None:
-        # a deferred foreign key is checked by COMMIT itself: a real way in which COMMIT fails
-        txn.write("PRAGMA defer_foreign_keys = ON", rows=None)
-        txn.write("INSERT INTO approvals VALUES ('a', 'no such action', 'p', 'r', x'00', 1)")
-
-    good = [store.submit(lambda txn, n=n: statement(txn, f"rcp_{n}")) for n in (1, 2)]
-    bad = store.submit(breaks_the_commit)
-    block.exception()
-    for future in (*good, bad):
-        with pytest.raises(NotDurable):
-            future.result()
-    assert store.head() == head
-    assert store.submit(lambda txn: statement(txn, "rcp_3")).result() == 1
-
-
 async def test_a_fault_of_our_own_is_told_and_ends_the_writing(either: Open) -> None:
     store = either()
     store.submit(lambda txn: statement(txn, "rcp_0")).result()
@@ -145,55 +97,6 @@ async def test_another_number_of_rows_writes_nothing(either: Open) -> None:
     assert await store.read("SELECT count(*) FROM meta") == [(0,)]
 
 
-def test_one_owner(make: Make) -> None:
-    make()
-    with pytest.raises(AilyusError) as caught:
-        make()
-    assert caught.value.code == "owner_elsewhere"
-
-
-def test_an_older_copy_does_not_start(make: Make, tmp_path: Path) -> None:
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    store.close()
-    shutil.copy(tmp_path / "store.db", tmp_path / "old.db")
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_1")).result()
-    store.close()
-    shutil.copy(tmp_path / "old.db", tmp_path / "store.db")
-    for suffix in ("-wal", "-shm"):
-        (tmp_path / f"store.db{suffix}").unlink(missing_ok=True)
-    with pytest.raises(AilyusError) as caught:
-        make()
-    assert caught.value.code == "store_rewound"
-
-
-def test_another_history_does_not_start(make: Make, tmp_path: Path) -> None:
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    store.close()
-    other = make(tmp_path / "other.db")
-    for n in range(3):
-        other.submit(lambda txn, n=n: statement(txn, f"rcp_other{n}")).result()
-    other.close()
-    shutil.copy(tmp_path / "other.db", tmp_path / "store.db")
-    with pytest.raises(AilyusError) as caught:
-        make()
-    assert caught.value.code == "store_rewound"
-
-
-def test_a_damaged_node_does_not_start(make: Make, tmp_path: Path) -> None:
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    store.close()
-    with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("UPDATE nodes SET hash = x'00'")
-    connection.close()
-    with pytest.raises(AilyusError) as caught:
-        make()
-    assert caught.value.code == "store_corrupt"
-
-
 async def test_a_clock_that_runs_behind_claims_nothing_but_records_outcomes(either: Open) -> None:
     now = [10_000_000]
     store = either(clock=lambda: now[0])
@@ -227,45 +130,3 @@ async def test_a_probe_is_a_commit_that_says_nothing(either: Open) -> None:
     both = await asyncio.gather(store.probe(), store.write(lambda txn: statement(txn, "rcp_2")))
     assert both == [None, 2]
     assert store.changes > before[1]
-
-
-async def test_a_probe_raises_what_every_commit_would(make: Make) -> None:
-    store = make()
-    store._connection.execute("PRAGMA query_only = ON")
-    with pytest.raises(NotDurable, match="readonly"):
-        await store.probe()
-    await store.probe()  # the connection was opened anew
-
-
-async def test_a_lock_that_was_taken_away_is_taken_again_or_nothing_more_is_written(make: Make, tmp_path: Path) -> None:
-    store = make()
-    lock = tmp_path / "store.db.lock"
-    assert store.is_owner()
-    lock.unlink()
-    assert not store.is_owner()
-    assert store.is_owner()
-    with pytest.raises(AilyusError, match="another process owns"):
-        own(tmp_path / "store.db")
-    lock.unlink()
-    taken = own(tmp_path / "store.db")
-    try:
-        assert not store.is_owner()
-        with pytest.raises(NotDurable, match="another process owns this store"):
-            store.submit(lambda txn: statement(txn, "rcp_0"))
-        assert store.failed is not None
-    finally:
-        os.close(taken)
-    store.close()
-    assert not store.is_owner()
-    assert lock.exists()
-
-
-async def test_a_full_disk_is_an_error_and_leaves_nothing(make: Make) -> None:
-    store = make()
-    store.submit(lambda txn: statement(txn, "rcp_0")).result()
-    pages = (await store.read("PRAGMA page_count"))[0][0]
-    store.submit(lambda txn: txn.query(f"PRAGMA max_page_count = {pages}")).result()
-    with pytest.raises(AilyusError):
-        store.submit(lambda txn: txn.write("INSERT INTO evidence VALUES (1, 'l', x'00', ?)", b"x" * 1_000_000)).result()
-    assert await store.read("SELECT count(*) FROM evidence") == [(0,)]
-    assert "\n1\n" in store.head()
