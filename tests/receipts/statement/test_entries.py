@@ -1,13 +1,12 @@
-"""Entries of the log and the evidence beside them, one by one."""
+"""Entries of the log, one by one."""
 
 import pytest
 
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.journal.journal import Journal
-from receipts.statement import entries, evidence
-from receipts.statement.evidence import EvidencePiece, EvidenceSize
-from tests.receipts.making import action, conclude, intend, seal
+from receipts.statement import entries
+from tests.receipts.making import action, conclude, intend
 
 pytestmark = pytest.mark.both_stores
 
@@ -70,23 +69,3 @@ async def test_the_log_is_read_on_from_a_leaf(journal: Journal) -> None:
     assert [one.leaf_index for one in whole] == list(range(journal.store.size))
     part = await journal.store.read_aside(lambda read: entries.after(read, whole[0].leaf_index, 1))
     assert part == whole[1:2]
-
-
-async def test_evidence_is_listed_and_given_to_its_tenant_alone(journal: Journal) -> None:
-    about = action()
-    sealed = seal(journal, about, "decision", "denied")
-    leaf = await journal.store.write(sealed.insert)
-    for label, data in (("b", b"two"), ("a", b"one!")):
-        await journal.store.write(
-            lambda txn, label=label, data=data: txn.write(
-                "INSERT INTO evidence VALUES (?, ?, ?, ?)", leaf, label, b"salt", data
-            )
-        )
-    sizes = [EvidenceSize("a", 4), EvidenceSize("b", 3), EvidenceSize("params", 11)]
-    assert await evidence.sizes(journal.store, leaf) == sizes
-    (entry,) = await entries.of_action(journal.store, about.id)
-    pieces = await journal.store.read_aside(lambda read: evidence.pieces(read, entry.receipt))
-    assert pieces == [EvidencePiece("a", b"one!"), EvidencePiece("b", b"two"), EvidencePiece("params", b'{"id":"r1"}')]
-    assert await evidence.piece(journal.store, entry.receipt, "a", "acme") == b"one!"
-    assert await evidence.piece(journal.store, entry.receipt, "a", "other") is None
-    assert await evidence.piece(journal.store, entry.receipt, "c", "acme") is None
