@@ -46,8 +46,9 @@ class LogWalk:
     def _newest(self) -> Checkpoint | None:
         """The newest checkpoint that a trusted key signed."""
         # the newest that holds: a forged note behind it must not hide where the log ends
-        signed = (_signed(self._notes[size], self._roots) for size in sorted(self._notes, reverse=True))
-        return next((c for c in signed if c is not None), None)
+        signed = ((size, _signed(self._notes[size], self._roots)) for size in sorted(self._notes, reverse=True))
+        # an older note that stands under a larger size is no newer one
+        return next((c for size, c in signed if c is not None and c.size == size), None)
 
     def statements(self) -> Iterator[str]:
         """Every statement against its leaf, its index columns, its search values and its evidence."""

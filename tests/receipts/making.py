@@ -93,8 +93,9 @@ async def try_to_intend(
     # looked at now, after whatever was written in the same millisecond
     before = more.pop("before", replace(BEFORE, at_ms=journal.store.now_ms() + 1))
     rendered = more.pop("rendered", HTTP)
+    sealed = more.pop("sealed", None) or seal(journal, of, "intent", "running")
     intention = IntentCommit(
-        of, PERMITTED, before, seal(journal, of, "intent", "running"), rendered, approvals,
+        of, PERMITTED, before, sealed, rendered, approvals,
         DecisionBasis("release-1", journal.epoch),
         route=0, attempt=attempt, timeout_ms=timeout_ms, settle_ms=100,
         deadline_ms=journal.store.now_ms() + timeout_ms, result=told("running"), **more,

@@ -1,0 +1,80 @@
+"""Every row that repeats a statement is compared with it: what says more, less or otherwise is one finding."""
+
+from pathlib import Path
+
+import pytest
+
+from receipts.audit.audit_rows import audit_rows
+from receipts.audit.log_walk import LogWalk
+from receipts.store.row import Read
+from tests.receipts.audit.proofs import LEAD, ROOTS, Approved, approved
+from tests.receipts.stages import halt
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> Approved:
+    made = await approved(tmp_path / "s.db")
+    await halt(made.journal, "connection", "okta")
+    return made
+
+
+async def findings(one: Approved, sql: str = "") -> list[str]:
+    if sql:
+        await one.journal.store.write(lambda txn: txn.write(sql, rows=1))
+
+    def ask(read: Read) -> list[str]:
+        walk = LogWalk(read, ROOTS, None)
+        assert list(walk.statements()) == []
+        return list(audit_rows(read, walk.words))
+
+    found = await one.journal.store.read_aside(ask)
+    await one.journal.store.aclose()
+    return found
+
+
+async def test_rows_that_say_what_was_signed_are_no_finding(one: Approved) -> None:
+    assert await findings(one) == []
+
+
+KEY = "the key `{key}`"
+
+
+@pytest.mark.parametrize(
+    ("sql", "finding"),
+    [
+        ("UPDATE keys SET person = 'eve'", KEY + " is not what its statement says"),
+        ("UPDATE keys SET revoked = 1", KEY + " is not what its statement says"),
+        ("DELETE FROM keys", "the row of " + KEY + " is missing"),
+        ("INSERT INTO keys VALUES ('k', x'00', 'eve', 'file', 0)", "the key `k` has no statement"),
+        (
+            "INSERT INTO agents VALUES ('a', 'acme', 'ann', 'ann', '', 0, 'h', 0)",
+            "the agent `a` has no statement",
+        ),
+        ("UPDATE halts SET reason = 'other'", "the halt of `connection okta` is not what its statement says"),
+        ("UPDATE halts SET lifted_ms = 1", "the halt of `connection okta` is not what its statement says"),
+        ("UPDATE halts SET allow_undo = 1", "the halt of `connection okta` is not what its statement says"),
+        (
+            "INSERT INTO halts VALUES ('h', 'agent', 'bot', 0, 'lead', '', 1, NULL)",
+            "the halt of `agent bot` has no statement",
+        ),
+        (
+            "INSERT INTO role_facts VALUES ('ann', 'Director', 1, x'')",
+            "the roles of `ann` are not what a statement says",
+        ),
+        ("UPDATE approvals SET role = 'Director'", "the approval `{approval}` is not what its statement says"),
+        ("DELETE FROM approvals", "the row of the approval `{approval}` is missing"),
+        ("UPDATE approval_uses SET action_id = 'x'", "the use of the approval `{approval}` is not what an intent says"),
+        ("UPDATE actions SET status = 'denied'", "the status of the action `{action}` is not what its statement says"),
+        ("UPDATE actions SET agent = 'other'", "the request of the action `{action}` is not what its statement says"),
+        (
+            'UPDATE actions SET request = CAST(replace(CAST(request AS TEXT), \'"id":"r1"\', \'"id":"r2"\') AS BLOB)',
+            "the request of the action `{action}` is not what its statement says",
+        ),
+        (
+            "UPDATE actions SET asked = x'00'",
+            "what was asked about the action `{action}` is not what its statement says",
+        ),
+    ],
+)
+async def test_each_change_is_one_finding(one: Approved, sql: str, finding: str) -> None:
+    assert await findings(one, sql) == [finding.format(key=LEAD.keyid, approval=one.approval.id, action=one.action.id)]
