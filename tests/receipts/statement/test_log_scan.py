@@ -85,6 +85,10 @@ async def test_what_is_remembered_and_does_not_hold_is_read_anew(store: SqliteSt
         ("DELETE FROM checkpoints", "the log has statements and no checkpoint"),
         ("DELETE FROM statements WHERE leaf_index = 0", "not those that the newest checkpoint was signed over"),
         ("DELETE FROM statements WHERE leaf_index = 4", "not those that the newest checkpoint was signed over"),
+        (
+            "UPDATE statements SET leaf_index = 99 WHERE leaf_index = 4",
+            "not those that the newest checkpoint was signed",
+        ),
         ("UPDATE statements SET envelope = x'00' WHERE leaf_index = 1", "not those that the newest"),
         ("UPDATE statements SET envelope = (SELECT envelope FROM statements WHERE leaf_index = 0)", "not those"),
     ],

@@ -18,7 +18,8 @@ from tests.journeys.served import call_tool
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.slowness import scaled
-from tests.world import LEO, MARIA, Sandbox, Served, add_records, cli, gateway, make_workspace, until
+from tests.until import until
+from tests.world import LEO, MARIA, Sandbox, Served, add_records, cli, gateway, make_workspace
 
 
 async def test_from_a_file_to_a_database(tmp_path: Path, sandbox: Sandbox, postgres: Postgres) -> None:
