@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from receipts.action.action_form import pack_observation, unpack_observation
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.reconciliation.scope import hide_compared
 from server.execution.evidence import kept, kept_health
-from tests.leaks import places
+from tests.leaks import places, unpacked
 from tests.world import ROOT, Sandbox, World, add_records, gateway
 
 pytestmark = pytest.mark.of_a_file
@@ -101,7 +100,7 @@ def everywhere(world: World, secret: str, said: list[Any]) -> list[str]:
         for row in world.rows(f'SELECT * FROM "{table}"'):
             for value in row:
                 raw = bytes(value) if isinstance(value, bytes) else str(value).encode()
-                raw += gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else b""
+                raw += unpacked(raw)
                 found += [str(table) for form in forms if form in raw]
     return found
 

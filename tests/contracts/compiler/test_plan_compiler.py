@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.canonical import MAX_INTEGER
 from contracts.compiler.program import Program
 from tests.contracts.making import SECRET, WRITE, plan, program, programs, refused
 
@@ -144,7 +145,7 @@ def test_an_agents_item_is_understood_in_a_list_only() -> None:
 
 @given(
     st.text(max_size=20).filter(lambda text: "${" not in text)
-    | st.integers()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
     | st.lists(st.text("${}a", max_size=5), max_size=3)
 )
 @settings(max_examples=30)

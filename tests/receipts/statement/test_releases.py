@@ -12,8 +12,19 @@ from policies.signed_release import ReleaseDocument, SignedRelease
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.statement.gateway_facts import ReleaseFacts
-from receipts.statement.releases import MARK, RELEASERS, SIGNED, authors, files, newest, newest_signed
+from receipts.statement.releases import (
+    FILE,
+    MARK,
+    RELEASERS,
+    SIGNED,
+    ReleaseRecord,
+    authors,
+    newest,
+    newest_signed,
+    opened,
+)
 from receipts.statement.statement import Notary
+from receipts.store.row import Read
 from tests.receipts.making import SIGNER
 
 A, B = "a" * 64, "b" * 64
@@ -23,6 +34,11 @@ DOCUMENT = ReleaseDocument(
     author="lead", reason="", at_ms=1, nonce="n",
 )  # fmt: skip
 SIGNED_RELEASE = SignedRelease(document=DOCUMENT, public="00" * 32, signature="00")
+
+
+def files(read: Read, record: ReleaseRecord, keys: dict[str, bytes]) -> dict[str, bytes]:
+    kept = opened(read, record, keys, lambda label: label.startswith(FILE))
+    return {label.removeprefix(FILE): data for label, data in kept.items()}
 
 
 async def release(
