@@ -95,5 +95,5 @@ class ServerPart(BaseModel):
         if bool(self.certificate) is not bool(self.key):
             raise ValueError("`certificate` and `key` belong together: name the file of each")
         if self.certificate and self.tls_terminated_by:
-            raise ValueError("TLS ends here (`certificate`) or at a proxy (`tls_terminated_by`): name one of them")
+            raise ValueError("`certificate` ends TLS here, and `tls_terminated_by` at a proxy: name one of them")
         return self

@@ -165,6 +165,8 @@ async def test_nonsense_changes_nothing_and_one_command_takes_a_release_back(pai
     assert "FAIL release: " in told
     assert "FAIL candidate: refused at " in told
     assert "the former release stays live" in told
+    await until(lambda: "a candidate was refused (bad_policy)" in a.app.health.ready().model_dump_json())
+    assert a.app.health.ready().ok
     assert "the files on disk are not changed" in await ailyus(a, "release", "rollback", "--as", "lead")
     assert served(a) == former
     await until(lambda: served(b) == former)

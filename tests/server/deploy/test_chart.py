@@ -17,6 +17,7 @@ PROXIES = ("proxies={10.0.0.0/8}",)
 ALL = (
     *PROXIES,
     "metrics.enabled=true",
+    "metrics.scrapers={10.1.0.0/16}",
     "serviceMonitor.enabled=true",
     "ingress.enabled=true",
     "basePath=/ailyus",
@@ -105,6 +106,7 @@ def test_nobody_reaches_a_gateway_that_names_nobody(helm: Path) -> None:
         ((*PROXIES, "replica=3"), "replica"),
         ((*PROXIES, "settings.OTHER=1"), "OTHER"),
         ((*PROXIES, "serviceMonitor.enabled=true"), "needs metrics.enabled"),
+        ((*PROXIES, "metrics.enabled=true"), "metrics.scrapers"),
     ],
 )
 def test_what_is_wrong_is_named(helm: Path, sets: tuple[str, ...], said: str) -> None:

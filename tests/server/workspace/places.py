@@ -3,6 +3,9 @@
 import shutil
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from policies.signed_release import SignedRelease, document_of
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 from tests.server.engine import CONTRACTS, PERMIT
@@ -40,3 +43,11 @@ def workspace_at(folder: Path, policy: str = PERMIT, settings: str = SETTINGS) -
     (folder / "policies" / "test.cedar").write_text(policy + "\n")
     (folder / FILE).write_text(settings)
     return Workspace.open(folder)
+
+
+def signed_of(workspace: Workspace) -> SignedRelease:
+    """A release of the workspace's files, signed by a key of nobody."""
+    key = Ed25519PrivateKey.generate()
+    document = document_of(workspace.release("lead"), "lead", "the first", 1_000)
+    public = key.public_key().public_bytes_raw().hex()
+    return SignedRelease(document=document, public=public, signature=key.sign(document.message).hex())

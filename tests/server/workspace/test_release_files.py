@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError
-from policies.signed_release import SignedRelease, document_of
 from server.workspace.release_files import (
     SIGNED_FILE,
     read_signed,
@@ -15,8 +13,7 @@ from server.workspace.release_files import (
     write_signed,
     written_files,
 )
-from server.workspace.workspace import Workspace
-from tests.server.workspace.places import workspace_at
+from tests.server.workspace.places import signed_of, workspace_at
 
 CASE = """tests:
   - name: support may
@@ -25,13 +22,6 @@ CASE = """tests:
     person: {{roles: [Support]}}
     expect: {expect}
 """
-
-
-def signed_of(workspace: Workspace) -> SignedRelease:
-    key = Ed25519PrivateKey.generate()
-    document = document_of(workspace.release("lead"), "lead", "the first", 1_000)
-    public = key.public_key().public_bytes_raw().hex()
-    return SignedRelease(document=document, public=public, signature=key.sign(document.message).hex())
 
 
 def test_a_release_is_made_of_contracts_policies_and_their_tests(tmp_path: Path) -> None:

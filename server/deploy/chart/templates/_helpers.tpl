@@ -52,8 +52,12 @@ env:
   - {name: AILYUS_SERVER__DRAIN, value: {{ printf "%ds" (int .Values.drainSeconds) | quote }}}
   - {name: AILYUS_STORE__URL, value: "file:/var/run/ailyus/store-url"}
   {{- if .Values.metrics.enabled }}
+  {{- if not .Values.metrics.scrapers }}
+  {{- fail "metrics.enabled needs metrics.scrapers: the networks of Prometheus" }}
+  {{- end }}
   - {name: AILYUS_METRICS__HOST, value: "0.0.0.0"}
   - {name: AILYUS_METRICS__PORT, value: {{ .Values.metrics.port | quote }}}
+  - {name: AILYUS_METRICS__TLS_TERMINATED_BY, value: {{ .Values.metrics.scrapers | toJson | quote }}}
   {{- end }}
   {{- range $name, $value := .Values.settings }}
   - {name: {{ $name | quote }}, value: {{ $value | quote }}}
