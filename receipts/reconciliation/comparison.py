@@ -72,7 +72,13 @@ def drifted_paths(program: Program, before: Observation, after: Observation) -> 
 
 
 def equal(one: object, other: object) -> bool:
-    """Are two values of a record the same? Absent equals only absent."""
+    """Are two values of a record the same, as JSON? Absent equals only absent, and yes is not 1."""
     if one is ABSENT or other is ABSENT:
         return one is other
+    if isinstance(one, bool) or isinstance(other, bool):  # guard: yes is not 1
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
     return one == other

@@ -125,6 +125,7 @@ GUARDS = [
     Guard("the record is the resource", "if False:", "tests/journeys/test_directories.py::test_another_record_than_the_one_that_was_named_is_denied"),
     Guard("doubt is looked at again", "return ()", "tests/journeys/test_directories.py::test_a_stale_read_is_unknown_and_found_by_itself"),
     Guard("what is found ends the incident", "", "tests/journeys/test_directories.py::test_a_stale_read_is_unknown_and_found_by_itself"),
+    Guard("yes is not 1", "if False:", "tests/receipts/reconciliation/test_comparison.py::test_yes_is_not_one"),
     Guard("evidence", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
     Guard("no effect is never confirmed", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
     Guard("missing outputs", "if isinstance(outputs, Fault):\n    outputs = {}\nif False:", "tests/receipts/reconciliation/test_reconciliation.py::test_never_confirmed_with_a_missing_output"),

@@ -35,7 +35,16 @@ def test_values_are_the_same_or_not_also_by_their_digests(one: Any, other: Any) 
     # a JSON document tells true from 1, as its digest does
     hidden = replace(look({"value": HIDING.all(one)}), hiding=HIDING)
     assert same(path, hidden, look({"value": other})) is (HIDING.all(one) == HIDING.all(other))
-    assert plain is (one == other)
+    assert plain is (HIDING.all(one) == HIDING.all(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(True, 1), (0, False), ([1], [True]), ({"x": {"y": 0}}, {"x": {"y": False}})]
+)
+def test_yes_is_not_one(one: Any, other: Any) -> None:
+    assert not equal(one, other)
+    assert not equal(other, one)
+    assert equal(one, one)
 
 
 def test_absent_equals_only_absent() -> None:
