@@ -39,11 +39,11 @@ from server.actions.live_release import LiveRelease
 from server.actions.recovery import RecoveryLoop
 from server.actions.runner import ActionRunner
 from server.admin.api import AdminApi
+from server.admin.health.gateway_checks import health_of
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new
 from server.console.console import Console
 from server.execution.fair_limiter import FairLimiter
-from server.health.gateway_checks import health_of
 from server.identity.access_tokens import Tokens
 from server.identity.agents import Agents
 from server.mcp.gateway import Gateway

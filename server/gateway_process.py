@@ -10,12 +10,12 @@ from pathlib import Path
 import orjson
 
 from server.admin.admin_socket import bind_admin_socket, close_admin_socket
+from server.admin.health.check import HealthCheck, HealthResult
+from server.admin.health.endpoint import HealthEndpoint
 from server.app import App
-from server.health.check import HealthCheck, HealthResult
-from server.health.endpoint import HealthEndpoint
-from server.http_server import serving
 from server.listener.certificate import Certificate
 from server.listener.front import Front
+from server.listener.http_server import serving
 from server.listener.listener import open_listener
 from server.workspace.public_address import public_address
 

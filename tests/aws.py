@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config  # type: ignore[import-untyped]  # same
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # same
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.world import ROOT, Sandbox, Workspace, make_workspace
 
 REGION = "us-east-1"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.newest import ROOT
 from tests.wheel import interpreter
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.slowness import scaled
 
 USER = "nobody"

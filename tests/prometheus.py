@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.slowness import scaled
 from tests.web import blocking_web
 

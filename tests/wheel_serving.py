@@ -20,7 +20,7 @@ from typing import Any
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.certificates import authority
 from tests.console.authenticator import Authenticator, signed_in
 from tests.identity.issuer import Issuer

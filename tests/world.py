@@ -32,7 +32,8 @@ from receipts.store.row import Read
 from server.app import App
 from server.cli.seed import SEEDED, seed_agent
 from server.gateway_process import running
-from server.http_server import free_port, listen, serving
+from server.listener.http_server import listen, serving
+from server.workspace.free_port import free_port
 from server.workspace.settings_file import FILE
 from server.workspace.stores import reading
 from server.workspace.templates import init_sandbox

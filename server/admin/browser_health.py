@@ -8,7 +8,7 @@ from contracts.compiler.read_program import FlowRead
 from contracts.errors import AilyusError
 from policies.release import Release
 from server.admin.finding import Finding
-from server.health.page_use import by_pages, uses_pages
+from server.admin.health.page_use import by_pages, uses_pages
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 

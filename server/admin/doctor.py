@@ -11,8 +11,8 @@ from server.admin.browser_install import install_browser
 from server.admin.client import ask_owner, find_owner
 from server.admin.connection_health import adapter_findings, connection_findings, issuer_findings, server_findings
 from server.admin.finding import Finding
+from server.admin.health.page_use import uses_pages
 from server.admin.store_health import store_findings
-from server.health.page_use import uses_pages
 from server.results.timestamp import iso
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import begin, last_released

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from adapters.tls import trusted
 from contracts.errors import AilyusError
 from server.admin.finding import Finding
-from server.health.report import HealthReport
+from server.admin.health.report import HealthReport
 
 SECONDS: Final = 5.0
 """How long one answer may take."""

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.tls import trusted
 from contracts.compiler.route_program import HttpProgram
-from server.http_server import listen, serving
+from server.listener.http_server import listen, serving
 
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -10,7 +10,7 @@ import httpx2
 
 from adapters.tls import no_trust
 from server.contract_testing.sandbox_process import start_sandbox
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.observability_settings import LogsPart
 from server.workspace.settings import PersonPart
 from server.workspace.workspace import Workspace

@@ -9,8 +9,8 @@ from typing import Final
 from urllib.parse import quote
 
 from contracts.errors import AilyusError
-from server.http_server import listen
 from server.listener.activation import activated
+from server.listener.http_server import listen
 from server.workspace.public_address import MCP_PATH, ListenAddress, bracketed
 from server.workspace.server_part import ServerPart
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
-from server.http_server import serving
+from server.listener.http_server import serving
 from server.observability import metrics
 from server.observability.credential_expiry import CredentialExpiry
 from server.observability.gauges import GatewayParts, Gauges

@@ -10,7 +10,7 @@ import orjson
 
 from contracts.errors import AilyusError
 from receipts.log.signing import create_key
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.library_copy import copy_library, remove_policies
 from server.workspace.settings_file import FILE
 from server.workspace.settings_text import CONNECTION, ESCALATION, OKTA, SANDBOX

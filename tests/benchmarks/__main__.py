@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 
 ERA = "2026-07-28"
 META = {

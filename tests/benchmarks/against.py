@@ -10,7 +10,7 @@ import itertools
 import statistics
 from pathlib import Path
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.benchmarks.__main__ import Process, measure
 
 

@@ -14,7 +14,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import UrlElicitationRequiredError
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.clients.terminal import typescript
 from tests.console.people import SECOND_LEAD, People, Person, browsing
 from tests.inspector import inspector

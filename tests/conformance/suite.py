@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.http_server import listen, serving
+from server.listener.http_server import listen, serving
 from server.workspace.public_address import ListenAddress, public_address
 from tests.conformance.fixtures import Fixtures
 from tests.node import node, packages

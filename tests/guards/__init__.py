@@ -324,10 +324,10 @@ GUARDS = [
     Guard("the first address that is no proxy", "if True:", "tests/server/listener/test_proxy_headers.py::test_the_first"),
     Guard("two words about one client", "if False:", "tests/server/listener/test_proxy_headers.py::test_what_says_two"),
     Guard("a host before a token", "if False:", "tests/server/mcp/test_endpoint.py::test_a_host_that_is_none"),
-    Guard("a check that hangs", "if False:", "tests/server/health/test_monitor.py::test_a_look_that_hangs"),
-    Guard("a disk that is almost full", "if False:", "tests/server/health/test_gateway_checks.py::test_a_disk_that"),
-    Guard("a probe moves no time", "return txn.now_ms", "tests/server/health/test_gateway_checks.py::test_a_clock_that"),
-    Guard("a lock that another process took", "pass", "tests/server/health/test_gateway_checks.py::test_a_lock_that_another"),
+    Guard("a check that hangs", "if False:", "tests/server/admin/health/test_monitor.py::test_a_look_that_hangs"),
+    Guard("a disk that is almost full", "if False:", "tests/server/admin/health/test_gateway_checks.py::test_a_disk_that"),
+    Guard("a probe moves no time", "return txn.now_ms", "tests/server/admin/health/test_gateway_checks.py::test_a_clock_that"),
+    Guard("a lock that another process took", "pass", "tests/server/admin/health/test_gateway_checks.py::test_a_lock_that_another"),
 ]  # fmt: skip
 
 

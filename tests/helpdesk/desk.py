@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.slowness import scaled_duration
 from tests.web import blocking_web, web

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.world import Sandbox, World, app_serving, gateway, make_workspace
 
 RESOURCE = "https://ailyus.example.com/mcp"

@@ -17,7 +17,7 @@ from receipts.log.signing import create_key
 from receipts.store.row import blob, integer
 from receipts.store.transaction import Txn
 from server.approvals.keys import NewKey, link_new
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.free import free
 from tests.identity.provider import CLIENT, SECRET, Idp
 from tests.web import web

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.web import blocking_web
 from tests.world import ROOT, Sandbox, Workspace, make_workspace
 

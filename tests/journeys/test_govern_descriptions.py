@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from contracts.compiler.catalog import Complaints, load_catalog
 from policies.templates import write_template
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.slowness import scaled
 from tests.world import Sandbox, app_serving, cli, gateway, make_workspace

@@ -21,7 +21,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from adapters.tls import no_trust
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.activation import handing_over
 from tests.certificates import authority, public_key_hash

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from contracts.errors import AilyusError
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.plans.records import each, run, seeded, set_value, states
 from tests.until import until
 from tests.world import LEO, MARIA, Sandbox, World, cli, gateway, make_workspace

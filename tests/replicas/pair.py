@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 from tests.world import Sandbox, World, gateway

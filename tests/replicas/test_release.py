@@ -22,8 +22,8 @@ from policies.signed_release import document_of, sign_release
 from receipts.log.signing import create_key, load_key
 from receipts.statement import releases
 from server.actions import runner
-from server.http_server import free_port
 from server.operations import activation
+from server.workspace.free_port import free_port
 from server.workspace.release_acceptance import Acceptance, accept
 from server.workspace.release_files import sources_of
 from server.workspace.release_package import ReleasePackage, candidate_of

@@ -42,7 +42,7 @@ from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
 from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import FairLimiter
 from server.execution.resolved_action import ResolvedAction
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.free import free
 from tests.receipts.making import SIGNER, store_at
 from tests.world import ROOT, app_serving, nobody

@@ -16,8 +16,8 @@ from contracts.errors import AilyusError
 from server.admin.admin_socket import clear_admin_sockets
 from server.cli import demo
 from server.cli.demo import forget_keys
-from server.http_server import free_port
 from server.observability.logs import configure
+from server.workspace.free_port import free_port
 from server.workspace.templates import init_sandbox
 from tests.world import Sandbox, Served, cli, gateway, make_workspace
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx2
 
 from contracts.action.mcp_request import definition_of
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace

@@ -19,7 +19,7 @@ from adapters.mcp.pool import Servers
 from adapters.mcp.sessions import UpstreamSession
 from adapters.mcp.stream_budget import Lost
 from contracts.action.target import Mcp, Target
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.slowness import scaled
 from tests.upstream.odd import SCHEMA
 from tests.world import ROOT, app_serving

@@ -20,7 +20,7 @@ from adapters.mcp.sessions import UpstreamSession
 from adapters.mcp.stream_budget import Lost
 from adapters.mcp.streamable_http import over_http
 from contracts.action.target import Mcp, Target
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes
 from tests.until import until

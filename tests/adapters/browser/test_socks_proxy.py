@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.browser.socks_proxy import SocksProxy, place_of
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.adapters.raw_server import answer, raw_server
 from tests.slowness import scaled
 

@@ -25,7 +25,7 @@ from contracts.action.http_request import render_route
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
 from policies.release import Release
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 from tests.adapters.raw_server import answer, raw_server
 from tests.adapters.requests import Open, execute, release_for, request_for
 from tests.slowness import scaled

@@ -24,9 +24,9 @@ from receipts.journal.halt import Scope
 from server.cli.demo_stage import Stage
 from server.cli.demo_story import tell_story
 from server.cli.output import Format
-from server.http_server import free_port
 from server.observability.metric_catalog import CERTIFICATE, METRICS
 from server.observability.metrics import REFUSALS, Step
+from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.log_lines import secrets_of
 from tests.metrics_reference import PROCESS

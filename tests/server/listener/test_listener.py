@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from contracts.errors import AilyusError
-from server.http_server import free_port
 from server.listener import listener
 from server.listener.listener import GatewaySockets, open_listener
+from server.workspace.free_port import free_port
 from server.workspace.public_address import ListenAddress
 from server.workspace.server_part import ServerPart
 

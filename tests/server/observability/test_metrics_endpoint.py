@@ -13,10 +13,10 @@ from contracts.errors import AilyusError
 from receipts.store.postgres import PostgresStore
 from receipts.store.sqlite import SqliteStore
 from receipts.store.store import Store
-from server.http_server import free_port
 from server.observability import metrics
 from server.observability.credential_expiry import expiry_of
 from server.observability.metrics_endpoint import MetricsEndpoint, MetricsToken
+from server.workspace.free_port import free_port
 from server.workspace.observability_settings import MetricsPart
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace

@@ -18,10 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.cli.seed import SEEDED
-from server.http_server import free_port
 from server.observability import metrics as counted
 from server.observability import tracing
 from server.observability.otlp_meter import OtlpMeter
+from server.workspace.free_port import free_port
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, app_serving, gateway, make_workspace
 

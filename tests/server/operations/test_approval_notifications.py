@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from contracts.errors import AilyusError
 from server.app import App
-from server.http_server import free_port
 from server.operations.approval_notifications import slack_text
+from server.workspace.free_port import free_port
 from server.workspace.settings_file import FILE
 from server.workspace.workspace import Workspace
 from tests.until import until

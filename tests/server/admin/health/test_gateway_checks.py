@@ -19,8 +19,8 @@ import pytest
 from adapters.browser.launch import find_browser
 from contracts.errors import AilyusError
 from receipts.store.sqlite_file import own
-from server.health.gateway_checks import MIN_FREE, health_of
-from server.health.report import HealthReport
+from server.admin.health.gateway_checks import MIN_FREE, health_of
+from server.admin.health.report import HealthReport
 from tests.helpdesk.desk import Desk
 from tests.postgres import serving
 from tests.slowness import scaled

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from server.health import monitor
-from server.health.check import HealthCheck, HealthResult
-from server.health.endpoint import HealthEndpoint
-from server.health.monitor import HealthMonitor
-from server.health.report import HealthReport
+from server.admin.health import monitor
+from server.admin.health.check import HealthCheck, HealthResult
+from server.admin.health.endpoint import HealthEndpoint
+from server.admin.health.monitor import HealthMonitor
+from server.admin.health.report import HealthReport
 from tests.until import until
 from tests.web import web
 from tests.world import app_serving, free_port

@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from server.http_server import free_port
+from server.workspace.free_port import free_port
 
 
 def test_a_free_port_is_no_ports_of_connections_that_go_out() -> None:

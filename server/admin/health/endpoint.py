@@ -3,7 +3,7 @@
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from server.health.monitor import HealthMonitor
+from server.admin.health.monitor import HealthMonitor
 
 
 class HealthEndpoint:

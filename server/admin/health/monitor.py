@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from server.health.check import HealthCheck, HealthResult
-from server.health.report import CheckLine, HealthReport
+from server.admin.health.check import HealthCheck, HealthResult
+from server.admin.health.report import CheckLine, HealthReport
 
 MAX_AGE_SECONDS: Final = 2.0
 """How old a result may be. A check that hangs, or that nobody carries out any more, is not well after that."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from receipts.store.store import MAX_CLOCK_BACK_MS, Store
-from server.health.check import HealthResult
+from server.admin.health.check import HealthResult
 
 MAX_JUMP_MS: Final = 2_000
 """How far a clock may go ahead or back between two looks."""

@@ -12,10 +12,10 @@ from receipts.log.head import remembered
 from receipts.store.health import log_sizes
 from receipts.store.store import Store
 from server.actions.recovery import RecoveryLoop
-from server.health.check import HealthCheck, HealthResult
-from server.health.clock_check import ClockCheck
-from server.health.monitor import HealthMonitor
-from server.health.page_use import uses_pages
+from server.admin.health.check import HealthCheck, HealthResult
+from server.admin.health.clock_check import ClockCheck
+from server.admin.health.monitor import HealthMonitor
+from server.admin.health.page_use import uses_pages
 from server.operations.releases import Releases
 
 MIN_FREE: Final = 8 * 1024 * 1024

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from server.health import clock_check
-from server.health.clock_check import MAX_JUMP_MS, SETTLED_MS, ClockCheck
+from server.admin.health import clock_check
+from server.admin.health.clock_check import MAX_JUMP_MS, SETTLED_MS, ClockCheck
 
 HOUR = 3_600_000
 
