@@ -63,8 +63,9 @@ def mebibytes(pids: Iterator[int]) -> float:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-        # private pages: a share of common ones would change with whatever else runs on this machine
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+        # anonymous pages by their share: those of files change with whatever else runs on this machine, and private
+        # ones are nobody's while a process forks
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
     return total / 1024
 
 

@@ -24,6 +24,7 @@ from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes, tree
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.helpdesk.pages import kill, only_pages
+from tests.until import until
 from tests.world import Sandbox, cli, make_workspace
 
 
@@ -159,14 +160,18 @@ async def test_memory_stays(chromium: Chromium, site: Site) -> None:
     """The short form of `python -m tests.benchmarks.pages`: sixty tabs leave no more behind than twenty."""
     urls = frozenset({site.url})
 
-    async def visits(count: int) -> float:
+    def taken() -> float:
+        return mebibytes(pid for root in chromium.pids() for pid in tree(root))
+
+    async def visits(count: int) -> None:
         for _ in range(count):
             async with chromium.tab(urls, None) as tab:
                 await tab.page.goto(f"{site.url}/admin/login/")
-        return mebibytes(pid for root in chromium.pids() for pid in tree(root))
 
-    before = await visits(20)
-    assert await visits(40) < before * 1.5
+    await visits(20)
+    before = max([taken() for _ in range(5)])
+    await visits(40)
+    await until(lambda: taken() < before * 1.5)
 
 
 async def test_the_wall_lets_only_its_places_through(site: Site) -> None:
