@@ -34,7 +34,7 @@ from server.cli.seed import SEEDED, seed_agent
 from server.gateway_process import running
 from server.listener.http_server import listen, serving
 from server.workspace.free_port import free_port
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.stores import reading
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace

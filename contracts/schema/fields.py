@@ -35,6 +35,8 @@ def milliseconds(value: object) -> int:
 
 def as_duration(ms: int) -> str:
     """Milliseconds as people write them, in the largest unit that divides them."""
+    if not ms:
+        return "0s"
     unit = next(name for name, size in reversed(_UNITS.items()) if ms % size == 0)
     return f"{ms // _UNITS[unit]}{unit}"
 

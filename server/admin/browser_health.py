@@ -9,7 +9,7 @@ from contracts.errors import AilyusError
 from policies.release import Release
 from server.admin.finding import Finding
 from server.admin.health.page_use import by_pages, uses_pages
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 
 

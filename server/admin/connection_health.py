@@ -8,7 +8,7 @@ from policies.release import Release
 from server.admin.finding import Finding
 from server.identity.token_issuer import Issuer
 from server.workspace.probe import probe
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.tool_pins import pins
 from server.workspace.workspace import Workspace
 

@@ -16,7 +16,7 @@ from server.admin.store_health import store_findings
 from server.results.timestamp import iso
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import begin, last_released
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 
 UNASKED = "ailyus policy new require-approval --action ACTION; keep the policy `high-risk-needs-a-guard`"

@@ -8,7 +8,7 @@ from adapters.tls import no_trust, pinned
 from contracts.errors import AilyusError
 from server.listener.listener import UNIX_SCHEME
 from server.workspace.public_address import ListenAddress
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 from server.workspace.workspace import Workspace
 
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def list_adapters(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
     """List what is installed beside the gateway, with the digest to name in `ailyus.toml`."""
     from adapters.plugin import offered
-    from server.workspace.settings_file import FILE
+    from server.workspace.settings.file import FILE
     from server.workspace.workspace import Workspace
 
     folder = Path(workspace).resolve()

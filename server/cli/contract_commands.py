@@ -107,7 +107,7 @@ def check_contracts(
 ) -> None:
     """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
     from contracts.compiler.catalog import load_catalog
-    from server.workspace.settings_file import FILE
+    from server.workspace.settings.file import FILE
 
     if not folder.is_dir():
         raise AilyusError("bad_contract", f"there is no folder `{folder}`")
@@ -130,7 +130,7 @@ def contract_schema(
 ) -> None:
     """Print the JSON Schema of contracts, of plans or of flows, for editors; or write all of them after a clone."""
     from server.workspace.schemas import FOLDER, schema_of, write_schemas
-    from server.workspace.settings_file import FILE
+    from server.workspace.settings.file import FILE
 
     if not write:
         typer.echo(schema_of("plan" if plan else "flow" if flow else "contract").decode(), nl=False)

@@ -23,7 +23,7 @@ from server.cli.output import Format
 from server.cli.seed import SEEDED, seed_agent
 from server.contract_testing.sandbox_process import start_sandbox
 from server.gateway_process import running
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
 

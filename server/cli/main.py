@@ -26,6 +26,7 @@ def _register() -> None:
         receipt_commands,
         release_commands,
         run_commands,
+        settings_commands,
         store_commands,
     )
 
@@ -40,6 +41,7 @@ def _register() -> None:
     control_commands.register(app)
     adapter_commands.register(app)
     store_commands.register(app)
+    settings_commands.register(app)
 
 
 def main() -> None:

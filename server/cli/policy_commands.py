@@ -146,7 +146,7 @@ def _release(workspace: str) -> "Release":
 
 def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":
     """The decider, programs and policy folder of a workspace, or of the bundled library where that is asked for."""
-    from server.workspace.settings_file import FILE
+    from server.workspace.settings.file import FILE
 
     if not bundled:
         root = Path(workspace).resolve()

@@ -35,7 +35,7 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
 
     space = open_workspace(workspace)
     if space.settings.store is None:
-        hint = 'add [store] with url = "env:AILYUS_STORE" to ailyus.toml'
+        hint = 'add [store] with url = "env:DATABASE_URL" to ailyus.toml'
         raise AilyusError("bad_settings", "the settings name no database", hint=hint)
     done = transfer(space.store, database_url(space))
     show(

@@ -27,7 +27,7 @@ from server.operations.escalations import Escalations
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.workspace.public_address import PublicAddress
-from server.workspace.settings import ConsolePart
+from server.workspace.settings.console import ConsolePart
 
 
 class Console:

@@ -29,7 +29,7 @@ from server.console.sign_in_state import SignInState, opened, sealed
 from server.console.visit import ConsoleRequest, View
 from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
 from server.workspace.public_address import PublicAddress
-from server.workspace.settings import OidcPart
+from server.workspace.settings.console import OidcPart
 
 COOKIE = "__Host-ailyus-provider"
 ANSWER_MS = 600_000

@@ -11,8 +11,8 @@ import httpx2
 from adapters.tls import no_trust
 from server.contract_testing.sandbox_process import start_sandbox
 from server.workspace.free_port import free_port
-from server.workspace.observability_settings import LogsPart
-from server.workspace.settings import PersonPart
+from server.workspace.settings.observability import LogsPart
+from server.workspace.settings.person import PersonPart
 from server.workspace.workspace import Workspace
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from server.identity.resource_metadata import ResourceMetadata, metadata_of
 from server.identity.token_issuer import Issuer
 from server.workspace.public_address import PublicAddress
-from server.workspace.settings import OAuthPart
+from server.workspace.settings.oauth import OAuthPart
 
 MAX_TOKEN = 8192
 """Bytes of a token."""

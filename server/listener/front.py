@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.listener.proxies import Proxies, address_of
 from server.listener.proxy_headers import Headers, Hop, HopFault, told
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 
 HEALTH_PATHS: Final = frozenset(("/livez", "/readyz"))
 _PLAIN: Final = "plain HTTP is taken from this gateway's own proxies alone: ask by HTTPS\n"

@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from server.listener.activation import activated
 from server.listener.http_server import listen
 from server.workspace.public_address import MCP_PATH, ListenAddress, bracketed
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 
 UNIX_SCHEME: Final = "http+unix"
 """Of the address of a Unix socket: its quoted path stands where a host does."""

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
-from server.workspace.server_part import UNIX
+from server.workspace.settings.server import UNIX
 
 
 class Proxies:

@@ -48,7 +48,7 @@ from server.mcp.transport import apps_of
 from server.observability import metrics, tracing
 from server.results import answers
 from server.workspace.public_address import PublicAddress
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 
 CALLER_KEY = "dev.ailyus/caller-key"
 """The key in `_meta` by which a caller tells two equal calls apart on purpose."""

@@ -19,7 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from contracts.canonical import new_id
 from server.observability import tracing
-from server.workspace.observability_settings import LogsPart
+from server.workspace.settings.observability import LogsPart
 
 FIELDS: Final[Mapping[str, str]] = {
     "action": "the id of an action",

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.credentials import Credentials
 from contracts.errors import AilyusError
-from server.workspace.observability_settings import MetricsPart
+from server.workspace.settings.observability import MetricsPart
 
 METRICS_PATH: Final = "/metrics"
 FRESH_SECONDS: Final = 1.0

@@ -22,8 +22,8 @@ from server.observability.loop_lag import LoopLag
 from server.observability.metrics_endpoint import MetricsEndpoint, MetricsToken
 from server.observability.recorder import Recorder
 from server.observability.store_sample import StoreSampler
-from server.workspace.observability_settings import MetricsPart
-from server.workspace.settings import Settings
+from server.workspace.settings.observability import MetricsPart
+from server.workspace.settings.settings import Settings
 
 
 class Monitor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.errors import AilyusError
 from server.observability import tracing
 from server.observability.otlp_meter import OtlpMeter
-from server.workspace.settings import TelemetryPart
+from server.workspace.settings.observability import TelemetryPart
 
 
 @dataclass(frozen=True, slots=True)

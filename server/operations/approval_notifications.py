@@ -22,7 +22,7 @@ from receipts.tables import inventory, notices
 from receipts.tables.notices import DueNotice
 from server.approvals.inbox import Inbox
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
-from server.workspace.settings import NoticePart
+from server.workspace.settings.notification import NoticePart
 
 MAX_TRIES = 8
 """Failed deliveries after which a notice is given up; the console's inbox then says so."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from contracts.action.http_request import check_base_url
 from contracts.action.target import Mcp, Target
 from contracts.errors import AilyusError
-from server.workspace.settings import McpPart
+from server.workspace.settings.connection import McpPart
 
 _LAUNCHERS = {"uvx": "==", "npx": "@"}
 """What fetches a package by itself, and what stands before a version."""

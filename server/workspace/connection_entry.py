@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 
 from contracts.errors import AilyusError
-from server.workspace.settings import McpPart
-from server.workspace.settings_file import FILE
+from server.workspace.settings.connection import McpPart
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 
 

@@ -17,7 +17,7 @@ from contracts.errors import AilyusError
 from server.workspace.connection_check import check_server
 from server.workspace.connection_entry import add_connection, add_mcp_connection
 from server.workspace.schemas import write_file
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.upstream_server import UpstreamServer, kind_of, listed
 from server.workspace.workspace import Workspace
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from contracts.errors import AilyusError
 from server.workspace.hosts import plain_host
-from server.workspace.server_part import ServerPart
-from server.workspace.settings import Settings
+from server.workspace.settings.server import ServerPart
+from server.workspace.settings.settings import Settings
 
 MCP_PATH: Final = "/mcp"
 """Where agents call; every other path is the console's, but for a few that say how the gateway is."""

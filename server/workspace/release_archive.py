@@ -12,7 +12,7 @@ from receipts.store.row import Read
 from server.workspace.log_key import trusted_keys
 from server.workspace.release_files import written_files
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
-from server.workspace.settings_file import FILE as SETTINGS_FILE
+from server.workspace.settings.file import FILE as SETTINGS_FILE
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 

@@ -11,7 +11,7 @@ from policies.release import Release
 from policies.signed_release import SignedRelease
 from server.workspace.release_files import read_signed, sources_of, written_files
 from server.workspace.release_settings import ReleaseSettings
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 
 MAX_PACKAGE = 32 * 1024 * 1024

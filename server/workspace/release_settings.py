@@ -16,7 +16,8 @@ from policies.candidate import Candidate
 from policies.principal import People, Person
 from policies.release import Release
 from server.workspace.connection_check import check_connection
-from server.workspace.settings import PERSON, TENANT, Settings
+from server.workspace.settings.person import PERSON, TENANT
+from server.workspace.settings.settings import Settings
 
 SETTINGS: Final = "settings"
 """The label of a release's evidence that holds this."""

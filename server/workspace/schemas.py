@@ -24,7 +24,7 @@ from contracts.schema.fields import DURATION, as_duration
 from contracts.schema.flow import Flow
 from contracts.schema.plan import Plan
 from policies.case import CaseFile
-from server.workspace.settings import Settings
+from server.workspace.settings.settings import Settings
 
 FOLDER = Path(".ailyus", "schema")
 KINDS: Mapping[str, type[BaseModel]] = {

@@ -1,7 +1,8 @@
 """The targets of a release: what the settings say of each connection."""
 
 from contracts.action.target import Mcp, PluginRef, Target, Ui
-from server.workspace.settings import ConnectionPart, Settings
+from server.workspace.settings.connection import ConnectionPart
+from server.workspace.settings.settings import Settings
 
 
 def targets_of(settings: Settings) -> dict[str, Target]:

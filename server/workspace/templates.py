@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from receipts.log.signing import create_key
 from server.workspace.free_port import free_port
 from server.workspace.library_copy import copy_library, remove_policies
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.settings_text import CONNECTION, ESCALATION, OKTA, SANDBOX
 
 

@@ -6,7 +6,7 @@ from contracts.action.mcp_request import definition_of
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
 from contracts.text.source import MalformedSource, files_of, read_source
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.upstream_server import listed
 from server.workspace.workspace import Workspace
 

@@ -15,7 +15,7 @@ from contracts.action.target import Mcp, Target
 from contracts.drafts.draft import identifier
 from contracts.drafts.mcp_import import Tool
 from contracts.errors import AilyusError
-from server.workspace.settings import McpPart
+from server.workspace.settings.connection import McpPart
 from server.workspace.workspace import Workspace
 
 _ALWAYS = ("PATH", "HOME", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")

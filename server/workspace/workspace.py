@@ -12,8 +12,8 @@ from policies.policy_file import read_policies
 from policies.principal import People, Person
 from policies.release import Release
 from server.workspace.release_settings import ReleaseSettings
-from server.workspace.settings import Settings
-from server.workspace.settings_file import read_settings
+from server.workspace.settings.file import read_settings
+from server.workspace.settings.settings import Settings
 from server.workspace.targets import targets_of
 
 

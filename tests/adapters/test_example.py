@@ -13,7 +13,7 @@ import pytest
 from adapters.plugin import GROUP
 from adapters.python.pool import Hosts
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.adapters.flags import READER, WRITER, Store, serving
 from tests.adapters.plugins import Environment

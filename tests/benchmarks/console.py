@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from tests.benchmarks.__main__ import ERA, META
 from tests.console.authenticator import Authenticator, signed_in
 from tests.web import web

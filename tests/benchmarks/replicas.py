@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.benchmarks.__main__ import one_caller
 from tests.postgres import Postgres, serving

@@ -16,7 +16,7 @@ from mcp.server.lowlevel.server import Server
 
 from server.app import App
 from server.gateway_process import running, settle_collector
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
 from tests.web import web

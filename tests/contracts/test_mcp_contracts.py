@@ -10,7 +10,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.route_program import McpProgram
 from contracts.errors import AilyusError
 from server.workspace.connection_check import check_server
-from server.workspace.settings import McpPart
+from server.workspace.settings.connection import McpPart
 from tests.upstream.people import put_contracts
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from receipts.journal.lease import LEASE_MS
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.faults.campaign import Campaign, Mortal, prepared
 from tests.faults.killer import POINTS

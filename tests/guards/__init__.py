@@ -42,6 +42,7 @@ APPROVALS = "tests/journeys/test_approvals.py::test_"
 SCRAPE = "tests/server/observability/test_metrics_endpoint.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
+VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
 
 
@@ -58,6 +59,7 @@ class Guard:
 
 
 GUARDS = [
+    Guard("no variable is ignored in silence", "if False:", VARIABLES + "a_misspelt_variable_ends_the_start"),
     Guard("metrics off loopback", "if False:", SCRAPE + "what_would_be_read_by_anybody"),
     Guard("token of a scrape", "return True", SCRAPE + "a_token_is_read_by_reference"),
     Guard("name of a scrape", "if False:", SCRAPE + "on_loopback_another_name"),
@@ -314,8 +316,8 @@ GUARDS = [
     Guard("what widens is allowed first", "if False:", "tests/server/workspace/test_widening.py::test_what_widens"),
     Guard("somebody can approve", "if False:", "tests/policies/test_planted.py::test_a_planted_mistake"),
     Guard("tests name what exists", "if False:", "tests/policies/test_testing.py::test_a_case_that_names"),
-    Guard("everybody is no proxy", "if False:", "tests/server/workspace/test_server_part.py::test_what_is_wrong"),
-    Guard("a base path that is told apart", "if False:", "tests/server/workspace/test_server_part.py::test_what_is_wrong"),
+    Guard("everybody is no proxy", "if False:", "tests/server/workspace/settings/test_server.py::test_what_is_wrong"),
+    Guard("a base path that is told apart", "if False:", "tests/server/workspace/settings/test_server.py::test_what_is_wrong"),
     Guard("plain HTTP stays on this machine", "if True:", "tests/server/listener/test_listener.py::test_plain_http"),
     Guard("another process's sockets", "if False:", "tests/server/listener/test_activation.py::test_another_processs"),
     Guard("plain HTTP from a proxy alone", "if False:", FRONT + "plain_http_is_taken"),

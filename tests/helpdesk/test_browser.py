@@ -19,7 +19,7 @@ from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, launch_line
 from adapters.browser.socks_proxy import SocksProxy
 from contracts.errors import AilyusError
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.benchmarks.pages import mebibytes, tree
 from tests.helpdesk.desk import Desk, Site, desk_of

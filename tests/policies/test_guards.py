@@ -13,7 +13,7 @@ from policies.candidate import Candidate
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.principal import People, Person
 from policies.release import Release
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.templates import init_sandbox
 from tests.policies.making import CALLER, PERMIT, bundle, decide, facts
 from tests.world import ROOT, cli

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.release_checks import require_sound, require_tested
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.templates import TEMPLATES, init_sandbox
 from server.workspace.workspace import Workspace
 

@@ -1,6 +1,6 @@
 """Replicas over one database."""
 
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 
 

@@ -29,7 +29,7 @@ from server.workspace.release_files import sources_of
 from server.workspace.release_package import ReleasePackage, candidate_of
 from server.workspace.release_statement import release_evidence, release_facts
 from server.workspace.releases import now_ms
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.postgres import Postgres
 from tests.replicas.database import with_database

@@ -13,7 +13,7 @@ from receipts.journal.halt import halt_statement, new_halt
 from receipts.log.signing import create_key
 from server.app import App
 from server.console.session import Challenges
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.faults.campaign import prepared
 from tests.identity.clients import modern

@@ -12,7 +12,7 @@ from contracts.errors import AilyusError
 from receipts.audit.audit import audit
 from receipts.audit.roots import read_roots
 from receipts.store.transfer import transfer
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.journeys.served import call_tool
 from tests.postgres import Postgres

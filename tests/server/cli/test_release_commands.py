@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from tests.forks import Forked
 from tests.world import World, ailyus
 

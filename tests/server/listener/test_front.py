@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from server.listener.front import Front
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 
 SERVER = ("10.0.0.1", 8420)
 PROXY = ("10.0.0.5", 40000)

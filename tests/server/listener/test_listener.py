@@ -13,7 +13,7 @@ from server.listener import listener
 from server.listener.listener import GatewaySockets, open_listener
 from server.workspace.free_port import free_port
 from server.workspace.public_address import ListenAddress
-from server.workspace.server_part import ServerPart
+from server.workspace.settings.server import ServerPart
 
 
 def opened(folder: Path, port: int = 0, **part: Any) -> GatewaySockets:

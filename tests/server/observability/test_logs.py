@@ -13,7 +13,7 @@ import structlog
 
 from contracts.action.target import Target
 from server.observability.logs import FIELDS, MAX_CAUSES, bind_action, bind_request, configure
-from server.workspace.observability_settings import LogsPart
+from server.workspace.settings.observability import LogsPart
 from tests.log_lines import faults_of
 from tests.world import MARIA, ROOT, Sandbox, World, gateway, make_workspace
 

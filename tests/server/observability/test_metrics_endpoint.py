@@ -17,8 +17,8 @@ from server.observability import metrics
 from server.observability.credential_expiry import expiry_of
 from server.observability.metrics_endpoint import MetricsEndpoint, MetricsToken
 from server.workspace.free_port import free_port
-from server.workspace.observability_settings import MetricsPart
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
+from server.workspace.settings.observability import MetricsPart
 from server.workspace.workspace import Workspace
 from tests.certificates import authority
 from tests.prometheus import promtool

@@ -19,7 +19,7 @@ from contracts.errors import AilyusError
 from server.app import App
 from server.operations.approval_notifications import slack_text
 from server.workspace.free_port import free_port
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.until import until
 from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace

@@ -8,8 +8,8 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.connection_entry import add_connection, add_mcp_connection
-from server.workspace.settings import McpPart
-from server.workspace.settings_file import FILE
+from server.workspace.settings.connection import McpPart
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.server.workspace.places import SETTINGS, workspace_at
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 
 from server.workspace.free_port import free_port
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from tests.world import Sandbox, Served, World, cli, make_workspace
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.workspace.public_address import ListenAddress, PublicAddress, public_address
-from server.workspace.settings import Settings
+from server.workspace.settings.settings import Settings
 
 LOOPBACK = ListenAddress("127.0.0.1", 8420)
 EVERY = ListenAddress("0.0.0.0", 8443)

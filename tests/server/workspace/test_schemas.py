@@ -20,7 +20,7 @@ from server.cli import main
 from server.workspace import contract_drafts as drafting
 from server.workspace.policy_drafts import PolicyRequest, write_policy
 from server.workspace.schemas import KINDS, schema_of, with_line, without_line, write_schemas
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.templates import TEMPLATES, init_okta, init_sandbox
 from server.workspace.workspace import Workspace
 from tests.world import ROOT

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from contracts.action.target import Mcp, PluginRef, Target, Ui
-from server.workspace.settings import Settings
+from server.workspace.settings.settings import Settings
 from server.workspace.targets import targets_of
 
 PLAIN: dict[str, Any] = {"kind": "records", "tenant": "acme", "environment": "prod", "read": "env:R", "write": "env:W"}

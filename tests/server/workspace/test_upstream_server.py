@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import AilyusError
-from server.workspace.settings import McpPart
+from server.workspace.settings.connection import McpPart
 from server.workspace.upstream_server import UpstreamServer, kind_of
 
 

@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import AilyusError
 from server.workspace.log_key import trusted_keys
 from server.workspace.release_checks import require_sound
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.stores import reading
 from server.workspace.widening import last_release, wider_than_live
 from server.workspace.workspace import Workspace

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from server.workspace.settings_file import FILE
+from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.server.engine import LEAD, PERMIT
 from tests.server.workspace.places import workspace_at

@@ -1,35 +1,35 @@
-"""What `ailyus.toml` says of those who watch a gateway: where metrics are scraped, and how the log is written."""
+"""`[logs]`, `[metrics]` and `[telemetry]`: how the log is written, where metrics are scraped, where traces go."""
 
 import ipaddress
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from server.workspace.settings.part import REFERENCE, Reference, SettingsPart
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class LogsPart(BaseModel):
+class LogsPart(SettingsPart):
     """The log on standard error: from which level on, and as JSON objects or as text for people."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The lowest level that is written."""
     format: Literal["json", "text"] = "json"
+    """One JSON object a line, or text for people."""
 
 
-class MetricsPart(BaseModel):
-    """Where Prometheus scrapes: a `port` of its own, else `/metrics` of the gateway's port, which needs a `token`.
-
-    `token` is a reference to a bearer token. Off loopback plain HTTP is taken from the proxies of `tls_terminated_by`
-    (addresses or networks) alone.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class MetricsPart(SettingsPart):
+    """Where Prometheus scrapes: a `port` of its own, else `/metrics` of the gateway's port, which needs a `token`."""
 
     host: str = "127.0.0.1"
-    port: int | None = Field(None, ge=1, le=65535)
-    token: str | None = Field(None, pattern=r"^(env|file):.+$")
-    tls_terminated_by: tuple[str, ...] = ()
+    """The address that its own port listens on."""
+    port: int | None = Field(None, ge=1, le=65535, examples=[9464])
+    """A port of its own; without it metrics are at `/metrics` of the gateway's."""
+    token: Reference | None = Field(None, pattern=REFERENCE, examples=["env:METRICS_TOKEN"])
+    """The bearer token that a scraper must bring, by reference."""
+    tls_terminated_by: tuple[str, ...] = Field((), examples=[["10.0.0.7", "10.1.0.0/16"]])
+    """The proxies, by address or network, from which plain HTTP is taken off loopback; nobody else's is."""
 
     @field_validator("host")
     @classmethod
@@ -70,3 +70,10 @@ class MetricsPart(BaseModel):
     def proxies(self) -> tuple[Network, ...]:
         """The networks of the proxies that end TLS."""
         return tuple(ipaddress.ip_network(proxy) for proxy in self.tls_terminated_by)
+
+
+class TelemetryPart(SettingsPart):
+    """The OpenTelemetry collector that traces and metrics go to (OTLP over HTTP)."""
+
+    endpoint: str = Field(pattern=r"^https?://[^\s?#]+$", examples=["http://127.0.0.1:4318"])
+    """The collector's address, without `/v1/...`."""

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from server.workspace.server_part import OWN_PATHS, ServerPart
+from server.workspace.settings.server import OWN_PATHS, ServerPart
 from tests.world import ROOT
 
 GOOD: list[dict[str, object]] = [

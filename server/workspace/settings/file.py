@@ -1,7 +1,10 @@
 """The file `ailyus.toml`: read as TOML, and checked beyond what its model says."""
 
+import os
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -9,7 +12,7 @@ from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
 from contracts.text.source import MalformedSource, read_source
 from server.workspace.connection_check import check_connection
-from server.workspace.settings import Settings
+from server.workspace.settings.settings import PREFIX, SEPARATOR, Settings
 from server.workspace.targets import targets_of
 
 FILE = "ailyus.toml"
@@ -17,21 +20,31 @@ FILE = "ailyus.toml"
 
 def read_settings(folder: Path) -> Settings:
     """The settings of a workspace. Raises `AilyusError` with what to change."""
+    try:
+        settings = Settings(**content_of(folder))
+    except ValidationError as error:
+        from server.workspace.settings.fault import faults_of  # 0.1 s, which only a fault has to wait for
+
+        # the first alone: the others often follow from it
+        raise faults_of(error, FILE, os.environ)[0] from None
+    check_settings(settings)
+    return settings
+
+
+def content_of(folder: Path) -> dict[str, Any]:
+    """What the file says, as TOML. Raises `AilyusError` where it is none."""
     path = folder / FILE
     if not path.exists():
         raise AilyusError("no_workspace", f"there is no `{FILE}` in `{folder}`")
     try:
-        content = tomllib.loads(read_source(path))
-        settings = Settings(**content)
+        return tomllib.loads(read_source(path))
     except (tomllib.TOMLDecodeError, MalformedSource, RecursionError) as error:
         raise AilyusError("bad_settings", f"the file is no TOML: {error}", field=FILE) from None
-    except ValidationError as error:
-        # the first fault alone: the others often follow from it
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        problem = message[:1].lower() + message[1:]
-        raise AilyusError("bad_settings", f"`{where}`: {problem}", field=FILE) from None
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise `AilyusError` for what no single key tells: parts that do not fit each other, and misspelt variables."""
+    _check_variables(settings)
     for name, connection in settings.connections.items():
         if connection.adapter and connection.adapter not in settings.adapters:
             hint = f"name it under [adapters.{connection.adapter}]; see `ailyus adapter list`"
@@ -48,7 +61,34 @@ def read_settings(folder: Path) -> Settings:
     if not settings.browser.sandbox and not settings.development:
         hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
         raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
-    return settings
+
+
+def references_of(value: object) -> Iterator[str]:
+    """The environment variables that settings refer to as credentials."""
+    if isinstance(value, str):
+        if value.startswith("env:"):
+            yield value.removeprefix("env:")
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from references_of(one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from references_of(one)
+
+
+def _check_variables(settings: Settings) -> None:
+    if all(_is_of_a_part(name) for name in os.environ if name.upper().startswith(PREFIX)):
+        return
+    from server.workspace.settings.variables import unread_variables
+
+    for one in unread_variables(os.environ, references_of(settings.model_dump())):
+        if one.is_misspelt:  # guard: no variable is ignored in silence
+            hint = f"did you mean `{one.nearest}`?" if one.nearest else "`ailyus settings show` lists every setting"
+            raise AilyusError("bad_settings", f"no setting is read from `{one.name}`", hint=hint)
+
+
+def _is_of_a_part(variable: str) -> bool:
+    return variable[len(PREFIX) :].split(SEPARATOR)[0].lower() in Settings.model_fields
 
 
 def _check_issuers(settings: Settings) -> None:

@@ -1,12 +1,13 @@
 """The part `[server]` of the settings: where the gateway listens, by which names it is asked for, whom it believes."""
 
 import ipaddress
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from contracts.schema.fields import Duration
 from server.workspace.hosts import host_fault, plain_host
+from server.workspace.settings.part import Measure, SettingsPart
 
 UNIX: Final = "unix"
 """Stands among addresses for whoever connects by the gateway's Unix socket."""
@@ -20,33 +21,36 @@ OWN_PATHS: Final = frozenset(
 """What the gateway's own paths begin with, so that a `base_path` is told from one of them."""
 
 
-class ServerPart(BaseModel):
+class ServerPart(SettingsPart):
     """Where the gateway listens, and who stands before it.
 
-    `host` and `port`, or a Unix `socket`; a socket that systemd hands over goes before both. `certificate` and `key`
-    are PEM files, read again when they change. `hosts` are the names (`host:port`) by which clients ask, the first of
-    them in every link. `base_path` stands before every path of a link. `forwarded` are the proxies, by address, whose
-    word about a client is taken, and `tls_terminated_by` those that take HTTPS and pass it on as plain HTTP.
-
-    `rate` is how many requests a second one agent may send for one person, twice as many in a burst; 0 is without a
-    bound. `patience` is how long a request's body may take to arrive. `drain` is how long a gateway that ends goes on
-    serving after `/readyz` says so.
+    `host` and `port`, or a Unix `socket`; a socket that systemd hands over goes before both.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     host: str = "127.0.0.1"
+    """The address that it listens on; `0.0.0.0` is every one of this machine."""
     port: int = Field(8420, ge=1, le=65535)
-    socket: str = Field("", max_length=100)
-    certificate: str = ""
-    key: str = ""
-    base_path: str = Field("", pattern=r"^(/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,63}){0,8}$")
-    hosts: tuple[str, ...] = ()
-    forwarded: tuple[str, ...] = ()
-    tls_terminated_by: tuple[str, ...] = ()
-    rate: int = Field(100, ge=0, le=100_000)
+    """The port that it listens on."""
+    socket: str = Field("", max_length=100, examples=[".ailyus/http.sock"])
+    """A Unix socket in place of address and port."""
+    certificate: str = Field("", examples=["tls/cert.pem"])
+    """The certificate chain as PEM; with `key` it speaks HTTPS. The file is read again when it changes."""
+    key: str = Field("", examples=["tls/key.pem"])
+    """The certificate's key as PEM, read again when it changes."""
+    base_path: str = Field("", pattern=r"^(/[A-Za-z0-9_~][A-Za-z0-9._~-]{0,63}){0,8}$", examples=["/ailyus"])
+    """What stands before every path of a link, behind a proxy that adds it."""
+    hosts: tuple[str, ...] = Field((), examples=[["ailyus.example.com"]])
+    """The names (`host` or `host:port`) by which clients ask; the first of them stands in every link."""
+    forwarded: tuple[str, ...] = Field((), examples=[["10.0.0.5"]])
+    """The proxies, by address or network, whose word about a client is taken."""
+    tls_terminated_by: tuple[str, ...] = Field((), examples=[["10.0.0.5", "unix"]])
+    """The proxies, by address or network, that take HTTPS and pass it on as plain HTTP; nobody else's is taken."""
+    rate: Annotated[int, Measure("requests a second")] = Field(100, ge=0, le=100_000)
+    """The requests a second of one agent for one person, twice as many in a burst; 0 is without a bound."""
     patience: Duration = 10_000
+    """How long a request's body may take to arrive."""
     drain: Duration = Field(0, le=600_000)
+    """How long a gateway that ends goes on serving after `/readyz` says so."""
 
     @field_validator("host")
     @classmethod
