@@ -58,7 +58,9 @@ CODES = MappingProxyType(
         "unknown_agent": "list the agents with `ailyus agent list`",
         "not_found": "there is no such record that you may see",
         # the store
-        "store_rewound": "this store is older than its last witnessed head; restore the newest copy",
+        "store_rewound": "this store is older than its last witnessed head; restore the newest copy, or let a "
+        "person accept what was lost: `ailyus store accept-loss`",
+        "store_restored": 'a person accepts what was lost: `ailyus store accept-loss --as PERSON --reason "…"`',
         "store_newer": "start the version that wrote it, or a newer one",
         "store_corrupt": "run `ailyus audit`; restore the store from its newest good copy",
         "store_unavailable": "the store cannot be written: free disk space or repair it; nothing was sent",

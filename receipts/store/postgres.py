@@ -33,6 +33,7 @@ from receipts.store.connection import (
 )
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.listener import CHANNEL, Listener, payload
+from receipts.store.mark import refuse_copy
 from receipts.store.postgres_head import ANOTHER, IDENTITY, DatabaseHead, signed_frontier
 from receipts.store.postgres_readers import Readers, snapshot
 from receipts.store.postgres_schema import prepare
@@ -251,7 +252,7 @@ class PostgresStore(Store):
             refuse_lost(self._session)
             share(self._session)
             self._frontier, self._high_water_ms = self._load_head()
-            self._head.refuse_another(self._session.query, self._frontier)
+            self._refuse_lost()
         except (*FAULTS, SettingsLost):
             pass  # the next group tries again, and fails until the database, or its pooler, is as it was
         except AilyusError as error:
@@ -271,6 +272,10 @@ class PostgresStore(Store):
         refuse_unwitnessed(self._session.query)  # guard: a standby that nothing waits for
         prepare(self._session)
         self._frontier, self._high_water_ms = self._load_head()
+        self._refuse_lost()
+
+    def _refuse_lost(self) -> None:
+        refuse_copy(self._session.query)
         self._head.refuse_another(self._session.query, self._frontier)
 
     def _load_head(self) -> tuple[Frontier, int]:

@@ -19,6 +19,7 @@ from receipts.log.signing import Signer, open_note
 from receipts.store import wal
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
+from receipts.store.mark import refuse_copy
 from receipts.store.row import Read, Row, Value
 from receipts.store.sqlite_file import is_own, own, reader, unreadable
 from receipts.store.sqlite_head import HeadFile
@@ -51,7 +52,7 @@ class SqliteStore(Store):
             self._head = HeadFile(self.head_path)
             opened.callback(self._head.close)
             self._frontier, self._high_water_ms = self._load_head()
-            self._head.refuse_rewound(self._frontier, nodes_by(reader(self._connection)))  # guard: rewound stores
+            self._refuse_lost()
             opened.pop_all()
         self._thread.start()
 
@@ -229,6 +230,11 @@ class SqliteStore(Store):
 
     def _open(self) -> sqlite3.Connection:
         return prepared(self.path)
+
+    def _refuse_lost(self) -> None:
+        read = reader(self._connection)
+        refuse_copy(read)
+        self._head.refuse_rewound(self._frontier, nodes_by(read))  # guard: rewound stores
 
     def _load_head(self) -> tuple[Frontier, int]:
         row = self._connection.execute(

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from contracts.errors import AilyusError
 from receipts.store import wal
@@ -18,7 +19,7 @@ BUSY_MS = 5_000
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """Open with the durability that the journal's promises rest on; other threads may use the connection in turn."""
-    uri = f"file:{path}?mode={'ro' if readonly else 'rwc'}"
+    uri = f"file:{quote(str(path))}?mode={'ro' if readonly else 'rwc'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     try:
         connection.execute("PRAGMA foreign_keys = ON")

@@ -39,7 +39,7 @@ def transfer(path: Path, url: str) -> TransferCount:
         raise AilyusError("not_found", f"there is no store `{path.name}`", hint="there is nothing to copy")
     try:
         with sqlite_schema.owned(path) as source, alone(url) as session:
-            done = _transfer(source, session)
+            done = fill(source, session)
     except sqlite3.DatabaseError as error:
         raise AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}") from None
     for suffix in ("", "-wal", "-shm", ".head"):
@@ -49,18 +49,17 @@ def transfer(path: Path, url: str) -> TransferCount:
     return done
 
 
-def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> TransferCount:
+def fill(source: sqlite3.Connection, session: DatabaseSession) -> TransferCount:
+    """Copy all that a file holds into an empty database, which nobody else uses meanwhile."""
     if postgres_schema.version_of(session) is None:
         postgres_schema.create(session)
     note = newest_note(reader(source))
     size = Checkpoint.of_note(note).size if note else 0
     if newest_note(session.query) == note and session.query("SELECT size FROM head") == [(size,)] and size:
         return _counted(source, 0)  # it was copied, and ended before the file was put aside
-    if session.query("SELECT EXISTS (SELECT 1 FROM meta) OR EXISTS (SELECT 1 FROM statements)") != [(False,)]:
-        hint = "name an empty database"
-        raise AilyusError("bad_settings", "the database holds another store", hint=hint)
+    require_empty(session)
     session.execute("BEGIN")
-    rows = sum(_table(source, session, table) for table in _tables(source))
+    rows = sum(_table(source, session, table) for table in tables_of(source))
     if note:
         ((at_ms,),) = session.query("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
         session.execute("UPDATE head SET size = ?, high_water_ms = ?", (size, integer(at_ms)))
@@ -71,7 +70,15 @@ def _transfer(source: sqlite3.Connection, session: DatabaseSession) -> TransferC
     return _counted(source, rows)
 
 
-def _tables(source: sqlite3.Connection) -> list[str]:
+def require_empty(session: DatabaseSession) -> None:
+    """Raise `bad_settings` where a database holds a store."""
+    held = "SELECT EXISTS (SELECT 1 FROM meta) OR EXISTS (SELECT 1 FROM statements)"
+    if postgres_schema.version_of(session) is not None and session.query(held) != [(False,)]:
+        hint = "name an empty database"
+        raise AilyusError("bad_settings", "the database holds another store", hint=hint)
+
+
+def tables_of(source: sqlite3.Connection) -> list[str]:
     """In the order in which the schema makes them, so that what is referred to comes first."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
     return [str(name) for (name,) in source.execute(sql)]
@@ -80,17 +87,19 @@ def _tables(source: sqlite3.Connection) -> list[str]:
 def _table(source: sqlite3.Connection, session: DatabaseSession, table: str) -> int:
     columns = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
     primary = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})") if row[5]]
-    has_rowid = (
-        "WITHOUT ROWID"
-        not in source.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0].upper()
-    )
-    order = "rowid" if has_rowid else ", ".join(primary)
+    order = "rowid" if has_rowid(source, table) else ", ".join(primary)
     names, places = ", ".join(columns), ", ".join("?" for _ in columns)
     count = 0
     for batch in _batches(source.execute(f"SELECT {names} FROM {table} ORDER BY {order}")):
         session.write_many(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
         count += len(batch)
     return count
+
+
+def has_rowid(source: sqlite3.Connection, table: str) -> bool:
+    """Are the rows of a table numbered in the order in which they came?"""
+    ((sql,),) = source.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,))
+    return "WITHOUT ROWID" not in str(sql).upper()
 
 
 def _batches(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:

@@ -1,14 +1,15 @@
-"""Commands about the store: migrate, copy, accept its clock."""
+"""Commands about the store: migrate, copy, accept its clock; and those about its backups."""
 
 from typing import Annotated
 
 import typer
 
 from contracts.errors import AilyusError
+from server.cli import backup_commands
 from server.cli.output import Format, FormatOption, report_errors, show
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
-store = typer.Typer(help="The store: bring it to a newer version, or from a file to a database.", no_args_is_help=True)
+store = typer.Typer(help="The store: its version, its place, its backups.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     store.command()(report_errors(migrate))
     store.command()(report_errors(copy))
     store.command("accept-clock")(report_errors(accept_clock))
+    backup_commands.register(store)
     app.add_typer(store, name="store")
 
 

@@ -1,0 +1,85 @@
+"""The check of a backup: what its log is, computed from its leaves, and whether a trusted key signed that.
+
+It reads the file alone: no gateway, no network, nothing of the workspace but the keys that the caller trusts.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from contracts.errors import AilyusError
+from receipts.log.checkpoint import Checkpoint
+from receipts.log.merkle import Frontier, leaf_hash
+from receipts.log.signing import Envelope, open_note
+from receipts.store.log_tables import newest_note, nodes_by
+from receipts.store.row import Read, blob, integer
+from receipts.store.sqlite_file import snapshot
+
+_STATEMENTS: Final = "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT 500"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSummary:
+    """What a backup holds: the head of its log, the key that signed that, and how many actions are open."""
+
+    size: int
+    root: str
+    keyid: str
+    note: str
+    open: int
+
+
+def check_backup(path: Path, origin: str, keys: Mapping[str, bytes]) -> BackupSummary:
+    """Verify a backup under trusted keys. Raises `not_found`, `store_corrupt` or `not_authentic`."""
+    if not path.is_file():
+        raise AilyusError("not_found", f"there is no file `{path}`", hint="name a file of `ailyus store backup`")
+    with snapshot(path) as read:
+        ((intact,),) = read("PRAGMA quick_check(1)")
+        if intact != "ok":
+            raise AilyusError("store_corrupt", f"`{path.name}` is damaged", hint="take another backup")
+        note = newest_note(read)
+        if not note:
+            raise AilyusError("store_corrupt", f"`{path.name}` holds no log", hint="take another backup")
+        end = Checkpoint.of_note(note)
+        keyid = _signed_by(note, origin, keys)
+        _require_log(read, end)
+        ((open_,),) = read("SELECT count(*) FROM actions WHERE state <> 'ended'")
+        return BackupSummary(end.size, end.root.hex(), keyid, note, integer(open_))
+
+
+def _signed_by(note: str, origin: str, keys: Mapping[str, bytes]) -> str:
+    for keyid, public in keys.items():
+        try:
+            open_note(note, origin, public)
+        except AilyusError:
+            continue
+        return keyid
+    hint = "put the `roots.json` and the log's key of the backup's own workspace into this one first"
+    raise AilyusError("not_authentic", "the backup's checkpoint is not signed by a trusted key", hint=hint)
+
+
+def _require_log(read: Read, end: Checkpoint) -> None:
+    """The leaves, and the nodes that the gateway goes on from, both give the signed root."""
+    frontier = Frontier(0, [])
+    for leaf in _leaves(read):
+        frontier.append(leaf)
+    computed = frontier.size, frontier.root()
+    # guard: the root of a backup
+    if computed != (end.size, end.root) or Frontier.of(end.size, nodes_by(read)).root() != end.root:
+        raise _changed()
+
+
+def _leaves(read: Read) -> Iterator[bytes]:
+    last = -1
+    while rows := read(_STATEMENTS, last):
+        for leaf, envelope in rows:
+            if leaf != last + 1:
+                raise _changed()
+            last = integer(leaf)
+            yield leaf_hash(Envelope.decode(blob(envelope)).leaf())
+
+
+def _changed() -> AilyusError:
+    hint = "`ailyus audit` says what was changed in the store; take a backup of its newest good copy"
+    return AilyusError("store_corrupt", "the statements do not give the root of their checkpoint", hint=hint)

@@ -1,0 +1,73 @@
+"""Commands about backups of the store: take one, restore it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.workspace_option import WorkspaceOption, open_workspace
+
+if TYPE_CHECKING:
+    from receipts.store.backup_check import BackupSummary
+
+NEXT = 'next: ailyus store accept-loss --as PERSON --reason "…"'
+
+
+def register(store: typer.Typer) -> None:
+    """Add the commands to those about the store."""
+    store.command("backup")(report_errors(back_up))
+    store.command("restore")(report_errors(restore))
+
+
+def back_up(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Write one verified file with all that the store holds now; the gateway may run. Keys are not in it."""
+    from server.workspace.backups import back_up as run
+
+    summary = run(open_workspace(workspace), file.absolute())
+    show(
+        format,
+        _stated(summary) | {"file": str(file)},
+        [*_lines(summary), f"written to {file}; back the keys up elsewhere: .ailyus/log.pem, .ailyus/store.secrets"],
+    )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file of `ailyus store backup`.")],
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Put a backup into a workspace without a store, or into the empty database of its settings."""
+    from server.workspace.backups import restore as run
+
+    done = run(open_workspace(workspace), file.absolute())
+    known = done.remembered
+    lost = "how much came after it is not known here"
+    if known is not None:
+        lost = f"this workspace remembers a log of {known.size} statements, root {known.root}"
+    show(
+        format,
+        _stated(done.backup) | {"remembered": None if known is None else {"size": known.size, "root": known.root}},
+        [*_lines(done.backup), lost, "no gateway starts on it before a person accepts what was lost", NEXT],
+    )
+
+
+def _stated(summary: "BackupSummary") -> dict[str, object]:
+    return {
+        "size": summary.size,
+        "root": summary.root,
+        "keyid": summary.keyid,
+        "open": summary.open,
+        "checkpoint": summary.note,
+    }
+
+
+def _lines(summary: "BackupSummary") -> list[str]:
+    return [
+        f"verified: {summary.size} statements, root {summary.root}",
+        f"signed by the key {summary.keyid}; {summary.open} open actions",
+    ]
