@@ -53,6 +53,7 @@ CODES = MappingProxyType(
         "owner_elsewhere": "another process owns this store; use that one, or end it first",
         "no_author": "release this set of contracts and policies: `ailyus serve --as PERSON`",
         "not_released": "sign what the files say now: `ailyus release apply --as PERSON`",
+        "not_approved": "another person must approve it: `ailyus release approve --as PERSON`",
         "tests_failed": "correct the policies or their tests: `ailyus policy test`",
         "unknown_person": "name a person of ailyus.toml",
         "unknown_agent": "list the agents with `ailyus agent list`",

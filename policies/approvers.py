@@ -23,6 +23,7 @@ from policies.folding import (
 )
 from policies.principal import Person
 from policies.release import Release
+from policies.release_policy import FILE as RELEASE_FILE
 from policies.unsatisfiable import fits_resource
 
 Vector = tuple[tuple[str, int], ...]
@@ -60,6 +61,22 @@ def unapprovable(release: Release, claims: Mapping[str, frozenset[str]] = NOBODY
                     for fault in _faults(_Place(release, program, target, claims)):
                         found.setdefault(fault.guard, fault)
     return tuple(found.values())
+
+
+def unapprovable_release(release: Release, claims: Mapping[str, frozenset[str]] = NOBODY_CLAIMS) -> AilyusError | None:
+    """The policies about releases ask for more people than there are beside an author: then nothing could follow."""
+    policies = release.decider.bundle.releases
+    roles = {p.name: claims.get(p.issuer, p.roles) for p in release.people.by_name.values()}
+    most = policies.vectors[-1] if policies.vectors else ()
+    givers = {role: sorted(name for name, held in roles.items() if role in held) for role, _ in most}
+    authors = [name for name, held in roles.items() if held & release.releasers]
+    # guard: a release that people can approve
+    if any(n for _, n in most) and authors and not any(_can_give(most, givers, author) for author in authors):
+        needed = ", ".join(f"{n} {role}" for role, n in most if n)
+        sentence = f"policies ask for {needed} to approve a release, and beside its author there are too few"
+        hint = "declare more people who hold the roles, or ask for fewer"
+        return AilyusError("bad_policy", sentence, hint=hint, field=RELEASE_FILE)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

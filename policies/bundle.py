@@ -26,6 +26,8 @@ from contracts.errors import AilyusError
 from policies.policy_check import check_policy
 from policies.policy_file import policies_of
 from policies.policy_slice import Slice, groups_of, slice_of
+from policies.release_policy import FILE as RELEASE_FILE
+from policies.release_policy import ReleasePolicies
 from policies.schema import SENTINEL, generate_schema, meaning
 
 ENGINE = "cedarpy " + importlib.metadata.version("cedarpy")
@@ -48,6 +50,7 @@ class Bundle:
     roles: frozenset[str]
     environments: frozenset[str]
     digest: str
+    releases: ReleasePolicies
     # in Cedar's JSON and not as written: a comment that changes is no other policy
     sources: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -80,9 +83,12 @@ def load_bundle(
     nodes: dict[str, pst.Template] = {}
     sources: dict[str, str] = {}
     texts_of: dict[str, bytes] = {}
+    releases = ReleasePolicies.of(texts.get(RELEASE_FILE, ""), roles)
     for file, text in sorted(texts.items()):
+        if file == RELEASE_FILE:
+            continue
         for name, node, source in policies_of(file, text, schema):
-            if name in nodes:
+            if name in nodes or name in releases.nodes:
                 raise AilyusError("bad_policy", f"the id `{name}` is used twice", field=file)
             check_policy(name, node, file, roles, programs)
             nodes[name], sources[name], texts_of[name] = node, sha256(source), source
@@ -91,7 +97,10 @@ def load_bundle(
     slices = {action: slice_of(action, nodes, sources, groups[action], roles) for action in groups}
     schema_digest = sha256(meaning(schema_text))
     # names of files are left out, since a renamed file decides the same
-    content = {"schema": schema_digest, "policies": sources}
+    content: dict[str, object] = {"schema": schema_digest, "policies": sources}
+    # left out where there are none, so that an older set keeps its digest
+    if releases.nodes:
+        content["releases"] = releases.digest
     reads = {name: slices[name].reads for name in programs}
     narrow = cedarpy.Schema.from_str(generate_schema(programs.values(), roles, environments, reads))
     bundle = Bundle(
@@ -104,6 +113,7 @@ def load_bundle(
         roles,
         environments,
         digest(content),
+        releases,
         texts_of,
     )
     # INVARIANT 9: proven with the very handles that decide, before any of them does

@@ -8,9 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
 from contracts.text.source import MalformedSource, files_of, read_source
+from policies.release_content import Noun
 
 # one form of name, so that no file of tests is passed over for its name
 _SUFFIX = ".test.yaml"
+
+
+_OF_RELEASES = frozenset(
+    ("name", "release", "person", "approvals", "oldest_seconds", "change_freeze", "expect", "need", "because")
+)
 
 
 class _Strict(BaseModel):
@@ -47,15 +53,26 @@ class Every(_Strict):
     every: str
 
 
+class CaseRelease(_Strict):
+    """What a release changes, for the policies of `release.cedar`: see `ReleaseRequest`."""
+
+    risk: Literal["", "low", "medium", "high", "critical"] = ""
+    widens: bool = False
+    rollback: bool = False
+    parts: tuple[Noun, ...] = ()
+
+
 class Case(_Strict):
     """One case: `expect` is the outcome, `need` the approvals asked for, `because` ids that must have decided.
 
     With `approver` and `role` it asks whether that person may approve the action in that role. An action such as
-    `{every: write}` names a group of contracts: the case is run for each. `not_permitted` is denied or asked for.
+    `{every: write}` names a group of contracts: the case is run for each. `not_permitted` is denied or asked for. With
+    `release` in place of an action it is about a release, which `person` signs.
     """
 
     name: str
-    action: str | Every
+    action: str | Every = ""
+    release: CaseRelease | None = None
     agent: Who = Who()
     person: Who = Who()
     resource: What = What()
@@ -76,6 +93,10 @@ class Case(_Strict):
 
     @model_validator(mode="after")
     def _shape(self) -> "Case":
+        if bool(self.action) is (self.release is not None):
+            raise ValueError("a case names an `action`, or what a `release` changes")
+        if self.release is not None and (others := sorted(self.model_fields_set - _OF_RELEASES)):
+            raise ValueError(f"`{others[0]}` says nothing about a release")
         if (self.approver is None) is not (self.role is None):
             raise ValueError("`approver` and `role` belong together")
         if (self.approver is None) is self.expect.startswith("may_"):
@@ -107,7 +128,8 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(map(str, problem["loc"]))
-            raise _no_tests(path, f"`{where}`: {problem['msg'].lower()}") from None
+            why = problem["msg"].removeprefix("Value error, ")
+            raise _no_tests(path, f"`{where}`: {why[:1].lower()}{why[1:]}") from None
         if not content.tests:
             raise _no_tests(path, "`tests` is an empty list")
         cases.extend((path.name, case) for case in content.tests)

@@ -1,6 +1,6 @@
 """The fault of a case: what it names and what does not exist, so that it would prove nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
@@ -21,24 +21,31 @@ def group_names(programs: Mapping[str, Program]) -> frozenset[str]:
 
 def fault_of(decider: Decider, programs: Mapping[str, Program], case: Case) -> str:
     """The first thing that a case names and that does not exist ('' when all do): such a case would prove nothing."""
-    program = programs.get(str(case.action))
-    if program is None:
-        return f"there is no contract `{case.action}`"
     bundle = decider.bundle
     roles = [role for who in (case.agent, case.person, case.approver or Who()) for role in who.roles if role != "*"]
     roles += [*case.approvals, *(case.need or ()), *((case.role,) if case.role is not None else ())]
+    if case.release is not None:
+        return _unknown((("role", roles, bundle.roles), ("policy", case.because, bundle.releases.nodes)))
+    program = programs.get(str(case.action))
+    if program is None:
+        return f"there is no contract `{case.action}`"
     policies = {name for sliced in bundle.slices.values() for name in sliced.nodes}
-    for kind, named, known in (
+    named = (
         ("role", roles, bundle.roles),
         ("environment", [case.resource.environment], bundle.environments),
         ("policy", case.because, policies),
         ("input", case.params, program.contract.inputs),
         (f"attribute of {program.resource_type}", case.resource.attributes, {a.name for a in program.attributes}),
-    ):
-        unknown = sorted(set(named) - set(known))
+    )
+    return _unknown(named) or _fault_of_values(program, case)
+
+
+def _unknown(named: Iterable[tuple[str, Iterable[str], Iterable[str]]]) -> str:
+    for kind, names, known in named:
+        unknown = sorted(set(names) - set(known))
         if unknown:  # guard: tests name what exists
             return f"there is no {kind} `{unknown[0]}`"
-    return _fault_of_values(program, case)
+    return ""
 
 
 def _fault_of_values(program: Program, case: Case) -> str:

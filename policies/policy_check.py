@@ -39,7 +39,8 @@ def check_policy(
 
 def _check_guard(name: str, node: pst.Template, file: str, roles: frozenset[str]) -> None:
     asked = [(clause.expr, role, n) for clause in node.clauses for role, n in literals(clause.expr, roles)]
-    if any(role == RESERVED_ROLE and n > MAX_AGE for _, role, n in asked):
+    # `<=` turns one above its number
+    if any(role == RESERVED_ROLE and n > MAX_AGE + 1 for _, role, n in asked):
         hint = f"an age is a number of seconds, and at most {MAX_AGE} (one day)"
         raise AilyusError("bad_policy", f"`{name}` takes approvals of any age", hint=hint, field=file)
     # INVARIANT: a guard forbids while nobody has approved; one that does not asks nobody, and protects nothing

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.release import Release
+from policies.release_approval import ReleaseApproval
 from policies.signature import verify_signature
 from policies.testing import Result
 
@@ -52,7 +53,10 @@ class ReleaseDocument(BaseModel):
 
 
 class SignedRelease(BaseModel):
-    """A document, the author's public key (hex) and its signature (hex, 64 bytes) or a passkey's assertion."""
+    """A document, the author's public key (hex) and its signature (hex, 64 bytes) or a passkey's assertion.
+
+    `approvals` are those of further people; each names the digest of the document.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +64,18 @@ class SignedRelease(BaseModel):
     public: str = Field(pattern=r"^([0-9a-f]{2})+$")
     signature: str = ""
     assertion: Assertion | None = None
+    approvals: tuple[ReleaseApproval, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        # left out where there are none, so that a release that one person signed is the bytes that it always was
+        content: dict[str, JsonValue] = handler(self)
+        return content if self.approvals else {name: one for name, one in content.items() if name != "approvals"}
+
+    def approved(self, approval: ReleaseApproval) -> "SignedRelease":
+        """The same with one more approval, in place of an earlier one of the same person."""
+        others = [one for one in self.approvals if one.document.approver != approval.document.approver]
+        return self.model_copy(update={"approvals": (*others, approval)})
 
     @property
     def keyid(self) -> str:

@@ -133,7 +133,7 @@ TEMPLATES: Mapping[str, Callable[[str, str, str], Files]] = MappingProxyType(
 def write_template(name: str, action: str, role: str, asker: str = "Support") -> Files:
     """The policy and its test; raises for a template that does not exist. `asker` asks for the action."""
     if name not in TEMPLATES:
-        hint = f"one of {', '.join(TEMPLATES)}"
+        hint = f"one of {', '.join(TEMPLATES)}, release-approval"
         raise AilyusError("bad_policy", f"there is no template `{name}`", hint=hint)
     return TEMPLATES[name](action, role, asker)
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from contracts.action.request import Caller
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.case import Case, Every, Who
+from policies.approval_requirement import ApprovalRequirement
+from policies.case import Case, CaseRelease, Every, Who
 from policies.case_fault import fault_of, group_names
 from policies.case_situation import NOW_MS, roles_of, situation_of
 from policies.decider import Decider
 from policies.decision import ApprovalRequired, Decision, DecisionContext, Rate
 from policies.explanation import outcome_of
+from policies.release_policy import ReleaseRequest
 from policies.schema import membership
 
 
@@ -40,6 +42,9 @@ def run_tests(decider: Decider, programs: Mapping[str, Program], cases: Iterable
 
 def each(decider: Decider, programs: Mapping[str, Program], case: Case) -> Iterator[Case]:
     """The cases that one stands for: each contract of its group, at each environment."""
+    if case.release is not None:
+        yield case
+        return
     group = case.action.every if isinstance(case.action, Every) else ""
     names = sorted(n for n, p in programs.items() if group in membership(p)) if group else [str(case.action)]
     environment = case.resource.environment
@@ -56,7 +61,8 @@ def each(decider: Decider, programs: Mapping[str, Program], case: Case) -> Itera
 def uncovered(decider: Decider, results: Iterable[Result]) -> list[str]:
     """Policies that no case exercised: named in no `because` and among no deciding ids."""
     covered = {name for r in results for name in (*r.decided, *r.case.because)}
-    return sorted({name for s in decider.bundle.slices.values() for name in s.nodes} - covered)
+    bundle = decider.bundle
+    return sorted({*bundle.releases.nodes, *(name for s in bundle.slices.values() for name in s.nodes)} - covered)
 
 
 def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> Decision:
@@ -89,23 +95,46 @@ def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case,
     return Result(case, failure, decided)
 
 
+def _run_release(decider: Decider, case: Case, change: CaseRelease) -> Result:
+    request = ReleaseRequest(
+        "author",
+        case.person.tenant,
+        roles_of(decider, case.person),
+        "origin",
+        change.risk,
+        change.widens,
+        change.rollback,
+        frozenset(change.parts),
+        case.change_freeze,
+        NOW_MS,
+    )
+    decision = decider.bundle.releases.decide(request, case.approvals, case.oldest_seconds)
+    got = "permitted" if decision.permitted else "approval_required" if decision.needs else "denied"
+    return _compared(case, got, frozenset(decision.policies), decision.needs)
+
+
 def _run(decider: Decider, programs: Mapping[str, Program], case: Case) -> Result:
     if fault := fault_of(decider, programs, case):
         return Result(case, fault, frozenset())
+    if case.release is not None:
+        return _run_release(decider, case, case.release)
     if case.approver is not None:
         return _run_approval(decider, programs, case, case.approver)
     decision = evaluate(decider, programs, case)
     decided: frozenset[str] = frozenset()
     if decision.record is not None:
         decided = frozenset(name for ids in decision.record.policies.values() for name in ids)
-    got = outcome_of(decision)
+    needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
+    return _compared(case, outcome_of(decision), decided, needs)
+
+
+def _compared(case: Case, got: str, decided: frozenset[str], needs: Iterable[ApprovalRequirement]) -> Result:
     failure = ""
-    # not permitted is denied or asked for: both hold the action back
+    # not permitted is denied or asked for: both hold it back
     if case.expect not in (got, *(["not_permitted"] if got != "permitted" else [])):
         failure = f"expected {case.expect}, got {got} by {', '.join(sorted(decided)) or 'no policy'}"
-    elif case.need is not None and isinstance(decision, ApprovalRequired):
-        needs = [dict(need) for need in decision.needs]
-        failure = "" if case.need in needs else f"expected the need {case.need}, got {needs}"
+    elif case.need is not None and case.need not in (found := [dict(need) for need in needs]):
+        failure = f"expected the need {case.need}, got {found}"
     if not failure and not set(case.because) <= decided:
         failure = f"expected {', '.join(case.because)} to decide, got {', '.join(sorted(decided)) or 'no policy'}"
     return Result(case, failure, decided)

@@ -55,7 +55,7 @@ def main() -> None:
         ailyus = folder / "env" / "bin" / "ailyus"
         run(ailyus, "demo", "--format", "json", folder=empty)
         run(ailyus, "init", "w", folder=empty)
-        for check in (("contract", "check"), ("policy", "test")):
+        for check in (("settings", "check"), ("contract", "check"), ("policy", "test")):
             run(ailyus, *check, folder=empty / "w")
         said = run(python, "-c", WITHOUT_EXTRAS, folder=empty)
         if "uv tool install '.[browser]'" not in said:

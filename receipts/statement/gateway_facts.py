@@ -4,7 +4,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from receipts.statement.facts import Digest, GatewayFacts, Kind, Pseudonym
+from receipts.statement.facts import ClosedModel, Digest, GatewayFacts, Kind, Pseudonym
+
+
+class ReleaseApprovalFacts(ClosedModel):
+    """Somebody beside the author approved a release, in a role; `signed` is the digest of what they signed."""
+
+    approver: str
+    role: str
+    keyid: str
+    signed: Digest
 
 
 class ReleaseFacts(GatewayFacts):
@@ -22,6 +31,7 @@ class ReleaseFacts(GatewayFacts):
     keyid: str = ""
     signed: Digest | None = None
     reason: str = ""
+    approvals: tuple[ReleaseApprovalFacts, ...] = ()
 
 
 class KeyFacts(GatewayFacts):

@@ -123,7 +123,10 @@ def policy_schema(workspace: WorkspaceOption = ".") -> None:
 def new_policy(
     template: Annotated[
         str,
-        typer.Argument(help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent"),
+        typer.Argument(
+            help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent, or "
+            "release-approval."
+        ),
     ],
     action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
     role: Annotated[str, typer.Option(help="Who is permitted, or who approves.")] = "SecurityLead",

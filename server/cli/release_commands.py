@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
         ("check", check),
         ("diff", diff),
         ("sign", sign_release),
+        ("approve", approve),
         ("apply", apply),
         ("history", history),
         ("rollback", rollback),
@@ -93,19 +94,60 @@ def sign_release(
     format: FormatOption = Format.text,
 ) -> None:
     """Test what the files say and sign it with your key, for a gateway that takes it from the files."""
+    from server.cli.release_approval import decision_of
     from server.workspace.release_files import write_signed
 
     space = open_workspace(workspace)
+    made, package = _candidate(space, None)
     signed = sign(space, as_, key, reason, allow_wider)
     path = write_signed(space.root, signed, output)
-    document = signed.document
+    document, left = signed.document, decision_of(space, made, package, signed)
+    following = "next: ailyus release apply, or start the gateway: ailyus serve"
+    if not left.permitted:
+        following = f"{left.says}\nnext: another person runs ailyus release approve --as PERSON"
     show(
         format,
-        {"release": document.release, "author": as_, "keyid": signed.keyid, "file": str(path)},
+        {
+            "release": document.release,
+            "author": as_,
+            "keyid": signed.keyid,
+            "file": str(path),
+            "permitted": left.permitted,
+            "needs": [dict(need) for need in left.needs],
+        },
         [
             f"{as_} signed release {document.release[:12]}: {len(document.contracts)} contracts, "
             f"{len(document.plans)} plans, {len(document.policies)} policy files",
-            f"wrote {path}\nnext: ailyus release apply, or start the gateway: ailyus serve",
+            f"wrote {path}\n{following}",
+        ],
+    )
+
+
+def approve(
+    as_: Annotated[str, typer.Option("--as", help="The person who approves; not who signed.")],
+    role: Annotated[str, typer.Option(help="The role in which they approve; else one that is asked for.")] = "",
+    key: KeyOption = None,
+    comment: Annotated[str, typer.Option(help="A word about it; signed with the approval.")] = "",
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Show what another person signed in `release.json`, and put your approval beside their signature."""
+    from server.cli.release_approval import ApprovalWish, decision_of, sign_approval_as
+    from server.workspace.release_files import write_signed
+
+    space = open_workspace(workspace)
+    made, package = _candidate(space, None)
+    signed = sign_approval_as(space, made, package, ApprovalWish(as_, role, key, comment))
+    path = write_signed(space.root, signed)
+    left = decision_of(space, made, package, signed)
+    given = signed.approvals[-1].document
+    show(
+        format,
+        {"release": made.digest, "approver": as_, "role": given.role, "permitted": left.permitted, "file": str(path)},
+        [
+            f"{as_} approved release {made.digest[:12]} as {given.role}",
+            f"wrote {path}",
+            "next: ailyus release apply" if left.permitted else left.says,
         ],
     )
 
@@ -122,14 +164,15 @@ def apply(
     format: FormatOption = Format.text,
 ) -> None:
     """Make what the files say the live release of the running gateway, and of all its replicas, without a restart."""
+    from server.cli.release_approval import require_signed
+
     space = open_workspace(workspace)
     made, package = _candidate(space, candidate)
     if as_ is not None:
         require_releasable(space, made, package.files, allow_wider)
         package = package.model_copy(update={"signed": sign_as(space, made, as_, key, reason)})
-    elif package.signed is not None and package.signed.document.release != made.digest:
-        hint = "sign again: `ailyus release sign --as PERSON`"
-        raise AilyusError("not_released", "`release.json` is about other files", hint=hint)
+    elif package.signed is not None:
+        require_signed(made, package)
     _send(space, package.model_copy(update={"allow_wider": allow_wider}), format)
 
 

@@ -55,10 +55,11 @@ def sign_as(workspace: "Workspace", release: "Release", author: str, key: Path |
     oidc = workspace.settings.console.oidc
     if not (oidc and person.issuer == oidc.issuer):
         check_author(author, person.roles, release.releasers)
-    return sign_release(document_of(release, author, reason, now_ms()), _key(workspace, author, key))
+    return sign_release(document_of(release, author, reason, now_ms()), key_of(workspace, author, key))
 
 
-def _key(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519PrivateKey":
+def key_of(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519PrivateKey":
+    """A person's private key, from the workspace or from a file of theirs. Raises `AilyusError`."""
     from receipts.log.signing import is_encrypted, load_key
 
     path = path or workspace.key_file(author)

@@ -3,8 +3,8 @@
 `Releases` calls it with what came from a person, the workspace's files or another replica. It does not say what is
 released: a release is built before. What is on its way goes on under the release that it began with.
 
-- Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before
-  (invariant 8).
+- Only a release that `accept` took MUST become live; the policy tests of one that is governed and new MUST pass before,
+  and it MUST bring the approvals that the live release's policies ask for (invariant 8).
 - The statement of a release MUST be committed together with its activation, and directly after the one that was
   accepted before.
 """
@@ -27,6 +27,7 @@ from server.actions.live_release import LiveRelease
 from server.actions.runner import ActionRunner
 from server.approvals.keys import link_key
 from server.workspace.release_acceptance import Acceptance, accept
+from server.workspace.release_approvals import require_approved
 from server.workspace.release_files import run_tests_of
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.release_statement import release_evidence, release_facts
@@ -105,6 +106,8 @@ class Activation:
             accepted = await self._accept(release, signed)
             if accepted.again and accepted.after == self.leaf:
                 return None
+            if signed is not None and not accepted.again:
+                await require_approved(self._journal, release, signed, sources)
             if release.governed and not accepted.again and not tested:  # guard: tests of a release
                 await asyncio.to_thread(run_tests_of, release, sources)
                 tested = True

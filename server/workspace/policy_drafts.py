@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from contracts.errors import AilyusError
@@ -11,6 +12,7 @@ from policies.case import Case, Who, load_tests
 from policies.decider import Decider
 from policies.decision import ApprovalRequired, Denied, Permitted
 from policies.release import Release
+from policies.release_policy import FILE
 from policies.templates import (
     approve_cases_of,
     approve_permit_of,
@@ -21,6 +23,11 @@ from policies.templates import (
 from policies.testing import evaluate, run_tests
 from server.workspace.schemas import without_line, write_file
 from server.workspace.workspace import Workspace
+
+RELEASE_APPROVAL = "release-approval"
+"""The template that is about releases and not about a contract."""
+BUNDLED_ROLE = "SecurityLead"
+"""The role that the bundled policies about releases ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,10 @@ class PolicyRequest:
 def write_policy(workspace: Workspace, wanted: PolicyRequest) -> list[str]:
     """Write the files; returns what was written, repaired and is left to do. Or raises `AilyusError`."""
     release = workspace.release()
-    _require_declared(release, wanted)
     folder = workspace.root / "policies"
+    if wanted.template == RELEASE_APPROVAL:
+        return _write_release_policies(workspace.root, release, wanted.role)
+    _require_declared(release, wanted)
     name = f"{wanted.action.replace('_', '-')}-{wanted.template}"
     if (folder / f"{name}.cedar").exists():
         raise AilyusError("bad_policy", f"`{name}.cedar` exists already", hint="edit it")
@@ -56,12 +65,29 @@ def write_policy(workspace: Workspace, wanted: PolicyRequest) -> list[str]:
     return [*said, *_repaired(workspace.root, release, decider, wanted)]
 
 
+def _write_release_policies(root: Path, release: Release, role: str) -> list[str]:
+    _require_role(release, role)
+    if FILE in release.decider.bundle.texts:
+        raise AilyusError("bad_policy", f"`{FILE}` exists already", hint="edit it")
+    library = files("policies").joinpath("library")
+    policy, test = (library.joinpath(name).read_text() for name in (FILE, FILE.replace(".cedar", ".test.yaml")))
+    policy, test = policy.replace(BUNDLED_ROLE, role), test.replace(BUNDLED_ROLE, role)
+    _decider(release, {**_texts(release), FILE: policy})
+    (root / "policies" / FILE).write_text(policy)
+    write_file(root, root / "policies" / FILE.replace(".cedar", ".test.yaml"), test)
+    return [f"wrote policies/{FILE} and its test; it holds for what is released after it"]
+
+
+def _require_role(release: Release, role: str) -> None:
+    if role not in release.decider.bundle.roles:
+        raise AilyusError("bad_policy", f"the role `{role}` is not declared", hint="see `roles` in ailyus.toml")
+
+
 def _require_declared(release: Release, wanted: PolicyRequest) -> None:
     if wanted.action not in release.catalog.programs:
         raise AilyusError("bad_policy", f"there is no contract `{wanted.action}`", hint="name one with --action")
     for role in (wanted.role, *([wanted.asker] if wanted.asker else [])):
-        if role not in release.decider.bundle.roles:
-            raise AilyusError("bad_policy", f"the role `{role}` is not declared", hint="see `roles` in ailyus.toml")
+        _require_role(release, role)
 
 
 def _parts(release: Release, wanted: PolicyRequest) -> tuple[str, str, list[str]]:

@@ -38,7 +38,7 @@ async def accept(journal: Journal, release: Release, signed: SignedRelease | Non
         if last is None or last.signed is None or not _is_same(release, last):  # guard: signed releases
             raise AilyusError("not_released", "nobody has signed this set of contracts and policies")
         return Acceptance(True, after)
-    if last is not None and last.signed == signed and _is_same(release, last):
+    if last is not None and _is_signed_so(last, signed) and _is_same(release, last):
         return Acceptance(True, after)
     before = await journal.registry.newest_signed()
     _check_time(signed, before, journal.store.now_ms())
@@ -47,6 +47,12 @@ async def accept(journal: Journal, release: Release, signed: SignedRelease | Non
     check_signature(signed, release, key)
     await _check_right(journal, release, signed, before)
     return Acceptance(False, after, key if is_first else None)
+
+
+def _is_signed_so(last: ReleaseRecord, signed: SignedRelease) -> bool:
+    # an approval that came after it was live changes nothing about it
+    none: dict[str, tuple[()]] = {"approvals": ()}
+    return last.signed is not None and last.signed.model_copy(update=none) == signed.model_copy(update=none)
 
 
 def _is_same(release: Release, last: ReleaseRecord | None) -> bool:

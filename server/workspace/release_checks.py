@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from contracts.errors import AilyusError
-from policies.approvers import unapprovable
+from policies.approvers import unapprovable, unapprovable_release
 from policies.case import load_tests
 from policies.testing import run_tests
 from server.workspace.widening import require_allowed, wider_than_live
@@ -31,6 +31,8 @@ def require_approvable(workspace: "Workspace", release: "Release") -> None:
     # whose roles a provider tells holds any role that it may tell of
     claims = {oidc.issuer: frozenset(oidc.roles.values())} if oidc else {}
     errors = [fault.error for fault in unapprovable(release, claims)]
+    if (error := unapprovable_release(release, claims)) is not None:
+        errors.append(error)
     if len(errors) == 1:
         raise errors[0]
     if errors:

@@ -46,8 +46,14 @@ class ReleaseEntry:
         record = self.record
         by = f" by {record.author}" if record.author else ""
         signed = "signed" if record.signed else "unsigned"
+        signed += f", approved by {', '.join(self.approvers)}" if self.approvers else ""
         reason = record.signed.document.reason if record.signed else ""
         return f"{iso(record.at_ms)} release {record.digest[:12]}{by}, {signed}" + (f": {reason}" if reason else "")
+
+    @property
+    def approvers(self) -> list[str]:
+        """Who approved it beside its author."""
+        return [one.document.approver for one in self.record.signed.approvals] if self.record.signed else []
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -68,8 +74,14 @@ class ReleaseEntry:
             "signed": record.signed is not None,
             "keyid": record.signed.keyid if record.signed else None,
             "reason": record.signed.document.reason if record.signed else "",
+            "approvers": list(self.approvers),
             "changes": None if self.changes is None else [change.document for change in self.changes],
         }
+
+
+def is_content(label: str) -> bool:
+    """Is evidence under this label what a release consists of?"""
+    return label.startswith(_LABELS)
 
 
 def content_of(evidence: Mapping[str, bytes]) -> ReleaseContent:
@@ -138,4 +150,4 @@ def history_of(read: Read, keys: Mapping[str, bytes], most: int, tenant: str | N
 
 
 def _content(read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> ReleaseContent:
-    return content_of(opened(read, record, keys, lambda label: label.startswith(_LABELS)))
+    return content_of(opened(read, record, keys, is_content))

@@ -12,9 +12,10 @@ import orjson
 from contracts.canonical import canonical
 from policies.bundle import ENGINE
 from policies.release import Release
+from policies.release_approval import ReleaseApproval
 from policies.signed_release import SignedRelease
 from receipts.statement import releases
-from receipts.statement.gateway_facts import ReleaseFacts
+from receipts.statement.gateway_facts import ReleaseApprovalFacts, ReleaseFacts
 from server.workspace.release_acceptance import releasers_of
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.widening import CONNECTIONS, connections_of
@@ -35,7 +36,15 @@ def release_facts(release: Release, labels: Mapping[str, str], signed: SignedRel
     if signed is None:
         return facts
     word = signed.document
-    return facts.also({"keyid": signed.keyid, "signed": word.digest, "reason": word.reason})
+    facts = facts.also({"keyid": signed.keyid, "signed": word.digest, "reason": word.reason})
+    if not signed.approvals:
+        return facts
+    return facts.also({"approvals": tuple(_approval(one) for one in signed.approvals)})
+
+
+def _approval(approval: ReleaseApproval) -> ReleaseApprovalFacts:
+    said = approval.document
+    return ReleaseApprovalFacts(approver=said.approver, role=said.role, keyid=approval.keyid, signed=said.digest)
 
 
 def release_evidence(release: Release, sources: Mapping[str, bytes], signed: SignedRelease | None) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from policies.signed_release import SignedRelease
 from receipts.log.signing import Signer
 from receipts.statement.releases import ReleaseRecord, newest, newest_signed
 from server.workspace.log_key import open_log_key
+from server.workspace.release_approvals import needs_of
 from server.workspace.release_archive import adopted, archived
 from server.workspace.release_files import read_signed, sources_of
 from server.workspace.release_package import released_by
@@ -64,11 +65,15 @@ def begin(
     if workspace.settings.development and not signed_only:
         return Start(fresh, None, sources)
     signed, last = read_signed(workspace.root), last_released(workspace, signer)
+    why = AilyusError("not_released", "what the files say is not released")
     if signed is not None and signed.document.release == fresh.digest and not _is_old(signed, last):
-        return Start(released_by(fresh, signed), signed, sources)
+        decision = needs_of(workspace, fresh, sources, signed, now_ms())
+        # what waits for a second person must not end a gateway that starts meanwhile
+        if decision.permitted:
+            return Start(released_by(fresh, signed), signed, sources)
+        why = AilyusError("not_released", f"what the files say is not approved: {decision.says}")
     if last is not None and last.signed is not None and last.digest == fresh.digest:
         return Start(adopted(fresh, last), None, sources)
-    why = AilyusError("not_released", "what the files say is not released")
     return _last(workspace, signer, why, signed_only)
 
 

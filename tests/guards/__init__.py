@@ -43,6 +43,8 @@ SCRAPE = "tests/server/observability/test_metrics_endpoint.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
+RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
+RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
 
 
@@ -59,6 +61,19 @@ class Guard:
 
 
 GUARDS = [
+    Guard(
+        "an error is no permit of a release",
+        "is_permitted = result.decision is cedarpy.Decision.Allow",
+        RELEASE_POLICY + "a_policy_that_errs",
+    ),
+    Guard("a release can be approved", "if False:", RELEASE_POLICY + "what_would_not_decide"),
+    Guard("an approval is of one release", "if False:", RELEASE_APPROVALS + "an_approval_is_of_one_signature"),
+    Guard("the approver's own key", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
+    Guard("the signature of an approval", "if False:", RELEASE_APPROVALS + "an_approval_is_of_one_signature"),
+    Guard("approvals of a release", "if False:", RELEASE_APPROVALS + "what_lets_more_through"),
+    Guard("everybody approves once, and no author", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
+    Guard("roles that approve a release", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
+    Guard("a release that people can approve", "if False:", RELEASE_APPROVALS + "a_release_that_too_few"),
     Guard("no variable is ignored in silence", "if False:", VARIABLES + "a_misspelt_variable_ends_the_start"),
     Guard("metrics off loopback", "if False:", SCRAPE + "what_would_be_read_by_anybody"),
     Guard("token of a scrape", "return True", SCRAPE + "a_token_is_read_by_reference"),

@@ -22,7 +22,18 @@ BAD = {
     "no_yaml": (b"tests:\n  - {name: x", "line 3: did not find expected"),
     "too_deep": (b"tests: " + b"[" * 9_000, "line 1: more than 64"),
     "no_tests": (b"cases: []\n", "`tests`: field required"),
-    "a_case_without_its_action": (b"tests:\n  - {name: x, expect: denied}\n", "`tests.0.action`: field required"),
+    "a_case_without_its_action": (
+        b"tests:\n  - {name: x, expect: denied}\n",
+        "`tests.0`: a case names an `action`, or what a `release` changes",
+    ),
+    "a_case_of_both": (
+        b"tests:\n  - {name: x, action: unlock_user, release: {}, expect: denied}\n",
+        "`tests.0`: a case names an `action`, or what a `release` changes",
+    ),
+    "a_release_with_a_resource": (
+        b"tests:\n  - {name: x, release: {}, resource: {}, expect: denied}\n",
+        "`tests.0`: `resource` says nothing about a release",
+    ),
     "no_text": (b"\xff", "line 1: the file is no UTF-8"),
 }
 
