@@ -1,5 +1,6 @@
 """One gateway as a process: its two addresses, the file that tells where they are, and its garbage collector."""
 
+import asyncio
 import gc
 import os
 import socket
@@ -18,6 +19,9 @@ from server.listener.front import Front
 from server.listener.http_server import serving
 from server.listener.listener import open_listener
 from server.workspace.public_address import public_address
+
+ANSWERS_AFTER = 1.0
+"""Seconds after which a gateway that ends lets no call wait for its action any more; its server's grace is longer."""
 
 
 @asynccontextmanager
@@ -46,7 +50,7 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         # replicas may share a folder, the owner of a file is alone in it
         owner = app.workspace.private / f"owner-{os.getpid()}.json" if app.store.shared else app.workspace.owner_file
         left.callback(owner.unlink, missing_ok=True)
-        front = Front(endpoint, HealthEndpoint(app.health), part)
+        front = Front(endpoint, HealthEndpoint(app.health), part, lambda: app.health.is_ending)
         tls = certificate.context if certificate is not None else None
         # agents go first, and whoever may halt last
         async with (
@@ -58,6 +62,8 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
             try:
                 yield address.mcp
             finally:
+                # what goes on longer than that is told as far as it is known, while the answer can still be sent
+                asyncio.get_running_loop().call_later(ANSWERS_AFTER, app.runner.answer_now)
                 await app.console.close()
                 app.gateway.close()
                 endpoint.close()

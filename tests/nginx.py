@@ -19,7 +19,7 @@ daemon off;
 master_process off;
 pid {folder}/pid;
 error_log {folder}/error.log info;
-events {{ worker_connections 64; }}
+events {{ worker_connections 256; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;
@@ -27,6 +27,7 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+  {http}
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/cert.pem;
@@ -74,11 +75,13 @@ class Proxy:
 
 
 @contextmanager
-def proxying(program: Path, folder: Path, authority: Authority, body: str, port: int = 0) -> Iterator[Proxy]:
-    """An nginx whose server block holds these lines, at `https://localhost:PORT`."""
+def proxying(
+    program: Path, folder: Path, authority: Authority, body: str, port: int = 0, http: str = ""
+) -> Iterator[Proxy]:
+    """An nginx whose server block holds these lines, and `http` before it, at `https://localhost:PORT`."""
     authority.write(folder)
     port = port or free_port()
-    (folder / "nginx.conf").write_text(_CONFIG.format(folder=folder, port=port, body=body))
+    (folder / "nginx.conf").write_text(_CONFIG.format(folder=folder, port=port, body=body, http=http))
     command = [str(program), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

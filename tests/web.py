@@ -10,7 +10,7 @@ from tests.slowness import scaled
 
 _NOBODY = no_trust()
 _LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
-"""A connection is used again for 2 s: uvicorn closes it after 5 s, and a request that meets that gets no answer."""
+"""A connection is used again for 2 s: some servers of tests close it after 5 s, and who meets that gets no answer."""
 _client = functools.partial(httpx2.AsyncClient, trust_env=False, verify=_NOBODY, limits=_LIMITS)
 _blocking_client = functools.partial(httpx2.Client, trust_env=False, verify=_NOBODY, limits=_LIMITS)
 

@@ -269,6 +269,10 @@ class Journal(JournalQueries):
         """Watch an action: what is committed from here on is not missed, whatever is read in between."""
         return self._watches.watching(action_id)
 
+    def wake_all(self) -> None:
+        """Whoever waits for any action looks again."""
+        self._watches.wake(None)
+
     async def write(self, ids: Sequence[str], work: Work[T]) -> T:
         """One commit; whoever waits for one of these actions is woken. A row that exists already is a `Conflict`."""
         result = await self.store.write(work, ids)

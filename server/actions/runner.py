@@ -64,6 +64,7 @@ class ActionRunner:
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[str, RunningAction] = {}
         self._replaced = asyncio.Event()
+        self._answers_now = asyncio.Event()
 
     @property
     def release(self) -> Release:
@@ -162,6 +163,16 @@ class ActionRunner:
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return task
 
+    def answer_now(self) -> None:
+        """This process is about to end: whoever waits for an action is told what is known of it, and may ask others."""
+        self._answers_now.set()
+        self.journal.wake_all()
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Does nobody wait here any more?"""
+        return self._answers_now.is_set()
+
     def is_running(self, key: str) -> bool:
         """Is a task of this process at work on this call?"""
         return key in self._running
@@ -190,11 +201,17 @@ class ActionRunner:
         return await (self.plans.progress(action) if action.plan is not None else self.live.pipeline.held(action, halt))
 
     async def _wait_for_answer(self, key: str) -> ActionResult:
-        running = self._running[key]
-        done, _ = await asyncio.wait([running.task], timeout=ANSWER_WITHIN)
-        if done:
+        running, end = self._running[key], time.monotonic() + ANSWER_WITHIN
+        ending = asyncio.ensure_future(self._answers_now.wait())
+        try:
+            await asyncio.wait((running.task, ending), timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+        known = None if running.task.done() else await self.journal.get(running.action.id)
+        if known is None:  # a read, or not committed yet: nobody else could say what became of it
+            await asyncio.wait((running.task,), timeout=max(0.0, end - time.monotonic()))
+        if running.task.done():
             return running.task.result()
-        known = await self.journal.get(running.action.id)
         if known is not None and known.plan is not None:
             return await self.plans.progress(known)
         return answers.running(running.action.id, known.receipt_id if known else None)
@@ -244,7 +261,7 @@ class ActionRunner:
         with self.journal.watching(known.id) as watch:
             while self.journal.store.shared and known.state in ("ready", "running"):
                 left = end - time.monotonic()
-                if left <= 0 or self.running_action(known.id):
+                if left <= 0 or self.answers_at_once or self.running_action(known.id):
                     break
                 await watch.change(left)
                 known = await self.journal.get(known.id) or known

@@ -1,13 +1,15 @@
 """The front of a gateway: what is told of a request before anybody is asked who calls.
 
 It answers how the gateway is, takes the base path away, refuses plain HTTP from where no proxy of ours is, and takes
-the word of the proxies that the settings name, and of nobody else.
+the word of the proxies that the settings name, and of nobody else. Once the gateway is about to end, each answer is the
+last one on its connection, so that clients and proxies make their next one to another replica.
 """
 
+from collections.abc import Callable
 from typing import Final, cast
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.listener.proxies import Proxies, address_of
 from server.listener.proxy_headers import Headers, Hop, HopFault, told
@@ -20,9 +22,12 @@ _PLAIN: Final = "plain HTTP is taken from this gateway's own proxies alone: ask 
 class Front:
     """Stands before the gateway's application, and before the health of it, which needs no name and no token."""
 
-    def __init__(self, app: ASGIApp, health: ASGIApp, part: ServerPart) -> None:
+    def __init__(
+        self, app: ASGIApp, health: ASGIApp, part: ServerPart, is_ending: Callable[[], bool] = lambda: False
+    ) -> None:
         self._app = app
         self._health = health
+        self._is_ending = is_ending
         self._base_path = part.base_path
         self._forwarded = Proxies(part.forwarded)
         self._terminators = Proxies(part.tls_terminated_by) if part.tls_terminated_by else None
@@ -33,6 +38,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = self._last_when_ending(send)
         scope = self._without_base_path(scope)
         if scope["path"] in HEALTH_PATHS:  # a load balancer asks by an address, and without a proxy in between
             await self._health(scope, receive, send)
@@ -55,6 +61,15 @@ class Front:
                 await _refused(_PLAIN, 403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _last_when_ending(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            # guard: a connection to a gateway that ends
+            if message["type"] == "http.response.start" and self._is_ending():
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        return sent
 
     def _without_base_path(self, scope: Scope) -> Scope:
         base = self._base_path

@@ -3,20 +3,28 @@
 import asyncio
 import contextlib
 import errno
+import select
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Literal
+from functools import partial
+from typing import Literal, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.browser.socks_proxy import accept_no_more
 from contracts.errors import AilyusError
 
-GRACE = 2.0
-"""Seconds for the answers that are on their way when a server ends."""
+GRACE = 8.0
+"""Seconds for the answers that are on their way when a server ends; it ends as soon as all of them are out."""
+KEEP_ALIVE = 75
+"""Seconds for which a connection may be idle: longer than proxies keep theirs (60 s), so that they close it first."""
+_FIRST_REQUEST_SECONDS = 0.5
+"""For how long a server that ends waits for the first request of a connection that was just made."""
+_HANDSHAKE_SECONDS = 1.0
 _DATE_SECONDS = 1.0
 _LOOK_SECONDS = 0.002
 
@@ -79,6 +87,7 @@ class _Server(uvicorn.Server):
                 lifespan=lifespan,
                 proxy_headers=False,  # whom we believe, and what, is decided by `server/listener/`
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
                 ssl_context_factory=None if tls is None else lambda config, default: tls,
             )
         )
@@ -104,12 +113,14 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """No new connection, an end for idle ones, the grace for the others, and then an end for them too."""
         await accept_no_more(self.servers)
+        # what the system has accepted for us would be reset: nothing may stand between this line and the closes
+        waiting = [connection for listening in sockets or () for connection in _accepted(listening)]
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
+        await asyncio.gather(*(self._connect(connection) for connection in waiting), return_exceptions=True)
         state = self.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
-        for _ in range(round(self._grace / _LOOK_SECONDS)):
+        for tick in range(max(1, round(self._grace / _LOOK_SECONDS))):
+            self._close_idle(fresh=min(self._grace, _FIRST_REQUEST_SECONDS) > tick * _LOOK_SECONDS)
             if not state.connections and not state.tasks:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
@@ -120,3 +131,37 @@ class _Server(uvicorn.Server):
         for task in state.tasks:
             task.cancel()
         await self.lifespan.shutdown()
+
+    async def _connect(self, connection: socket.socket) -> None:
+        """Serve a connection that was made before the server listened no more."""
+        loop, config = asyncio.get_running_loop(), self.config
+        protocol = partial(HttpToolsProtocol, config, self.server_state, self.lifespan.state)
+        patience = _HANDSHAKE_SECONDS if config.ssl is not None else None
+        await loop.connect_accepted_socket(protocol, connection, ssl=config.ssl, ssl_handshake_timeout=patience)
+
+    def _close_idle(self, *, fresh: bool) -> None:
+        """Let each connection end with its answer; at once, where no request is on its way.
+
+        `fresh`: whoever has just connected, and has said nothing yet, still has the time to do so.
+        """
+        for connection in cast("list[HttpToolsProtocol]", list(self.server_state.connections)):
+            cycle = connection.cycle
+            is_answering = cycle is not None and not cycle.response_complete
+            may_ask = (fresh and cycle is None) or _has_more(connection)  # guard: a request on its way
+            if is_answering or not may_ask:
+                connection.shutdown()
+
+
+def _accepted(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait at a listening socket, and do so without blocking."""
+    listening.setblocking(False)
+    with contextlib.suppress(OSError):  # there is none any more
+        while True:  # guard: connections that wait
+            yield listening.accept()[0]
+
+
+def _has_more(connection: HttpToolsProtocol) -> bool:
+    """Has something arrived that was not read yet?"""
+    look = select.poll()
+    look.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(look.poll(0))

@@ -45,6 +45,7 @@ ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
 RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
+HTTP_SERVER = "tests/server/listener/test_http_server.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
 
 
@@ -342,6 +343,9 @@ GUARDS = [
     Guard("plain HTTP from a proxy alone", "if False:", FRONT + "plain_http_is_taken"),
     Guard("plain HTTP before the proxy", "if False:", FRONT + "plain_http_before"),
     Guard("whose word about a client is taken", "if True:", FRONT + "nobody_elses"),
+    Guard("a connection to a gateway that ends", "if False:", FRONT + "an_answer_of_a_gateway"),
+    Guard("connections that wait", "while False:", HTTP_SERVER + "a_connection_that_waits"),
+    Guard("a request on its way", "may_ask = False", HTTP_SERVER + "whoever_has_just_connected"),
     Guard("the first address that is no proxy", "if True:", "tests/server/listener/test_proxy_headers.py::test_the_first"),
     Guard("two words about one client", "if False:", "tests/server/listener/test_proxy_headers.py::test_what_says_two"),
     Guard("a host before a token", "if False:", "tests/server/mcp/test_endpoint.py::test_a_host_that_is_none"),

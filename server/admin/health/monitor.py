@@ -51,6 +51,11 @@ class HealthMonitor:
         """From now on the gateway is not ready: it serves what comes, and whoever sends it more should not."""
         self._ending = True
 
+    @property
+    def is_ending(self) -> bool:
+        """Was it told to end?"""
+        return self._ending
+
     async def stop(self) -> None:
         """Look no more."""
         for task in self._tasks:

@@ -50,7 +50,7 @@ class ServerPart(SettingsPart):
     patience: Duration = 10_000
     """How long a request's body may take to arrive."""
     drain: Duration = Field(0, le=600_000)
-    """How long a gateway that ends goes on serving after `/readyz` says so."""
+    """How long a gateway that ends goes on serving after `/readyz` says so: longer than proxies keep what is idle."""
 
     @field_validator("host")
     @classmethod

@@ -1,8 +1,11 @@
 """Progress without anybody asking: slow calls, what stays open, and statements about it."""
 
+import asyncio
+
 import pytest
 
 from server.actions import runner
+from tests.until import until
 from tests.world import LEO, World
 
 
@@ -13,6 +16,23 @@ async def test_a_slow_call_answers_running_and_can_be_waited_for(world: World, m
     assert answer["status"] == "running"
     assert (await world.get(answer["action_id"]))["status"] == "confirmed"
     assert world.sandbox.writes() == 1
+
+
+async def test_a_gateway_that_ends_tells_what_is_known_of_a_write_and_finishes_a_read(world: World) -> None:
+    world.sandbox.fault("slow", "unlock", ms=1500)
+    unlock = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
+    write = asyncio.create_task(world.call("unlock_user", unlock))
+    await until(lambda: world.rows("SELECT 1 FROM actions WHERE state = 'running'"))
+    (action,) = world.app.runner.running_ids()
+    waiting = asyncio.create_task(world.get(action, 40))
+    world.sandbox.fault("slow", "users", ms=500)
+    read = asyncio.create_task(world.call("find_user", {"email": "maria@example.com"}))
+    await until(lambda: world.app.runner.count == 2)
+    world.app.runner.answer_now()
+    assert [(await write)["status"], (await waiting)["status"]] == ["running", "running"]
+    assert (await read)["status"] == "confirmed"
+    await until(lambda: world.app.runner.count == 0)
+    assert (await world.get(action, 0))["status"] == "confirmed"
 
 
 async def test_what_is_open_is_said(world: World) -> None:

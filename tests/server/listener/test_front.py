@@ -24,6 +24,7 @@ class Asked:
         self.health = 0
         self.status = 0
         self.body = b""
+        self.headers: list[tuple[bytes, bytes]] = []
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
@@ -40,8 +41,9 @@ class Asked:
         path: str = "/mcp",
         headers: dict[str, str] | None = None,
         server: Any = SERVER,
+        ending: bool = False,
     ) -> Scope | None:
-        front = Front(self.app, self.look, ServerPart.model_validate(part))
+        front = Front(self.app, self.look, ServerPart.model_validate(part), lambda: ending)
         scope: Scope = {
             "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
             "client": client, "server": server, "scheme": "http",
@@ -53,6 +55,7 @@ class Asked:
 
         async def send(message: Message) -> None:
             self.status = message.get("status", self.status)
+            self.headers += message.get("headers", [])
             self.body += message.get("body", b"")
 
         before = len(self.scopes)
@@ -82,6 +85,14 @@ async def test_nobody_elses_word_is_taken(part: dict[str, Any]) -> None:
     assert said(await Asked().ask(part, STRANGER, headers=SPOOFED)) == (STRANGER, "http", b"a.example")
     standard = {"forwarded": "for=127.0.0.1;proto=https;host=inner.example"}
     assert said(await Asked().ask(part, STRANGER, headers=standard)) == (STRANGER, "http", b"a.example")
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/readyz"])
+async def test_an_answer_of_a_gateway_that_ends_is_the_last_one_of_its_connection(path: str) -> None:
+    for ending in (False, True):
+        asked = Asked()
+        await asked.ask({}, path=path, ending=ending)
+        assert ((b"connection", b"close") in asked.headers) is ending
 
 
 async def test_two_words_about_one_client_are_refused() -> None:
