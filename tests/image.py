@@ -1,7 +1,7 @@
 """`uv run python -m tests.image`: the Dockerfile's steps as a script, since no Docker daemon is at hand.
 
-It carries out COPY and RUN of the stages `build` and `gateway` in folders of their own (what must be root's, or would
-change this machine, is left out and named), then starts the gateway as that image does: another user where this one is
+It carries out COPY and RUN of the stage `build` in a folder of its own (what must be root's, or would change this
+machine, is left out and named), then starts the gateway as that image does: another user where this one is
 root, a workspace that cannot be written, keys that cannot be written, an empty private folder. It waits for `/readyz`.
 """
 
@@ -99,7 +99,7 @@ def start_as_image(ailyus: Path, home: Path) -> None:
         if os.geteuid() == 0:
             os.chown(path, USER if own else 0, USER)
         path.chmod((0o700 if own else 0o750) if path.is_dir() else (0o400 if key else 0o600 if own else 0o440))
-    (command,) = [shlex.split(rest.strip("[]").replace(",", " ")) for word, rest in steps("gateway") if word == "CMD"]
+    (command,) = [shlex.split(rest.strip("[]").replace(",", " ")) for word, rest in steps("runtime") if word == "CMD"]
     settings = {"AILYUS_SERVER__PORT": str(port), "HOME": str(home / ".ailyus"), "PYTHONDONTWRITEBYTECODE": "1"}
     env = {"PATH": f"{ailyus.parent}:/usr/local/bin:/usr/bin:/bin", **settings}
     user: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
