@@ -11,14 +11,12 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from contracts.canonical import digest
 from contracts.schema.contract import RISKS, Risk
 from contracts.schema.fields import Strict
 from policies.passkey import Assertion
 from policies.principal import Key
-from policies.signature import verify_signature
+from policies.signature import PersonDocument, verify_signature
 
-PURPOSE = "ailyus-approval-v1"
 # clocks of an approver and of the gateway differ; expiry is not stretched by it
 CLOCK_SKEW_MS = 2_000
 
@@ -54,10 +52,8 @@ class Subject(Strict):
     plan_digest: str | None = None
 
 
-class Binding(BaseModel):
+class Binding(PersonDocument):
     """A subject, who decides it, in which role, how, and for how long. Times are integer milliseconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     purpose: Literal["ailyus-approval-v1"]
     subject: Subject
@@ -69,16 +65,6 @@ class Binding(BaseModel):
     expires_ms: int
     # two approvals of one action would else be one document, and used up together
     nonce: str
-
-    @property
-    def digest(self) -> str:
-        """Digest over the canonical form of every field."""
-        return digest(self.model_dump(mode="json"))
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class SignedApproval(BaseModel):

@@ -6,24 +6,19 @@ author's signature or another log.
 """
 
 import secrets
-from typing import Final, Literal
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.canonical import digest
 from contracts.errors import AilyusError
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
-from policies.signature import verify_signature
-
-PURPOSE: Final = "ailyus-release-approval-v1"
+from policies.signature import PersonDocument, verify_signature
 
 
-class ReleaseApprovalDocument(BaseModel):
+class ReleaseApprovalDocument(PersonDocument):
     """What an approver signs: `signed` is the digest of the author's document, `role` the one in which they approve."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     purpose: Literal["ailyus-release-approval-v1"]
     origin: str
@@ -33,16 +28,6 @@ class ReleaseApprovalDocument(BaseModel):
     comment: str = Field(max_length=500)
     at_ms: int
     nonce: str
-
-    @property
-    def digest(self) -> str:
-        """Digest over the canonical form of every field."""
-        return digest(self.model_dump(mode="json"))
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class ReleaseApproval(BaseModel):
@@ -66,7 +51,7 @@ def approval_document(
 ) -> ReleaseApprovalDocument:
     """The document by which somebody approves the release whose author signed the document of this digest."""
     return ReleaseApprovalDocument(
-        purpose=PURPOSE,
+        purpose="ailyus-release-approval-v1",
         origin=origin,
         signed=signed,
         approver=approver,

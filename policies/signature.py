@@ -2,9 +2,29 @@
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import BaseModel, ConfigDict
 
+from contracts.canonical import digest
 from policies.passkey import Assertion, asserts
 from policies.principal import Key
+
+
+class PersonDocument(BaseModel):
+    """What a person signs: each kind has a purpose of its own, so that no signature is one of another kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: str
+
+    @property
+    def digest(self) -> str:
+        """Digest over the canonical form of every field."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def message(self) -> bytes:
+        """The bytes that are signed."""
+        return f"{self.purpose}\n{self.digest}".encode()
 
 
 def verify_signature(signature: str, assertion: Assertion | None, message: bytes, document: str, key: Key) -> bool:

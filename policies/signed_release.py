@@ -11,23 +11,20 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
-from contracts.canonical import digest, sha256
+from contracts.canonical import sha256
 from contracts.errors import AilyusError
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.release import Release
 from policies.release_approval import ReleaseApproval
-from policies.signature import verify_signature
+from policies.signature import PersonDocument, verify_signature
 from policies.testing import Result
 
-PURPOSE = "ailyus-release-v1"
 _SHOWN = 3
 
 
-class ReleaseDocument(BaseModel):
+class ReleaseDocument(PersonDocument):
     """What the author signs: the release's digest and, by name, the digest of everything that it is made of."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     purpose: Literal["ailyus-release-v1"]
     origin: str
@@ -40,16 +37,6 @@ class ReleaseDocument(BaseModel):
     reason: str = Field(max_length=500)
     at_ms: int
     nonce: str
-
-    @property
-    def digest(self) -> str:
-        """Digest over the canonical form of every field."""
-        return digest(self.model_dump(mode="json"))
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class SignedRelease(BaseModel):

@@ -9,20 +9,16 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict
 
-from contracts.canonical import digest
 from policies.passkey import Assertion
 from policies.principal import Key
-from policies.signature import verify_signature
+from policies.signature import PersonDocument, verify_signature
 
-PURPOSE = "ailyus-resolution-v1"
 # INVARIANT 6: never `confirmed`: a person says it, and no read shows it
 Asserted = Literal["applied", "not_applied"]
 
 
-class Resolution(BaseModel):
+class Resolution(PersonDocument):
     """Who says what about which action. `comment` is shown to security teams."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     purpose: Literal["ailyus-resolution-v1"]
     origin: str
@@ -32,16 +28,6 @@ class Resolution(BaseModel):
     comment: str
     person: str
     at_ms: int
-
-    @property
-    def digest(self) -> str:
-        """Digest over the canonical form of every field."""
-        return digest(self.model_dump(mode="json"))
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class SignedResolution(BaseModel):
