@@ -107,8 +107,11 @@ async def test_a_rate_that_a_policy_reads_holds_under_contention(tmp_path: Any, 
     async with gateway(limited(tmp_path, sandbox, "", RATE), sandbox) as world:
         seeded(world, *(f"n{n}" for n in range(16)))
         calls = [world.call("add_event", {"record": f"n{n}", "name": "x"}) for n in range(16)]
-        ends = [a["status"] for a in await asyncio.gather(*calls)]
-        assert ends.count("confirmed") == 10
+        answers = await asyncio.gather(*calls)
+        # on a busy machine a call is answered before its action has ended
+        ended = [await world.get(a["action_id"], 45) if a["status"] == "running" else a for a in answers]
+        ends = [a["status"] for a in ended]
+        assert ends.count("confirmed") == 10, answers
         assert set(ends) <= {"confirmed", "denied", "invalid"}
         assert sandbox.effects() == 10
 
