@@ -27,13 +27,25 @@ async def answered(client: socket.socket) -> bytes:
     return await asyncio.to_thread(client.recv, 4096)
 
 
-async def test_a_connection_that_waits_when_the_server_ends_is_answered(client: socket.socket) -> None:
-    port = free_port()
-    async with serving(PlainTextResponse("here"), [listen("127.0.0.1", port)], "off"):
-        # the loop does not turn any more before the server is told to end: nobody has accepted it
-        client.connect(("127.0.0.1", port))
-        client.sendall(ASK)
-    assert (await answered(client)).startswith(b"HTTP/1.1 200")
+async def test_a_connection_that_waits_when_the_server_ends_is_answered() -> None:
+    port, clients = free_port(), contextlib.ExitStack()
+    made: list[socket.socket] = []
+
+    async def connect_at_every_turn() -> None:
+        """So that one falls between the last accept of the loop and the close."""
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                made.append(clients.enter_context(socket.create_connection(("127.0.0.1", port), scaled(20))))
+                made[-1].sendall(ASK)
+                await asyncio.sleep(0)
+
+    with clients:
+        async with serving(PlainTextResponse("here"), [listen("127.0.0.1", port)], "off"):
+            connecting = asyncio.create_task(connect_at_every_turn())
+        await connecting
+        assert made
+        for client in made:
+            assert (await answered(client)).startswith(b"HTTP/1.1 200")
 
 
 async def test_whoever_has_just_connected_when_the_server_ends_is_answered(client: socket.socket) -> None:
