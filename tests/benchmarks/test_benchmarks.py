@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import console, upstream
+from tests.benchmarks import console, releases, upstream
 
 Said = Callable[[Callable[[], None]], str]
 
@@ -41,3 +41,9 @@ def test_the_short_form_of_the_console(short: Said) -> None:
 def test_the_short_form_of_upstream(short: Said) -> None:
     said = short(upstream.main)
     assert re.findall(r"(http|pipes): direct .* added [0-9.]+x a direct call", said) == ["http"]
+
+
+def test_the_short_form_of_releases(short: Said) -> None:
+    said = short(releases.main)
+    assert re.findall(r"from the commit until (one|both) worked under it: p50", said) == ["one", "both"]
+    assert "2 releases, each with a contract, a policy and a credential" in said
