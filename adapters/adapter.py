@@ -25,7 +25,7 @@ class Adapter(Protocol):
         """Read the source of truth with the read-only credential. Faults are values."""
         ...
 
-    def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
+    async def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
         """Why nothing could be sent by this route: its credential gives no value. Asked before an intent is signed."""
         ...
 

@@ -62,7 +62,7 @@ class AdapterRouter:
         )
         return Observation(readings, began, channel, missing=missing)
 
-    def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
+    async def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:
         """Why nothing could be sent by this route: its credential gives no value.
 
         An MCP server gets its credentials when it starts, so what it lacks shows at the look.
@@ -72,7 +72,7 @@ class AdapterRouter:
             return None
         ui = target.ui if isinstance(acted, BrowserProgram) else None
         reference = target.write if ui is None else ui.login
-        return self._http.lacks(target, reference)
+        return await self._http.lacks(target, reference)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""

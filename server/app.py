@@ -22,7 +22,6 @@ from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings
-from adapters.credentials import Credentials
 from adapters.http.adapter import HttpAdapter
 from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
@@ -56,6 +55,7 @@ from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
+from server.workspace.credentials import credentials_of
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
 from server.workspace.release_files import sources_of
 from server.workspace.stores import open_store
@@ -78,7 +78,8 @@ class App:
         signed_only: bool = False,
     ) -> None:
         configure(workspace.settings.logs)
-        self.monitor = Monitor(workspace.settings, workspace.root, VERSION)
+        self.credentials = credentials = credentials_of(workspace)
+        self.monitor = Monitor(workspace.settings, credentials, VERSION)
         self.workspace = workspace
         self._signed = signed
         self._sources = sources
@@ -91,8 +92,8 @@ class App:
         browser = workspace.settings.browser
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
         self._sessions = BrowserSessions(self.browser)
-        self.servers = Servers(workspace.root)
-        self.hosts = hosts or Hosts(workspace.root)
+        self.servers = Servers(credentials)
+        self.hosts = hosts or Hosts(credentials)
         self._limiter = FairLimiter()
         oauth = workspace.settings.oauth
         self.tokens = Tokens(oauth) if oauth else None
@@ -105,7 +106,6 @@ class App:
         ways = {
             n: EscalationRoute(e.webhook, e.next, e.after, e.secret) for n, e in workspace.settings.escalations.items()
         }
-        credentials = Credentials(workspace.root)
         self.escalations = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
             self.inbox, workspace.settings.notices, credentials, lambda: self.console.url
@@ -128,7 +128,7 @@ class App:
 
     def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""
-        reach = (release, self.journal, self.workspace.root, self.store.now_ms)
+        reach = (release, self.journal, self.credentials, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
         python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)
         http = HttpAdapter(*reach, tracing.outgoing)
@@ -185,6 +185,7 @@ class App:
         await self.servers.close()
         await self.hosts.close()
         await self.monitor.stop()
+        await self.credentials.close()
         await self.store.aclose()
 
     async def _link_seeded_keys(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from adapters.credentials import echoes
+from adapters.credentials.placement import echoes
 from tests.world import World
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,7 +13,8 @@ from adapters.browser.sign_in import AccountSignIn, NotSignedIn, outage_shown
 from adapters.browser.visit_end import VisitResult, execution_of, stopped, unsent
 from adapters.browser.visit_fault import FlowHalt, PageNotFound, SignedOut
 from adapters.browser.visit_request import LAST_LOOK_SECONDS, VisitRequest
-from adapters.credentials import revealed
+from adapters.credentials.cache import Credentials
+from adapters.credentials.placement import revealed
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.observation import Delivery, Execution, Outage, Reading, ReadOutage
 from contracts.action.resolver import Resolver
@@ -45,13 +45,18 @@ class BrowserAdapter:
     """Reads and executes through pages for one release. The browser and its sessions outlive the release."""
 
     def __init__(
-        self, release: Resolver, gate: Gate, root: Path, now_ms: Callable[[], int], sessions: BrowserSessions
+        self,
+        release: Resolver,
+        gate: Gate,
+        credentials: Credentials,
+        now_ms: Callable[[], int],
+        sessions: BrowserSessions,
     ) -> None:
         self._release = release
         self._gate = gate
         self._now_ms = now_ms
         self._sessions = sessions
-        self._sign_in = AccountSignIn(root, sessions)
+        self._sign_in = AccountSignIn(credentials, sessions)
 
     async def read(
         self, read: FlowRead, target: Target, scope: Mapping[str, object], deadline: float

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.browser.account_session import AccountSession, BrowserSessions
 from adapters.browser.visit_fault import FlowHalt, PageNotFound
 from adapters.browser.visit_request import LAST_LOOK_SECONDS, VisitRequest
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.action.observation import Outage, ReadOutage, outage_of
 from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowProgram
@@ -37,9 +37,9 @@ class NotSignedIn(Exception):
 class AccountSignIn:
     """The sign-ins of one adapter. One at a time for each account; one that failed is not tried again at once."""
 
-    def __init__(self, root: Path, sessions: BrowserSessions) -> None:
-        self._root = root
-        self._credentials = Credentials(root)
+    def __init__(self, credentials: Credentials, sessions: BrowserSessions) -> None:
+        self._root = credentials.root
+        self._credentials = credentials
         self._sessions = sessions
 
     async def state_for(self, visiting: VisitRequest, used: "StorageState | None") -> "StorageState | None":
@@ -74,7 +74,8 @@ class AccountSignIn:
         from adapters.browser.account_page import stored
         from adapters.browser.flow_run import FlowRun
 
-        username, _, password = (self._credentials.value(reference) or "").partition(":")
+        self._credentials.doubt(reference)  # applications lock accounts: none is tried with a password that was changed
+        username, _, password = (await self._credentials.value(reference) or "").partition(":")
         steps = program.filled({"login.username": username, "login.password": password})
         if isinstance(steps, Fault) or not username or not password:
             return ReadOutage(f"there is no `username:password` at `{reference}`", "no_credential")

@@ -16,11 +16,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 
-from adapters.credentials import Credentials, placed, revealed
+from adapters.credentials.cache import Credentials
+from adapters.credentials.placement import placed, revealed
 from adapters.delivery import DeliveryReport, delivery_of
 from adapters.http.address import host_of, origin_of, target_of
 from adapters.http.answer import TooLarge, content_of, reading_of, response_of, retry_after_ms
@@ -60,14 +60,14 @@ class HttpAdapter:
         self,
         release: Resolver,
         gate: Gate,
-        root: Path,
+        credentials: Credentials,
         now_ms: Callable[[], int],
         carried: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._carried = carried  # headers of the trace, which are no part of the request that was approved
         self._release = release
         self._gate = gate
-        self._credentials = Credentials(root)
+        self._credentials = credentials
         self.now_ms = now_ms
         self._transport = httpx2.AsyncHTTPTransport(
             verify=trusted(), trust_env=False, limits=httpx2.Limits(max_connections=100, keepalive_expiry=30.0)
@@ -87,11 +87,8 @@ class HttpAdapter:
         if not same_place(http.url, target.base_url):
             return Fault("the path does not stay below the connection's base URL")
         try:
-            headers = dict(http.headers)
-            headers |= self._credential(target, target.read, http, headers, http.body)
-            headers |= self._carried()
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                status, answer_headers, raw = await self._get(http, headers)
+                status, answer_headers, raw = await self._asked(target, http)
         except AilyusError as error:
             return ReadOutage(error.sentence, "no_credential", target.name)
         except (*_FAULTS, TooLarge) as error:
@@ -116,10 +113,13 @@ class HttpAdapter:
         try:
             secrets = await revealed(self._gate, dispatch)
             headers, body = placed(dict(http.headers) | extra, http.body, secrets)
-            headers |= self._credential(target, target.write, http, headers, body)
+            async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
+                headers |= await self._credential(target, target.write, http, headers, body)
             headers |= self._carried()
         except AilyusError as error:
             return ending.unsent(error.sentence)
+        except TimeoutError:
+            return ending.unsent("the credential could not be read in time")
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
         if reason := self._gate.enter(dispatch):
             return ending.unsent(reason)
@@ -133,6 +133,8 @@ class HttpAdapter:
             response = response_of(route, status, answer_headers, raw, secrets.values())
             retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
+            if _refuses(target, status):  # the next write has it read again; this one is over
+                self._credentials.doubt(target.write)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
         except (*_FAULTS, TooLarge) as error:
@@ -146,10 +148,25 @@ class HttpAdapter:
             keyed=route.idempotency_header is not None,
         )
 
-    def lacks(self, target: Target, reference: str) -> ReadOutage | None:
-        """Why this credential of the target cannot be used, or None."""
-        why = self._credentials.missing(reference)
+    async def lacks(self, target: Target, reference: str) -> ReadOutage | None:
+        """Why this credential of the target cannot be used, or None. One that is old is read again first."""
+        why = await self._credentials.missing(reference)
         return ReadOutage(why, "no_credential", target.name) if why else None
+
+    async def _asked(self, target: Target, http: HttpRequest) -> tuple[int, Mapping[str, str], bytes]:
+        """One read. A credential that is refused is read again, and where it is another, so is the target."""
+        since = time.monotonic()
+        answer = await self._get(http, await self._read_headers(target, http))
+        if not _refuses(target, answer[0]):
+            return answer
+        self._credentials.doubt(target.write)  # both are often renewed together, and no write is tried twice
+        if not await self._credentials.is_renewed(target.read, since):
+            return answer
+        return await self._get(http, await self._read_headers(target, http))  # guard: a read with the renewed secret
+
+    async def _read_headers(self, target: Target, http: HttpRequest) -> dict[str, str]:
+        headers = dict(http.headers)
+        return headers | await self._credential(target, target.read, http, headers, http.body) | dict(self._carried())
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
@@ -182,16 +199,21 @@ class HttpAdapter:
         finally:
             await answer.aclose()
 
-    def _credential(
+    async def _credential(
         self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
-        secret = self._credentials.value(reference)
+        secret = await self._credentials.value(reference)
         if secret is None:
             return {}
         if target.auth == "sigv4":
             scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
             return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
+
+
+def _refuses(target: Target, status: int) -> bool:
+    # AWS answers 403 to a key that is gone
+    return status == 401 or (status == 403 and target.auth == "sigv4")
 
 
 def _fault(error: Exception) -> str:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import httpx2
 from pydantic import JsonValue
 
-from adapters.credentials import echoes
+from adapters.credentials.placement import echoes
 from adapters.decoding import Undecodable, decode
 from adapters.http.paging import is_page
 from contracts.action.observation import Reading, ReadOutage, Response, outage_of

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from pydantic import JsonValue
 
-from adapters.credentials import placed, revealed
+from adapters.credentials.placement import placed, revealed
 from adapters.decoding import Undecodable, decode
 from adapters.delivery import DeliveryReport, delivery_of
 from adapters.mcp.pool import Servers
@@ -102,6 +102,8 @@ class McpAdapter:
         except AilyusError as error:
             return ending.of("not_sent", identity=identity, fault=error.sentence)
         except Lost as lost:
+            if lost.refused:  # the next write has it read again; this one is over
+                self._servers.credentials.doubt(target.write, dispatch.request.person)
             delivery: Delivery = "refused" if lost.refused else "in_doubt" if sent else "not_sent"
             return ending.of(delivery, identity=identity, fault=lost.sentence)
         except TimeoutError:
@@ -119,15 +121,22 @@ class McpAdapter:
     ) -> "CallToolResult | InputRequiredResult | Fault":
         """One read. A server that no longer knows the session is asked once more, in a new one."""
         for last in (False, True):
-            upstream, changed = await self._ready(target, person, target.read, request, now=False)
-            if changed:
-                return Fault(changed)
+            since = time.monotonic()
             try:
+                upstream, changed = await self._ready(target, person, target.read, request, now=False)
+                if changed:
+                    return Fault(changed)
                 return await upstream.call(request.tool, request.arguments)
             except Lost as lost:
-                if last or lost.loss is not Loss.FORGOTTEN:
+                if last or not await self._may_ask_again(lost, target, person, since):
                     raise
         raise AilyusError("internal", "a read was neither answered nor lost")
+
+    async def _may_ask_again(self, lost: Lost, target: Target, person: str, since: float) -> bool:
+        if lost.refused:
+            self._servers.credentials.doubt(target.write, person)  # both are often renewed together
+            return await self._servers.credentials.is_renewed(target.read, since, person)
+        return lost.loss is Loss.FORGOTTEN
 
     async def _ready(
         self, target: Target, person: str, reference: str, request: McpRequest, *, now: bool

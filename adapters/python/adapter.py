@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from adapters.credentials import placed, revealed
+from adapters.credentials.placement import placed, revealed
 from adapters.decoding import Undecodable, decode
 from adapters.delivery import DeliveryReport, delivery_of
 from adapters.python.host import Call
@@ -55,8 +55,10 @@ class PythonAdapter:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 if target.plugin is not None and target.separate_reader:
                     self._hosts.warm(target, target.write)  # a write may follow: it should not wait for a start
-                call = Call("read", request.operation, request.arguments, deadline)
+                since, call = time.monotonic(), Call("read", request.operation, request.arguments, deadline)
                 answer = await self._hosts.ask(target, target.read, call)
+                if answer.end == "refused" and await self._is_renewed(target, since):
+                    answer = await self._hosts.ask(target, target.read, call)
         except AilyusError as error:
             outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
             return ReadOutage(error.sentence, outage, target.name)
@@ -98,6 +100,8 @@ class PythonAdapter:
             return ending.of("in_doubt" if sent else "not_sent", identity=identity, fault=error.sentence)
         except TimeoutError:
             return ending.of("in_doubt" if sent else "not_sent", identity=identity, fault=_ENDS["lost"])
+        if answer.end == "refused":  # the next write has it read again; this one is over
+            self._hosts.credentials.doubt(target.write)
         if answer.end == "not_sent" or answer.end == "refused":
             return ending.of(answer.end, identity=identity, fault=_ENDS[answer.end])
         if answer.end != "answer":
@@ -109,3 +113,7 @@ class PythonAdapter:
             return ending.of("in_doubt", identity=identity, fault="the answer holds NUL characters")
         delivery = delivery_of(program, route, target, dispatch, response)
         return ending.of(delivery, identity=identity, response=response)
+
+    async def _is_renewed(self, target: Target, since: float) -> bool:
+        self._hosts.credentials.doubt(target.write)  # both are often renewed together
+        return await self._hosts.credentials.is_renewed(target.read, since)

@@ -1,10 +1,11 @@
 """The processes that run adapters in Python: one for each connection and credential, kept while they answer."""
 
 import asyncio
+import contextlib
+import hashlib
 import sys
-from pathlib import Path
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from adapters.python.host import Call, Host, HostReply
 from contracts.action.target import Target
 from contracts.errors import AilyusError
@@ -16,10 +17,10 @@ class Hosts:
     `python` is the interpreter in whose environment the adapters are installed: that of the gateway.
     """
 
-    def __init__(self, root: Path, python: str = sys.executable) -> None:
-        self._root = root
+    def __init__(self, credentials: Credentials, python: str = sys.executable) -> None:
+        self.credentials = credentials
         self._python = python
-        self._opening: dict[tuple[str, str], asyncio.Task[Host]] = {}
+        self._opening: dict[tuple[str, str, str], asyncio.Task[Host]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -38,12 +39,17 @@ class Hosts:
 
     async def of(self, target: Target, reference: str) -> Host:
         """The process to use, started if there is none. Raises `AilyusError`."""
-        return await asyncio.shield(self._start(target, reference))
+        secret = await self.credentials.value(reference) or ""
+        return await asyncio.shield(self._start(target, reference, secret))
 
     def warm(self, target: Target, reference: str) -> None:
         """Start a process without waiting for it."""
         if not self._closed:
-            self._start(target, reference)
+            self._behind(asyncio.create_task(self._warmed(target, reference)))
+
+    async def _warmed(self, target: Target, reference: str) -> None:
+        with contextlib.suppress(AilyusError):  # told to whoever calls
+            await self.of(target, reference)
 
     async def close(self) -> None:
         """End every process."""
@@ -52,23 +58,22 @@ class Hosts:
         await asyncio.gather(*(host.close() for host in opened if isinstance(host, Host)), *self._closing)
         self._opening.clear()
 
-    def _start(self, target: Target, reference: str) -> asyncio.Task[Host]:
-        key = (target.digest, reference)  # guard: one credential a process
+    def _start(self, target: Target, reference: str, secret: str) -> asyncio.Task[Host]:
+        # guard: one credential a process
+        key = (target.digest, reference, hashlib.sha256(secret.encode()).hexdigest())
         known = self._opening.get(key)
-        if known is not None:
-            if not known.done():
-                return known
-            host = None if known.cancelled() or known.exception() else known.result()
-            if host is not None and host.usable:
-                return known
-            if host is not None:
-                task = asyncio.create_task(host.retire())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
-        self._opening[key] = task_of = asyncio.create_task(self._opened(target, reference))
-        return task_of
+        if known is not None and (not known.done() or _is_usable(known)):
+            return known
+        for former in [one for one in self._opening if one[:2] == key[:2]]:
+            self._behind(asyncio.create_task(_retired(self._opening.pop(former))))
+        self._opening[key] = begun = asyncio.create_task(self._opened(target, secret))
+        return begun
 
-    async def _opened(self, target: Target, reference: str) -> Host:
+    def _behind(self, task: asyncio.Task[None]) -> None:
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _opened(self, target: Target, secret: str) -> Host:
         if target.plugin is None:
             raise AilyusError("no_adapter", f"the connection `{target.name}` has no adapter")
         first = {
@@ -76,13 +81,18 @@ class Hosts:
             "digest": target.plugin.digest,
             "base_url": target.base_url,
             "principal": target.principal,
-            "credential": Credentials(self._root).value(reference) or "",  # read anew with each process
+            "credential": secret,
         }
-        folder = self._root / ".ailyus" / "adapters" / target.name
+        folder = self.credentials.root / ".ailyus" / "adapters" / target.name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         host = Host()
         await host.open(self._python, first, folder)
         return host
+
+
+async def _retired(opened: asyncio.Task[Host]) -> None:
+    with contextlib.suppress(AilyusError, asyncio.CancelledError):
+        await (await opened).retire()
 
 
 def _is_usable(opened: asyncio.Task[Host]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from receipts.tables import inventory
 from server.approvals.inbox import Inbox

@@ -17,7 +17,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from pydantic import JsonValue
 from starlette.responses import Response
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from policies.principal import Person
 from receipts.journal.roles import HeldRoles
@@ -79,7 +79,7 @@ class Provider:
             to=visit.asked("to"),
             until_ms=self._now() + ANSWER_MS,
         )
-        async with self._client() as client:
+        async with await self._client() as client:
             url, _ = client.create_authorization_url(
                 str(metadata["authorization_endpoint"]),
                 state=begun.state,
@@ -104,7 +104,7 @@ class Provider:
             raise _refused("the provider did not let you in")
         metadata = await self._metadata()
         try:
-            async with self._asking, self._client() as client:
+            async with self._asking, await self._client() as client:
                 token = await client.fetch_token(
                     str(metadata["token_endpoint"]),
                     code=visit.request.query_params.get("code", "")[:2000],
@@ -135,7 +135,7 @@ class Provider:
             return None
         try:
             metadata = await self._metadata()
-            async with self._client() as client:
+            async with await self._client() as client:
                 token = await client.refresh_token(str(metadata["token_endpoint"]), refresh_token=refresh)
                 token = {"refresh_token": refresh, **token}  # a provider that does not rotate it sends none
                 claims: Document = {}
@@ -190,10 +190,10 @@ class Provider:
         except ValueError:
             raise _refused("the provider cannot be reached") from None
 
-    def _client(self) -> AsyncOAuth2Client:
+    async def _client(self) -> AsyncOAuth2Client:
         return AsyncOAuth2Client(
             client_id=self._settings.client_id,
-            client_secret=self._credentials.value(self._settings.client_secret),
+            client_secret=await self._credentials.value(self._settings.client_secret),
             scope=" ".join(self._settings.scopes),
             redirect_uri=self._url + BACK,
             code_challenge_method="S256",

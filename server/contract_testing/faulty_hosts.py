@@ -1,13 +1,13 @@
 """Processes of adapters in Python, whose calls a relay disturbs by one fault at a time."""
 
 import asyncio
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
 from pydantic import JsonValue
 
+from adapters.credentials.cache import Credentials
 from adapters.python.host import Call, HostReply
 from adapters.python.pool import Hosts
 from contracts.action.target import Target
@@ -19,8 +19,8 @@ _STALE_SECONDS: Final = 0.5
 class FaultyHosts(Hosts):
     """Processes of adapters whose writes and reads a relay watches."""
 
-    def __init__(self, root: Path, relay: Relay) -> None:
-        super().__init__(root)
+    def __init__(self, credentials: Credentials, relay: Relay) -> None:
+        super().__init__(credentials)
         self._relay = relay
         self._said: JsonValue = {}
         self._seen: dict[bytes, HostReply] = {}

@@ -30,6 +30,7 @@ from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
 from server.gateway_process import running
+from server.workspace.credentials import credentials_of
 from server.workspace.workspace import Workspace
 
 Between = Proxy | Relay
@@ -71,7 +72,7 @@ async def rehearse(
             behind = {**real.settings.connections}
             behind[connection] = behind[connection].model_copy(update=changed)
             there = Workspace(real.root, real.settings.model_copy(update={"connections": behind}))
-            hosts = FaultyHosts(there.root, between) if isinstance(between, Relay) else None
+            hosts = FaultyHosts(credentials_of(there), between) if isinstance(between, Relay) else None
             app = App(there, await asyncio.to_thread(there.release), hosts)
             async with running(app, 0) as address:
                 person = next(p for p in real.settings.people if p.tenant == target.tenant)

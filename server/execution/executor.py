@@ -152,7 +152,7 @@ class ActionExecutor:
         if choice.route is None:
             closed = f"no route of `{action.request.contract}` is open: each is halted, or its breaker is"
             return Unavailable(closed, record, "no_open_route", action.request.connection)
-        if lacks := self.adapter.lacks(action.request, choice.route):
+        if lacks := await self.adapter.lacks(action.request, choice.route):
             return Unavailable(lacks.sentence, record, lacks.outage, lacks.connection)
         rendered = self._intents.rendered(ready, choice.route)
         if isinstance(rendered, Fault):

@@ -6,14 +6,13 @@ Only a JSON Web Token says so itself (`exp`, RFC 7519, section 4.1.4). No value 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import jwt
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.action.target import Target
 
 LOOK_SECONDS: Final = 60.0
@@ -30,10 +29,10 @@ class CredentialState:
 
 
 class CredentialExpiry:
-    """Looks at every reference once a minute, beside the loop, but at none of a person (`{person}`)."""
+    """Looks at every reference once a minute, but at none of a person (`{person}`)."""
 
-    def __init__(self, root: Path, targets: Callable[[], Iterable[Target]]) -> None:
-        self._root = root
+    def __init__(self, credentials: Credentials, targets: Callable[[], Iterable[Target]]) -> None:
+        self._credentials = credentials
         self._targets = targets
         self._task: asyncio.Task[None] | None = None
         self.states: tuple[CredentialState, ...] = ()
@@ -52,17 +51,15 @@ class CredentialExpiry:
 
     async def look(self) -> None:
         """Look at all of them once."""
-        targets = tuple(self._targets())
-        self.states = await asyncio.to_thread(lambda: tuple(self._states(targets)))
+        self.states = tuple([state async for state in self._states(tuple(self._targets()))])
 
-    def _states(self, targets: Iterable[Target]) -> Iterator[CredentialState]:
-        credentials = Credentials(self._root)  # a new one each time: a changed file counts
+    async def _states(self, targets: Iterable[Target]) -> AsyncIterator[CredentialState]:
         for target in targets:
             for use, reference in (("read", target.read), ("write", target.write)):
                 if reference == "none" or "{person}" in reference:
                     continue
                 try:
-                    expires = expiry_of(credentials.value(reference) or "")
+                    expires = expiry_of(await self._credentials.value(reference) or "")
                 except Exception:  # whatever it is: a credential that cannot be looked up cannot be used
                     yield CredentialState(target.name, use, False, None)
                     continue

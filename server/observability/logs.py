@@ -27,6 +27,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "request": "the id that this gateway gave to a request over HTTP",
     "trace": "the id of an OpenTelemetry trace",
     "contract": "a contract or a plan that the release declares",
+    "reference": "a reference to a secret as the settings have it, without a person's name",
     "connection": "a connection that the release declares",
     "tool": "a tool that the release declares, or `other`",
     "status": "the public status of an action",

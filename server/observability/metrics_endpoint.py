@@ -11,22 +11,19 @@ import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from server.workspace.settings.observability import MetricsPart
 
 METRICS_PATH: Final = "/metrics"
 FRESH_SECONDS: Final = 1.0
 """How long a page is given again: whoever scrapes faster costs nothing more."""
-TOKEN_SECONDS: Final = 10.0
-"""How long a token is used before its reference is read again."""
 MIN_TOKEN: Final = 16
 _LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -43,28 +40,21 @@ class _PageCopy:
 class MetricsToken:
     """The bearer token of whoever scrapes, by reference. Raises `AilyusError` where there is none that is any good."""
 
-    def __init__(self, root: Path, reference: str) -> None:
-        self._root = root
+    def __init__(self, credentials: Credentials, reference: str) -> None:
+        self._credentials = credentials
         self._reference = reference
-        self._hash = b""
-        self._read_at = -TOKEN_SECONDS
-        self.read()
+        _check_length(credentials.read(reference))
 
-    def read(self) -> None:
-        """Read it again, if it was not just now. Waits for a file: not on a loop."""
-        if time.monotonic() - self._read_at < TOKEN_SECONDS:
-            return
-        token = Credentials(self._root).value(self._reference) or ""
-        if len(token) < MIN_TOKEN:
-            hint = f"give it {MIN_TOKEN} characters or more: `openssl rand -hex 32`"
-            raise AilyusError("bad_settings", "the token under [metrics] is too short", hint=hint)
-        self._hash, self._read_at = hashlib.sha256(token.encode()).digest(), time.monotonic()
-
-    def is_brought_by(self, authorization: str) -> bool:
+    async def is_brought_by(self, authorization: str) -> bool:
         """Does a header bring it? Takes as long for a wrong token as for the right one."""
         scheme, _, token = authorization.partition(" ")
         given = hashlib.sha256(token.strip().encode("utf-8", "replace")).digest()
-        return hmac.compare_digest(given, self._hash) and scheme.lower() == "bearer"  # guard: token of a scrape
+        try:
+            known = _check_length(await self._credentials.value(self._reference))
+        except AilyusError:  # INVARIANT: a token that is gone opens nothing
+            return False
+        kept = hashlib.sha256(known.encode()).digest()
+        return hmac.compare_digest(given, kept) and scheme.lower() == "bearer"  # guard: token of a scrape
 
 
 @dataclass(slots=True)
@@ -108,7 +98,7 @@ class MetricsEndpoint:
             return _text(405, "metrics are read by GET", {"allow": "GET, HEAD"})
         if self._settings.port is not None and (refusal := self._refusal(scope, headers.get(b"host", ""))):
             return refusal
-        if self._token is not None and not await _brings(self._token, headers.get(b"authorization", "")):
+        if self._token is not None and not await self._token.is_brought_by(headers.get(b"authorization", "")):
             return _text(401, "metrics need the token of [metrics]", {"www-authenticate": "Bearer"})
         given = await self._given(headers.get(b"accept", ""))
         return Response(given.content, 200, _HEADERS, given.content_type)
@@ -144,12 +134,11 @@ def _text(status: int, sentence: str, headers: dict[str, str] | None = None) -> 
     return Response(f"{sentence}\n", status, {**_HEADERS, **(headers or {})}, "text/plain")
 
 
-async def _brings(token: MetricsToken, authorization: str) -> bool:
-    try:
-        await asyncio.to_thread(token.read)
-    except AilyusError:  # INVARIANT: a token that is gone opens nothing
-        return False
-    return token.is_brought_by(authorization)
+def _check_length(token: str | None) -> str:
+    if token is None or len(token) < MIN_TOKEN:
+        hint = f"give it {MIN_TOKEN} characters or more: `openssl rand -hex 32`"
+        raise AilyusError("bad_settings", "the token under [metrics] is too short", hint=hint)
+    return token
 
 
 def _is_local(host: str) -> bool:

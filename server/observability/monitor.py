@@ -7,10 +7,10 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
@@ -29,9 +29,8 @@ from server.workspace.settings.settings import Settings
 class Monitor:
     """Counts, measures and samples while the gateway runs; `endpoint` is None where nobody scrapes."""
 
-    def __init__(self, settings: Settings, root: Path, version: str) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials, version: str) -> None:
         self._part = settings.metrics
-        self._root = root
         self._recorders: list[Recorder] = []
         self._end: Callable[[], None] | None = None
         self._listener: socket.socket | None = None
@@ -42,7 +41,7 @@ class Monitor:
             from server.observability.openmetrics import OpenMetrics
 
             part = settings.metrics
-            token = MetricsToken(root, part.token) if part.token is not None else None
+            token = MetricsToken(credentials, part.token) if part.token is not None else None
             kept = OpenMetrics({name.replace(".", "_"): value for name, value in about.items()})
             self._recorders.append(kept)
             self.endpoint = MetricsEndpoint(kept.page, part, token)
@@ -56,7 +55,8 @@ class Monitor:
         """Told by whoever serves TLS; asked again and again, since a certificate is renewed while it is served."""
         self._lag = LoopLag()
         self._sampler: StoreSampler | None = None
-        self._credentials: CredentialExpiry | None = None
+        self._expiry: CredentialExpiry | None = None
+        self._credentials = credentials
 
     async def start(self, parts: GatewayParts) -> None:
         """Watch these parts from now on. Raises `AilyusError` where the port of its own is taken."""
@@ -66,9 +66,9 @@ class Monitor:
             self._listener = _listener(self._part, self._part.port)
         store = parts.journal.store
         self._sampler = StoreSampler(store)
-        self._credentials = CredentialExpiry(self._root, lambda: parts.release().targets.values())
-        sampler, credentials = self._sampler, self._credentials
-        gauges = Gauges(parts, lambda: sampler.latest, lambda: credentials.states, lambda: self.certificate_ends())
+        self._expiry = CredentialExpiry(self._credentials, lambda: parts.release().targets.values())
+        sampler, expiry = self._sampler, self._expiry
+        gauges = Gauges(parts, lambda: sampler.latest, lambda: expiry.states, lambda: self.certificate_ends())
         for recorder in self._recorders:
             for metric, source in gauges.sources.items():
                 recorder.read(metric, source)
@@ -76,7 +76,7 @@ class Monitor:
         metrics.use(*self._recorders)
         self.declare(parts.release())
         await self._sampler.start()
-        await self._credentials.start()
+        await self._expiry.start()
         self._lag.start()
 
     def declare(self, release: Release) -> None:
@@ -91,8 +91,8 @@ class Monitor:
         await self._lag.stop()
         if self._sampler is not None:
             await self._sampler.stop()
-        if self._credentials is not None:
-            await self._credentials.stop()
+        if self._expiry is not None:
+            await self._expiry.stop()
         if self._listener is not None:
             self._listener.close()
         if self._end is not None:

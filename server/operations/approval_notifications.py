@@ -12,7 +12,7 @@ import httpx2
 import orjson
 import structlog
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
@@ -141,7 +141,7 @@ class ApprovalNotifications:
         title, risk = self._inbox.title(contract), action.request.risk
         if route.webhook is not None:
             notice = {"event": due.event, "title": title, "risk": risk, "waiting": count, "link": link}
-            body, secret = orjson.dumps(notice), self._credentials.value(route.secret or "none") or ""
+            body, secret = orjson.dumps(notice), await self._credentials.value(route.secret or "none") or ""
             at = self._inbox.runner.journal.store.now_ms()
             return await delivered(self._http, route.webhook, body, signed_headers(secret, due.id, at, body))
         return await self._slack(route, slack_text(due.event, title, risk, count, link), action.request.tenant)
@@ -152,7 +152,7 @@ class ApprovalNotifications:
         # INVARIANT 9: a channel of another tenant would learn what this one asks for
         if target is None or target.tenant != tenant:
             raise AilyusError("bad_settings", f"`{route.connection}` is no connection of this tenant")
-        headers = {target.header: f"{target.scheme} {self._credentials.value(target.write) or ''}".strip()}
+        headers = {target.header: f"{target.scheme} {await self._credentials.value(target.write) or ''}".strip()}
         # no preview: Slack would fetch the link, and show what stands behind it in the channel
         message = {"channel": route.channel, "text": text, "unfurl_links": False, "unfurl_media": False}
         try:

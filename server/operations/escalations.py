@@ -8,7 +8,7 @@ import orjson
 import structlog
 from pydantic import JsonValue
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
@@ -102,7 +102,7 @@ class Escalations:
         }
         body, headers = orjson.dumps(notice), {"content-type": "application/json"}
         try:
-            secret = self._credentials.value(way.secret or "none")
+            secret = await self._credentials.value(way.secret or "none")
         except AilyusError as error:
             log.warning("no_secret", route=open_.route, hint=error.hint)
             return False

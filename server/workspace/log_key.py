@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 from receipts.audit.roots import read_roots
 from receipts.log.signing import Signer, create_key, load_key, parse_key
 from receipts.store import health
 from receipts.store.row import Read
+from server.workspace.credentials import credentials_of
 from server.workspace.stores import reading
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ROOTS = "roots.json"
 def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519PrivateKey:
     """The key of the log; made when neither it nor a log is there, if it may be. Raises `AilyusError`."""
     part = workspace.settings.log
-    secret = Credentials(workspace.root).value(part.passphrase)
+    secret = credentials_of(workspace).read(part.passphrase)
     passphrase = secret.encode() if secret else None
     kind, _, name = part.key.partition(":")
     try:

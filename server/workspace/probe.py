@@ -6,12 +6,12 @@ only looked up, since nothing is written to try it. MCP servers, adapters in Pyt
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
 from contracts.action.dispatch import Dispatch
 from contracts.action.http_request import render_read
@@ -21,6 +21,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program, placeholder
 from contracts.compiler.read_program import Read
 from policies.release import Release
+from server.workspace.credentials import credentials_of
 from server.workspace.workspace import Workspace
 
 SECONDS = 5.0
@@ -58,18 +59,20 @@ class _Shut:
 
 async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     """Look up every reference, and ask every connection that a contract reads over HTTP, side by side."""
-    credentials = Credentials(workspace.root)
-    adapter = HttpAdapter(release, _Shut(), workspace.root, lambda: int(time.time() * 1000))
+    credentials = credentials_of(workspace)
+    adapter = HttpAdapter(release, _Shut(), credentials, lambda: int(time.time() * 1000))
     try:
         found = await asyncio.gather(*(_probed(adapter, credentials, release, t) for t in release.targets.values()))
+        found += [one async for one in _of_settings(workspace, credentials)]
     finally:
         await adapter.close()
-    return [*found, *_of_settings(workspace, credentials)]
+        await credentials.close()
+    return found
 
 
 async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> ProbeResult:
     # looked up first: a read without its credential would be told as a refusal of the system
-    missing = [fault for reference in _references(target) if (fault := credentials.missing(reference))]
+    missing = [fault for reference in _references(target) if (fault := await credentials.missing(reference))]
     if missing:  # guard: references are looked up
         return ProbeResult(target.name, False, "; ".join(missing), _NEXT["no_credential"])
     if target.mcp is not None or target.plugin is not None:
@@ -129,7 +132,7 @@ def _examples(program: Program) -> dict[str, JsonValue]:
     return found
 
 
-def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[ProbeResult]:
+async def _of_settings(workspace: Workspace, credentials: Credentials) -> AsyncIterator[ProbeResult]:
     """The references that stand outside of connections."""
     settings = workspace.settings
     named = {f"escalations.{name}": part.secret for name, part in settings.escalations.items()}
@@ -139,5 +142,5 @@ def _of_settings(workspace: Workspace, credentials: Credentials) -> Iterator[Pro
     if settings.metrics is not None:
         named["metrics"] = settings.metrics.token
     for name, reference in named.items():
-        if reference and (fault := credentials.missing(reference)):
+        if reference and (fault := await credentials.missing(reference)):
             yield ProbeResult(name, False, fault, _NEXT["no_credential"], "credential")

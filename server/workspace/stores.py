@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from adapters.credentials import Credentials
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
@@ -102,7 +101,9 @@ def database_url(workspace: "Workspace") -> str:
         hint = "install the extra: `uv tool install '.[postgres]'`"
         raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
     part = workspace.settings.store
-    return Credentials(workspace.root).value(part.url if part else "none") or ""
+    from server.workspace.credentials import credentials_of
+
+    return credentials_of(workspace).read(part.url if part else "none") or ""
 
 
 def is_made(workspace: "Workspace", read: "Read") -> bool:

@@ -60,7 +60,7 @@ def _ui(connection: ConnectionPart) -> Ui | None:
         base_url=part.base_url or connection.base_url,
         login=part.login,
         principal=part.principal,
-        read_login=part.read_login,
+        read_login=part.read_login or "",
         read_principal=part.read_principal or part.principal,
         origins=part.origins,
         rights=part.rights,

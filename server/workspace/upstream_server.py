@@ -15,6 +15,7 @@ from contracts.action.target import Mcp, Target
 from contracts.drafts.draft import identifier
 from contracts.drafts.mcp_import import Tool
 from contracts.errors import AilyusError
+from server.workspace.credentials import credentials_of
 from server.workspace.settings.connection import McpPart
 from server.workspace.workspace import Workspace
 
@@ -61,7 +62,8 @@ async def listed(workspace: Workspace, kind: str, part: McpPart, credential: str
     """The tools of a server as it defines them now."""
     mcp = Mcp(part.url, part.command, tuple(sorted(part.variables.items())), part.directory)
     target = Target(kind, kind, "", "", "", credential, credential, "", mcp=mcp)
-    servers = Servers(workspace.root, FETCH_SECONDS)
+    credentials = credentials_of(workspace)
+    servers = Servers(credentials, FETCH_SECONDS)
     try:
         tools: list[Tool] = [*await (await servers.of(target, "", credential)).tools()]
         return tools
@@ -69,6 +71,7 @@ async def listed(workspace: Workspace, kind: str, part: McpPart, credential: str
         raise AilyusError("no_server", f"`{part.url or ' '.join(part.command)}`: {lost.sentence}") from None
     finally:
         await servers.close()
+        await credentials.close()
 
 
 def kind_of(part: McpPart) -> str:

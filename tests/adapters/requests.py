@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
 from contracts.action.dispatch import Dispatch
 from contracts.action.http_request import HttpRequest, render_route
@@ -50,7 +51,7 @@ def request_for(release: Release, contract: str = "put_record") -> ActionRequest
 
 def adapter_for(release: Release, gate: object = None) -> HttpAdapter:
     """The adapter of a release, at the wall clock."""
-    return HttpAdapter(release, gate or Open(), Path("/nonexistent"), lambda: int(time.time() * 1000))  # type: ignore[arg-type]
+    return HttpAdapter(release, gate or Open(), Credentials(Path("/nonexistent")), lambda: int(time.time() * 1000))  # type: ignore[arg-type]
 
 
 def order_for(release: Release, seconds: float = 1.0, http: HttpRequest | None = None) -> Dispatch:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.credentials import echoes, placed
+from adapters.credentials.placement import echoes, placed
 from adapters.decoding import Undecodable, decode
 
 KEYS = b"""<R xmlns="urn:x"><L><member><Id>a</Id></member><member><Id>b</Id></member></L><E/><T> text </T></R>"""

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from adapters.credentials.cache import Credentials
 from adapters.plugin import GROUP
 from adapters.python.pool import Hosts
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS
@@ -70,7 +71,7 @@ async def test_a_flag_is_read_set_and_read_back(
 ) -> None:
     root = prepared(environment, tmp_path / "w", sandbox, store)
     assert "0 failed" in environment.cli("policy", "test", cwd=root)
-    async with gateway(Workspace.open(root), sandbox, Hosts(root, environment.python)) as world:
+    async with gateway(Workspace.open(root), sandbox, Hosts(Credentials(root), environment.python)) as world:
         assert (await world.call("get_flag", {"name": "checkout"}))["data"] == {"value": "off"}
         done = await ended(world, await world.call("set_flag", ASK))
         assert done["status"] == "confirmed", done
@@ -89,7 +90,7 @@ async def test_a_credential_that_may_not_write_is_a_refusal_and_changes_nothing(
 ) -> None:
     root = prepared(environment, tmp_path / "w", sandbox, store)
     signs_in(root, READER, READER)
-    async with gateway(Workspace.open(root), sandbox, Hosts(root, environment.python)) as world:
+    async with gateway(Workspace.open(root), sandbox, Hosts(Credentials(root), environment.python)) as world:
         answer = await ended(world, await world.call("set_flag", ASK))
         assert (answer["status"], answer["changed"]) == ("not_applied", False), answer
         (attempt,) = world.proof(answer["receipt_id"]).receipt["attempts"]
@@ -104,7 +105,7 @@ async def test_a_store_that_is_away_is_an_outage_and_no_refusal(
     with ExitStack() as served:
         served.enter_context(serving(store))
         root = prepared(environment, tmp_path / "w", sandbox, store)
-        async with gateway(Workspace.open(root), sandbox, Hosts(root, environment.python)) as world:
+        async with gateway(Workspace.open(root), sandbox, Hosts(Credentials(root), environment.python)) as world:
             served.close()
             answer = await ended(world, await world.call("set_flag", ASK))
             assert (answer["status"], answer["changed"]) == ("unavailable", False), answer

@@ -11,6 +11,7 @@ from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings
+from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
 from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
@@ -65,10 +66,10 @@ def router_for(release: Release, root: Path) -> AdapterRouter:
     sessions = BrowserSessions(Chromium(BrowserSettings()))
     return AdapterRouter(
         release,
-        HttpAdapter(release, gate, root, now_ms),
-        BrowserAdapter(release, gate, root, now_ms, sessions),
-        McpAdapter(release, gate, now_ms, Servers(root)),
-        PythonAdapter(release, gate, now_ms, Hosts(root)),
+        HttpAdapter(release, gate, Credentials(root), now_ms),
+        BrowserAdapter(release, gate, Credentials(root), now_ms, sessions),
+        McpAdapter(release, gate, now_ms, Servers(Credentials(root))),
+        PythonAdapter(release, gate, now_ms, Hosts(Credentials(root))),
     )
 
 
@@ -114,9 +115,9 @@ async def test_what_is_beside_no_connection_is_a_fault(tmp_path: Path) -> None:
 async def test_what_lacks_a_credential_is_said_before_an_intent(tmp_path: Path) -> None:
     release = release_for(1, write="env:AILYUS_TEST_NOWHERE")
     router = router_for(release, tmp_path)
-    lack = router.lacks(request_for(release), 0)
+    lack = await router.lacks(request_for(release), 0)
     assert lack is not None
     assert (lack.outage, lack.connection) == ("no_credential", "records")
     with_one = release_for(1)
-    assert router_for(with_one, tmp_path).lacks(request_for(with_one), 0) is None
+    assert await router_for(with_one, tmp_path).lacks(request_for(with_one), 0) is None
     await router.close()

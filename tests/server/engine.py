@@ -13,6 +13,7 @@ from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings
+from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
 from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
@@ -224,13 +225,13 @@ async def engine(root: Path, *policies: str, contracts: Path = CONTRACTS, **more
     async def current(caller: Caller) -> Caller | None:
         return caller if made.registered else None
 
-    reach = (release, journal, root, journal.store.now_ms)
+    reach = (release, journal, Credentials(root), journal.store.now_ms)
     router = AdapterRouter(
         release,
         HttpAdapter(*reach),
         BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),
-        McpAdapter(release, journal, journal.store.now_ms, Servers(root)),
-        PythonAdapter(release, journal, journal.store.now_ms, Hosts(root)),
+        McpAdapter(release, journal, journal.store.now_ms, Servers(Credentials(root))),
+        PythonAdapter(release, journal, journal.store.now_ms, Hosts(Credentials(root))),
     )
     made = Engine(
         journal, release, LiveRelease.of(journal, release, router, current, FairLimiter()), sandbox, root, port

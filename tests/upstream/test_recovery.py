@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from adapters.credentials.cache import Credentials
 from adapters.mcp.pool import Servers
 from adapters.mcp.sessions import UpstreamSession
 from adapters.mcp.stream_budget import Lost
@@ -33,7 +34,7 @@ def target_of(mcp: Mcp) -> Target:
 
 @asynccontextmanager
 async def servers_of(root: Path, seconds: float = 20.0) -> AsyncIterator[Servers]:
-    servers = Servers(root, seconds)
+    servers = Servers(Credentials(root), seconds)
     try:
         yield servers
     finally:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from adapters.credentials.cache import Credentials
 from adapters.mcp.pool import Servers
 from adapters.mcp.sessions import UpstreamSession
 from adapters.mcp.stream_budget import Lost
@@ -172,7 +173,7 @@ async def test_what_a_server_of_the_handshake_era_asks_for_is_refused(tmp_path: 
     command = (sys.executable, str(Path(__file__).with_name("legacy.py")))
     facts = {"name": "legacy", "kind": "legacy", "base_url": "", "tenant": "acme", "environment": "prod"}
     target = Target(**facts, read="none", write="none", principal="legacy", mcp=Mcp(command=command))
-    servers = Servers(tmp_path)
+    servers = Servers(Credentials(tmp_path))
     try:
         upstream = await servers.of(target, "lead", "none")
         result = await upstream.call("ask", {})

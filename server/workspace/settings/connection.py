@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.schema.fields import Duration
-from server.workspace.settings.part import Measure, Reference, SettingsPart
+from server.workspace.settings.part import Measure, Reference, ReferenceOrNone, SettingsPart, Variable
 from server.workspace.settings.person import TENANT
 
 
@@ -18,7 +18,7 @@ class UiPart(SettingsPart):
     """The login that it writes with: a reference to `username:password`."""
     principal: str = Field(examples=["ailyus-writer"])
     """The account that its pages must then show."""
-    read_login: Reference = Field("", examples=["file:.ailyus/secrets/helpdesk-read-login"])
+    read_login: Reference | None = Field(None, examples=["file:.ailyus/secrets/helpdesk-read-login"])
     """The login that it reads with; without it `login`."""
     read_principal: str = Field("", examples=["ailyus-reader"])
     """The account that its pages show to `read_login`."""
@@ -37,7 +37,7 @@ class McpPart(SettingsPart):
     """Its address (streamable HTTP)."""
     command: tuple[str, ...] = Field((), examples=[["uvx", "mcp-server-git==2026.10.19"]])
     """The program that is it, with its arguments; no shell reads them."""
-    variables: dict[str, str] = Field(default_factory=dict, examples=[{"TOKEN": "env:GIT_TOKEN"}])
+    variables: dict[str, Variable] = Field(default_factory=dict, examples=[{"TOKEN": "env:GIT_TOKEN"}])
     """Its whole environment: a reference each, or `text:…` for what is no secret."""
     directory: str = Field("", examples=["notes"])
     """Where it runs, below the workspace; without it in a folder of its own."""
@@ -55,7 +55,7 @@ class AdapterPart(SettingsPart):
 
 
 class ConnectionPart(SettingsPart):
-    """One connection to one system. `read` and `write` are references: `env:NAME`, `file:PATH` or `none`."""
+    """One connection to one system. `read` and `write` are references to secrets, or `none`."""
 
     kind: str = Field(examples=["okta"])
     """The system that it is, as contracts name it."""
@@ -65,9 +65,9 @@ class ConnectionPart(SettingsPart):
     """The tenant of all its records; a record never says so itself."""
     environment: str = Field(examples=["prod"])
     """Its environment, one of `environments` at the top."""
-    read: Reference = Field(examples=["env:OKTA_READ_TOKEN"])
+    read: ReferenceOrNone = Field(examples=["env:OKTA_READ_TOKEN"])
     """The credential that reads, by reference."""
-    write: Reference = Field(examples=["env:OKTA_WRITE_TOKEN"])
+    write: ReferenceOrNone = Field(examples=["env:OKTA_WRITE_TOKEN"])
     """The credential that writes, by reference."""
     principal: str = "ailyus"
     """The account that the write credential belongs to."""

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from contracts.schema.fields import Duration
-from server.workspace.settings.part import REFERENCE, Reference, SettingsPart
+from server.workspace.settings.part import Reference, SettingsPart
 
 
 class OidcPart(SettingsPart):
@@ -13,7 +13,7 @@ class OidcPart(SettingsPart):
     """Its issuer (OpenID Connect Discovery 1.0)."""
     client_id: str = Field(examples=["ailyus-console"])
     """The console's client id there."""
-    client_secret: Reference = Field(pattern=REFERENCE, examples=["env:CONSOLE_CLIENT_SECRET"])
+    client_secret: Reference = Field(examples=["env:CONSOLE_CLIENT_SECRET"])
     """The console's client secret, by reference."""
     scopes: tuple[str, ...] = ("openid", "profile", "offline_access")
     """The scopes that are asked for."""

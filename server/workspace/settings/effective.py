@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue
 
+from adapters.credentials.reference import PATTERN
 from contracts.schema.fields import as_duration
 from server.workspace.settings.file import FILE, content_of, read_settings
 from server.workspace.settings.keys import EACH, NAME, REFERENCE_KIND, SettingKey, keys
+from server.workspace.settings.part import TEXT
 from server.workspace.settings.variables import source_of
 
 DEFAULT = "default"
 _MASK = "…"
-_REFERENCE = re.compile(r"none$|(env|file):")
-_OPEN = "text:"
+_REFERENCE = re.compile(PATTERN)
 Step = str | int
 
 
@@ -87,9 +88,9 @@ def _shown(key: SettingKey, value: object) -> JsonValue:
 
 
 def _reference(text: str) -> str:
-    if _REFERENCE.match(text) or not text:
+    if _REFERENCE.fullmatch(text) or not text:
         return text
-    return _OPEN + _MASK if text.startswith(_OPEN) else _MASK
+    return TEXT + _MASK if text.startswith(TEXT) else _MASK
 
 
 def _text(key: SettingKey, text: str) -> str:

@@ -39,7 +39,7 @@ def _meant(loc: tuple[str | int, ...]) -> str:
     above, name = loc[:-1], str(loc[-1])
     at = tuple(EACH if isinstance(step, int) else step for step in above)
     # below a table of named parts the second step is a name of the file's own
-    shapes = {at, (*at[:1], NAME, *at[2:])}
+    shapes = {at, (*at[:1], NAME, *at[2:]), (*at[:2], NAME, *at[3:])}
     beside = sorted({key.path[len(at)] for key in keys() if len(key.path) > len(at) and key.path[: len(at)] in shapes})
     close = get_close_matches(name, beside, 1, 0.6)
     if close:

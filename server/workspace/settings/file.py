@@ -12,6 +12,7 @@ from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
 from contracts.text.source import MalformedSource, read_source
 from server.workspace.connection_check import check_connection
+from server.workspace.settings.references import check_references
 from server.workspace.settings.settings import PREFIX, SEPARATOR, Settings
 from server.workspace.targets import targets_of
 
@@ -56,6 +57,7 @@ def check_settings(settings: Settings) -> None:
         except AilyusError as error:
             field = f"{FILE}: connections.{name}"
             raise AilyusError(error.code, error.sentence, hint=error.hint, field=field) from None
+    check_references(settings)
     _check_issuers(settings)
     _check_roles(settings)
     if not settings.browser.sandbox and not settings.development:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from server.workspace.settings.part import REFERENCE, Reference, SettingsPart
+from server.workspace.settings.part import Reference, SettingsPart
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -26,7 +26,7 @@ class MetricsPart(SettingsPart):
     """The address that its own port listens on."""
     port: int | None = Field(None, ge=1, le=65535, examples=[9464])
     """A port of its own; without it metrics are at `/metrics` of the gateway's."""
-    token: Reference | None = Field(None, pattern=REFERENCE, examples=["env:METRICS_TOKEN"])
+    token: Reference | None = Field(None, examples=["env:METRICS_TOKEN"])
     """The bearer token that a scraper must bring, by reference."""
     tls_terminated_by: tuple[str, ...] = Field((), examples=[["10.0.0.7", "10.1.0.0/16"]])
     """The proxies, by address or network, from which plain HTTP is taken off loopback; nobody else's is."""

@@ -6,21 +6,46 @@ read from the source when they are made, since Pydantic's own reading of it cost
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-REFERENCE: Final = r"^(env|file):.+$"
-"""What a reference to a secret looks like: the name of an environment variable, or of a file below the workspace."""
+from adapters.credentials.reference import FORMS, PATTERN
+
 REFERENCE_FORMAT: Final = "credential-reference"
 """The `format` of such a key in the JSON Schema."""
-Reference = Annotated[str, Field(json_schema_extra={"format": REFERENCE_FORMAT})]
-"""A key that refers to a secret, so that whoever writes the secret itself there does not see it shown."""
+TEXT: Final = "text:"
+"""What stands before the value of a variable that is no secret."""
+
+
+def _secret(text: str) -> str:
+    if text == "none" or not re.fullmatch(PATTERN, text):
+        raise ValueError(f"it does not refer to a secret: write {FORMS}")
+    return text
+
+
+def _secret_or_none(text: str) -> str:
+    return text if text == "none" else _secret(text)
+
+
+def _variable(text: str) -> str:
+    return text if text.startswith(TEXT) else _secret_or_none(text)
+
+
+_FORMAT: Final[JsonDict] = {"format": REFERENCE_FORMAT, "pattern": PATTERN}
+Reference = Annotated[str, AfterValidator(_secret), Field(json_schema_extra=_FORMAT)]
+"""A key that refers to a secret: whoever writes the secret itself there is refused, and does not see it shown."""
+ReferenceOrNone = Annotated[str, AfterValidator(_secret_or_none), Field(json_schema_extra=_FORMAT)]
+"""The same, where there may be no secret (`none`)."""
+Variable = Annotated[str, AfterValidator(_variable)]
+"""The value of an environment variable: a reference, or `text:…` for what is no secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.workspace.settings.browser import BrowserPart
 from server.workspace.settings.connection import AdapterPart, ConnectionPart
 from server.workspace.settings.console import ConsolePart
+from server.workspace.settings.credentials import CredentialsPart
 from server.workspace.settings.notification import EscalationPart, NoticePart
 from server.workspace.settings.oauth import OAuthPart
 from server.workspace.settings.observability import LogsPart, MetricsPart, TelemetryPart
@@ -80,6 +81,8 @@ class Settings(BaseSettings, Documented):
     """The key that signs the log of statements."""
     logs: LogsPart = LogsPart()
     """The log lines on standard error."""
+    credentials: CredentialsPart = CredentialsPart()
+    """How long secrets are kept, and the programs and the Vault that give them."""
     metrics: MetricsPart | None = None
     """Where Prometheus scrapes; without it nowhere."""
     oauth: OAuthPart | None = None

@@ -2,20 +2,20 @@
 
 from pydantic import Field
 
-from server.workspace.settings.part import REFERENCE, Reference, SettingsPart
+from server.workspace.settings.part import Reference, ReferenceOrNone, SettingsPart
 
 
 class StorePart(SettingsPart):
     """A store on PostgreSQL, by a reference to its URL."""
 
-    url: Reference = Field(pattern=REFERENCE, examples=["env:DATABASE_URL"])
+    url: Reference = Field(examples=["env:DATABASE_URL"])
     """The database: a reference to `postgresql://user:password@host/database`."""
 
 
 class LogPart(SettingsPart):
     """The key that signs the log, and its passphrase, both by reference."""
 
-    key: Reference = Field("file:.ailyus/log.pem", pattern=REFERENCE)
+    key: Reference = "file:.ailyus/log.pem"
     """The Ed25519 key as PEM, by reference; the first start makes the file, later ones never."""
-    passphrase: Reference = Field("none", pattern=rf"^none$|{REFERENCE}", examples=["env:LOG_PASSPHRASE"])
+    passphrase: ReferenceOrNone = Field("none", examples=["env:LOG_PASSPHRASE"])
     """What the key is encrypted with, by reference; `none` for nothing."""

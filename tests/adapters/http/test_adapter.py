@@ -12,7 +12,7 @@ from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
 from adapters.http.answer import MAX_ANSWER
 from adapters.mcp.adapter import McpAdapter
@@ -23,11 +23,11 @@ from adapters.router import AdapterRouter
 from contracts.action.dispatch import Dispatch, ReadPermit
 from contracts.action.http_request import render_route
 from contracts.compiler.expressions import Fault
-from contracts.errors import AilyusError
+from contracts.compiler.read_program import Read
 from policies.release import Release
 from server.workspace.free_port import free_port
 from tests.adapters.raw_server import answer, raw_server
-from tests.adapters.requests import Open, execute, release_for, request_for
+from tests.adapters.requests import Open, execute, order_for, release_for, request_for
 from tests.slowness import scaled
 
 
@@ -37,13 +37,13 @@ class Closed:
 
 
 def systems(release: Release) -> AdapterRouter:
-    reach = (release, Open(), Path("/"), lambda: 0)
+    reach = (release, Open(), Credentials(Path("/")), lambda: 0)
     return AdapterRouter(
         release,
         HttpAdapter(*reach),
         BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),  # type: ignore[arg-type]
-        McpAdapter(release, Open(), lambda: 0, Servers(Path("/"))),  # type: ignore[arg-type]
-        PythonAdapter(release, Open(), lambda: 0, Hosts(Path("/"))),  # type: ignore[arg-type]
+        McpAdapter(release, Open(), lambda: 0, Servers(Credentials(Path("/")))),  # type: ignore[arg-type]
+        PythonAdapter(release, Open(), lambda: 0, Hosts(Credentials(Path("/")))),  # type: ignore[arg-type]
     )
 
 
@@ -90,7 +90,7 @@ async def test_another_target_instance_sends_nothing() -> None:
     async with raw_server(answer(200)) as (port, seen):
         release = release_for(port)
         request = request_for(release)
-        adapter = HttpAdapter(release, Open(), Path("/"), lambda: 0)
+        adapter = HttpAdapter(release, Open(), Credentials(Path("/")), lambda: 0)
         http = render_route(
             release.catalog.programs["put_record"].routes[0], f"http://127.0.0.1:{port}/other",
             {"inputs.record": "r1", "inputs.value": "new", "before.record": {"version": "1"}}, frozenset(),
@@ -187,15 +187,56 @@ async def test_a_read_is_tried_again_on_a_dead_connection() -> None:
         assert count == 2
 
 
-def test_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "token").write_text("s3cret\n")
-    monkeypatch.setenv("A_TOKEN", "from-env")
-    credentials = Credentials(tmp_path)
-    assert (credentials.value("file:token"), credentials.value("env:A_TOKEN"), credentials.value("none")) == (
-        "s3cret",
-        "from-env",
-        None,
-    )
-    for bad in ("file:missing", "env:NOT_SET_ANYWHERE", "plain-secret"):
-        with pytest.raises(AilyusError):
-            credentials.value(bad)
+class Printer:
+    """A source of secrets that counts how often it is read."""
+
+    says = b"one"
+    asked = 0
+
+    def read(self, name: str) -> bytes:
+        self.asked += 1
+        return self.says
+
+
+async def write_only_two(writer: asyncio.StreamWriter, head: bytes) -> None:
+    status, body = (200 if b"two" in head else 401), b'{"value": "old", "version": "1"}'
+    writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body))
+
+
+@pytest.mark.parametrize(("renewed", "status", "requests"), [(b"one", 401, 1), (b"two", 200, 2), (b"six", 401, 2)])
+async def test_a_read_whose_credential_is_refused_is_sent_once_more_with_the_renewed_one(
+    tmp_path: Path, renewed: bytes, status: int, requests: int
+) -> None:
+    known: dict[str, list[bytes]] = {}
+    async with raw_server(lambda writer: write_only_two(writer, known["seen"][-1])) as (port, known["seen"]):
+        printer = Printer()
+        credentials = Credentials(tmp_path, sources={"exec": printer})
+        release = release_for(port, read="exec:a", write="exec:b")
+        adapter = HttpAdapter(release, Open(), credentials, lambda: 0)  # type: ignore[arg-type]
+        assert (await credentials.value("exec:a"), await credentials.value("exec:b")) == ("one", "one")
+        printer.says = renewed
+        read, target = release.catalog.programs["put_record"].reads[0], release.targets["records"]
+        assert isinstance(read, Read)
+        found = await adapter.read(read, target, {"inputs.record": "r1"}, time.monotonic() + scaled(5))
+        assert (getattr(found, "status", 401), len(known["seen"]), printer.asked) == (status, requests, 3)
+        # the write credential is read again before its next use, since both are often renewed together
+        assert await credentials.value("exec:b") == renewed.decode()
+        await adapter.close()
+        await credentials.close()
+
+
+async def test_a_write_that_is_refused_is_not_sent_again_and_the_next_one_has_the_renewed_credential(
+    tmp_path: Path,
+) -> None:
+    known: dict[str, list[bytes]] = {}
+    async with raw_server(lambda writer: write_only_two(writer, known["seen"][-1])) as (port, known["seen"]):
+        printer = Printer()
+        credentials = Credentials(tmp_path, sources={"exec": printer})
+        release = release_for(port, write="exec:b")
+        adapter = HttpAdapter(release, Open(), credentials, lambda: int(time.time() * 1000))  # type: ignore[arg-type]
+        await credentials.value("exec:b")
+        printer.says = b"two"
+        ends = [(await adapter.execute(order_for(release, scaled(5)))).delivery for _ in range(2)]
+        assert (ends, len(known["seen"])) == (["refused", "answered"], 2)
+        await adapter.close()
+        await credentials.close()

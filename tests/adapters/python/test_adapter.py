@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
+from adapters.credentials.cache import Credentials
 from adapters.python.host import Call, Host
 from adapters.python.pool import Hosts
 from contracts.action.target import PluginRef, Target
@@ -106,7 +107,7 @@ def target(digest: str, **more: Any) -> Target:
 
 @asynccontextmanager
 async def hosts(environment: Environment, root: Path) -> AsyncIterator[Hosts]:
-    made = Hosts(root, environment.python)
+    made = Hosts(Credentials(root), environment.python)
     try:
         yield made
     finally:
@@ -317,7 +318,7 @@ async def test_what_a_receipt_says(environment: Environment, tmp_path: Path, san
     for name in ("aws-read", "aws-write"):
         (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
     workspace = Workspace.open(root)
-    async with gateway(workspace, sandbox, Hosts(root, environment.python)) as world:
+    async with gateway(workspace, sandbox, Hosts(Credentials(root), environment.python)) as world:
         call = {"user": "u-1", "group": "deployers", "reason": "joins the team that deploys"}
         answer = await world.call("add_to_group", call)
         while answer["status"] == "running":
@@ -347,7 +348,7 @@ async def test_a_look_that_it_cannot_give_is_no_refusal(
     for name in ("aws-read", "aws-write"):
         if code != "no_credential":
             (root / ".ailyus" / "secrets" / name).write_text("x:y\n")
-    async with gateway(Workspace.open(root), sandbox, Hosts(root, environment.python)) as world:
+    async with gateway(Workspace.open(root), sandbox, Hosts(Credentials(root), environment.python)) as world:
         call = {"user": "u-1", "group": "deployers", "reason": "joins the team that deploys"}
         answer = await world.call("add_to_group", call)
         assert (answer["status"], answer["changed"]) == ("unavailable", False), answer
@@ -366,7 +367,7 @@ async def test_halted_while_its_process_starts(environment: Environment, tmp_pat
     for name in ("read", "write"):
         (root / ".ailyus" / "secrets" / f"aws-{name}").write_text(f"the {name} key\n")
     workspace = Workspace.open(root)
-    async with gateway(workspace, sandbox, Hosts(root, environment.python)) as world:
+    async with gateway(workspace, sandbox, Hosts(Credentials(root), environment.python)) as world:
         call = {"user": "u-1", "group": "deployers", "reason": "joins the team that deploys"}
         acting = asyncio.create_task(world.call("add_to_group", call))
         await until(begun.exists)

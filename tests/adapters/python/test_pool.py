@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.credentials.cache import Credentials
 from adapters.python.host import Call
 from adapters.python.pool import Hosts
 from contracts.action.target import PluginRef, Target
@@ -33,7 +34,7 @@ def pool(tmp_path: Path) -> Hosts:
     python.chmod(0o755)
     for name in ("reader", "writer"):
         (tmp_path / name).write_text(f"{name}-secret")
-    return Hosts(tmp_path, str(python))
+    return Hosts(Credentials(tmp_path), str(python))
 
 
 def at() -> Target:

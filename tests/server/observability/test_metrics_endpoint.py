@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from starlette.types import Message
 
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from receipts.store.postgres import PostgresStore
 from receipts.store.sqlite import SqliteStore
@@ -109,18 +110,18 @@ async def test_a_page_is_given_again_for_a_second_and_rendered_by_one_at_a_time(
     assert len(scrape._pages.known) <= 8
 
 
-def test_a_token_is_read_by_reference_and_is_not_short(tmp_path: Path) -> None:
+async def test_a_token_is_read_by_reference_and_is_not_short(tmp_path: Path) -> None:
     with pytest.raises(AilyusError, match="there is no usable credential"):
-        MetricsToken(tmp_path, "file:token")
+        MetricsToken(Credentials(tmp_path), "file:token")
     (tmp_path / "token").write_text("short\n")
     with pytest.raises(AilyusError, match="too short"):
-        MetricsToken(tmp_path, "file:token")
+        MetricsToken(Credentials(tmp_path), "file:token")
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    token = MetricsToken(tmp_path, "file:token")
+    token = MetricsToken(Credentials(tmp_path), "file:token")
     for brought in (f"Bearer {TOKEN}", f"bearer  {TOKEN}"):
-        assert token.is_brought_by(brought)
+        assert await token.is_brought_by(brought)
     for brought in ("", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer ä"):
-        assert not token.is_brought_by(brought), brought
+        assert not await token.is_brought_by(brought), brought
 
 
 @pytest.fixture

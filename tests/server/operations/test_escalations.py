@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.credentials import Credentials
+from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from server.operations.escalations import MAX_TRIES, EscalationRoute, Escalations
 from tests.adapters.raw_server import answer, raw_server

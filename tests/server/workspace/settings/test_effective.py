@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import JsonValue
 
+from contracts.errors import AilyusError
 from server.workspace.settings.effective import effective_settings
 from server.workspace.settings.file import FILE
 
@@ -16,7 +18,7 @@ patience = "90s"
 endpoint = "https://me:hunter2@otlp.example/x"
 [notices.chat]
 webhook = "https://hooks.example/services/hunter4"
-secret = "hunter5"
+secret = "env:CHAT_SECRET"
 [connections.git]
 kind = "git"
 tenant = "t"
@@ -53,9 +55,25 @@ def test_nothing_of_a_secret_is_shown(tmp_path: Path) -> None:
     assert "hunter" not in repr(shown)
     assert shown["telemetry.endpoint"][0] == "https://…@otlp.example/x"
     assert shown["notices.chat.webhook"][0] == "https://hooks.example/…"
-    assert shown["notices.chat.secret"][0] == "…"
+    assert shown["notices.chat.secret"][0] == "env:CHAT_SECRET"
     assert shown["connections.git.read"][0] == "none"
     assert shown["connections.git.mcp.variables"][0] == {"MODE": "text:…", "TOKEN": "env:GIT_TOKEN"}
+
+
+@pytest.mark.parametrize(
+    ("known", "secret"),
+    [
+        ("env:CHAT_SECRET", "hunter5"),
+        ("env:CHAT_SECRET", "none"),
+        ("env:GIT_TOKEN", "hunter7"),
+        ('"none"', '"hunter8"'),
+    ],
+)
+def test_a_secret_in_the_place_of_a_reference_is_refused_and_not_shown(tmp_path: Path, known: str, secret: str) -> None:
+    (tmp_path / FILE).write_text(_TEXT.replace(known, secret, 1))
+    with pytest.raises(AilyusError, match="it does not refer to a secret: write env:NAME, file:PATH") as refused:
+        effective_settings(tmp_path, {})
+    assert "hunter" not in str(refused.value)
 
 
 def test_the_keys_of_a_connection_stand_together(tmp_path: Path) -> None:

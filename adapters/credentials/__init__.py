@@ -1,0 +1,1 @@
+"""Credentials by reference: what a reference looks like, where secrets are read, how long a value is kept."""

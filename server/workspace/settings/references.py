@@ -1,0 +1,43 @@
+"""The references of the settings: where each stands, and that what it names is declared."""
+
+from collections.abc import Iterator
+
+from adapters.credentials.reference import CredentialReference
+from contracts.errors import AilyusError
+from server.workspace.settings.connection import ConnectionPart
+from server.workspace.settings.part import TEXT
+from server.workspace.settings.settings import Settings
+
+
+def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Each reference with the key that holds it; not those that are not given."""
+    found: list[tuple[str, str | None]] = [("log.key", settings.log.key), ("log.passphrase", settings.log.passphrase)]
+    if settings.store is not None:
+        found.append(("store.url", settings.store.url))
+    if settings.metrics is not None:
+        found.append(("metrics.token", settings.metrics.token))
+    if settings.console.oidc is not None:
+        found.append(("console.oidc.client_secret", settings.console.oidc.client_secret))
+    found += ((f"notices.{name}.secret", one.secret) for name, one in settings.notices.items())
+    found += ((f"escalations.{name}.secret", one.secret) for name, one in settings.escalations.items())
+    for name, connection in settings.connections.items():
+        found += ((f"connections.{name}.{key}", text) for key, text in _of_connection(connection))
+    yield from ((key, text) for key, text in found if text)
+
+
+def check_references(settings: Settings) -> None:
+    """Raise `bad_settings` for a reference to a program that is not declared."""
+    for key, text in references_in(settings):
+        reference = CredentialReference.parse(text)
+        if reference.kind == "exec" and reference.name not in settings.credentials.exec:
+            hint = f"declare its `command` under [credentials.exec.{reference.name}]"
+            sentence = f"there is no program `{reference.name}` that prints a secret"
+            raise AilyusError("bad_settings", sentence, hint=hint, field=key)
+
+
+def _of_connection(part: ConnectionPart) -> Iterator[tuple[str, str | None]]:
+    yield from (("read", part.read), ("write", part.write))
+    if part.browser is not None:
+        yield from (("browser.login", part.browser.login), ("browser.read_login", part.browser.read_login))
+    if part.mcp is not None:
+        yield from ((f"mcp.variables.{n}", one) for n, one in part.mcp.variables.items() if not one.startswith(TEXT))
