@@ -17,7 +17,7 @@ _ALWAYS: Final = ("PATH", "HOME", "LANG")
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class SecretProgram:
     """A program with its arguments, its time limit in seconds, and the variables that it gets beside `_ALWAYS`."""
 
     command: tuple[str, ...]
@@ -28,7 +28,7 @@ class Program:
 class ProgramSource:
     """The programs of a workspace, by name. Each runs in the workspace, in a session and process group of its own."""
 
-    def __init__(self, root: Path, programs: Mapping[str, Program]) -> None:
+    def __init__(self, root: Path, programs: Mapping[str, SecretProgram]) -> None:
         self._root = root
         self._programs = programs
 
@@ -58,7 +58,7 @@ class ProgramSource:
         return _printed(program, running)
 
 
-def _printed(program: Program, running: subprocess.Popen[bytes]) -> bytes | SourceFault:
+def _printed(program: SecretProgram, running: subprocess.Popen[bytes]) -> bytes | SourceFault:
     until = time.monotonic() + program.seconds
     with running:
         output = _output(running, until)
@@ -108,5 +108,5 @@ def _end(running: subprocess.Popen[bytes]) -> None:
         running.kill()
 
 
-def _fault(program: Program, what: str, hint: str) -> SourceFault:
+def _fault(program: SecretProgram, what: str, hint: str) -> SourceFault:
     return SourceFault(f"the program `{Path(program.command[0]).name}` {what}", hint)

@@ -62,7 +62,7 @@ class PluginRef:
 class Target:
     """A named connection. Tenant and environment come from here, never from a record.
 
-    `read` and `write` are *references* to credentials (`env:NAME`, `file:PATH`, `none`); `principal` is the API
+    `read` and `write` are *references* to credentials (`env:NAME`, `none` or another); `principal` is the API
     principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen;
     `max_in_flight` and `per_minute` bound the sends, 0 is no bound. `auth: sigv4` signs for an AWS region and service.
     `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours.

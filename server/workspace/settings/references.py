@@ -16,6 +16,8 @@ def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
         found.append(("store.url", settings.store.url))
     if settings.metrics is not None:
         found.append(("metrics.token", settings.metrics.token))
+    if settings.credentials.vault is not None:
+        found.append(("credentials.vault", settings.credentials.vault.opener))
     if settings.console.oidc is not None:
         found.append(("console.oidc.client_secret", settings.console.oidc.client_secret))
     found += ((f"notices.{name}.secret", one.secret) for name, one in settings.notices.items())
@@ -26,13 +28,16 @@ def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def check_references(settings: Settings) -> None:
-    """Raise `bad_settings` for a reference to a program that is not declared."""
+    """Raise `bad_settings` for a reference to a program, or to a Vault, that is not declared."""
     for key, text in references_in(settings):
         reference = CredentialReference.parse(text)
         if reference.kind == "exec" and reference.name not in settings.credentials.exec:
             hint = f"declare its `command` under [credentials.exec.{reference.name}]"
             sentence = f"there is no program `{reference.name}` that prints a secret"
             raise AilyusError("bad_settings", sentence, hint=hint, field=key)
+        if reference.kind == "vault" and settings.credentials.vault is None:
+            hint = "declare its `address` and `auth` under [credentials.vault]"
+            raise AilyusError("bad_settings", "there is no Vault to read a secret from", hint=hint, field=key)
 
 
 def _of_connection(part: ConnectionPart) -> Iterator[tuple[str, str | None]]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.credentials.program import Program, ProgramSource
+from adapters.credentials.program import ProgramSource, SecretProgram
 from adapters.credentials.source import MAX_BYTES, SourceFault
 from tests.until import until
 
 
 def running(root: Path, code: str, seconds: float = 60.0, **more: tuple[str, ...]) -> bytes | SourceFault:
-    program = Program((sys.executable, "-c", code), seconds, **more)
+    program = SecretProgram((sys.executable, "-c", code), seconds, **more)
     return ProgramSource(root, {"a": program}).read("a")
 
 
@@ -55,7 +55,7 @@ def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no program")
     (tmp_path / "text").chmod(0o700)
     source = ProgramSource(
-        tmp_path, {"gone": Program(("no-such-program",)), "text": Program((str(tmp_path / "text"),))}
+        tmp_path, {"gone": SecretProgram(("no-such-program",)), "text": SecretProgram((str(tmp_path / "text"),))}
     )
     sentences = [getattr(source.read(name), "sentence", "") for name in ("gone", "text", "other")]
     assert sentences == [

@@ -22,6 +22,8 @@ _PARTS = {  # what else a part needs, so that one key of it can be set
     'read = "env:R"\nwrite = "env:W"\n[connections.name.mcp]\n'
     '[connections.name.browser]\nlogin = "env:L"\nprincipal = "p"\n',
     "adapters": f'[adapters.name]\nentry_point = "e"\ndigest = "{"0" * 64}"\n',
+    "credentials": '[credentials.exec.name]\ncommand = ["a"]\n'
+    '[credentials.vault]\naddress = "https://v.example"\ntoken = "env:T"\n',
     "escalations": '[escalations.name]\nwebhook = "https://a.example"\n',
     "notices": '[notices.name]\nwebhook = "https://a.example"\n',
 }
