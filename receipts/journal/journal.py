@@ -186,6 +186,8 @@ class Journal(JournalQueries):
         """
         monotonic = time.monotonic()
         action, request = intention.action, intention.action.request
+        if self.is_unsendable(action):  # guard: nothing from before a loss is sent
+            return Stale()
 
         def work(txn: Txn) -> tuple[int, bool]:
             before = txn.control_changes
@@ -219,6 +221,12 @@ class Journal(JournalQueries):
             settle_ms=intention.settle_ms,
             rendered=intention.rendered,
         )
+
+    def is_unsendable(self, action: Action) -> bool:
+        """Was it, its plan or what it takes back open when a loss was accepted? Then it may have been sent before."""
+        # INVARIANT 10: what was sent after a backup is not known to the store that came out of it
+        own = {action.id, action.undoes, action.step.plan_id if action.step else None}
+        return not own.isdisjoint(self.ledger.unsendable)
 
     async def record_outcome(self, outcome: OutcomeCommit) -> None:
         """running → ended: outcome, receipt and its proof in one commit. An old owner's write matches no row."""

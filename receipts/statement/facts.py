@@ -27,6 +27,7 @@ Kind = Literal[
     "role",
     "erasure",
     "clock",
+    "loss",
 ]
 
 

@@ -138,6 +138,23 @@ class ClockFacts(GatewayFacts):
     reason: str
 
 
+class LossFacts(GatewayFacts):
+    """A person accepted what a restored store has lost. `actions` were open in it, and are never sent from it."""
+
+    of_kind: ClassVar[Kind] = "loss"
+
+    event: Literal["accepted"]
+    remembered_size: int | None
+    remembered_root: str
+    restored_size: int
+    restored_root: Digest
+    by: str
+    keyid: str
+    signed: Digest
+    reason: str
+    actions: tuple[str, ...]
+
+
 class ErasureFacts(GatewayFacts):
     """Evidence was erased, by its labels."""
 

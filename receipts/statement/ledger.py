@@ -23,7 +23,9 @@ from receipts.store.store import Store
 
 log = structlog.get_logger()
 CONTROL = "(kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn')"
-"""Which statements are read, in the words of the index `statements_control`."""
+"""Which statements are followed, in the words of the index `statements_control`.
+
+A loss is accepted while no gateway runs, so the scan at the start finds it."""
 _REMEMBER_EVERY = 2_000
 """How many statements are read again at a start at most, beside those that came since."""
 _FOLLOW = f"SELECT leaf_index, envelope FROM statements WHERE leaf_index >= ? AND {CONTROL} ORDER BY leaf_index"

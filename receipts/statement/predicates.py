@@ -29,6 +29,7 @@ from receipts.statement.gateway_facts import (
     EscalationFacts,
     HaltFacts,
     KeyFacts,
+    LossFacts,
     ReleaseFacts,
     RoleFacts,
     StateFacts,
@@ -175,6 +176,13 @@ class ClockPredicate(_OfGateway):
     about: ClockFacts
 
 
+class LossPredicate(_OfGateway):
+    """`https://ailyus.dev/loss/v1`."""
+
+    kind: Literal["loss"]
+    about: LossFacts
+
+
 class ErasurePredicate(_OfGateway):
     """`https://ailyus.dev/erasure/v1`."""
 
@@ -198,6 +206,7 @@ Predicate = Annotated[
     | TenantPredicate
     | RolePredicate
     | ClockPredicate
+    | LossPredicate
     | ErasurePredicate,
     Field(discriminator="kind"),
 ]

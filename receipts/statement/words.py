@@ -1,12 +1,15 @@
-"""The newest words of the log: what the latest statement says of each key, agent, halt, tenant and told role."""
+"""The newest words of the log: what the latest statement says of each key, agent, halt, tenant and told role.
+
+Beside them: what was taken back, and what was open when a person accepted a loss, which both hold for ever.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-CONTROL_KINDS = ("key", "agent", "halt", "role", "tenant")
-"""The kinds of statement by which a row counts."""
+CONTROL_KINDS = ("key", "agent", "halt", "role", "tenant", "loss")
+"""The kinds of statement by which a row counts, or no longer does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Words:
         self.roles: dict[str, LedgerEntry] = {}
         self.tenants: dict[str, str] = {}
         self.withdrawn: set[str] = set()
+        self.unsendable: set[str] = set()
+        """Actions that were open in a store when its loss was accepted: it does not know what became of them."""
 
     def learn(self, leaf: int, predicate: Mapping[str, JsonValue]) -> None:
         """Take in a statement whose signature was checked; one that controls nothing says nothing here."""
@@ -57,6 +62,9 @@ class Words:
             self.halts[said.text("scope"), said.text("name")] = said
         elif kind == "role":
             self.roles[said.text("holder")] = said
+        elif kind == "loss":
+            actions = said.facts.get("actions")
+            self.unsendable |= {str(one) for one in actions} if isinstance(actions, list) else set()
         else:
             self.tenants[said.text("tenant")] = said.text("keyDigest")
 

@@ -10,6 +10,8 @@ from receipts.store.row import Read
 from receipts.store.transaction import Txn
 
 _KEY: Final = "backup"
+LOST: Final = ("store_restored", "store_rewound")
+"""Why a store does not start after which a person may accept what was lost."""
 SET: Final = f"INSERT INTO meta VALUES ('{_KEY}', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 """Marks a copy; the value is when it was made, in milliseconds."""
 

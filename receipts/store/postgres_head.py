@@ -49,6 +49,7 @@ class DatabaseHead:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._identity: dict[str, str] = {}
+        self._replaces = False
 
     def refuse_another(self, read: Read, frontier: Frontier) -> None:
         """Raise `store_rewound` where it is not the database that was seen; else remember it as it is now."""
@@ -64,6 +65,11 @@ class DatabaseHead:
             raise AilyusError("store_rewound", f"the log ends at {frontier.size}, its last known head is {size}")
         self._identity = identity
         self.remember(frontier)
+
+    def replace(self, read: Read) -> None:
+        """Take this database for the one to remember; what the file says is replaced with the next head."""
+        ((system, timeline),) = read(IDENTITY)
+        self._identity, self._replaces = {"system": str(system), "timeline": str(timeline)}, True
 
     def _seen(self) -> dict[str, str | int]:
         """What the file says; nothing where there is none, or where its process died before it wrote to it."""
@@ -85,11 +91,12 @@ class DatabaseHead:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # replicas of one folder share it
             known = os.pread(descriptor, 256, 0)
-            if known and int(orjson.loads(known)["size"]) > frontier.size:
+            if known and not self._replaces and int(orjson.loads(known)["size"]) > frontier.size:
                 return
             # blanks up to 256 bytes, so that nothing of a longer text is left behind it
             os.pwrite(descriptor, text.ljust(256), 0)
             os.fdatasync(descriptor)
+            self._replaces = False
         finally:
             os.close(descriptor)
 

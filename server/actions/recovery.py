@@ -8,6 +8,7 @@ matches no row. It does not say what may be sent again: `reconcile` does, and `P
 - An approved action MUST go on only if a signed statement says that an agent asked for it (`is_vouched`), and one that
   was out only from its signed intent.
 - What a dead process had sent MUST be taken over under a higher fence as in doubt, and read back first (invariant 4).
+- What was open when a loss was accepted MUST be sent no more: it is read back, or it ends.
 - What a halt holds, another's lease covers or an undo is at work on MUST be left alone.
 - What is open MUST be signed and logged every five minutes, so that silence is visible.
 """
@@ -88,6 +89,9 @@ class RecoveryLoop:
         key = action.request.call_key if action.request.kind == "write" else action.id
         if runner.is_running(key):
             return None
+        if self._journal.is_unsendable(action) and action.state == "ready" and not action.sent_ms:
+            await self._expire(action)
+            return None
         if action.plan is not None:
             return await self._resume_plan(key, action)
         if action.state == "ready":
@@ -104,6 +108,10 @@ class RecoveryLoop:
 
     async def _resume_plan(self, key: str, action: Action) -> asyncio.Task[ActionResult] | None:
         runner, plans = self._runner, self._runner.plans
+        if self._journal.is_unsendable(action):
+            paused = action.state == "ready" or await self._is_orphaned(action)
+            free = paused and not runner.is_running(key)
+            return runner.start(key, action, plans.abandon(action)) if free else None
         if action.state == "ready" and not plans.is_halted(action):
             if not await self._journal.is_vouched(action) or runner.is_running(key):
                 return None

@@ -14,7 +14,7 @@ from receipts.store.transaction import Conflict
 from receipts.tables.approvals import approvers
 from server.actions.runner import ActionRunner
 from server.approvals.open_request import OpenRequest, open_request, waiting_action
-from server.approvals.request_closure import approver_of, close_request
+from server.approvals.request_closure import approver_of, close_lost, close_request
 from server.execution.approval_request import ApprovalRequest, Circumstance, approval_error, current_roles
 from server.execution.decisions import ApprovalCount
 from server.observability import metrics, tracing
@@ -161,8 +161,11 @@ class Inbox:
         await close_request(self._runner, action, "cancelled", "")
 
     async def expire(self, action: Action) -> None:
-        """End a request that nobody decided in time."""
-        await close_request(self._runner, action, "expired", "")
+        """End a request that nobody decided in time, or that may have been decided and sent after a backup."""
+        if self._runner.journal.is_unsendable(action):
+            await close_lost(self._runner, action)
+        else:
+            await close_request(self._runner, action, "expired", "")
 
     async def _refuse(self, now: OpenRequest, signed: SignedApproval) -> str:
         await close_request(self._runner, now.action, "refused", signed.binding.comment, signed, now.asked)

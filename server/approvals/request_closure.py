@@ -4,15 +4,38 @@ from contracts.canonical import new_id
 from policies.approval import SignedApproval
 from policies.passkey import sign_count
 from receipts.action.action import Action
+from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.registry import count_use
 from receipts.statement.action_facts import DecisionFacts
 from receipts.statement.statement import StatementSubject
-from receipts.store.transaction import Txn
+from receipts.store.transaction import Txn, Work
 from server.actions.runner import ActionRunner
 from server.execution.approval_request import ApprovalRequest
 from server.observability import metrics
-from server.results.conclusion import closed
+from server.results.conclusion import closed, lost
+
+
+async def close_lost(runner: ActionRunner, action: Action) -> None:
+    """End a request of a restored store, which does not know what became of it after the backup."""
+    answer = lost(action, new_id("rcp"))
+    await runner.journal.write((action.id, action.watched), _ending(runner, action, answer))
+    metrics.record_outcome(action.request.contract, answer.status)
+
+
+def _ending(runner: ActionRunner, action: Action, answer: ActionResult) -> Work[None]:
+    journal = runner.journal
+    about = StatementSubject(action.request, action.id, runner.release.digest, runner.release.governed)
+    sealed = journal.notary.seal(
+        DecisionFacts(answer=answer.digest),
+        str(answer.receipt_id),
+        about,
+        status=answer.status,
+        changed=None,
+        at_ms=journal.store.now_ms(),
+        evidence={},
+    )
+    return journal.end_unsent_work(action, sealed, answer.status, answer, 0)
 
 
 async def close_request(

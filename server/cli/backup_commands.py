@@ -1,4 +1,4 @@
-"""Commands about backups of the store: take one, restore it."""
+"""Commands about backups of the store: take one, restore it, accept what was lost."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,7 @@ def register(store: typer.Typer) -> None:
     """Add the commands to those about the store."""
     store.command("backup")(report_errors(back_up))
     store.command("restore")(report_errors(restore))
+    store.command("accept-loss")(report_errors(accept_loss))
 
 
 def back_up(
@@ -53,6 +54,41 @@ def restore(
         format,
         _stated(done.backup) | {"remembered": None if known is None else {"size": known.size, "root": known.root}},
         [*_lines(done.backup), lost, "no gateway starts on it before a person accepts what was lost", NEXT],
+    )
+
+
+def accept_loss(
+    as_: Annotated[str, typer.Option("--as", help="The person who accepts it; they may release.")],
+    reason: Annotated[str, typer.Option(help="What happened to the store; signed with the statement.")],
+    key: Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")] = None,
+    workspace: WorkspaceOption = ".",
+    format: FormatOption = Format.text,
+) -> None:
+    """Sign what a restored store has lost, so that a gateway may start on it: everything stays halted at first."""
+    import asyncio
+
+    from server.cli.release_signing import key_of
+    from server.workspace.loss import accept_loss as accept
+
+    space = open_workspace(workspace)
+    done = asyncio.run(accept(space, as_, key_of(space, as_, key), reason))
+    known = None if done.remembered is None else {"size": done.remembered.size, "root": done.remembered.root}
+    lost = f"a log of {known['size']} statements was remembered; " if known else ""
+    count = len(done.record.actions)
+    show(
+        format,
+        {
+            "remembered": known,
+            "restored": {"size": done.restored.size, "root": done.restored.root},
+            "receipt": done.record.receipt,
+            "actions": list(done.record.actions),
+        },
+        [
+            f"{lost}the log goes on from {done.restored.size}, and {done.record.receipt} says so",
+            f"{count} actions that were open are never sent from here: they end, or are read back",
+            "everything is halted: revoke what was revoked since the backup (keys, agents), then lift it",
+            f"next: ailyus serve, then ailyus unhalt all --as {as_}",
+        ],
     )
 
 

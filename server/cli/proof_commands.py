@@ -97,6 +97,7 @@ def audit(
     """Is anything missing? Recompute the log up to its newest signed checkpoint and compare every row with it."""
     from receipts.audit.audit import SELF_ATTESTED
     from receipts.audit.audit import audit as run_audit
+    from receipts.audit.losses import losses
     from receipts.audit.questions import first_since
     from receipts.audit.roots import read_roots, signed_checkpoint
     from receipts.store.log_tables import newest_note
@@ -108,16 +109,17 @@ def audit(
     head = remembered_head(space)  # before the snapshot, which may only hold more
     with reading(workspace) as read:
         findings = list(run_audit(read, roots, head, older))
+        lost = losses(read, roots.raw)
         note = newest_note(read)
         then, now = (older.size, first_since(read, 0)[1]) if older else first_since(read, since_ms(since))
     if checkpoint is not None:
         checkpoint.write_text(note, encoding="utf-8")
     after = f"since the checkpoint at {then}" if older else f"since {since} ago"
+    said = f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} {after}"
     show(
         format,
-        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"},
-        findings
-        or [f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} {after}", SELF_ATTESTED],
+        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self", "losses": lost},
+        [*(findings or [said, SELF_ATTESTED]), *lost],
     )
     if findings:
         raise typer.Exit(1)

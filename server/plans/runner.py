@@ -42,7 +42,7 @@ from server.plans.preflight import PlanPreflight, Preflight
 from server.plans.progress import Progress
 from server.plans.run import Pause, Run
 from server.plans.steps import PlanSteps
-from server.plans.stop_reason import ABANDONED, StopReason
+from server.plans.stop_reason import ABANDONED, LOST, StopReason
 from server.plans.tally import StepEnd
 from server.results import answers
 
@@ -135,7 +135,10 @@ class Plans:
         return await self._execute(run, run.health)
 
     async def abandon(self, action: Action) -> ActionResult:
-        """A plan that is none of the live release's any more: what is done stays, is named, and a person is told."""
+        """A plan that is none of the live release's any more, or whose progress a loss has hidden.
+
+        What is done stays, is named, and a person is told.
+        """
         if action.state == "running":
             action = replace(action, fence=await self._commits.rows.take_plan(action))
         made = [s for s in await self._executor.journal.steps(action.id) if s.step is not None]
@@ -146,6 +149,8 @@ class Plans:
             run.pending = [self._commits.rows.beginning(action, action.plan or b"{}", said)]
         if run.open is not None:
             await self._steps.finish_open(run, run.open)
+        if self._executor.journal.is_unsendable(action):
+            return await self._completion.close(run, PlanVerdict("unknown", LOST))
         return await self._completion.close(run, PlanVerdict(run.tally.status(ABANDONED), ABANDONED))
 
     # -- looking at one that is there ----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ class StopReason:
 CANCELLED = StopReason("it was cancelled", is_cancellation=True)
 LATE = StopReason("the plan ran out of time")
 ABANDONED = StopReason("the contracts or connections of the plan changed meanwhile")
+LOST = StopReason("the store was restored from a backup: what was sent for the plan after it is not known")
 IN_DOUBT = StopReason("a step was in doubt, and none was begun after it")
 NOT_AS_EXPECTED = StopReason("every step is confirmed, but the whole is not as expected")
 NOT_READ = StopReason("every step is confirmed, but the whole could not be read")

@@ -40,6 +40,18 @@ def closed(action: Action, receipt: str, status: Status, cause: str = "") -> Act
     )
 
 
+def lost(action: Action, receipt: str) -> ActionResult:
+    """It waited in a store that was restored from a backup: whether it was sent after the backup is not known."""
+    return ActionResult(
+        status="cancelled",
+        summary="It was cancelled: the store was restored from a backup, and whether it was sent before is not known.",
+        next=f"Look at the record; call {action.request.contract} again only if it is still wanted.",
+        action_id=action.id,
+        receipt_id=receipt,
+        changed=None,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
     """What is known of the send: `execution` is None where nothing is; `drift` changed with it and should not have."""

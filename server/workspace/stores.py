@@ -10,7 +10,9 @@ from contracts.errors import AilyusError
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
     from receipts.log.head import Head
     from receipts.log.signing import Signer
+    from receipts.store.postgres_acceptance import PostgresAcceptance
     from receipts.store.row import Read
+    from receipts.store.sqlite_acceptance import SqliteAcceptance
     from receipts.store.store import Store
     from server.workspace.workspace import Workspace
 
@@ -42,6 +44,19 @@ def migrate_store(workspace: "Workspace") -> tuple[int, int]:
     return migrate_database(url)
 
 
+def open_acceptance(workspace: "Workspace", signer: "Signer") -> "SqliteAcceptance | PostgresAcceptance":
+    """Open it for whoever accepts what was lost, although no gateway may start on it. Raises `AilyusError`."""
+    origin = workspace.settings.origin
+    if workspace.settings.store is None:
+        from receipts.store.sqlite_acceptance import SqliteAcceptance
+
+        return SqliteAcceptance(workspace.store, signer, origin)
+    url = database_url(workspace)
+    from receipts.store.postgres_acceptance import PostgresAcceptance
+
+    return PostgresAcceptance(url, workspace.store, signer, origin)
+
+
 async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tuple[int, int]:
     """Take the store's time back to the clock's, while no gateway uses it. Raises `AilyusError`."""
     from receipts.journal.clock import accept_clock as accept
@@ -49,6 +64,17 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
     from receipts.log.signing import Signer
     from server.workspace.log_key import open_log_key
 
+    await require_alone(workspace)
+    signer = Signer(open_log_key(workspace))
+    store = await asyncio.to_thread(open_store, workspace, signer)
+    try:
+        return await accept(Journal(store, signer), person, reason)
+    finally:
+        await store.aclose()
+
+
+async def require_alone(workspace: "Workspace") -> None:
+    """Raise unless there is a store, and no gateway has the database; a file is locked when it is opened."""
     if workspace.settings.store is not None:
         from receipts.store.replica_lock import alone
 
@@ -59,12 +85,6 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
         await asyncio.to_thread(look)
     elif not workspace.store.exists():
         raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    signer = Signer(open_log_key(workspace))
-    store = await asyncio.to_thread(open_store, workspace, signer)
-    try:
-        return await accept(Journal(store, signer), person, reason)
-    finally:
-        await store.aclose()
 
 
 @contextmanager

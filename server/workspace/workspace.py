@@ -60,6 +60,13 @@ class Workspace:
         """The connections as targets."""
         return targets_of(self.settings)
 
+    def people(self) -> dict[str, Person]:
+        """The declared people by name."""
+        return {
+            p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles))
+            for p in self.settings.people
+        }
+
     def policies(self, root: Path | None = None) -> dict[str, str]:
         """Policy files by name."""
         folder = (root or self.root) / "policies"
@@ -95,14 +102,11 @@ class Workspace:
 
     def _candidate(self, catalog: Catalog, policies: dict[str, str]) -> Candidate:
         settings = self.settings
-        people = {
-            p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles)) for p in settings.people
-        }
         return Candidate(
             catalog,
             policies,
             self.targets(),
-            People(people),
+            People(self.people()),
             settings.roles,
             settings.environments,
             origin=settings.origin,

@@ -24,6 +24,7 @@ from receipts.statement.gateway_facts import (
     EscalationFacts,
     HaltFacts,
     KeyFacts,
+    LossFacts,
     ReleaseFacts,
     RoleFacts,
     StateFacts,
@@ -113,6 +114,10 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     "tenant": TenantFacts(event="keyed", tenant="acme", key_digest=A),
     "role": RoleFacts(event="told", holder=B, fact=C),
     "clock": ClockFacts(event="clock", from_=2, to=1, by="lead", reason="it ran ahead"),
+    "loss": LossFacts(
+        event="accepted", remembered_size=9, remembered_root=A, restored_size=7, restored_root=B, by="lead", keyid="k",
+        signed=C, reason="the disk broke", actions=("act_1",),
+    ),
     "erasure": ErasureFacts(receipt="rcp_1", labels=("before/user",)),
 }  # fmt: skip
 

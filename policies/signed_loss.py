@@ -1,0 +1,79 @@
+"""A signed loss: a person's signature under what a store remembered, what was restored in its place, and why.
+
+The signed bytes are `ailyus-loss-v1\\n` and the 64 hex digits of the document's digest, Ed25519 (RFC 8032).
+"""
+
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.canonical import digest
+from contracts.errors import AilyusError
+from policies.principal import Key, keyid_of
+from policies.signature import verify_signature
+
+PURPOSE: Final = "ailyus-loss-v1"
+
+
+class LossDocument(BaseModel):
+    """What the person signs. `remembered_size` is None where nothing remembers how long the lost log was."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: Literal["ailyus-loss-v1"] = PURPOSE
+    origin: str
+    remembered_size: int | None
+    remembered_root: str
+    restored_size: int
+    restored_root: str
+    person: str
+    reason: str = Field(min_length=3, max_length=300)
+    at_ms: int
+    nonce: str
+
+    @property
+    def digest(self) -> str:
+        """Digest over the canonical form of every field."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def message(self) -> bytes:
+        """The bytes that are signed."""
+        return f"{PURPOSE}\n{self.digest}".encode()
+
+
+class SignedLoss(BaseModel):
+    """A document, its person's public key (hex) and signature (hex, 64 bytes)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    document: LossDocument
+    public: str = Field(pattern=r"^([0-9a-f]{2})+$")
+    signature: str
+
+    @property
+    def keyid(self) -> str:
+        """The id of the key that signed."""
+        return keyid_of(bytes.fromhex(self.public))
+
+
+def sign_loss(document: LossDocument, key: Ed25519PrivateKey) -> SignedLoss:
+    """Sign with a person's private key; the key never leaves the signer's process."""
+    public = key.public_key().public_bytes_raw().hex()
+    return SignedLoss(document=document, public=public, signature=key.sign(document.message).hex())
+
+
+def check_loss(signed: SignedLoss, key: Key | None, development: bool) -> None:
+    """Raise `AilyusError` unless a key that is linked to the document's person signed exactly this document."""
+    person = signed.document.person
+    # guard: a loss is accepted by a linked key
+    if key is None or key.revoked or key.person != person:
+        hint = "sign with a key that was linked when the backup was taken, or let another person accept the loss"
+        raise AilyusError("unlinked_key", f"the key is not linked to `{person}` in the restored store", hint=hint)
+    if key.kind == "development" and not development:
+        hint = "sign with a key that has a passphrase"
+        raise AilyusError("weak_key", "the loss is signed with a development key", hint=hint)
+    # guard: the signature of a loss
+    if not verify_signature(signed.signature, None, signed.document.message, signed.document.digest, key):
+        raise AilyusError("bad_signature", "the signature under the loss does not hold")
