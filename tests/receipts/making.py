@@ -13,11 +13,13 @@ from contracts.action.request import ActionRequest, Caller
 from contracts.canonical import new_id
 from policies.approval import Binding, SignedApproval, Subject, sign_binding
 from policies.decision import DecisionRecord, Permitted, ResourceFacts
+from policies.signed_loss import LossDocument, sign_loss
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, Stale
 from receipts.journal.journal import Journal
+from receipts.journal.loss import LossRecord, accept_loss
 from receipts.journal.outcome import OutcomeCommit
 from receipts.log.signing import Signer
 from receipts.statement.facts import Kind
@@ -120,3 +122,16 @@ def approval(of: Action, person: str = "lead", nonce: str = "n") -> SignedApprov
         comment="", not_before_ms=0, expires_ms=2**50, nonce=nonce,
     )  # fmt: skip
     return sign_binding(binding, KEY, SIGNER.keyid)
+
+
+async def lose(journal: Journal, remembered: int | None = None) -> LossRecord:
+    """A loss as it is accepted, and the log read again as at a start."""
+    document = LossDocument(
+        origin="ailyus.test", remembered_size=remembered, remembered_root="a" * 64 if remembered else "",
+        restored_size=journal.store.size, restored_root="b" * 64, person="lead", reason="the disk broke", at_ms=1,
+        nonce="n",
+    )  # fmt: skip
+    record = await accept_loss(journal, sign_loss(document, KEY))
+    await journal.ledger.load()
+    await journal.controls.refresh()
+    return record

@@ -8,10 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from contracts.errors import AilyusError
 from receipts.log.signing import Envelope
 from receipts.store.row import blob
 from server.actions.recovery import RecoveryLoop
+from tests.receipts.making import lose
 from tests.server.engine import CONTRACTS, LEAD, PERMIT, Engine, engine, release_of
+from tests.server.plans.runs import Parts, begun, plan_action, step
 
 
 @pytest.fixture
@@ -121,3 +124,60 @@ async def test_it_starts_over_what_a_dead_owner_left_and_stops(permissive: Engin
     assert len(tasks) == 1
     assert (await tasks[0]).status == "confirmed"
     await loop.stop()
+
+
+async def after_a_loss(made: Engine) -> None:
+    """The store is one that was restored, the loss is accepted, and the halt that came with that is lifted."""
+    await lose(made.journal)
+    await made.lift("all", "")
+
+
+async def test_what_was_approved_before_a_loss_ends_and_is_not_sent(guarded: Engine) -> None:
+    action = await guarded.waiting()
+    await guarded.inbox.decide(await guarded.signed(action.id))
+    await after_a_loss(guarded)
+    assert await scanned(guarded) == []
+    row = await guarded.row(action.id)
+    assert (row.state, row.status) == ("ended", "cancelled")
+    assert row.result is not None
+    assert "restored from a backup" in row.result.summary
+    assert row.result.changed is None
+    assert guarded.writes() == []
+
+
+async def test_what_waits_since_before_a_loss_is_approved_by_nobody(guarded: Engine) -> None:
+    action = await guarded.waiting()
+    signed = await guarded.signed(action.id)
+    await after_a_loss(guarded)
+    with pytest.raises(AilyusError) as caught:
+        await guarded.inbox.decide(signed)
+    assert caught.value.code == "expired"
+    assert [one.id for one in await guarded.journal.expired()] == [action.id]
+    await guarded.inbox.expire(await guarded.row(action.id))
+    assert (await guarded.row(action.id)).status == "cancelled"
+
+
+async def test_what_was_out_before_a_loss_is_read_back_and_never_sent_again(permissive: Engine) -> None:
+    permissive.fault("lost_request")
+    await permissive.sent(permissive.action())
+    await after_a_loss(permissive)
+    before = permissive.writes()
+    # without the loss it would be sent again: the record is as it was before
+    assert await scanned(permissive) == ["not_applied"]
+    assert permissive.writes() == before
+
+
+async def test_a_plan_from_before_a_loss_ends_where_it_stands(permissive: Engine) -> None:
+    permissive.seed("r2")
+    action = plan_action(permissive, step("one", "r1"), step("two", "r2"))
+    run = await begun(permissive, action)
+    parts = Parts(permissive)
+    await parts.steps.take(run, 0)
+    await parts.commits.commit_pending(run)
+    await after_a_loss(permissive)
+    assert await scanned(permissive) == ["unknown"]
+    row = await permissive.row(action.id)
+    assert row.result is not None
+    assert "the store was restored from a backup" in row.result.summary
+    assert permissive.writes() == ["PUT /records/r1"]
+    assert await scanned(permissive) == []
