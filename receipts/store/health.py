@@ -80,6 +80,11 @@ def has_table(read: Read, table: Literal["head", "search"]) -> bool:
     return read(f"SELECT to_regclass('{table}') IS NOT NULL") == [(True,)]
 
 
+def log_size(read: Read) -> int:
+    """How many statements the log holds."""
+    return integer(read("SELECT count(*) FROM statements")[0][0])
+
+
 def has_log(read: Read) -> bool:
     """Does the log hold anything?"""
     return read("SELECT 1 FROM statements LIMIT 1") != []

@@ -1,5 +1,6 @@
-"""Commands about the store: migrate, copy, accept its clock; and those about its backups."""
+"""Commands about the store: migrate, copy, check, accept its clock; and those about its backups."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     store.command()(report_errors(migrate))
     store.command()(report_errors(copy))
+    store.command()(report_errors(check))
     store.command("accept-clock")(report_errors(accept_clock))
     backup_commands.register(store)
     app.add_typer(store, name="store")
@@ -48,6 +50,31 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
             f"the file is put aside as {space.store.name}{ASIDE}\nnext: ailyus serve",
         ],
     )
+
+
+def check(
+    workspace: WorkspaceOption = ".",
+    trust: Annotated[
+        Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
+    ] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Check journal, log and evidence for damage; it only reads, and the gateway may run. Exit 1 with findings."""
+    from receipts.audit.roots import read_roots
+    from receipts.audit.store_check import check_store
+    from receipts.store.health import log_size
+    from server.workspace.stores import reading, remembered_head
+
+    space = open_workspace(workspace)
+    roots = read_roots(trust or space.root / "roots.json")
+    head = remembered_head(space)  # before the snapshot, which may only hold more
+    with reading(space) as read:
+        findings = list(check_store(read, roots, head, space.settings.store is not None))
+        size = log_size(read)
+    sound = f"ok: {size} statements, their nodes, evidence and rows are sound"
+    show(format, {"ok": not findings, "findings": findings, "statements": size}, findings or [sound])
+    if findings:
+        raise typer.Exit(1)
 
 
 def accept_clock(
