@@ -3,44 +3,32 @@
 The signed bytes are `ailyus-loss-v1\\n` and the 64 hex digits of the document's digest, Ed25519 (RFC 8032).
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.canonical import digest
 from contracts.errors import AilyusError
 from policies.principal import Key, keyid_of
-from policies.signature import verify_signature
+from policies.signature import PersonDocument, verify_signature
 
-PURPOSE: Final = "ailyus-loss-v1"
+MAX_REASON = 300
+"""Characters."""
 
 
-class LossDocument(BaseModel):
+class LossDocument(PersonDocument):
     """What the person signs. `remembered_size` is None where nothing remembers how long the lost log was."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    purpose: Literal["ailyus-loss-v1"] = PURPOSE
+    purpose: Literal["ailyus-loss-v1"] = "ailyus-loss-v1"
     origin: str
     remembered_size: int | None
     remembered_root: str
     restored_size: int
     restored_root: str
     person: str
-    reason: str = Field(min_length=3, max_length=300)
+    reason: str = Field(min_length=3, max_length=MAX_REASON)
     at_ms: int
     nonce: str
-
-    @property
-    def digest(self) -> str:
-        """Digest over the canonical form of every field."""
-        return digest(self.model_dump(mode="json"))
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return f"{PURPOSE}\n{self.digest}".encode()
 
 
 class SignedLoss(BaseModel):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError
-from policies.signed_loss import LossDocument, check_loss, sign_loss
+from policies.signed_loss import MAX_REASON, LossDocument, check_loss, sign_loss
 from receipts.journal.journal import Journal
 from receipts.journal.loss import LossRecord
 from receipts.journal.loss import accept_loss as accept
@@ -37,6 +37,9 @@ async def accept_loss(workspace: "Workspace", person: str, key: Ed25519PrivateKe
     declared = workspace.people().get(person)
     if declared is None:
         raise AilyusError("unknown_person", f"`{person}` is no declared person")
+    if not 3 <= len(reason) <= MAX_REASON:
+        hint = f"say in 3 to {MAX_REASON} characters what happened to the store"
+        raise AilyusError("bad_settings", f"`{reason[:60]}` is no reason", hint=hint)
     await require_alone(workspace)
     remembered, signer = remembered_head(workspace), Signer(open_log_key(workspace))
     store = await asyncio.to_thread(open_acceptance, workspace, signer)

@@ -57,6 +57,8 @@ async def test_only_who_may_release_accepts_with_a_key_that_is_linked(tmp_path: 
     assert "is no declared person" in await asyncio.to_thread(
         accept, workspace, "--key", str(lead), person="eve", ok=False
     )
+    short = cli("store", "accept-loss", "--as", "lead", "--reason", "x", cwd=workspace.root, ok=False)
+    assert "`x` is no reason" in short
     # a key of somebody else, or of nobody
     strange = next(workspace.key_file(name) for name in others if workspace.key_file(name).exists())
     assert "the key is not linked to `lead`" in await asyncio.to_thread(
