@@ -3,8 +3,6 @@
 Only a JSON Web Token says so itself (`exp`, RFC 7519, section 4.1.4). No value is kept, and none is told.
 """
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import jwt
 
 from adapters.credentials.cache import Credentials
 from contracts.action.target import Target
+from server.observability.interval_task import IntervalTask
 
 LOOK_SECONDS: Final = 60.0
 
@@ -34,20 +33,17 @@ class CredentialExpiry:
     def __init__(self, credentials: Credentials, targets: Callable[[], Iterable[Target]]) -> None:
         self._credentials = credentials
         self._targets = targets
-        self._task: asyncio.Task[None] | None = None
+        self._turns = IntervalTask(LOOK_SECONDS, self.look)
         self.states: tuple[CredentialState, ...] = ()
 
     async def start(self) -> None:
         """Look now, and from now on."""
         await self.look()
-        self._task = asyncio.create_task(self._run())
+        self._turns.start()
 
     async def stop(self) -> None:
         """No longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._turns.stop()
 
     async def look(self) -> None:
         """Look at all of them once."""
@@ -64,11 +60,6 @@ class CredentialExpiry:
                     yield CredentialState(target.name, use, False, None)
                     continue
                 yield CredentialState(target.name, use, expires is None or expires > time.time(), expires)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
 
 
 def expiry_of(secret: str) -> float | None:

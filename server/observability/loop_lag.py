@@ -1,10 +1,10 @@
 """The lag of the event loop: how late it runs what was due."""
 
 import asyncio
-import contextlib
 from typing import Final
 
 from server.observability import metrics
+from server.observability.interval_task import IntervalTask
 
 LOOK_SECONDS: Final = 0.5
 
@@ -13,22 +13,19 @@ class LoopLag:
     """Sleeps for half a second, again and again, and measures what came on top of it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        # the work itself is to sleep
+        self._turns = IntervalTask(0, self._measure)
 
     def start(self) -> None:
         """From now on."""
-        self._task = asyncio.create_task(self._run())
+        self._turns.start()
 
     async def stop(self) -> None:
         """No longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._turns.stop()
 
-    async def _run(self) -> None:
+    async def _measure(self) -> None:
         clock = asyncio.get_running_loop().time
-        while True:
-            due = clock() + LOOK_SECONDS
-            await asyncio.sleep(LOOK_SECONDS)
-            metrics.record_lag(clock() - due)
+        due = clock() + LOOK_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)
+        metrics.record_lag(clock() - due)

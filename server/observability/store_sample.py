@@ -1,13 +1,12 @@
 """The sample of a store: what its rows say, read every few seconds beside the loop, so that no scrape waits for it."""
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from receipts.store.row import Read
 from receipts.store.store import Store
 from receipts.tables.backlog import Backlog, backlog
+from server.observability.interval_task import IntervalTask
 
 SAMPLE_SECONDS: Final = 5.0
 
@@ -26,21 +25,17 @@ class StoreSampler:
 
     def __init__(self, store: Store, seconds: float = SAMPLE_SECONDS) -> None:
         self._store = store
-        self._seconds = seconds
-        self._task: asyncio.Task[None] | None = None
+        self._turns = IntervalTask(seconds, self.sample)
         self.latest: StoreSample | None = None
 
     async def start(self) -> None:
         """The first sample, then one after the other."""
         await self.sample()
-        self._task = asyncio.create_task(self._run())
+        self._turns.start()
 
     async def stop(self) -> None:
         """No further one."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._turns.stop()
 
     async def sample(self) -> None:
         """One reading, in another thread."""
@@ -54,8 +49,3 @@ class StoreSampler:
             self.latest = await store.read_aside(read_all)
         except Exception:  # whatever it is, whoever watches is told of it by `ailyus_store_readable`
             self.latest = None
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._seconds)
-            await self.sample()
