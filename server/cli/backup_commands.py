@@ -1,5 +1,6 @@
 """Commands about backups of the store: take one, restore it, accept what was lost."""
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,18 +23,21 @@ def register(store: typer.Typer) -> None:
 
 
 def back_up(
-    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+    file: Annotated[
+        str, typer.Argument(help="The file to write, which must not exist; `{time}` in it is the time in UTC.")
+    ],
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
     """Write one verified file with all that the store holds now; the gateway may run. Keys are not in it."""
     from server.workspace.backups import back_up as run
 
-    summary = run(open_workspace(workspace), file.absolute())
+    path = Path(file.replace("{time}", dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")))
+    summary = run(open_workspace(workspace), path.absolute())
     show(
         format,
-        _stated(summary) | {"file": str(file)},
-        [*_lines(summary), f"written to {file}; back the keys up elsewhere: .ailyus/log.pem, .ailyus/store.secrets"],
+        _stated(summary) | {"file": str(path)},
+        [*_lines(summary), f"written to {path}; back the keys up elsewhere: .ailyus/log.pem, .ailyus/store.secrets"],
     )
 
 
@@ -61,6 +65,10 @@ def accept_loss(
     as_: Annotated[str, typer.Option("--as", help="The person who accepts it; they may release.")],
     reason: Annotated[str, typer.Option(help="What happened to the store; signed with the statement.")],
     key: Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")] = None,
+    recovered: Annotated[
+        bool,
+        typer.Option("--recovered", help="A database that was taken back to an earlier time: nothing here knows it."),
+    ] = False,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
@@ -71,7 +79,7 @@ def accept_loss(
     from server.workspace.loss import accept_loss as accept
 
     space = open_workspace(workspace)
-    done = asyncio.run(accept(space, as_, key_of(space, as_, key), reason))
+    done = asyncio.run(accept(space, as_, key_of(space, as_, key), reason, recovered=recovered))
     known = None if done.remembered is None else {"size": done.remembered.size, "root": done.remembered.root}
     lost = f"a log of {known['size']} statements was remembered; " if known else ""
     count = len(done.record.actions)

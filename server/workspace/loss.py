@@ -32,8 +32,13 @@ class AcceptedLoss:
     record: LossRecord
 
 
-async def accept_loss(workspace: "Workspace", person: str, key: Ed25519PrivateKey, reason: str) -> AcceptedLoss:
-    """Accept what was lost, while no gateway uses the store. Raises `AilyusError`; then nothing was written."""
+async def accept_loss(
+    workspace: "Workspace", person: str, key: Ed25519PrivateKey, reason: str, *, recovered: bool = False
+) -> AcceptedLoss:
+    """Accept what was lost, while no gateway uses the store. Raises `AilyusError`; then nothing was written.
+
+    `recovered`: something was lost although neither the store nor the head file knows it.
+    """
     declared = workspace.people().get(person)
     if declared is None:
         raise AilyusError("unknown_person", f"`{person}` is no declared person")
@@ -44,8 +49,9 @@ async def accept_loss(workspace: "Workspace", person: str, key: Ed25519PrivateKe
     remembered, signer = remembered_head(workspace), Signer(open_log_key(workspace))
     store = await asyncio.to_thread(open_acceptance, workspace, signer)
     try:
-        if store.refusal is None:
-            raise AilyusError("bad_settings", "nothing was lost: the store starts as it is", hint="nothing to do")
+        if store.refusal is None and not recovered:
+            hint = "nothing to do; after a recovery to an earlier time, which nothing here knows of: `--recovered`"
+            raise AilyusError("bad_settings", "nothing was lost: the store starts as it is", hint=hint)
         journal = Journal(store, signer)
         await journal.load()
         await _require_right(workspace, journal, declared)

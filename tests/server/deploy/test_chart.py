@@ -20,6 +20,8 @@ ALL = (
     "metrics.scrapers={10.1.0.0/16}",
     "serviceMonitor.enabled=true",
     "ingress.enabled=true",
+    "backup.enabled=true",
+    "backup.claim=backups",
     "basePath=/ailyus",
     "credentialSecrets={okta,aws}",
     "settings.AILYUS_SERVER__PATIENCE=5s",
@@ -31,7 +33,7 @@ KINDS = {
     "defaults": {"Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"},
     "everything": {
         *("Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"),
-        *("Ingress", "ServiceMonitor"),
+        *("Ingress", "ServiceMonitor", "CronJob"),
     },
     "one gateway": {"Deployment", "Service", "ServiceAccount"},
 }
@@ -49,7 +51,9 @@ def rendered(helm: Path, choice: str) -> dict[str, dict[str, Any]]:
 
 
 def pods(documents: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [one["spec"]["template"]["spec"] for kind, one in documents.items() if kind in ("Deployment", "Job")]
+    found = [one["spec"]["template"]["spec"] for kind, one in documents.items() if kind in ("Deployment", "Job")]
+    crons = [one["spec"]["jobTemplate"] for kind, one in documents.items() if kind == "CronJob"]
+    return [*found, *(one["spec"]["template"]["spec"] for one in crons)]
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -81,7 +85,7 @@ def test_no_pod_is_root_or_writes_where_it_need_not(helm: Path, choice: str) -> 
             }
             assert container["resources"]["limits"]["memory"]
             written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-            assert written <= {"/workspace/.ailyus", "/tmp"}  # noqa: S108 - of a pod
+            assert written <= {"/workspace/.ailyus", "/tmp", "/backup"}  # noqa: S108 - of a pod
 
 
 def test_a_gateway_is_asked_how_it_is_and_has_the_time_to_end(helm: Path) -> None:

@@ -26,6 +26,8 @@ async def test_a_backup_beside_a_gateway_says_what_it_holds(tmp_path: Path, sand
         assert (said["size"], said["root"], said["open"]) == (known.size, known.root, 1)
         assert said["keyid"] in orjson.loads((workspace.root / "roots.json").read_bytes())["keys"]
         assert "exists already" in await ailyus(world, "store", "backup", str(out), ok=False)
+        await ailyus(world, "store", "backup", str(tmp_path / "{time}.db"))
+        assert len(list(tmp_path.glob("20*T*Z.db"))) == 1
         # beside a store there is no room for another one
         refused = await ailyus(world, "store", "restore", str(out), ok=False)
         assert ("a gateway uses the database" if database else "another process owns this store") in refused

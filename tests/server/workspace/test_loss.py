@@ -84,6 +84,8 @@ async def test_an_older_copy_that_was_put_in_place_by_hand_is_accepted_too(tmp_p
     async with gateway(workspace, sandbox):
         pass
     assert "nothing was lost" in await asyncio.to_thread(accept, workspace, ok=False)
+    # what nothing here knows of, a person may know
+    assert "the log goes on from" in await asyncio.to_thread(accept, workspace, "--recovered")
 
 
 async def test_a_database_that_is_another_one_is_accepted(tmp_path: Path, sandbox: Sandbox, postgres: Postgres) -> None:
