@@ -260,10 +260,15 @@ class Served:
         self.workspace = workspace
         self.process: Forked | None = None
 
+    def launch(self) -> None:
+        """Start the process."""
+        with (self.workspace.private / "serve.log").open("ab") as log:
+            self.process = Forked(("serve", "-w", str(self.workspace.root), *self.options), ROOT, log, log)
+
     def start(self) -> str:
-        log = (self.workspace.private / "serve.log").open("ab")
-        self.process = Forked(("serve", "-w", str(self.workspace.root), *self.options), ROOT, log, log)
-        log.close()
+        """Start it, and wait until it serves; its address."""
+        self.launch()
+        assert self.process is not None
         end = time.monotonic() + scaled(20)
         while time.monotonic() < end:
             owner = self.owner()

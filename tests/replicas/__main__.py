@@ -1,6 +1,7 @@
 """`uv run python -m tests.replicas [--rounds 10] [--nginx]`: a rolling restart of two replicas under load.
 
-Exit 0 if no call met an error and each write stands at the target once.
+Exit 0 if no call met an error and each write stands at the target once. `--versions 5` puts each of so many versions
+before this one beside it instead; the first that does not fit ends the run.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from pathlib import Path
 from tests.nginx import found
 from tests.postgres import serving
 from tests.replicas.rolling import rolled
+from tests.replicas.upgrade import side_by_side
+from tests.replicas.versions import checked_out, versions_before
 from tests.slowness import measure
 from tests.world import Sandbox
 
@@ -25,8 +28,13 @@ def main() -> int:
         "--drain", type=int, default=10, help="seconds, of which clients keep idle connections for half"
     )
     parser.add_argument("--nginx", action="store_true", help="before them, in place of a balancer that asks /readyz")
+    parser.add_argument(
+        "--versions", type=int, default=0, help="so many versions before this one, in place of restarts"
+    )
     given = parser.parse_args()
     measure()
+    if given.versions:
+        return beside(given.versions)
     sandbox, begun = Sandbox(), time.monotonic()
     try:
         with serving() as server, tempfile.TemporaryDirectory(prefix="ailyus-rolling-") as name:
@@ -41,6 +49,22 @@ def main() -> int:
     print(f"{len(load.errors)} calls met an error, the slowest took {load.slowest:.1f} s")
     print(f"{len(load.sent)} writes, {len(wrong)} of them not exactly once")
     return 1 if load.errors or wrong else 0
+
+
+def beside(count: int) -> int:
+    """Each of the versions before, one after another."""
+    sandbox = Sandbox()
+    try:
+        with serving() as server:
+            for commit in versions_before(count):
+                with tempfile.TemporaryDirectory(prefix="ailyus-versions-") as name:
+                    sandbox.reset()
+                    checkout = checked_out(Path(name) / "older", commit)
+                    asyncio.run(side_by_side(Path(name), sandbox, server.database(f"beside_{commit}"), checkout))
+                    print(f"{commit[:12]}, tables of version {checkout.schema}: it fits", flush=True)
+    finally:
+        sandbox.close()
+    return 0
 
 
 if __name__ == "__main__":
