@@ -58,7 +58,7 @@ from server.operations.resolutions import Resolutions
 from server.workspace.credentials import credentials_of
 from server.workspace.log_key import ROOTS, check_roots, open_log_key
 from server.workspace.release_files import sources_of
-from server.workspace.stores import open_store
+from server.workspace.stores import open_store, sealing_key
 from server.workspace.workspace import Workspace
 
 VERSION = importlib.metadata.version("ailyus")
@@ -88,7 +88,7 @@ class App:
         self.store = open_store(workspace, self.signer)
         waiting = workspace.settings.approvals
         pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
-        self.journal = Journal(self.store, self.signer, pending=pending)
+        self.journal = Journal(self.store, self.signer, sealing_key(workspace), pending)
         browser = workspace.settings.browser
         self.browser = Chromium(BrowserSettings(browser.path, browser.user, browser.sandbox, browser.pages))
         self._sessions = BrowserSessions(self.browser)

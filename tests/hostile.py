@@ -18,7 +18,7 @@ from server.workspace.workspace import Workspace
 
 async def attack(workspace: Workspace, sql: str, *params: Any) -> None:
     """One statement with `?` for its values, and `x'…'` for bytes; it must change something."""
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         await asyncio.to_thread(_on_a_file, workspace, sql, params)
         return
     numbers = iter(range(1, len(params) + 1))

@@ -56,7 +56,11 @@ class Journal(JournalQueries):
     """Every transition of every action. The store's owner has exactly one."""
 
     def __init__(
-        self, store: Store, signer: Signer, secret_key: Path | None = None, pending: tuple[int, int] = MAX_PENDING
+        self,
+        store: Store,
+        signer: Signer,
+        secret_key: Path | bytes | None = None,
+        pending: tuple[int, int] = MAX_PENDING,
     ) -> None:
         self.ledger = Ledger(store)
         controls = Controls(store, self.ledger)

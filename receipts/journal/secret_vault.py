@@ -24,14 +24,15 @@ from receipts.store.transaction import Conflict, Txn
 LIFETIME_MS = 900_000
 """How long a handle can be used."""
 _NONCE = 12
+KEY_BYTES = 32
 
 
 class SecretVault:
-    """The sealed values of one store. The key is a file beside it (mode 0600), never in the database."""
+    """The sealed values of one store. The key, or the file (mode 0600) that holds it, is never in the database."""
 
-    def __init__(self, store: Store, key_file: Path) -> None:
+    def __init__(self, store: Store, key: Path | bytes) -> None:
         self._store = store
-        self._key = key = _key(key_file)
+        self._key = key = checked_key(key) if isinstance(key, bytes) else _key(key)
         self._cipher = AESGCM(key)
         # of the key and a word of ours: what stands in the database cannot be used as the key's hash elsewhere
         self._mark = hashlib.sha256(b"ailyus-handles" + key).hexdigest()
@@ -49,7 +50,7 @@ class SecretVault:
             return str(txn.query("SELECT value FROM meta WHERE key = 'handles'")[0][0])
 
         if await self._store.write(work) != self._mark:
-            hint = "give every replica the same `.ailyus/store.secrets` and `.ailyus/log.pem`"
+            hint = "give every replica the same `[store] secrets` and `[log] key`"
             raise AilyusError("bad_settings", "secrets of this store are sealed with another key", hint=hint)
 
     def seal(
@@ -181,9 +182,14 @@ def _key(path: Path) -> bytes:
         key = path.read_bytes()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = os.urandom(32)
+        key = os.urandom(KEY_BYTES)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key)
-    if len(key) != 32:
-        raise AilyusError("store_corrupt", f"`{path.name}` is no key for sealed secrets")
+    return checked_key(key, path.name)
+
+
+def checked_key(key: bytes, name: str = "[store] secrets") -> bytes:
+    """The key, if it is one. Raises `store_corrupt`."""
+    if len(key) != KEY_BYTES:
+        raise AilyusError("store_corrupt", f"`{name}` is no key for sealed secrets")
     return key

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from contracts.errors import AilyusError
+from receipts.store.database_url import DatabaseUrl
 from receipts.store.row import Row, Value
 
 T = TypeVar("T")
@@ -64,8 +65,8 @@ class SettingsLost(AilyusError):
 class DatabaseSession:
     """One connection and the loop that it lives in, used from one thread that waits for each statement."""
 
-    def __init__(self, url: str, settings: Mapping[str, str] = SETTINGS) -> None:
-        self._url = url
+    def __init__(self, url: str | DatabaseUrl, settings: Mapping[str, str] = SETTINGS) -> None:
+        self._url = DatabaseUrl.of(url)
         self._settings = dict(settings)
         # asyncio's own: to run one coroutine to its end costs a quarter of what it does in uvloop
         self.loop = asyncio.new_event_loop()
@@ -81,9 +82,7 @@ class DatabaseSession:
     def open(self) -> None:
         """Connect anew."""
         self.drop()
-        self._connection = self._wait(
-            asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=self._settings)
-        )
+        self._connection = self._wait(self._url.connect(seconds=CONNECT_SECONDS, server_settings=self._settings))
         self._connection.add_log_listener(lambda _, message: self._heard(message))
 
     def begin(self, sql: str) -> list[Row]:

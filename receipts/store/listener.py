@@ -14,6 +14,7 @@ import asyncpg
 
 from contracts.errors import AilyusError
 from receipts.store.connection import CONNECT_SECONDS, FAULTS, SETTINGS
+from receipts.store.database_url import DatabaseUrl
 from receipts.store.store import Change
 
 CHANNEL: Final = "ailyus"
@@ -36,9 +37,12 @@ class Listener:
     """A connection that only listens. `is_ours` raises when the database is not the one that it was."""
 
     def __init__(
-        self, url: str, replica: str, is_ours: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[None]]"
+        self,
+        url: str | DatabaseUrl,
+        replica: str,
+        is_ours: "Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[None]]",
     ) -> None:
-        self._url = url
+        self._url = DatabaseUrl.of(url)
         self._replica = replica
         self._is_ours = is_ours
         self._ids: set[str] = set()
@@ -65,7 +69,7 @@ class Listener:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _listen(self, heard: Heard) -> None:
-        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=dict(SETTINGS))
+        connection = await self._url.connect(seconds=CONNECT_SECONDS, server_settings=dict(SETTINGS))
         try:
             await self._is_ours(connection)
             await connection.add_listener(CHANNEL, lambda *told: self._told(str(told[-1])))

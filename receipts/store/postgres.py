@@ -31,6 +31,7 @@ from receipts.store.connection import (
     refuse_lost,
     said,
 )
+from receipts.store.database_url import DatabaseUrl
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.listener import CHANNEL, Listener, payload
 from receipts.store.mark import refuse_copy
@@ -65,10 +66,10 @@ class PostgresStore(Store):
     shared = True
 
     def __init__(
-        self, url: str, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None
+        self, url: str | DatabaseUrl, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None
     ) -> None:
         super().__init__(path, signer, origin, clock)
-        self._url = url
+        self._url = url = DatabaseUrl.of(url)
         self._readers = Readers(url)
         self._ahead_ms = 0
         self._session = DatabaseSession(url, WRITER)

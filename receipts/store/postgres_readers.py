@@ -17,6 +17,7 @@ from receipts.store.connection import (
     numbered,
     said,
 )
+from receipts.store.database_url import DatabaseUrl
 from receipts.store.row import Read, Row, Value
 from receipts.store.store import ReaderUsage
 
@@ -26,8 +27,8 @@ _MOST: Final = 8
 class Readers:
     """A few connections of the loop that reads, none of which can write."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str | DatabaseUrl) -> None:
+        self._url = DatabaseUrl.of(url)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -53,12 +54,14 @@ class Readers:
         if self._pool is None or self._loop is not loop:
             self._loop = loop
             settings = {**SETTINGS, "default_transaction_read_only": "on"}
+
+            async def connect(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
+                return await self._url.connect(seconds=CONNECT_SECONDS, server_settings=settings)
+
             self._pool = asyncpg.create_pool(
-                self._url,
                 min_size=0,
                 max_size=_MOST,
-                timeout=CONNECT_SECONDS,
-                server_settings=settings,
+                connect=connect,
                 reset=_leave,
             )
         return await self._pool
@@ -69,7 +72,7 @@ async def _leave(connection: object) -> None:
 
 
 @contextmanager
-def snapshot(url: str) -> Iterator[Read]:
+def snapshot(url: str | DatabaseUrl) -> Iterator[Read]:
     """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
     session = DatabaseSession(url)
     try:

@@ -42,15 +42,16 @@ def record_here(workspace: "Workspace", receipt: str, label: str) -> None:
 
 
 async def _written(workspace: "Workspace", receipt: str, label: str) -> None:
-    from receipts.log.signing import Signer, load_key
-    from server.workspace.stores import open_store
+    from receipts.log.signing import Signer
+    from server.workspace.log_key import open_log_key
+    from server.workspace.stores import open_store, sealing_key
 
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    signer = Signer(load_key(workspace.private / "log.pem"))
+    signer = Signer(open_log_key(workspace))
     store = open_store(workspace, signer)
     try:
-        journal = Journal(store, signer)
+        journal = Journal(store, signer, sealing_key(workspace))
         await journal.registry.load()
         # an unknown receipt is told by the command itself, in its own words
         if await entries.tenant_of(store, receipt) is not None:

@@ -58,7 +58,7 @@ def _console(people: list[str]) -> Finding:
 
 def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
     """What the store says of itself; `contracts` are the released ones, of which some were never exercised."""
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         return [Finding("store", True, "none yet; it is made by the first `ailyus serve`")]
     started = time.perf_counter()
     try:
@@ -66,8 +66,8 @@ def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
             counts = health.counts(read)
             people = health.passkey_holders(read)
             used = health.used_contracts(read)
-            behind = _behind_ms(read, workspace.settings.store is not None)
-            alone = workspace.settings.store is not None and _is_unwitnessed(read)
+            behind = _behind_ms(read, workspace.settings.has_database)
+            alone = workspace.settings.has_database and _is_unwitnessed(read)
     except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
     took = (time.perf_counter() - started) * 1000
@@ -78,7 +78,7 @@ def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
         says = f"the store's last commit is {_long(behind)} ahead of the clock: nothing is sent until then"
         following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'
         findings.append(Finding("clock", False, says, following))
-    if workspace.settings.store is None:  # a database has no write-ahead log of ours
+    if not workspace.settings.has_database:  # a database has no write-ahead log of ours
         findings.append(wal_health(workspace.store))
     if alone:
         following = "set `synchronous_standby_names` on the server"

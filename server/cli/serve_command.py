@@ -92,7 +92,9 @@ async def _serve(workspace: "Workspace", options: ServeOptions) -> None:
     wider = await asyncio.to_thread(require_sound, workspace, release, allowed)
     app = App(workspace, release, signed=signed, sources=start.sources, signed_only=options.signed_only)
     twin = None
-    if settings.sandbox and not (settings.store and answers_on(settings.sandbox.port)):  # another replica's will do
+    if settings.sandbox and not (
+        settings.has_database and answers_on(settings.sandbox.port)
+    ):  # another replica's will do
         twin = start_sandbox(settings.sandbox.port, workspace.private / "sandbox.json")
     stop, hurry = _signals()
     told = asyncio.Event()

@@ -38,7 +38,7 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
     from server.workspace.stores import database_url
 
     space = open_workspace(workspace)
-    if space.settings.store is None:
+    if not space.settings.has_database:
         hint = 'add [store] with url = "env:DATABASE_URL" to ailyus.toml'
         raise AilyusError("bad_settings", "the settings name no database", hint=hint)
     done = transfer(space.store, database_url(space))

@@ -27,7 +27,7 @@ def back_up(workspace: "Workspace", out: Path) -> BackupSummary:
     """Write a backup, and verify what was written. Raises `AilyusError`; then there is no file."""
     known = remembered_head(workspace)  # before the snapshot, which may only hold more
     now_ms = time.time_ns() // 1_000_000
-    if workspace.settings.store is not None:
+    if workspace.settings.has_database:
         url = database_url(workspace)
         from receipts.store.postgres_backup import back_up_database
 
@@ -52,7 +52,7 @@ def back_up(workspace: "Workspace", out: Path) -> BackupSummary:
 def restore(workspace: "Workspace", backup: Path) -> RestoreSummary:
     """Verify a backup and restore it. Raises `AilyusError`; then nothing was restored."""
     summary, now_ms = _checked(workspace, backup), time.time_ns() // 1_000_000
-    if workspace.settings.store is not None:
+    if workspace.settings.has_database:
         url = database_url(workspace)
         from receipts.store.restore import restore_database
 

@@ -1,6 +1,5 @@
 """The key that signs the log: where it is, what protects it, and that a log never goes on under another one."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from adapters.credentials.reference import CredentialReference
 from contracts.errors import AilyusError
 from receipts.audit.roots import read_roots
 from receipts.log.signing import Signer, create_key, load_key, parse_key
@@ -25,13 +25,14 @@ ROOTS = "roots.json"
 def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519PrivateKey:
     """The key of the log; made when neither it nor a log is there, if it may be. Raises `AilyusError`."""
     part = workspace.settings.log
-    secret = credentials_of(workspace).read(part.passphrase)
+    credentials = credentials_of(workspace)
+    secret = credentials.read(part.passphrase)
     passphrase = secret.encode() if secret else None
-    kind, _, name = part.key.partition(":")
+    reference = CredentialReference.parse(part.key)
+    path = workspace.root / reference.name
     try:
-        if kind == "env":
-            return parse_key(os.environ.get(name, "").encode(), passphrase)
-        path = workspace.root / name
+        if reference.kind != "file":  # elsewhere no key is ever made
+            return parse_key(credentials.material(part.key), passphrase)
         if path.exists():
             return load_key(path, passphrase)
     except AilyusError as error:
@@ -43,7 +44,7 @@ def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519Private
     return create_key(path, passphrase) if make else Ed25519PrivateKey.generate()
 
 
-_HINT = "[log] in ailyus.toml names the `key` (file:PATH or env:NAME) and its `passphrase` (env:NAME or file:PATH)"
+_HINT = "[log] in ailyus.toml names the `key` and its `passphrase`, both by reference"
 
 
 def check_roots(workspace: "Workspace", origin: str, keyid: str, public: bytes) -> None:
@@ -80,7 +81,7 @@ def _refuse_new_key(workspace: "Workspace", path: Path) -> None:
 def _why_not_new(workspace: "Workspace") -> str:
     if (workspace.root / ROOTS).exists():
         return f"`{ROOTS}` names the one that there was"
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         head = workspace.store.with_suffix(workspace.store.suffix + ".head")
         # a head of size 0 is a store that was made and never written: nobody trusts its key yet
         if head.exists() and head.read_bytes().split()[:1] not in ([], [b"0"]):
@@ -88,7 +89,7 @@ def _why_not_new(workspace: "Workspace") -> str:
         if not workspace.store.exists() or not workspace.store.stat().st_size:
             return ""
     with reading(workspace) as read:
-        return "the store holds a log" if _has_log(read, workspace.settings.store is not None) else ""
+        return "the store holds a log" if _has_log(read, workspace.settings.has_database) else ""
 
 
 def _has_log(read: Read, is_database: bool) -> bool:

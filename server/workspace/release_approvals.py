@@ -103,7 +103,7 @@ def needs_of(
     `AilyusError`.
     """
     keys, nothing = trusted_keys(workspace), ReleaseDecision(True, (), ())
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         return nothing
     with reading(workspace) as read:
         last = newest(read, keys) if is_made(workspace, read) else None

@@ -126,7 +126,7 @@ def changes_against_live(
     """The live release, if there is one, and everything that a candidate changes. Raises `AilyusError`."""
     after = content_of(release_evidence(release, sources, None))
     record, before = None, ReleaseContent({noun: {} for noun in after.parts})
-    if workspace.settings.store is not None or workspace.store.exists():
+    if workspace.settings.has_database or workspace.store.exists():
         keys = trusted_keys(workspace)
         with reading(workspace) as read:
             record = releases.newest(read, keys) if is_made(workspace, read) else None

@@ -30,7 +30,7 @@ class Start:
 
 def last_released(workspace: Workspace, signer: Signer) -> ReleaseRecord | None:
     """The last release in the workspace's log; None where there is no store yet."""
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         return None
     with reading(workspace) as read:
         return newest(read, signer.trusted) if is_made(workspace, read) else None
@@ -38,7 +38,7 @@ def last_released(workspace: Workspace, signer: Signer) -> ReleaseRecord | None:
 
 def has_signed_release(workspace: Workspace) -> bool:
     """Has anybody signed a release of this workspace's store?"""
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         return False
     signer = Signer(open_log_key(workspace))
     with reading(workspace) as read:

@@ -1,6 +1,7 @@
 """Which store a workspace has: a file of its own, or a database that several replicas share."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 from contracts.errors import AilyusError
 
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
+    from pathlib import Path
+
     from receipts.log.head import Head
     from receipts.log.signing import Signer
     from receipts.store.postgres_acceptance import PostgresAcceptance
@@ -22,17 +25,18 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
     from receipts.store.sqlite import SqliteStore
 
     origin = workspace.settings.origin
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         return SqliteStore(workspace.store, signer, origin)
     url = database_url(workspace)  # before the import, which fails without the extra and cannot say so
+    from receipts.store.database_url import DatabaseUrl
     from receipts.store.postgres import PostgresStore
 
-    return PostgresStore(url, workspace.store, signer, origin)
+    return PostgresStore(DatabaseUrl(url, lambda: database_url(workspace)), workspace.store, signer, origin)
 
 
 def migrate_store(workspace: "Workspace") -> tuple[int, int]:
     """The versions before and after. Raises `AilyusError`."""
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         from receipts.store.sqlite_schema import migrate
 
         if not workspace.store.exists():
@@ -68,14 +72,14 @@ async def accept_clock(workspace: "Workspace", person: str, reason: str) -> tupl
     signer = Signer(open_log_key(workspace))
     store = await asyncio.to_thread(open_store, workspace, signer)
     try:
-        return await accept(Journal(store, signer), person, reason)
+        return await accept(Journal(store, signer, sealing_key(workspace)), person, reason)
     finally:
         await store.aclose()
 
 
 async def require_alone(workspace: "Workspace") -> None:
     """Raise unless there is a store, and no gateway has the database; a file is locked when it is opened."""
-    if workspace.settings.store is not None:
+    if workspace.settings.has_database:
         from receipts.store.replica_lock import alone
 
         def look() -> None:
@@ -90,7 +94,7 @@ async def require_alone(workspace: "Workspace") -> None:
 @contextmanager
 def reading(workspace: "Workspace") -> "Iterator[Read]":
     """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         from receipts.store.sqlite_file import snapshot
 
         if not workspace.store.exists():
@@ -109,7 +113,7 @@ def remembered_head(workspace: "Workspace") -> "Head | None":
     """What the head file of a workspace remembers. Read it before the store, which may only have grown since."""
     from receipts.log.head import remembered
 
-    suffix = ".db.head" if workspace.settings.store is None else ".head"
+    suffix = ".db.head" if not workspace.settings.has_database else ".head"
     return remembered(workspace.store.with_suffix(suffix))
 
 
@@ -120,14 +124,32 @@ def database_url(workspace: "Workspace") -> str:
     except ImportError:
         hint = "install the extra: `uv tool install '.[postgres]'`"
         raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
-    part = workspace.settings.store
     from server.workspace.credentials import credentials_of
 
-    return credentials_of(workspace).read(part.url if part else "none") or ""
+    return credentials_of(workspace).read(workspace.settings.store.url or "none") or ""
+
+
+def sealing_key(workspace: "Workspace") -> "Path | bytes":
+    """The key that seals secrets: the file that holds it or is to hold it, or what its source gives.
+
+    Raises `AilyusError`.
+    """
+    from adapters.credentials.reference import CredentialReference
+    from server.workspace.credentials import credentials_of
+
+    text = workspace.settings.store.secrets
+    reference = CredentialReference.parse(text)
+    if reference.kind == "file":
+        return workspace.root / reference.name
+    try:
+        return base64.b64decode(credentials_of(workspace).material(text), validate=True)
+    except ValueError:
+        hint = "make one: `openssl rand -base64 32`"
+        raise AilyusError("bad_settings", f"the key at `{text}` is no Base64", hint=hint) from None
 
 
 def is_made(workspace: "Workspace", read: "Read") -> bool:
     """Are there tables? The first gateway makes those of a database."""
     from receipts.store.health import has_table
 
-    return workspace.settings.store is None or has_table(read, "search")
+    return not workspace.settings.has_database or has_table(read, "search")

@@ -53,7 +53,7 @@ def _decides(label: str) -> bool:
 
 def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, ...]:
     """What the release would widen; nothing where no release was ever made."""
-    if workspace.settings.store is None and not workspace.store.exists():
+    if not workspace.settings.has_database and not workspace.store.exists():
         return ()
     keys = trusted_keys(workspace)  # whoever only checks files has no passphrase of the log
     with reading(workspace) as read:

@@ -85,6 +85,7 @@ GUARDS = [
     Guard("a token of Vault that ended", "except exceptions.Forbidden if False else ():", "tests/adapters/credentials/test_vault.py::test_it_signs_in_by_role"),
     Guard("no proxy of the environment to Vault", "pass", "tests/adapters/credentials/test_vault.py::test_nothing_of_the_environment"),
     Guard("plain HTTP to Vault", "if False:", "tests/server/workspace/test_credentials.py::test_what_cannot_be_a_vault"),
+    Guard("a password of the database that changed", "if True:", "tests/receipts/store/test_database_url.py::test_a_password"),
     Guard("name of a scrape", "if False:", SCRAPE + "on_loopback_another_name"),
     Guard("proxies of a scrape", "if False:", SCRAPE + "off_loopback_the_proxies"),
     Guard("bound of labels", "if False:", "tests/server/observability/test_metrics.py::test_labels_have_a_bound"),

@@ -75,8 +75,8 @@ class Settings(BaseSettings, Documented):
     """Where the gateway listens."""
     sandbox: SandboxPart | None = None
     """The twins of real systems, to try things with."""
-    store: StorePart | None = None
-    """A store on PostgreSQL; without it the file `.ailyus/store.db`."""
+    store: StorePart = StorePart()
+    """Where the store is, and the key that seals secrets in it."""
     log: LogPart = LogPart()
     """The key that signs the log of statements."""
     logs: LogsPart = LogsPart()
@@ -107,6 +107,11 @@ class Settings(BaseSettings, Documented):
     """How many requests may wait."""
     notices: dict[str, NoticePart] = Field(default_factory=dict)
     """Who is told that people are needed, by name."""
+
+    @property
+    def has_database(self) -> bool:
+        """Is the store a database, which replicas share, and no file?"""
+        return self.store.url is not None
 
     @classmethod
     def settings_customise_sources(

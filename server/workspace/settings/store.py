@@ -6,16 +6,19 @@ from server.workspace.settings.part import Reference, ReferenceOrNone, SettingsP
 
 
 class StorePart(SettingsPart):
-    """A store on PostgreSQL, by a reference to its URL."""
+    """Where the store is, and the key that seals secrets in it."""
 
-    url: Reference = Field(examples=["env:DATABASE_URL"])
-    """The database: a reference to `postgresql://user:password@host/database`."""
+    url: Reference | None = Field(None, examples=["env:DATABASE_URL"])
+    """A database: a reference to `postgresql://user:password@host/database`; without it the file `.ailyus/store.db`."""
+    secrets: Reference = "file:.ailyus/store.secrets"
+    """The key that seals secrets on their way, by reference: a file of 32 bytes, which the first start makes; from
+    elsewhere 32 bytes in Base64 (`openssl rand -base64 32`)."""
 
 
 class LogPart(SettingsPart):
     """The key that signs the log, and its passphrase, both by reference."""
 
     key: Reference = "file:.ailyus/log.pem"
-    """The Ed25519 key as PEM, by reference; the first start makes the file, later ones never."""
+    """The Ed25519 key as PEM, by reference; the first start makes the file, and no other key is ever made."""
     passphrase: ReferenceOrNone = Field("none", examples=["env:LOG_PASSPHRASE"])
     """What the key is encrypted with, by reference; `none` for nothing."""

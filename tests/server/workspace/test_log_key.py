@@ -11,6 +11,7 @@ from server.app import App
 from server.workspace.log_key import open_log_key
 from server.workspace.workspace import Workspace
 from tests.postgres import Postgres
+from tests.vault import vault_double
 from tests.world import FILE, Sandbox, gateway, make_workspace
 
 
@@ -88,3 +89,38 @@ async def test_the_key_is_protected_by_a_passphrase_or_elsewhere(
     assert Signer(open_log_key(Workspace.open(workspace.root))).keyid == own
     monkeypatch.delenv("LOG_KEY")
     assert "cannot be used" in refused(Workspace.open(workspace.root))
+
+
+@pytest.mark.parametrize("kind", ["exec", "vault"])
+async def test_the_key_comes_from_a_program_or_from_vault_and_is_made_in_neither(
+    tmp_path: Path, sandbox: Sandbox, kind: str
+) -> None:
+    create_key(tmp_path / "elsewhere.pem", b"correct horse battery")
+    with vault_double() as vault:
+        vault.tokens.add("hvs.root")
+        vault.secrets = {
+            "secret/log": {"key": (tmp_path / "elsewhere.pem").read_text(), "pass": "correct horse battery"}
+        }
+        references = {"exec": ("exec:key", "exec:pass"), "vault": ("vault:secret/log#key", "vault:secret/log#pass")}[
+            kind
+        ]
+        extra = f"""
+[log]
+key = "{references[0]}"
+passphrase = "{references[1]}"
+[credentials.exec]
+key = {{command = ["cat", "{tmp_path / "elsewhere.pem"}"], timeout = "60s"}}
+pass = {{command = ["echo", "correct horse battery"], timeout = "60s"}}
+[credentials.vault]
+address = "{vault.address}"
+token = "file:.ailyus/secrets/vault"
+"""
+        workspace = make_workspace(tmp_path / "w", sandbox, extra=extra)
+        (workspace.private / "secrets" / "vault").write_text("hvs.root")
+        await run_once(workspace, sandbox)
+        assert not (workspace.private / "log.pem").exists()
+        (tmp_path / "elsewhere.pem").unlink()
+        vault.secrets.clear()
+        with pytest.raises(AilyusError, match="there is no usable credential at"):
+            open_log_key(workspace)
+        assert not (workspace.private / "log.pem").exists()
