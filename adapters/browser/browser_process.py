@@ -1,27 +1,39 @@
 """The processes of a browser and their folders, found by the folder of the profile that each was started with."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "ailyus-browser-"
 _STALE_SECONDS = 3600.0
-_LOUD = ("DEBUG", "DEBUG_FILE", "PWDEBUG")
-"""Variables that make the driver print what is typed."""
+_OF_THE_DRIVER = frozenset(
+    (
+        *("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME"),
+        *("PLAYWRIGHT_BROWSERS_PATH", "PW_LANG_NAME", "PW_LANG_NAME_VERSION", "PW_CLI_DISPLAY_VERSION"),
+    )
+)
+"""The variables that the driver gets. Others can hold secrets, or make it print what is typed (`DEBUG`)."""
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """The driver starts without the variables that would make it print what is typed."""
-    loud: Mapping[str, str] = {name: os.environ.pop(name) for name in _LOUD if name in os.environ}
+    """The driver starts with the variables that it needs, and with no other."""
+    from playwright._impl import _driver, transport
+
+    # there is no argument for it, and to change our own variables meanwhile would change them for everybody here
+    whole = _driver.get_driver_env
+
+    def needed() -> dict[str, str]:
+        return {name: value for name, value in whole().items() if name in _OF_THE_DRIVER}
+
+    vars(transport)["get_driver_env"] = needed  # guard: variables of the browser's driver
     try:
         yield
     finally:
-        os.environ.update(loud)
+        vars(transport)["get_driver_env"] = whole
 
 
 def sweep() -> None:

@@ -26,12 +26,12 @@ from contracts.errors import AilyusError
 
 log = structlog.get_logger()
 PERSON: Final = "{person}"
+NONE: Final = "none"
 _AGAIN_SECONDS: Final = 5.0
 """How often a source is asked that cannot tell, or whose secret is refused all the same."""
 _SETTLED_NS: Final = 100_000_000
 """A file that changed so shortly ago may change again under the same times: it is read again."""
 _CHANGING: Final = (0, 0, 0, 0)
-_NO_WAIT: Final = frozenset({"none", "env"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,13 @@ class Credentials:
         known = self._known.get(key)
         if known is not None and _is_fresh(known, time.monotonic()):
             return known.value
-        parsed = CredentialReference.parse(key)
-        if parsed.kind == "none":
+        if key == NONE:
             return None
-        if parsed.kind in _NO_WAIT:
-            return self._secret(key, self._source(parsed).read(parsed.name))
+        parsed = CredentialReference.parse(key)
+        if parsed.kind == "env":  # this process's own: nobody has to wait for it, and it stays as it is
+            secret = self._secret(key, self._source(parsed).read(parsed.name))
+            self._known[key] = _Known(secret, time.monotonic(), float("inf"), time.monotonic())
+            return secret
         return self._secret(key, await self._renewed(reference, key, parsed))
 
     async def missing(self, reference: str) -> str:

@@ -126,7 +126,8 @@ def database_url(workspace: "Workspace") -> str:
         raise AilyusError("bad_settings", "a store on PostgreSQL needs asyncpg", hint=hint) from None
     from server.workspace.credentials import credentials_of
 
-    return credentials_of(workspace).read(workspace.settings.store.url or "none") or ""
+    part = workspace.settings.store
+    return credentials_of(workspace).read((part and part.url) or "none") or ""
 
 
 def sealing_key(workspace: "Workspace") -> "Path | bytes":
@@ -136,8 +137,9 @@ def sealing_key(workspace: "Workspace") -> "Path | bytes":
     """
     from adapters.credentials.reference import CredentialReference
     from server.workspace.credentials import credentials_of
+    from server.workspace.settings.store import StorePart
 
-    text = workspace.settings.store.secrets
+    text = (workspace.settings.store or StorePart()).secrets
     reference = CredentialReference.parse(text)
     if reference.kind == "file":
         return workspace.root / reference.name

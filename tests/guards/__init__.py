@@ -86,6 +86,7 @@ GUARDS = [
     Guard("no proxy of the environment to Vault", "pass", "tests/adapters/credentials/test_vault.py::test_nothing_of_the_environment"),
     Guard("plain HTTP to Vault", "if False:", "tests/server/workspace/test_credentials.py::test_what_cannot_be_a_vault"),
     Guard("a password of the database that changed", "if True:", "tests/receipts/store/test_database_url.py::test_a_password"),
+    Guard("variables of the browser's driver", "pass", "tests/journeys/test_children.py::test_the_browsers_driver"),
     Guard("name of a scrape", "if False:", SCRAPE + "on_loopback_another_name"),
     Guard("proxies of a scrape", "if False:", SCRAPE + "off_loopback_the_proxies"),
     Guard("bound of labels", "if False:", "tests/server/observability/test_metrics.py::test_labels_have_a_bound"),

@@ -12,7 +12,8 @@ from server.workspace.settings.settings import Settings
 def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
     """Each reference with the key that holds it; not those that are not given."""
     found: list[tuple[str, str | None]] = [("log.key", settings.log.key), ("log.passphrase", settings.log.passphrase)]
-    found += (("store.url", settings.store.url), ("store.secrets", settings.store.secrets))
+    if settings.store is not None:
+        found += (("store.url", settings.store.url), ("store.secrets", settings.store.secrets))
     if settings.metrics is not None:
         found.append(("metrics.token", settings.metrics.token))
     if settings.credentials.vault is not None:

@@ -75,8 +75,8 @@ class Settings(BaseSettings, Documented):
     """Where the gateway listens."""
     sandbox: SandboxPart | None = None
     """The twins of real systems, to try things with."""
-    store: StorePart = StorePart()
-    """Where the store is, and the key that seals secrets in it."""
+    store: StorePart | None = None
+    """Where the store is, and the key that seals secrets in it; without it files in `.ailyus/`."""
     log: LogPart = LogPart()
     """The key that signs the log of statements."""
     logs: LogsPart = LogsPart()
@@ -111,7 +111,7 @@ class Settings(BaseSettings, Documented):
     @property
     def has_database(self) -> bool:
         """Is the store a database, which replicas share, and no file?"""
-        return self.store.url is not None
+        return self.store is not None and self.store.url is not None
 
     @classmethod
     def settings_customise_sources(
