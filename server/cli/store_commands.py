@@ -69,7 +69,7 @@ def check(
     roots = read_roots(trust or space.root / "roots.json")
     head = remembered_head(space)  # before the snapshot, which may only hold more
     with reading(space) as read:
-        findings = list(check_store(read, roots, head, space.settings.store is not None))
+        findings = list(check_store(read, roots, head, space.settings.has_database))
         size = log_size(read)
     sound = f"ok: {size} statements, their nodes, evidence and rows are sound"
     show(format, {"ok": not findings, "findings": findings, "statements": size}, findings or [sound])

@@ -16,7 +16,7 @@ from receipts.log.checkpoint import Checkpoint
 from receipts.log.head import Head
 from receipts.log.signing import Signer
 from server.workspace.log_key import open_log_key
-from server.workspace.stores import open_acceptance, remembered_head, require_alone
+from server.workspace.stores import open_acceptance, remembered_head, require_alone, sealing_key
 
 if TYPE_CHECKING:
     from policies.principal import Person
@@ -52,7 +52,7 @@ async def accept_loss(
         if store.refusal is None and not recovered:
             hint = "nothing to do; after a recovery to an earlier time, which nothing here knows of: `--recovered`"
             raise AilyusError("bad_settings", "nothing was lost: the store starts as it is", hint=hint)
-        journal = Journal(store, signer)
+        journal = Journal(store, signer, sealing_key(workspace))
         await journal.load()
         await _require_right(workspace, journal, declared)
         end = Checkpoint.of_note(await store.newest())

@@ -51,7 +51,7 @@ def migrate_store(workspace: "Workspace") -> tuple[int, int]:
 def open_acceptance(workspace: "Workspace", signer: "Signer") -> "SqliteAcceptance | PostgresAcceptance":
     """Open it for whoever accepts what was lost, although no gateway may start on it. Raises `AilyusError`."""
     origin = workspace.settings.origin
-    if workspace.settings.store is None:
+    if not workspace.settings.has_database:
         from receipts.store.sqlite_acceptance import SqliteAcceptance
 
         return SqliteAcceptance(workspace.store, signer, origin)
