@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from tests.postgres import Postgres
-from tests.replicas.upgrade import side_by_side
+from tests.replicas.upgrade import side_by_side, with_other_tables
 from tests.replicas.versions import checked_out
 from tests.world import Sandbox
 
@@ -17,3 +17,9 @@ async def test_the_version_before_and_this_one_work_side_by_side(
 ) -> None:
     older = await asyncio.to_thread(checked_out, tmp_path / "older")
     await side_by_side(tmp_path, sandbox, postgres.database("versions"), older)
+
+
+async def test_a_version_with_other_tables_waits_until_every_gateway_has_ended(
+    tmp_path: Path, sandbox: Sandbox, postgres: Postgres
+) -> None:
+    await with_other_tables(tmp_path, sandbox, postgres.database("other_tables"))

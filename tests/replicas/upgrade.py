@@ -1,24 +1,26 @@
 """What must hold while replicas of two adjacent versions use one database, and what where its tables differ."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
 from receipts.store.postgres_schema import VERSION
 from server.workspace.workspace import Workspace
+from tests.guards import PACKAGES
 from tests.journeys.served import call_tool
 from tests.replicas.database import with_database
 from tests.replicas.pair import copied
 from tests.replicas.rolling import port_of, ready
-from tests.replicas.versions import Checkout, Older
+from tests.replicas.versions import Checkout, ServedCheckout
 from tests.until import until
-from tests.world import LEO, MARIA, Sandbox, Served, add_records, cli
+from tests.world import LEO, MARIA, ROOT, Sandbox, Served, add_records, cli
 
 
 class Versions:
     """Two replicas, the older first, and what is done at either."""
 
-    def __init__(self, sandbox: Sandbox, older: Older, newer: Served) -> None:
+    def __init__(self, sandbox: Sandbox, older: Served, newer: Served) -> None:
         self.sandbox = sandbox
         self.both = (older, newer)
         self.urls: dict[Served, str] = {}
@@ -34,6 +36,11 @@ class Versions:
 
     async def get(self, one: Served, action: str) -> dict[str, Any]:
         return await self.call(one, "get_action", {"action_id": action, "wait_seconds": 25})
+
+    async def command(self, one: Served, *arguments: str, ok: bool = True) -> str:
+        """A command of the version that this replica runs, in its workspace."""
+        run = one.checkout.run if isinstance(one, ServedCheckout) else cli
+        return await asyncio.to_thread(run, *arguments, cwd=one.workspace.root, ok=ok)
 
     async def stop(self) -> None:
         for one in self.both:
@@ -59,14 +66,14 @@ class Versions:
 async def side_by_side(folder: Path, sandbox: Sandbox, database: str, checkout: Checkout) -> None:
     """Everything that a rolling upgrade from this checkout relies on."""
     workspace = with_database(add_records(folder / "w", sandbox), database)
-    older, newer = Older(workspace, checkout), Served(copied(workspace, folder / "newer"))
+    older, newer = ServedCheckout(workspace, checkout), Served(copied(workspace, folder / "newer"))
     at = Versions(sandbox, older, newer)
     try:
         await at.start(older)
         await asyncio.to_thread(older.token)
         share(workspace, newer.workspace)
         if checkout.schema != VERSION:
-            await upgraded_apart(at, checkout)
+            await upgraded_apart(at)
             return
         await at.start(newer)
         await ready(port_of(older.workspace))  # what the newer one released, the older one has taken
@@ -74,7 +81,7 @@ async def side_by_side(folder: Path, sandbox: Sandbox, database: str, checkout: 
         receipts.append(await at.taken_over(older, newer, "taken"))
         await at.start(older)
         receipts.append(await at.taken_over(newer, older, "back"))
-        await read_by_both(at, checkout, receipts[1:3])
+        await read_by_both(at, receipts[1:3])
     finally:
         await at.stop()
 
@@ -95,42 +102,60 @@ async def asked_there(at: Versions, here: Served, there: Served) -> str:
     at.sandbox.reset()
     asked = await at.call(here, "reset_user_mfa", user)
     assert asked["status"] == "approval_required", asked
-    approve = ("approval", "approve", asked["action_id"], "--as", "lead")
-    if isinstance(there, Older):
-        await asyncio.to_thread(there.checkout.run, *approve, cwd=there.workspace.root)
-    else:
-        await asyncio.to_thread(cli, *approve, cwd=there.workspace.root)
+    await at.command(there, "approval", "approve", asked["action_id"], "--as", "lead")
     for one in (there, here):
         assert (await at.get(one, asked["action_id"]))["status"] == "confirmed"
     assert at.sandbox.effects("reset_factors") == 1
     return str(done["receipt_id"])
 
 
-async def read_by_both(at: Versions, checkout: Checkout, receipts: list[str]) -> None:
+async def read_by_both(at: Versions, receipts: list[str]) -> None:
     """Every statement is audited by either version; what one proves of the newer one's statements, the other verifies."""
-    older, newer = (one.workspace.root for one in at.both)
-    assert "nothing is missing" in await asyncio.to_thread(checkout.run, "audit", cwd=older)
-    assert "nothing is missing" in await asyncio.to_thread(cli, "audit", cwd=newer)
+    for one in at.both:
+        assert "nothing is missing" in await at.command(one, "audit")
     for receipt in receipts:
-        proof = newer / f"{receipt}.json"
-        await asyncio.to_thread(cli, "receipt", "proof", receipt, "-o", str(proof), cwd=newer)
-        await asyncio.to_thread(checkout.run, "receipt", "verify", str(proof), cwd=older)
-        proof.unlink()
-        await asyncio.to_thread(checkout.run, "receipt", "proof", receipt, "-o", str(proof), cwd=older)
-        await asyncio.to_thread(cli, "receipt", "verify", str(proof), cwd=newer)
+        for proves, verifies in (at.both, at.both[::-1]):
+            proof = proves.workspace.root / f"{receipt}.json"
+            await at.command(proves, "receipt", "proof", receipt, "-o", str(proof))
+            await at.command(verifies, "receipt", "verify", str(proof))
 
 
-async def upgraded_apart(at: Versions, checkout: Checkout) -> None:
+async def upgraded_apart(at: Versions) -> None:
     """Where the tables differ, the newer one neither starts nor migrates beside the older one; after it, both say so."""
     older, newer = at.both
     asked = await at.call(older, "reset_user_mfa", MARIA)
-    for command in (("serve",), ("store", "migrate")):
-        said = await asyncio.to_thread(cli, *command, cwd=newer.workspace.root, ok=False)
-        assert "end every" in said, said
+    assert "end every replica, then `ailyus store migrate`" in await at.command(newer, "serve", ok=False)
+    assert "end every gateway of this database first" in await at.command(newer, "store", "migrate", ok=False)
     await asyncio.to_thread(older.stop)
-    await asyncio.to_thread(cli, "store", "migrate", cwd=newer.workspace.root)
-    assert "newer ailyus" in await asyncio.to_thread(checkout.run, "serve", cwd=older.workspace.root, ok=False)
+    await at.command(newer, "store", "migrate")
+    for command in (("serve",), ("store", "migrate")):
+        assert "use a newer ailyus" in await at.command(older, *command, ok=False)
     await at.start(newer)
-    await asyncio.to_thread(cli, "approval", "approve", asked["action_id"], "--as", "lead", cwd=newer.workspace.root)
+    await at.command(newer, "approval", "approve", asked["action_id"], "--as", "lead")
     assert (await at.get(newer, asked["action_id"]))["status"] == "confirmed"
-    assert "nothing is missing" in await asyncio.to_thread(cli, "audit", cwd=newer.workspace.root)
+    assert "nothing is missing" in await at.command(newer, "audit")
+
+
+async def with_other_tables(folder: Path, sandbox: Sandbox, database: str) -> None:
+    """This version, and the next one as it would be with one table more."""
+    workspace = with_database(add_records(folder / "w", sandbox), database)
+    next_one = ServedCheckout(copied(workspace, folder / "next"), with_a_table_more(folder / "code"))
+    at = Versions(sandbox, Served(workspace), next_one)
+    try:
+        await at.start(at.both[0])
+        share(workspace, next_one.workspace)
+        await upgraded_apart(at)
+    finally:
+        await at.stop()
+
+
+def with_a_table_more(folder: Path) -> Checkout:
+    """The packages that are here, as a version whose tables differ."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    store = folder / "receipts" / "store"
+    text = (store / "postgres_schema.py").read_text()
+    assert f"VERSION: Final = {VERSION}\n" in text
+    (store / "postgres_schema.py").write_text(text.replace(f"Final = {VERSION}\n", f"Final = {VERSION + 1}\n"))
+    (store / "migrations" / "postgres" / f"{VERSION + 1}.sql").write_text("CREATE TABLE of_the_next (id TEXT);\n")
+    return Checkout("the next version", folder)

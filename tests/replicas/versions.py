@@ -51,7 +51,7 @@ class Checkout:
         return done.stdout + done.stderr
 
 
-class Older(Served):
+class ServedCheckout(Served):
     """A gateway that runs the code of a checkout."""
 
     def __init__(self, workspace: Workspace, checkout: Checkout) -> None:
