@@ -15,6 +15,7 @@ from receipts.log.signing import Envelope, open_note
 from receipts.store.log_tables import newest_note, nodes_by
 from receipts.store.row import Read, blob, integer
 from receipts.store.sqlite_file import snapshot
+from receipts.store.sqlite_schema import SCHEMA_VERSION
 
 _STATEMENTS: Final = "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT 500"
 
@@ -38,6 +39,9 @@ def check_backup(path: Path, origin: str, keys: Mapping[str, bytes]) -> BackupSu
         ((intact,),) = read("PRAGMA quick_check(1)")
         if intact != "ok":
             raise AilyusError("store_corrupt", f"`{path.name}` is damaged", hint="take another backup")
+        ((version,),) = read("PRAGMA user_version")
+        if integer(version) > SCHEMA_VERSION:
+            raise AilyusError("store_newer", f"`{path.name}` has version {version!s}, newer than {SCHEMA_VERSION}")
         note = newest_note(read)
         if not note:
             raise AilyusError("store_corrupt", f"`{path.name}` holds no log", hint="take another backup")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contracts.errors import AilyusError
 from receipts.store import health, wal
+from receipts.store.mark import is_copy
 from receipts.store.row import Read
 from receipts.store.store import MAX_CLOCK_BACK_MS
 from server.admin.finding import Finding
@@ -68,12 +69,16 @@ def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
             used = health.used_contracts(read)
             behind = _behind_ms(read, workspace.settings.has_database)
             alone = workspace.settings.has_database and _is_unwitnessed(read)
+            copied = is_copy(read)
     except AilyusError:
         return [Finding("store", False, "the store cannot be read", "ailyus audit")]
     took = (time.perf_counter() - started) * 1000
     never = [name for name in contracts if name not in used]
     says = f"{counts.statements} statements, {counts.waiting} waiting, {counts.intents} open intents ({took:.1f} ms)"
     findings = [Finding("store", True, says)]
+    if copied:
+        following = 'ailyus store accept-loss --as PERSON --reason "…"'
+        findings.append(Finding("copy", False, "the store came out of a backup: no gateway starts on it", following))
     if behind > MAX_CLOCK_BACK_MS:  # the journal refuses to commit behind its own last commit
         says = f"the store's last commit is {_long(behind)} ahead of the clock: nothing is sent until then"
         following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'

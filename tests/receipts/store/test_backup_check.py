@@ -56,6 +56,14 @@ def test_what_no_trusted_key_signed_is_refused(backup: Path) -> None:
         check_backup(backup, "another.log", SIGNER.trusted)
 
 
+def test_one_of_a_later_version_is_left_to_that(backup: Path) -> None:
+    with contextlib.closing(sqlite3.connect(backup)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(AilyusError) as caught:
+        check_backup(backup, ORIGIN, SIGNER.trusted)
+    assert caught.value.code == "store_newer"
+
+
 def test_what_is_no_backup_is_refused(tmp_path: Path, backup: Path) -> None:
     with pytest.raises(AilyusError, match="there is no file"):
         check_backup(tmp_path / "none.db", ORIGIN, SIGNER.trusted)

@@ -47,6 +47,9 @@ async def test_a_restore_elsewhere_waits_for_a_person(tmp_path: Path, sandbox: S
     assert 'next: ailyus store accept-loss --as PERSON --reason "…"' in said
     refused = await asyncio.to_thread(cli, "serve", cwd=elsewhere, ok=False)
     assert "this store came out of a backup, and what came after it is lost" in refused
+    assert "FAIL copy: the store came out of a backup" in await asyncio.to_thread(
+        cli, "doctor", cwd=elsewhere, ok=False
+    )
     # where the workspace remembers, it says how much is lost
     for suffix in ("", "-wal", "-shm"):
         workspace.store.with_name(workspace.store.name + suffix).unlink(missing_ok=True)
