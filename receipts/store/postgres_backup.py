@@ -53,14 +53,13 @@ def _write(session: DatabaseSession, path: Path) -> None:
 
 
 def _table(session: DatabaseSession, target: sqlite3.Connection, table: str) -> None:
-    described = target.execute(f"PRAGMA table_info({table})").fetchall()
-    columns = ", ".join(str(row[1]) for row in described)
-    places = ", ".join("?" for _ in described)
-    primary = ", ".join(str(row[1]) for row in sorted(described, key=lambda row: row[5]) if row[5])
-    # the order of rows means something where the other engine numbers them too
-    ordered = has_rowid(target, table) and _is_numbered(session, table)
-    sql = f"SELECT {columns} FROM {table} ORDER BY {'rowid' if ordered else primary}"
-    for batch in _batches(session, table, sql):
+    names = [str(row[1]) for row in target.execute(f"PRAGMA table_info({table})")]
+    # the order of rows means something: both engines number them, and the numbers are taken over. To sort them there
+    # instead would take longer than a statement may
+    if has_rowid(target, table) and _is_numbered(session, table):
+        names = ["rowid", *names]
+    columns, places = ", ".join(names), ", ".join("?" for _ in names)
+    for batch in _batches(session, table, f"SELECT {columns} FROM {table}"):
         target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", batch)
 
 

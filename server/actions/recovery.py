@@ -90,7 +90,8 @@ class RecoveryLoop:
         if runner.is_running(key):
             return None
         if self._journal.is_unsendable(action) and action.state == "ready" and not action.sent_ms:
-            await self._expire(action)
+            with contextlib.suppress(Conflict):  # another replica did
+                await self._expire(action)
             return None
         if action.plan is not None:
             return await self._resume_plan(key, action)
@@ -109,9 +110,9 @@ class RecoveryLoop:
     async def _resume_plan(self, key: str, action: Action) -> asyncio.Task[ActionResult] | None:
         runner, plans = self._runner, self._runner.plans
         if self._journal.is_unsendable(action):
-            paused = action.state == "ready" or await self._is_orphaned(action)
-            free = paused and not runner.is_running(key)
-            return runner.start(key, action, plans.abandon(action)) if free else None
+            if action.state == "running" and not (await self._is_orphaned(action) and await plans.is_readable(action)):
+                return None
+            return None if runner.is_running(key) else runner.start(key, action, plans.abandon(action))
         if action.state == "ready" and not plans.is_halted(action):
             if not await self._journal.is_vouched(action) or runner.is_running(key):
                 return None

@@ -12,6 +12,7 @@ from contracts.errors import AilyusError
 from receipts.log.signing import Envelope
 from receipts.store.row import blob
 from server.actions.recovery import RecoveryLoop
+from server.plans.runner import Plans
 from tests.receipts.making import lose
 from tests.server.engine import CONTRACTS, LEAD, PERMIT, Engine, engine, release_of
 from tests.server.plans.runs import Parts, begun, plan_action, step
@@ -165,6 +166,22 @@ async def test_what_was_out_before_a_loss_is_read_back_and_never_sent_again(perm
     # without the loss it would be sent again: the record is as it was before
     assert await scanned(permissive) == ["not_applied"]
     assert permissive.writes() == before
+
+
+async def test_a_plan_that_a_halt_had_paused_before_a_loss_ends_there(guarded: Engine) -> None:
+    guarded.seed("r2")
+    action = plan_action(guarded, step("one", "r1"), step("two", "r2"))
+    await Plans(guarded.executor).perform(action)
+    await guarded.inbox.decide(await guarded.signed(action.id))
+    await guarded.halt("contract", "set_value")
+    assert (await Plans(guarded.executor).perform(await guarded.row(action.id))).status == "running"
+    await guarded.lift("contract", "set_value")
+    await after_a_loss(guarded)
+    before = guarded.writes()
+    await scanned(guarded)
+    row = await guarded.row(action.id)
+    assert (row.state, row.status) == ("ended", "unknown")
+    assert guarded.writes() == before
 
 
 async def test_a_plan_from_before_a_loss_ends_where_it_stands(permissive: Engine) -> None:
