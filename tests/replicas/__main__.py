@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.nginx import found
@@ -35,7 +34,7 @@ def main() -> int:
     measure()
     if given.versions:
         return beside(given.versions)
-    sandbox, begun = Sandbox(), time.monotonic()
+    sandbox = Sandbox()
     try:
         with serving() as server, tempfile.TemporaryDirectory(prefix="ailyus-rolling-") as name:
             folder, url = Path(name), server.database("rolling")
@@ -45,7 +44,8 @@ def main() -> int:
         sandbox.close()
     for line in (*load.errors, *wrong):
         print(line)
-    print(f"{2 * given.rounds} restarts in {time.monotonic() - begun:.0f} s; answers: {dict(load.answers)}")
+    rate = sum(load.answers.values()) / load.seconds
+    print(f"{2 * given.rounds} restarts in {load.seconds:.0f} s; answers: {dict(load.answers)}, {rate:.0f} a second")
     print(f"{len(load.errors)} calls met an error, the slowest took {load.slowest:.1f} s")
     print(f"{len(load.sent)} writes, {len(wrong)} of them not exactly once")
     return 1 if load.errors or wrong else 0

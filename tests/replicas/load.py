@@ -46,6 +46,8 @@ class Load:
     answers: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
     slowest: float = 0.0
+    seconds: float = 0.0
+    """How long it lasted: a machine that cannot keep the pace is told by it."""
 
     async def run(self, until: asyncio.Event) -> None:
         """Call at this rate until it is enough, and then until everything is answered."""
@@ -59,6 +61,7 @@ class Load:
                     break
                 await places.acquire()
                 group.create_task(self._one(next(turns), number)).add_done_callback(lambda _: places.release())
+            self.seconds = time.monotonic() - begun
 
     @asynccontextmanager
     async def _client(self, era: str) -> AsyncIterator[Client]:
