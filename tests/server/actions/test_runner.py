@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from server.actions import runner
+from tests.slowness import scaled
 from tests.until import until
 from tests.world import LEO, World
 
@@ -19,20 +20,22 @@ async def test_a_slow_call_answers_running_and_can_be_waited_for(world: World, m
 
 
 async def test_a_gateway_that_ends_tells_what_is_known_of_a_write_and_finishes_a_read(world: World) -> None:
-    world.sandbox.fault("slow", "unlock", ms=1500)
+    # slow, and within the time that the connection of a test allows
+    world.sandbox.fault("slow", "unlock", ms=int(scaled(700)))
     unlock = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
     write = asyncio.create_task(world.call("unlock_user", unlock))
     await until(lambda: world.rows("SELECT 1 FROM actions WHERE state = 'running'"))
     (action,) = world.app.runner.running_ids()
     waiting = asyncio.create_task(world.get(action, 40))
-    world.sandbox.fault("slow", "users", ms=500)
+    world.sandbox.fault("slow", "users", ms=int(scaled(300)))
     read = asyncio.create_task(world.call("find_user", {"email": "maria@example.com"}))
     await until(lambda: world.app.runner.count == 2)
     world.app.runner.answer_now()
     assert [(await write)["status"], (await waiting)["status"]] == ["running", "running"]
     assert (await read)["status"] == "confirmed"
     await until(lambda: world.app.runner.count == 0)
-    assert (await world.get(action, 0))["status"] == "confirmed"
+    told = await world.get(action, 0)
+    assert told["status"] == "confirmed", told
 
 
 async def test_what_is_open_is_said(world: World) -> None:
