@@ -11,6 +11,8 @@ from contracts.text.visible_text import visible
 from server.cli.release_signing import key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from policies.release import Release
     from policies.release_policy import ReleaseDecision
     from policies.signed_release import SignedRelease
@@ -53,7 +55,7 @@ def sign_approval_as(
     person = release.people.get(approver)
     if person is None:
         raise AilyusError("unknown_person", f"`{approver}` is no declared person")
-    asked = [name for need in decision_of(workspace, release, package, signed).needs for name, _ in need]
+    asked = [name for need in decision_of(workspace, release, package.files, signed).needs for name, _ in need]
     held = sorted(person.roles, key=lambda name: (name not in asked, name))
     if not wish.role and not held:
         raise AilyusError("wrong_role", f"`{approver}` holds no role", hint="name one with --role")
@@ -68,10 +70,10 @@ def sign_approval_as(
 
 
 def decision_of(
-    workspace: "Workspace", release: "Release", package: "ReleasePackage", signed: "SignedRelease"
+    workspace: "Workspace", release: "Release", sources: "Mapping[str, bytes]", signed: "SignedRelease"
 ) -> "ReleaseDecision":
     """What the live release still asks for."""
     from server.workspace.release_approvals import needs_of
     from server.workspace.releases import now_ms
 
-    return needs_of(workspace, release, package.files, signed, now_ms())
+    return needs_of(workspace, release, sources, signed, now_ms())

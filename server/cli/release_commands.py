@@ -8,7 +8,7 @@ import typer
 from contracts.errors import AilyusError
 from server.cli.options import AllowWiderOption
 from server.cli.output import Format, FormatOption, fail, report_errors, show
-from server.cli.release_signing import require_releasable, sign, sign_as
+from server.cli.release_signing import require_releasable, sign_as
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
@@ -95,13 +95,15 @@ def sign_release(
 ) -> None:
     """Test what the files say and sign it with your key, for a gateway that takes it from the files."""
     from server.cli.release_approval import decision_of
-    from server.workspace.release_files import write_signed
+    from server.workspace.release_files import sources_of, write_signed
 
     space = open_workspace(workspace)
-    made, package = _candidate(space, None)
-    signed = sign(space, as_, key, reason, allow_wider)
+    # whatever `release.json` holds by now is replaced, and so it is not read
+    made, sources = space.release(as_), sources_of(space.root)
+    require_releasable(space, made, sources, allow_wider)
+    signed = sign_as(space, made, as_, key, reason)
     path = write_signed(space.root, signed, output)
-    document, left = signed.document, decision_of(space, made, package, signed)
+    document, left = signed.document, decision_of(space, made, sources, signed)
     following = "next: ailyus release apply, or start the gateway: ailyus serve"
     if not left.permitted:
         following = f"{left.says}\nnext: another person runs ailyus release approve --as PERSON"
@@ -139,7 +141,7 @@ def approve(
     made, package = _candidate(space, None)
     signed = sign_approval_as(space, made, package, ApprovalWish(as_, role, key, comment))
     path = write_signed(space.root, signed)
-    left = decision_of(space, made, package, signed)
+    left = decision_of(space, made, package.files, signed)
     given = signed.approvals[-1].document
     show(
         format,
