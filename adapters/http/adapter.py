@@ -112,7 +112,7 @@ class HttpAdapter:
         extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
         try:
             secrets = await revealed(self._gate, dispatch)
-            headers, body = placed(dict(http.headers) | extra, http.body, secrets)
+            headers, body = placed(dict(target.headers) | dict(http.headers) | extra, http.body, secrets)
             async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
                 headers |= await self._credential(target, target.write, http, headers, body)
             headers |= self._carried()
@@ -165,7 +165,7 @@ class HttpAdapter:
         return await self._get(http, await self._read_headers(target, http))  # guard: a read with the renewed secret
 
     async def _read_headers(self, target: Target, http: HttpRequest) -> dict[str, str]:
-        headers = dict(http.headers)
+        headers = dict(target.headers) | dict(http.headers)
         return headers | await self._credential(target, target.read, http, headers, http.body) | dict(self._carried())
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:

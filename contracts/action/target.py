@@ -65,6 +65,7 @@ class Target:
     `read` and `write` are *references* to credentials (`env:NAME`, `none` or another); `principal` is the API
     principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen;
     `max_in_flight` and `per_minute` bound the sends, 0 is no bound. `auth: sigv4` signs for an AWS region and service.
+    `headers` go with every request that does not name them itself, names in lower case; they are no secrets.
     `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours.
     """
 
@@ -89,6 +90,7 @@ class Target:
     per_minute: int = 0
     exclusive: bool = False
     rights: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
     ui: Ui | None = None
     mcp: Mcp | None = None
     plugin: PluginRef | None = None
@@ -116,6 +118,9 @@ class Target:
             facts["exclusive"] = True
         if self.rights:
             facts["rights"] = list(self.rights)
+        # such a header can choose whose records are meant (`Xero-Tenant-Id`)
+        if self.headers:
+            facts["headers"] = [list(pair) for pair in self.headers]
         if self.ui is not None:
             facts["browser"] = {
                 "baseUrl": self.ui.base_url,

@@ -1,5 +1,7 @@
 """The check of one connection: its addresses are safe to send to, and what it fetches has a version."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 from contracts.action.http_request import check_base_url
@@ -10,6 +12,28 @@ from server.workspace.settings.connection import McpPart
 _LAUNCHERS = {"uvx": "==", "npx": "@"}
 """What fetches a package by itself, and what stands before a version."""
 
+_MAX_HEADERS = 16
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,64}")
+"""A token of RFC 9110 section 5.6.2, in lower case."""
+_FIELD_VALUE = re.compile(r"[!-~](?:[ -~]{0,1022}[!-~])?")
+_SECRET = re.compile(r"authori[sz]ation|cookie|credential|passw|secret|token|(^|-)(api-?)?key$")
+_OURS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "if-match",
+        "te",
+        "trailer",
+    }
+    | {"traceparent", "tracestate", "transfer-encoding", "upgrade"}
+)
+"""What belongs to one request (its body, its condition, its trace) or to the connection of RFC 9112."""
+
 
 def check_connection(target: Target) -> None:
     """Raise `AilyusError` for a connection that must not be used as it is declared."""
@@ -17,6 +41,29 @@ def check_connection(target: Target) -> None:
         check_server(target.mcp)
     for url in (*_own_url(target), *((target.ui.base_url, *target.ui.origins) if target.ui else ())):
         check_base_url(url)
+    _check_headers(target)
+
+
+def _check_headers(target: Target) -> None:
+    """The headers of a connection are few, well-formed, no secrets, and not those that the gateway itself writes."""
+    if target.headers and not target.base_url.startswith(("http:", "https:")):
+        raise AilyusError("bad_settings", "`headers` are for a connection with a `base_url` of HTTP")
+    if len(target.headers) > _MAX_HEADERS:
+        raise AilyusError("bad_settings", f"`headers` has more than {_MAX_HEADERS}")
+    for name, times in Counter(name for name, _ in target.headers).items():
+        if times > 1:
+            raise AilyusError("bad_settings", f"the header `{name}` stands there twice", hint="names have no case")
+    for name, value in target.headers:
+        if not _FIELD_NAME.fullmatch(name):
+            raise AilyusError("bad_settings", f"`{name}` is no name of a header")
+        if not _FIELD_VALUE.fullmatch(value):
+            hint = "write printable ASCII without spaces at its ends, at most 1,024 characters"
+            raise AilyusError("bad_settings", f"the value of the header `{name}` cannot be sent", hint=hint)
+        if name == target.header.lower() or _SECRET.search(name):  # guard: a header of the settings is no secret
+            hint = "refer to it in `read` and `write`, and name its header in `header`"
+            raise AilyusError("bad_settings", f"the header `{name}` is one for a credential", hint=hint)
+        if name in _OURS:
+            raise AilyusError("bad_settings", f"the gateway writes the header `{name}` itself")
 
 
 def check_server(part: McpPart | Mcp) -> None:

@@ -30,6 +30,8 @@ def targets_of(settings: Settings) -> dict[str, Target]:
             per_minute=c.per_minute,
             exclusive=c.exclusive,
             rights=c.rights,
+            # sorted: the digest of a connection must not depend on the order in which somebody wrote them
+            headers=tuple(sorted((n.lower(), v) for n, v in c.headers.items())),
             ui=_ui(c),
             mcp=_mcp(c),
             plugin=_plugin(settings, c),

@@ -212,6 +212,7 @@ GUARDS = [
     Guard("the server's own word", "if False:", "tests/contracts/test_mcp_contracts.py::test_what_is_refused"),
     Guard("no value inside of an argument", "if False:", "tests/contracts/test_mcp_contracts.py::test_what_is_refused"),
     Guard("packages have versions", "if False:", "tests/contracts/test_mcp_contracts.py::test_a_package_has_a_version"),
+    Guard("a header of the settings is no secret", "if False:", "tests/server/workspace/test_connection_check.py::test_a_header"),
     Guard("no reference leads out", "if False:", "tests/contracts/drafts/test_openapi_schema.py::test_no_reference_leads_out"),
     Guard("what is still to do", "for where, what in ()", "tests/contracts/drafts/test_curl_draft.py::test_two_curl_lines"),
     Guard("words from outside are comments", "return text[:_COMMENT]", "tests/upstream/test_injection.py::test_of_a_tools_own_words"),

@@ -90,6 +90,8 @@ class ConnectionPart(SettingsPart):
     """The AWS region that is signed for."""
     service: str = Field("", examples=["iam"])
     """The AWS service that is signed for."""
+    headers: dict[str, str] = Field(default_factory=dict, examples=[{"Xero-Tenant-Id": "<tenant id>"}])
+    """Headers of every request that does not name them itself; no secrets, and part of what an approval is bound to."""
     max_in_flight: Annotated[int, Measure("writes")] = Field(0, ge=0, le=1000)
     """How many writes may be on their way at once; 0 is without a bound."""
     per_minute: Annotated[int, Measure("writes a minute")] = Field(0, ge=0, le=100_000)

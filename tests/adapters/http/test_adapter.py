@@ -27,7 +27,7 @@ from contracts.compiler.read_program import Read
 from policies.release import Release
 from server.workspace.free_port import free_port
 from tests.adapters.raw_server import answer, raw_server
-from tests.adapters.requests import Open, execute, order_for, release_for, request_for
+from tests.adapters.requests import Open, adapter_for, execute, look, order_for, release_for, request_for
 from tests.slowness import scaled
 
 
@@ -72,6 +72,21 @@ async def test_what_an_answer_means(status: int, delivery: str) -> None:
         assert execution.delivery == delivery
         assert len(seen) == 1
         assert execution.retry_after_ms == 30_000
+
+
+async def test_headers_of_a_connection_go_with_its_requests() -> None:
+    headers = (("accept", "text/csv"), ("xero-tenant-id", "t-1"))
+    async with raw_server(answer(200)) as (port, seen):
+        release = release_for(port, headers=headers)
+        adapter = adapter_for(release)
+        await look(adapter, release)
+        await adapter.close()
+        await execute(release)
+    for request in seen:
+        lines = request.split(b"\r\n")
+        assert b"xero-tenant-id: t-1" in lines
+        # the request names this one itself
+        assert [line for line in lines if line.startswith(b"accept:")] == [b"accept: application/json"]
 
 
 async def test_not_one_byte_is_not_sent() -> None:

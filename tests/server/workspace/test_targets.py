@@ -33,7 +33,10 @@ def test_every_field_of_a_connection_reaches_its_target() -> None:
         "exclusive": True,
         "rights": ("users.read",),
     }
-    target = target_of(said)
+    headers = {"Xero-Tenant-Id": "t-1", "Api-Version": "2"}
+    target = target_of({**said, "headers": headers})
+    assert target.headers == (("api-version", "2"), ("xero-tenant-id", "t-1"))
+    assert target.digest != target_of(said).digest
     assert (target.name, target.max_timeout_ms, target.max_settle_ms) == ("main", 7_000, 9_000)
     assert {n: getattr(target, n) for n in said if not n.startswith("max_t") and not n.startswith("max_s")} == {
         n: v for n, v in said.items() if not n.startswith("max_t") and not n.startswith("max_s")
