@@ -155,6 +155,29 @@ class LossFacts(GatewayFacts):
     actions: tuple[str, ...]
 
 
+class ConnectionFacts(GatewayFacts):
+    """A person connected an account to a connection, was refused, or disconnected it.
+
+    `side` is what its tokens are for. `scopes` are those that the authorization server gave, `declared` those that the
+    release asks for. `holder` is who uses the account, where each person connects one of their own; `by` is who did it.
+    `revoked` says whether the authorization server confirmed that the tokens hold no more (RFC 7009).
+    """
+
+    of_kind: ClassVar[Kind] = "connection"
+
+    event: Literal["connected", "refused", "disconnected"]
+    connection: str
+    target: Digest
+    side: Literal["read", "write", "both"]
+    account: Pseudonym = ""
+    holder: Pseudonym = ""
+    by: Pseudonym
+    scopes: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    reason: Literal["", "wider_scopes", "missing_scopes"] = ""
+    revoked: bool | None = None
+
+
 class ErasureFacts(GatewayFacts):
     """Evidence was erased, by its labels."""
 

@@ -25,6 +25,7 @@ from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
     ClockFacts,
+    ConnectionFacts,
     ErasureFacts,
     EscalationFacts,
     HaltFacts,
@@ -183,6 +184,13 @@ class LossPredicate(_OfGateway):
     about: LossFacts
 
 
+class ConnectionPredicate(_OfGateway):
+    """`https://ailyus.dev/connection/v1`."""
+
+    kind: Literal["connection"]
+    about: ConnectionFacts
+
+
 class ErasurePredicate(_OfGateway):
     """`https://ailyus.dev/erasure/v1`."""
 
@@ -207,6 +215,7 @@ Predicate = Annotated[
     | RolePredicate
     | ClockPredicate
     | LossPredicate
+    | ConnectionPredicate
     | ErasurePredicate,
     Field(discriminator="kind"),
 ]

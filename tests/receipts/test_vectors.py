@@ -20,6 +20,7 @@ from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
     ClockFacts,
+    ConnectionFacts,
     ErasureFacts,
     EscalationFacts,
     HaltFacts,
@@ -117,6 +118,16 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     "loss": LossFacts(
         event="accepted", remembered_size=9, remembered_root=A, restored_size=7, restored_root=B, by="lead", keyid="k",
         signed=C, reason="the disk broke", actions=("act_1",),
+    ),
+    "connection": ConnectionFacts(
+        event="connected", connection="books", target=A, side="both", account=B, by=C, scopes=("read",), declared=("read",)
+    ),
+    "connection_refused": ConnectionFacts(
+        event="refused", connection="books", target=A, side="write", holder=B, by=B, scopes=("read", "admin"),
+        declared=("read",), reason="wider_scopes", revoked=True,
+    ),
+    "connection_ended": ConnectionFacts(
+        event="disconnected", connection="books", target=A, side="read", account=B, by=C, revoked=False
     ),
     "erasure": ErasureFacts(receipt="rcp_1", labels=("before/user",)),
 }  # fmt: skip
