@@ -1,4 +1,4 @@
-"""A twin of an internal API-key issuer: keys of service accounts, when each was used, and when it was refused."""
+"""A twin of your own product's admin API: keys of service accounts, when each was used, and when it was refused."""
 
 import secrets
 
@@ -23,7 +23,7 @@ def forbidden() -> TwinResponse:
 
 
 def seed() -> Json:
-    """One service account whose key the Slack integration holds."""
+    """One service account whose key the alerts integration holds."""
     return {"accounts": {"slack-alerts": {"id": "slack-alerts", "keys": [_key("key_old00001", "sk_old_0f3a9c")]}}}
 
 

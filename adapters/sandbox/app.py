@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from adapters.sandbox import apikeys, backoffice, crm, ledger, okta, records, slack, zendesk
+from adapters.sandbox import apikeys, backoffice, crm, integrations, ledger, okta, records, slack, zendesk
 from adapters.sandbox.asgi import Receive, Scope, Send, body_of, cut, echo, lifespan, reply
 from adapters.sandbox.system import Json, Request, TwinResponse
 
@@ -21,6 +21,7 @@ SYSTEMS: dict[str, ModuleType] = {
     "zendesk": zendesk,
     "records": records,
     "apikeys": apikeys,
+    "integrations": integrations,
     "slack": slack,
     "crm": crm,
     "ledger": ledger,

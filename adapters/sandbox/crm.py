@@ -1,4 +1,4 @@
-"""A twin of a Salesforce-like sync: a connection that expires, jobs with states and timestamps, accounts."""
+"""A twin of your own product's admin API, its sync with a CRM: a connection that expires, jobs, accounts."""
 
 from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Json, Request, Router, TwinResponse

@@ -1,4 +1,4 @@
-"""A twin of a ledger that books exported invoices: an expired connection, failed exports, totals downstream."""
+"""A twin of your own product's admin API, its ledger: an expired connection, failed exports, totals."""
 
 from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Json, Request, Router, TwinResponse

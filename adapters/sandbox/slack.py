@@ -1,79 +1,38 @@
-"""A twin of Slack's side of an integration: it holds a credential of the issuer, and its *use* can be seen."""
+"""A twin of Slack's Web API: what an app may post, by `200 {"ok": false}` where it may not."""
 
-from adapters.sandbox import apikeys
-from adapters.sandbox.clock import stamp
+import time
+
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 
 
+def _refused(error: str, **more: Json) -> TwinResponse:
+    return TwinResponse(200, {"ok": False, "error": error, **more})
+
+
 def unauthorized() -> TwinResponse:
-    """No or a wrong token."""
-    return TwinResponse(401, {"ok": False, "error": "invalid_auth"})
+    """No or a wrong token: 200, as Slack answers."""
+    return _refused("invalid_auth")
 
 
 def forbidden() -> TwinResponse:
-    """A read-only token that tries to write."""
-    return TwinResponse(403, {"ok": False, "error": "not_allowed_token_type"})
+    """A token that lacks the scope: 200, as Slack answers."""
+    return _refused("missing_scope", needed="chat:write", provided="channels:read")
 
 
 def seed() -> Json:
-    """One integration, which posts alerts with the issuer's old key."""
-    return {
-        "integrations": {
-            "alerts": {
-                "id": "alerts",
-                "channel": "#alerts",
-                "credential": "sk_old_0f3a9c",
-                "credential_key": "key_old00001",
-                "credential_set_at": stamp(),
-                "last_call": {"at": "", "ok": False, "key_id": ""},
-            }
-        }
-    }
+    """Nothing was posted."""
+    return {"messages": []}
 
 
 @router.on("POST", "/chat.postMessage")
 def post_message(state: Json, request: Request) -> TwinResponse:
     """A message in a channel."""
     if not isinstance(request.body, dict) or not request.body.get("channel"):
-        return TwinResponse(200, {"ok": False, "error": "channel_not_found"})
-    state.setdefault("messages", []).append({"channel": request.body["channel"], "text": request.body["text"]})
-    return TwinResponse(200, {"ok": True, "ts": stamp()})
-
-
-def _shown(integration: Json) -> Json:
-    return {k: v for k, v in integration.items() if k != "credential"}
-
-
-@router.on("GET", "/integrations/{integration}")
-def get_integration(state: Json, request: Request, integration: str) -> TwinResponse:
-    """An integration, its credential by name only."""
-    found = state["integrations"].get(integration)
-    return TwinResponse(200, _shown(found)) if found else TwinResponse(404, {"ok": False, "error": "not_found"})
-
-
-@router.on("PUT", "/integrations/{integration}/credential")
-def put_credential(state: Json, request: Request, integration: str) -> TwinResponse:
-    """Replace the credential; the integration makes one call with it at once."""
-    found = state["integrations"].get(integration)
-    if not found:
-        return TwinResponse(404, {"ok": False, "error": "not_found"})
-    found |= {"credential": request.body["credential"], "credential_key": request.body["key_id"]}
-    found["credential_set_at"] = stamp()
-    return TwinResponse(200, {"ok": True, **_call(request.org, found)})
-
-
-@router.on("POST", "/integrations/{integration}/test")
-def test_integration(state: Json, request: Request, integration: str) -> TwinResponse:
-    """Make one call with the stored credential."""
-    found = state["integrations"].get(integration)
-    if not found:
-        return TwinResponse(404, {"ok": False, "error": "not_found"})
-    return TwinResponse(200, {"ok": True, **_call(request.org, found)})
-
-
-def _call(org: Json, integration: Json) -> Json:
-    key = apikeys.use(org["apikeys"], integration["credential"])
-    integration["last_call"] = {"at": stamp(), "ok": key is not None, "key_id": key or integration["credential_key"]}
-    return {"last_call": integration["last_call"]}
+        return _refused("channel_not_found")
+    if not request.body.get("text"):
+        return _refused("no_text")
+    message = {"type": "message", "text": request.body["text"], "ts": f"{time.time():.6f}"}
+    state["messages"].append({**message, "channel": request.body["channel"]})
+    return TwinResponse(200, {"ok": True, "channel": request.body["channel"], "ts": message["ts"], "message": message})

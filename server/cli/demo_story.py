@@ -8,7 +8,7 @@ from server.results.json_value import list_of, object_of
 
 MARIA = {"user_id": "00u1maria0001", "ticket": "4711", "reason": "Maria's phone was stolen, see the ticket."}
 
-ROTATION = "rotate_api_key_and_update_slack"
+ROTATION = "rotate_api_key_and_update_integration"
 
 ROTATE: dict[str, JsonValue] = {
     "account_name": "slack-alerts",
@@ -50,18 +50,18 @@ async def tell_story(stage: Stage) -> None:
 
 async def _rotation(stage: Stage) -> None:
     """Part 2: three steps over two systems; the second fails, so the first is undone. Then all of them."""
-    stage.say("\n-- part 2: rotate an API key and update Slack: one plan, one approval, confirmed by use")
+    stage.say("\n-- part 2: rotate an API key and update an integration: one plan, one approval, confirmed by use")
     found = await stage.call("which keys are there?", "get_api_keys", {"account_name": "slack-alerts"}, "confirmed")
     keys = list_of((found.data or {})["keys"])
     rotate = {**ROTATE, "old_key_id": object_of(keys[0])["id"]}
     # nine times: every attempt of the step fails, so that the plan gives up and undoes what it did
-    await stage.fault("503", "slack", "credential", times=9)
-    await stage.planned("Slack is down: the new key is taken back, the old one works", ROTATION, rotate, "compensated")
+    await stage.fault("503", "integrations", "credential", times=9)
+    await stage.planned("it is down: the new key is taken back, the old one works", ROTATION, rotate, "compensated")
     await stage.control.delete("/faults")
-    await stage.planned("Slack is up: the new key is in use, then the old one goes", ROTATION, rotate, "confirmed")
-    slack = (await stage.control.get("/state")).json()["acme"]["slack"]["integrations"]["alerts"]
-    stage.expect("Slack's last call was accepted by the issuer", slack["last_call"]["ok"])
-    secret = slack["credential"].encode()
+    await stage.planned("it is up: the new key is in use, then the old one goes", ROTATION, rotate, "confirmed")
+    alerts = (await stage.control.get("/state")).json()["acme"]["integrations"]["integrations"]["alerts"]
+    stage.expect("the integration's last call was accepted by the issuer", alerts["last_call"]["ok"])
+    secret = alerts["credential"].encode()
     files = [p for p in stage.app.workspace.root.rglob("*") if p.is_file() and secret in p.read_bytes()]
     stage.expect("the new secret stands in no file of the gateway", not files)
 

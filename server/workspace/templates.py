@@ -26,10 +26,13 @@ class Kind:
     routes: Mapping[str, str]
 
 
+SYSTEMS = ("okta", "zendesk", "slack", "apikeys", "integrations", "crm", "ledger")
+"""What the largest sandbox workspace connects to."""
+
 TEMPLATES: Mapping[str, Kind] = {
     "everything": Kind(
         {
-            **{name: ("acme", name) for name in ("okta", "zendesk", "apikeys", "slack", "crm", "ledger")},
+            **{name: ("acme", name) for name in SYSTEMS},
             "okta-globex": ("globex", "okta"),
         },
         ("base", "support", "approvals", "operations"),

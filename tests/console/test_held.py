@@ -8,8 +8,8 @@ from tests.world import MARIA, ailyus
 async def test_the_console_shows_every_step_and_what_took_it_back(people: People) -> None:
     lead = await people.person("lead")
     world = people.world
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
-    world.sandbox.fault("refuse", "credential", "slack", times=9)
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
+    world.sandbox.fault("refuse", "credential", "integrations", times=9)
     await world.approve(asked["action_id"])
     answer = await world.get(asked["action_id"], 45)
     listed = {step["id"]: step for step in (await lead.json(f"/actions/{answer['action_id']}.json"))["steps"]}

@@ -7,7 +7,7 @@ from tests.journeys.rotation import ROTATE, integration, keys
 
 async def test_a_plan_is_one_card(people: People) -> None:
     lead = await people.person("lead")
-    asked = await people.world.call("rotate_api_key_and_update_slack", ROTATE)
+    asked = await people.world.call("rotate_api_key_and_update_integration", ROTATE)
     assert asked["status"] == "approval_required", asked
     await lead.go("/inbox")
     assert await lead.page.locator(".card").count() == 1
@@ -35,11 +35,11 @@ async def test_a_plan_is_one_card(people: People) -> None:
 
 async def test_a_plan_that_changed_while_its_page_was_open(people: People) -> None:
     lead = await people.person("lead")
-    asked = await people.world.call("rotate_api_key_and_update_slack", ROTATE)
+    asked = await people.world.call("rotate_api_key_and_update_integration", ROTATE)
     await lead.go(f"/approvals/{asked['action_id']}")
     state = people.world.sandbox.state()
-    state["acme"]["slack"]["integrations"]["alerts"]["channel"] = "#another"
-    state["acme"]["slack"]["integrations"]["alerts"]["credential_key"] = "key_other0001"
+    state["acme"]["integrations"]["integrations"]["alerts"]["channel"] = "#another"
+    state["acme"]["integrations"]["integrations"]["alerts"]["credential_key"] = "key_other0001"
     people.world.sandbox.put(state)
     await lead.press("approve with a passkey")
     assert "does not count" in await lead.text() or "Not done" in await lead.text()

@@ -168,7 +168,7 @@ GUARDS = [
     Guard("undo only what is ours", "if action is None or left is None or before is None:", "tests/plans/test_undo.py::test_what_is_not_certainly_ours_stays"),
     Guard("no undo gives a right", "if False:", "tests/journeys/test_aws_keys.py::test_an_undo_that_would_give_a_right_back_is_escalated"),
     Guard("an orphan is its owner's", "ended = await self.take_back(orphan, None, ())", "tests/replicas/test_replicas.py::test_who_stood_still"),
-    Guard("two valid keys beat none", "if (held_by := None) is not None:", "tests/journeys/test_key_rotation.py::test_slack_is_in_doubt_so_both_keys_stay"),
+    Guard("two valid keys beat none", "if (held_by := None) is not None:", "tests/journeys/test_key_rotation.py::test_the_integration_is_in_doubt_so_both_keys_stay"),
     Guard("destinations of a secret", "if not rows:", "tests/journeys/test_aws_keys.py::test_a_handle_goes_only_where_its_contract_says"),
     Guard("no body where a secret passes", "return execution.response.raw", "tests/journeys/test_key_rotation.py::test_the_secret_is_nowhere"),
     Guard("rates are compared again", "if False:", "tests/plans/test_limits.py::test_a_rate_that_a_policy_reads_holds_under_contention"),

@@ -41,7 +41,7 @@ async def vault(tmp_path: Path, sandbox: Sandbox, site: Site, browser_part: str)
 def may_become_a_password(folder: Path) -> None:
     text = (ROOT / "contracts/library/apikeys/create_api_key.yaml").read_text()
     text = text.replace("contract: create_api_key", "contract: issue_password")
-    text = text.replace("update_slack_credential.credential", "set_helpdesk_password.password")
+    text = text.replace("update_integration_credential.credential", "set_helpdesk_password.password")
     (folder / "contracts/apikeys/issue_password.yaml").write_text(text)
 
 

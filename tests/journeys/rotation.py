@@ -18,7 +18,7 @@ def keys(world: World) -> dict[str, Any]:
 
 
 def integration(world: World) -> dict[str, Any]:
-    return dict(world.sandbox.state()["acme"]["slack"]["integrations"]["alerts"])
+    return dict(world.sandbox.state()["acme"]["integrations"]["integrations"]["alerts"])
 
 
 def states(answer: dict[str, Any]) -> dict[str, str]:
@@ -27,6 +27,6 @@ def states(answer: dict[str, Any]) -> dict[str, str]:
 
 def works(world: World) -> bool:
     """Does the integration's key work when it is used?"""
-    headers = {"authorization": "Bearer slack-write-acme"}
-    url = str(world.sandbox._client.base_url).replace("/_sandbox/", "/acme/slack/integrations/alerts/test")
+    headers = {"authorization": "Bearer integrations-write-acme"}
+    url = str(world.sandbox._client.base_url).replace("/_sandbox/", "/acme/integrations/integrations/alerts/test")
     return bool(world.sandbox._client.post(url, headers=headers).json()["last_call"]["ok"])

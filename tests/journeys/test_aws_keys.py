@@ -135,7 +135,7 @@ async def test_a_handle_goes_only_where_its_contract_says(tmp_path: Path, sandbo
             wrong = await world.call("put_secret_value", {**put, "value": value})
             assert wrong["status"] == "invalid", wrong
         slack = {"integration_name": "alerts", "account_name": "slack-alerts", "key_id": "key_old00001"}
-        other = await world.call("update_slack_credential", {**slack, "credential": handle, "reason": REASON})
+        other = await world.call("update_integration_credential", {**slack, "credential": handle, "reason": REASON})
         assert other["status"] == "invalid", other
         stranger = await world.app.agents.add("other", "acme", "lead", None, frozenset({"Operations"}), False)
         foreign = await world.call("put_secret_value", {**put, "value": handle}, stranger)

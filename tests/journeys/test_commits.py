@@ -47,7 +47,7 @@ async def test_the_cost_of_a_plan_is_its_durable_commits(records: World) -> None
     undone = [set_value(f"s{n}", name, "y") for n, name in enumerate(names)]
     assert await cost(*undone) == (4 + 2, "compensated")
     before = records.app.store.commits
-    answer = await records.approved("rotate_api_key_and_update_slack", ROTATE)
+    answer = await records.approved("rotate_api_key_and_update_integration", ROTATE)
     assert answer["status"] == "confirmed"
     assert records.app.store.commits - before == 3 + 1 + 2
 

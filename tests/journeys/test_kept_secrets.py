@@ -75,7 +75,7 @@ def contracts(folder: Path) -> None:
     """The two contracts and the plan, in a folder of contracts."""
     text = (ROOT / "contracts/library/apikeys/create_api_key.yaml").read_text()
     text = text.replace("contract: create_api_key", "contract: issue_secret")
-    text = text.replace("update_slack_credential.credential", "keep_secret.value")
+    text = text.replace("update_integration_credential.credential", "keep_secret.value")
     (folder / "apikeys" / "issue_secret.yaml").write_text(text)
     (folder / "records" / "keep_secret.yaml").write_text(KEEP)
     (folder / "records" / "give_secret.yaml").write_text(PLAN)

@@ -1,4 +1,4 @@
-"""Stories 2 and 6: rotate an API key and update Slack; replace a compromised one. Confirmed by use, not by answers."""
+"""Stories 2 and 6: rotate an API key and update an integration; replace a compromised one. Confirmed by use, not by answers."""
 
 import asyncio
 
@@ -17,13 +17,13 @@ REPLACE = {
 
 
 async def test_the_new_key_is_in_use_before_the_old_one_goes(world: World) -> None:
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
     assert asked["status"] == "approval_required", asked
     assert keys(world).keys() == {"key_old00001"}
     await world.approve(asked["action_id"])
     answer = await world.get(asked["action_id"], 45)
     assert (answer["status"], answer["changed"]) == ("confirmed", True), answer
-    assert states(answer) == {"rotate": "done", "slack": "done", "revoke_old": "done"}
+    assert states(answer) == {"rotate": "done", "integration": "done", "revoke_old": "done"}
     (new,) = keys(world).values()
     assert new["id"] != "key_old00001"
     assert integration(world)["credential_key"] == new["id"]
@@ -31,37 +31,37 @@ async def test_the_new_key_is_in_use_before_the_old_one_goes(world: World) -> No
     assert works(world)
     verified = world.proof(answer["receipt_id"])
     receipt = next(s for s in verified.statements if s["receipt"] == answer["receipt_id"])
-    assert [step["id"] for step in receipt["steps"]] == ["rotate", "slack", "revoke_old"]
+    assert [step["id"] for step in receipt["steps"]] == ["rotate", "integration", "revoke_old"]
     assert len([s for s in verified.statements if s["kind"] == "intent"]) == 3
     assert world.rows("SELECT sealed FROM handles") == [(None,)]
 
 
-async def test_slack_is_down_so_the_new_key_goes_and_the_old_one_works(world: World) -> None:
-    world.sandbox.fault("503", "credential", "slack", times=9)
-    answer = await world.approved("rotate_api_key_and_update_slack", ROTATE)
+async def test_the_integration_is_down_so_the_new_key_goes_and_the_old_one_works(world: World) -> None:
+    world.sandbox.fault("503", "credential", "integrations", times=9)
+    answer = await world.approved("rotate_api_key_and_update_integration", ROTATE)
     assert answer["status"] == "compensated", answer
-    assert states(answer) == {"rotate": "undone", "slack": "not_applied", "revoke_old": "untouched"}
+    assert states(answer) == {"rotate": "undone", "integration": "not_applied", "revoke_old": "untouched"}
     assert len([e for e in world.sandbox.log("credential") if e["method"] == "PUT"]) == 3
     assert keys(world).keys() == {"key_old00001"}
     assert works(world)
     assert answer["escalated_to"] == "security-oncall"
     await until(lambda: any(n["status"] == "compensated" for n in world.sandbox.notices()))
     world.sandbox._client.delete("/faults")
-    again = await world.approved("rotate_api_key_and_update_slack", ROTATE)
+    again = await world.approved("rotate_api_key_and_update_integration", ROTATE)
     assert again["status"] == "confirmed", again
     assert again["action_id"] != answer["action_id"]
     assert works(world)
 
 
-async def test_slack_is_in_doubt_so_both_keys_stay(world: World) -> None:
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
-    world.sandbox.fault("hang_after_effect", "credential", "slack", ms=3000)
+async def test_the_integration_is_in_doubt_so_both_keys_stay(world: World) -> None:
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
+    world.sandbox.fault("hang_after_effect", "credential", "integrations", ms=3000)
     await world.approve(asked["action_id"])
     await until(lambda: any(e["method"] == "PUT" for e in world.sandbox.log("credential")))
-    world.sandbox.fault("500", "integrations", "slack", reads=True, times=99)
+    world.sandbox.fault("500", "integrations", "integrations", reads=True, times=99)
     answer = await world.get(asked["action_id"], 45)
     assert answer["status"] == "unknown", answer
-    assert states(answer) == {"rotate": "done", "slack": "unknown", "revoke_old": "untouched"}
+    assert states(answer) == {"rotate": "done", "integration": "unknown", "revoke_old": "untouched"}
     assert len(keys(world)) == 2
     assert all(key["active"] for key in keys(world).values())
     assert "later step in doubt" in next(s["kept"] for s in answer["steps"] if s["id"] == "rotate")
@@ -70,7 +70,7 @@ async def test_slack_is_in_doubt_so_both_keys_stay(world: World) -> None:
 
 async def test_a_lost_reply_at_the_issuer_leaves_no_orphan(world: World) -> None:
     world.sandbox.fault("lost_reply", "keys", "apikeys")
-    answer = await world.approved("rotate_api_key_and_update_slack", ROTATE)
+    answer = await world.approved("rotate_api_key_and_update_integration", ROTATE)
     assert answer["status"] == "confirmed", answer
     (new,) = keys(world).values()
     assert integration(world)["credential_key"] == new["id"]
@@ -79,9 +79,9 @@ async def test_a_lost_reply_at_the_issuer_leaves_no_orphan(world: World) -> None
     assert (len(made), len(gone)) == (2, 2)  # the orphan, then the old key
 
 
-async def test_a_lost_reply_at_slack_is_found_by_its_use(world: World) -> None:
-    world.sandbox.fault("lost_reply", "credential", "slack")
-    answer = await world.approved("rotate_api_key_and_update_slack", ROTATE)
+async def test_a_lost_reply_at_the_integration_is_found_by_its_use(world: World) -> None:
+    world.sandbox.fault("lost_reply", "credential", "integrations")
+    answer = await world.approved("rotate_api_key_and_update_integration", ROTATE)
     assert answer["status"] == "confirmed", answer
     assert len([e for e in world.sandbox.log("credential") if e["method"] == "PUT"]) == 1
     assert works(world)
@@ -89,8 +89,8 @@ async def test_a_lost_reply_at_slack_is_found_by_its_use(world: World) -> None:
 
 async def test_the_old_key_is_still_in_use_somewhere_else(world: World) -> None:
     """Somebody uses the old key after the new one: then it is not deleted."""
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
-    world.sandbox.fault("slow", "integrations/alerts", "slack", ms=300, reads=True, times=20)
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
+    world.sandbox.fault("slow", "integrations/alerts", "integrations", ms=300, reads=True, times=20)
     await world.approve(asked["action_id"])
     while integration(world)["credential_key"] == "key_old00001":
         await asyncio.sleep(0.005)
@@ -107,7 +107,7 @@ async def test_the_old_key_is_still_in_use_somewhere_else(world: World) -> None:
 async def test_a_compromised_key_is_dead_first_and_proven_so(world: World) -> None:
     answer = await world.approved("replace_compromised_key", REPLACE)
     assert answer["status"] == "confirmed", answer
-    assert list(states(answer)) == ["deactivate", "refused", "create", "slack"]
+    assert list(states(answer)) == ["deactivate", "refused", "create", "integration"]
     old = keys(world)["key_old00001"]
     assert (old["active"], bool(old["refused_at"])) == (False, True)
     order = [e["path"].rsplit("/", 1)[-1] for e in world.sandbox.log() if e["method"] != "GET" and e["effect"]]
@@ -128,8 +128,8 @@ async def test_the_secret_is_nowhere_but_at_its_destinations(world: World, echo:
     from tests.leaks import places
 
     if echo:  # the target's error body holds what it was sent
-        world.sandbox.fault("echo", "credential", "slack", times=9)
-    answer = await world.approved("rotate_api_key_and_update_slack", ROTATE)
+        world.sandbox.fault("echo", "credential", "integrations", times=9)
+    answer = await world.approved("rotate_api_key_and_update_integration", ROTATE)
     secret = keys_secret(world, echo)
     assert answer["status"] == ("compensated" if echo else "confirmed"), answer
     assert places(world, secret, [answer]) == []

@@ -44,12 +44,12 @@ async def test_the_secret_store_keeps_a_key_that_works(tmp_path: Path, sandbox: 
 
 async def test_the_integration_keeps_a_key_that_works(world: World) -> None:
     world.sandbox.fault("refuse", "keys/key_old00001", "apikeys", times=9)
-    answer = await world.approved("rotate_api_key_and_update_slack", ROTATE)
-    assert states(answer) == {"rotate": "done", "slack": "done", "revoke_old": "not_applied"}, answer
+    answer = await world.approved("rotate_api_key_and_update_integration", ROTATE)
+    assert states(answer) == {"rotate": "done", "integration": "done", "revoke_old": "not_applied"}, answer
     assert answer["status"] == "partial"
     assert integration(world)["credential_key"] in keys(world)
     assert works(world)
-    assert "rotate stays, because slack took what it made" in answer["summary"]
+    assert "rotate stays, because integration took what it made" in answer["summary"]
 
 
 async def test_what_nobody_took_is_taken_back(tmp_path: Path, sandbox: Sandbox, aws: Aws) -> None:
@@ -98,22 +98,24 @@ async def test_a_plan_says_what_is_kept(tmp_path: Path, sandbox: Sandbox, keep: 
 def warnings(tmp_path: Path, change: Any) -> str:
     import shutil
 
-    for system in ("apikeys", "slack"):
+    for system in ("apikeys", "integrations"):
         shutil.copytree(LIBRARY / system, tmp_path / "contracts" / system)
-    path = tmp_path / "contracts" / "slack" / "rotate_api_key_and_update_slack.yaml"
+    path = tmp_path / "contracts" / "integrations" / "rotate_api_key_and_update_integration.yaml"
     path.write_text(change(path.read_text()))
     return "\n".join(load_catalog(tmp_path / "contracts").warnings)
 
 
 def test_the_check_names_every_plan_that_can_end_so(tmp_path: Path) -> None:
-    said = warnings(tmp_path, lambda text: text.replace("keep: rotate while slack\n", ""))
-    assert "`rotate_api_key_and_update_slack`: if `revoke_old` fails, `rotate` is not undone" in said
-    assert "keep: rotate while slack" in said
+    said = warnings(tmp_path, lambda text: text.replace("keep: rotate while integration\n", ""))
+    assert "`rotate_api_key_and_update_integration`: if `revoke_old` fails, `rotate` is not undone" in said
+    assert "keep: rotate while integration" in said
     assert load_catalog(LIBRARY).warnings == ()
 
 
-@pytest.mark.parametrize("keep", ["slack while rotate", "rotate while nobody", "rotate while", "rotate, while slack"])
+@pytest.mark.parametrize(
+    "keep", ["integration while rotate", "rotate while nobody", "rotate while", "rotate, while integration"]
+)
 def test_a_keep_that_means_nothing_is_refused(tmp_path: Path, keep: str) -> None:
     with pytest.raises(Complaints) as refused:
-        warnings(tmp_path, lambda text: text.replace("keep: rotate while slack", f"keep: {keep}"))
+        warnings(tmp_path, lambda text: text.replace("keep: rotate while integration", f"keep: {keep}"))
     assert "keep" in str(refused.value)

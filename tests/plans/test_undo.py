@@ -98,16 +98,16 @@ ROTATE = {
 
 async def test_a_change_between_two_steps_is_drift(world: World) -> None:
     """The channel that the approver saw is another one when the second step's turn comes."""
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
     world.sandbox.fault("slow", "accounts/slack-alerts", "apikeys", ms=150, reads=True, times=40)
     await world.approve(asked["action_id"])
     await until(lambda: world.sandbox.writes("keys") == 1)
     state = world.sandbox.state()
-    state["acme"]["slack"]["integrations"]["alerts"]["channel"] = "#elsewhere"
+    state["acme"]["integrations"]["integrations"]["alerts"]["channel"] = "#elsewhere"
     world.sandbox.put(state)
     answer = await world.get(asked["action_id"], 45)
     assert answer["status"] == "compensated", answer
-    assert states(answer) == {"rotate": "undone", "slack": "denied", "revoke_old": "untouched"}
+    assert states(answer) == {"rotate": "undone", "integration": "denied", "revoke_old": "untouched"}
     assert world.sandbox.writes("credential") == 0
 
 
@@ -222,8 +222,8 @@ async def test_an_agent_that_was_revoked_sends_nothing_more(records: World) -> N
 @pytest.mark.of_a_file
 async def test_an_expired_handle_ends_the_step_not_the_gateway(world: World) -> None:
     store = world.app.store
-    asked = await world.call("rotate_api_key_and_update_slack", ROTATE)
-    world.sandbox.fault("slow", "integrations/alerts", "slack", ms=400, reads=True, times=40)
+    asked = await world.call("rotate_api_key_and_update_integration", ROTATE)
+    world.sandbox.fault("slow", "integrations/alerts", "integrations", ms=400, reads=True, times=40)
     await world.approve(asked["action_id"])
     await until(lambda: world.sandbox.writes("keys") == 1)
     await asyncio.sleep(0.2)

@@ -127,9 +127,9 @@ def test_an_approver_is_a_principal_of_their_own() -> None:
 
 
 def test_where_a_secret_passes_the_state_is_pinned_by_keyed_digests() -> None:
-    program = PROGRAMS["update_slack_credential"]
+    program = PROGRAMS["update_integration_credential"]
     scope = {"before.integration": {"credential_key": "k1", "channel": "ops"}, "before.issuer": {"keys": ["k1"]}}
-    known = facts("update_slack_credential")
+    known = facts("update_integration_credential")
     one, other = (pinned(program, known, scope, Hiding(key)) for key in (b"a" * 32, b"b" * 32))
     assert set(one) == set(other)
     assert {p for p in program.pinned if one[p] == other[p]} == {p for p in program.pinned if one[p] == "absent"}

@@ -20,7 +20,7 @@ from server.execution.evidence import (
 from tests.policies.making import PROGRAMS
 
 HIDING = Hiding(b"k" * 32)
-SECRET = PROGRAMS["update_slack_credential"]
+SECRET = PROGRAMS["update_integration_credential"]
 PLAIN = PROGRAMS["reset_user_mfa"]
 INTEGRATION = {"credential_key": "key-1", "channel": "#ops", "credential_set_at": "2026-01-01", "token": "hunter2"}
 

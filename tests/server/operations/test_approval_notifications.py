@@ -113,9 +113,9 @@ async def test_a_reminder_then_the_next_group_then_the_end(tmp_path: Path, sandb
         await age(world, 0.4)
         await until(lambda: len(listener.seen) == 2)
         assert [b["event"] for b in listener.bodies()] == ["waiting", "reminder"]
-        assert "messages" not in sandbox.state()["acme"]["slack"]
+        assert sandbox.state()["acme"]["slack"]["messages"] == []
         await age(world, 0.3)
-        await until(lambda: "messages" in sandbox.state()["acme"]["slack"])
+        await until(lambda: sandbox.state()["acme"]["slack"]["messages"] != [])
         (message,) = sandbox.state()["acme"]["slack"]["messages"]
         assert message["channel"] == "#security"
         assert message["text"].startswith("Nobody answered: ")

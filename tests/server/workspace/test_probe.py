@@ -35,13 +35,13 @@ async def test_what_cannot_be_used_is_named_with_what_to_do(world: World) -> Non
     (root / FILE).write_text(
         text + '\n[escalations.nobody]\nwebhook = "http://127.0.0.1:1/x"\nsecret = "env:NOT_SET_HERE"\n'
     )
-    world.sandbox.fault("503", "", "slack", reads=True, times=99)
+    world.sandbox.fault("503", "", "integrations", reads=True, times=99)
     found = await doctor(world, ok=False)
     for layer, word, following in (
         ("connection okta", "the target answered 401", "renew the credential"),
         ("connection zendesk", "no usable credential at `file:.ailyus/secrets/zendesk-write`", "write the file"),
         ("connection crm", "could not be read: connecterror", "correct `base_url`"),
-        ("connection slack", "the target answered 503", "look at the system"),
+        ("connection integrations", "the target answered 503", "look at the system"),
         ("credential escalations.nobody", "no usable credential at `env:NOT_SET_HERE`", "set the environment variable"),
     ):
         assert not found[layer]["ok"], layer
