@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contracts.errors import AilyusError
 from receipts.audit.audit_rows import audit_rows
 from receipts.audit.log_walk import LogWalk
+from receipts.audit.losses import loss_faults
 from receipts.audit.roots import Roots
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.head import Head
@@ -33,6 +34,7 @@ def audit(read: Read, roots: Roots, head: Head | None = None, since: Checkpoint 
     if since is not None and walk.newest is not None:
         yield from _continues(read, since, walk.newest)
     yield from _tenant_keys(read, walk.words.tenants)
+    yield from loss_faults(read, roots.raw)
     # last: rows are compared with words of the log, and those are known only after the whole walk
     yield from audit_rows(read, walk.words)
     for (action,) in _texts(
