@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.errors import AilyusError
 from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
-from policies.signature import PersonDocument, verify_signature
+from policies.signature import STRONGER, PersonDocument, PersonSignature, SignatureRefusals, check_person
 
 
 class ReleaseApprovalDocument(PersonDocument):
@@ -75,11 +75,10 @@ def check_approval(approval: ReleaseApproval, origin: str, signed: str, key: Key
     if (document.origin, document.signed) != (origin, signed):
         hint = "approve what is signed now: `ailyus release approve --as PERSON`"
         raise AilyusError("not_released", f"`{document.approver}` approved another release", hint=hint)
-    if key.revoked or key.person != document.approver:  # guard: the approver's own key
-        raise AilyusError("unlinked_key", f"the approval is signed with a key that is not `{document.approver}`'s")
-    if key.kind == "development" and not development:
-        hint = "make a key with a passphrase: `ailyus approval enrol --as PERSON`"
-        raise AilyusError("weak_key", "the release is approved with a development key", hint=hint)
-    # guard: the signature of an approval
-    if not verify_signature(approval.signature, approval.assertion, document.message, document.digest, key):
-        raise AilyusError("bad_signature", f"the approval of `{document.approver}` does not hold")
+    refusals = SignatureRefusals(
+        (f"the approval is signed with a key that is not `{document.approver}`'s", ""),
+        ("the release is approved with a development key", STRONGER),
+        f"the approval of `{document.approver}` does not hold",
+    )
+    signature = PersonSignature(document, approval.signature, approval.assertion)
+    check_person(signature, document.approver, key, development, refusals)

@@ -8,9 +8,8 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.errors import AilyusError
 from policies.principal import Key, keyid_of
-from policies.signature import PersonDocument, verify_signature
+from policies.signature import STRONGER, PersonDocument, PersonSignature, SignatureRefusals, check_person
 
 MAX_REASON = 300
 """Characters."""
@@ -54,14 +53,11 @@ def sign_loss(document: LossDocument, key: Ed25519PrivateKey) -> SignedLoss:
 
 def check_loss(signed: SignedLoss, key: Key | None, development: bool) -> None:
     """Raise `AilyusError` unless a key that is linked to the document's person signed exactly this document."""
-    person = signed.document.person
-    # guard: a loss is accepted by a linked key
-    if key is None or key.revoked or key.person != person:
-        hint = "sign with a key that was linked when the backup was taken, or let another person accept the loss"
-        raise AilyusError("unlinked_key", f"the key is not linked to `{person}` in the restored store", hint=hint)
-    if key.kind == "development" and not development:
-        hint = "sign with a key that has a passphrase"
-        raise AilyusError("weak_key", "the loss is signed with a development key", hint=hint)
-    # guard: the signature of a loss
-    if not verify_signature(signed.signature, None, signed.document.message, signed.document.digest, key):
-        raise AilyusError("bad_signature", "the signature under the loss does not hold")
+    document = signed.document
+    hint = "sign with a key that was linked when the backup was taken, or let another person accept the loss"
+    refusals = SignatureRefusals(
+        (f"the key is not linked to `{document.person}` in the restored store", hint),
+        ("the loss is signed with a development key", STRONGER),
+        "the signature under the loss does not hold",
+    )
+    check_person(PersonSignature(document, signed.signature), document.person, key, development, refusals)

@@ -17,7 +17,7 @@ from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.release import Release
 from policies.release_approval import ReleaseApproval
-from policies.signature import PersonDocument, verify_signature
+from policies.signature import STRONGER, PersonDocument, PersonSignature, SignatureRefusals, check_person
 from policies.testing import Result
 
 _SHOWN = 3
@@ -102,14 +102,13 @@ def check_signature(signed: SignedRelease, release: Release, key: Key) -> None:
         update={"nonce": document.nonce}
     ):
         raise AilyusError("not_released", "the signed release is not what the files say now")
-    if key.revoked or key.person != document.author:  # guard: the author's own key
-        raise AilyusError("unlinked_key", f"the release is signed with a key that is not `{document.author}`'s")
-    if key.kind == "development" and not release.development:
-        hint = "make a key with a passphrase: `ailyus approval enrol --as PERSON`"
-        raise AilyusError("weak_key", "the release is signed with a development key", hint=hint)
-    # guard: the signature of a release
-    if not verify_signature(signed.signature, signed.assertion, document.message, document.digest, key):
-        raise AilyusError("bad_signature", "the signature of the release does not hold")
+    refusals = SignatureRefusals(
+        (f"the release is signed with a key that is not `{document.author}`'s", ""),
+        ("the release is signed with a development key", STRONGER),
+        "the signature of the release does not hold",
+    )
+    signature = PersonSignature(document, signed.signature, signed.assertion)
+    check_person(signature, document.author, key, release.development, refusals)
 
 
 def check_author(author: str, held: Iterable[str], allowed: Iterable[str]) -> None:

@@ -1,20 +1,11 @@
 """A database as it is opened by whoever accepts what was lost."""
 
-from contracts.errors import AilyusError
-from receipts.store.mark import LOST
+from receipts.store.acceptance import StoreAcceptance
 from receipts.store.postgres import PostgresStore
 
 
-class PostgresAcceptance(PostgresStore):
-    """It opens although something was lost; `refusal` says why a gateway would not. The next commit is the new head."""
+class PostgresAcceptance(StoreAcceptance, PostgresStore):
+    """A database, whichever it was that the head file remembers."""
 
-    refusal: AilyusError | None = None
-
-    def _refuse_lost(self) -> None:
-        try:
-            super()._refuse_lost()
-        except AilyusError as error:
-            if error.code not in LOST:
-                raise
-            self.refusal = error
-            self._head.replace(self._session.query)
+    def _replace_head(self) -> None:
+        self._head.replace(self._session.query)

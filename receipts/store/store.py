@@ -183,6 +183,9 @@ class Store(ABC):
     def _commit_group(self, group: "Sequence[Entry[object]]") -> None:
         """Commit these, and answer each. In the writer thread."""
 
+    def _refuse_lost(self) -> None:  # noqa: B027 - each engine has its own, which calls nothing here
+        """Raise `store_restored` or `store_rewound` where something was lost that nobody has accepted."""
+
     def _finish(self) -> None:
         """Let queued entries finish."""
         self._queue.put(None)

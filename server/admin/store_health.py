@@ -9,6 +9,7 @@ from receipts.store.mark import is_copy
 from receipts.store.row import Read
 from receipts.store.store import MAX_CLOCK_BACK_MS
 from server.admin.finding import Finding
+from server.workspace.clock import now_ms
 from server.workspace.stores import reading
 from server.workspace.workspace import Workspace
 
@@ -26,7 +27,7 @@ def _behind_ms(read: Read, is_database: bool) -> int:
     last = health.last_commit_ms(read)
     if last is None:
         return 0
-    now = health.database_ms(read) if is_database else time.time_ns() // 1_000_000
+    now = health.database_ms(read) if is_database else now_ms()
     return last - now
 
 

@@ -95,10 +95,9 @@ def resolve(
     format: FormatOption = Format.text,
 ) -> None:
     """Say, signed, what became of an action whose outcome is unknown or diverged. It is asserted, never confirmed."""
-    import time
-
     from policies.principal import keyid_of
     from policies.signed_resolution import Resolution, sign_resolution
+    from server.workspace.clock import now_ms
 
     if asserted not in ("applied", "not_applied"):
         raise AilyusError("bad_settings", f"`{asserted}` is not `applied` or `not_applied`", hint="choose one of both")
@@ -111,7 +110,7 @@ def resolve(
         asserted="applied" if asserted == "applied" else "not_applied",
         comment=comment[:500],
         person=as_,
-        at_ms=int(time.time() * 1000),
+        at_ms=now_ms(),
     )
     signed = sign_resolution(said, key, keyid_of(key.public_key().public_bytes_raw()))
     result = ask_owner(space, "POST", "/resolutions", signed.model_dump(mode="json"))

@@ -41,11 +41,10 @@ def show_found(format_: Format, found: "Sequence[Found]") -> None:
 
 def since_ms(text: str) -> int:
     """The instant that lies so long ago, in milliseconds since the epoch. Raises `AilyusError`."""
-    import time
-
     from contracts.schema.fields import milliseconds
+    from server.workspace.clock import now_ms
 
     try:
-        return int(time.time() * 1000) - milliseconds(text)
+        return now_ms() - milliseconds(text)
     except ValueError as error:
         raise AilyusError("bad_settings", str(error), hint="for example --since 12h") from None

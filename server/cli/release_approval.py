@@ -45,8 +45,8 @@ def sign_approval_as(
 ) -> "SignedRelease":
     """The signed release with one more approval. Raises `AilyusError`; nothing is written."""
     from policies.release_approval import approval_document, sign_approval
+    from server.workspace.clock import now_ms
     from server.workspace.release_comparison import changes_against_live
-    from server.workspace.releases import now_ms
 
     signed, approver = require_signed(release, package), wish.approver
     author = signed.document.author
@@ -73,7 +73,7 @@ def decision_of(
     workspace: "Workspace", release: "Release", sources: "Mapping[str, bytes]", signed: "SignedRelease"
 ) -> "ReleaseDecision":
     """What the live release still asks for."""
+    from server.workspace.clock import now_ms
     from server.workspace.release_approvals import needs_of
-    from server.workspace.releases import now_ms
 
     return needs_of(workspace, release, sources, signed, now_ms())

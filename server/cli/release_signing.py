@@ -46,7 +46,7 @@ def require_releasable(
 def sign_as(workspace: "Workspace", release: "Release", author: str, key: Path | None, reason: str) -> "SignedRelease":
     """Sign a release that is tested already by its author's key. Raises `AilyusError`."""
     from policies.signed_release import check_author, document_of, sign_release
-    from server.workspace.releases import now_ms
+    from server.workspace.clock import now_ms
 
     person = release.people.get(author)
     if person is None:

@@ -1,6 +1,5 @@
 """The backups of a workspace's store: taken beside a running gateway, verified, and restored into an empty place."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from contracts.errors import AilyusError
 from receipts.log.head import Head
 from receipts.store.backup_check import BackupSummary, check_backup
+from server.workspace.clock import now_ms
 from server.workspace.log_key import trusted_keys
 from server.workspace.stores import database_url, remembered_head
 
@@ -26,18 +26,17 @@ class RestoreSummary:
 def back_up(workspace: "Workspace", out: Path) -> BackupSummary:
     """Write a backup, and verify what was written. Raises `AilyusError`; then there is no file."""
     known = remembered_head(workspace)  # before the snapshot, which may only hold more
-    now_ms = time.time_ns() // 1_000_000
     if workspace.settings.has_database:
         url = database_url(workspace)
         from receipts.store.postgres_backup import back_up_database
 
-        back_up_database(url, out, now_ms)
+        back_up_database(url, out, now_ms())
     else:
         from receipts.store.backup import back_up_file
 
         if not workspace.store.exists():
             raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-        back_up_file(workspace.store, out, now_ms)
+        back_up_file(workspace.store, out, now_ms())
     try:
         summary = _checked(workspace, out)
         if known is not None and summary.size < known.size:  # guard: no backup of a rewound store
@@ -51,17 +50,17 @@ def back_up(workspace: "Workspace", out: Path) -> BackupSummary:
 
 def restore(workspace: "Workspace", backup: Path) -> RestoreSummary:
     """Verify a backup and restore it. Raises `AilyusError`; then nothing was restored."""
-    summary, now_ms = _checked(workspace, backup), time.time_ns() // 1_000_000
+    summary = _checked(workspace, backup)
     if workspace.settings.has_database:
         url = database_url(workspace)
         from receipts.store.restore import restore_database
 
         workspace.private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        restore_database(backup, url, workspace.private, now_ms)
+        restore_database(backup, url, workspace.private, now_ms())
     else:
         from receipts.store.restore import restore_file
 
-        restore_file(backup, workspace.store, now_ms)
+        restore_file(backup, workspace.store, now_ms())
     return RestoreSummary(summary, remembered_head(workspace))
 
 

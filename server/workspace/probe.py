@@ -21,6 +21,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program, placeholder
 from contracts.compiler.read_program import Read
 from policies.release import Release
+from server.workspace.clock import now_ms
 from server.workspace.credentials import credentials_of
 from server.workspace.workspace import Workspace
 
@@ -60,7 +61,7 @@ class _Shut:
 async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     """Look up every reference, and ask every connection that a contract reads over HTTP, side by side."""
     credentials = credentials_of(workspace)
-    adapter = HttpAdapter(release, _Shut(), credentials, lambda: int(time.time() * 1000))
+    adapter = HttpAdapter(release, _Shut(), credentials, now_ms)
     try:
         found = await asyncio.gather(*(_probed(adapter, credentials, release, t) for t in release.targets.values()))
         found += [one async for one in _of_settings(workspace, credentials)]

@@ -1,6 +1,5 @@
 """Releases: tested and signed by their author, checked by the gateway that takes them, or taken from the log again."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from policies.release import Release
 from policies.signed_release import SignedRelease
 from receipts.log.signing import Signer
 from receipts.statement.releases import ReleaseRecord, newest, newest_signed
+from server.workspace.clock import now_ms
 from server.workspace.log_key import open_log_key
 from server.workspace.release_approvals import needs_of
 from server.workspace.release_archive import adopted, archived
@@ -104,8 +104,3 @@ def _last(workspace: Workspace, signer: Signer, why: AilyusError, signed_only: b
         kept.sources,
         (f"NOT what the files say: the gateway serves the last release in its log, {what}", f"because: {said}"),
     )
-
-
-def now_ms() -> int:
-    """The clock of who signs."""
-    return time.time_ns() // 1_000_000

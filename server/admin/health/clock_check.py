@@ -6,6 +6,7 @@ from typing import Final
 
 from receipts.store.store import MAX_CLOCK_BACK_MS, Store
 from server.admin.health.check import HealthResult
+from server.workspace.clock import now_ms
 
 MAX_JUMP_MS: Final = 2_000
 """How far a clock may go ahead or back between two looks."""
@@ -21,7 +22,7 @@ class ClockCheck:
     def __init__(self, store: Store) -> None:
         self._store = store
         # a database has a clock of its own; tokens and certificates end by the machine's
-        clocks: tuple[Callable[[], int], ...] = (store.now_ms, lambda: time.time_ns() // 1_000_000)
+        clocks: tuple[Callable[[], int], ...] = (store.now_ms, now_ms)
         self._distances = [_Distance(clock) for clock in clocks]
 
     async def look(self) -> HealthResult:

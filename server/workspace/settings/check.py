@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from contracts.errors import AilyusError
 from server.workspace.settings.effective import effective_settings
 from server.workspace.settings.fault import faults_of
-from server.workspace.settings.file import FILE, check_settings, content_of, references_of
+from server.workspace.settings.file import FILE, check_settings, content_of
+from server.workspace.settings.references import variables_in
 from server.workspace.settings.settings import Settings
 from server.workspace.settings.variables import unread_variables
 
@@ -31,7 +32,7 @@ def check_folder(folder: Path, environ: Mapping[str, str]) -> CheckedSettings:
         settings = Settings(**content)
     except ValidationError as error:
         return CheckedSettings(tuple(faults_of(error, FILE, environ)), (), {})
-    variables = unread_variables(environ, references_of(settings.model_dump()))
+    variables = unread_variables(environ, variables_in(settings))
     unread = tuple(one.name for one in variables if not one.is_misspelt)
     try:
         check_settings(settings)

@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
 from contracts.text.source import MalformedSource, read_source
 from server.workspace.connection_check import check_connection
-from server.workspace.settings.references import check_references
+from server.workspace.settings.references import check_references, variables_in
 from server.workspace.settings.settings import PREFIX, SEPARATOR, Settings
 from server.workspace.targets import targets_of
 
@@ -65,25 +64,12 @@ def check_settings(settings: Settings) -> None:
         raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
 
 
-def references_of(value: object) -> Iterator[str]:
-    """The environment variables that settings refer to as credentials."""
-    if isinstance(value, str):
-        if value.startswith("env:"):
-            yield value.removeprefix("env:")
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from references_of(one)
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from references_of(one)
-
-
 def _check_variables(settings: Settings) -> None:
     if all(_is_of_a_part(name) for name in os.environ if name.upper().startswith(PREFIX)):
         return
     from server.workspace.settings.variables import unread_variables
 
-    for one in unread_variables(os.environ, references_of(settings.model_dump())):
+    for one in unread_variables(os.environ, variables_in(settings)):
         if one.is_misspelt:  # guard: no variable is ignored in silence
             hint = f"did you mean `{one.nearest}`?" if one.nearest else "`ailyus settings show` lists every setting"
             raise AilyusError("bad_settings", f"no setting is read from `{one.name}`", hint=hint)

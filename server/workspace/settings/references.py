@@ -27,6 +27,12 @@ def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from ((key, text) for key, text in found if text)
 
 
+def variables_in(settings: Settings) -> Iterator[str]:
+    """The environment variables that settings refer to as credentials."""
+    named = (CredentialReference.parse(text) for _, text in references_in(settings))
+    return (one.name for one in named if one.kind == "env")
+
+
 def check_references(settings: Settings) -> None:
     """Raise `bad_settings` for a reference to a program, or to a Vault, that is not declared."""
     for key, text in references_in(settings):
