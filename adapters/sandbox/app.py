@@ -107,8 +107,9 @@ class Sandbox:
         kind = fault["fault"] if fault else ""
         if kind in ("429", "500", "503"):
             entry["status"] = int(kind)
-            headers = {"retry-after": "1"} if kind == "429" else {}
-            return await reply(send, TwinResponse(int(kind), {"error": "unavailable"}, headers))
+            if kind == "429":
+                return await reply(send, _throttled(SYSTEMS[system]))
+            return await reply(send, TwinResponse(int(kind), {"error": "unavailable"}))
         if kind == "refuse":
             entry["status"] = 403
             return await reply(send, SYSTEMS[system].forbidden())
@@ -204,3 +205,11 @@ class Sandbox:
             temporary = self._file.with_suffix(".new")
             temporary.write_bytes(orjson.dumps(self.state))
             os.replace(temporary, self._file)
+
+
+def _throttled(module: ModuleType) -> TwinResponse:
+    """A vendor's own answer to too many requests, or a plain one; each may be repeated after a second."""
+    own: TwinResponse = (
+        module.throttled() if hasattr(module, "throttled") else TwinResponse(429, {"error": "unavailable"})
+    )
+    return TwinResponse(429, own.body, {"retry-after": "1", **own.headers})

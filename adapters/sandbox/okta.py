@@ -1,6 +1,7 @@
 """A twin of Okta's Users and Factors APIs v1: real paths, real shapes, real error codes."""
 
 import re
+import time
 
 from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
@@ -24,6 +25,14 @@ def forbidden() -> TwinResponse:
     return _error(403, "E0000006", "You do not have permission to perform the requested action")
 
 
+def throttled() -> TwinResponse:
+    """Too many requests in the window of this endpoint."""
+    reset = str(int(time.time()) + 1)
+    headers = {"x-rate-limit-limit": "600", "x-rate-limit-remaining": "0", "x-rate-limit-reset": reset}
+    answer = _error(429, "E0000047", "API call exceeded rate limit due to too many requests")
+    return TwinResponse(429, answer.body, headers)
+
+
 def _missing(user: str) -> TwinResponse:
     return _error(404, "E0000007", f"Not found: Resource not found: {user} (User)")
 
@@ -31,8 +40,11 @@ def _missing(user: str) -> TwinResponse:
 def seed() -> Json:
     """Three people of one org."""
     return {
-        "apps": {"0oa1sso000001": {"id": "0oa1sso000001", "label": "Company SSO", "status": "ACTIVE", "fragile": []}},
-        "assigned": {"0oa1sso000001": {}},
+        "apps": {"0oa1sso000001": _app("0oa1sso000001", "Company SSO"), "0oa2wiki00001": _app("0oa2wiki00001", "Wiki")},
+        "assigned": {
+            "0oa1sso000001": {},
+            "0oa2wiki00001": {"00u2leo000001": _app_user("00u2leo000001", "2026-01-05T09:00:00.000Z")},
+        },
         "logs": [],
         "users": {
             "00u1maria0001": _user("00u1maria0001", "Maria", "Silva", "maria@example.com", "ACTIVE"),
@@ -47,6 +59,14 @@ def seed() -> Json:
             "00u4none00001": [],
         },
     }
+
+
+def _app(app: str, label: str) -> Json:
+    return {"id": app, "label": label, "status": "ACTIVE", "signOnMode": "SAML_2_0", "fragile": []}
+
+
+def _app_user(user: str, created: str) -> Json:
+    return {"id": user, "scope": "USER", "status": "ACTIVE", "created": created}
 
 
 def _user(uid: str, first: str, last: str, email: str, status: str, kind: str = "employee") -> Json:
@@ -109,7 +129,7 @@ def reset_factors(state: Json, request: Request, user: str) -> TwinResponse:
     if user not in state["users"]:
         return _missing(user)
     state["factors"][user] = []
-    return TwinResponse(200, {})
+    return TwinResponse(200)
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/unlock")
@@ -120,7 +140,7 @@ def unlock(state: Json, request: Request, user: str) -> TwinResponse:
     if state["users"][user]["status"] != "LOCKED_OUT":
         return _error(403, "E0000032", "Unlock is not allowed for this user.")
     state["users"][user]["status"] = "ACTIVE"
-    return TwinResponse(200, {})
+    return TwinResponse(200)
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/suspend")
@@ -131,7 +151,7 @@ def suspend(state: Json, request: Request, user: str) -> TwinResponse:
     if state["users"][user]["status"] != "ACTIVE":
         return _error(400, "E0000001", "Api validation failed: suspendUser")
     state["users"][user]["status"] = "SUSPENDED"
-    return TwinResponse(200, {})
+    return TwinResponse(200)
 
 
 @router.on("GET", "/api/v1/apps/{app}")
@@ -164,7 +184,7 @@ def assign_user(state: Json, request: Request, app: str) -> TwinResponse:
         return _no_app(app)
     if user not in state["users"]:
         return _missing(user)
-    assigned = {"id": user, "scope": "USER", "status": "ACTIVE", "created": stamp()}
+    assigned = _app_user(user, stamp())
     state["assigned"][app][user] = assigned
     _logged(state, "application.user_membership.add", "SUCCESS", user)
     if user in state["apps"][app]["fragile"]:

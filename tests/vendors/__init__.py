@@ -1,0 +1,1 @@
+"""The library and its twins, held against the vendors' own API descriptions."""

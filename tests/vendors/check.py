@@ -1,0 +1,65 @@
+"""All contracts of the described systems against the descriptions of a folder."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts.compiler.catalog import load_catalog
+from contracts.compiler.program import Program
+from tests.library_reference import level_of
+from tests.vendors.contract_check import ContractCheck
+from tests.vendors.description import NO_OPERATION, Description
+from tests.vendors.system import Allowed, System
+from tests.vendors.systems import systems
+from tests.world import ROOT
+
+
+@dataclass
+class Report:
+    contracts: int = 0
+    systems: int = 0
+    mismatches: list[str] = field(default_factory=list)
+    allowed: dict[Allowed, int] = field(default_factory=dict)
+
+
+async def check(folder: Path, only: Collection[str] = ()) -> Report:
+    """Check the library. A difference that is allowed and does not occur is a mismatch too."""
+    known = {kind: system for kind, system in systems().items() if not only or kind in only}
+    programs = load_catalog(ROOT / "contracts" / "library").programs
+    loaded = {kind: tuple(Description.load(folder / name) for name in s.files) for kind, s in known.items()}
+    return await compared(known, loaded, programs)
+
+
+async def compared(
+    known: Mapping[str, System],
+    descriptions: Mapping[str, tuple[Description, ...]],
+    programs: Mapping[str, Program],
+) -> Report:
+    """Compare the programs whose target is one of these systems."""
+    report = Report(systems=len(known))
+    checked = ContractCheck(known, descriptions)
+    for program in programs.values():
+        system = known.get(program.contract.target)
+        if system is None:
+            continue
+        report.contracts += 1
+        for line in await checked.mismatches(program):
+            fitting = next((a for s in known.values() for a in s.allowed if a.fits(line)), None)
+            if line.endswith(NO_OPERATION) and level_of(program) == "description":
+                fitting = None  # what the description does not have was not checked against it
+            if fitting is None:
+                report.mismatches.append(line)
+            else:
+                report.allowed[fitting] = report.allowed.get(fitting, 0) + 1
+    for system in known.values():
+        report.mismatches += [
+            f"{system.kind}: the allowed difference `{a.pattern}` does not occur"
+            for a in system.allowed
+            if a not in report.allowed
+        ]
+        report.mismatches += [
+            f"{system.kind}: there is no contract `{name}`, but an example for it"
+            for name in system.examples
+            if name not in programs
+        ]
+    return report

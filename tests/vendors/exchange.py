@@ -1,0 +1,152 @@
+"""Contracts tried on the twins in this process: each request as the gateway renders it, with the twin's answer."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx2
+
+from adapters.http.answer import reading_of, response_of
+from adapters.sandbox.app import Sandbox
+from contracts.action.http_request import HttpRequest, render_read, render_route
+from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram
+from tests.vendors.description import Sent
+
+Step = Literal["before", "write", "after", "refusal"]
+_ORG = "acme"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What was sent to the twin of a system in a step of its trial, and its answer."""
+
+    kind: str
+    sent: Sent
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    step: Step
+
+
+@dataclass
+class Trial:
+    """One contract with one example: its exchanges, and what did not go as the contract says."""
+
+    program: Program
+    inputs: Mapping[str, Any]
+    exchanges: list[Exchange] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    async def run(self) -> "Trial":
+        sandbox = Sandbox()
+        transport = httpx2.ASGITransport(app=sandbox, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
+            self._sandbox, self._client = sandbox, client
+            scope = self.program.scope(self.inputs, _ORG, "prod")
+            await self._look(scope, "before")
+            for route in self.program.routes:
+                if isinstance(route, HttpProgram):
+                    await self._write(route, scope)
+            for check in self.program.require:
+                self._holds(check.value(scope) is True, f"`require` does not hold: {check.expression.text}")
+            if self.program.is_write:
+                await self._look(scope, "after")
+                for check in self.program.expect:
+                    self._holds(check.value(scope) is True, f"`expect` does not hold: {check.expression.text}")
+            for name, template in self.program.outputs:
+                value = template.filled(scope)
+                self._holds(not isinstance(value, Fault), f"the output `{name}` has no value: {value}")
+            await self._refusals()
+        return self
+
+    def _holds(self, held: bool, sentence: str) -> None:
+        if not held:
+            self.faults.append(sentence)
+
+    async def _look(self, scope: dict[str, object], phase: Literal["before", "after"]) -> None:
+        for read in self.program.reads:
+            if not isinstance(read, Read):
+                continue
+            kind = read.target or self.program.contract.target
+            http = render_read(read, _base(kind), scope)
+            if isinstance(http, Fault):
+                self.faults.append(f"the read `{read.name}` cannot be rendered: {http.sentence}")
+                continue
+            got = await self._send(phase, kind, http, f"{kind}-read-{_ORG}")
+            reading = reading_of(read, kind, got.status, got.headers, got.body, int(time.time() * 1000))
+            if isinstance(reading, Fault):
+                self.faults.append(reading.sentence)
+                continue
+            self._holds(reading.value is not None or read.may_be_absent, f"the read `{read.name}` finds nothing")
+            scope[f"{phase}.{read.name}"] = reading.value
+
+    async def _write(self, route: HttpProgram, scope: dict[str, object]) -> None:
+        kind = self.program.contract.target
+        http = render_route(route, _base(kind), scope, self.program.absent(self.inputs))
+        if isinstance(http, Fault):
+            self.faults.append(f"the route cannot be rendered: {http.sentence}")
+            return
+        extra = {route.idempotency_header.lower(): "k-1"} if route.idempotency_header else {}
+        got = await self._send("write", kind, http, f"{kind}-write-{_ORG}", extra)
+        answer = response_of(route, got.status, got.headers, got.body, ())
+        said = {
+            "response.status": answer.status,
+            "response.headers": dict(answer.headers),
+            "response.body": answer.body,
+        }
+        self._holds(route.ok.holds({**scope, **said}), f"`ok` does not hold of the twin's answer {answer.status}")
+        # what it says of a second one, and to those who may not
+        await self._send("refusal", kind, http, f"{kind}-write-{_ORG}", extra)
+        await self._send("refusal", kind, http, f"{kind}-read-{_ORG}", extra)
+
+    async def _refusals(self) -> None:
+        """What the twin answers without a credential, about records that do not exist, and when it is asked too often."""
+        other = {name: _another(name, value) for name, value in self.inputs.items()}
+        scope = self.program.scope(other, _ORG, "prod")
+        for read in self.program.reads:
+            if not isinstance(read, Read):
+                continue
+            kind = read.target or self.program.contract.target
+            http = render_read(read, _base(kind), scope)
+            if isinstance(http, HttpRequest):
+                await self._send("refusal", kind, http, f"{kind}-read-{_ORG}")
+                await self._send("refusal", kind, http, "nobody")
+                self._sandbox.faults.append({"system": kind, "fault": "429", "times": 1, "reads": True, "ms": 0})
+                await self._send("refusal", kind, http, f"{kind}-read-{_ORG}")
+        for route in self.program.routes:
+            kind = self.program.contract.target
+            if isinstance(route, HttpProgram):
+                http = render_route(route, _base(kind), scope, self.program.absent(self.inputs))
+                if isinstance(http, HttpRequest):
+                    await self._send("refusal", kind, http, f"{kind}-write-{_ORG}")
+                    self._sandbox.faults.append({"system": kind, "fault": "429", "times": 1, "ms": 0})
+                    await self._send("refusal", kind, http, f"{kind}-write-{_ORG}")
+
+    async def _send(
+        self, step: Step, kind: str, http: HttpRequest, token: str, extra: Mapping[str, str] | None = None
+    ) -> Exchange:
+        headers = {**dict(http.headers), **(extra or {}), "authorization": f"Bearer {token}"}
+        answer = await self._client.request(http.method, http.url, headers=headers, content=http.body)
+        sent = Sent.of(http.method, http.url, _base(kind), headers, http.body)
+        one = Exchange(kind, sent, answer.status_code, dict(answer.headers), answer.content, step)
+        self.exchanges.append(one)
+        return one
+
+
+def _base(kind: str) -> str:
+    return f"http://127.0.0.1/{_ORG}/{kind}"
+
+
+def _another(name: str, value: Any) -> Any:
+    """A value of the same form that names no record."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value + 990_000
+    if not isinstance(value, str):
+        return value
+    head, tail = value[:-4], value[-4:]
+    return head + re.sub(r"[a-z]", "z", re.sub(r"[A-Z]", "Z", re.sub(r"[0-9]", "9", tail)))

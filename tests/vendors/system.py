@@ -1,0 +1,38 @@
+"""A system of the library: which descriptions it has, with what its contracts are tried, and what may differ."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A mismatch that is none: the vendor's description is wrong or silent, and its documentation page says so."""
+
+    pattern: str
+    why: str
+    page: str
+
+    def fits(self, mismatch: str) -> bool:
+        return re.search(self.pattern, mismatch) is not None
+
+
+def _as_sent(status: int, body: bytes) -> int:
+    return status
+
+
+@dataclass(frozen=True)
+class System:
+    """`kind` is the contracts' target and the twin's name; `files` are its descriptions, the first that fits counts.
+
+    `examples` are inputs of each contract, of records that the twin's first state holds and with which a write
+    succeeds. `as_status` gives the status under which the description has an answer, where that is another than the
+    one that is sent (Slack says no with 200).
+    """
+
+    kind: str
+    files: tuple[str, ...]
+    examples: Mapping[str, Mapping[str, Any]]
+    allowed: tuple[Allowed, ...] = field(default=())
+    as_status: Callable[[int, bytes], int] = _as_sent
