@@ -72,7 +72,7 @@ class AdapterRouter:
             return None
         ui = target.ui if isinstance(acted, BrowserProgram) else None
         reference = target.write if ui is None else ui.login
-        return await self._http.lacks(target, reference)
+        return await self._http.lacks(target, reference, request.person)
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""
@@ -97,7 +97,7 @@ class AdapterRouter:
             return await self._mcp.read(read, beside, person, scope, deadline)
         if isinstance(read, PythonRead):
             return await self._python.read(read, beside, scope, deadline)
-        return await self._http.read(read, beside, scope, deadline)
+        return await self._http.read(read, beside, scope, deadline, person)
 
 
 def channel_of(reads: tuple[AnyRead, ...], target: Target, program: Program | None = None, route: int = 0) -> Channel:

@@ -25,6 +25,8 @@ from adapters.browser.launch import BrowserSettings
 from adapters.http.adapter import HttpAdapter
 from adapters.mcp.adapter import McpAdapter
 from adapters.mcp.pool import Servers
+from adapters.oauth.authorization_servers import AuthorizationServers
+from adapters.oauth.client_tokens import ClientTokens
 from adapters.python.adapter import PythonAdapter
 from adapters.python.pool import Hosts
 from adapters.router import AdapterRouter
@@ -41,6 +43,8 @@ from server.admin.api import AdminApi
 from server.admin.health.gateway_checks import health_of
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new
+from server.connections.access_tokens import AccessTokens
+from server.connections.grants import Grants
 from server.console.console import Console
 from server.execution.fair_limiter import FairLimiter
 from server.identity.access_tokens import Tokens
@@ -95,6 +99,9 @@ class App:
         self.servers = Servers(credentials)
         self.hosts = hosts or Hosts(credentials)
         self._limiter = FairLimiter()
+        self.authorization_servers = AuthorizationServers(credentials)
+        self.grants = Grants(self.store, self.journal.handles)
+        self.access_tokens = credentials.tokens = AccessTokens(ClientTokens(self.authorization_servers), self.grants)
         oauth = workspace.settings.oauth
         self.tokens = Tokens(oauth) if oauth else None
         self.agents = Agents(self.journal, lambda: self.runner.release, self.tokens)
@@ -110,7 +117,12 @@ class App:
         self.notices = ApprovalNotifications(
             self.inbox, workspace.settings.notices, credentials, lambda: self.console.url
         )
-        chores = (self.resolutions.recheck_due, self.escalations.sweep, self.notices.sweep)
+        chores = (
+            self.access_tokens.sweep,
+            self.resolutions.recheck_due,
+            self.escalations.sweep,
+            self.notices.sweep,
+        )
         self.recovery = RecoveryLoop(self.runner, self.inbox.expire, chores)
         self.gateway = Gateway(
             self.runner,
@@ -128,6 +140,7 @@ class App:
 
     def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""
+        self.access_tokens.declare(release.targets.values())
         reach = (release, self.journal, self.credentials, self.store.now_ms)
         mcp = McpAdapter(release, self.journal, self.store.now_ms, self.servers)
         python = PythonAdapter(release, self.journal, self.store.now_ms, self.hosts)

@@ -22,6 +22,8 @@ import structlog
 
 from adapters.credentials.reference import CredentialReference, Kind
 from adapters.credentials.source import EnvironmentSource, FileSource, Source, SourceFault, Stamp, stamp_of, usable
+from adapters.credentials.token_source import TokenSource
+from contracts.action.oauth_client import OAUTH2
 from contracts.errors import AilyusError
 
 log = structlog.get_logger()
@@ -60,7 +62,7 @@ class _Known:
 
 
 class Credentials:
-    """The secrets behind references, for the workspace at `root`."""
+    """The secrets behind references, for the workspace at `root`; `tokens` gives those of connections that sign in."""
 
     def __init__(self, root: Path, lifetime: Lifetime = USUAL, sources: Mapping[Kind, Source] | None = None) -> None:
         self.root = root
@@ -72,9 +74,12 @@ class Credentials:
         )  # of its own: a source that hangs keeps nobody else waiting
         self._known: dict[str, _Known] = {}
         self._reading: dict[str, asyncio.Task[str | SourceFault]] = {}
+        self.tokens: TokenSource | None = None
 
     async def value(self, reference: str, person: str = "") -> str | None:
         """The secret behind a reference, None for `none`. Raises `no_credential` where there is none."""
+        if reference.startswith(OAUTH2):
+            return await self._token_source().value(reference, person)
         key = reference.replace(PERSON, person) if person else reference
         known = self._known.get(key)
         if known is not None and _is_fresh(known, time.monotonic()):
@@ -88,12 +93,12 @@ class Credentials:
             return secret
         return self._secret(key, await self._renewed(reference, key, parsed))
 
-    async def missing(self, reference: str) -> str:
+    async def missing(self, reference: str, person: str = "") -> str:
         """Why a reference gives no value; empty where it gives one, or only a person's session will show it."""
-        if PERSON in reference:
+        if PERSON in reference and not person:
             return ""
         try:
-            await self.value(reference)
+            await self.value(reference, person)
         except AilyusError as error:
             return error.sentence
         return ""
@@ -101,8 +106,10 @@ class Credentials:
     async def is_renewed(self, reference: str, since: float, person: str = "") -> bool:
         """A target refused what was known at `since`: is there another value by now? Reads it again, if not just now.
 
-        INVARIANT 4: the answer is for reads alone. A write that was refused is not sent again.
+        INVARIANT 4: the answer is for reads alone. A write that was refused goes again under another intent, if at all.
         """
+        if reference.startswith(OAUTH2):
+            return await self._token_source().is_renewed(reference, since, person)
         key = reference.replace(PERSON, person) if person else reference
         for _ in range(2):  # what was being read already may be the former value
             known = self._known.get(key)
@@ -119,6 +126,9 @@ class Credentials:
 
     def doubt(self, reference: str, person: str = "") -> None:
         """A target refused it: whoever uses it next has it read again first."""
+        if reference.startswith(OAUTH2):
+            self._token_source().doubt(reference, person)
+            return
         known = self._known.get(reference.replace(PERSON, person) if person else reference)
         if known is not None:
             self._is_doubted(known)
@@ -141,7 +151,15 @@ class Credentials:
         for task in self._reading.values():
             task.cancel()
         await asyncio.gather(*self._reading.values(), return_exceptions=True)
+        if self.tokens is not None:
+            await self.tokens.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _token_source(self) -> TokenSource:
+        if self.tokens is None:
+            hint = "look at it through a running gateway: `ailyus connection list`"
+            raise AilyusError("no_credential", "only a running gateway has the tokens of this connection", hint=hint)
+        return self.tokens
 
     def _is_doubted(self, known: _Known) -> bool:
         now = time.monotonic()

@@ -79,7 +79,9 @@ class HttpAdapter:
         self._closed = True
         await self._transport.aclose()
 
-    async def read(self, read: Read, target: Target, scope: Mapping[str, object], deadline: float) -> Reading | Fault:
+    async def read(
+        self, read: Read, target: Target, scope: Mapping[str, object], deadline: float, person: str = ""
+    ) -> Reading | Fault:
         """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
         http = render_read(read, target.base_url, scope)
         if isinstance(http, Fault):
@@ -88,7 +90,7 @@ class HttpAdapter:
             return Fault("the path does not stay below the connection's base URL")
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                status, answer_headers, raw = await self._asked(target, http)
+                status, answer_headers, raw = await self._asked(target, http, person)
         except AilyusError as error:
             return ReadOutage(error.sentence, "no_credential", target.name)
         except (*_FAULTS, TooLarge) as error:
@@ -114,7 +116,8 @@ class HttpAdapter:
             secrets = await revealed(self._gate, dispatch)
             headers, body = placed(dict(target.headers) | dict(http.headers) | extra, http.body, secrets)
             async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
-                headers |= await self._credential(target, target.write, http, headers, body)
+                secret = await self._credentials.value(target.write, request.person)
+                headers |= self._credential(target, secret, http, headers, body)
             headers |= self._carried()
         except AilyusError as error:
             return ending.unsent(error.sentence)
@@ -134,7 +137,7 @@ class HttpAdapter:
             retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
             if _refuses(target, status):  # the next write has it read again; this one is over
-                self._credentials.doubt(target.write)
+                self._credentials.doubt(target.write, request.person)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
         except (*_FAULTS, TooLarge) as error:
@@ -148,25 +151,28 @@ class HttpAdapter:
             keyed=route.idempotency_header is not None,
         )
 
-    async def lacks(self, target: Target, reference: str) -> ReadOutage | None:
+    async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:
         """Why this credential of the target cannot be used, or None. One that is old is read again first."""
-        why = await self._credentials.missing(reference)
+        why = await self._credentials.missing(reference, person)
         return ReadOutage(why, "no_credential", target.name) if why else None
 
-    async def _asked(self, target: Target, http: HttpRequest) -> tuple[int, Mapping[str, str], bytes]:
+    async def _asked(self, target: Target, http: HttpRequest, person: str) -> tuple[int, Mapping[str, str], bytes]:
         """One read. A credential that is refused is read again, and where it is another, so is the target."""
         since = time.monotonic()
-        answer = await self._get(http, await self._read_headers(target, http))
+        answer = await self._get(http, await self._read_headers(target, http, person))
         if not _refuses(target, answer[0]):
             return answer
-        self._credentials.doubt(target.write)  # both are often renewed together, and no write is tried twice
-        if not await self._credentials.is_renewed(target.read, since):
+        if target.oauth2 is None:  # both are often renewed together, and tokens are not
+            self._credentials.doubt(target.write, person)
+        if not await self._credentials.is_renewed(target.read, since, person):
             return answer
-        return await self._get(http, await self._read_headers(target, http))  # guard: a read with the renewed secret
+        renewed = await self._read_headers(target, http, person)
+        return await self._get(http, renewed)  # guard: a read with the renewed secret
 
-    async def _read_headers(self, target: Target, http: HttpRequest) -> dict[str, str]:
+    async def _read_headers(self, target: Target, http: HttpRequest, person: str) -> dict[str, str]:
         headers = dict(target.headers) | dict(http.headers)
-        return headers | await self._credential(target, target.read, http, headers, http.body) | dict(self._carried())
+        secret = await self._credentials.value(target.read, person)
+        return headers | self._credential(target, secret, http, headers, http.body) | dict(self._carried())
 
     async def _get(self, http: HttpRequest, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         for attempt in range(_READ_TRIES):
@@ -199,10 +205,9 @@ class HttpAdapter:
         finally:
             await answer.aclose()
 
-    async def _credential(
-        self, target: Target, reference: str, http: HttpRequest, headers: Mapping[str, str], body: bytes
+    def _credential(
+        self, target: Target, secret: str | None, http: HttpRequest, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
-        secret = await self._credentials.value(reference)
         if secret is None:
             return {}
         if target.auth == "sigv4":

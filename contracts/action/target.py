@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from contracts.action.oauth_client import OAuthClient
 from contracts.canonical import digest
 
 
@@ -66,7 +67,8 @@ class Target:
     principal that the write credential acts as. Limits may shorten what a contract says (milliseconds), never lengthen;
     `max_in_flight` and `per_minute` bound the sends, 0 is no bound. `auth: sigv4` signs for an AWS region and service.
     `headers` go with every request that does not name them itself, names in lower case; they are no secrets.
-    `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours.
+    `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours. `oauth2`: its
+    credentials are access tokens, and `read` and `write` refer to those of this very connection (`TokenReference`).
     """
 
     name: str
@@ -83,7 +85,7 @@ class Target:
     origin_trusted: bool = False
     max_timeout_ms: int = 60_000
     max_settle_ms: int = 600_000
-    auth: Literal["header", "sigv4"] = "header"
+    auth: Literal["header", "sigv4", "oauth2"] = "header"
     region: str = ""
     service: str = ""
     max_in_flight: int = 0
@@ -94,6 +96,7 @@ class Target:
     ui: Ui | None = None
     mcp: Mcp | None = None
     plugin: PluginRef | None = None
+    oauth2: OAuthClient | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,6 +141,8 @@ class Target:
                 "variables": dict(self.mcp.variables),
                 "directory": self.mcp.directory,
             }
+        if self.oauth2 is not None:
+            facts["oauth2"] = self.oauth2.facts()
         # other code under the same name is another target
         if self.plugin is not None:
             facts["adapter"] = {"entryPoint": self.plugin.entry_point, "digest": self.plugin.digest}

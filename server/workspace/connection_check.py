@@ -39,7 +39,13 @@ def check_connection(target: Target) -> None:
     """Raise `AilyusError` for a connection that must not be used as it is declared."""
     if target.mcp is not None:
         check_server(target.mcp)
-    for url in (*_own_url(target), *((target.ui.base_url, *target.ui.origins) if target.ui else ())):
+    client = target.oauth2
+    servers = (client.issuer, client.token_url, client.authorize_url, client.revoke_url) if client else ()
+    for url in (
+        *_own_url(target),
+        *filter(None, servers),
+        *((target.ui.base_url, *target.ui.origins) if target.ui else ()),
+    ):
         check_base_url(url)
     _check_headers(target)
 

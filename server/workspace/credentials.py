@@ -6,6 +6,7 @@ from adapters.credentials.reference import Kind
 from adapters.credentials.source import Source
 from adapters.credentials.vault import VaultServer, VaultSource
 from server.workspace.settings.credentials import VaultPart
+from server.workspace.targets import targets_of
 from server.workspace.workspace import Workspace
 
 
@@ -21,7 +22,15 @@ def credentials_of(workspace: Workspace) -> Credentials:
         # what opens Vault is read without it
         server = _server(part.vault, Credentials(root, lifetime, sources))
         sources = {**sources, "vault": VaultSource(server)}
-    return Credentials(root, lifetime, sources)
+    credentials = Credentials(root, lifetime, sources)
+    # what people's sign-ins gave is in the store, and a gateway puts both in the place of this
+    if any(one.oauth2 is not None for one in workspace.settings.connections.values()):
+        from adapters.oauth.authorization_servers import AuthorizationServers  # 0.1 s, for connections that sign in
+        from adapters.oauth.client_tokens import ClientTokens
+
+        credentials.tokens = ClientTokens(AuthorizationServers(credentials))
+        credentials.tokens.declare(targets_of(workspace.settings).values())
+    return credentials
 
 
 def _server(part: VaultPart, opens: Credentials) -> VaultServer:

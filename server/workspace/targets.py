@@ -1,5 +1,8 @@
 """The targets of a release: what the settings say of each connection."""
 
+from typing import Literal
+
+from contracts.action.oauth_client import OAuthClient, TokenReference
 from contracts.action.target import Mcp, PluginRef, Target, Ui
 from server.workspace.settings.connection import ConnectionPart
 from server.workspace.settings.settings import Settings
@@ -14,8 +17,8 @@ def targets_of(settings: Settings) -> dict[str, Target]:
             base_url=c.base_url,
             tenant=c.tenant,
             environment=c.environment,
-            read=c.read,
-            write=c.write,
+            read=_reference(name, c, "read"),
+            write=_reference(name, c, "write"),
             principal=c.principal,
             header=c.header,
             scheme=c.scheme,
@@ -35,9 +38,43 @@ def targets_of(settings: Settings) -> dict[str, Target]:
             ui=_ui(c),
             mcp=_mcp(c),
             plugin=_plugin(settings, c),
+            oauth2=_client(c),
         )
         for name, c in settings.connections.items()
     }
+
+
+def _reference(name: str, connection: ConnectionPart, use: Literal["read", "write"]) -> str:
+    client = _client(connection)
+    if client is None:
+        return (connection.read if use == "read" else connection.write) or "none"
+    place = connection.base_url or (connection.mcp.url if connection.mcp else "")
+    return TokenReference.of(name, place, connection.tenant, client, client.side(use)).text
+
+
+def _client(connection: ConnectionPart) -> OAuthClient | None:
+    part = connection.oauth2
+    if part is None:
+        return None
+    return OAuthClient(
+        grant=part.grant,
+        client_id=part.client_id,
+        client_auth=part.proof,
+        issuer=part.issuer,
+        authorize_url=part.authorize_url,
+        token_url=part.token_url,
+        revoke_url=part.revoke_url,
+        client_secret=part.client_secret or "",
+        key=part.key or "",
+        key_id=part.key_id,
+        subject=part.subject,
+        audience=part.audience,
+        resource=part.resource,
+        read_scopes=part.read_scopes,
+        write_scopes=part.write_scopes,
+        per_person=part.per_person,
+        timeout_ms=part.timeout,
+    )
 
 
 def _plugin(settings: Settings, connection: ConnectionPart) -> PluginRef | None:

@@ -7,6 +7,7 @@ from contracts.errors import AilyusError
 from contracts.text.document import read_document
 from contracts.text.source import MalformedSource, files_of, read_source
 from server.workspace.settings.file import FILE
+from server.workspace.targets import targets_of
 from server.workspace.upstream_server import listed
 from server.workspace.workspace import Workspace
 
@@ -16,7 +17,8 @@ def pins(workspace: Workspace, name: str, accept: bool) -> tuple[list[dict[str, 
     connection = workspace.settings.connections.get(name)
     if connection is None or connection.mcp is None:
         raise AilyusError("not_found", f"there is no connection `{name}` with an MCP server", hint=f"see {FILE}")
-    tools = {str(t.get("name")): t for t in asyncio.run(listed(workspace, name, connection.mcp, connection.read))}
+    credential = targets_of(workspace.settings)[name].read
+    tools = {str(t.get("name")): t for t in asyncio.run(listed(workspace, name, connection.mcp, credential))}
     rows: list[dict[str, object]] = []
     written: list[str] = []
     for path in files_of(workspace.root / "contracts", "*.yaml"):

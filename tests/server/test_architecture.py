@@ -286,7 +286,7 @@ def test_the_floors_are_those_that_import_linter_holds(package: str) -> None:
     here = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert told == [set(layer.split(" | ")) for layer in layers]
     assert here - {"__init__"} == set().union(*told)
-    assert len(here - {"__init__"}) <= 17
+    assert len(here - {"__init__"}) <= 18
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.schema.fields import Duration
+from server.workspace.settings.oauth_client import OAuthClientPart
 from server.workspace.settings.part import Measure, Reference, ReferenceOrNone, SettingsPart, Variable
 from server.workspace.settings.person import TENANT
 
@@ -55,7 +56,7 @@ class AdapterPart(SettingsPart):
 
 
 class ConnectionPart(SettingsPart):
-    """One connection to one system. `read` and `write` are references to secrets, or `none`."""
+    """One connection to one system. `read` and `write` are references to secrets, or `none`; it may sign in instead."""
 
     kind: str = Field(examples=["okta"])
     """The system that it is, as contracts name it."""
@@ -65,10 +66,10 @@ class ConnectionPart(SettingsPart):
     """The tenant of all its records; a record never says so itself."""
     environment: str = Field(examples=["prod"])
     """Its environment, one of `environments` at the top."""
-    read: ReferenceOrNone = Field(examples=["env:OKTA_READ_TOKEN"])
-    """The credential that reads, by reference."""
-    write: ReferenceOrNone = Field(examples=["env:OKTA_WRITE_TOKEN"])
-    """The credential that writes, by reference."""
+    read: ReferenceOrNone | None = Field(None, examples=["env:OKTA_READ_TOKEN"])
+    """The credential that reads, by reference; must be given unless `auth` is `oauth2`."""
+    write: ReferenceOrNone | None = Field(None, examples=["env:OKTA_WRITE_TOKEN"])
+    """The credential that writes, by reference; must be given unless `auth` is `oauth2`."""
     principal: str = "ailyus"
     """The account that the write credential belongs to."""
     header: str = "Authorization"
@@ -84,8 +85,8 @@ class ConnectionPart(SettingsPart):
     """The longest that one request may take, whatever a contract says."""
     max_settle: Duration = 600_000
     """The longest that a change may take until it can be read, whatever a contract says."""
-    auth: Literal["header", "sigv4"] = "header"
-    """How requests are signed in: by the header, or by AWS Signature Version 4."""
+    auth: Literal["header", "sigv4", "oauth2"] = "header"
+    """How requests are signed in: by the header, by AWS Signature Version 4, or by access tokens that it gets."""
     region: str = Field("", examples=["eu-central-1"])
     """The AWS region that is signed for."""
     service: str = Field("", examples=["iam"])
@@ -106,3 +107,19 @@ class ConnectionPart(SettingsPart):
     """The MCP server, where it is one."""
     adapter: str = Field("", examples=["pager"])
     """The adapter in Python, one of `[adapters]`, where it is reached by one."""
+    oauth2: OAuthClientPart | None = None
+    """How it gets its access tokens, where `auth` is `oauth2`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ConnectionPart":
+        signs_in = self.auth == "oauth2"
+        if signs_in is not (self.oauth2 is not None):
+            raise ValueError('`auth = "oauth2"` and a table `oauth2` belong together')
+        for name, value in (("read", self.read), ("write", self.write)):
+            if signs_in and value is not None:
+                raise ValueError(f"with `oauth2` its tokens are its credentials: take `{name}` away")
+            if not signs_in and value is None:
+                raise ValueError(f"`{name}` is missing: a reference to the credential, or `none`")
+        if signs_in and (self.adapter or (self.mcp is not None and self.mcp.command)):
+            raise ValueError("`oauth2` is for HTTP APIs and for MCP servers with a `url`")
+        return self

@@ -48,6 +48,8 @@ def check_references(settings: Settings) -> None:
 
 def _of_connection(part: ConnectionPart) -> Iterator[tuple[str, str | None]]:
     yield from (("read", part.read), ("write", part.write))
+    if part.oauth2 is not None:
+        yield from (("oauth2.client_secret", part.oauth2.client_secret), ("oauth2.key", part.oauth2.key))
     if part.browser is not None:
         yield from (("browser.login", part.browser.login), ("browser.read_login", part.browser.read_login))
     if part.mcp is not None:

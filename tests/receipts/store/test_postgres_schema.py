@@ -43,15 +43,15 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 7)
+    assert await asyncio.to_thread(migrate, old) == (1, 8)
     store = await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (7, 7)  # nothing to do, so gateways may go on
-    await told_to(old, "UPDATE head SET version = 6")
+    assert await asyncio.to_thread(migrate, old) == (8, 8)  # nothing to do, so gateways may go on
+    await told_to(old, "UPDATE head SET version = 7")
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
-    await told_to(old, "UPDATE head SET version = 7")
+    await told_to(old, "UPDATE head SET version = 8")
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (7, 7)
+    assert await asyncio.to_thread(migrate, fresh) == (8, 8)
     assert await columns(old) == await columns(fresh)
 
 

@@ -43,7 +43,76 @@ def test_every_field_of_a_connection_reaches_its_target() -> None:
     }
     plain = target_of({})
     same = {f.name for f in fields(Target) if getattr(target, f.name) == getattr(plain, f.name)}
-    assert same == {"name", "kind", "tenant", "environment", "read", "write", "ui", "mcp", "plugin"}
+    assert same == {"name", "kind", "tenant", "environment", "read", "write", "ui", "mcp", "plugin", "oauth2"}
+
+
+SIGNS_IN: dict[str, Any] = {
+    "grant": "authorization_code",
+    "client_id": "c-1",
+    "client_secret": "env:S",
+    "issuer": "https://id.example.com",
+    "authorize_url": "https://id.example.com/authorize",
+    "token_url": "https://id.example.com/token",
+    "revoke_url": "https://id.example.com/revoke",
+    "resource": "https://api.example.com",
+    "read_scopes": ("records.read",),
+    "write_scopes": ("records",),
+    "per_person": True,
+    "timeout": "7s",
+}
+
+
+def signing_in(**changed: Any) -> Target:
+    part = {name: value for name, value in {**SIGNS_IN, **changed}.items() if value is not None}
+    connection = {"auth": "oauth2", "base_url": "https://api.example.com", "oauth2": part, "read": None, "write": None}
+    return target_of(connection)
+
+
+def test_every_field_of_a_client_reaches_its_target_and_its_digest() -> None:
+    target = signing_in()
+    client = target.oauth2
+    assert client is not None
+    said = {n: v for n, v in SIGNS_IN.items() if n != "timeout"} | {"client_auth": "basic", "timeout_ms": 7_000}
+    assert {n: getattr(client, n) for n in said} == said
+    signed = signing_in(
+        grant="jwt_bearer",
+        client_secret=None,
+        authorize_url=None,
+        per_person=None,
+        key="env:K",
+        key_id="k-1",
+        subject="s",
+        audience="a",
+    ).oauth2
+    assert signed is not None
+    assert (signed.key, signed.key_id, signed.subject, signed.audience) == ("env:K", "k-1", "s", "a")
+    others = {"client_id": "c-2", "token_url": "https://id.example.com/other", "read_scopes": ("records",)}
+    others |= {"client_auth": "post", "revoke_url": None, "resource": None}
+    for name, value in others.items():
+        assert signing_in(**{name: value}).digest != target.digest, name
+    # how long a server may take says nothing about what may be done
+    assert signing_in(timeout="9s").digest == target.digest
+
+
+def test_a_connection_that_became_another_one_has_no_tokens_of_the_former() -> None:
+    target = signing_in()
+    assert target.read.startswith("oauth2:main/read/")
+    assert target.write.startswith("oauth2:main/write/")
+    assert target.write.endswith("/{person}")
+    # whose tokens they are stays as it is where the client proves itself in another way
+    assert signing_in(client_auth="post").write == target.write
+    assert signing_in(client_id="c-2").write != target.write
+    assert signing_in(write_scopes=("admin",)).write != target.write
+    assert signing_in(write_scopes=("admin",)).read == target.read
+    moved = {
+        "auth": "oauth2",
+        "base_url": "https://evil.example.com",
+        "oauth2": dict(SIGNS_IN),
+        "read": None,
+        "write": None,
+    }
+    assert target_of(moved).write != target.write
+    assert signing_in(read_scopes=("records",)).read == signing_in(read_scopes=("records",)).write
 
 
 def test_pages_are_below_the_connection_unless_they_say_otherwise() -> None:

@@ -27,6 +27,20 @@ _PARTS = {  # what else a part needs, so that one key of it can be set
     "escalations": '[escalations.name]\nwebhook = "https://a.example"\n',
     "notices": '[notices.name]\nwebhook = "https://a.example"\n',
 }
+_SIGNS_IN = (
+    '[connections.name]\nkind = "k"\nbase_url = "https://a.example"\ntenant = "t"\nenvironment = "prod"\nauth = "oauth2"\n'
+    '[connections.name.oauth2]\nclient_id = "c"\nissuer = "https://a.example"\n'
+    'read_scopes = ["a"]\nwrite_scopes = ["b"]\n'
+)
+_BY_SECRET = 'grant = "authorization_code"\nclient_secret = "env:S"\n'
+_BY_KEY = 'grant = "jwt_bearer"\nkey = "env:K"\n'
+
+
+def part_of(key: SettingKey) -> str:
+    """The table that a key stands in, with what else it needs."""
+    if "oauth2" not in key.path:
+        return _PARTS.get(key.path[0], "")
+    return _SIGNS_IN + (_BY_KEY if key.path[-1] in ("key", "key_id", "subject", "audience") else _BY_SECRET)
 
 
 def name_of(key: SettingKey) -> str:
@@ -58,7 +72,7 @@ def test_the_variable_of_a_key_sets_it(key: SettingKey, tmp_path: Path, monkeypa
     if key.path[-1] == "digest":
         wanted = "1" * 64
     said = wanted if isinstance(wanted, str) else orjson.dumps(wanted).decode()
-    content = tomllib.loads(_BASE + _PARTS.get(key.path[0], ""))
+    content = tomllib.loads(_BASE + part_of(key))
     if key.path[-1] in ("certificate", "key") and key.path[0] == "server":
         content["server"] = {"certificate": "c", "key": "k"}
     monkeypatch.setenv(key.variable.replace(NAME, "name"), said)

@@ -1,0 +1,158 @@
+"""Access tokens that a client fetches by itself: kept in memory, and fetched anew before they end.
+
+A replica has its own: nobody signed in for them, so nothing is lost with them. All who ask at one time wait for one
+fetch. A token that a target refused is fetched anew once; a server that gives none is not asked again at each call.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.oauth.authorization_servers import AuthorizationServers
+from adapters.oauth.token_answer import TokenAnswer, TokenFault
+from contracts.action.oauth_client import OAuthClient, Side
+from contracts.action.target import Target
+from contracts.errors import AilyusError
+
+AGAIN_SECONDS: Final = 5.0
+"""How often a server is asked that gives no token, or one that is refused all the same."""
+UNSAID_SECONDS: Final = 300
+"""How long a token is used whose server does not say when it ends."""
+_LONGEST_AHEAD: Final = 60.0
+_SOONEST_END: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTokens:
+    """What a reference stands for: the tokens of one side of a connection, and the client that gets them."""
+
+    connection: str
+    client: OAuthClient
+    side: Side
+
+
+def declared(targets: Iterable[Target]) -> Mapping[str, DeclaredTokens]:
+    """The references of the connections that sign in."""
+    found: dict[str, DeclaredTokens] = {}
+    for target in targets:
+        if target.oauth2 is not None:
+            found[target.read] = DeclaredTokens(target.name, target.oauth2, target.oauth2.side("read"))
+            found[target.write] = DeclaredTokens(target.name, target.oauth2, target.oauth2.side("write"))
+    return found
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """One token; times are those of the monotonic clock."""
+
+    token: str
+    at: float
+    renew: float
+    until: float
+    doubted_at: float = float("-inf")
+    is_doubted: bool = False
+
+
+class ClientTokens:
+    """The tokens of `client_credentials` and `jwt_bearer`."""
+
+    def __init__(self, servers: AuthorizationServers) -> None:
+        self.servers = servers
+        self._declared: dict[str, DeclaredTokens] = {}
+        self._known: dict[str, _Fetched] = {}
+        self._refused: dict[str, tuple[TokenFault, float]] = {}
+        self._fetching: dict[str, asyncio.Task[_Fetched | TokenFault]] = {}
+
+    def declare(self, targets: Iterable[Target]) -> None:
+        """Learn of the connections of a release."""
+        self._declared |= declared(targets)
+
+    async def value(self, reference: str, person: str) -> str:
+        """A token that holds for some seconds more. Raises `no_credential`."""
+        known, now = self._known.get(reference), time.monotonic()
+        if known is not None and now < known.until and not known.is_doubted:
+            if now >= known.renew:
+                self._begun(reference)  # nobody has to wait for it
+            return known.token
+        found = await self._fetched(reference)
+        if isinstance(found, TokenFault):
+            raise no_token(self._declared[reference], found)
+        return found.token
+
+    async def is_renewed(self, reference: str, since: float, person: str) -> bool:
+        """Is there a younger token than what was known at `since`? Fetches one, if not just now."""
+        known = self._known.get(reference)
+        if known is not None and known.at <= since and self._may_doubt(known):
+            await self._fetched(reference)
+        known = self._known.get(reference)
+        return known is not None and known.at > since
+
+    def doubt(self, reference: str, person: str) -> None:
+        """A target refused it: the next one who asks gets another."""
+        known = self._known.get(reference)
+        if known is not None and self._may_doubt(known):
+            known.is_doubted = True
+
+    async def close(self) -> None:
+        """Fetch no more."""
+        for task in self._fetching.values():
+            task.cancel()
+        await asyncio.gather(*self._fetching.values(), return_exceptions=True)
+        await self.servers.close()
+
+    def _may_doubt(self, known: _Fetched) -> bool:
+        now = time.monotonic()
+        if now - known.doubted_at < AGAIN_SECONDS:
+            return False
+        known.doubted_at = now
+        return True
+
+    async def _fetched(self, reference: str) -> _Fetched | TokenFault:
+        if reference not in self._declared:
+            raise AilyusError("no_credential", "no connection is declared for these tokens")
+        fault, until = self._refused.get(reference, (None, 0.0))
+        if fault is not None and time.monotonic() < until and reference not in self._fetching:
+            return fault
+        return await asyncio.shield(self._begun(reference))
+
+    def _begun(self, reference: str) -> "asyncio.Task[_Fetched | TokenFault]":
+        if reference not in self._fetching:
+            task = asyncio.create_task(self._fetch(reference))
+            self._fetching[reference] = task
+            task.add_done_callback(lambda _: self._fetching.pop(reference, None))
+        return self._fetching[reference]
+
+    async def _fetch(self, reference: str) -> _Fetched | TokenFault:
+        one, asked = self._declared[reference], time.monotonic()
+        answer = within(one, await self.servers.fetch(one.client, one.side))
+        if isinstance(answer, TokenFault):
+            self._refused[reference] = answer, time.monotonic() + AGAIN_SECONDS
+            known = self._known.get(reference)
+            if known is not None:  # it still is good: the server is not asked at each call until its end
+                known.renew = time.monotonic() + AGAIN_SECONDS
+            return answer
+        lasts = float(answer.expires_in if answer.expires_in is not None else UNSAID_SECONDS)
+        # counted from the question: the answer took its time
+        until = asked + lasts - min(_SOONEST_END, lasts / 10)
+        former = self._known.get(reference)
+        doubted = former.doubted_at if former is not None else float("-inf")
+        found = _Fetched(answer.access_token, time.monotonic(), until - min(_LONGEST_AHEAD, lasts / 4), until, doubted)
+        self._known[reference] = found
+        self._refused.pop(reference, None)
+        return found
+
+
+def within(one: DeclaredTokens, answer: TokenAnswer | TokenFault) -> TokenAnswer | TokenFault:
+    """An answer whose tokens may do no more than is declared; where no scopes are, the server's own say counts."""
+    asked = frozenset(one.client.scopes(one.side))
+    if isinstance(answer, TokenAnswer) and asked and answer.scopes is not None and not answer.scopes <= asked:
+        return TokenFault("refused", "wider_scope")
+    return answer
+
+
+def no_token(one: DeclaredTokens, fault: TokenFault) -> AilyusError:
+    """What is told where there is no token: whose, and what to look at."""
+    hint = f"see [connections.{one.connection}.oauth2] in ailyus.toml, and `ailyus connection list`"
+    return AilyusError("no_credential", f"`{one.connection}` gets no access token: {fault.sentence}", hint=hint)
