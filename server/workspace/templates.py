@@ -27,7 +27,21 @@ class Kind:
 
 
 SYSTEMS = ("okta", "zendesk", "slack", "apikeys", "integrations", "crm", "ledger")
-"""What the largest sandbox workspace connects to."""
+"""What the demo's workspace connects to."""
+VENDORS = ("xero",)
+"""What the library has a twin for besides."""
+_LINES = {
+    "okta": 'scheme = "SSWS"\n',
+    "xero": 'headers = {Xero-Tenant-Id = "a3a4dbaf-3495-a808-ed7a-7b964388f53d"}\n',
+}
+"""What a system's connection needs besides."""
+_ROUTES: Mapping[str, str] = {
+    "identity-oncall": "security-oncall",
+    "security-oncall": "",
+    "support-oncall": "security-oncall",
+    "data-oncall": "security-oncall",
+    "accounting-oncall": "security-oncall",
+}
 
 TEMPLATES: Mapping[str, Kind] = {
     "everything": Kind(
@@ -37,13 +51,13 @@ TEMPLATES: Mapping[str, Kind] = {
         },
         ("base", "support", "approvals", "operations"),
         ("Support", "Operations", "SecurityLead"),
-        {
-            "identity-oncall": "security-oncall",
-            "security-oncall": "",
-            "support-oncall": "security-oncall",
-            "data-oncall": "security-oncall",
-            "accounting-oncall": "security-oncall",
-        },
+        _ROUTES,
+    ),
+    "library": Kind(
+        {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
+        ("base", "support", "approvals", "operations"),
+        ("Support", "Operations", "SecurityLead"),
+        _ROUTES,
     ),
     "back-office": Kind({"backoffice": ("acme", "backoffice")}, ("base",), ("Support", "SecurityLead"), {}),
     "accounting-sync": Kind(
@@ -83,7 +97,7 @@ def _sandbox_settings(kind: Kind, name: str, port: int, sandbox_port: int) -> st
             kind=system,
             org=org,
             sandbox_port=sandbox_port,
-            scheme='scheme = "SSWS"\n' if system == "okta" else "",
+            scheme=_LINES.get(system, ""),
         )
         for connection, (org, system) in kind.connections.items()
     )

@@ -28,7 +28,7 @@ class ContractCheck:
         example = system.examples.get(program.name)
         if example is None:
             return [f"{program.name}: there is no example for it in `tests/vendors/systems/{system.kind}.py`"]
-        trial = await Trial(program, example).run()
+        trial = await Trial(program, example, system.headers).run()
         found = {f"{program.name}: {fault}" for fault in trial.faults}
         for exchange in trial.exchanges:
             found |= {f"{program.name}: {line}" for line in self._exchange_faults(exchange)}

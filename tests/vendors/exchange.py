@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,8 @@ from tests.vendors.description import Sent
 
 Step = Literal["before", "write", "after", "refusal"]
 _ORG = "acme"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Trial:
 
     program: Program
     inputs: Mapping[str, Any]
+    headers: Mapping[str, str]
     exchanges: list[Exchange] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -130,7 +134,7 @@ class Trial:
     async def _send(
         self, step: Step, kind: str, http: HttpRequest, token: str, extra: Mapping[str, str] | None = None
     ) -> Exchange:
-        headers = {**dict(http.headers), **(extra or {}), "authorization": f"Bearer {token}"}
+        headers = {**self.headers, **dict(http.headers), **(extra or {}), "authorization": f"Bearer {token}"}
         answer = await self._client.request(http.method, http.url, headers=headers, content=http.body)
         sent = Sent.of(http.method, http.url, _base(kind), headers, http.body)
         one = Exchange(kind, sent, answer.status_code, dict(answer.headers), answer.content, step)
@@ -146,7 +150,9 @@ def _another(name: str, value: Any) -> Any:
     """A value of the same form that names no record."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value + 990_000
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _DAY.fullmatch(value):
         return value
+    if _UUID.fullmatch(value):
+        return str(uuid.uuid5(uuid.UUID(value), name))
     head, tail = value[:-4], value[-4:]
     return head + re.sub(r"[a-z]", "z", re.sub(r"[A-Z]", "Z", re.sub(r"[0-9]", "9", tail)))

@@ -27,7 +27,7 @@ class System:
     """`kind` is the contracts' target and the twin's name; `files` are its descriptions, the first that fits counts.
 
     `examples` are inputs of each contract, of records that the twin's first state holds and with which a write
-    succeeds. `as_status` gives the status under which the description has an answer, where that is another than the
+    succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which the description has an answer, where that is another than the
     one that is sent (Slack says no with 200).
     """
 
@@ -35,4 +35,5 @@ class System:
     files: tuple[str, ...]
     examples: Mapping[str, Mapping[str, Any]]
     allowed: tuple[Allowed, ...] = field(default=())
+    headers: Mapping[str, str] = field(default_factory=dict)
     as_status: Callable[[int, bytes], int] = _as_sent

@@ -1,0 +1,1 @@
+"""The library's writes on their twins, each against every fault."""

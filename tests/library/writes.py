@@ -1,0 +1,35 @@
+"""Every write of the library, with inputs that its twin can carry out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts.compiler.catalog import load_catalog
+from tests.vendors.systems import systems
+from tests.world import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One call of a contract; `{n}` in a text is the number of the fault."""
+
+    contract: str
+    inputs: Mapping[str, Any]
+
+
+UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "create_api_key": {"account_name": "slack-alerts"},
+    "reauthenticate_connection": {"connection_name": "crm-main"},
+    "resync_crm_account": {"crm_account": "acc0001"},
+    "reconnect_ledger": {"connection_name": "books"},
+    "comment_on_ticket": {"ticket": "4711", "text": "We removed the lost phone."},
+}
+"""Those of systems without a description; the others have their inputs in `tests/vendors/systems/`."""
+
+
+def writes() -> list[Write]:
+    """All of them, by name."""
+    examples = {name: inputs for system in systems().values() for name, inputs in system.examples.items()}
+    programs = load_catalog(ROOT / "contracts" / "library").programs
+    chosen = {name: inputs for name, inputs in (examples | UNDESCRIBED).items() if programs[name].is_write}
+    return [Write(name, inputs) for name, inputs in sorted(chosen.items())]
