@@ -5,8 +5,11 @@ from pydantic import JsonValue
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.action.target import Target
-from contracts.compiler.expressions import Fault
+from contracts.compiler.check import cut_path
+from contracts.compiler.expressions import Fault, Scope
+from contracts.compiler.list_search import only_finds
 from contracts.compiler.program import CedarAttribute, Program
+from contracts.compiler.read_program import Read
 from policies.decision import Denied, ResourceFacts, Unavailable
 
 
@@ -19,6 +22,9 @@ def establish_facts(
     if not before.ok:
         return Denied(before.fault or _no_record(program, before))
     scope = {**program.scope(request.params, target.tenant, target.environment), **before.scope("before")}
+    if half := _half_read(program, scope, before):
+        sentence = f"`{half}` was not read whole, so nothing can be decided on it"
+        return Unavailable(sentence, None, "target_failed", target.name)
     resource_id = program.resource_id.text(scope)
     if isinstance(resource_id, Fault) or not resource_id:
         return Denied("cannot establish the resource's id")
@@ -47,6 +53,24 @@ def establish_facts(
         environment=target.environment,
         origin_trusted=target.origin_trusted,
     )
+
+
+def _half_read(program: Program, scope: Scope, before: Observation) -> str | None:
+    """A list that is not whole, on which depends what policies decide, what people read, or what a read gives back."""
+    cut = before.cut("before")
+    if not cut:
+        return None
+    texts = [program.resource_id, *(a.value for a in program.attributes)]
+    texts += [t for t in (program.resource_shown, program.resource_label, program.says) if t is not None]
+    used = [e for text in texts for e in text.expressions]
+    used += [e for e in program.asked or () if not (e.holds(scope) and only_finds(e.text, e.paths()))]
+    used += [program.widens] if program.widens is not None else []
+    if half := cut_path(used, scope, cut):  # guard: half a list decides nothing
+        return half
+    # a read that declares no pages gives back the one that it asked for
+    paged = frozenset(f"before.{r.name}" for r in program.reads if isinstance(r, Read) and r.pages is not None)
+    given = [] if program.is_write else [e for _, text in program.outputs for e in text.expressions]
+    return cut_path(given, scope, cut & paged)
 
 
 def _no_record(program: Program, before: Observation) -> str:

@@ -13,6 +13,7 @@ retries, so there are none to switch off. Only a read is tried a second time, by
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ from adapters.credentials.cache import Credentials
 from adapters.credentials.placement import placed, revealed
 from adapters.delivery import DeliveryReport, delivery_of
 from adapters.http.address import host_of, origin_of, target_of
-from adapters.http.answer import TooLarge, content_of, reading_of, response_of, retry_after_ms
+from adapters.http.answer import TooLarge, content_of, fields_of, reading_of, response_of, retry_after_ms
+from adapters.http.page_reader import PageReader
 from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
@@ -83,19 +85,25 @@ class HttpAdapter:
         self, read: Read, target: Target, scope: Mapping[str, object], deadline: float, person: str = ""
     ) -> Reading | Fault:
         """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
-        http = render_read(read, target.base_url, scope)
-        if isinstance(http, Fault):
-            return http
-        if not same_place(http.url, target.base_url):
-            return Fault("the path does not stay below the connection's base URL")
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                status, answer_headers, raw = await self._asked(target, http, person)
+                return await self._reading(read, target, scope, person)
         except AilyusError as error:
             return ReadOutage(error.sentence, "no_credential", target.name)
         except (*_FAULTS, TooLarge) as error:
             outage: Outage = "target_failed" if isinstance(error, TooLarge) else "unreachable"
             return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
+
+    async def _reading(self, read: Read, target: Target, scope: Mapping[str, object], person: str) -> Reading | Fault:
+        http = render_read(read, target.base_url, scope)
+        if isinstance(http, Fault):
+            return http
+        if not same_place(http.url, target.base_url):
+            return Fault("the path does not stay below the connection's base URL")
+        if read.pages is not None:
+            ask = functools.partial(self._asked, target, person=person)
+            return await PageReader(read, read.pages, target, scope, ask, self.now_ms).reading()
+        status, answer_headers, raw = await self._asked(target, http, person)
         return reading_of(read, target.name, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
@@ -200,8 +208,7 @@ class HttpAdapter:
         )
         answer = await self._transport.handle_async_request(request)
         try:
-            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers.raw}
-            return answer.status_code, found, await content_of(answer)
+            return answer.status_code, fields_of(answer), await content_of(answer)
         finally:
             await answer.aclose()
 

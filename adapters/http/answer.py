@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from adapters.credentials.placement import echoes
 from adapters.decoding import Undecodable, decode
-from adapters.http.paging import is_page
+from adapters.http.page_signs import is_page
 from contracts.action.observation import Reading, ReadOutage, Response, outage_of
 from contracts.compiler.expressions import Fault
 from contracts.compiler.read_program import Read
@@ -49,6 +49,16 @@ class _Counted(httpx2.AsyncByteStream):
     async def aclose(self) -> None:
         """Close the answer."""
         await self._stream.aclose()
+
+
+def fields_of(answer: httpx2.Response) -> dict[str, str]:
+    """The header fields by lower-cased name. Several `link` lines are one list (RFC 9110 section 5.3)."""
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in answer.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        # guard: several links
+        fields[name] = f"{fields[name]}, {value}" if name == "link" and name in fields else value
+    return fields
 
 
 async def content_of(answer: httpx2.Response) -> bytes:

@@ -15,7 +15,7 @@ from contracts.compiler.template import Template
 from contracts.errors import AilyusError
 
 Pairs = tuple[tuple[str, Template], ...]
-_WHOLE = re.compile(r"\$\{(?:list\.[a-z]+\()?(inputs\.[a-z][a-z0-9_]*)\)?\}")
+_WHOLE = re.compile(r"\$\{(?:list\.[a-z]+\()?(inputs\.[a-z][a-z0-9_]*|page\.cursor)\)?\}")
 MAX_BODY = 1024 * 1024
 """Bytes that a rendered body may have."""
 
@@ -42,7 +42,8 @@ class HttpRequest:
 
 
 def render_read(read: Read, base_url: str, scope: Scope) -> HttpRequest | Fault:
-    """The request of one observation."""
+    """The request of one observation; of its first page, where the scope names no other."""
+    scope = {**read.pages.first, **scope} if read.pages else scope
     content = (read.headers, read.body, read.form)
     return _rendered(read.method, base_url, (read.path, read.query), content, scope, _left_out(read, scope))
 

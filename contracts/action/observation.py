@@ -52,7 +52,7 @@ def outage_of(status: int) -> Outage | None:
 class Reading:
     """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received.
 
-    `whole` is false when the answer is one page of several: its lists then prove nothing by what they do not hold.
+    `whole` is false when a list of it is not known to be whole: it then proves nothing by what it does not hold.
     """
 
     name: str

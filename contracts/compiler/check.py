@@ -1,6 +1,6 @@
 """The compiled condition on observed states, and the values of paths that it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,20 @@ def lookup(path: str, scope: Scope) -> object:
     for part in parts[2:]:
         value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
     return value
+
+
+def is_cut(path: str, scope: Scope, cut: frozenset[str]) -> bool:
+    """Does this path lead to a list, or to what holds one, in a read (its first two words) that is not whole?"""
+    return ".".join(path.split(".")[:2]) in cut and _holds_list(lookup(path, scope))
+
+
+def cut_path(expressions: Iterable[Expression], scope: Scope, cut: frozenset[str]) -> str | None:
+    """The first path of these expressions that leads to a list that is not whole, or None."""
+    return next((p for e in expressions for p in sorted(e.paths()) if is_cut(p, scope, cut)), None) if cut else None
+
+
+def _holds_list(value: object) -> bool:
+    return isinstance(value, list) or (isinstance(value, Mapping) and any(map(_holds_list, value.values())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,12 +94,6 @@ class Expression:
         return self.value(scope) is True
 
     @property
-    def only_finds(self) -> bool:
-        """Can more elements in a list never make it false? So when the text only asks whether some element exists."""
-        text = CEL_STRING.sub("''", self.text)
-        return not re.search(r"!(?!=)|\?|\.(all|exists_one|filter|map|size)\s*\(|\bsize\s*\(", text)
-
-    @property
     def asks_absence(self) -> bool:
         """Does the text ask whether a field of the record is there, or that a field is not?"""
         text = CEL_STRING.sub("''", self.text)

@@ -6,6 +6,7 @@ from typing import Literal
 from contracts.compiler.body import Body
 from contracts.compiler.expressions import Expression
 from contracts.compiler.flow_program import FlowProgram
+from contracts.compiler.page_rule import PageRule
 from contracts.compiler.template import Template
 
 Decode = Literal["json", "xml"]
@@ -29,6 +30,7 @@ class Read:
     # a target that drops empty lists would else look as if the read had failed
     omits_empty: tuple[str, ...] = ()
     whole: Expression | None = None
+    pages: PageRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from contracts.compiler.body import Body
 from contracts.compiler.check import Check
 from contracts.compiler.expressions import CelType, Expression, Fault, Names
 from contracts.compiler.flow_program import FlowProgram
+from contracts.compiler.page_rule import check_sent, page_names, page_rule
 from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRead, Read
 from contracts.compiler.template import Template
 from contracts.errors import AilyusError
@@ -19,6 +20,8 @@ from contracts.schema.route import McpCall, Observe, PythonCall
 
 _NO_BODY_HEADERS = ("authorization", "host", "content-length", "cookie", "transfer-encoding")
 _ANSWER_BODY = Names.of({"body": "dyn"})
+_COUNTED = ("page.number", "page.offset")
+"""Whole numbers that we count ourselves: they cannot change what a text means."""
 _LOGIN: Mapping[str, CelType] = {"login.username": "string", "login.password": "string"}
 
 
@@ -64,7 +67,8 @@ class TextCompiler:
             arguments = self.arguments(f"{where}.python.arguments", call, names)
             return PythonRead(name, observe.target or target, call.operation, arguments, observe.may_be_absent)
         self.check_headers(where, observe.headers)
-        return Read(
+        names = page_names(names, observe.pages)
+        read = Read(
             name,
             observe.target or target,
             self.path(f"{where}.get", observe.get or observe.post or "", names),
@@ -78,7 +82,12 @@ class TextCompiler:
             observe.lists,
             observe.omits_empty,
             self.expression(f"{where}.whole", observe.whole, _ANSWER_BODY) if observe.whole else None,
+            page_rule(observe.pages) if observe.pages else None,
         )
+        if observe.pages is not None:
+            sent = [template.source for _, template in (*read.query, *read.headers, *(read.form or ()))]
+            check_sent(where, observe.pages, [read.path.source, *sent, *(read.body.templates if read.body else ())])
+        return read
 
     def check_headers(self, where: str, headers: Mapping[str, str]) -> None:
         """Refuse headers that are not for contracts."""
@@ -159,8 +168,9 @@ class TextCompiler:
 
 def _refuse_mixed(where: str, source: str, template: Template) -> None:
     """A value stands inside of another text only through a typed function: it could change what the text means."""
+    bare = [p for p in template.parts if not isinstance(p, str) and p.function is None]
     # guard: no value inside of an argument
-    if len(template.parts) > 1 and any(not isinstance(p, str) and p.function is None for p in template.parts):
+    if len(template.parts) > 1 and any(p.expression.text not in _COUNTED for p in bare):
         hint = "take the whole text as an input, or use a typed function, for example ${scim.string(inputs.name)}"
         sentence = f"`{source}` puts a bare value into a text of another grammar"
         raise AilyusError("bad_expression", sentence, hint=hint, field=where)

@@ -9,6 +9,7 @@ from pydantic import (
 )
 
 from contracts.schema.fields import Cel, Duration, Name, Strict, Values
+from contracts.schema.pages import Pages
 
 Way = Literal["http", "browser", "mcp", "python"]
 
@@ -37,7 +38,7 @@ class Observe(Strict):
     """One read of the source of truth. Some systems read by POST: then with a body, and still the read credential."""
 
     later = frozenset(
-        {"post", "json_body", "form", "headers", "lists", "browser", "mcp", "python", "omits_empty", "whole"}
+        {"post", "json_body", "form", "headers", "lists", "browser", "mcp", "python", "omits_empty", "whole", "pages"}
     )
 
     get: str | None = Field(None, pattern=r"^/")
@@ -56,6 +57,7 @@ class Observe(Strict):
     whole: Cel | None = Field(
         None, description="true when every list of the answer is whole; CEL over `body`, in place of the usual signs"
     )
+    pages: Pages | None = Field(None, description="how all pages of a list are read")
     browser: Name | None = Field(None, description="the flow that reads it from the application's pages")
     mcp: McpCall | None = Field(None, description="the tool of an MCP server that reads it: `text` and `data`")
     python: PythonCall | None = Field(None, description="the operation of an adapter in Python that reads it")
@@ -77,8 +79,10 @@ class Observe(Strict):
             raise ValueError("a GET has no body")
         if self.json_body is not None and self.form is not None:
             raise ValueError("a body is json or form, not both")
-        if self.get is None and self.post is None and (self.omits_empty or self.whole):
-            raise ValueError("`omits_empty` and `whole` are for a read by `get` or `post`")
+        if self.get is None and self.post is None and (self.omits_empty or self.whole or self.pages):
+            raise ValueError("`omits_empty`, `whole` and `pages` are for a read by `get` or `post`")
+        if self.get is None and self.pages is not None and self.pages.sends is None:
+            raise ValueError("a URL is followed by `get` only; a `post` sends a cursor, a number or an offset")
         return self
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from contracts.action.observation import Observation
-from contracts.compiler.check import ABSENT, Check, lookup
+from contracts.compiler.check import ABSENT, Check, is_cut, lookup
 from contracts.compiler.expressions import Fault
+from contracts.compiler.list_search import only_finds
 from contracts.compiler.program import Program
 from receipts.statement.attempt_facts import CheckFact
 
@@ -61,16 +62,10 @@ def _checked(check: Check, scope: Mapping[str, object], cut: frozenset[str]) -> 
         fault = f"`{absent[0]}` is not in the record" if absent else value.sentence
         return CheckResult(check.sentence, False, check.so, fault)  # guard: what was not read is not unmet
     # INVARIANT: a list that is not whole proves nothing by what it does not hold
-    if cut and not (value and check.expression.only_finds):  # guard: one page proves no absence
-        paged = sorted(p for p in check.expression.paths() if is_cut(p, scope, cut))
-        if paged:
-            return CheckResult(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
+    paged = sorted(p for p in check.expression.paths() if is_cut(p, scope, cut)) if cut else []
+    if paged and not (value and only_finds(check.expression.text, paged)):  # guard: one page proves no absence
+        return CheckResult(check.sentence, False, check.so, f"`{paged[0]}` is one page of several")
     return CheckResult(check.sentence, value, check.so)
-
-
-def is_cut(path: str, scope: Mapping[str, object], cut: frozenset[str]) -> bool:
-    """Is this path a list of a read (its first two words) whose lists are not whole?"""
-    return ".".join(path.split(".")[:2]) in cut and isinstance(lookup(path, scope), list)
 
 
 def are_cut(paths: Sequence[str], before: Observation, after: Observation) -> bool:

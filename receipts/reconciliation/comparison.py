@@ -10,6 +10,7 @@ from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import AnyRead, Read
 from contracts.hiding import Hiding
+from receipts.reconciliation.checks import are_cut
 
 
 def evened(reads: Sequence[AnyRead], before: Observation, after: Observation) -> tuple[Observation, Observation]:
@@ -59,16 +60,22 @@ def _seen(value: object, hiding: Hiding | None) -> object:
     return value if hiding is None or value is ABSENT else hiding.all(value)  # type: ignore[arg-type]  # JSON
 
 
-def drifted(program: Program, before: Observation, after: Observation) -> bool:
-    """Did anything change that the contract declares `unchanged`?"""
-    return bool(drifted_paths(program, before, after))
-
-
 def drifted_paths(program: Program, before: Observation, after: Observation) -> tuple[str, ...]:
-    """What changed although the contract declares it `unchanged`, as the contract names it."""
+    """What changed although the contract declares it `unchanged`, as the contract names it.
+
+    A list that is not whole is left out: it may have changed, and what is seen of it proves neither.
+    """
     return tuple(
-        p for p in program.contract.unchanged if not same((f"before.{p.removeprefix('before.')}",), before, after)
+        p
+        for p in program.contract.unchanged
+        if not are_cut([name := f"before.{p.removeprefix('before.')}"], before, after)
+        and not same((name,), before, after)
     )
+
+
+def is_blind(program: Program, before: Observation, after: Observation) -> bool:
+    """Is a list that must not change not whole, in either look?"""
+    return are_cut([f"before.{p.removeprefix('before.')}" for p in program.contract.unchanged], before, after)
 
 
 def equal(one: object, other: object) -> bool:

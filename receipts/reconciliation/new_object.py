@@ -5,18 +5,22 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from contracts.action.observation import Observation
+from contracts.compiler.check import is_cut
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import CreatedObjectRule, Program
-from receipts.reconciliation.checks import CheckResult
+from receipts.reconciliation.checks import CheckResult, are_cut
 from receipts.reconciliation.outputs import filled
 from receipts.reconciliation.verdict import Reason, Reconciliation
 
 
 def names_new(
-    program: Program, scope: Mapping[str, object]
+    program: Program, scope: Mapping[str, object], cut: frozenset[str] = frozenset()
 ) -> tuple[Literal[True], Literal["ours"]] | tuple[None, None]:
-    """The answer's own evidence: it names an object that was not there before, so something changed, by us."""
-    if program.made is None:
+    """The answer's own evidence: it names an object that was not there before, so something changed, by us.
+
+    `cut`: the reads whose lists are not whole; an object that such a list lacks may have been there.
+    """
+    if program.made is None or is_cut(f"before.{program.made.path}", scope, cut):
         return None, None
     known = {str(o[program.made.id]) for o in program.made.objects("before", scope) or []}
     for name, template in program.outputs:
@@ -38,6 +42,8 @@ def found_object(
     Exactly one new object that is ours is found; with its outputs lost it is an orphan, never `confirmed`.
     """
     before, after = made.objects("before", scope), made.objects("after", scope)
+    if are_cut([f"before.{made.path}"], *seen):  # guard: what half a list lacks is not new
+        return Reconciliation("contended", None, None, checks, {}, Reason.NOT_WHOLE)
     if before is None or after is None:
         return Reconciliation("contended", None, None, checks, {}, Reason.LIST_NOT_READ)
     known = {str(o[made.id]) for o in before}

@@ -20,10 +20,11 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from contracts.action.observation import Execution, Observation
+from contracts.compiler.check import cut_path
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from receipts.reconciliation.checks import CheckResult, are_cut, checks_of, unread
-from receipts.reconciliation.comparison import drifted, evened, same
+from receipts.reconciliation.comparison import drifted_paths, evened, is_blind, same
 from receipts.reconciliation.new_object import found_object, names_new
 from receipts.reconciliation.outputs import outputs_of
 from receipts.reconciliation.scope import scope_of
@@ -68,7 +69,9 @@ def reconcile(
         met=all(c.met for c in checks),
         unread=any(c.fault for c in checks),
         steady=same(program.probed, before, after) and not are_cut(program.probed, before, after),
-        drift=drifted(program, before, after),
+        drift=bool(drifted_paths(program, before, after)),
+        blind=is_blind(program, before, after),
+        cut=cut,
     )
     if execution.delivery in ("refused", "declined", "no_effect", "stopped"):  # guard: no effect is never confirmed
         return _proven_without_effect(execution, checks, seen.met)
@@ -85,7 +88,10 @@ def reconcile(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The two looks and what they say: all checks met, one not read, the record as it was, something else changed."""
+    """The two looks and what they say: all checks met, one not read, the record as it was, something else changed.
+
+    `blind`: a list that must not change was not read whole. `cut`: the reads whose lists are not whole.
+    """
 
     looks: tuple[Observation, Observation]
     checks: tuple[CheckResult, ...]
@@ -93,6 +99,8 @@ class _Seen:
     unread: bool
     steady: bool
     drift: bool
+    blind: bool
+    cut: frozenset[str]
 
 
 def _answered(
@@ -107,12 +115,14 @@ def _answered(
     checks = seen.checks
     if seen.met and seen.drift:
         return Reconciliation("diverged", True, None, checks, {}, Reason.DRIFT)
+    if seen.met and seen.blind:  # guard: what was not seen whole is not unchanged
+        return Reconciliation("contended", True, None, checks, {}, Reason.NOT_WHOLE)
     if seen.met:
         confirmed = _confirmed(program, scope, execution, checks, known)
         if confirmed.verdict != "confirmed" and program.made is not None:
             return found_object(program, program.made, scope, checks, seen.looks)
         return confirmed
-    named, whose = names_new(program, scope)
+    named, whose = names_new(program, scope, seen.cut)
     # what the answer gave once is kept for the look that finds it
     given = {n: v for n, t in program.outputs if not isinstance(v := t.filled(scope), Fault)}
     if seen.unread:
@@ -145,8 +155,12 @@ def _probed(program: Program, scope: Mapping[str, object], execution: Execution,
         return Reconciliation("contended", None, None, checks, {}, Reason.CANNOT_TELL)
     if program.foreign and program.foreign.value(scope) is not False:
         return Reconciliation("contended", None, None, checks, {}, Reason.SOMEBODY_ELSE)
+    if program.foreign and cut_path([program.foreign], scope, seen.cut):  # guard: half a list shows nobody else's hand
+        return Reconciliation("contended", None, None, checks, {}, Reason.NOT_WHOLE)
     if seen.met and seen.drift:
         return Reconciliation("diverged", True, None, checks, {}, Reason.DRIFT)
+    if seen.met and seen.blind:  # guard: what was not seen whole is not unchanged
+        return Reconciliation("contended", None, None, checks, {}, Reason.NOT_WHOLE)
     if seen.met:
         return _confirmed(program, scope, execution, checks)
     if seen.unread:

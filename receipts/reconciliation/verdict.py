@@ -33,6 +33,7 @@ class Reason(StrEnum):
     AS_BEFORE = "the record is as it was before"
     NEITHER = "the record is neither as before nor as expected"
     NOT_SENT_TWICE = "the record does not show it, and to send it again could do it twice"
+    NOT_WHOLE = "a list was not read whole, so it proves nothing"
     LIST_NOT_READ = "the list of objects could not be read"
     NOTHING_NEW = "nothing new is there"
     PERHAPS_NOT_OURS = "something new is there that may not be ours"

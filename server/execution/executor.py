@@ -31,6 +31,7 @@ from receipts.action.action_result import ActionResult
 from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, Stale
 from receipts.journal.journal import Journal
 from receipts.log.signing import Envelope
+from receipts.reconciliation.checks import are_cut
 from receipts.reconciliation.comparison import same
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.statement import entries
@@ -248,7 +249,8 @@ class ActionExecutor:
         if isinstance(resolved, Denied):
             return None
         before = await self.observe(resolved.permit)
-        if not before.ok or not same(resolved.program.probed, sent.before, before):
+        probed = resolved.program.probed
+        if not before.ok or not same(probed, sent.before, before) or are_cut(probed, sent.before, before):
             return None
         permitted = await redecision.permit(resolved, before)
         return PermittedAction(resolved, before, permitted, (), basis) if permitted else None

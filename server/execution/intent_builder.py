@@ -5,7 +5,9 @@ import orjson
 from contracts.action.observation import Execution, Observation
 from contracts.action.rendered_request import Rendered, render
 from contracts.canonical import new_id
+from contracts.compiler.check import cut_path
 from contracts.compiler.expressions import Fault
+from contracts.compiler.route_compiler import route_expressions
 from policies.release import Release
 from receipts.journal.intent import IntentCommit, Limits
 from receipts.journal.journal import Journal
@@ -40,6 +42,10 @@ class IntentBuilder:
             (str(params[name]), f"{program.name}.{name}") for name in sorted(program.secret_inputs) if name in params
         )
         scope = resolved.scope(ready.before)
+        # INVARIANT: what is made of half a list would take away the other half
+        half = cut_path(route_expressions(program.routes[route]), scope, ready.before.cut("before"))
+        if half is not None:  # guard: no request out of half a list
+            return Fault(f"`{half}` is one page of several")
         return render(program.routes[route], resolved.target, scope, program.absent(params), handles)
 
     def intent(

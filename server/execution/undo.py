@@ -28,6 +28,7 @@ from policies.decision import Denied
 from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy, DecisionBasis
 from receipts.journal.lease import still_owned
+from receipts.reconciliation.checks import are_cut
 from receipts.reconciliation.comparison import same
 from receipts.store.transaction import Conflict, Work
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
@@ -142,6 +143,8 @@ class Compensation:
             readings={n: replace(r, value=done.own.get(f"before.{n}", r.value)) for n, r in done.left.readings.items()},
             hiding=executor.journal.hiding,
         )
+        if are_cut(program.probed, own, now):  # guard: half a list is not as we left it
+            return NotCompensated("a list of the record was not read whole, so it may have changed since")
         # guard: undo only what is as we left it
         return None if same(program.probed, own, now) else NotCompensated("somebody else changed it since")
 

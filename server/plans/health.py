@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from contracts.action.observation import Observation
+from contracts.compiler.check import cut_path
 from contracts.compiler.plan_program import PlanProgram
 from policies.plan_parser import PlanRequest
 from policies.run_plan_schema import RUN_PLAN
@@ -41,12 +42,16 @@ class PlanHealth:
             return True
         scope = {**self._base(run), **before.scope("before"), **now.scope("after")}
         hide_compared(scope, program.compared, before.hiding)
+        cut = before.cut("before") | now.cut("after")
         if program.worse is not None:
-            return program.worse.value(scope) is not False
+            # guard: half a list is no health
+            return program.worse.value(scope) is not False or cut_path([program.worse], scope, cut) is not None
+        holds = [check.met for check in checks_of(program.expect, scope, cut)]
         if before.hiding is not None:  # begun by another process: what held at first is not known any more
-            return not all(c.expression.holds(scope) for c in program.expect)
+            return not all(holds)
         at_first = {**self._base(run), **before.scope("before"), **before.scope("after")}
-        return any(c.expression.holds(at_first) and not c.expression.holds(scope) for c in program.expect)
+        held = checks_of(program.expect, at_first, before.cut("before") | before.cut("after"))
+        return any(at.met and not now_met for at, now_met in zip(held, holds, strict=True))
 
     async def settled(self, run: Run, before: Observation) -> tuple[tuple[CheckResult, ...], Observation | None]:
         """The expectations of the whole, read until they hold or the longest settle time is over."""

@@ -5,9 +5,10 @@ import gzip
 import tracemalloc
 import zlib
 
+import httpx2
 import pytest
 
-from adapters.http.answer import MAX_ANSWER
+from adapters.http.answer import MAX_ANSWER, fields_of
 from contracts.compiler.expressions import Fault
 from tests.adapters.raw_server import Handler, answer, raw_server
 from tests.adapters.requests import adapter_for, execute, look, release_for
@@ -108,3 +109,9 @@ async def test_an_identity_that_is_said_is_read() -> None:
         execution = await execute(release_for(port))
     assert execution.response is not None
     assert execution.response.body == {"a": 1}
+
+
+def test_several_links_in_several_lines_are_one_list() -> None:
+    lines = [("Link", '<https://x.example/>; rel="self"'), ("Link", '<https://x.example/2>; rel="next"'), ("X", "1")]
+    found = fields_of(httpx2.Response(200, headers=lines))
+    assert found == {"link": '<https://x.example/>; rel="self", <https://x.example/2>; rel="next"', "x": "1"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.action.observation import Observation
+from contracts.action.observation import Observation, Reading
 from contracts.compiler.catalog import load_catalog
 from receipts.reconciliation.checks import CheckResult
 from receipts.reconciliation.new_object import found_object, names_new
@@ -79,3 +79,18 @@ def test_the_answer_names_what_was_not_there_before() -> None:
     assert names_new(PROGRAM, {**known, "response.body": {}}) == (None, None)
     other = load_catalog(ROOT / "contracts" / "library").programs["unlock_user"]
     assert names_new(other, known) == (None, None)
+
+
+@pytest.mark.parametrize("whole", [(True, False), (False, True)])
+def test_what_half_a_list_lacks_is_not_new(whole: tuple[bool, bool]) -> None:
+    assert PROGRAM.made is not None
+    lists = listed(key(OLD)), listed(key(OLD), key(NEW))
+    seen = [
+        Observation({"keys": Reading("keys", 200, one, b"", 1, whole=is_whole)}, AT_MS, "separate_credential")
+        for one, is_whole in zip(lists, whole, strict=True)
+    ]
+    scope = {"before.keys": lists[0], "after.keys": lists[1], "inputs.user_name": "ci", "connection.exclusive": True}
+    one = found_object(PROGRAM, PROGRAM.made, scope, MET, (seen[0], seen[1]))
+    assert (one.verdict, one.reason, one.orphan) == ("contended", Reason.NOT_WHOLE, None)
+    body = {"CreateAccessKeyResponse": {"CreateAccessKeyResult": {"AccessKey": {"AccessKeyId": NEW}}}}
+    assert names_new(PROGRAM, scope | {"response.body": body}, frozenset({"before.keys"})) == (None, None)

@@ -8,6 +8,8 @@ import pytest
 from contracts.action.observation import Delivery, Execution, Observation, Reading, Response
 from contracts.compiler.catalog import load_catalog
 from receipts.reconciliation.reconciliation import already_so, reconcile
+from receipts.reconciliation.verdict import Reason
+from tests.contracts.making import program
 from tests.world import ROOT
 
 PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
@@ -227,3 +229,29 @@ def test_the_answer_s_own_new_id_is_evidence() -> None:
     lost = replace(execution, response=Response(200, {}, None, b"", None))
     found = reconcile(program, base, same, lost, after, False, False, outcome.outputs)
     assert (found.verdict, dict(found.outputs)) == ("confirmed", dict(outcome.outputs))
+
+
+def half(value: str, whole: bool) -> Observation:
+    record = {"value": value, "events": [{"by": "us"}]}
+    return Observation({"record": Reading("record", 200, record, b"", 1, whole=whole)}, 1, "separate_credential")
+
+
+HALF_BASE = {"inputs.record": "r1", "inputs.value": "new", "connection.tenant": "a", "connection.environment": "prod"}
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "delivery"),
+    [
+        ("unchanged", ["record.events"], "answered"),
+        ("unchanged", ["record.events"], "in_doubt"),
+        ("foreign", "after.record.events.exists(e, e.by != 'us')", "in_doubt"),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_list_that_was_not_read_whole_shows_neither_that_it_stayed_nor_whose_hand_it_was(
+    key: str, declared: Any, delivery: Delivery, whole: bool
+) -> None:
+    made = program(**{key: declared})
+    outcome = reconcile(made, HALF_BASE, half("old", True), sent(delivery, 200), half("new", whole))
+    assert outcome.verdict == ("confirmed" if whole else "contended")
+    assert whole or outcome.reason == Reason.NOT_WHOLE

@@ -1,10 +1,15 @@
 """The intent of one attempt: what is signed and compared before the first byte leaves."""
 
+from dataclasses import replace
+
 import pytest
 
 from contracts.action.http_request import HttpRequest
 from contracts.action.observation import Execution
-from contracts.compiler.expressions import Fault
+from contracts.compiler.body import Body
+from contracts.compiler.expressions import Fault, Names
+from contracts.compiler.route_program import HttpProgram
+from contracts.compiler.template import Template
 from receipts.journal.intent import IntentCommit
 from server.execution.attempt import PermittedAction
 from server.execution.intent_builder import IntentBuilder
@@ -92,3 +97,17 @@ async def test_a_rate_is_compared_again_only_where_a_policy_reads_it(
         commit = intent(made, await made.permitted(made.action()))
         assert commit.rate is not None
         assert commit.rate.last_hour == 0
+
+
+async def test_no_request_is_made_out_of_half_a_list(permissive: Engine) -> None:
+    ready = await permissive.permitted(permissive.action())
+    (route,) = ready.resolved.program.routes[:1]
+    assert isinstance(route, HttpProgram)
+    events = Template.compile("${before.record.events}", Names.of({"before.record": "dyn"}))
+    body = Body({"events": "${before.record.events}"}, {"${before.record.events}": events})
+    program = replace(ready.resolved.program, routes=(replace(route, body=body),))
+    ready = replace(ready, resolved=replace(ready.resolved, program=program))
+    assert rendered(permissive, ready).body == b'{"events":[]}'
+    cut = {name: replace(reading, whole=False) for name, reading in ready.before.readings.items()}
+    fault = builder_of(permissive).rendered(replace(ready, before=replace(ready.before, readings=cut)), 0)
+    assert fault == Fault("`before.record.events` is one page of several")

@@ -51,6 +51,19 @@ async def test_what_somebody_changed_since_stays(permissive: Engine) -> None:
     assert permissive.records["r1"]["value"] == "theirs"
 
 
+async def test_half_a_list_does_not_show_that_it_is_as_it_was_left(tmp_path: Path) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    for name in ("put_record", "set_value"):
+        text = (CONTRACTS / f"{name}.yaml").read_text()
+        (folder / f"{name}.yaml").write_text(text + "unchanged: [record.events]\n")
+    async with engine(tmp_path, contracts=folder) as made:
+        one = await done(made)
+        made.records["r1"]["has_more"] = True
+        reason = "a list of the record was not read whole, so it may have changed since"
+        assert await taken_back(made, one) == NotCompensated(reason)
+
+
 async def test_what_the_plan_itself_left_there_is_no_change_of_somebody_else(permissive: Engine) -> None:
     one = await done(permissive)
     permissive.records["r1"] |= {"value": "ours", "version": "9"}

@@ -75,6 +75,16 @@ async def test_worse_is_what_its_author_says(tmp_path: Path) -> None:
         assert await health.is_worse(run, before, same_list=False)  # what cannot be told is worse
 
 
+async def test_half_a_list_is_no_health(tmp_path: Path) -> None:
+    contracts = watched(tmp_path / "contracts", worse='"size(after.watched.events) > size(before.watched.events)"')
+    async with engine(tmp_path, contracts=contracts) as made:
+        run, before = await run_of(made)
+        health = PlanHealth(made.executor)
+        assert not await health.is_worse(run, before, same_list=False)
+        made.records["watched"]["has_more"] = True
+        assert await health.is_worse(run, before, same_list=False)
+
+
 @pytest.mark.parametrize(("value", "met"), [("fine", True), ("broken", False)])
 async def test_the_whole_is_read_until_it_holds_or_the_settle_time_is_over(
     plain: Engine, value: str, met: bool

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.http.paging import is_page
+from adapters.http.page_signs import is_page
 
 PAGES: list[Any] = [
     {"results": [1], "next": "https://x.example/?page=2"},
