@@ -88,6 +88,7 @@ CODES = MappingProxyType(
         "bad_description": "give a file with an OpenAPI description, in which every reference is local",
         "no_adapter": "see `ailyus adapter list`",
         "no_server": "correct the connection's [connections.NAME.mcp], or start the server",
+        "not_connected": "begin again at the connection's page; nothing was kept",
         "no_credential": "set the environment variable or file that the reference names, or see to its program",
     }
 )

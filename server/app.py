@@ -40,10 +40,12 @@ from server.actions.live_release import LiveRelease
 from server.actions.recovery import RecoveryLoop
 from server.actions.runner import ActionRunner
 from server.admin.api import AdminApi
+from server.admin.connection_routes import ConnectionRoutes
 from server.admin.health.gateway_checks import health_of
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new
 from server.connections.access_tokens import AccessTokens
+from server.connections.connections import Connections
 from server.connections.grants import Grants
 from server.console.console import Console
 from server.execution.fair_limiter import FairLimiter
@@ -134,8 +136,19 @@ class App:
         )
         parts = (self.inbox, self.agents, self.resolutions, self.escalations)
         settings = workspace.settings.console
-        self.console = Console(self.releases, *parts, self.notices, settings, credentials, workspace.root)
-        self.api = AdminApi(self.releases, *parts, self.console.introduce)
+        self.connections = Connections(
+            self.journal,
+            lambda: self.runner.release,
+            credentials,
+            self.authorization_servers,
+            self.grants,
+            settings.admins,
+        )
+        self.console = Console(
+            self.releases, *parts, self.notices, self.connections, settings, credentials, workspace.root
+        )
+        connected = ConnectionRoutes(self.connections, lambda: self.runner.release, lambda: self.console.url)
+        self.api = AdminApi(self.releases, *parts, self.console.introduce, connected)
         self.health = health_of(self.releases, self.recovery, browser.path)
 
     def systems(self, release: Release) -> AdapterRouter:
@@ -198,6 +211,7 @@ class App:
         await self.servers.close()
         await self.hosts.close()
         await self.monitor.stop()
+        await self.connections.close()
         await self.credentials.close()
         await self.store.aclose()
 

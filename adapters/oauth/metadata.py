@@ -67,7 +67,8 @@ async def _fetched(issuer: str, http: httpx2.AsyncClient) -> Endpoints | TokenFa
     fault = TokenFault("not_sent", "no_metadata")
     for url in (f"{issuer.rstrip('/')}/.well-known/openid-configuration", get_well_known_url(issuer, external=True)):
         try:
-            answer = await http.get(url, headers={"accept": "application/json"})
+            # `auth`: else the client asks for a token of its own, which metadata needs not
+            answer = await http.get(url, headers={"accept": "application/json"}, auth=None)
             said = orjson.loads(answer.content) if answer.status_code == 200 else None
         except (httpx2.HTTPError, TooLarge, ValueError):
             continue

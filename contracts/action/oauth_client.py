@@ -28,6 +28,7 @@ _FACTS: Final = {
     "audience": "audience",
     "resource": "resource",
     "per_person": "perPerson",
+    "account": "account",
 }
 
 
@@ -37,7 +38,9 @@ class OAuthClient:
 
     `issuer` is whose metadata (RFC 8414) says where the endpoints are that have no URL here. `subject` and `audience`
     stand in what is signed with `key`; `resource` is the API that tokens are meant for (RFC 8707). `per_person`: each
-    person signs in for themselves. `timeout_ms` bounds one question to the server and says nothing about what may be
+    person signs in for themselves. `account` is where the account's name stands (`id_token.email`, `token.team.id`,
+    `redirect.realmId`, `check.name`); `authorize_parameters` go with the browser to the authorization endpoint, beside
+    those of the protocol. `timeout_ms` bounds one question to the server and says nothing about what may be
     done, so it is in no digest.
     """
 
@@ -57,6 +60,8 @@ class OAuthClient:
     read_scopes: tuple[str, ...] = ()
     write_scopes: tuple[str, ...] = ()
     per_person: bool = False
+    account: str = ""
+    authorize_parameters: tuple[tuple[str, str], ...] = ()
     timeout_ms: int = field(default=5_000, compare=False)
 
     @property
@@ -80,6 +85,8 @@ class OAuthClient:
     def facts(self) -> dict[str, object]:
         """All that says whose tokens there are and where they are got, for the digest of a target."""
         found: dict[str, object] = {name: getattr(self, key) for key, name in _FACTS.items() if getattr(self, key)}
+        if self.authorize_parameters:
+            found["authorizeParameters"] = dict(self.authorize_parameters)
         return found | {"readScopes": list(self.read_scopes), "writeScopes": list(self.write_scopes)}
 
 

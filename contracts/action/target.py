@@ -69,6 +69,7 @@ class Target:
     `headers` go with every request that does not name them itself, names in lower case; they are no secrets.
     `exclusive`: nobody else makes objects where the write credential does, so what is new there is ours. `oauth2`: its
     credentials are access tokens, and `read` and `write` refer to those of this very connection (`TokenReference`).
+    `check` is the path of a harmless read below its base URL.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Target:
     mcp: Mcp | None = None
     plugin: PluginRef | None = None
     oauth2: OAuthClient | None = None
+    check: str = ""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,6 +145,8 @@ class Target:
             }
         if self.oauth2 is not None:
             facts["oauth2"] = self.oauth2.facts()
+        if self.check:
+            facts["check"] = self.check
         # other code under the same name is another target
         if self.plugin is not None:
             facts["adapter"] = {"entryPoint": self.plugin.entry_point, "digest": self.plugin.digest}

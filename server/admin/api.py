@@ -15,6 +15,7 @@ from policies.signed_resolution import SignedResolution
 from receipts.tables import intents
 from server.admin import access
 from server.admin.approval_routes import ApprovalRoutes
+from server.admin.connection_routes import ConnectionRoutes
 from server.admin.release_routes import ReleaseRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
@@ -53,6 +54,7 @@ class AdminApi:
         resolutions: Resolutions,
         escalations: Escalations,
         introduce: Callable[[str], Awaitable[str]],
+        connections: ConnectionRoutes,
     ) -> None:
         self._releases = releases
         self._runner = releases.runner
@@ -61,6 +63,7 @@ class AdminApi:
         self._resolutions = resolutions
         self._escalations = escalations
         self._introduce = introduce
+        self._connections = connections
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -87,6 +90,10 @@ class AdminApi:
             ("POST", "/keys", self.add_key),
             ("DELETE", "/keys/{keyid}", self.revoke_key),
             ("POST", "/introductions", self.introduce),
+            ("GET", "/connections", self._connections.connections),
+            ("POST", "/connections/{name}/link", self._connections.link),
+            ("POST", "/connections/{name}/test", self._connections.test),
+            ("DELETE", "/connections/{name}", self._connections.disconnect),
             ("POST", "/access", self.access),
         ]
         return Starlette(

@@ -20,6 +20,7 @@ def _register() -> None:
         adapter_commands,
         agent_commands,
         approval_commands,
+        connection_commands,
         contract_commands,
         control_commands,
         policy_commands,
@@ -36,6 +37,7 @@ def _register() -> None:
     policy_commands.register(app)
     agent_commands.register(app)
     approval_commands.register(app)
+    connection_commands.register(app)
     action_commands.register(app)
     receipt_commands.register(app)
     control_commands.register(app)

@@ -10,8 +10,10 @@ from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from receipts.tables import inventory
 from server.approvals.inbox import Inbox
+from server.connections.connections import Connections
 from server.console.actions import Actions
 from server.console.approvals import Approvals
+from server.console.connections import ConnectionPages
 from server.console.estate import Inventory
 from server.console.introductions import PasskeyInvitations
 from server.console.live import Live
@@ -41,12 +43,14 @@ class Console:
         resolutions: Resolutions,
         escalations: Escalations,
         notices: ApprovalNotifications,
+        connections: Connections,
         settings: ConsolePart,
         credentials: Credentials,
         root: Path,
     ) -> None:
         self._runner = runner = releases.runner
         self._settings = settings
+        self._connections = connections
         self._provider: Provider | None = None
         self._sessions = ConsoleSessions(runner, settings.session)
         self._introductions = PasskeyInvitations(runner, settings.admins)
@@ -85,7 +89,8 @@ class Console:
         provided = self._provider.views(address, seconds) if self._provider else []
         known = (self._sessions, self._introductions)
         people = PeoplePages(self._runner, *known, address, seconds, has_provider=bool(provided))
-        return self._web.app(address, [*self._views, *people.views(), *provided])
+        connected = ConnectionPages(self._connections, address)
+        return self._web.app(address, [*self._views, *connected.views(), *people.views(), *provided])
 
     async def introduce(self, person: str) -> str:
         """The link by which a person brings a first passkey; for the terminal only."""

@@ -7,7 +7,6 @@ replica takes the answer; `iss` of the answer is compared (RFC 9207). What is ap
 import asyncio
 import hmac
 import secrets
-from typing import cast
 
 import httpx2
 import orjson
@@ -27,6 +26,7 @@ from server.console.refresh_token import hidden, revealed
 from server.console.session import ConsoleSessions
 from server.console.sign_in_state import SignInState, opened, sealed
 from server.console.visit import ConsoleRequest, View
+from server.identity.identity_token import identity_of
 from server.identity.token_issuer import FETCH_SECONDS, Document, Issuer
 from server.workspace.public_address import PublicAddress
 from server.workspace.settings.console import OidcPart
@@ -37,8 +37,6 @@ ANSWER_MS = 600_000
 BACK = "/sign-in/back"
 AT_ONCE = 4
 """Sign-ins that are asked for at the provider at once: visitors do not make the gateway flood it."""
-_TYPES = frozenset({"jwt", ""})
-_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 log = structlog.get_logger()
 
 
@@ -149,16 +147,8 @@ class Provider:
             return None
 
     async def _identity(self, token: Document, nonce: str | None) -> Document:
-        """The claims of the identity token, checked (OpenID Connect Core 1.0, section 3.1.3.7)."""
-        claims = await self._issuer.checked(str(token["id_token"]), self._settings.client_id, _ALGORITHMS, _TYPES)
-        if claims is None:
-            raise ValueError("the identity token does not hold")
-        # guard: identity for another question
-        if nonce is not None and not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-            raise ValueError("the identity token answers another question")
-        if claims.get("azp", self._settings.client_id) != self._settings.client_id:
-            raise ValueError("the identity token is for another client")
-        return cast(Document, claims)
+        """The claims of the identity token, checked."""
+        return await identity_of(self._issuer, str(token["id_token"]), self._settings.client_id, nonce)
 
     async def _told(
         self,

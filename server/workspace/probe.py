@@ -71,6 +71,15 @@ async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     return found
 
 
+async def probe_target(release: Release, credentials: Credentials, target: Target) -> ProbeResult:
+    """The same of one connection, with the credentials of a gateway that runs."""
+    adapter = HttpAdapter(release, _Shut(), credentials, lambda: int(time.time() * 1000))
+    try:
+        return await _probed(adapter, credentials, release, target)
+    finally:
+        await adapter.close()
+
+
 async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> ProbeResult:
     # looked up first: a read without its credential would be told as a refusal of the system
     missing = [fault for reference in _references(target) if (fault := await credentials.missing(reference))]

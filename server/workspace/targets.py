@@ -39,6 +39,7 @@ def targets_of(settings: Settings) -> dict[str, Target]:
             mcp=_mcp(c),
             plugin=_plugin(settings, c),
             oauth2=_client(c),
+            check=c.check,
         )
         for name, c in settings.connections.items()
     }
@@ -73,6 +74,8 @@ def _client(connection: ConnectionPart) -> OAuthClient | None:
         read_scopes=part.read_scopes,
         write_scopes=part.write_scopes,
         per_person=part.per_person,
+        account=part.account,
+        authorize_parameters=tuple(sorted(part.authorize_parameters.items())),
         timeout_ms=part.timeout,
     )
 

@@ -46,6 +46,7 @@ VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
 RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 HTTP_SERVER = "tests/server/listener/test_http_server.py::test_"
+CONNECTING = "tests/server/connections/test_authorizations.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
 
 
@@ -259,6 +260,12 @@ GUARDS = [
     Guard("receipts of another agent", "", STRANGERS + "an_action_a_task"),
     Guard("roles that were said long ago", "if True:", SIGN_IN + "who_lost_the_role"),
     Guard("answers that nobody asked for", "if begun is None:", SIGN_IN + "answers_that_do_not_belong"),
+    Guard("the session of an authorization request", 'return b""', CONNECTING + "answers_that_are_not_of_this_question"),
+    Guard("the time of an authorization request", "return request", "tests/server/connections/test_authorization_request.py::test_a_request_comes_back"),
+    Guard("issuer of an authorization answer", "if False:", CONNECTING + "answers_that_are_not_of_this_question"),
+    Guard("an authorization answer is taken once", "pass", CONNECTING + "an_answer_is_taken_once", lines=3),
+    Guard("only an admin connects for all", "return True", CONNECTING + "only_an_admin_of_the_tenant"),
+    Guard("wider scopes than declared", "if False:", CONNECTING + "wider_scopes_are_refused"),
     Guard("identity for another question", "if False:", SIGN_IN + "an_identity_token_for"),
     Guard("text of exceptions", "self.server.middleware[:] = [RequestStateBoundary(security, default_audience=origin)]", "tests/identity/test_isolation.py::test_nothing_of_an_exception"),
     Guard("share of requests", "if False:", "tests/server/mcp/test_admission.py::test_a_flood"),

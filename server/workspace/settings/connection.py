@@ -107,6 +107,8 @@ class ConnectionPart(SettingsPart):
     """The MCP server, where it is one."""
     adapter: str = Field("", examples=["pager"])
     """The adapter in Python, one of `[adapters]`, where it is reached by one."""
+    check: str = Field("", pattern=r"^(/[\x21-\x7e]*)?$", max_length=500, examples=["/api/v1/users/me"])
+    """The path of a harmless read, which `ailyus connection test` asks."""
     oauth2: OAuthClientPart | None = None
     """How it gets its access tokens, where `auth` is `oauth2`."""
 
@@ -120,6 +122,10 @@ class ConnectionPart(SettingsPart):
                 raise ValueError(f"with `oauth2` its tokens are its credentials: take `{name}` away")
             if not signs_in and value is None:
                 raise ValueError(f"`{name}` is missing: a reference to the credential, or `none`")
+        if self.check and not self.base_url:
+            raise ValueError("`check` is a path below `base_url`, which is missing")
+        if self.oauth2 is not None and self.oauth2.account.startswith("check.") and not self.check:
+            raise ValueError("`account` stands in what `check` answers, and there is no `check`")
         if signs_in and (self.adapter or (self.mcp is not None and self.mcp.command)):
             raise ValueError("`oauth2` is for HTTP APIs and for MCP servers with a `url`")
         return self

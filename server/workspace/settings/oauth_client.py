@@ -10,6 +10,24 @@ from contracts.schema.fields import Duration
 from server.workspace.settings.part import Reference, SettingsPart
 
 _URL: Final = r"^(https?://[^\s?#@]+)?$"
+_ACCOUNT: Final = r"^((id_token|token|redirect|check)(\.[^.\s]+)+)?$"
+_OURS: Final = frozenset(
+    (
+        "client_id",
+        "response_type",
+        "response_mode",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "resource",
+        "request",
+        "request_uri",
+        "code_challenge",
+        "code_challenge_method",
+    )
+)
+"""Parameters of an authorization request that the gateway makes itself, or that would change whom it asks for what."""
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 
@@ -51,6 +69,14 @@ class OAuthClientPart(SettingsPart):
     """The scopes of the tokens that write."""
     per_person: bool = False
     """Does each person sign in with an account of their own?"""
+    account: str = Field("", pattern=_ACCOUNT, max_length=200, examples=["token.team.id"])
+    """Where the name of the connected account stands: in the identity token (`id_token.email`), in the token answer
+    (`token.team.id`), in the address that the browser comes back with (`redirect.realmId`), or in what the connection's
+    `check` answers (`check.0.name`). Without it the identity token says it, where there is one."""
+    authorize_parameters: dict[str, str] = Field(
+        default_factory=dict, max_length=16, examples=[{"access_type": "offline", "prompt": "consent"}]
+    )
+    """Further parameters that the vendor wants at its authorization endpoint."""
     timeout: Duration = Field(5_000, ge=500, le=30_000)
     """How long the authorization server may take for one answer."""
 
@@ -79,6 +105,18 @@ class OAuthClientPart(SettingsPart):
             (self.grant != "jwt_bearer" and bool(self.subject), "`subject` is for `jwt_bearer` alone"),
             (self.key is None and bool(self.key_id or self.audience), "`key_id` and `audience` need `key`"),
             (not self._has_key_use() and self.key is not None, "`key` is used by `jwt_bearer` and `private_key_jwt`"),
+            (
+                not is_stored and bool(self.account or self.authorize_parameters),
+                "`account` and `authorize_parameters` are for `authorization_code` alone",
+            ),
+            (
+                bool(_OURS & self.authorize_parameters.keys()),
+                "`authorize_parameters` names what the gateway sends itself",
+            ),
+            (
+                self.account.startswith("id_token.") and not self._has_identity(),
+                "`account` of an identity token needs `issuer`, and `openid` among the scopes",
+            ),
             # a token without scopes often is one with all of them
             (bool(self.read_scopes) is not bool(self.write_scopes), "give both `read_scopes` and `write_scopes`"),
         )
@@ -93,6 +131,9 @@ class OAuthClientPart(SettingsPart):
             if not _SCOPE.fullmatch(scope):
                 raise ValueError("a scope has no white space, quotes or backslashes: give each as an entry of its own")
         return self
+
+    def _has_identity(self) -> bool:
+        return bool(self.issuer) and "openid" in self.read_scopes and "openid" in self.write_scopes
 
     def _has_key_use(self) -> bool:
         return self.grant == "jwt_bearer" or self.proof == "private_key_jwt"

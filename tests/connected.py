@@ -1,0 +1,145 @@
+"""A gateway with connections that people sign in for, and the authorization server where they do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from receipts.log.signing import Envelope
+from server.console.session import ConsoleSession
+from server.workspace.free_port import free_port
+from server.workspace.workspace import Workspace
+from tests.authorization_server import CLIENT, SECRET, AuthorizationServer
+from tests.web import web
+from tests.world import Sandbox, World, gateway, make_workspace
+
+NAMES = ("books", "notes", "ledger")
+PARTS = """
+[[people]]
+name = "outsider"
+tenant = "globex"
+roles = ["SecurityLead"]
+
+[connections.books]                       # one account for all, one token for both sides
+kind = "books"
+base_url = "{url}/api"
+tenant = "acme"
+environment = "prod"
+auth = "oauth2"
+check = "/me"
+
+[connections.books.oauth2]
+grant = "authorization_code"
+issuer = "{url}"
+client_id = "{client}"
+client_secret = "file:.ailyus/secrets/books"
+read_scopes = ["openid", "email", "records:read", "records:write"]
+write_scopes = ["openid", "email", "records:read", "records:write"]
+
+[connections.notes]                       # each person an account of their own
+kind = "notes"
+base_url = "{url}/api"
+tenant = "acme"
+environment = "prod"
+auth = "oauth2"
+check = "/me"
+
+[connections.notes.oauth2]
+grant = "authorization_code"
+issuer = "{url}"
+client_id = "{client}"
+client_secret = "file:.ailyus/secrets/books"
+read_scopes = ["records:read"]
+write_scopes = ["records:read"]
+per_person = true
+account = "check.email"
+"""
+
+
+def redirects(console: str) -> tuple[str, ...]:
+    """The redirect URIs of a console's connections."""
+    return tuple(f"{console}/connections/{name}/back" for name in NAMES)
+
+
+@dataclass
+class Connected:
+    """A running gateway, its authorization server, and browsers of people by plain HTTP."""
+
+    world: World
+    server: AuthorizationServer
+
+    @property
+    def console(self) -> str:
+        return self.world.app.console.url
+
+    async def session(self, person: str) -> ConsoleSession:
+        """A session as somebody has it who signed in."""
+        sessions = self.world.app.console._sessions
+        found = self.world.app.runner.release.people.get(person)
+        assert found is not None
+        session = await sessions.find(await sessions.open_for(found))
+        assert session is not None
+        return session
+
+    async def visit(self, session: ConsoleSession, address: str, form: dict[str, str] | None = None) -> httpx2.Response:
+        """One page for that session; a form is sent as its own page would."""
+        url = address if address.startswith("http") else self.console + address
+        headers = {"cookie": f"__Host-ailyus={session.secret}"}
+        async with web(timeout=30) as browser:
+            if form is None:
+                return await browser.get(url, headers=headers)
+            origin = f"{urlsplit(self.console).scheme}://{urlsplit(self.console).netloc}"
+            token = session.token(urlsplit(address).path)
+            return await browser.post(url, data={**form, "token": token}, headers={**headers, "origin": origin})
+
+    async def asked(self, session: ConsoleSession, name: str = "books", side: str = "both") -> str:
+        """The address at which this person gives their consent."""
+        page = await self.visit(session, f"/connections/{name}/authorize", {"side": side})
+        assert page.status_code == 200, page.text
+        return page.text.partition('<a class="button" href="')[2].partition('"')[0].replace("&amp;", "&")
+
+    async def connect(self, person: str = "lead", name: str = "books", side: str = "both") -> httpx2.Response:
+        """The whole way of one person; what the console answers to their browser when it comes back."""
+        session = await self.session(person)
+        return await self.visit(session, self.server.consent(await self.asked(session, name, side)))
+
+    def statements(self) -> list[dict[str, Any]]:
+        """What the log says of connections, oldest first, and in `names` the evidence of each."""
+        import orjson
+
+        found = []
+        sql = "SELECT leaf_index, envelope FROM statements WHERE kind = 'connection' ORDER BY leaf_index"
+        for leaf, envelope in self.world.rows(sql):
+            said = orjson.loads(Envelope.decode(bytes(envelope)).payload)["predicate"]
+            evidence = self.world.rows("SELECT label, data FROM evidence WHERE leaf_index = ?", leaf)
+            found.append({**said, "names": {str(label): bytes(data).decode() for label, data in evidence}})
+        return found
+
+
+def connected_workspace(
+    folder: Path, sandbox: Sandbox, server: AuthorizationServer, *, database: str = "", more: str = ""
+) -> Workspace:
+    """A workspace with the connections of `PARTS`."""
+    parts = PARTS.format(url=server.url, client=CLIENT)
+    workspace = make_workspace(folder, sandbox, extra=parts + more, database=database)
+    (workspace.private / "secrets" / "books").write_text(SECRET + "\n")
+    return Workspace.open(workspace.root)
+
+
+@asynccontextmanager
+async def connected(
+    folder: Path, sandbox: Sandbox, *, database: str = "", more: str = "", base_path: str = ""
+) -> AsyncIterator[Connected]:
+    """A gateway with such connections; the authorization server knows its redirect URIs."""
+    port = free_port()
+    server = AuthorizationServer(redirects(f"http://localhost:{port}{base_path}"))
+    try:
+        workspace = connected_workspace(folder, sandbox, server, database=database, more=more)
+        async with gateway(workspace, sandbox, port=port) as world:
+            yield Connected(world, server)
+    finally:
+        server.close()
