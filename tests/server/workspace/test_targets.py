@@ -32,6 +32,7 @@ def test_every_field_of_a_connection_reaches_its_target() -> None:
         "per_minute": 4,
         "exclusive": True,
         "rights": ("users.read",),
+        "check": "/me",
     }
     headers = {"Xero-Tenant-Id": "t-1", "Api-Version": "2"}
     target = target_of({**said, "headers": headers})
@@ -58,6 +59,8 @@ SIGNS_IN: dict[str, Any] = {
     "read_scopes": ("records.read",),
     "write_scopes": ("records",),
     "per_person": True,
+    "account": "token.team.id",
+    "authorize_parameters": {"prompt": "consent"},
     "timeout": "7s",
 }
 
@@ -73,12 +76,15 @@ def test_every_field_of_a_client_reaches_its_target_and_its_digest() -> None:
     client = target.oauth2
     assert client is not None
     said = {n: v for n, v in SIGNS_IN.items() if n != "timeout"} | {"client_auth": "basic", "timeout_ms": 7_000}
+    said["authorize_parameters"] = (("prompt", "consent"),)
     assert {n: getattr(client, n) for n in said} == said
     signed = signing_in(
         grant="jwt_bearer",
         client_secret=None,
         authorize_url=None,
         per_person=None,
+        account=None,
+        authorize_parameters=None,
         key="env:K",
         key_id="k-1",
         subject="s",
@@ -87,7 +93,8 @@ def test_every_field_of_a_client_reaches_its_target_and_its_digest() -> None:
     assert signed is not None
     assert (signed.key, signed.key_id, signed.subject, signed.audience) == ("env:K", "k-1", "s", "a")
     others = {"client_id": "c-2", "token_url": "https://id.example.com/other", "read_scopes": ("records",)}
-    others |= {"client_auth": "post", "revoke_url": None, "resource": None}
+    others |= {"client_auth": "post", "revoke_url": None, "resource": None, "account": "token.id"}
+    others |= {"authorize_parameters": {"prompt": "login"}}
     for name, value in others.items():
         assert signing_in(**{name: value}).digest != target.digest, name
     # how long a server may take says nothing about what may be done
