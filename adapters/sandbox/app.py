@@ -96,7 +96,7 @@ class Sandbox:
         self.log.append(entry)
         if not writer and token != f"{system}-read-{org}":
             answer = module.unauthorized()
-        elif not writer and request.method != "GET":
+        elif not writer and not _reads(module, request):
             answer = module.forbidden()
         else:
             await self._with_fault(org, system, request, fault, entry, send)
@@ -141,7 +141,7 @@ class Sandbox:
 
     def _apply(self, org: str, system: str, request: Request, entry: Json, stale: bool = False) -> TwinResponse:
         state = self.state[org][system]
-        if request.method == "GET" and stale:
+        if stale and _reads(SYSTEMS[system], request):
             state = self._stale.get((org, system), state)
         found = SYSTEMS[system].router.find(request.method, request.path)
         if found is None:
@@ -160,7 +160,7 @@ class Sandbox:
     def _fault(self, system: str, request: Request) -> dict[str, Json] | None:
         for fault in self.faults:
             fits = fault["system"] == system and fault.get("match", "") in request.path
-            read = request.method == "GET"
+            read = _reads(SYSTEMS[system], request)
             if fits and fault["times"] > 0 and read is (fault["fault"] == "stale_read" or fault.get("reads", False)):
                 fault["times"] -= 1
                 return fault
@@ -206,6 +206,11 @@ class Sandbox:
             temporary = self._file.with_suffix(".new")
             temporary.write_bytes(orjson.dumps(self.state))
             os.replace(temporary, self._file)
+
+
+def _reads(module: ModuleType, request: Request) -> bool:
+    """Only looks: a GET, or a POST by which the vendor has its records searched."""
+    return request.method == "GET" or request.path in getattr(module, "READS", ())
 
 
 def _throttled(module: ModuleType) -> TwinResponse:

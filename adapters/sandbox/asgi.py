@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -45,8 +45,11 @@ async def cut(send: Send) -> None:
 
 
 def body_of(headers: Mapping[str, str], body: bytes) -> Json:
-    """The JSON of a request."""
-    return orjson.loads(body) if body and "json" in headers.get("content-type", "json") else {}
+    """The JSON of a request, or its form."""
+    kind = headers.get("content-type", "json")
+    if "x-www-form-urlencoded" in kind:
+        return dict(parse_qsl(body.decode()))
+    return orjson.loads(body) if body and "json" in kind else {}
 
 
 def echo(request: Request) -> TwinResponse:

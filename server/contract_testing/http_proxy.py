@@ -27,7 +27,7 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "5xx": "an error before anything is done, once",
         "5xx after": "an error after it is done",
         "partial": "it is done, and half of the answer comes",
-        "retrying proxy": "a proxy sends it twice, and gives the second answer",
+        "retrying proxy": "a proxy sends a PUT or DELETE twice, and gives up on a POST that is done",
     }
 )
 _LATE_SECONDS: Final = 0.6
@@ -104,7 +104,9 @@ class Proxy:
         answer = await forward()
         self.effects += answer.is_success
         if self.fault == "retrying proxy":
-            answer = await forward()
+            # RFC 9110 section 9.2.2: no proxy may repeat a POST or a PATCH, so it can only give up
+            repeats = self.method in ("PUT", "DELETE")
+            answer = await forward() if repeats else httpx2.Response(503, json={"error": "not now"})
         if self.fault == "stale read" and first:
             self.stale_until = asyncio.get_running_loop().time() + _STALE_SECONDS
         if first and self.fault == "lost reply":

@@ -26,9 +26,9 @@ class Kind:
     routes: Mapping[str, str]
 
 
-SYSTEMS = ("okta", "zendesk", "slack", "apikeys", "integrations", "crm", "ledger")
+SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 """What the demo's workspace connects to."""
-VENDORS = ("xero",)
+VENDORS = ("slack", "xero")
 """What the library has a twin for besides."""
 _LINES = {
     "okta": 'scheme = "SSWS"\n',
@@ -55,7 +55,7 @@ TEMPLATES: Mapping[str, Kind] = {
     ),
     "library": Kind(
         {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
-        ("base", "support", "approvals", "operations"),
+        ("base", "support", "approvals", "operations", "slack"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),

@@ -26,7 +26,9 @@ async def check(folder: Path, only: Collection[str] = ()) -> Report:
     """Check the library. A difference that is allowed and does not occur is a mismatch too."""
     known = {kind: system for kind, system in systems().items() if not only or kind in only}
     programs = load_catalog(ROOT / "contracts" / "library").programs
-    loaded = {kind: tuple(Description.load(folder / name) for name in s.files) for kind, s in known.items()}
+    loaded = {
+        kind: tuple(Description.load(folder / name, s.in_base_url) for name in s.files) for kind, s in known.items()
+    }
     return await compared(known, loaded, programs)
 
 

@@ -38,9 +38,11 @@ class Sent:
 class Description:
     """One file. Swagger 2.0 is read as OpenAPI 3."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: dict[str, Any], in_base_url: str = "") -> None:
         spec = as_openapi3(spec) if "swagger" in spec else spec
-        prefix = urlsplit(next(iter(spec.get("servers", [])), {}).get("url", "")).path.rstrip("/")
+        prefix = (
+            urlsplit(next(iter(spec.get("servers", [])), {}).get("url", "")).path.rstrip("/").removesuffix(in_base_url)
+        )
         # openapi-core expects a body wherever there is `content`, also an empty one
         answers = (
             a
@@ -58,8 +60,8 @@ class Description:
         self._api = OpenAPI(self._root, config)
 
     @classmethod
-    def load(cls, path: Path) -> "Description":
-        return cls(json.loads(path.read_bytes()))
+    def load(cls, path: Path, in_base_url: str = "") -> "Description":
+        return cls(json.loads(path.read_bytes()), in_base_url)
 
     def operation(self, sent: Sent) -> tuple[str, Mapping[str, Any]] | None:
         """The path as the description writes it and the operation, or None where there is none."""

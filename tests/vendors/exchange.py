@@ -45,6 +45,7 @@ class Trial:
     headers: Mapping[str, str]
     exchanges: list[Exchange] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    _sent: list[tuple[str, HttpRequest, Mapping[str, str]]] = field(default_factory=list)
 
     async def run(self) -> "Trial":
         sandbox = Sandbox()
@@ -104,12 +105,13 @@ class Trial:
             "response.body": answer.body,
         }
         self._holds(route.ok.holds({**scope, **said}), f"`ok` does not hold of the twin's answer {answer.status}")
-        # what it says of a second one, and to those who may not
-        await self._send("refusal", kind, http, f"{kind}-write-{_ORG}", extra)
-        await self._send("refusal", kind, http, f"{kind}-read-{_ORG}", extra)
+        self._sent.append((kind, http, extra))
 
     async def _refusals(self) -> None:
-        """What the twin answers without a credential, about records that do not exist, and when it is asked too often."""
+        """What the twin answers to a second write, to those who may not, about nothing, and when it is asked too often."""
+        for kind, write, extra in self._sent:
+            await self._send("refusal", kind, write, f"{kind}-write-{_ORG}", extra)
+            await self._send("refusal", kind, write, f"{kind}-read-{_ORG}", extra)
         other = {name: _another(name, value) for name, value in self.inputs.items()}
         scope = self.program.scope(other, _ORG, "prod")
         for read in self.program.reads:

@@ -45,9 +45,23 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+def _with_alternatives(node: dict[str, Any]) -> dict[str, Any]:
+    """Swagger 2.0 has neither `anyOf` nor null: Slack lists alternatives as `items`, and types as a list."""
+    if node.get("type") == "null":
+        return {"nullable": True, "enum": [None]}
+    if isinstance(node.get("items"), list):
+        rest, several = {k: v for k, v in node.items() if k != "items"}, {"anyOf": node["items"]}
+        node = rest | ({"items": several} if rest.get("type") == "array" else several)
+    if isinstance(node.get("type"), list):
+        known = {"null": {"nullable": True, "enum": [None]}, "array": {"type": "array", "items": {}}}
+        types = [known.get(one, {"type": one}) for one in node["type"]]
+        node = {k: v for k, v in node.items() if k not in ("type", "format")} | {"anyOf": types}
+    return node
+
+
 def _moved(node: Any) -> Any:
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
             return {"$ref": node["$ref"].replace("#/definitions/", "#/components/schemas/")}
-        return {key: _moved(value) for key, value in node.items()}
+        return _with_alternatives({key: _moved(value) for key, value in node.items()})
     return [_moved(one) for one in node] if isinstance(node, list) else node

@@ -27,8 +27,9 @@ class System:
     """`kind` is the contracts' target and the twin's name; `files` are its descriptions, the first that fits counts.
 
     `examples` are inputs of each contract, of records that the twin's first state holds and with which a write
-    succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which the description has an answer, where that is another than the
-    one that is sent (Slack says no with 200).
+    succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which
+    the description has an answer, where that is another than the one that is sent (Slack says no with 200).
+    `in_base_url` is the part of the described paths that stands in a connection's `base_url`, not in the contracts.
     """
 
     kind: str
@@ -37,3 +38,4 @@ class System:
     allowed: tuple[Allowed, ...] = field(default=())
     headers: Mapping[str, str] = field(default_factory=dict)
     as_status: Callable[[int, bytes], int] = _as_sent
+    in_base_url: str = ""

@@ -37,8 +37,22 @@ channel = "#security"
 webhook = "http://127.0.0.1:{port}/operations"
 secret = "file:.ailyus/secrets/notices"
 roles = ["Operations"]
+[connections.slack]
+kind = "slack"
+base_url = "http://127.0.0.1:{sandbox}/acme/slack"
+tenant = "acme"
+environment = "prod"
+read = "file:.ailyus/secrets/slack"
+write = "file:.ailyus/secrets/slack"
+principal = "ailyus"
 """
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+def told(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What was posted to the channel for security, beside what it began with."""
+    posted = [m["message"] for m in sandbox.state()["acme"]["slack"]["messages"] if m["channel"] == "C0SECURITY1"]
+    return posted[1:]
 
 
 class Listener:
@@ -67,7 +81,8 @@ async def listening() -> AsyncIterator[Listener]:
 @asynccontextmanager
 async def noticing(folder: Path, sandbox: Sandbox) -> AsyncIterator[tuple[World, Listener]]:
     async with listening() as listener:
-        workspace = make_workspace(folder, sandbox, extra=SETTINGS.format(port=listener.port))
+        workspace = make_workspace(folder, sandbox, extra=SETTINGS.format(port=listener.port, sandbox=sandbox.port))
+        (workspace.root / ".ailyus" / "secrets" / "slack").write_text("slack-write-acme")
         (workspace.root / ".ailyus" / "secrets" / "notices").write_text(SECRET)
         async with gateway(workspace, sandbox) as world:
             yield world, listener
@@ -113,11 +128,10 @@ async def test_a_reminder_then_the_next_group_then_the_end(tmp_path: Path, sandb
         await age(world, 0.4)
         await until(lambda: len(listener.seen) == 2)
         assert [b["event"] for b in listener.bodies()] == ["waiting", "reminder"]
-        assert sandbox.state()["acme"]["slack"]["messages"] == []
+        assert told(sandbox) == []
         await age(world, 0.3)
-        await until(lambda: sandbox.state()["acme"]["slack"]["messages"] != [])
-        (message,) = sandbox.state()["acme"]["slack"]["messages"]
-        assert message["channel"] == "#security"
+        await until(lambda: told(sandbox) != [])
+        (message,) = told(sandbox)
         assert message["text"].startswith("Nobody answered: ")
         assert f"<{world.app.console.origin}/approvals/{asked['action_id']}|Look and decide>" in message["text"]
         await age(world, 0.4)
