@@ -29,7 +29,7 @@ from adapters.http.page_reader import PageReader
 from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
-from contracts.action.http_request import HttpRequest, render_read, same_place
+from contracts.action.http_request import HttpRequest, keyed, render_read, same_place
 from contracts.action.observation import Execution, Outage, Reading, ReadOutage
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
@@ -119,10 +119,10 @@ class HttpAdapter:
         # guard: place of a credential
         if target is None or target.digest != dispatch.target_digest or not same_place(http.url, target.base_url):
             return ending.unsent("the target instance is not the one that the order names")
-        extra = {route.idempotency_header.lower(): dispatch.idempotency_key} if route.idempotency_header else {}
+        http = keyed(http, route.key, dispatch.idempotency_key)
         try:
             secrets = await revealed(self._gate, dispatch)
-            headers, body = placed(dict(target.headers) | dict(http.headers) | extra, http.body, secrets)
+            headers, body = placed(dict(target.headers) | dict(http.headers), http.body, secrets)
             async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
                 secret = await self._credentials.value(target.write, request.person)
                 headers |= self._credential(target, secret, http, headers, body)
@@ -156,7 +156,7 @@ class HttpAdapter:
             fault=fault,
             response=response,
             retry_after_ms=retry_after,
-            keyed=route.idempotency_header is not None,
+            keyed=route.key is not None,
         )
 
     async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:

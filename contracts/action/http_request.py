@@ -1,7 +1,7 @@
 """One rendered HTTP request: built before the intent, named by it, and sent exactly so."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
 import orjson
@@ -13,6 +13,7 @@ from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
 from contracts.compiler.template import Template
 from contracts.errors import AilyusError
+from contracts.schema.idempotency_key import IdempotencyKey
 
 Pairs = tuple[tuple[str, Template], ...]
 _WHOLE = re.compile(r"\$\{(?:list\.[a-z]+\()?(inputs\.[a-z][a-z0-9_]*|page\.cursor)\)?\}")
@@ -55,6 +56,16 @@ def render_route(
     extra = (*route.headers, *((("if-match", route.if_match),) if route.if_match else ()))
     content = (extra, route.body, route.form)
     return _rendered(route.method, base_url, (route.path, route.query), content, scope, absent, handles)
+
+
+def keyed(request: HttpRequest, key: IdempotencyKey | None, value: str) -> HttpRequest:
+    """The request as it leaves: with our idempotency key in the header or the query that the target knows."""
+    if key is None:
+        return request
+    if key.header is not None:
+        return replace(request, headers=(*request.headers, (key.header.lower(), value)))
+    mark = "&" if "?" in request.url else "?"
+    return replace(request, url=f"{request.url}{mark}{urlencode({key.query or '': value})}")
 
 
 def _rendered(

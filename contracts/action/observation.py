@@ -107,7 +107,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One attempt by one route. Times are integer milliseconds since the epoch."""
+    """One attempt by one route. Times are integer milliseconds since the epoch.
+
+    `keyed_since_ms`: when the action's idempotency key was sent first, None where nobody knows.
+    """
 
     route: int
     attempt: int
@@ -123,6 +126,7 @@ class Execution:
     idempotency_key: str | None = None
     identity: str = ""
     keyed: bool = field(default=False)
+    keyed_since_ms: int | None = None
     via: str = "http"
     evidence: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

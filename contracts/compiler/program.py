@@ -86,8 +86,10 @@ class Program:
     refusal: Expression | None = None
     resource_shown: Template | None = None
 
-    def repeats(self, route: int) -> bool:
+    def repeats(self, route: int, elapsed_ms: int | None = None) -> bool:
         """May the request of a route be sent again while it is not known whether it happened?
+
+        `elapsed_ms`: since our idempotency key was sent first, None where nobody knows.
 
         Where the target honours our key or a condition, where the contract says that it is idempotent, and for a PUT
         or DELETE whose expectations name a state and not a difference (RFC 9110 section 9.2.2).
@@ -99,7 +101,7 @@ class Program:
         if not isinstance(program, HttpProgram):
             return False
         # an unchanged version or key lets the target itself refuse the second one
-        if program.idempotency_header or program.if_match:
+        if program.if_match or program.honours(elapsed_ms):
             return True
         # "one more than before" is another state after each send
         differs = any(p.startswith("before.") for check in self.expect for p in check.expression.paths())

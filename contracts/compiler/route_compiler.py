@@ -53,7 +53,7 @@ class RouteCompiler:
             body=texts.body(f"{where}.http.json", http.json_body, before) if http.json_body is not None else None,
             form=texts.pairs(f"{where}.http.form", http.form, before) if http.form is not None else None,
             timeout_ms=http.timeout,
-            idempotency_header=http.idempotency_key,
+            key=http.key,
             if_match=texts.template(f"{where}.http.if_match", http.if_match, before) if http.if_match else None,
             ok=tests[0],
             declined=tests[1],

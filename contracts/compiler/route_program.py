@@ -1,12 +1,17 @@
 """The compiled route by which an action is carried out: HTTP, pages, an MCP tool or an adapter in Python."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from contracts.compiler.body import Body
 from contracts.compiler.expressions import Expression
 from contracts.compiler.flow_program import FlowProgram
 from contracts.compiler.read_program import Decode
 from contracts.compiler.template import Template
+from contracts.schema.idempotency_key import IdempotencyKey
+
+FURTHER_SEND_MS: Final = 60_000
+"""From the look that finds nothing until the next attempt leaves: the target's wish to wait, and another decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +27,20 @@ class HttpProgram:
     body: Body | None
     form: tuple[tuple[str, Template], ...] | None
     timeout_ms: int
-    idempotency_header: str | None
+    key: IdempotencyKey | None
     if_match: Template | None
     ok: Expression
     declined: Expression | None
     no_effect: Expression | None
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
+
+    def honours(self, elapsed_ms: int | None) -> bool:
+        """Will the target still know our key, first sent so long ago (None: nobody knows), when another send ends?"""
+        if self.key is None or self.key.within is None:
+            return self.key is not None
+        # guard: the window of a key
+        return elapsed_ms is not None and elapsed_ms + FURTHER_SEND_MS + self.timeout_ms < self.key.within
 
     @property
     def said(self) -> str:

@@ -31,7 +31,7 @@ def check_secrets(program: Program) -> None:
     if {"screenshot", "snapshot"} & set(program.contract.evidence.get("browser", ())):  # guard: no picture of a secret
         sentence = "where a secret passes, no screenshot or snapshot is taken"
         raise AilyusError("bad_contract", sentence, hint="leave them out of `evidence`", field="evidence")
-    keyed = any(isinstance(r, HttpProgram) and r.idempotency_header for r in program.routes)
+    keyed = any(isinstance(r, HttpProgram) and r.key for r in program.routes)
     if keyed and program.secret_outputs:
         raise AilyusError("bad_contract", "an idempotency key would give the secret out again", field="execute.0")
     for name, output in program.contract.outputs.items():

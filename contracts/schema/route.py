@@ -9,6 +9,7 @@ from pydantic import (
 )
 
 from contracts.schema.fields import Cel, Duration, Name, Strict, Values
+from contracts.schema.idempotency_key import IdempotencyKey
 from contracts.schema.pages import Pages
 
 Way = Literal["http", "browser", "mcp", "python"]
@@ -99,7 +100,9 @@ class HttpRoute(Strict):
     headers: dict[str, str] = Field(default_factory=dict)
     timeout: Duration = Field(10_000, ge=50, le=60_000)
     # INVARIANT 4: with the target's promise to honour it, a second send does no harm
-    idempotency_key: str | None = Field(None, description="the header in which the target honours our key")
+    idempotency_key: str | IdempotencyKey | None = Field(
+        None, description="the header in which the target honours our key, or `{query | header, max_length, within}`"
+    )
     if_match: str | None = Field(None, description="a template for If-Match, for example ${before.user.meta.version}")
 
     @model_validator(mode="after")
@@ -108,7 +111,15 @@ class HttpRoute(Strict):
             raise ValueError("name exactly one of post, put, patch, delete")
         if self.json_body is not None and self.form is not None:
             raise ValueError("a body is json or form, not both")
+        if self.key is not None and self.key.query is not None and self.key.query in self.query:
+            raise ValueError(f"`{self.key.query}` is the idempotency key's, so `query` has no value for it")
         return self
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        """The idempotency key; a bare text names its header."""
+        written = self.idempotency_key
+        return IdempotencyKey(header=written) if isinstance(written, str) else written
 
     @property
     def method(self) -> str:

@@ -81,7 +81,7 @@ def reconcile(
             found = found_object(program, program.made, place, checks, (before, after))
         else:
             found = _probed(program, scope, execution, seen)
-        return _sent_again(program, execution, found, bounded)
+        return _sent_again(program, execution, found, bounded, after.at_ms)
     scope |= {"connection.exclusive": exclusive}
     return _answered(program, scope, execution, seen, bounded, known)
 
@@ -170,7 +170,9 @@ def _probed(program: Program, scope: Mapping[str, object], execution: Execution,
     return Reconciliation("contended", None, None, checks, {}, Reason.NEITHER)
 
 
-def _sent_again(program: Program, execution: Execution, found: Reconciliation, bounded: bool) -> Reconciliation:
+def _sent_again(
+    program: Program, execution: Execution, found: Reconciliation, bounded: bool, now_ms: int
+) -> Reconciliation:
     """What a probe that found nothing allows: final where the target said no, else another send where it is safe."""
     if found.verdict != "again":
         return found
@@ -181,7 +183,9 @@ def _sent_again(program: Program, execution: Execution, found: Reconciliation, b
         reason = Reason.ACCEPTED_AND_UNSEEN
         return replace(found, verdict="contended", changed=None, reason=reason)
     # INVARIANT: what may have been made is not made a second time
-    if bounded or program.repeats(execution.route):  # guard: nothing is made twice
+    since = execution.keyed_since_ms
+    elapsed = None if since is None else now_ms - since
+    if bounded or program.repeats(execution.route, elapsed):  # guard: nothing is made twice
         return found
     reason = Reason.NOT_SENT_TWICE
     return replace(found, verdict="contended", changed=None, reason=reason)

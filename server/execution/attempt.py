@@ -87,6 +87,16 @@ def interrupted_attempt(action: Action, intent: Intent) -> SentAttempt:
     """The attempt of a process that died: nobody knows how far it came, so it is in doubt until it is read back."""
     at = intent.deadline_ms
     execution = Execution(
-        intent.route, intent.attempt, "in_doubt", at, at, "", "", "", fault="the process that sent it died"
+        intent.route,
+        intent.attempt,
+        "in_doubt",
+        at,
+        at,
+        "",
+        "",
+        "",
+        fault="the process that sent it died",
+        # the look before the first send; of a later one it is not kept when the first was
+        keyed_since_ms=intent.before.at_ms if intent.attempt == 1 else None,
     )
     return SentAttempt(action, intent, intent.before, execution, (execution,))

@@ -164,6 +164,8 @@ class ActionExecutor:
         if not isinstance(dispatch, Dispatch):
             return dispatch
         execution = await self._execute(dispatch)
+        since = attempts[0].keyed_since_ms if attempts else execution.started_ms
+        execution = replace(execution, keyed_since_ms=since)
         return SentAttempt(
             replace(action, state="running", fence=dispatch.fence),
             _intent_of(commit, dispatch),

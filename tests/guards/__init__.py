@@ -169,6 +169,7 @@ GUARDS = [
     Guard("found is said of what was read", '"None": ("unmet", "found"),', "tests/server/results/test_answers.py::test_what_was_not_read_is_not_found"),
     Guard("what was accepted is not called undone", "if False:", "tests/receipts/reconciliation/test_reconciliation.py::test_verdicts"),
     Guard("nothing is made twice", "if True:", "tests/receipts/reconciliation/test_reconciliation.py::test_what_may_have_been_made_is_not_made_again"),
+    Guard("the window of a key", "return True", "tests/contracts/compiler/test_program.py::test_a_key_counts_only"),
     Guard("require comes first", "checks = already_so(program, resolved.base, before)", "tests/journeys/test_already_so.py::test_a_false_require_comes_first"),
     Guard("the record is the resource", "if False:", "tests/journeys/test_directories.py::test_another_record_than_the_one_that_was_named_is_denied"),
     Guard("doubt is looked at again", "return ()", "tests/journeys/test_directories.py::test_a_stale_read_is_unknown_and_found_by_itself"),

@@ -131,8 +131,9 @@ def _sent(program: Program, wanted: Request) -> Request:
         raise Different(f"fault: {http.sentence}")
     assert isinstance(http, HttpRequest)
     headers = dict(http.headers)
-    if route.idempotency_header:
-        headers[route.idempotency_header.lower()] = wanted.headers.get(route.idempotency_header.lower(), "")
+    if route.key is not None and route.key.header is not None:
+        name = route.key.header.lower()
+        headers[name] = wanted.headers.get(name, "")
     return Request.of(http.method, http.url, headers, http.body)
 
 

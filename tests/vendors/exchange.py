@@ -11,7 +11,7 @@ import httpx2
 
 from adapters.http.answer import reading_of, response_of
 from adapters.sandbox.app import Sandbox
-from contracts.action.http_request import HttpRequest, render_read, render_route
+from contracts.action.http_request import HttpRequest, keyed, render_read, render_route
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import Read
@@ -45,7 +45,7 @@ class Trial:
     headers: Mapping[str, str]
     exchanges: list[Exchange] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    _sent: list[tuple[str, HttpRequest, Mapping[str, str]]] = field(default_factory=list)
+    _sent: list[tuple[str, HttpRequest]] = field(default_factory=list)
 
     async def run(self) -> "Trial":
         sandbox = Sandbox()
@@ -96,8 +96,8 @@ class Trial:
         if isinstance(http, Fault):
             self.faults.append(f"the route cannot be rendered: {http.sentence}")
             return
-        extra = {route.idempotency_header.lower(): "k-1"} if route.idempotency_header else {}
-        got = await self._send("write", kind, http, f"{kind}-write-{_ORG}", extra)
+        http = keyed(http, route.key, "k-1")
+        got = await self._send("write", kind, http, f"{kind}-write-{_ORG}")
         answer = response_of(route, got.status, got.headers, got.body, ())
         said = {
             "response.status": answer.status,
@@ -105,13 +105,13 @@ class Trial:
             "response.body": answer.body,
         }
         self._holds(route.ok.holds({**scope, **said}), f"`ok` does not hold of the twin's answer {answer.status}")
-        self._sent.append((kind, http, extra))
+        self._sent.append((kind, http))
 
     async def _refusals(self) -> None:
         """What the twin answers to a second write, to those who may not, about nothing, and when it is asked too often."""
-        for kind, write, extra in self._sent:
-            await self._send("refusal", kind, write, f"{kind}-write-{_ORG}", extra)
-            await self._send("refusal", kind, write, f"{kind}-read-{_ORG}", extra)
+        for kind, write in self._sent:
+            await self._send("refusal", kind, write, f"{kind}-write-{_ORG}")
+            await self._send("refusal", kind, write, f"{kind}-read-{_ORG}")
         other = {name: _another(name, value) for name, value in self.inputs.items()}
         scope = self.program.scope(other, _ORG, "prod")
         for read in self.program.reads:
@@ -133,10 +133,8 @@ class Trial:
                     self._sandbox.faults.append({"system": kind, "fault": "429", "times": 1, "ms": 0})
                     await self._send("refusal", kind, http, f"{kind}-write-{_ORG}")
 
-    async def _send(
-        self, step: Step, kind: str, http: HttpRequest, token: str, extra: Mapping[str, str] | None = None
-    ) -> Exchange:
-        headers = {**self.headers, **dict(http.headers), **(extra or {}), "authorization": f"Bearer {token}"}
+    async def _send(self, step: Step, kind: str, http: HttpRequest, token: str) -> Exchange:
+        headers = {**self.headers, **dict(http.headers), "authorization": f"Bearer {token}"}
         answer = await self._client.request(http.method, http.url, headers=headers, content=http.body)
         sent = Sent.of(http.method, http.url, _base(kind), headers, http.body)
         one = Exchange(kind, sent, answer.status_code, dict(answer.headers), answer.content, step)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from contracts.action.http_request import check_base_url, render_route, same_place
+from contracts.action.http_request import HttpRequest, check_base_url, keyed, render_route, same_place
 from contracts.compiler.catalog import load_catalog
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
+from contracts.schema.idempotency_key import IdempotencyKey
 from tests.world import ROOT
 
 PROGRAM = load_catalog(ROOT / "contracts" / "library").programs["reset_user_mfa"]
@@ -75,3 +76,18 @@ def test_the_place_of_a_credential(url: str, same: bool) -> None:
 def test_what_is_no_base_url(url: str) -> None:
     with pytest.raises(AilyusError):
         check_base_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "sent"),
+    [
+        ("/a", {"query": "requestid"}, ("/a?requestid=k-1", ())),
+        ("/a?x=1", {"query": "requestid"}, ("/a?x=1&requestid=k-1", ())),
+        ("/a?x=1", {"header": "Idempotency-Key"}, ("/a?x=1", (("idempotency-key", "k-1"),))),
+        ("/a", None, ("/a", ())),
+    ],
+)
+def test_the_key_leaves_where_the_target_knows_it(url: str, key: dict[str, str] | None, sent: object) -> None:
+    request = HttpRequest("POST", BASE + url, (), b"")
+    leaves = keyed(request, IdempotencyKey(**key) if key else None, "k-1")
+    assert (leaves.url.removeprefix(BASE), leaves.headers) == sent

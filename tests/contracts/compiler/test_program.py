@@ -37,6 +37,17 @@ def test_only_what_is_clearly_harmless_is_sent_again(changes: dict[str, Any], ag
     assert program(**changes).repeats(0) is again
 
 
+@pytest.mark.parametrize(
+    ("elapsed_ms", "again"), [(0, True), (529_000, True), (530_000, False), (10**9, False), (None, False)]
+)
+def test_a_key_counts_only_while_the_target_still_knows_it_when_the_next_send_ends(
+    elapsed_ms: int | None, again: bool
+) -> None:
+    key = {"query": "requestid", "within": "10m"}
+    made = program(execute=http("post", idempotency_key=key, timeout="10s"))
+    assert made.repeats(0, elapsed_ms) is again
+
+
 def test_what_is_left_out_is_absent_in_each_form() -> None:
     inputs = {
         **WRITE["inputs"],

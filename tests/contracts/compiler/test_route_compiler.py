@@ -8,6 +8,7 @@ from contracts.compiler.phase_names import PhaseNames
 from contracts.compiler.route_compiler import RouteCompiler, route_expressions
 from contracts.compiler.route_program import HttpProgram, McpProgram, RouteProgram
 from contracts.compiler.text_compiler import TextCompiler
+from contracts.schema.idempotency_key import IdempotencyKey
 from contracts.schema.route import Route
 from tests.contracts.making import contract, flows, refused
 
@@ -39,7 +40,7 @@ def test_an_http_route_has_all_that_was_written() -> None:
     assert [name for name, _ in made.headers] == ["X-A"]
     assert made.body is not None
     assert made.if_match is not None
-    assert (made.idempotency_header, made.form) == ("Key", None)
+    assert (made.key, made.form) == (IdempotencyKey(header="Key"), None)
     assert http(form={"a": "b"}).form is not None
     # an empty form is a form, and no body is none
     assert http(form={}).form == ()

@@ -255,3 +255,12 @@ def test_a_list_that_was_not_read_whole_shows_neither_that_it_stayed_nor_whose_h
     outcome = reconcile(made, HALF_BASE, half("old", True), sent(delivery, 200), half("new", whole))
     assert outcome.verdict == ("confirmed" if whole else "contended")
     assert whole or outcome.reason == Reason.NOT_WHOLE
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(1, "again"), (-(10**7), "contended"), (None, "contended")])
+def test_after_its_window_a_key_lets_nothing_be_sent_again(since: int | None, verdict: str) -> None:
+    key = {"header": "Idempotency-Key", "within": "6m"}
+    send = {"http": {"post": "/records/${inputs.record}", "idempotency_key": key}, "ok": "response.status == 200"}
+    lost = replace(sent("in_doubt"), keyed=True, keyed_since_ms=since)
+    outcome = reconcile(program(execute=[send]), HALF_BASE, half("old", True), lost, half("old", True))
+    assert outcome.verdict == verdict

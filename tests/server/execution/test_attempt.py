@@ -1,5 +1,7 @@
 """A request on its way: what died is in doubt from its deadline on, and an end knows what it gives."""
 
+from dataclasses import replace
+
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
 from receipts.store.transaction import Txn
@@ -25,6 +27,13 @@ def test_the_attempt_of_a_process_that_died_is_in_doubt() -> None:
     assert (sent.execution.route, sent.execution.attempt) == (1, 2)
     assert sent.execution.fault == "the process that sent it died"
     assert sent.attempts == (sent.execution,)
+
+
+def test_since_when_its_key_is_known_is_told_of_the_first_attempt_alone() -> None:
+    one = action()
+    assert interrupted_attempt(one, intent_of(one)).execution.keyed_since_ms is None
+    first = replace(intent_of(one), attempt=1)
+    assert interrupted_attempt(one, first).execution.keyed_since_ms == BEFORE.at_ms
 
 
 def test_it_may_have_been_sent_until_its_deadline() -> None:

@@ -83,7 +83,9 @@ async def test_what_cannot_be_built_is_denied(permissive: Engine) -> None:
 
 
 async def test_a_request_that_was_lost_goes_again_with_an_intent_of_its_own(permissive: Engine) -> None:
-    ended = await finished(permissive, await lost(permissive))
+    first = await lost(permissive)
+    assert first.execution.keyed_since_ms == first.execution.started_ms
+    ended = await finished(permissive, first)
     assert ended.status == "confirmed"
     assert permissive.writes() == ["PUT /records/r1"] * 2
     (fences,) = await permissive.rows("SELECT count(*), max(fence) FROM intents WHERE action_id = ?", ended.action.id)
