@@ -197,7 +197,8 @@ async function api(request, response) {
   if (!(known.scope ?? '').split(' ').includes(needed)) return say(response, 403, { error: 'insufficient_scope' });
   const id = request.url.slice('/api/records/'.length);
   if (request.method === 'PUT') {
-    records[id] = { ...JSON.parse((await whole(request)).toString()), id, by: entry.account };
+    const version = (records[id]?.version ?? 0) + 1;
+    records[id] = { ...JSON.parse((await whole(request)).toString()), id, version, by: entry.account };
     entry.effect = true;
   }
   return records[id] ? say(response, 200, records[id]) : say(response, 404, { error: 'not_found' });
@@ -206,7 +207,11 @@ async function api(request, response) {
 /** What a test says to the server, and asks of it. */
 async function test(request, response) {
   if (request.method === 'DELETE') [control, log, records] = [{ ...START }, [], {}];
-  if (request.method === 'PUT') control = { ...control, ...JSON.parse((await whole(request)).toString()) };
+  if (request.method === 'PUT') {
+    const said = JSON.parse((await whole(request)).toString());
+    records = { ...records, ...said.records };
+    control = { ...control, ...said };
+  }
   if (request.method === 'POST') { // everything that was given out holds no more
     for (const key of Storage.rows.keys()) if (/^(AccessToken|ClientCredentials) /.test(key)) Storage.rows.delete(key);
   }

@@ -63,7 +63,7 @@ class AuthorizationServer:
         self._client = blocking_web(base_url=self.url, timeout=20)
 
     def set(self, **control: Any) -> None:
-        """Change how it behaves from now on; the fields are those of `START` in the script."""
+        """Change how it behaves from now on, as `START` in the script has it; `records` are added to those of the API."""
         assert self._client.put("/_test", json=control).status_code == 200
 
     def reset(self) -> None:

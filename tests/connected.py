@@ -14,10 +14,11 @@ from server.console.session import ConsoleSession
 from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.authorization_server import CLIENT, SECRET, AuthorizationServer
+from tests.slowness import scaled_duration
 from tests.web import web
-from tests.world import Sandbox, World, gateway, make_workspace
+from tests.world import Sandbox, World, add_record_contracts, gateway, make_workspace
 
-NAMES = ("books", "notes", "ledger")
+NAMES = ("books", "notes", "records")
 PARTS = """
 [[people]]
 name = "outsider"
@@ -63,6 +64,31 @@ account = "check.email"
 def redirects(console: str) -> tuple[str, ...]:
     """The redirect URIs of a console's connections."""
     return tuple(f"{console}/connections/{name}/back" for name in NAMES)
+
+
+OWN_RECORDS = """
+[connections.records]                     # what agents use: each person's own account
+kind = "records"
+base_url = "{url}/api"
+tenant = "acme"
+environment = "staging"
+auth = "oauth2"
+direct = true
+max_settle = "{settle}"
+
+[connections.records.oauth2]
+grant = "authorization_code"
+issuer = "{url}"
+client_id = "{client}"
+client_secret = "file:.ailyus/secrets/books"
+read_scopes = ["records:read"]
+write_scopes = ["records:read", "records:write"]
+per_person = true
+
+[escalations.records-oncall]
+webhook = "http://127.0.0.1:{sandbox}/_sandbox/oncall"
+"""
+"""The connection of the contracts of tests/vectors/records."""
 
 
 @dataclass
@@ -124,8 +150,11 @@ def connected_workspace(
     folder: Path, sandbox: Sandbox, server: AuthorizationServer, *, database: str = "", more: str = ""
 ) -> Workspace:
     """A workspace with the connections of `PARTS`."""
-    parts = PARTS.format(url=server.url, client=CLIENT)
+    settle = scaled_duration("300ms")
+    own = OWN_RECORDS.format(url=server.url, client=CLIENT, sandbox=sandbox.port, settle=settle)
+    parts = PARTS.format(url=server.url, client=CLIENT) + own
     workspace = make_workspace(folder, sandbox, extra=parts + more, database=database)
+    add_record_contracts(workspace.root)
     (workspace.private / "secrets" / "books").write_text(SECRET + "\n")
     return Workspace.open(workspace.root)
 

@@ -363,12 +363,17 @@ def records_settings(sandbox: Sandbox) -> str:
     return RECORDS.format(port=sandbox.port, timeout=scaled_duration("1s"), settle=scaled_duration("300ms"))
 
 
-def add_records(folder: Path, sandbox: Sandbox, database: str = "") -> Workspace:
-    """A workspace with the contracts of tests/vectors/records beside the usual ones."""
-    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox), database=database)
+def add_record_contracts(folder: Path) -> None:
+    """The contracts of tests/vectors/records, and a policy that permits them."""
     shutil.copytree(ROOT / "tests" / "vectors" / "records", folder / "contracts" / "records")
     policy = '@id("support-may-use-records")\npermit (principal in Role::"Support", action in Action::"tag_records", resource);\n'
     (folder / "policies" / "records.cedar").write_text(policy)
+
+
+def add_records(folder: Path, sandbox: Sandbox, database: str = "") -> Workspace:
+    """A workspace with the contracts of tests/vectors/records beside the usual ones."""
+    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox), database=database)
+    add_record_contracts(folder)
     for use in ("read", "write"):
         (folder / ".ailyus" / "secrets" / f"records-{use}").write_text(f"records-{use}-acme\n")
     return workspace

@@ -95,13 +95,18 @@ class Credentials:
 
     async def missing(self, reference: str, person: str = "") -> str:
         """Why a reference gives no value; empty where it gives one, or only a person's session will show it."""
+        lack = await self.lack(reference, person)
+        return lack.sentence if lack is not None else ""
+
+    async def lack(self, reference: str, person: str = "") -> AilyusError | None:
+        """The same with the code of why, and what to do."""
         if PERSON in reference and not person:
-            return ""
+            return None
         try:
             await self.value(reference, person)
         except AilyusError as error:
-            return error.sentence
-        return ""
+            return error
+        return None
 
     async def is_renewed(self, reference: str, since: float, person: str = "") -> bool:
         """A target refused what was known at `since`: is there another value by now? Reads it again, if not just now.

@@ -30,7 +30,7 @@ from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.http_request import HttpRequest, keyed, render_read, same_place
-from contracts.action.observation import Execution, Outage, Reading, ReadOutage
+from contracts.action.observation import Execution, Outage, Reading, ReadOutage, credential_outage
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
@@ -89,7 +89,7 @@ class HttpAdapter:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 return await self._reading(read, target, scope, person)
         except AilyusError as error:
-            return ReadOutage(error.sentence, "no_credential", target.name)
+            return ReadOutage(error.sentence, credential_outage(error.code), target.name)
         except (*_FAULTS, TooLarge) as error:
             outage: Outage = "target_failed" if isinstance(error, TooLarge) else "unreachable"
             return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
@@ -161,8 +161,8 @@ class HttpAdapter:
 
     async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:
         """Why this credential of the target cannot be used, or None. One that is old is read again first."""
-        why = await self._credentials.missing(reference, person)
-        return ReadOutage(why, "no_credential", target.name) if why else None
+        lack = await self._credentials.lack(reference, person)
+        return ReadOutage(lack.sentence, credential_outage(lack.code), target.name) if lack is not None else None
 
     async def _asked(self, target: Target, http: HttpRequest, person: str) -> tuple[int, Mapping[str, str], bytes]:
         """One read. A credential that is refused is read again, and where it is another, so is the target."""

@@ -17,7 +17,7 @@ from adapters.mcp.sessions import UpstreamSession
 from adapters.mcp.stream_budget import Loss, Lost
 from contracts.action.dispatch import Dispatch, Gate
 from contracts.action.mcp_request import McpRequest, render_mcp
-from contracts.action.observation import Delivery, Execution, Outage, Reading, ReadOutage, Response
+from contracts.action.observation import Delivery, Execution, Reading, ReadOutage, Response, credential_outage
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
@@ -62,7 +62,8 @@ class McpAdapter:
             sentence = f"`{read.name}` could not be read: {lost.sentence}"
             return ReadOutage(sentence, "credential_refused" if lost.refused else "unreachable", target.name)
         except AilyusError as error:
-            outage: Outage = "no_credential" if error.code == "no_credential" else "unreachable"
+            is_credential = error.code in ("no_credential", "not_connected")
+            outage = credential_outage(error.code) if is_credential else "unreachable"
             return ReadOutage(error.sentence, outage, target.name)
         except TimeoutError:
             sentence = f"`{read.name}` could not be read: the server did not answer in time"

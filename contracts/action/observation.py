@@ -24,10 +24,13 @@ Channel = Literal["same_channel", "separate_credential", "separate_system"]
 """Who observed: the way that acted, another credential, or another system."""
 
 
-Outage = Literal["no_credential", "credential_refused", "unreachable", "target_failed", "no_open_route"]
+Outage = Literal[
+    "no_credential", "not_connected", "credential_refused", "unreachable", "target_failed", "no_open_route"
+]
 """Why a system could not be asked. None of these says anything about the record or about what is permitted.
 
-`no_credential`: the reference gives no usable credential. `credential_refused`: 401, or a sign-in that fails.
+`no_credential`: the reference gives no usable credential. `not_connected`: a person has to connect an account there,
+for the first time or anew. `credential_refused`: 401, or a sign-in that fails.
 `unreachable`: no connection, or no answer in time. `target_failed`: 408, 425, 429, 5xx, or an answer that cannot be
 read. `no_open_route`: every route is halted.
 """
@@ -39,6 +42,11 @@ class ReadOutage(Fault):
 
     outage: Outage = "unreachable"
     connection: str = ""
+
+
+def credential_outage(code: str) -> Outage:
+    """What the error of a credential that gives no value says, by its code."""
+    return "not_connected" if code == "not_connected" else "no_credential"
 
 
 def outage_of(status: int) -> Outage | None:

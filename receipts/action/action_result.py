@@ -25,7 +25,15 @@ from receipts.action.result_document import (
     take_text,
     take_texts,
 )
-from receipts.action.result_parts import ResultApproval, ResultCheck, ResultError, ResultProgress, ResultStep, Would
+from receipts.action.result_parts import (
+    ResultApproval,
+    ResultCheck,
+    ResultConnection,
+    ResultError,
+    ResultProgress,
+    ResultStep,
+    Would,
+)
 from receipts.action.status import STATUSES, Status
 
 
@@ -43,6 +51,7 @@ class ActionResult(Part):
     receipt_id: str | None
     changed: Changed = UNSET
     approval: ResultApproval | None = None
+    connect: ResultConnection | None = None
     progress: ResultProgress | None = None
     steps: tuple[ResultStep, ...] | None = None
     would: Would | None = None
@@ -78,6 +87,7 @@ class ActionResult(Part):
             receipt_id=receipt,
             changed=_changed(rest),
             approval=take_one(rest, "approval", ResultApproval.of),
+            connect=take_one(rest, "connect", ResultConnection.of),
             progress=take_one(rest, "progress", ResultProgress.of),
             steps=take_each(rest, "steps", ResultStep.of),
             would=take_one(rest, "would", Would.of),

@@ -44,6 +44,21 @@ class ResultApproval(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultConnection(Part):
+    """The connection where the requester has to connect an account of their own, and the page where they do it."""
+
+    name: str
+    url: str | None = None
+
+    @classmethod
+    def of(cls, value: Mapping[str, JsonValue]) -> "ResultConnection | None":
+        """From its document; None for another form."""
+        rest = dict(value)
+        name = take_text(rest, "name")
+        return None if name is None else cls(name=name, url=take_text(rest, "url"), extra=rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultProgress(Part):
     """How many steps of a plan have ended, of how many, and which one is out."""
 

@@ -120,7 +120,7 @@ class AccessTokens:
         if row is None:
             who = f" as `{person}`" if one.client.per_person else ""
             hint = f"connect it: `ailyus connection connect {one.connection}`"
-            raise AilyusError("no_credential", f"nobody signed in to `{one.connection}`{who}", hint=hint)
+            raise AilyusError("not_connected", f"nobody signed in to `{one.connection}`{who}", hint=hint)
         return row
 
     async def _renewed(self, row: StoredGrant, one: DeclaredTokens) -> StoredGrant:
@@ -172,7 +172,8 @@ def _unusable(row: StoredGrant, one: DeclaredTokens) -> AilyusError:
     hint = f"connect it again: `ailyus connection connect {one.connection}`"
     if row.state != "needs_person":
         hint = "it is tried again; see `ailyus connection list`"
-    return AilyusError("no_credential", f"`{one.connection}` has no usable access token: {why}", hint=hint)
+    code = "not_connected" if row.state == "needs_person" else "no_credential"
+    return AilyusError(code, f"`{one.connection}` has no usable access token: {why}", hint=hint)
 
 
 def _told(task: "asyncio.Task[StoredGrant | None]") -> None:

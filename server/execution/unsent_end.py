@@ -104,7 +104,13 @@ class UnsentEnds:
             contract=action.request.contract,
             action=action.id,
         )
-        answer = answers.unavailable(action, receipt)
+        target = self._release.targets.get(connection)
+        is_own = target is not None and target.oauth2 is not None and target.oauth2.per_person
+        # what is missing of an account that all use is the operator's business, and not told
+        if is_own and why.outage == "not_connected":
+            answer = answers.unconnected(action, receipt, connection)
+        else:
+            answer = answers.unavailable(action, receipt)
         facts = DecisionFacts(
             decision=decision_facts(why.record),
             code=why.outage,

@@ -37,7 +37,7 @@ from server.mcp.callers import Callers
 from server.mcp.endpoint import HttpEndpoint
 from server.mcp.instructions import INSTRUCTIONS
 from server.mcp.low_level_server import LowLevelServer, shielded
-from server.mcp.pending_result import REQUEST, Result, add_approval_url, result_of, to_task, waiting_result
+from server.mcp.pending_result import REQUEST, Result, add_links, result_of, to_task, waiting_result
 from server.mcp.receipt_search import search_receipts
 from server.mcp.resources import ReceiptResources
 from server.mcp.session_ids import SessionIds
@@ -176,14 +176,14 @@ class Gateway:
         if answer.status not in ("approval_required", "running"):
             return self._form(ctx, answer, told)
         told.append(answer.status)
-        answer = add_approval_url(answer, self._console())
+        answer = add_links(answer, self._console())
         action = await self._runner.journal.get(answer.action_id or "")
         asked_before = params.request_state is not None or (action is not None and action.created_ms < begun_ms)
         return waiting_result(ctx, answer, action, asked_before=asked_before)
 
     def _form(self, ctx: Context, answer: ActionResult, told: list[str]) -> types.CallToolResult:
         told.append(answer.status)
-        return result_of(add_approval_url(answer, self._console()), ctx.protocol_version)
+        return result_of(add_links(answer, self._console()), ctx.protocol_version)
 
     async def _resume_call(self, caller: Caller, action_id: str, responses: Mapping[str, Any]) -> ActionResult:
         """The client opened the page, or did not. What its user clicked there is not the approval: the journal is."""
@@ -212,11 +212,7 @@ class Gateway:
     async def task(self, ctx: Context, task_id: str) -> Task | None:
         """The caller's own action, as a task."""
         action = await self._states.own(await self.callers.of(ctx), task_id)
-        return (
-            to_task(ctx, add_approval_url(await self._states.so_far(action), self._console()), action)
-            if action
-            else None
-        )
+        return to_task(ctx, add_links(await self._states.so_far(action), self._console()), action) if action else None
 
     async def answer(self, ctx: Context, task_id: str, responses: Mapping[str, JsonValue]) -> None:
         """Nothing: an answer that comes by the agent's own client is never an approval."""

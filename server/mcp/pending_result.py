@@ -46,8 +46,10 @@ def result_of(answer: ActionResult, version: str = "") -> types.CallToolResult:
     )
 
 
-def add_approval_url(answer: ActionResult, console: str) -> ActionResult:
-    """With the page of the console where it is decided, for whoever is asked."""
+def add_links(answer: ActionResult, console: str) -> ActionResult:
+    """With the page of the console where it is decided, or where the requester connects their account."""
+    if answer.connect is not None:
+        return replace(answer, connect=replace(answer.connect, url=f"{console}/connections/{answer.connect.name}"))
     if answer.status != "approval_required" or answer.approval is None:
         return answer
     return replace(answer, approval=replace(answer.approval, url=f"{console}/approvals/{answer.action_id}"))

@@ -24,7 +24,7 @@ from contracts.errors import AilyusError
 from policies.approval_requirement import ApprovalRequirement
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.action.result_parts import ResultApproval, ResultError
+from receipts.action.result_parts import ResultApproval, ResultConnection, ResultError
 from receipts.journal.breaker import BREAKER
 from receipts.journal.halt import Halt
 from receipts.reconciliation.checks import CheckResult
@@ -98,6 +98,22 @@ def unavailable(action: Action, receipt: str) -> ActionResult:
         receipt_id=receipt,
         changed=False,
         error=ResultError(code="unavailable", field="", hint=AilyusError("unavailable", "").hint),
+    )
+
+
+def unconnected(action: Action, receipt: str, connection: str) -> ActionResult:
+    """The requester has to connect an account of their own first; `connection` is its declared name."""
+    return ActionResult(
+        status="unavailable",
+        summary="Nothing was sent and nothing changed: the requester has connected no account of their own to "
+        f"{connection}, or has to do it anew.",
+        next="Give the requester the link under connect: they connect their account there themselves, in their own "
+        f"browser. Then call {action.request.contract} again with the same arguments. Do not try another tool or user.",
+        action_id=action.id,
+        receipt_id=receipt,
+        changed=False,
+        connect=ResultConnection(name=connection),
+        error=ResultError(code="not_connected", field="", hint="only the requester can connect their own account"),
     )
 
 

@@ -29,6 +29,8 @@ def text_of(result: ActionResult) -> str:
     if (approval := result.approval) is not None:
         at = f", at {approval.url}" if approval.url is not None else ""
         lines.append(f"needs {approval.needs}, until {approval.expires_at}{at}")
+    if (connect := result.connect) is not None:
+        lines.append(f"connect {connect.name}" + (f" at {connect.url}" if connect.url is not None else ""))
     if result.escalated_to:
         lines.append(f"escalated to {result.escalated_to}")
     tail = [f"Next: {result.next}"]

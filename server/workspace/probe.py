@@ -29,6 +29,7 @@ SECONDS = 5.0
 """How long one connection may take to answer."""
 _NEXT: dict[Outage, str] = {
     "no_credential": "set the environment variable or write the file that the reference names, or its program",
+    "not_connected": "connect it: `ailyus connection connect NAME`",
     "credential_refused": "renew the credential that `read` names",
     "unreachable": "correct `base_url`, or start the system",
     "target_failed": "look at the system itself, then ask again",
