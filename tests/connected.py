@@ -16,7 +16,7 @@ from server.workspace.workspace import Workspace
 from tests.authorization_server import CLIENT, SECRET, AuthorizationServer
 from tests.slowness import scaled_duration
 from tests.web import web
-from tests.world import Sandbox, World, add_record_contracts, gateway, make_workspace
+from tests.world import Sandbox, World, add_record_contracts, gateway, make_workspace, with_server
 
 NAMES = ("books", "notes", "records")
 PARTS = """
@@ -168,6 +168,8 @@ async def connected(
     server = AuthorizationServer(redirects(f"http://localhost:{port}{base_path}"))
     try:
         workspace = connected_workspace(folder, sandbox, server, database=database, more=more)
+        if base_path:
+            workspace = with_server(workspace, f'base_path = "{base_path}"')
         async with gateway(workspace, sandbox, port=port) as world:
             yield Connected(world, server)
     finally:

@@ -51,6 +51,7 @@ async def seen(people: People) -> dict[str, str]:
         "contract": "/contracts/reset_user_mfa",
         "agents": "/agents",
         "connections": "/connections",
+        "connection": "/connections/okta",
         "releases": "/releases",
         "people": "/people",
         "error": "/nowhere",

@@ -183,6 +183,15 @@ async def test_what_the_vendor_does_not_confirm_is_forgotten_and_said(house: Con
     assert house.statements()[-1]["about"]["revoked"] is False
 
 
+async def test_the_redirect_is_below_the_base_path(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with connected(tmp_path / "w", sandbox, base_path="/ailyus") as house:
+        asked = parse_qs(urlsplit(await house.asked(await house.session("lead"))).query)
+        assert asked["redirect_uri"] == [f"{house.console}/connections/books/back"]
+        assert house.console.endswith("/ailyus")
+        back = await house.connect()
+        assert (back.status_code, back.headers["location"]) == (303, "/ailyus/connections/books"), back.text
+
+
 async def test_the_command_line_prints_the_page_and_lists_what_came_of_it(house: Connected) -> None:
     said = await ailyus(house.world, "connection", "connect", "books", "--no-wait")
     assert f"open {house.console}/connections/books" in said
