@@ -88,7 +88,9 @@ class Sandbox:
         token = headers.get("authorization", "").rpartition(" ")[2]
         query = dict(parse_qsl(scope["query_string"].decode()))
         writer = token == f"{system}-write-{org}"
-        request = Request(scope["method"], path, query, headers, body_of(headers, body), writer, self.state[org])
+        base = f"http://{headers.get('host', '')}/{org}/{system}"
+        content = body_of(headers, body)
+        request = Request(scope["method"], path, query, headers, content, writer, self.state[org], base)
         fault = self._fault(system, request)
         entry = {"org": org, "system": system, "method": request.method, "path": path, "writer": writer}
         entry |= {"fault": fault["fault"] if fault else None, "status": None, "effect": False}
@@ -155,7 +157,9 @@ class Sandbox:
             self._stale[org, system] = before
             self._save()
         self._count += 1
-        return TwinResponse(answer.status, answer.body, {"x-request-id": f"req-{self._count}", **answer.headers})
+        own = SYSTEMS[system].headers() if hasattr(SYSTEMS[system], "headers") else {}
+        named = {"x-request-id": f"req-{self._count}", **own, **answer.headers}
+        return TwinResponse(answer.status, answer.body, named)
 
     def _fault(self, system: str, request: Request) -> dict[str, Json] | None:
         for fault in self.faults:

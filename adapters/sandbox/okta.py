@@ -1,94 +1,85 @@
-"""A twin of Okta's Users and Factors APIs v1: real paths, real shapes, real error codes."""
+"""A twin of Okta's Users and Factors APIs v1: real paths, shapes and error codes; `okta_access.py` has the rest."""
 
 import re
-import time
+from collections.abc import Mapping
 
-from adapters.sandbox.clock import stamp
+from adapters.sandbox import okta_access
+from adapters.sandbox.okta_answers import error, limits, log, missing, page
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
-_FILTER = re.compile(r'([\w.]+) eq "([^"]*)"')
+okta_access.add(router)
 _SEARCH = re.compile(r'profile\.(email|login) eq "((?:[^"\\]|\\.)*)"')
-
-
-def _error(status: int, code: str, summary: str) -> TwinResponse:
-    return TwinResponse(status, {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorCauses": []})
+_CREATED = "2026-01-05T09:00:00.000Z"
 
 
 def unauthorized() -> TwinResponse:
     """No or a wrong token."""
-    return _error(401, "E0000011", "Invalid token provided")
+    return error(401, "E0000011", "Invalid token provided")
 
 
 def forbidden() -> TwinResponse:
     """A read-only token that tries to write."""
-    return _error(403, "E0000006", "You do not have permission to perform the requested action")
+    return error(403, "E0000006", "You do not have permission to perform the requested action")
 
 
 def throttled() -> TwinResponse:
     """Too many requests in the window of this endpoint."""
-    reset = str(int(time.time()) + 1)
-    headers = {"x-rate-limit-limit": "600", "x-rate-limit-remaining": "0", "x-rate-limit-reset": reset}
-    answer = _error(429, "E0000047", "API call exceeded rate limit due to too many requests")
-    return TwinResponse(429, answer.body, headers)
+    answer = error(429, "E0000047", "API call exceeded rate limit due to too many requests")
+    return TwinResponse(429, answer.body, limits(0))
 
 
-def _missing(user: str) -> TwinResponse:
-    return _error(404, "E0000007", f"Not found: Resource not found: {user} (User)")
+def headers() -> Mapping[str, str]:
+    """What stands beside every answer."""
+    return limits()
 
 
 def seed() -> Json:
-    """Three people of one org."""
+    """Five people of one org, two applications and three groups."""
     return {
-        "apps": {"0oa1sso000001": _app("0oa1sso000001", "Company SSO"), "0oa2wiki00001": _app("0oa2wiki00001", "Wiki")},
-        "assigned": {
-            "0oa1sso000001": {},
-            "0oa2wiki00001": {"00u2leo000001": _app_user("00u2leo000001", "2026-01-05T09:00:00.000Z")},
-        },
+        **okta_access.seed(),
         "logs": [],
         "users": {
             "00u1maria0001": _user("00u1maria0001", "Maria", "Silva", "maria@example.com", "ACTIVE"),
             "00u2leo000001": _user("00u2leo000001", "Leo", "Brandt", "leo@example.com", "LOCKED_OUT"),
             "00u3ceo000001": _user("00u3ceo000001", "Ada", "Okafor", "ada@example.com", "ACTIVE", "vip"),
             "00u4none00001": _user("00u4none00001", "Nils", "Berg", "nils@example.com", "ACTIVE"),
+            "00u5tom000001": _user("00u5tom000001", "Tom", "Reyes", "tom@example.com", "SUSPENDED"),
         },
         "factors": {
             "00u1maria0001": [_factor("opf1mariapush", "push"), _factor("ost1mariatotp", "token:software:totp")],
             "00u2leo000001": [_factor("opf2leopush01", "push")],
             "00u3ceo000001": [_factor("fwf3ceokey001", "webauthn")],
             "00u4none00001": [],
+            "00u5tom000001": [_factor("opf5tompush01", "push")],
         },
     }
 
 
-def _app(app: str, label: str) -> Json:
-    return {"id": app, "label": label, "status": "ACTIVE", "signOnMode": "SAML_2_0", "fragile": []}
-
-
-def _app_user(user: str, created: str) -> Json:
-    return {"id": user, "scope": "USER", "status": "ACTIVE", "created": created}
-
-
 def _user(uid: str, first: str, last: str, email: str, status: str, kind: str = "employee") -> Json:
     profile = {"firstName": first, "lastName": last, "email": email, "login": email, "userType": kind}
-    return {"id": uid, "status": status, "created": "2026-01-05T09:00:00.000Z", "profile": profile}
+    return {"id": uid, "status": status, "created": _CREATED, "profile": profile}
 
 
 def _factor(fid: str, kind: str) -> Json:
     return {"id": fid, "factorType": kind, "provider": "OKTA", "status": "ACTIVE"}
 
 
+def _missing(user: str) -> TwinResponse:
+    return missing(user, "User")
+
+
 @router.on("GET", "/api/v1/users")
 def list_users(state: Json, request: Request) -> TwinResponse:
-    """List users, by `search=profile.email eq "…"`."""
+    """List users, by `search=profile.email eq "…"`, 200 a page."""
     search = _SEARCH.fullmatch(request.query.get("search", ""))
     users = list(state["users"].values())
     if search:
         value = re.sub(r"\\(.)", r"\1", search[2])
         users = [u for u in users if u["profile"][search[1]] == value]
     elif "search" in request.query:
-        return _error(400, "E0000031", "Invalid search criteria.")
-    return TwinResponse(200, users[:200])
+        return error(400, "E0000031", "Invalid search criteria.")
+    return page(request, users, 200)
 
 
 @router.on("GET", "/api/v1/users/{user}")
@@ -118,8 +109,9 @@ def unenroll_factor(state: Json, request: Request, user: str, factor: str) -> Tw
     """Remove one factor."""
     factors = state["factors"].get(user, [])
     if not any(f["id"] == factor for f in factors):
-        return _error(404, "E0000007", f"Not found: Resource not found: {factor} (UserFactor)")
+        return missing(factor, "UserFactor")
     state["factors"][user] = [f for f in factors if f["id"] != factor]
+    log(state, "user.mfa.factor.deactivate", "SUCCESS", user)
     return TwinResponse(204)
 
 
@@ -138,7 +130,7 @@ def unlock(state: Json, request: Request, user: str) -> TwinResponse:
     if user not in state["users"]:
         return _missing(user)
     if state["users"][user]["status"] != "LOCKED_OUT":
-        return _error(403, "E0000032", "Unlock is not allowed for this user.")
+        return error(403, "E0000032", "Unlock is not allowed for this user.")
     state["users"][user]["status"] = "ACTIVE"
     return TwinResponse(200)
 
@@ -146,92 +138,56 @@ def unlock(state: Json, request: Request, user: str) -> TwinResponse:
 @router.on("POST", "/api/v1/users/{user}/lifecycle/suspend")
 def suspend(state: Json, request: Request, user: str) -> TwinResponse:
     """Suspend an active user."""
+    return _moved(state, user, ("ACTIVE",), "SUSPENDED", "suspendUser")
+
+
+@router.on("POST", "/api/v1/users/{user}/lifecycle/unsuspend")
+def unsuspend(state: Json, request: Request, user: str) -> TwinResponse:
+    """Let a suspended user sign in again."""
+    return _moved(state, user, ("SUSPENDED",), "ACTIVE", "unsuspendUser")
+
+
+def _moved(state: Json, user: str, before: tuple[str, ...], after: str, operation: str) -> TwinResponse:
     if user not in state["users"]:
         return _missing(user)
-    if state["users"][user]["status"] != "ACTIVE":
-        return _error(400, "E0000001", "Api validation failed: suspendUser")
-    state["users"][user]["status"] = "SUSPENDED"
+    if state["users"][user]["status"] not in before:
+        return error(400, "E0000001", f"Api validation failed: {operation}")
+    state["users"][user]["status"] = after
     return TwinResponse(200)
 
 
-@router.on("GET", "/api/v1/apps/{app}")
-def get_app(state: Json, request: Request, app: str) -> TwinResponse:
-    """An application."""
-    found = state["apps"].get(app)
-    return TwinResponse(200, {k: v for k, v in found.items() if k != "fragile"}) if found else _no_app(app)
-
-
-def _no_app(app: str) -> TwinResponse:
-    return _error(404, "E0000007", f"Not found: Resource not found: {app} (AppInstance)")
-
-
-def _not_assigned(user: str) -> TwinResponse:
-    return _error(404, "E0000007", f"Not found: Resource not found: {user} (AppUser)")
-
-
-@router.on("GET", "/api/v1/apps/{app}/users/{user}")
-def get_app_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
-    """Whether a user is assigned to an application."""
-    found = state["assigned"].get(app, {}).get(user)
-    return TwinResponse(200, found) if found else _not_assigned(user)
-
-
-@router.on("POST", "/api/v1/apps/{app}/users")
-def assign_user(state: Json, request: Request, app: str) -> TwinResponse:
-    """Assign a user to an application."""
-    user = request.body["id"]
-    if app not in state["apps"]:
-        return _no_app(app)
+@router.on("POST", "/api/v1/users/{user}/lifecycle/deactivate")
+def deactivate(state: Json, request: Request, user: str) -> TwinResponse:
+    """End a user's account: assignments and factors go, and an activation begins it anew."""
     if user not in state["users"]:
         return _missing(user)
-    assigned = _app_user(user, stamp())
-    state["assigned"][app][user] = assigned
-    _logged(state, "application.user_membership.add", "SUCCESS", user)
-    if user in state["apps"][app]["fragile"]:
-        _logged(state, "user.authentication.sso", "FAILURE", user)
-    return TwinResponse(200, assigned)
+    if state["users"][user]["status"] == "DEPROVISIONED":
+        return forbidden()
+    state["users"][user]["status"] = "DEPROVISIONED"
+    state["factors"][user] = []
+    for assigned in state["assigned"].values():
+        assigned.pop(user, None)
+    log(state, "user.lifecycle.deactivate", "SUCCESS", user)
+    return TwinResponse(200)
 
 
-@router.on("DELETE", "/api/v1/apps/{app}/users/{user}")
-def unassign_user(state: Json, request: Request, app: str, user: str) -> TwinResponse:
-    """Take a user's assignment away."""
-    if state["assigned"].get(app, {}).pop(user, None) is None:
-        return _not_assigned(user)
-    _logged(state, "application.user_membership.remove", "SUCCESS", user)
+@router.on("POST", "/api/v1/users/{user}/lifecycle/reset_password")
+def reset_password(state: Json, request: Request, user: str) -> TwinResponse:
+    """Send a user a link to a new password, until they follow it nobody signs in as them."""
+    if user not in state["users"]:
+        return _missing(user)
+    if "sendEmail" not in request.query or state["users"][user]["status"] in ("DEPROVISIONED", "SUSPENDED", "STAGED"):
+        return error(403, "E0000017", "Password reset failed")
+    state["users"][user]["status"] = "RECOVERY"
+    log(state, "user.account.reset_password", "SUCCESS", user)
+    link = {"resetPasswordUrl": f"{request.base}/reset_password/token"}
+    return TwinResponse(200, {} if request.query["sendEmail"] == "true" else link)
+
+
+@router.on("DELETE", "/api/v1/users/{user}/sessions")
+def clear_sessions(state: Json, request: Request, user: str) -> TwinResponse:
+    """End every session of a user; the system log alone shows it."""
+    if user not in state["users"]:
+        return _missing(user)
+    log(state, "user.session.clear", "SUCCESS", user)
     return TwinResponse(204)
-
-
-@router.on("GET", "/api/v1/logs")
-def list_logs(state: Json, request: Request) -> TwinResponse:
-    """The system log, by event type and outcome."""
-    wanted = dict(_FILTER.findall(request.query.get("filter", "")))
-    return TwinResponse(
-        200,
-        [
-            e
-            for e in state["logs"]
-            if wanted.get("eventType", e["eventType"]) == e["eventType"]
-            and wanted.get("outcome.result", e["outcome"]["result"]) == e["outcome"]["result"]
-        ],
-    )
-
-
-def _logged(state: Json, event: str, result: str, user: str) -> None:
-    state["logs"].append(
-        {
-            "uuid": f"log{len(state['logs'])}",
-            "published": stamp(),
-            "eventType": event,
-            "actor": {"displayName": "ailyus-writer"},
-            "outcome": {"result": result},
-            "target": [{"type": "User", "id": user}],
-        }
-    )
-
-
-@router.on("GET", "/api/v1/apps")
-def list_apps(state: Json, request: Request) -> TwinResponse:
-    """Applications whose label begins with `q`."""
-    start = request.query.get("q", "").lower()
-    found = [a for a in state["apps"].values() if a["label"].lower().startswith(start)]
-    return TwinResponse(200, [{k: v for k, v in a.items() if k != "fragile"} for a in found])

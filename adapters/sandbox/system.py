@@ -13,7 +13,8 @@ Json = Any
 class Request:
     """One request to a twin, body already decoded; `writer` tells which credential came with it.
 
-    `org` is the state of every system of the org, for twins that call each other.
+    `org` is the state of every system of the org, for twins that call each other. `base` is the URL of this twin, for
+    links to the next page.
     """
 
     method: str
@@ -23,6 +24,7 @@ class Request:
     body: Json
     writer: bool
     org: Json = None
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

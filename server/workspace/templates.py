@@ -49,13 +49,13 @@ TEMPLATES: Mapping[str, Kind] = {
             **{name: ("acme", name) for name in SYSTEMS},
             "okta-globex": ("globex", "okta"),
         },
-        ("base", "support", "approvals", "operations"),
+        ("base", "support", "groups", "approvals", "operations"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),
     "library": Kind(
         {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
-        ("base", "support", "approvals", "operations", "slack"),
+        ("base", "support", "groups", "approvals", "operations", "slack"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),
@@ -127,7 +127,10 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
     text = OKTA.format(name=_name(folder), port=free_port(), base_url=base_url, read=read, write=write)
     # without a ticket system the reset cannot be tied to a request, so it is not offered
     copy_library(
-        folder, ["okta"], ["base", "support", "approvals"], without=("reset_user_mfa", "restore_account_access")
+        folder,
+        ["okta"],
+        ["base", "support", "groups", "approvals"],
+        without=("reset_user_mfa", "reset_user_factor", "restore_account_access"),
     )
     remove_policies(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
     (folder / FILE).write_text(text)

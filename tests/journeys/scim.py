@@ -82,7 +82,7 @@ class Scim:
 def scim_workspace(folder: Path, sandbox: Sandbox, port: int) -> Workspace:
     workspace = make_workspace(folder, sandbox, extra=CONNECTION.format(port=port))
     shutil.copytree(ROOT / "contracts" / "library" / "scim", folder / "contracts" / "scim")
-    for name in ("scim.cedar", "scim.test.yaml"):
+    for name in ("groups.cedar", "groups.test.yaml"):
         shutil.copy(ROOT / "policies" / "library" / name, folder / "policies" / name)
     (folder / ".ailyus" / "secrets" / "scim").write_text("secret\n")
     return workspace

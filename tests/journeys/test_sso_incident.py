@@ -58,7 +58,7 @@ async def incident(world: World, scim: Scim, members: list[str], users: list[str
     changes = await world.call("list_recent_changes", {"event_type": "application.user_membership.remove"})
     assert {c["by"] for c in changes["data"]["changes"]} == {"sso-rollout-script"}
     cut_off = [c["about"][0] for c in changes["data"]["changes"]]
-    assert cut_off == USERS
+    assert cut_off == USERS[::-1]  # the newest first
     arguments = {
         "app_id": APP,
         "okta_users": users,

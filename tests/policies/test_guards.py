@@ -71,7 +71,10 @@ def test_doctor_says_which_guards_hold_at_each_connection(tmp_path: Path) -> Non
     okta = said["OK   guards okta"]
     assert "in `staging` of `acme`" in okta
     assert "these do not: no-writes-in-a-change-freeze, prod-high-needs-lead" in okta
-    assert "no guard always asks for `reset_user_mfa`, `suspend_user`: what no guard asks for is denied" in okta
+    assert (
+        "no guard always asks for `deactivate_user`, `reset_user_factor`, `reset_user_mfa`, `suspend_user`,"
+        " `unsuspend_user`: what no guard asks for is denied"
+    ) in okta
 
 
 def test_high_risk_that_is_done_unasked_is_told() -> None:

@@ -94,7 +94,7 @@ PLANTED: dict[str, tuple[Edit, str]] = {
     ),
     "a role that no policy lets approve": (
         without(APPROVALS, "leads-may-approve"),
-        "no policy permits `approve:reset_user_mfa` in the role `SecurityLead`",
+        "no policy permits `approve:add_okta_group_member` in the role `SecurityLead`",
     ),
     "the only approver is who asks": (
         lambda root: (

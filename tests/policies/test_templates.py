@@ -34,7 +34,7 @@ def test_a_template_and_its_test(tmp_path: Path, name: str) -> None:
 def test_require_approval_writes_all_three_parts(tmp_path: Path) -> None:
     """Without any permit for the action: who may ask, who must approve, who may approve, and their tests."""
     init_sandbox(tmp_path / "w")
-    for name in ("support", "operations", "approvals"):
+    for name in ("support", "groups", "operations", "approvals"):
         (tmp_path / "w" / "policies" / f"{name}.cedar").unlink()
         (tmp_path / "w" / "policies" / f"{name}.test.yaml").unlink()
     workspace = Workspace.open(tmp_path / "w")

@@ -34,6 +34,9 @@ REQUESTS = {
     "find_receipts": ["was it done, list receipts", "show the receipts of what was done"],
 }  # fmt: skip
 
+ALSO = {"add_group_member": "add_okta_group_member", "remove_group_member": "remove_okta_group_member"}
+"""A group is in one directory or the other, and the request does not say in which."""
+
 
 @pytest.fixture(scope="module")
 def release() -> Release:
@@ -59,7 +62,7 @@ SUPPORT = Caller("bot", "acme", "ann", "ann", frozenset({"Support"}), frozenset(
 
 def test_entries(release: Release) -> None:
     tools = tools_for(release, SUPPORT)
-    assert len(tools) == 18
+    assert len(tools) == 26
     for tool in tools:
         assert tool.description
         assert len(tool.description) <= MAX_DESCRIPTION
@@ -90,7 +93,11 @@ def test_forty_plain_requests_find_their_tool(release: Release) -> None:
     }
     asked = [(tool, text) for tool, texts in REQUESTS.items() for text in texts]
     assert len(asked) >= 40
-    missed = [(text, tool, top) for tool, text in asked if tool not in (top := bm25(documents, words(text))[:3])]
+    missed = [
+        (text, tool, top)
+        for tool, text in asked
+        if not {tool, ALSO.get(tool)} & set(top := bm25(documents, words(text))[:3])
+    ]
     assert len(missed) <= len(asked) * 0.05, missed
 
 

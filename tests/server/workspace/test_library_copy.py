@@ -12,14 +12,14 @@ from server.workspace.library_copy import copy_library, remove_policies
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("w")
-    copy_library(folder, ["okta", "office"], ["base", "support"], ["suspend_user"])
+    copy_library(folder, ["okta", "office"], ["base", "support"], ["clear_user_sessions"])
     return folder
 
 
 def test_the_contracts_of_a_system_without_those_that_are_named(copied: Path) -> None:
     programs = load_catalog(copied / "contracts").programs
     assert "unlock_user" in programs
-    assert "suspend_user" not in programs
+    assert "clear_user_sessions" not in programs
     assert (copied / "contracts" / "office").is_dir()
     assert list((copied / "contracts" / "office").iterdir()) == []  # its contracts are drafted
 
