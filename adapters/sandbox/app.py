@@ -12,7 +12,19 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from adapters.sandbox import apikeys, backoffice, crm, integrations, ledger, okta, records, slack, xero, zendesk
+from adapters.sandbox import (
+    apikeys,
+    backoffice,
+    crm,
+    integrations,
+    ledger,
+    okta,
+    quickbooks,
+    records,
+    slack,
+    xero,
+    zendesk,
+)
 from adapters.sandbox.asgi import Receive, Scope, Send, body_of, cut, echo, lifespan, reply
 from adapters.sandbox.system import Json, Request, TwinResponse
 
@@ -26,6 +38,7 @@ SYSTEMS: dict[str, ModuleType] = {
     "crm": crm,
     "ledger": ledger,
     "backoffice": backoffice,
+    "quickbooks": quickbooks,
     "xero": xero,
 }
 ORGS = ("acme", "acme-staging", "globex")

@@ -15,7 +15,7 @@ from contracts.errors import AilyusError
 # longer text, or text with blanks, could read as a sentence of ours
 _ONE_WORD = re.compile(r"[\w@.+:/#-]{0,80}")
 """An id, an e-mail, a number: nothing that could be read as words of ours."""
-_FUNCTION = re.compile(r"(scim\.string|list\.commas|list\.pipes|list\.spaces)\((.*)\)", re.DOTALL)
+_FUNCTION = re.compile(r"(scim\.string|soql\.string|list\.commas|list\.pipes|list\.spaces)\((.*)\)", re.DOTALL)
 _INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
 
 
@@ -24,7 +24,18 @@ def scim_string(value: str) -> str:
     return orjson.dumps(value).decode()
 
 
-FUNCTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType({"scim.string": scim_string})
+def soql_string(value: str) -> str:
+    """A string literal of SOQL (Salesforce's "Quoted String Escape Sequences"), quotes included.
+
+    QuickBooks' query language has the same: single quotes, and a backslash before what would end the string.
+    """
+    return "'" + re.sub(r"[\\'\n\r\t\f\b\"]", lambda found: _SOQL_ESCAPES[found[0]], value) + "'"
+
+
+_SOQL_ESCAPES = {"\\": r"\\", "'": r"\'", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f", "\b": r"\b"}
+FUNCTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"scim.string": scim_string, "soql.string": soql_string}
+)
 """Typed functions that put a value into a string of another grammar."""
 JOINED: Mapping[str, str] = MappingProxyType({"list.commas": ",", "list.pipes": "|", "list.spaces": " "})
 """Typed functions that make one text of a list."""

@@ -28,7 +28,11 @@ class Kind:
 
 SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 """What the demo's workspace connects to."""
-VENDORS = ("slack", "xero")
+VENDORS = (
+    "quickbooks",
+    "slack",
+    "xero",
+)
 """What the library has a twin for besides."""
 _LINES = {
     "okta": 'scheme = "SSWS"\n',

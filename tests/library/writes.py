@@ -22,6 +22,23 @@ UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "reauthenticate_connection": {"connection_name": "crm-main"},
     "resync_crm_account": {"crm_account": "acc0001"},
     "reconnect_ledger": {"connection_name": "books"},
+    "create_quickbooks_invoice": {
+        "number": "2001",
+        "customer_id": "58",
+        "amount_cents": 1999,
+        "description": "Subscription",
+        "item_id": "1",
+        "date": "2026-11-20",
+        "due": "2026-12-20",
+    },
+    "void_quickbooks_invoice": {"number": "1002", "invoice_id": "103"},
+    "create_quickbooks_payment": {
+        "invoice_id": "103",
+        "amount_cents": 5025,
+        "reference": "BANK-1",
+        "date": "2026-11-21",
+    },
+    "void_quickbooks_payment": {"invoice_id": "101", "reference": "BANK-1001", "payment_id": "102"},
     "comment_on_ticket": {"ticket": "4711", "text": "We removed the lost phone."},
 }
 """Those of systems without a description; the others have their inputs in `tests/vendors/systems/`."""

@@ -1,13 +1,14 @@
 """Templates: what goes in cannot break out of where it stands, and a whole value keeps its type."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.compiler.expressions import Fault, Names
-from contracts.compiler.template import Template, scim_string
+from contracts.compiler.template import Template, scim_string, soql_string
 from contracts.errors import AilyusError
 
 NAMES = Names.of({"inputs.id": "string", "inputs.n": "int", "inputs.tags": "list", "before.user": "dyn"})
@@ -110,6 +111,15 @@ def test_a_joined_list_is_read_back_as_the_same_list() -> None:
 def test_a_scim_string_is_one_string(value: str) -> None:
     if not any("\ud800" <= c <= "\udfff" for c in value):
         assert json.loads(scim_string(value)) == value
+
+
+@given(st.text(max_size=30))
+def test_a_soql_string_is_one_string(value: str) -> None:
+    literal = soql_string(value)
+    escapes = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "b": "\b"}
+    assert (literal[0], literal[-1]) == ("'", "'")
+    assert re.fullmatch(r"(?:[^'\\\n]|\\.)*", literal[1:-1])  # nothing in it ends it
+    assert re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), literal[1:-1]) == value
 
 
 def test_what_people_are_told_has_no_words_of_a_record_in_it() -> None:
