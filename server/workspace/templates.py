@@ -136,7 +136,9 @@ def init_okta(folder: Path, base_url: str, read: str, write: str) -> None:
         ["base", "support", "groups", "approvals"],
         without=("reset_user_mfa", "reset_user_factor", "restore_account_access"),
     )
-    remove_policies(folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-comment"])
+    remove_policies(
+        folder / "policies" / "support.cedar", ["mfa-reset-is-for-the-requester", "support-may-work-on-tickets"]
+    )
     (folder / FILE).write_text(text)
 
 

@@ -39,7 +39,6 @@ UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
         "date": "2026-11-21",
     },
     "void_quickbooks_payment": {"invoice_id": "101", "reference": "BANK-1001", "payment_id": "102"},
-    "comment_on_ticket": {"ticket": "4711", "text": "We removed the lost phone."},
 }
 """Those of systems without a description; the others have their inputs in `tests/vendors/systems/`."""
 

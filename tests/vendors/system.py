@@ -24,7 +24,8 @@ def _as_sent(status: int, body: bytes) -> int:
 
 @dataclass(frozen=True)
 class System:
-    """`kind` is the contracts' target and the twin's name; `files` are its descriptions, the first that fits counts.
+    """`kind` is the contracts' target and the twin's name; `files` are its descriptions, the first that fits counts;
+    where its vendor publishes none, its contracts are only tried on its twin.
 
     `examples` are inputs of each contract, of records that the twin's first state holds and with which a write
     succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which
