@@ -54,6 +54,7 @@ CODES = MappingProxyType(
         "no_author": "release this set of contracts and policies: `ailyus serve --as PERSON`",
         "not_released": "sign what the files say now: `ailyus release apply --as PERSON`",
         "not_approved": "another person must approve it: `ailyus release approve --as PERSON`",
+        "stale": "something was released since; propose it anew: `ailyus release propose --as PERSON`",
         "tests_failed": "correct the policies or their tests: `ailyus policy test`",
         "unknown_person": "name a person of ailyus.toml",
         "unknown_agent": "list the agents with `ailyus agent list`",

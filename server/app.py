@@ -58,6 +58,7 @@ from server.observability.logs import configure
 from server.observability.monitor import Monitor
 from server.operations.activation import Activation
 from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.candidates import Candidates
 from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
@@ -110,6 +111,7 @@ class App:
         self.runner = ActionRunner(self.journal, self._under(release))
         self._activation = Activation(self.runner, self._under, self._released)
         self.releases = Releases(workspace, self._activation, signed_only=signed_only)
+        self.candidates = Candidates(workspace, self.releases, lambda: self.console.url)
         self.inbox = Inbox(self.runner, lambda action: self.recovery.resume(action))
         self.resolutions = Resolutions(self.runner)
         ways = {
@@ -145,10 +147,10 @@ class App:
             settings.admins,
         )
         self.console = Console(
-            self.releases, *parts, self.notices, self.connections, settings, credentials, workspace.root
+            self.candidates, *parts, self.notices, self.connections, settings, credentials, workspace.root
         )
         connected = ConnectionRoutes(self.connections, lambda: self.runner.release, lambda: self.console.url)
-        self.api = AdminApi(self.releases, *parts, self.console.introduce, connected)
+        self.api = AdminApi(self.candidates, *parts, self.console.introduce, connected)
         self.health = health_of(self.releases, self.recovery, browser.path)
 
     def systems(self, release: Release) -> AdapterRouter:

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
+from receipts.audit.release_signatures import ReleaseSignatures
 from receipts.audit.roots import Roots, signed_checkpoint
 from receipts.audit.row_words import RowWords
 from receipts.log.checkpoint import Checkpoint
@@ -42,6 +43,8 @@ class LogWalk:
         self._erased: set[tuple[str, str]] = set()
         self._wrong_roots: list[int] = []
         self.words = RowWords()
+        tenants = {str(tenant): blob(key) for tenant, key in read("SELECT tenant, key FROM tenant_keys")}
+        self._releases = ReleaseSignatures(self.words.keys, tenants)
 
     def _newest(self) -> Checkpoint | None:
         """The newest checkpoint that a trusted key signed."""
@@ -111,6 +114,7 @@ class LogWalk:
         if signed and leaf == logged:
             self._erase(predicate)
             self.words.hear(index, statement)
+            yield from self._releases.findings(index, predicate, {str(row[1]): blob(row[3]) for row in evidence})
         yield from _columns(row, predicate)
         if {value for _, value in search} != set(predicate["search"]):
             yield f"the search values of `{receipt}` are not what was signed"

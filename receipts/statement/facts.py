@@ -29,6 +29,7 @@ Kind = Literal[
     "clock",
     "loss",
     "connection",
+    "candidate",
 ]
 
 

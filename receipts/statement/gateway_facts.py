@@ -34,6 +34,27 @@ class ReleaseFacts(GatewayFacts):
     approvals: tuple[ReleaseApprovalFacts, ...] = ()
 
 
+class CandidateFacts(GatewayFacts):
+    """A signed release was proposed to people, and what they said of it; `after` is the leaf of the live release.
+
+    `signed` is the digest of what was signed: by the author who proposes it, or by who approves or refuses it.
+    """
+
+    of_kind: ClassVar[Kind] = "candidate"
+
+    event: Literal["proposed", "approved", "taken_back", "refused", "withdrawn", "applied"]
+    candidate: Digest
+    release: Digest
+    live: Digest
+    after: int
+    by: str
+    role: str = ""
+    keyid: str = ""
+    signed: Digest | None = None
+    comment: str = ""
+    expires_ms: int = 0
+
+
 class KeyFacts(GatewayFacts):
     """A person's key was linked or revoked."""
 

@@ -24,6 +24,7 @@ from receipts.statement.facts import ClosedModel, Digest, Ms, Pseudonym
 from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
+    CandidateFacts,
     ClockFacts,
     ConnectionFacts,
     ErasureFacts,
@@ -191,6 +192,13 @@ class ConnectionPredicate(_OfGateway):
     about: ConnectionFacts
 
 
+class CandidatePredicate(_OfGateway):
+    """`https://ailyus.dev/candidate/v1`."""
+
+    kind: Literal["candidate"]
+    about: CandidateFacts
+
+
 class ErasurePredicate(_OfGateway):
     """`https://ailyus.dev/erasure/v1`."""
 
@@ -216,6 +224,7 @@ Predicate = Annotated[
     | ClockPredicate
     | LossPredicate
     | ConnectionPredicate
+    | CandidatePredicate
     | ErasurePredicate,
     Field(discriminator="kind"),
 ]

@@ -21,9 +21,9 @@ from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
 from server.observability.logs import bind_request
+from server.operations.candidates import Candidates
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
-from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions, open_incidents
 
 
@@ -48,7 +48,7 @@ class AdminApi:
 
     def __init__(
         self,
-        releases: Releases,
+        candidates: Candidates,
         inbox: Inbox,
         agents: Agents,
         resolutions: Resolutions,
@@ -56,8 +56,8 @@ class AdminApi:
         introduce: Callable[[str], Awaitable[str]],
         connections: ConnectionRoutes,
     ) -> None:
-        self._releases = releases
-        self._runner = releases.runner
+        self._candidates = candidates
+        self._runner = candidates.releases.runner
         self._inbox = inbox
         self._agents = agents
         self._resolutions = resolutions
@@ -67,10 +67,13 @@ class AdminApi:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        asked, released = ApprovalRoutes(self._runner, self._inbox), ReleaseRoutes(self._releases)
+        asked, released = ApprovalRoutes(self._runner, self._inbox), ReleaseRoutes(self._candidates)
         routes = [
             ("GET", "/status", released.status),
             ("POST", "/releases", released.apply),
+            ("POST", "/candidates", released.propose),
+            ("POST", "/candidates/{candidate}", released.apply_proposed),
+            ("DELETE", "/candidates/{candidate}", released.withdraw),
             ("GET", "/approvals", asked.approvals),
             ("GET", "/approvals/{action}", asked.binding),
             ("POST", "/approvals", asked.decide),

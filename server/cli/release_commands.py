@@ -1,35 +1,35 @@
 """Commands about releases: what the files would change, who signs it, and what was released."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
 from contracts.errors import AilyusError
 from server.cli.options import AllowWiderOption
-from server.cli.output import Format, FormatOption, fail, report_errors, show
+from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.release_candidate import (
+    AuthorOption,
+    CandidateOption,
+    KeyOption,
+    ReasonOption,
+    SignatureWish,
+    candidate_at,
+    signed_candidate,
+)
+from server.cli.release_proposal import propose, withdraw
 from server.cli.release_signing import require_releasable, sign_as
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pydantic import JsonValue
 
-    from policies.release import Release
-    from policies.release_diff import ReleaseChange
     from server.workspace.release_package import ReleasePackage
     from server.workspace.workspace import Workspace
 
-CandidateOption = Annotated[
-    Path | None,
-    typer.Option("--candidate", help="Another folder with `contracts` and `policies`; else the workspace's files."),
-]
-AuthorOption = Annotated[str, typer.Option("--as", help="The person who releases.")]
-KeyOption = Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")]
-ReasonOption = Annotated[str, typer.Option(help="Why; signed with the release.")]
-NOT_LOADED = 2
-"""The exit code of `diff` and `check` for what does not load."""
 release = typer.Typer(
     help="Releases: what the files would change, make it live, and take it back.", no_args_is_help=True
 )
@@ -42,6 +42,8 @@ def register(app: typer.Typer) -> None:
         ("diff", diff),
         ("sign", sign_release),
         ("approve", approve),
+        ("propose", propose),
+        ("withdraw", withdraw),
         ("apply", apply),
         ("history", history),
         ("rollback", rollback),
@@ -55,7 +57,7 @@ def check(
 ) -> None:
     """Check that the files load, pass their policy tests, fit, and widen nothing; exit 2 if they do not load."""
     space = open_workspace(workspace)
-    made, package = _candidate(space, candidate)
+    made, package = candidate_at(space, candidate)
     require_releasable(space, made, package.files, allow_wider)
     typer.echo(f"release {made.digest[:12]} can be released")
 
@@ -64,15 +66,15 @@ def diff(
     candidate: CandidateOption = None, workspace: WorkspaceOption = ".", format: FormatOption = Format.text
 ) -> None:
     """Show what a release of the files would change, each with its risk; exit 1 if anything, 2 if they do not load."""
-    from server.workspace.release_comparison import changes_against_live
+    from server.workspace.release_comparison import changes_against_live, count_of
     from server.workspace.widening import wider_than_live
 
     space = open_workspace(workspace)
-    made, package = _candidate(space, candidate)
+    made, package = candidate_at(space, candidate)
     live, changes = changes_against_live(space, made, package.files)
     wider = [one.says for one in wider_than_live(space, made)]
     before = live.digest[:12] if live else "nothing"
-    lines = [f"{before} → {made.digest[:12]}: {_count(changes)}", *(change.says for change in changes), *wider]
+    lines = [f"{before} → {made.digest[:12]}: {count_of(changes)}", *(change.says for change in changes), *wider]
     document = {
         "live": live.digest if live else None,
         "candidate": made.digest,
@@ -138,7 +140,7 @@ def approve(
     from server.workspace.release_files import write_signed
 
     space = open_workspace(workspace)
-    made, package = _candidate(space, None)
+    made, package = candidate_at(space, None)
     signed = sign_approval_as(space, made, package, ApprovalWish(as_, role, key, comment))
     path = write_signed(space.root, signed)
     left = decision_of(space, made, package.files, signed)
@@ -161,20 +163,25 @@ def apply(
     key: KeyOption = None,
     reason: ReasonOption = "",
     candidate: CandidateOption = None,
+    proposed: Annotated[
+        str, typer.Option("--proposed", help="How the digest of what `propose` put before people begins.")
+    ] = "",
     allow_wider: AllowWiderOption = False,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
     """Make what the files say the live release of the running gateway, and of all its replicas, without a restart."""
-    from server.cli.release_approval import require_signed
+    from server.admin.client import ask_owner
 
     space = open_workspace(workspace)
-    made, package = _candidate(space, candidate)
-    if as_ is not None:
-        require_releasable(space, made, package.files, allow_wider)
-        package = package.model_copy(update={"signed": sign_as(space, made, as_, key, reason)})
-    elif package.signed is not None:
-        require_signed(made, package)
+    if proposed:
+        if as_ is not None or candidate is not None:
+            sentence = "`--proposed` is signed already, and takes neither `--as` nor `--candidate`"
+            raise AilyusError("bad_settings", sentence, hint="leave one of them out")
+        _show_live(ask_owner(space, "POST", f"/candidates/{quote(proposed, safe='')}"), format)
+        return
+    wish = SignatureWish(as_, key, reason, allow_wider)
+    _, package = signed_candidate(space, candidate, wish)
     _send(space, package.model_copy(update={"allow_wider": allow_wider}), format)
 
 
@@ -219,36 +226,15 @@ def rollback(
     typer.echo("the files on disk are not changed: correct them before the next release", err=True)
 
 
-def _candidate(space: "Workspace", folder: Path | None) -> "tuple[Release, ReleasePackage]":
-    """The candidate; what does not load ends the command with its own exit code."""
-    from server.workspace.release_package import candidate_of
-
-    try:
-        return candidate_of(space, folder)
-    except AilyusError as error:
-        _not_loaded(error)
-
-
-def _not_loaded(error: AilyusError) -> NoReturn:
-    try:
-        fail(error)
-    except typer.Exit:
-        raise typer.Exit(NOT_LOADED) from None
-
-
 def _send(space: "Workspace", package: "ReleasePackage", format_: Format) -> None:
     from server.admin.client import ask_owner
 
-    answer = ask_owner(space, "POST", "/releases", package.model_dump(mode="json"))
+    _show_live(ask_owner(space, "POST", "/releases", package.model_dump(mode="json")), format_)
+
+
+def _show_live(answer: object, format_: Format) -> None:
     facts: Mapping[str, JsonValue] = answer if isinstance(answer, dict) else {}
     by = f" by {facts['author']}" if facts.get("author") else ""
     said = "is live" if facts.get("changed") else "was live already"
     governed = "" if facts.get("governed") else ", receipts say `governed: false`"
     show(format_, facts, [f"release {str(facts.get('release'))[:12]}{by} {said}{governed}"])
-
-
-def _count(changes: "Sequence[ReleaseChange]") -> str:
-    if not changes:
-        return "nothing changes"
-    wider = sum(change.widens != "no" for change in changes)
-    return f"{len(changes)} changes, {wider} of which let more through or may do so"

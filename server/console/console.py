@@ -13,6 +13,7 @@ from server.approvals.inbox import Inbox
 from server.connections.connections import Connections
 from server.console.actions import Actions
 from server.console.approvals import Approvals
+from server.console.candidates import CandidatePages
 from server.console.connections import ConnectionPages
 from server.console.estate import Inventory
 from server.console.introductions import PasskeyInvitations
@@ -25,8 +26,8 @@ from server.console.session import ConsoleSession, ConsoleSessions
 from server.console.web import Web
 from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.candidates import Candidates
 from server.operations.escalations import Escalations
-from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.workspace.public_address import PublicAddress
 from server.workspace.settings.console import ConsolePart
@@ -37,7 +38,7 @@ class Console:
 
     def __init__(
         self,
-        releases: Releases,
+        candidates: Candidates,
         inbox: Inbox,
         agents: Agents,
         resolutions: Resolutions,
@@ -48,7 +49,7 @@ class Console:
         credentials: Credentials,
         root: Path,
     ) -> None:
-        self._runner = runner = releases.runner
+        self._runner = runner = candidates.releases.runner
         self._settings = settings
         self._connections = connections
         self._provider: Provider | None = None
@@ -62,7 +63,8 @@ class Console:
             *Actions(inbox, resolutions, self._live.mark).views(),
             *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),
-            *ReleasePages(releases).views(),
+            *ReleasePages(candidates).views(),
+            *CandidatePages(candidates, self._introductions.is_admin).views(),
             *self._live.views(),
         ]
         self._address: PublicAddress | None = None

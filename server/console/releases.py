@@ -1,7 +1,9 @@
-"""What was released: who, when and why, what each release changed, and a candidate that was refused."""
+"""What was released: who, when and why, what each release changed, what is proposed, and what was refused."""
 
+from server.console.candidates import candidate_row
 from server.console.visit import ConsoleRequest, Page, View
-from server.operations.releases import RefusedRelease, Releases
+from server.operations.candidates import Candidates
+from server.operations.releases import RefusedRelease
 from server.workspace.release_comparison import history_of
 
 SHOWN = 10
@@ -11,8 +13,9 @@ SHOWN = 10
 class ReleasePages:
     """The releases, as one tenant sees them."""
 
-    def __init__(self, releases: Releases) -> None:
-        self._releases = releases
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+        self._releases = candidates.releases
 
     def views(self) -> list[View]:
         """Where they are reached."""
@@ -31,6 +34,7 @@ class ReleasePages:
             "live": live.digest,
             "governed": live.governed,
             "releases": rows,
+            "candidates": [candidate_row(*one) for one in (await self._candidates.reviews.newest())[:SHOWN]],
             "refused": _shown(self._releases.refused, whole=alone),
             "behind": _shown(self._releases.behind, whole=alone),
         }

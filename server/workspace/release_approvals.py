@@ -16,23 +16,26 @@ from dataclasses import dataclass
 from contracts.errors import AilyusError
 from policies.principal import Key, Person
 from policies.release import Release
-from policies.release_approval import ReleaseApproval, check_approval
+from policies.release_approval import CandidateApprovalDocument, ReleaseApproval, ReleaseSubject, check_approval
 from policies.release_content import ReleaseContent
 from policies.release_diff import release_changes
 from policies.release_policy import FILE, RISK, ReleaseDecision, ReleasePolicies, ReleaseRequest
 from policies.signed_release import SignedRelease
 from receipts.journal.journal import Journal
+from receipts.statement import candidates
 from receipts.statement.releases import ReleaseRecord, authors, newest, opened
 from receipts.store.row import Read
 from server.workspace.log_key import trusted_keys
 from server.workspace.release_acceptance import AHEAD_MS
 from server.workspace.release_comparison import content_of, is_content
+from server.workspace.release_package import ReleasePackage
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.release_statement import release_evidence
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 
 _POLICY = "policy/" + FILE
+_PERMITTED = ReleaseDecision(True, (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def needs_of(
     For whoever signs, approves or starts, so that they know it before: `require_approved` decides. Raises
     `AilyusError`.
     """
-    keys, nothing = trusted_keys(workspace), ReleaseDecision(True, (), ())
+    keys, nothing = trusted_keys(workspace), _PERMITTED
     if not workspace.settings.has_database and not workspace.store.exists():
         return nothing
     with reading(workspace) as read:
@@ -119,33 +122,52 @@ async def require_approved(
     journal: Journal, release: Release, signed: SignedRelease, sources: Mapping[str, bytes]
 ) -> None:
     """Raise `AilyusError` unless the live release permits this one with the approvals that it brings."""
+    decision = await decide_release(journal, release, signed, sources)
+    if not decision.permitted:  # guard: approvals of a release
+        hint = (
+            "people sign it at the console: `ailyus release propose --as PERSON`; or with key files:"
+            " `ailyus release approve --as PERSON` on the signed files, and then apply them again"
+        )
+        raise AilyusError("not_approved", f"the release is not approved: {decision.says}", hint=hint)
+
+
+async def decide_release(
+    journal: Journal, release: Release, signed: SignedRelease, sources: Mapping[str, bytes]
+) -> ReleaseDecision:
+    """What the live release says of this one with the approvals that it brings. Raises for one that does not count."""
     store, last = journal.store, await journal.registry.newest()
     trusted, now = store.signer.trusted, store.now_ms()
     if last is None:
-        return
+        return _PERMITTED
 
     def look(read: Read) -> tuple[LiveRules | None, bool]:
         return LiveRules.read(read, last, trusted), bool(authors(read, release.digest, trusted))
 
     rules, is_former = await store.read_aside(look)
     if rules is None or not (rules.policies.nodes or signed.approvals):
-        return
-    counts = await _counted(journal, rules, release, signed, now)
+        return _PERMITTED
+    subject = subject_of_release(release, signed, sources, last)
+    counts = await _counted(journal, rules, release, signed, subject)
     oldest = max((now - one.document.at_ms for one in signed.approvals), default=0) // 1000
     following = NextRelease(release, sources, signed.document.author, now, is_former)
-    decision = await asyncio.to_thread(rules.decide, following, counts, max(0, oldest))
-    if not decision.permitted:  # guard: approvals of a release
-        hint = "another person runs `ailyus release approve --as PERSON` on the signed files; then apply them again"
-        raise AilyusError("not_approved", f"the release is not approved: {decision.says}", hint=hint)
+    return await asyncio.to_thread(rules.decide, following, counts, max(0, oldest))
+
+
+def subject_of_release(
+    release: Release, signed: SignedRelease, sources: Mapping[str, bytes], live: ReleaseRecord
+) -> ReleaseSubject:
+    """What approvals of this release are bound to, now that another one is live."""
+    package = ReleasePackage.of(release, sources).model_copy(update={"signed": signed})
+    return ReleaseSubject(release.origin, signed.document.digest, package.digest, live.digest, live.leaf)
 
 
 async def _counted(
-    journal: Journal, rules: LiveRules, release: Release, signed: SignedRelease, now: int
+    journal: Journal, rules: LiveRules, release: Release, signed: SignedRelease, subject: ReleaseSubject
 ) -> dict[str, int]:
     """How many people approved in each role. Raises `AilyusError` for an approval that does not count."""
     keys: Mapping[str, Key] = await journal.registry.keys()
     counts: dict[str, int] = {}
-    seen = {signed.document.author}
+    seen, now = {signed.document.author}, journal.store.now_ms()
     for approval in signed.approvals:
         document = approval.document
         if document.approver in seen:  # guard: everybody approves once, and no author
@@ -156,9 +178,8 @@ async def _counted(
         if approval.keyid not in keys:
             hint = "link it while the gateway runs: `ailyus approval enrol --as PERSON`"
             raise AilyusError("unlinked_key", f"the key of `{document.approver}` is not linked", hint=hint)
-        check_approval(
-            approval, release.origin, signed.document.digest, keys[approval.keyid], development=release.development
-        )
+        check_approval(approval, subject, keys[approval.keyid], now, development=release.development)
+        await _check_logged(journal, approval)
         # INVARIANT 8: who approves is somebody already, and not by what is being released
         person = rules.person(document.approver)
         if person is None:
@@ -167,6 +188,19 @@ async def _counted(
             raise AilyusError("wrong_role", f"`{document.approver}` does not hold the role `{document.role}`")
         counts[document.role] = counts.get(document.role, 0) + 1
     return counts
+
+
+async def _check_logged(journal: Journal, approval: ReleaseApproval) -> None:
+    """What was signed at the console counts as long as its candidate waits, and nobody took it back."""
+    document, trusted = approval.document, journal.store.signer.trusted
+    if not isinstance(document, CandidateApprovalDocument):
+        return
+    record = await journal.store.read_aside(lambda read: candidates.find(read, document.candidate, trusted))
+    # INVARIANT 2: the bytes of an approval that was taken back, or of a candidate that was refused, never count again
+    # guard: an approval of a candidate that waits
+    if record is None or record.lost or record.end is not None or approval not in record.approvals:
+        hint = "propose it anew: `ailyus release propose --as PERSON`"
+        raise AilyusError("used", f"the approval of `{document.approver}` was taken back, or is over", hint=hint)
 
 
 def _check_time(approval: ReleaseApproval, signed: SignedRelease, now_ms: int) -> None:

@@ -1,7 +1,7 @@
 """The comparison of releases: what a candidate changes against the live one, and what each logged one changed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -131,14 +131,14 @@ def changes_against_live(
         with reading(workspace) as read:
             record = releases.newest(read, keys) if is_made(workspace, read) else None
             if record is not None:
-                before = _content(read, record, keys)
+                before = recorded_content(read, record, keys)
     return record, release_changes(before, after)
 
 
 def history_of(read: Read, keys: Mapping[str, bytes], most: int, tenant: str | None = None) -> list[ReleaseEntry]:
     """The last releases, the newest first, each with what it changed, for one tenant or all. Raises `AilyusError`."""
     records = releases.history(read, keys, most + 1)
-    contents = [_content(read, record, keys) for record in records]
+    contents = [recorded_content(read, record, keys) for record in records]
     if tenant is not None:
         contents = [content.of_tenant(tenant) for content in contents]
     is_first = len(records) <= most
@@ -149,5 +149,14 @@ def history_of(read: Read, keys: Mapping[str, bytes], most: int, tenant: str | N
     return [*found, ReleaseEntry(records[-1], None)] if is_first and records else found
 
 
-def _content(read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> ReleaseContent:
+def recorded_content(read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> ReleaseContent:
+    """What a logged release consists of. Raises `AilyusError`."""
     return content_of(opened(read, record, keys, is_content))
+
+
+def count_of(changes: Sequence[ReleaseChange]) -> str:
+    """How many changes there are, in words."""
+    if not changes:
+        return "nothing changes"
+    wider = sum(change.widens != "no" for change in changes)
+    return f"{len(changes)} changes, {wider} of which let more through or may do so"

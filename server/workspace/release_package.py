@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.signed_release import SignedRelease
@@ -42,6 +43,18 @@ class ReleasePackage(BaseModel):
     def files(self) -> dict[str, bytes]:
         """The files by their path in the workspace."""
         return {name: text.encode() for name, text in self.sources.items()}
+
+    @property
+    def digest(self) -> str:
+        """Over all that is proposed: settings, files and the author's word, whoever has approved it."""
+        return digest(
+            {
+                "purpose": "ailyus-candidate-v1",
+                "settings": sha256(self.settings.encoded),
+                "files": {name: sha256(data) for name, data in self.files.items()},
+                "signed": self.signed.document.digest if self.signed is not None else "",
+            }
+        )
 
     def built(self, workspace: Workspace) -> Release:
         """The release, by who signed it. Raises `AilyusError`. Off the loop."""

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.async_api import Page
 
+from tests.console.axe import no_serious_faults
 from tests.console.people import People, Person, in_doubt
 from tests.world import LEO, MARIA, ROOT
 
@@ -56,16 +55,6 @@ async def seen(people: People) -> dict[str, str]:
         "people": "/people",
         "error": "/nowhere",
     }
-
-
-async def no_serious_faults(page: Page, name: str) -> None:
-    source = Path(AXE_FILE_PATH).read_text()
-    # evaluated by the protocol: the page's own policy would rightly refuse it
-    await page.evaluate(source + "; undefined")
-    found = await page.evaluate(
-        "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html)])"
-    )
-    assert [v for v in found if v[0] in ("serious", "critical")] == [], name
 
 
 async def test_pictures_and_screen_readers(people: People) -> None:

@@ -45,6 +45,10 @@ ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
 RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
+RELEASE_WORD = "tests/policies/test_release_approval.py::test_a_word_about_anything_else"
+CANDIDATES = "tests/server/operations/test_candidates.py::test_"
+CANDIDATE_LOG = "tests/receipts/journal/test_candidates.py::test_"
+RELEASE_SIGNATURES = "tests/receipts/audit/test_release_signatures.py::test_"
 HTTP_SERVER = "tests/server/listener/test_http_server.py::test_"
 CONNECTING = "tests/server/connections/test_authorizations.py::test_"
 FRONT = "tests/server/listener/test_front.py::test_"
@@ -73,6 +77,19 @@ GUARDS = [
     Guard("approvals of a release", "if False:", RELEASE_APPROVALS + "what_lets_more_through"),
     Guard("everybody approves once, and no author", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
     Guard("roles that approve a release", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
+    Guard("a refusal", "if False:", RELEASE_WORD),
+    Guard("an approval is of one candidate", "if False:", RELEASE_WORD),
+    Guard("an approval is against one live release", "if False:", RELEASE_WORD),
+    Guard("one word at a time", "if False:", CANDIDATE_LOG + "what_was_proposed"),
+    Guard("what was proposed", "if False:", CANDIDATE_LOG + "files_that_were_exchanged"),
+    Guard("a candidate from before a loss", "if False:", CANDIDATES + "after_a_loss"),
+    Guard("a candidate is against the live release", "if False:", CANDIDATES + "what_was_released_meanwhile"),
+    Guard("who proposes does not approve", "if False:", CANDIDATES + "whose_word_counts"),
+    Guard("what is signed was shown", "if False:", CANDIDATES + "whose_word_counts"),
+    Guard("an approval of a candidate that waits", "if False:", CANDIDATES + "an_approval_that_was_taken_back"),
+    Guard("who makes a candidate live at the console", "if False:", "tests/console/test_candidates.py::test_who_is_no_admin"),
+    Guard("the author's signature in the log", "if False:", RELEASE_SIGNATURES + "an_author_who"),
+    Guard("approvals of a release in the log", "if False:", RELEASE_SIGNATURES + "an_approval_that_does_not_hold"),
     Guard("a release that people can approve", "if False:", RELEASE_APPROVALS + "a_release_that_too_few"),
     Guard("no variable is ignored in silence", "if False:", VARIABLES + "a_misspelt_variable_ends_the_start"),
     Guard("metrics off loopback", "if False:", SCRAPE + "what_would_be_read_by_anybody"),

@@ -16,7 +16,7 @@ from server.gateway_process import running
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import Start, begin, now_ms
 from server.workspace.workspace import Workspace
-from tests.world import FILE, Sandbox, make_workspace
+from tests.world import FILE, ROOT, Sandbox, make_workspace
 
 SECOND = '\n[[people]]\nname = "second"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
 GUARD = "policies/approvals.cedar"
@@ -31,6 +31,24 @@ def production(folder: Path, sandbox: Sandbox) -> Workspace:
         workspace.key_file(person).unlink(missing_ok=True)
         create_key(workspace.key_file(person), b"correct horse battery")
     return Workspace.open(folder)
+
+
+def guarded(folder: Path, sandbox: Sandbox) -> Workspace:
+    """The same, with the bundled policies about releases."""
+    production(folder, sandbox)
+    add_policies(folder)
+    return Workspace.open(folder)
+
+
+def add_policies(folder: Path) -> None:
+    for name in ("release.cedar", "release.test.yaml"):
+        (folder / "policies" / name).write_text((ROOT / "policies" / "library" / name).read_text())
+
+
+def widen(workspace: Workspace) -> None:
+    """A change that lets more through: an approval may be one second older."""
+    edit(workspace, GUARD, "<= 900", "<= 901")
+    edit(workspace, "policies/approvals.test.yaml", "oldest_seconds: 901", "oldest_seconds: 902")
 
 
 def edit(workspace: Workspace, file: str, old: str, new: str) -> None:

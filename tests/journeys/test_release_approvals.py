@@ -20,24 +20,17 @@ from tests.journeys.releases import (
     SECOND,
     begun,
     edit,
+    guarded,
     link,
-    production,
     refused,
     signed,
     start,
     started,
+    widen,
 )
 from tests.world import FILE, Sandbox, ailyus, cli, gateway, make_workspace
 
-POLICIES = Path(__file__).parent.parent.parent / "policies" / "library"
 THIRD = '\n[[people]]\nname = "third"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
-
-
-def guarded(folder: Path, sandbox: Sandbox) -> Workspace:
-    workspace = production(folder, sandbox)
-    for name in ("release.cedar", "release.test.yaml"):
-        (workspace.root / "policies" / name).write_text((POLICIES / name).read_text())
-    return Workspace.open(folder)
 
 
 def approved(
@@ -51,8 +44,7 @@ async def with_keys(workspace: Workspace) -> None:
     async with started(workspace, signed(workspace, "lead")) as app:
         for person in ("second", "requester"):
             await link(workspace, app, person)
-    edit(workspace, GUARD, "<= 900", "<= 901")
-    edit(workspace, "policies/approvals.test.yaml", "oldest_seconds: 901", "oldest_seconds: 902")
+    widen(workspace)
 
 
 async def test_what_lets_more_through_waits_for_a_second_person(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -191,8 +183,7 @@ async def test_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
     async with gateway(workspace, sandbox) as world:
         public = load_key(workspace.key_file("second")).public_key().public_bytes_raw().hex()
         await link_new(world.app.runner, NewKey(public=public, person="second", kind="development"))
-        edit(workspace, GUARD, "<= 900", "<= 901")
-        edit(workspace, "policies/approvals.test.yaml", "oldest_seconds: 901", "oldest_seconds: 902")
+        widen(workspace)
         said = await ailyus(world, "release", "apply", "--as", "lead", "--allow-wider", ok=False)
         assert "the release is not approved: `wider-release-needs-a-second-person` asks for approvals" in said
         (workspace.root / "release.json").write_text("no signature")  # signing again is how it is mended

@@ -19,6 +19,7 @@ from receipts.statement.facts import ActionFacts, GatewayFacts, Kind
 from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
+    CandidateFacts,
     ClockFacts,
     ConnectionFacts,
     ErasureFacts,
@@ -128,6 +129,14 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     ),
     "connection_ended": ConnectionFacts(
         event="disconnected", connection="books", target=A, side="read", account=B, by=C, revoked=False
+    ),
+    "candidate": CandidateFacts(
+        event="proposed", candidate=A, release=B, live=C, after=3, by="lead", keyid="k", signed=A,
+        comment="a new guard", expires_ms=9,
+    ),
+    "candidate_approved": CandidateFacts(
+        event="approved", candidate=A, release=B, live=C, after=3, by="second", role="SecurityLead", keyid="k", signed=B,
+        comment="seen",
     ),
     "erasure": ErasureFacts(receipt="rcp_1", labels=("before/user",)),
 }  # fmt: skip

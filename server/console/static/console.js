@@ -90,6 +90,14 @@ const ceremonies = {
       throw new Error("what is shown is not what would be signed: open the page again");
     form.elements.signed.value = JSON.stringify(await signed("binding", binding, options.keys));
   },
+  release: async (form, options, button) => {
+    const word = { ...options.document, verdict: button.value, comment: form.elements.comment.value.trim() };
+    if (form.elements.role) word.role = form.elements.role.value;
+    if (word.verdict === "refuse" && !word.comment) throw new Error("say why: the reason is kept with the refusal");
+    if ((await displayed()) !== word.display_digest)
+      throw new Error("what is shown is not what would be signed: open the page again");
+    form.elements.signed.value = JSON.stringify(await signed("document", word, options.keys));
+  },
   resolve: async (form, options, button) => {
     const resolution = { ...options.resolution, asserted: button.value, comment: form.elements.comment.value.trim() };
     form.elements.signed.value = JSON.stringify(await signed("resolution", resolution, options.keys));
