@@ -10,6 +10,8 @@ from contracts.compiler.program import Program
 from contracts.compiler.route_program import HttpProgram, McpProgram, PythonProgram
 from contracts.schema.route import Way
 
+STALE = "the application refused it: the version that was sent is old"
+"""What a receipt notes of such an attempt."""
 _TRY_AGAIN = frozenset((408, 409, 425, 429))
 """4xx answers that say nothing about the request itself: too slow, in conflict, too early, too many."""
 
@@ -36,6 +38,7 @@ class DeliveryReport:
         response: Response | None = None,
         retry_after_ms: int | None = None,
         keyed: bool = False,
+        stale: bool = False,
     ) -> Execution:
         """It ended so."""
         dispatch, request = self.dispatch, self.dispatch.rendered
@@ -54,6 +57,8 @@ class DeliveryReport:
             idempotency_key=dispatch.idempotency_key if keyed else None,
             identity=identity,
             keyed=keyed,
+            stale=stale,
+            notes=(STALE,) if stale else (),
             via=self.via,
         )
 
@@ -66,19 +71,15 @@ def delivery_of(
     response: Response,
 ) -> Delivery:
     """What the contract makes of a whole answer."""
-    scope = program.scope(dispatch.request.params, target.tenant, target.environment)
-    scope |= {
-        "response.status": response.status,
-        "response.headers": dict(response.headers),
-        "response.body": response.body,
-    }
+    scope = _scope(program, target, dispatch, response)
     if route.ok.holds(scope):
         return "answered"
+    if is_stale(program, route, target, dispatch, response):
+        return "no_effect"
     if route.declined and route.declined.holds(scope):
         return "declined"
     # only a body that the application itself writes proves that nothing happened
-    has_body = isinstance(response.body, dict) and bool(response.body)
-    if route.no_effect and target.direct and has_body and route.no_effect.holds(scope):
+    if route.no_effect and target.direct and _has_body(response) and route.no_effect.holds(scope):
         return "no_effect"
     # INVARIANT: 401 and 403 are the target's refusal: never another route.
     if response.status in (401, 403):
@@ -88,3 +89,30 @@ def delivery_of(
         return "rejected"  # guard: a tool's own error
     again = _TRY_AGAIN | ({412} if isinstance(route, HttpProgram) and route.if_match else set())
     return "rejected" if 400 <= response.status < 500 and response.status not in again else "in_doubt"
+
+
+def is_stale(
+    program: Program,
+    route: HttpProgram | McpProgram | PythonProgram,
+    target: Target,
+    dispatch: Dispatch,
+    response: Response,
+) -> bool:
+    """Did the application itself refuse the request, because the version that it sends is old?"""
+    if not isinstance(route, HttpProgram) or route.stale is None:
+        return False
+    # a proxy that sends twice gets this answer to the second one, when the first took effect
+    # guard: an old version on a direct way
+    return target.direct and _has_body(response) and route.stale.holds(_scope(program, target, dispatch, response))
+
+
+def _scope(program: Program, target: Target, dispatch: Dispatch, response: Response) -> dict[str, object]:
+    return program.scope(dispatch.request.params, target.tenant, target.environment) | {
+        "response.status": response.status,
+        "response.headers": dict(response.headers),
+        "response.body": response.body,
+    }
+
+
+def _has_body(response: Response) -> bool:
+    return isinstance(response.body, dict) and bool(response.body)

@@ -22,7 +22,7 @@ import httpx2
 
 from adapters.credentials.cache import Credentials
 from adapters.credentials.placement import placed, revealed
-from adapters.delivery import DeliveryReport, delivery_of
+from adapters.delivery import DeliveryReport, delivery_of, is_stale
 from adapters.http.address import host_of, origin_of, target_of
 from adapters.http.answer import TooLarge, content_of, fields_of, reading_of, response_of, retry_after_ms
 from adapters.http.page_reader import PageReader
@@ -134,7 +134,7 @@ class HttpAdapter:
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
         if reason := self._gate.enter(dispatch):
             return ending.unsent(reason)
-        fault, response, retry_after = None, None, None
+        fault, response, retry_after, stale = None, None, None, False
         left = dispatch.deadline_monotonic - time.monotonic()
         if left <= 0:  # the process may have been frozen right after the last question
             return ending.unsent("the deadline has passed")
@@ -144,6 +144,7 @@ class HttpAdapter:
             response = response_of(route, status, answer_headers, raw, secrets.values())
             retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
+            stale = is_stale(program, route, target, dispatch, response)
             if _refuses(target, status):  # the next write has it read again; this one is over
                 self._credentials.doubt(target.write, request.person)
         except _NOT_SENT as error:
@@ -157,6 +158,7 @@ class HttpAdapter:
             response=response,
             retry_after_ms=retry_after,
             keyed=route.key is not None,
+            stale=stale,
         )
 
     async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:

@@ -117,6 +117,7 @@ class Response:
 class Execution:
     """One attempt by one route. Times are integer milliseconds since the epoch.
 
+    `stale`: the application refused it, since the version that it sends is old, so nothing was done.
     `keyed_since_ms`: when the action's idempotency key was sent first, None where nobody knows.
     """
 
@@ -135,6 +136,7 @@ class Execution:
     identity: str = ""
     keyed: bool = field(default=False)
     keyed_since_ms: int | None = None
+    stale: bool = False
     via: str = "http"
     evidence: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -101,7 +101,7 @@ class Program:
         if not isinstance(program, HttpProgram):
             return False
         # an unchanged version or key lets the target itself refuse the second one
-        if program.if_match or program.honours(elapsed_ms):
+        if program.if_match or program.stale or program.honours(elapsed_ms):
             return True
         # "one more than before" is another state after each send
         differs = any(p.startswith("before.") for check in self.expect for p in check.expression.paths())

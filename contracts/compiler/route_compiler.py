@@ -44,7 +44,7 @@ class RouteCompiler:
         http = route.http
         headers = http.headers
         texts.check_headers(where, headers)
-        return HttpProgram(
+        made = HttpProgram(
             index=index,
             method=http.method,
             path=texts.path(f"{where}.http", http.path, before),
@@ -60,7 +60,17 @@ class RouteCompiler:
             no_effect=tests[2],
             decode=route.decode,
             lists=route.lists,
+            stale=texts.expression(f"{where}.stale", route.stale, answer) if route.stale else None,
         )
+        if made.stale is not None and not any(
+            p.startswith("before.") for e in route_expressions(made) for p in e.paths()
+        ):
+            sentence = "`stale` is declared, and nothing that was read is sent, so the next attempt would be the same"
+            hint = (
+                "send the version that was read, for example `SyncToken: ${before.customer.SyncToken}`, or `if_match`"
+            )
+            raise AilyusError("bad_contract", sentence, hint=hint, field=f"{where}.stale")
+        return made
 
 
 def route_expressions(route: RouteProgram) -> Iterable[Expression]:

@@ -34,6 +34,7 @@ class HttpProgram:
     no_effect: Expression | None
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
+    stale: Expression | None = None
 
     def honours(self, elapsed_ms: int | None) -> bool:
         """Will the target still know our key, first sent so long ago (None: nobody knows), when another send ends?"""

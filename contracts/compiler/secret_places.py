@@ -85,7 +85,8 @@ def _sources(program: Program) -> Iterable[tuple[str, str]]:
             typed = {step.with_ for step in route.flow.flow.steps if step.with_ is not None}
             yield from (("execute" if t in typed else f"execute.{index}", t) for t in route.flow.templates)
             continue
-        tests = (route.ok, route.declined, route.no_effect)
+        tests = [route.ok, route.declined, route.no_effect]
+        tests += [route.stale] if isinstance(route, HttpProgram) else []
         yield from ((f"execute.{index}", e.text) for e in tests if e)
         if isinstance(route, McpProgram | PythonProgram):
             yield from (("execute", t) for t in route.arguments.templates)

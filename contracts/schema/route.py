@@ -155,7 +155,7 @@ class PythonRoute(PythonCall):
 class Route(Strict):
     """One way to do it, and how to read the answer. No answer alone ever decides the outcome."""
 
-    later = frozenset({"decode", "lists"})
+    later = frozenset({"decode", "lists", "stale"})
 
     http: HttpRoute | None = None
     browser: BrowserRoute | None = None
@@ -164,6 +164,9 @@ class Route(Strict):
     ok: Cel | None = None
     declined: Cel | None = Field(None, description="the application says no: final, no other route")
     no_effect: Cel | None = Field(None, description="the application proves that nothing happened: the next may run")
+    stale: Cel | None = Field(
+        None, description="the application refused it, since the version that was sent is old: it is decided anew"
+    )
     decode: Literal["json", "xml"] = "json"
     lists: tuple[str, ...] = ()
 
@@ -176,6 +179,11 @@ class Route(Strict):
             raise ValueError(f"a route by `{self.way}` needs `ok`")
         if self.browser is not None and (self.ok or self.declined or self.no_effect):
             raise ValueError("what a page says is declared in its flow")
+        if self.stale is not None and self.http is None:
+            raise ValueError("`stale` is for a route by `http`")
+        # INVARIANT 4: under one key a target would answer another request with the answer to the first
+        if self.stale is not None and self.http is not None and self.http.key is not None:
+            raise ValueError("a version that is sent lets nothing be done twice, so `stale` needs no idempotency key")
         return self
 
     @property

@@ -143,6 +143,8 @@ def _proven_without_effect(execution: Execution, checks: tuple[CheckResult, ...]
         return Reconciliation("contended", None, "state_only", checks, {}, Reason.REFUSED_YET_SO)
     if execution.delivery == "stopped":
         return Reconciliation("stopped", False, None, checks, {}, execution.fault or Reason.UNKNOWN_PAGE)
+    if execution.stale:
+        return Reconciliation("stale", False, None, checks, {}, Reason.STALE)
     if execution.delivery == "no_effect":
         return Reconciliation("next_route", False, None, checks, {}, Reason.NO_EFFECT)
     return Reconciliation("not_applied", False, None, checks, {}, Reason.REFUSED)

@@ -9,7 +9,9 @@ from pydantic import JsonValue
 
 from receipts.reconciliation.checks import CheckResult
 
-Verdict = Literal["confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stopped", "orphan"]
+Verdict = Literal[
+    "confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stale", "stopped", "orphan"
+]
 Attribution = Literal["ours", "state_only", "other"]
 
 
@@ -26,6 +28,7 @@ class Reason(StrEnum):
     REFUSED_YET_SO = "refused, yet the state is as asked for"
     UNKNOWN_PAGE = "the page is unknown"
     NO_EFFECT = "the application proved that nothing happened"
+    STALE = "somebody else changed the record first, and nothing was done"
     REFUSED = "the target refused"
     CANNOT_TELL = "this contract cannot tell whether it happened"
     SOMEBODY_ELSE = "somebody else changed the record meanwhile"

@@ -60,8 +60,11 @@ class ActionReviews:
         await executor.journal.request_approval(action, sealed, document, answer, action.expires_ms)
         return answer
 
-    async def permit(self, resolved: ResolvedAction, before: Observation) -> Permitted | None:
-        """INVARIANT 3: directly before a further send, on live attributes, with the approvals that this action used."""
+    async def permit(self, resolved: ResolvedAction, before: Observation, moved: bool = False) -> Permitted | None:
+        """INVARIANT 3: directly before a further send, on live attributes, with the approvals that this action used.
+
+        An approval names the state that it is about: where the record has moved, those of before do not count.
+        """
         executor = self._executor
         decision = await executor.decisions.decide(resolved, before)
         if isinstance(decision, ApprovalRequired):

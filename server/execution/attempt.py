@@ -70,8 +70,11 @@ class PendingEnd:
 class Redecision(Protocol):
     """Decides an action once more, directly before a further send: with the approvals that it used."""
 
-    async def permit(self, resolved: ResolvedAction, before: Observation) -> Permitted | None:
-        """Cedar's permission on what was read just now; None when it is no longer given."""
+    async def permit(self, resolved: ResolvedAction, before: Observation, moved: bool = False) -> Permitted | None:
+        """Cedar's permission on what was read just now; None when it is no longer given.
+
+        `moved`: somebody else changed the record since, so that only approvals of what it is now may count.
+        """
         ...
 
 

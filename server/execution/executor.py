@@ -31,8 +31,6 @@ from receipts.action.action_result import ActionResult
 from receipts.journal.intent import Busy, DecisionBasis, IntentCommit, Stale
 from receipts.journal.journal import Journal
 from receipts.log.signing import Envelope
-from receipts.reconciliation.checks import are_cut
-from receipts.reconciliation.comparison import same
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.statement import entries
 from receipts.store.transaction import Work
@@ -42,6 +40,7 @@ from server.execution.fair_limiter import FairLimiter
 from server.execution.intent_builder import IntentBuilder
 from server.execution.outcome_builder import Judgement, OutcomeBuilder
 from server.execution.read_back import ReadBack
+from server.execution.redecision import is_as_before, may_begin
 from server.execution.resolved_action import ResolvedAction, base_scope, resolve
 from server.execution.routes import Routes
 from server.execution.statements import ActionStatements
@@ -166,6 +165,10 @@ class ActionExecutor:
         execution = await self._execute(dispatch)
         since = attempts[0].keyed_since_ms if attempts else execution.started_ms
         execution = replace(execution, keyed_since_ms=since)
+        # INVARIANT 4: where an attempt before may have taken effect, the version may be old because of it
+        doubted = any(earlier.delivery not in ("no_effect", "not_sent") for earlier in attempts)
+        if execution.stale and doubted:  # guard: an old version after a doubt
+            execution = replace(execution, delivery="in_doubt", stale=False)
         return SentAttempt(
             replace(action, state="running", fence=dispatch.fence),
             _intent_of(commit, dispatch),
@@ -227,7 +230,7 @@ class ActionExecutor:
     async def _retry(self, judged: Judgement, redecision: Redecision) -> SentAttempt | None:
         """Another attempt or route, where provably safe: a new look, decision, intent and fence."""
         sent, target = judged.sent, judged.target
-        if judged.outcome.verdict not in ("again", "next_route") or target is None:
+        if judged.outcome.verdict not in ("again", "next_route", "stale") or target is None:
             return None
         if sent.intent.attempt >= MAX_ATTEMPTS:
             return None
@@ -250,11 +253,12 @@ class ActionExecutor:
         resolved = self.resolve(replace(sent.action, caller=caller))
         if isinstance(resolved, Denied):
             return None
-        before = await self.observe(resolved.permit)
-        probed = resolved.program.probed
-        if not before.ok or not same(probed, sent.before, before) or are_cut(probed, sent.before, before):
+        before, moved = await self.observe(resolved.permit), sent.execution.stale
+        if not before.ok or not (moved or is_as_before(resolved.program, sent.before, before)):
             return None
-        permitted = await redecision.permit(resolved, before)
+        if moved and not may_begin(resolved, before):
+            return None
+        permitted = await redecision.permit(resolved, before, moved)
         return PermittedAction(resolved, before, permitted, (), basis) if permitted else None
 
 

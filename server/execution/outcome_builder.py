@@ -52,6 +52,7 @@ _STATUS: Mapping[str, Status] = {
     "again": "not_applied",
     "stopped": "not_applied",
     "next_route": "not_applied",
+    "stale": "not_applied",
 }
 """The public status of each verdict. A verdict that asks for another attempt ends here when there is none."""
 

@@ -62,6 +62,8 @@ class Routes:
         following = self.choose(request, program, target, execution.route + 1).route
         if verdict == "next_route":
             return following
+        if verdict == "stale":
+            return execution.route
         again = execution.delivery == "not_sent" and execution.attempt == 1
         return execution.route if again or following is None else following
 

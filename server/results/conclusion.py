@@ -118,6 +118,8 @@ def _not_applied(tool: str, outcome: Reconciliation, send: Send, hand_over: str)
             f"Do not call {tool} again with the same arguments: the target said no. Tell the requester what it refused."
         )
         return f"Nothing changed: {came} and refused.", following
+    if outcome.reason is Reason.STALE:
+        return f"Nothing changed: somebody else changed the record first, in each of {send.attempts} attempts.", again
     if outcome.reason is Reason.NOT_SENT:
         return f"Nothing changed: the target could not be reached in {send.attempts} attempts.", again
     return f"Nothing changed: {came}, and the record was as before when read back over {settle}.", again

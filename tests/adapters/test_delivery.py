@@ -57,6 +57,14 @@ def test_a_failed_condition_is_no_answer_of_the_request_that_had_it() -> None:
     assert delivered(412, {}, conditional) == "in_doubt"
 
 
+def test_an_old_version_is_told_by_the_application_itself_before_anything_else_is_made_of_the_answer() -> None:
+    versioned = {"put": "/records/${inputs.record}", "if_match": "${inputs.record == '' ? before.record.version : '1'}"}
+    old = {**HTTP, "http": versioned, "stale": "response.body.code == '5010'", "declined": "response.status == 400"}
+    assert delivered(400, {"code": "5010"}, old) == "no_effect"
+    assert delivered(400, {"code": "5010"}, old, direct=False) == "declined"
+    assert delivered(400, {"code": "1"}, old) == "declined"
+
+
 def test_a_tool_that_answers_with_an_error_says_no() -> None:
     assert delivered(200, {"is_error": False}, MCP) == "answered"
     assert delivered(200, {"is_error": True}, MCP) == "rejected"

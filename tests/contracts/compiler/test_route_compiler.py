@@ -10,7 +10,7 @@ from contracts.compiler.route_program import HttpProgram, McpProgram, RouteProgr
 from contracts.compiler.text_compiler import TextCompiler
 from contracts.schema.idempotency_key import IdempotencyKey
 from contracts.schema.route import Route
-from tests.contracts.making import contract, flows, refused
+from tests.contracts.making import contract, flows, program, refused
 
 PIN = "c" * 64
 
@@ -98,3 +98,14 @@ def test_an_answer_is_judged_before_anything_is_read_again(key: str) -> None:
 def test_a_fault_names_its_key(route: dict[str, Any], field: str, code: str) -> None:
     with refused(field, "", code):
         compiled(1, **route)
+
+
+def test_an_old_version_needs_a_version_that_was_read() -> None:
+    http, said = (
+        {"put": "/records/${inputs.record}"},
+        {"ok": "response.status == 200", "stale": "response.status == 409"},
+    )
+    with refused("execute.0.stale", "nothing that was read is sent"):
+        program(execute=[{"http": http, **said}])
+    body = {"value": "${inputs.value}", "SyncToken": "${before.record.version}"}
+    assert program(execute=[{"http": {**http, "json": body}, **said}]).repeats(0)

@@ -77,6 +77,8 @@ def test_a_request_has_its_method_and_path(method: str) -> None:
         ({"python": {"operation": "o"}}, "a route by `python` needs `ok`"),
         ({"browser": {"flow": "f"}, "ok": OK}, "declared in its flow"),
         ({"browser": {"flow": "f"}, "no_effect": OK}, "declared in its flow"),
+        ({"python": {"operation": "o"}, "ok": OK, "stale": OK}, "for a route by `http`"),
+        ({"http": {"post": "/a", "idempotency_key": "K"}, "ok": OK, "stale": OK}, "needs no idempotency key"),
     ],
 )
 def test_what_is_no_route(words: dict[str, Any], why: str) -> None:

@@ -50,6 +50,7 @@ async def count(made: Engine, table: str) -> int:
         ("again", "not_applied"),
         ("stopped", "not_applied"),
         ("next_route", "not_applied"),
+        ("stale", "not_applied"),
     ],
 )
 async def test_each_verdict_has_its_public_status(permissive: Engine, verdict: Verdict, status: str) -> None:
