@@ -1,13 +1,15 @@
 """A signed loss: a person's signature under what a store remembered, what was restored in its place, and why.
 
 The signed bytes are `ailyus-loss-v1\\n` and the 64 hex digits of the document's digest, Ed25519 (RFC 8032).
+A passkey signs a WebAuthn assertion whose challenge is that digest (32 bytes).
 """
 
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from policies.passkey import Assertion
 from policies.principal import Key, keyid_of
 from policies.signature import STRONGER, PersonDocument, PersonSignature, SignatureRefusals, check_person
 
@@ -31,13 +33,20 @@ class LossDocument(PersonDocument):
 
 
 class SignedLoss(BaseModel):
-    """A document, its person's public key (hex) and signature (hex, 64 bytes)."""
+    """A document, its person's public key (hex) and signature (hex, 64 bytes) or a passkey's assertion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     document: LossDocument
     public: str = Field(pattern=r"^([0-9a-f]{2})+$")
-    signature: str
+    signature: str = ""
+    assertion: Assertion | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        # left out where there is none, so that what a key file signed is the bytes that it always was
+        content: dict[str, JsonValue] = handler(self)
+        return content if self.assertion else {name: one for name, one in content.items() if name != "assertion"}
 
     @property
     def keyid(self) -> str:
@@ -60,4 +69,6 @@ def check_loss(signed: SignedLoss, key: Key | None, development: bool) -> None:
         ("the loss is signed with a development key", STRONGER),
         "the signature under the loss does not hold",
     )
-    check_person(PersonSignature(document, signed.signature), document.person, key, development, refusals)
+    check_person(
+        PersonSignature(document, signed.signature, signed.assertion), document.person, key, development, refusals
+    )

@@ -12,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from contracts.canonical import pseudonym
 from contracts.errors import AilyusError
-from policies.principal import Key, key_kind, keyid_of
+from policies.principal import Key, Passkey, key_kind, keyid_of
 from policies.signed_loss import SignedLoss, check_loss
 from receipts.journal.loss import SEARCH
 from receipts.log.signing import Envelope
@@ -90,7 +90,9 @@ def _key_at(read: Read, leaf: Value, signed: SignedLoss, keys: Mapping[str, byte
         person = signed.document.person
         is_theirs = tenant is not None and pseudonym(tenant, "person", person) == about.get("holder")
         is_named = keyid_of(public) == signed.keyid
-        found = Key(signed.keyid, public, person, key_kind(about["keyKind"])) if is_theirs and is_named else None
+        kind, places = key_kind(about["keyKind"]), (about.get(name, "") for name in ("credential", "rpId", "origin"))
+        place = Passkey(*(str(one) for one in places)) if kind == "passkey" else None
+        found = Key(signed.keyid, public, person, kind, passkey=place) if is_theirs and is_named else None
     return found
 
 

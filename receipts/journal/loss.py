@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.canonical import new_id
+from policies.passkey import sign_count
 from policies.signed_loss import SignedLoss
 from receipts.journal.epoch import bump
 from receipts.journal.halt import halt_statement, insert_halt, new_halt
 from receipts.journal.journal import Journal
+from receipts.journal.registry import count_use
 from receipts.statement.gateway_facts import LossFacts
 from receipts.store import mark
 from receipts.store.transaction import Txn
@@ -70,6 +72,8 @@ async def accept_loss(journal: Journal, signed: SignedLoss) -> LossRecord:
     is_halted = any(one.scope == "all" for one in journal.controls.halts)
 
     def work(txn: Txn) -> None:
+        if signed.assertion is not None:
+            count_use(txn, signed.keyid, sign_count(signed.assertion))
         for sql in _TO_NOW:
             txn.write(sql, txn.now_ms, rows=None)
         for sql in _GONE:

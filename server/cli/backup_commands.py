@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.errors import AilyusError
 from server.cli.output import Format, FormatOption, report_errors, show
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
@@ -65,6 +66,9 @@ def accept_loss(
     as_: Annotated[str, typer.Option("--as", help="The person who accepts it; they may release.")],
     reason: Annotated[str, typer.Option(help="What happened to the store; signed with the statement.")],
     key: Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")] = None,
+    passkey: Annotated[
+        bool, typer.Option("--passkey", help="Sign with a passkey, on a page that is served until then.")
+    ] = False,
     recovered: Annotated[
         bool,
         typer.Option("--recovered", help="A database that was taken back to an earlier time: nothing here knows it."),
@@ -79,7 +83,14 @@ def accept_loss(
     from server.workspace.loss import accept_loss as accept
 
     space = open_workspace(workspace)
-    done = asyncio.run(accept(space, as_, key_of(space, as_, key), reason, recovered=recovered))
+    if passkey:
+        from server.console.loss import accept_loss_here
+
+        if key is not None:
+            raise AilyusError("bad_settings", "`--passkey` and `--key` are two keys", hint="leave one of them out")
+        done = asyncio.run(accept_loss_here(space, as_, reason, _tell, recovered=recovered))
+    else:
+        done = asyncio.run(accept(space, as_, key_of(space, as_, key), reason, recovered=recovered))
     known = None if done.remembered is None else {"size": done.remembered.size, "root": done.remembered.root}
     lost = f"a log of {known['size']} statements was remembered; " if known else ""
     count = len(done.record.actions)
@@ -98,6 +109,10 @@ def accept_loss(
             f"next: ailyus serve, then ailyus unhalt all --as {as_}",
         ],
     )
+
+
+def _tell(url: str) -> None:
+    typer.echo(f"{url}\nopen it in the browser that has the passkey; it is served for 15 minutes", err=True)
 
 
 def _stated(summary: "BackupSummary") -> dict[str, object]:

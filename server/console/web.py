@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 from urllib.parse import parse_qsl, quote
 
 import orjson
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp
 from contracts.errors import AilyusError
 from contracts.text.visible_text import visible
 from server.console.host_guard import HostGuard
-from server.console.session import COOKIE, ConsoleSession, ConsoleSessions
+from server.console.session import COOKIE, ConsoleSession
 from server.console.static_files import static_file
 from server.console.visit import ConsoleRequest, Page, View
 from server.results.timestamp import iso
@@ -30,11 +31,18 @@ STATUS = {"signed_out": 401, "not_found": 404, "unknown_approval": 404, "no_auth
 log = structlog.get_logger()
 
 
+class SessionFinder(Protocol):
+    """Who knows the session of a cookie."""
+
+    async def find(self, secret: str) -> ConsoleSession | None:
+        """The session; None where there is none."""
+
+
 class Web:
     """Routes, sessions, headers, templates."""
 
     def __init__(
-        self, sessions: ConsoleSessions, navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]]
+        self, sessions: SessionFinder, navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]]
     ) -> None:
         self._sessions = sessions
         self._navigation = navigation

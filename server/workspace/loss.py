@@ -2,13 +2,16 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError
-from policies.signed_loss import MAX_REASON, LossDocument, check_loss, sign_loss
+from policies.principal import Key
+from policies.signed_loss import MAX_REASON, LossDocument, SignedLoss, check_loss, sign_loss
 from receipts.journal.journal import Journal
 from receipts.journal.loss import LossRecord
 from receipts.journal.loss import accept_loss as accept
@@ -32,10 +35,43 @@ class AcceptedLoss:
     record: LossRecord
 
 
-async def accept_loss(
-    workspace: "Workspace", person: str, key: Ed25519PrivateKey, reason: str, *, recovered: bool = False
-) -> AcceptedLoss:
-    """Accept what was lost, while no gateway uses the store. Raises `AilyusError`; then nothing was written.
+class LossAcceptance:
+    """A loss that a person is about to accept: the document that they sign, while the store is this process's."""
+
+    def __init__(
+        self, workspace: "Workspace", journal: Journal, document: LossDocument, remembered: Head | None
+    ) -> None:
+        self._workspace = workspace
+        self._journal = journal
+        self._remembered = remembered
+        self.document = document
+
+    async def open_actions(self) -> int:
+        """How many actions were open in the backup, which are never sent from it."""
+        return len(await self._journal.open())
+
+    async def passkeys(self) -> list[Key]:
+        """The passkeys that the person had when the backup was taken."""
+        keys = (await self._journal.registry.keys()).values()
+        return [k for k in keys if k.person == self.document.person and not k.revoked and k.passkey is not None]
+
+    async def accept(self, signed: SignedLoss) -> AcceptedLoss:
+        """Log it, and let the store go on. Raises `AilyusError`; then nothing was written."""
+        registry, document = self._journal.registry, self.document
+        if signed.document != document:  # guard: the loss that is accepted
+            raise AilyusError("bad_signature", "this was signed under another loss", hint="open the page again")
+        check_loss(signed, (await registry.keys()).get(signed.keyid), self._workspace.settings.development)
+        if signed.assertion is not None and not await registry.grows(signed.keyid, signed.assertion):
+            raise AilyusError("bad_signature", "the passkey does not count on from its last use")
+        restored = Head(document.restored_size, document.restored_root)
+        return AcceptedLoss(self._remembered, restored, await accept(self._journal, signed))
+
+
+@asynccontextmanager
+async def loss_acceptance(
+    workspace: "Workspace", person: str, reason: str, *, recovered: bool = False
+) -> AsyncIterator[LossAcceptance]:
+    """What was lost, for this person to accept, while no gateway uses the store. Raises `AilyusError`.
 
     `recovered`: something was lost although neither the store nor the head file knows it.
     """
@@ -56,23 +92,28 @@ async def accept_loss(
         await journal.load()
         await _require_right(workspace, journal, declared)
         end = Checkpoint.of_note(await store.newest())
-        restored = Head(end.size, end.root.hex())
         document = LossDocument(
             origin=store.origin,
             remembered_size=remembered.size if remembered else None,
             remembered_root=remembered.root if remembered else "",
-            restored_size=restored.size,
-            restored_root=restored.root,
+            restored_size=end.size,
+            restored_root=end.root.hex(),
             person=person,
             reason=reason,
             at_ms=store.now_ms(),
             nonce=secrets.token_hex(16),
         )
-        signed = sign_loss(document, key)
-        check_loss(signed, (await journal.registry.keys()).get(signed.keyid), workspace.settings.development)
-        return AcceptedLoss(remembered, restored, await accept(journal, signed))
+        yield LossAcceptance(workspace, journal, document, remembered)
     finally:
         await store.aclose()
+
+
+async def accept_loss(
+    workspace: "Workspace", person: str, key: Ed25519PrivateKey, reason: str, *, recovered: bool = False
+) -> AcceptedLoss:
+    """Accept what was lost with a key file, while no gateway uses the store. Raises `AilyusError`."""
+    async with loss_acceptance(workspace, person, reason, recovered=recovered) as acceptance:
+        return await acceptance.accept(sign_loss(acceptance.document, key))
 
 
 async def _require_right(workspace: "Workspace", journal: Journal, person: "Person") -> None:

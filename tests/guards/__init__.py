@@ -78,6 +78,8 @@ GUARDS = [
     Guard("everybody approves once, and no author", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
     Guard("roles that approve a release", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
     Guard("a refusal", "if False:", RELEASE_WORD),
+    Guard("the loss that is accepted", "if False:", "tests/console/test_loss.py::test_a_loss_is_accepted"),
+    Guard("the link of a loss", "if False:", "tests/console/test_loss.py::test_a_loss_is_accepted"),
     Guard("an approval is of one candidate", "if False:", RELEASE_WORD),
     Guard("an approval is against one live release", "if False:", RELEASE_WORD),
     Guard("one word at a time", "if False:", CANDIDATE_LOG + "what_was_proposed"),
