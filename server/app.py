@@ -7,16 +7,13 @@ what is on its way ends under the former one.
 
 - Nothing MUST be served before the release that it starts with is accepted and live (invariant 8).
 - Agents MUST stop being served before the Unix socket does, so that whoever may halt goes last.
-- The file of trusted roots MUST NOT be overwritten.
+- The file of trusted roots MUST NOT be overwritten; a rotation of the log's key alone extends it.
 """
 
 import asyncio
 import contextlib
 import importlib.metadata
-import os
 from collections.abc import Coroutine, Mapping
-
-import orjson
 
 from adapters.browser.account_session import BrowserSessions
 from adapters.browser.adapter import BrowserAdapter
@@ -63,8 +60,9 @@ from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.workspace.credentials import credentials_of
-from server.workspace.log_key import ROOTS, check_roots, open_log_key
+from server.workspace.log_key import open_log_key
 from server.workspace.release_files import sources_of
+from server.workspace.roots import check_roots, write_roots
 from server.workspace.stores import open_store, sealing_key
 from server.workspace.workspace import Workspace
 
@@ -91,8 +89,12 @@ class App:
         self._signed = signed
         self._sources = sources
         self.signer = Signer(open_log_key(workspace))
-        check_roots(workspace, workspace.settings.origin, self.signer.keyid, self.signer.public)
         self.store = open_store(workspace, self.signer)
+        try:
+            check_roots(workspace, self.store)
+        except AilyusError:
+            self.store.close()
+            raise
         waiting = workspace.settings.approvals
         pending = (waiting.pending_per_agent, waiting.pending_per_tenant)
         self.journal = Journal(self.store, self.signer, sealing_key(workspace), pending)
@@ -176,7 +178,7 @@ class App:
         self.servers.warm(self.runner.release.targets.values())
         await self.agents.adopt()
         await self._link_seeded_keys()
-        self._write_roots()
+        await asyncio.to_thread(write_roots, self.workspace, self.store)
         await self.monitor.start(self._parts())
         await self.recovery.start()
 
@@ -226,19 +228,3 @@ class App:
             if self.workspace.settings.development and not any(k.public == public for k in known.values()):
                 with contextlib.suppress(Conflict):  # another replica was first
                     await link_new(self.runner, seeded)
-
-    def _write_roots(self) -> None:
-        """What a verifier needs to trust, to be handed over by another way than the receipts; never overwritten."""
-        roots = {"origin": self.store.origin, "keys": {self.signer.keyid: self.signer.public.hex()}}
-        path = self.workspace.root / ROOTS
-        if path.exists():
-            return
-        whole = path.with_name(f".{ROOTS}.{os.getpid()}")  # a half one would be refused for ever
-        try:
-            whole.write_bytes(orjson.dumps(roots, option=orjson.OPT_INDENT_2) + b"\n")
-        except OSError:
-            hint = "start the gateway once where it may write there, and keep the file with the workspace"
-            raise AilyusError("bad_settings", f"`{ROOTS}` is missing and cannot be written", hint=hint) from None
-        with contextlib.suppress(FileExistsError):  # another replica was first
-            os.link(whole, path)
-        whole.unlink()

@@ -248,7 +248,7 @@ async def gateway(
             yield world
     check_lines(workspace, lines)
     if app.workspace.store.exists():
-        world._reading(lambda read: check_statements(read, app.signer.trusted))
+        world._reading(lambda read: check_statements(read, app.store.keys))
 
 
 class Served:

@@ -34,7 +34,7 @@ def audit(read: Read, roots: Roots, head: Head | None = None, since: Checkpoint 
     if since is not None and walk.newest is not None:
         yield from _continues(read, since, walk.newest)
     yield from _tenant_keys(read, walk.words.tenants)
-    yield from loss_faults(read, roots.raw)
+    yield from loss_faults(read, walk.keys)
     # last: rows are compared with words of the log, and those are known only after the whole walk
     yield from audit_rows(read, walk.words)
     for (action,) in _texts(

@@ -9,12 +9,13 @@ from pydantic import JsonValue
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
 from receipts.audit.release_signatures import ReleaseSignatures
-from receipts.audit.roots import Roots, signed_checkpoint
+from receipts.audit.roots import Roots
 from receipts.audit.row_words import RowWords
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.head import Head
 from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope
+from receipts.store.key_history import keys_from
 from receipts.store.row import Read, Row, Value, blob, integer
 
 _BATCH = 200
@@ -31,8 +32,8 @@ class LogWalk:
 
     def __init__(self, read: Read, roots: Roots, head: Head | None) -> None:
         self._read = read
-        self._keys = roots.raw
-        self._roots = roots
+        self.keys = keys_from(read, roots.trusted)
+        self._origin = roots.origin
         self._head = head
         self._frontier = Frontier(0, [])
         self._whole = True
@@ -49,9 +50,15 @@ class LogWalk:
     def _newest(self) -> Checkpoint | None:
         """The newest checkpoint that a trusted key signed."""
         # the newest that holds: a forged note behind it must not hide where the log ends
-        signed = ((size, _signed(self._notes[size], self._roots)) for size in sorted(self._notes, reverse=True))
+        signed = ((size, self._signed(self._notes[size])) for size in sorted(self._notes, reverse=True))
         # an older note that stands under a larger size is no newer one
         return next((c for size, c in signed if c is not None and c.size == size), None)
+
+    def _signed(self, note: str) -> Checkpoint | None:
+        try:
+            return self.keys.signed(note, self._origin)[0]
+        except AilyusError:
+            return None
 
     def statements(self) -> Iterator[str]:
         """Every statement against its leaf, its index columns, its search values and its evidence."""
@@ -103,7 +110,7 @@ class LogWalk:
         leaf = leaf_hash(envelope.leaf())
         if logged is not None and leaf != logged:
             yield f"the body of `{receipt}` is not the one that was logged"
-        signed = envelope.holds(self._keys)
+        signed = self.keys.holds(envelope, index)
         if not signed:
             yield f"the signature of `{receipt}` does not hold"
         # as it was logged: a body that was changed is one finding, and not one for each checkpoint after it
@@ -141,7 +148,7 @@ class LogWalk:
         note = self._notes.pop(size, None)
         if note is None:
             return
-        signed = _signed(note, self._roots)
+        signed = self._signed(note)
         if signed is None or signed.size != size:
             yield f"the checkpoint at {size} is not signed by a trusted key"
         elif self._whole and signed.root != self._frontier.root():
@@ -188,10 +195,3 @@ def _grouped(rows: list[Row]) -> dict[int, list[Row]]:
     for row in rows:
         found[integer(row[0])].append(row)
     return found
-
-
-def _signed(note: str, roots: Roots) -> Checkpoint | None:
-    try:
-        return signed_checkpoint(note, roots)
-    except AilyusError:
-        return None

@@ -15,6 +15,7 @@ from contracts.errors import AilyusError
 from policies.principal import Key, Passkey, key_kind, keyid_of
 from policies.signed_loss import SignedLoss, check_loss
 from receipts.journal.loss import SEARCH
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Envelope
 from receipts.statement.gateway_facts import LossFacts
 from receipts.store.row import Read, Value, blob, integer
@@ -23,20 +24,20 @@ _SQL: Final = (
     "SELECT s.leaf_index, s.envelope FROM search AS w JOIN statements AS s USING (leaf_index) WHERE w.value = ?"
     " AND s.kind = 'loss' ORDER BY s.leaf_index"
 )
-_KEYS: Final = "SELECT envelope FROM statements WHERE kind = 'key' AND leaf_index < ? ORDER BY leaf_index"
+_KEYS: Final = "SELECT leaf_index, envelope FROM statements WHERE kind = 'key' AND leaf_index < ? ORDER BY leaf_index"
 _SIGNED: Final = "SELECT data FROM evidence WHERE leaf_index = ? AND label = 'signed'"
 Predicate = Mapping[str, JsonValue]
 
 
-def losses(read: Read, keys: Mapping[str, bytes]) -> list[str]:
+def losses(read: Read, keys: LogKeys) -> list[str]:
     """Each accepted loss as one sentence, in the order of the log. What no trusted key signed is left to the audit."""
-    return [said for leaf, data in read(_SQL, SEARCH) if (said := _sentence(str(leaf), blob(data), keys))]
+    return [said for leaf, data in read(_SQL, SEARCH) if (said := _sentence(leaf, blob(data), keys))]
 
 
-def loss_faults(read: Read, keys: Mapping[str, bytes]) -> Iterator[str]:
+def loss_faults(read: Read, keys: LogKeys) -> Iterator[str]:
     """Each loss whose statement a trusted key signed, and that no person's key can be shown to have signed."""
     for leaf, data in read(_SQL, SEARCH):
-        predicate = _predicate(blob(data), keys)
+        predicate = _predicate(leaf, blob(data), keys)
         kept = read(_SIGNED, leaf)
         # evidence that is missing is a finding of the walk, unless a statement says that it was erased
         if predicate is None or not kept:
@@ -74,12 +75,12 @@ def _holds(signed: SignedLoss, key: Key | None) -> bool:
     return True
 
 
-def _key_at(read: Read, leaf: Value, signed: SignedLoss, keys: Mapping[str, bytes]) -> Key | None:
+def _key_at(read: Read, leaf: Value, signed: SignedLoss, keys: LogKeys) -> Key | None:
     """The key that signed, as the log knew it before this leaf; None where it was not this person's."""
     found: Key | None = None
     tenants = {str(tenant): blob(key) for tenant, key in read("SELECT tenant, key FROM tenant_keys")}
-    for (data,) in read(_KEYS, leaf):
-        predicate = _predicate(blob(data), keys)
+    for at, data in read(_KEYS, leaf):
+        predicate = _predicate(at, blob(data), keys)
         about = predicate["about"] if predicate else None
         if predicate is None or not isinstance(about, dict) or about.get("keyid") != signed.keyid:
             continue
@@ -96,18 +97,18 @@ def _key_at(read: Read, leaf: Value, signed: SignedLoss, keys: Mapping[str, byte
     return found
 
 
-def _predicate(data: bytes, keys: Mapping[str, bytes]) -> Predicate | None:
+def _predicate(leaf: Value, data: bytes, keys: LogKeys) -> Predicate | None:
     """What a statement says that a trusted key signed; None where none did."""
     try:
         envelope = Envelope.decode(data)
     except AilyusError:
         return None
-    predicate = orjson.loads(envelope.payload)["predicate"] if envelope.holds(keys) else None
+    predicate = orjson.loads(envelope.payload)["predicate"] if keys.holds(envelope, integer(leaf)) else None
     return predicate if isinstance(predicate, dict) else None
 
 
-def _sentence(leaf: str, data: bytes, keys: Mapping[str, bytes]) -> str:
-    predicate = _predicate(data, keys)
+def _sentence(leaf: Value, data: bytes, keys: LogKeys) -> str:
+    predicate = _predicate(leaf, data, keys)
     if predicate is None:
         return ""
     about, at_ms = LossFacts.model_validate_json(orjson.dumps(predicate["about"])), integer(predicate["atMs"])
@@ -115,4 +116,4 @@ def _sentence(leaf: str, data: bytes, keys: Mapping[str, bytes]) -> str:
     size = about.remembered_size
     known = "an unknown number of statements" if size is None else f"a log that was remembered at {size}"
     went_on = f"the log went on from {about.restored_size} in place of {known}"
-    return f"`{about.by}` accepted a loss at leaf {leaf}, {on}: {went_on}: {about.reason}"
+    return f"`{about.by}` accepted a loss at leaf {leaf!s}, {on}: {went_on}: {about.reason}"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
+from receipts.log.rotation import MARK, rotation_of
 from receipts.log.signing import Envelope
 from receipts.store.log_tables import consistency_by, newest_note, proof_by
 from receipts.store.row import Read, Row, Value, blob, integer
@@ -67,7 +68,7 @@ class ProofFile(_Wire):
 
 
 def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) -> ProofFile:
-    """Collect every statement of the receipt's action and of its steps, its release and its approvers' keys.
+    """Collect every statement of the receipt's action and of its steps, its release, and its approvers' and log's keys.
 
     `read` sees one snapshot, so that every proof is in the same checkpoint. Nobody else's keys are in the file, and of
     the release only the contracts and the policies that decided on this action.
@@ -80,6 +81,7 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
     rows = {integer(row[1]): row for row in (*own, *_of_release(read, leaf))}
     # by its leaf: a statement that two of these queries find stands in the file once
     rows |= {integer(row[1]): row for row in _of_keys(read, _keyids(read, own), str(tenant))}
+    rows |= {integer(row[1]): row for row in _of_rotations(read)}
     steps = read("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", action)
     contracts = {str(contract), *(str(step) for (step,) in steps)} - {""}
     marks = ", ".join("?" for _ in rows)
@@ -126,6 +128,12 @@ def _of_release(read: Read, leaf: Value) -> list[Row]:
         " (SELECT max(leaf_index) FROM statements WHERE kind = 'release' AND leaf_index <= ?)",
         leaf,
     )
+
+
+def _of_rotations(read: Read) -> list[Row]:
+    """How the log's key was rotated: by this whoever trusts an older key follows to the one that signs now."""
+    sql = f"{_ROW} WHERE kind = 'rotation' AND leaf_index IN (SELECT leaf_index FROM search WHERE value = ?)"
+    return [row for row in read(sql, MARK) if rotation_of(Envelope.decode(blob(row[2]))) is not None]
 
 
 def _keyids(read: Read, own: Sequence[Row]) -> set[str]:

@@ -2,28 +2,58 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.errors import AilyusError
 from contracts.text.repeated_keys import refuse_repeated
 from contracts.text.source import MalformedSource, read_bytes
 from policies.principal import keyid_of
 from receipts.log.checkpoint import Checkpoint
-from receipts.log.signing import open_note
+from receipts.log.log_keys import LogKey, LogKeys
+
+
+class RootRange(BaseModel):
+    """The part of the log that a key signs: from leaf `first` on, before `end`; null while it signs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    first: int = Field(ge=0)
+    end: int | None = None
 
 
 class Roots(BaseModel):
-    """What the verifier trusts: the log's name and its public keys (key id → raw Ed25519 key as hex)."""
+    """What the verifier trusts: the log's name and its public keys (key id → raw Ed25519 key as hex).
+
+    A key without a range may sign anywhere, until a rotation in the log ends that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     origin: str
     keys: dict[str, str]
+    ranges: dict[str, RootRange] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, origin: str, trusted: LogKeys) -> "Roots":
+        """What a verifier needs who is to trust these keys; a key that was never rotated has no range."""
+        one = len(trusted.keys) == 1
+        return cls(
+            origin=origin,
+            keys={key.keyid: key.public.hex() for key in trusted.keys},
+            ranges={} if one else {key.keyid: RootRange(first=key.first, end=key.end) for key in trusted.keys},
+        )
 
     @property
-    def raw(self) -> dict[str, bytes]:
-        """The keys as bytes."""
-        return {keyid: bytes.fromhex(key) for keyid, key in self.keys.items()}
+    def trusted(self) -> LogKeys:
+        """The keys, each with its part of the log."""
+        anywhere = RootRange(first=0)
+        parts = ((keyid, key, self.ranges.get(keyid, anywhere)) for keyid, key in self.keys.items())
+        return LogKeys(tuple(LogKey(keyid, bytes.fromhex(key), part.first, part.end) for keyid, key, part in parts))
+
+    def encoded(self) -> bytes:
+        """The file's bytes."""
+        return orjson.dumps(self.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2) + b"\n"
 
 
 MAX_ROOTS = 1024 * 1024
@@ -43,6 +73,10 @@ def read_roots(path: Path) -> Roots:
         if not _is_key(keyid, key):
             hint = "a trusted key is 32 bytes in hex, under the id that its SHA-256 begins with"
             raise AilyusError("bad_proof", f"`{path}`: the key `{keyid[:64]}` is no trusted key", hint=hint)
+    for keyid, part in roots.ranges.items():
+        if keyid not in roots.keys or (part.end is not None and part.end <= part.first):
+            hint = 'a range is of a trusted key, and ends after it begins: {"first": 0, "end": 42}'
+            raise AilyusError("bad_proof", f"`{path}`: the range of `{keyid[:64]}` is none", hint=hint)
     return roots
 
 
@@ -57,12 +91,4 @@ def _is_key(keyid: str, key: str) -> bool:
 
 def signed_checkpoint(note: str, roots: Roots) -> Checkpoint:
     """The tree head of a note that a trusted key signed. Raises `not_authentic`."""
-    for key in roots.raw.values():
-        try:
-            checkpoint = Checkpoint.parse(open_note(note, roots.origin, key))
-        except AilyusError:
-            continue
-        # the signature names the log, and the text must name the same one
-        if checkpoint.origin == roots.origin:
-            return checkpoint
-    raise AilyusError("not_authentic", "the checkpoint is not signed by a trusted key")
+    return roots.trusted.signed(note, roots.origin)[0]

@@ -4,7 +4,8 @@
 the demo call it; `server/console/static/verify.js` does the same in a browser, and both MUST agree. It does not run
 Cedar or the expectations again, and it cannot know what was left out of a file: `AuthenticProof.not_shown` says so.
 
-- Each statement MUST be signed by a trusted key and lie in the log of one signed checkpoint.
+- Each statement MUST lie in the log of one signed checkpoint, and be signed, as that is, by a trusted key or one that
+  came after it by a rotation in the log; no key counts outside its part of the log.
 - An outcome's intent MUST lie in the log before it, for the same action (invariant 1).
 - An approval that is opened MUST be signed by a key that was linked by then and not revoked, and be for this very
   action (invariant 2).
@@ -24,9 +25,11 @@ from receipts.audit.approval_evidence import check_approvals
 from receipts.audit.disclosure import Disclosed, opened
 from receipts.audit.proof import MAX_FILE, ProofFile
 from receipts.audit.proof_statement import Predicate, ProofStatement, statement_of
-from receipts.audit.roots import Roots, signed_checkpoint
+from receipts.audit.roots import Roots
 from receipts.log.checkpoint import Checkpoint, LogProof, decode
+from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import consistent, included, leaf_hash
+from receipts.log.rotation import rotation_of
 from receipts.log.signing import Envelope
 
 
@@ -44,14 +47,14 @@ class AuthenticProof:
 def verify(data: bytes, roots: Roots, since: str | None = None) -> AuthenticProof:
     """Answer *authentic?*: raises `AilyusError` `not_authentic` or `bad_proof` naming the first thing that fails."""
     file = _read(data)
-    keys = roots.raw
+    entries = [(Envelope.decode(e.envelope.encode()), LogProof.parse(e.proof)) for e in file.statements]
+    keys = _keys(entries, roots)
     checkpoint: Checkpoint | None = None
     stated: list[ProofStatement] = []
-    for proven in file.statements:
-        envelope, proof = Envelope.decode(proven.envelope.encode()), LogProof.parse(proven.proof)
-        if not envelope.holds(keys):
+    for envelope, proof in entries:
+        if not keys.holds(envelope, proof.index):
             raise AilyusError("not_authentic", "a statement's signature does not hold under a trusted key")
-        own = signed_checkpoint(proof.note, roots)
+        own, _ = keys.signed(proof.note, roots.origin)
         # one checkpoint: of two, one could be of a log that was forked after the other
         if checkpoint is not None and own != checkpoint:
             raise AilyusError("not_authentic", "the proofs end in different checkpoints")
@@ -70,7 +73,7 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> AuthenticProo
     disclosed = opened(file, stated)
     check_approvals(disclosed, stated)
     if since is not None:
-        _check_since(file, checkpoint, signed_checkpoint(since, roots))
+        _check_since(file, checkpoint, keys.signed(since, roots.origin)[0])
     not_shown = tuple(_not_shown(receipt, stated, disclosed, since))
     return AuthenticProof(receipt, tuple(s.predicate for s in stated), checkpoint, disclosed, not_shown)
 
@@ -84,6 +87,21 @@ def _read(data: bytes) -> ProofFile:
         return ProofFile.model_validate_json(data)
     except ValidationError:
         raise AilyusError("bad_proof", "the file is no ailyus-proof-v1") from None
+
+
+def _keys(entries: Sequence[tuple[Envelope, LogProof]], roots: Roots) -> LogKeys:
+    """The trusted keys, and those that came after them by the rotations in the file. Raises `not_authentic`.
+
+    What a rotation says, and where it stands, is only claimed here: like every statement of the file it is then checked
+    under these keys.
+    """
+    keys = roots.trusted
+    for envelope, proof in sorted(entries, key=lambda entry: entry[1].index):
+        rotation = rotation_of(envelope)
+        # INVARIANT 10: each key is named by the one before it, back to a key that the verifier trusts
+        if rotation is not None:
+            keys = keys.after(rotation, proof.index)
+    return keys
 
 
 def _check_order(stated: Sequence[ProofStatement]) -> None:

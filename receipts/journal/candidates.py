@@ -32,17 +32,17 @@ class CandidateLog:
 
     async def find(self, digest: str) -> CandidateRecord | None:
         """A candidate by its digest."""
-        trusted = self._journal.store.signer.trusted
+        trusted = self._journal.store.keys
         return await self._journal.store.read_aside(lambda read: candidates.find(read, digest, trusted))
 
     async def newest(self) -> list[CandidateRecord]:
         """The last candidates, the newest first."""
-        trusted = self._journal.store.signer.trusted
+        trusted = self._journal.store.keys
         return await self._journal.store.read_aside(lambda read: candidates.newest(read, trusted, KEPT))
 
     async def package(self, record: CandidateRecord) -> bytes:
         """All that was proposed; raises `not_found` where it is erased."""
-        trusted = self._journal.store.signer.trusted
+        trusted = self._journal.store.keys
         return await self._journal.store.read_aside(lambda read: candidates.package_of(read, record, trusted))
 
     async def propose(self, facts: CandidateFacts, package: bytes, over: Sequence[CandidateRecord]) -> None:

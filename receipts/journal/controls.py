@@ -45,8 +45,11 @@ class Controls:
     async def look(self, *, everything: bool = False) -> bool:
         """Read the epoch, and the rest when it moved. True when it did."""
         at = time.monotonic()
-        meta = await self._store.read("SELECT key, value FROM meta WHERE key IN ('epoch', 'release')")
+        meta = await self._store.read("SELECT key, value FROM meta WHERE key IN ('epoch', 'release', 'log_key')")
         known = {str(key): str(value) for key, value in meta}
+        # INVARIANT: the keys of the log are read before what they sign: no halt is passed over for want of its key
+        if known.get("log_key", self._store.keys.newest.keyid) != self._store.keys.newest.keyid:
+            await self._store.follow_keys()
         epoch = int(known.get("epoch", 0))
         moved = epoch > self.epoch
         # INVARIANT: the epoch is read before what it covers: what comes in between is read again with the next one

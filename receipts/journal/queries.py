@@ -212,11 +212,12 @@ class JournalQueries:
     async def _read_approved(self, action_id: str) -> None:
         """The signed statements of approvals of one action; each is verified once."""
         rows = await self.store.read(
-            "SELECT envelope FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'approved'",
+            "SELECT envelope, leaf_index FROM statements"
+            " WHERE action_id = ? AND kind = 'decision' AND status = 'approved'",
             action_id,
         )
-        for (envelope,) in rows:
-            statement = self._registry.ledger.genuine(blob(envelope))
+        for envelope, leaf in rows:
+            statement = self._registry.ledger.genuine(blob(envelope), integer(leaf))
             predicate = statement["predicate"] if statement else None
             if isinstance(predicate, dict) and (predicate["kind"], predicate["status"]) == ("decision", "approved"):
                 self._approved[str(predicate.get("approval"))] = predicate
@@ -230,14 +231,14 @@ class JournalQueries:
         """
         ledger = self._registry.ledger
         rows = await self.store.read(
-            "SELECT envelope FROM statements WHERE action_id = ?1 OR (?2 = 1 AND action_id IN"
+            "SELECT envelope, leaf_index FROM statements WHERE action_id = ?1 OR (?2 = 1 AND action_id IN"
             " (SELECT id FROM actions WHERE plan_id = ?1)) ORDER BY leaf_index",
             action.id,
             int(action.plan is not None),
         )
         asked = False
-        for (envelope,) in rows:
-            statement = ledger.genuine(blob(envelope))
+        for envelope, leaf in rows:
+            statement = ledger.genuine(blob(envelope), integer(leaf))
             if statement is None:
                 continue
             if is_ended_by(statement, action.id):

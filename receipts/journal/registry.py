@@ -122,21 +122,21 @@ class Registry:
 
     async def newest(self) -> ReleaseRecord | None:
         """The last release in the log."""
-        own = self._store.signer
-        return await self._store.read_aside(lambda read: newest(read, own.trusted))
+        keys = self._store.keys
+        return await self._store.read_aside(lambda read: newest(read, keys))
 
     async def newest_signed(self) -> ReleaseRecord | None:
         """The last release in the log that its author signed."""
-        own = self._store.signer
-        return await self._store.read_aside(lambda read: newest_signed(read, own.trusted))
+        keys = self._store.keys
+        return await self._store.read_aside(lambda read: newest_signed(read, keys))
 
     async def authors(self, release: str) -> frozenset[str]:
         """Everybody who ever released exactly this: none of them approves under it. Read again with each epoch."""
         at = (release, self._controls.epoch)
         # the epoch grows with every release, so that the statements are read again only after one
         if self._authors_at != at:
-            own = self._store.signer
-            self.known_authors = await self._store.read_aside(lambda read: authors(read, release, own.trusted))
+            keys = self._store.keys
+            self.known_authors = await self._store.read_aside(lambda read: authors(read, release, keys))
             self._authors_at = at
         return self.known_authors
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,7 @@ from policies.principal import keyid_of
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _ED25519_NOTE = b"\x01"
+_PEM = re.compile(rb"-----BEGIN [A-Z ]{1,40}-----.*?-----END [A-Z ]{1,40}-----\s*", re.DOTALL)
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
@@ -107,27 +109,54 @@ def _public_key(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    key: Ed25519PrivateKey
+    public: bytes
+    keyid: str
+
+    @classmethod
+    def of(cls, key: Ed25519PrivateKey) -> "_Held":
+        public = key.public_key().public_bytes_raw()
+        return cls(key, public, keyid_of(public))
+
+
 class Signer:
-    """One private key: signs envelopes and checkpoints."""
+    """The private key of a log: signs envelopes and checkpoints; after a rotation with the key that came next."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = key
-        self.public = key.public_key().public_bytes_raw()
-        self.keyid = keyid_of(self.public)
+        self._held = _Held.of(key)
+        self._former: frozenset[str] = frozenset()
 
     @property
-    def trusted(self) -> Mapping[str, bytes]:
-        """Its public key by its id, for who trusts this log."""
-        return {self.keyid: self.public}
+    def public(self) -> bytes:
+        """The public key that signs now."""
+        return self._held.public
+
+    @property
+    def keyid(self) -> str:
+        """Its id."""
+        return self._held.keyid
+
+    def succeed(self, key: Ed25519PrivateKey) -> None:
+        """Sign with this key from now on."""
+        # one assignment: whoever signs meanwhile, in another thread, does so with one key or with the other
+        former, self._held = self._held, _Held.of(key)
+        self._former |= {former.keyid}
 
     def envelope(self, payload: bytes) -> Envelope:
         """Sign a payload."""
-        return Envelope(payload, self.keyid, self._key.sign(pae(payload)))
+        held = self._held
+        return Envelope(payload, held.keyid, held.key.sign(pae(payload)))
+
+    def renewed(self, envelope: Envelope) -> Envelope:
+        """The envelope, signed anew where this signer made it before its key was rotated."""
+        return self.envelope(envelope.payload) if envelope.keyid in self._former else envelope
 
     def note(self, name: str, body: str) -> str:
         """A signed note (https://c2sp.org/signed-note): text, blank line, `— name base64(key hash ‖ signature)`."""
-        signature = self._key.sign(body.encode())
-        blob = base64.b64encode(note_key_hash(name, self.public) + signature).decode()
+        held = self._held
+        blob = base64.b64encode(note_key_hash(name, held.public) + held.key.sign(body.encode())).decode()
         return f"{body}\n— {name} {blob}\n"
 
 
@@ -154,11 +183,16 @@ def open_note(note: str, name: str, public: bytes) -> str:
     raise AilyusError("not_authentic", "no trusted signature on the checkpoint")
 
 
+def pem_of(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """A key as PKCS #8 PEM, encrypted when a passphrase is given."""
+    protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+
+
 def create_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     """Make a key file (PKCS #8 PEM, mode 0600), encrypted when a passphrase is given. Never overwrites."""
     key = Ed25519PrivateKey.generate()
-    protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    pem = pem_of(key, passphrase)
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
@@ -169,7 +203,15 @@ def create_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey
 
 
 def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
-    """Read a key file. Raises `AilyusError` when it is missing, open to others, or the passphrase does not fit."""
+    """The first key of a key file. Raises as `load_keys`."""
+    return load_keys(path, passphrase)[0]
+
+
+def load_keys(path: Path, passphrase: bytes | None = None) -> tuple[Ed25519PrivateKey, ...]:
+    """Read a key file: one key, or two while one is rotated.
+
+    Raises `AilyusError` when it is missing, open to others, or the passphrase does not fit.
+    """
     try:
         if path.stat().st_mode & 0o077:
             hint = f"run `chmod 600 {path}`"
@@ -177,7 +219,7 @@ def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
         pem = path.read_bytes()
     except FileNotFoundError:
         raise AilyusError("bad_settings", f"there is no key file `{path}`", hint="run `ailyus init`") from None
-    return parse_key(pem, passphrase)
+    return parse_keys(pem, passphrase)
 
 
 def parse_key(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
@@ -189,6 +231,11 @@ def parse_key(pem: bytes, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise AilyusError("bad_settings", "the key is not an Ed25519 key", hint="make one with `ailyus init`")
     return key
+
+
+def parse_keys(pem: bytes, passphrase: bytes | None = None) -> tuple[Ed25519PrivateKey, ...]:
+    """Every key of a text that holds one PEM after another (RFC 7468). Raises as `parse_key`."""
+    return tuple(parse_key(one, passphrase) for one in _PEM.findall(pem) or [pem])
 
 
 def is_encrypted(path: Path) -> bool:

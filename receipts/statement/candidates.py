@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
 from policies.release_approval import ReleaseApproval
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Envelope
 from receipts.statement.gateway_facts import CandidateFacts
 from receipts.statement.statement import PREDICATE
-from receipts.store.row import Read, blob, integer
+from receipts.store.row import Read, Value, blob, integer
 from receipts.store.transaction import Txn
 
 MARK: Final = "candidate"
@@ -66,12 +67,12 @@ class CandidateRecord:
         return self.proposed.candidate
 
 
-def find(read: Read, digest: str, keys: Mapping[str, bytes]) -> CandidateRecord | None:
+def find(read: Read, digest: str, keys: LogKeys) -> CandidateRecord | None:
     """The candidate of this digest; None where there is none. Raises `AilyusError` `store_corrupt`."""
     record: CandidateRecord | None = None
     losses = read("SELECT max(leaf_index) FROM search WHERE value = ?", _LOSS)
     for leaf, receipt, envelope in read(_EVENTS, digest):
-        at_ms, facts, committed = _said(blob(envelope), keys)
+        at_ms, facts, committed = _said(leaf, blob(envelope), keys)
         # a row of another's statement leads here, whatever it says
         if facts.candidate != digest:
             raise _damaged("the log leads to the statement of another candidate")
@@ -83,16 +84,16 @@ def find(read: Read, digest: str, keys: Mapping[str, bytes]) -> CandidateRecord 
     return record
 
 
-def newest(read: Read, keys: Mapping[str, bytes], most: int) -> list[CandidateRecord]:
+def newest(read: Read, keys: LogKeys, most: int) -> list[CandidateRecord]:
     """The last candidates, the newest first; at most so many."""
-    digests = [_said(blob(envelope), keys)[1].candidate for _, _, envelope in read(_PROPOSED, MARK, most)]
+    digests = [_said(leaf, blob(envelope), keys)[1].candidate for leaf, _, envelope in read(_PROPOSED, MARK, most)]
     return [record for digest in digests if (record := find(read, digest, keys)) is not None]
 
 
-def package_of(read: Read, record: CandidateRecord, keys: Mapping[str, bytes]) -> bytes:
+def package_of(read: Read, record: CandidateRecord, keys: LogKeys) -> bytes:
     """All that was proposed; raises `not_found` where it is erased already."""
     rows = read("SELECT envelope FROM statements WHERE leaf_index = ?", record.leaf)
-    found = _opened(read, record.leaf, PACKAGE, _said(blob(rows[0][0]), keys)[2])
+    found = _opened(read, record.leaf, PACKAGE, _said(record.leaf, blob(rows[0][0]), keys)[2])
     if found is None:
         raise AilyusError("not_found", "the files of this candidate are not kept any more", hint="propose it anew")
     return found
@@ -146,11 +147,13 @@ def _opened(read: Read, leaf: int, label: str, committed: Mapping[str, str]) -> 
     return None
 
 
-def _said(data: bytes, keys: Mapping[str, bytes]) -> tuple[int, CandidateFacts, dict[str, str]]:
+def _said(leaf: Value, data: bytes, keys: LogKeys) -> tuple[int, CandidateFacts, dict[str, str]]:
     """When it was said, what, and the commitments of its evidence."""
     envelope = Envelope.decode(data)
     statement = orjson.loads(envelope.payload)
-    if not envelope.holds(keys) or statement.get("predicateType") != PREDICATE.format(kind=CandidateFacts.of_kind):
+    if not keys.holds(envelope, integer(leaf)) or statement.get("predicateType") != PREDICATE.format(
+        kind=CandidateFacts.of_kind
+    ):
         raise _damaged("the statement of a candidate does not carry the signature of the log's key")
     predicate = statement["predicate"]
     try:

@@ -28,6 +28,7 @@ Kind = Literal[
     "erasure",
     "clock",
     "loss",
+    "rotation",
     "connection",
     "candidate",
 ]

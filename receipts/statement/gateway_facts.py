@@ -206,3 +206,22 @@ class ErasureFacts(GatewayFacts):
 
     receipt: str
     labels: tuple[str, ...]
+
+
+class RotationFacts(GatewayFacts):
+    """One of the gateway's own keys was followed by another: the log's, or the one that seals secrets.
+
+    Of the log's key the former one signs this, and the new one everything after it; the public keys (Ed25519, in hex)
+    stand here so that a verifier can go on from the former. A key that seals secrets is named by its id alone.
+    """
+
+    of_kind: ClassVar[Kind] = "rotation"
+
+    of: Literal["log", "secrets"]
+    keyid: str
+    former_keyid: str
+    public: str = ""
+    former_public: str = ""
+    resealed: int = 0
+    by: str
+    reason: str

@@ -37,7 +37,6 @@ class Ledger(Words):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
-        self._public = {store.signer.keyid: store.signer.public}
         self.size = 0
         """How many statements of the log were read."""
         self._seen: set[str] = set()
@@ -59,17 +58,23 @@ class Ledger(Words):
         for leaf, envelope in await self._store.read(_FOLLOW, self.size):
             if integer(leaf) < self.size:
                 continue  # somebody else read it while this waited
-            decoded = envelope_of(blob(envelope))
+            at, decoded = integer(leaf), envelope_of(blob(envelope))
             # INVARIANT: a statement that our key did not sign, or that was read before, says nothing
-            if decoded is None or not decoded.holds(self._public) or not self._take(integer(leaf), decoded):
-                self.tell("statements", str(leaf))
+            if decoded is None or not await self._is_ours(decoded, at) or not self._take(at, decoded):
+                self.tell("statements", str(at))
                 continue
-            self.size = max(self.size, integer(leaf) + 1)
+            self.size = max(self.size, at + 1)
 
-    def genuine(self, data: bytes) -> Mapping[str, JsonValue] | None:
-        """The statement in an envelope, where our own key signed it for this log; else None."""
+    async def _is_ours(self, envelope: Envelope, leaf: int) -> bool:
+        """Is it signed by a key of the log? Another replica may have rotated that since we last looked."""
+        if not self._store.keys.holds(envelope, leaf):
+            await self._store.follow_keys()
+        return self._store.keys.holds(envelope, leaf)
+
+    def genuine(self, data: bytes, leaf: int) -> Mapping[str, JsonValue] | None:
+        """The statement in the envelope at a leaf, where a key of our log signed it there; else None."""
         envelope = envelope_of(data)
-        if envelope is None or not envelope.holds(self._public):
+        if envelope is None or not self._store.keys.holds(envelope, leaf):
             return None
         statement = orjson.loads(envelope.payload)
         return statement if statement["predicate"]["origin"] == self._store.origin else None

@@ -34,6 +34,7 @@ from receipts.statement.gateway_facts import (
     LossFacts,
     ReleaseFacts,
     RoleFacts,
+    RotationFacts,
     StateFacts,
     TenantFacts,
 )
@@ -206,6 +207,13 @@ class ErasurePredicate(_OfGateway):
     about: ErasureFacts
 
 
+class RotationPredicate(_OfGateway):
+    """`https://ailyus.dev/rotation/v1`."""
+
+    kind: Literal["rotation"]
+    about: RotationFacts
+
+
 Predicate = Annotated[
     IntentPredicate
     | OutcomePredicate
@@ -225,6 +233,7 @@ Predicate = Annotated[
     | LossPredicate
     | ConnectionPredicate
     | CandidatePredicate
-    | ErasurePredicate,
+    | ErasurePredicate
+    | RotationPredicate,
     Field(discriminator="kind"),
 ]

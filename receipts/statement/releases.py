@@ -4,7 +4,7 @@ Rows only lead to a statement. Each statement MUST carry the signature of the lo
 commitment in it, before either counts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
 from policies.signed_release import SignedRelease
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Envelope
 from receipts.statement.statement import PREDICATE
 from receipts.store.row import Read, blob, integer
@@ -55,14 +56,14 @@ class ReleaseRecord:
     releasers: frozenset[str] | None
 
 
-def newest(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
+def newest(read: Read, keys: LogKeys) -> ReleaseRecord | None:
     """The last release in the log; None when there is none that this version of ailyus wrote."""
     # in the order of the log: a clock may have been wrong
     rows = read(f"{_SQL} LIMIT 1", MARK)
     return _released(read, integer(rows[0][0]), blob(rows[0][1]), keys) if rows else None
 
 
-def history(read: Read, keys: Mapping[str, bytes], most: int) -> list[ReleaseRecord]:
+def history(read: Read, keys: LogKeys, most: int) -> list[ReleaseRecord]:
     """The last releases, the newest first; at most so many."""
     rows = read(f"{_SQL} LIMIT ?", MARK, most)
     return [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in rows]
@@ -74,7 +75,7 @@ def newest_leaf(txn: Txn) -> int:
     return -1 if rows[0][0] is None else integer(rows[0][0])
 
 
-def newest_signed(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None:
+def newest_signed(read: Read, keys: LogKeys) -> ReleaseRecord | None:
     """The last release that its author signed."""
     for leaf, envelope in read(_SQL, MARK):
         found = _released(read, integer(leaf), blob(envelope), keys)
@@ -83,19 +84,17 @@ def newest_signed(read: Read, keys: Mapping[str, bytes]) -> ReleaseRecord | None
     return None
 
 
-def authors(read: Read, digest: str, keys: Mapping[str, bytes]) -> frozenset[str]:
+def authors(read: Read, digest: str, keys: LogKeys) -> frozenset[str]:
     """Everybody who ever released exactly this."""
     found = [_released(read, integer(leaf), blob(envelope), keys) for leaf, envelope in read(_SQL, digest)]
     # INVARIANT 2: also who released it long ago is an author of it, and approves nothing under it
     return frozenset(one.author for one in found if one.author is not None)
 
 
-def opened(
-    read: Read, released: ReleaseRecord, keys: Mapping[str, bytes], is_wanted: Callable[[str], bool]
-) -> dict[str, bytes]:
+def opened(read: Read, released: ReleaseRecord, keys: LogKeys, is_wanted: Callable[[str], bool]) -> dict[str, bytes]:
     """The evidence of a release under these labels; each opens its commitment. Raises `AilyusError`."""
     rows = read("SELECT envelope FROM statements WHERE leaf_index = ?", released.leaf)
-    committed = _about(blob(rows[0][0]), keys).commitments
+    committed = _about(released.leaf, blob(rows[0][0]), keys).commitments
     kept = _evidence(read, released.leaf)
     found: dict[str, bytes] = {}
     for label, promised in committed.items():
@@ -113,8 +112,8 @@ def _evidence(read: Read, leaf: int) -> dict[str, tuple[bytes, bytes]]:
     return {str(label): (blob(salt), blob(data)) for label, salt, data in rows}
 
 
-def _released(read: Read, leaf: int, envelope: bytes, keys: Mapping[str, bytes]) -> ReleaseRecord:
-    predicate = _about(envelope, keys)
+def _released(read: Read, leaf: int, envelope: bytes, keys: LogKeys) -> ReleaseRecord:
+    predicate = _about(leaf, envelope, keys)
     about, committed = predicate.about, predicate.commitments
     kept = _evidence_of(read, leaf, (SIGNED, RELEASERS))
     for label, (salt, data) in kept.items():
@@ -153,11 +152,11 @@ def _opens(salt: bytes, data: bytes, promised: str | None) -> bool:
     return len(salt) == _SALT and commitment(salt, data) == promised
 
 
-def _about(data: bytes, keys: Mapping[str, bytes]) -> Predicate:
+def _about(leaf: int, data: bytes, keys: LogKeys) -> Predicate:
     # INVARIANT: a row that the log's key did not sign as a release says nothing
     envelope = Envelope.decode(data)
     statement = orjson.loads(envelope.payload)
-    if not envelope.holds(keys) or statement.get("predicateType") != PREDICATE.format(kind="release"):
+    if not keys.holds(envelope, leaf) or statement.get("predicateType") != PREDICATE.format(kind="release"):
         raise _damaged("the statement of a release does not carry the signature of the log's key")
     predicate = statement["predicate"]
     return Predicate(predicate["atMs"], predicate["about"], predicate["commitments"])

@@ -3,15 +3,17 @@
 It reads the file alone: no gateway, no network, nothing of the workspace but the keys that the caller trusts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
+from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import Frontier, leaf_hash
-from receipts.log.signing import Envelope, open_note
+from receipts.log.signing import Envelope
+from receipts.store.key_history import keys_from
 from receipts.store.log_tables import newest_note, nodes_by
 from receipts.store.row import Read, blob, integer
 from receipts.store.sqlite_file import snapshot
@@ -31,7 +33,7 @@ class BackupSummary:
     open: int
 
 
-def check_backup(path: Path, origin: str, keys: Mapping[str, bytes]) -> BackupSummary:
+def check_backup(path: Path, origin: str, keys: LogKeys) -> BackupSummary:
     """Verify a backup under trusted keys. Raises `not_found`, `store_corrupt` or `not_authentic`."""
     if not path.is_file():
         raise AilyusError("not_found", f"there is no file `{path}`", hint="name a file of `ailyus store backup`")
@@ -46,21 +48,19 @@ def check_backup(path: Path, origin: str, keys: Mapping[str, bytes]) -> BackupSu
         if not note:
             raise AilyusError("store_corrupt", f"`{path.name}` holds no log", hint="take another backup")
         end = Checkpoint.of_note(note)
-        keyid = _signed_by(note, origin, keys)
+        keyid = _signed_by(note, origin, keys_from(read, keys))
         _require_log(read, end)
         ((open_,),) = read("SELECT count(*) FROM actions WHERE state <> 'ended'")
         return BackupSummary(end.size, end.root.hex(), keyid, note, integer(open_))
 
 
-def _signed_by(note: str, origin: str, keys: Mapping[str, bytes]) -> str:
-    for keyid, public in keys.items():
-        try:
-            open_note(note, origin, public)
-        except AilyusError:
-            continue
-        return keyid
-    hint = "put the `roots.json` and the log's key of the backup's own workspace into this one first"
-    raise AilyusError("not_authentic", "the backup's checkpoint is not signed by a trusted key", hint=hint)
+def _signed_by(note: str, origin: str, keys: LogKeys) -> str:
+    try:
+        return keys.signed(note, origin)[1]
+    except AilyusError:
+        hint = "put the `roots.json` and the log's key of the backup's own workspace into this one first"
+        sentence = "the backup's checkpoint is not signed by a trusted key"
+        raise AilyusError("not_authentic", sentence, hint=hint) from None
 
 
 def _require_log(read: Read, end: Checkpoint) -> None:

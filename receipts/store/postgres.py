@@ -33,6 +33,7 @@ from receipts.store.connection import (
 )
 from receipts.store.database_url import DatabaseUrl
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
+from receipts.store.key_history import keys_to
 from receipts.store.listener import CHANNEL, Listener, payload
 from receipts.store.mark import refuse_copy
 from receipts.store.postgres_head import ANOTHER, IDENTITY, DatabaseHead, signed_frontier
@@ -42,7 +43,7 @@ from receipts.store.postgres_transaction import PostgresTxn
 from receipts.store.replica_lock import share
 from receipts.store.row import Read, Row, Value, integer
 from receipts.store.standby import refuse_unwitnessed
-from receipts.store.store import MAX_CLOCK_BACK_MS, Change, ReaderUsage, Store
+from receipts.store.store import MAX_CLOCK_BACK_MS, Change, KeyMissing, ReaderUsage, Store
 from receipts.store.transaction import Conflict
 
 T = TypeVar("T")
@@ -164,6 +165,8 @@ class PostgresStore(Store):
                 done = self._attempt(group, careful=True)
         except FAULTS as error:
             return self._recover(group, NotDurable(f"the store did not take the commit: {said(error)}"))
+        except KeyMissing as error:  # INVARIANT 10: the log was rotated, and nobody adds to it with a former key
+            return self._recover(group, NotDurable(error.sentence))  # guard: a replica without the log's key
         except SettingsLost as error:  # INVARIANT: nothing is said to be durable by a session that may not make it so
             return self._recover(group, NotDurable(error.sentence))
         except AilyusError as error:  # the log is not the one that it was
@@ -186,7 +189,7 @@ class PostgresStore(Store):
         quiet = is_quiet(group)
         high = 0 if self._reset_clock and not quiet else integer(high_water)
         at = integer(now) if self._clock_is_theirs else self._clock()
-        txn = PostgresTxn(session, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
+        txn = PostgresTxn(session, self.signer, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
         try:
             for entry in group:
                 self._run_entry(entry, txn, careful)
@@ -203,6 +206,7 @@ class PostgresStore(Store):
             session.execute("ROLLBACK")  # each by itself says whose fault it was
             return None
         self._durably_commit()
+        self._follow_rotation(txn)
         return frontier, at_ms, integer(now)
 
     def _run_entry(self, entry: Entry[object], txn: PostgresTxn, careful: bool) -> None:
@@ -219,7 +223,7 @@ class PostgresStore(Store):
             raise
         except Exception as fault:  # an entry's fault is its caller's, never its neighbours'
             self._session.execute("ROLLBACK TO entry")
-            del txn.leaves[mark:]
+            txn.take_back(mark)
             txn.forget()
             entry.fault = _fault_of(fault)
         self._session.execute("RELEASE entry")
@@ -254,7 +258,7 @@ class PostgresStore(Store):
             share(self._session)
             self._frontier, self._high_water_ms = self._load_head()
             self._refuse_lost()
-        except (*FAULTS, SettingsLost):
+        except (*FAULTS, SettingsLost, KeyMissing):
             pass  # the next group tries again, and fails until the database, or its pooler, is as it was
         except AilyusError as error:
             self._failed = error.sentence
@@ -281,7 +285,9 @@ class PostgresStore(Store):
 
     def _load_head(self) -> tuple[Frontier, int]:
         ((size, high_water),) = self._session.query("SELECT size, high_water_ms FROM head")
-        return self._signed_frontier(integer(size)), integer(high_water)
+        frontier = self._signed_frontier(integer(size))
+        self.keys = keys_to(self._session.query, self.signer, self.origin)
+        return frontier, integer(high_water)
 
     def _frontier_of(self, size: int) -> Frontier:
         """The frontier to append to: a copy of ours, or what another replica left."""
@@ -292,7 +298,7 @@ class PostgresStore(Store):
         return self._signed_frontier(size)
 
     def _signed_frontier(self, size: int) -> Frontier:
-        return signed_frontier(self._session.query, size, self.origin, self.signer.public)
+        return signed_frontier(self._session.query, size, self._require_own)
 
     async def _refuse_other_server(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         system, timeline = await connection.fetchrow(IDENTITY) or ("", "")

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,6 @@ import orjson
 
 from contracts.errors import AilyusError
 from receipts.log.merkle import Frontier, peaks_of, range_hash
-from receipts.log.signing import open_note
 from receipts.store.log_tables import frontier_at, nodes_by
 from receipts.store.row import Read, blob
 
@@ -21,7 +21,7 @@ IDENTITY: Final = (
 _FIELDS: Final = frozenset(("system", "timeline", "size", "root"))
 
 
-def signed_frontier(read: Read, size: int, origin: str, public: bytes) -> Frontier:
+def signed_frontier(read: Read, size: int, require_own: Callable[[str, Read], None]) -> Frontier:
     """The frontier at a size, by the checkpoint that our own key signed there, in two queries."""
     if not size:
         return Frontier(0, [])
@@ -29,11 +29,7 @@ def signed_frontier(read: Read, size: int, origin: str, public: bytes) -> Fronti
     if not rows:
         raise AilyusError("store_corrupt", f"there is no checkpoint at {size}")
     note = str(rows[0][0])
-    try:
-        open_note(note, origin, public)
-    except AilyusError:
-        hint = "give every replica the same `origin` and the same `.ailyus/log.pem`"
-        raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
+    require_own(note, read)
     places = peaks_of(size)
     # every replica reads this after each commit of another one: all peaks are asked for at once
     sql = "SELECT level, idx, hash FROM nodes WHERE (level, idx) IN (VALUES {})".format(

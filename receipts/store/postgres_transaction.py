@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from receipts.log.signing import Signer
 from receipts.store.batch import Batch
 from receipts.store.connection import DatabaseSession
 from receipts.store.row import Row, Value
@@ -15,8 +16,10 @@ class Otherwise(Exception):
 class PostgresTxn(Txn):
     """The transaction of one group. What may wait for the group's end does, unless each entry stands for itself."""
 
-    def __init__(self, session: DatabaseSession, size: int, now_ms: int, clock_ok: bool, careful: bool) -> None:
-        super().__init__(size, now_ms, clock_ok)
+    def __init__(
+        self, session: DatabaseSession, signer: Signer, size: int, now_ms: int, clock_ok: bool, careful: bool
+    ) -> None:
+        super().__init__(signer, size, now_ms, clock_ok)
         self._session = session
         self._careful = careful
         self._batch = Batch()

@@ -15,9 +15,10 @@ from typing import TypeVar
 from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import LogProof
 from receipts.log.merkle import Frontier
-from receipts.log.signing import Signer, open_note
+from receipts.log.signing import Signer
 from receipts.store import wal
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
+from receipts.store.key_history import keys_to
 from receipts.store.log_tables import frontier_at, newest_note, nodes_by, proof_by
 from receipts.store.mark import refuse_copy
 from receipts.store.row import Read, Row, Value
@@ -148,7 +149,7 @@ class SqliteStore(Store):
         """When it was committed; None when an entry failed, and nothing of the group is there."""
         resets = self._reset_clock and not is_quiet(group)
         now, high = self._clock(), 0 if resets else self._high_water_ms
-        txn = SqliteTxn(self._connection, frontier.size, max(now, high), now >= high - MAX_CLOCK_BACK_MS)
+        txn = SqliteTxn(self._connection, self.signer, frontier.size, max(now, high), now >= high - MAX_CLOCK_BACK_MS)
         self._connection.execute("BEGIN IMMEDIATE")
         for entry in group:
             entry.result, entry.fault = None, None
@@ -163,6 +164,7 @@ class SqliteStore(Store):
                 return None
         self._append_leaves(frontier, txn)
         self._durably_commit()
+        self._follow_rotation(txn)
         # a probe while the clock is ahead must not make every commit after it wait for that time
         return high if is_quiet(group) else txn.now_ms  # guard: a probe moves no time
 
@@ -186,7 +188,7 @@ class SqliteStore(Store):
     def _take_back(self, txn: SqliteTxn, mark: int) -> None:
         self._require_transaction()
         self._connection.execute("ROLLBACK TO entry")  # guard: SAVEPOINT
-        del txn.leaves[mark:]
+        txn.take_back(mark)
 
     def _require_transaction(self) -> None:
         if not self._connection.in_transaction:
@@ -243,10 +245,8 @@ class SqliteStore(Store):
         if row is None:
             return Frontier(0, []), 0
         size, note, at_ms = row
-        try:
-            # INVARIANT: the gateway goes on only from a checkpoint that its own key signed
-            open_note(note, self.origin, self.signer.public)  # guard: a file goes on from a signed checkpoint
-        except AilyusError:
-            hint = "start with this store's own `origin` and `.ailyus/log.pem`; `ailyus audit` says what was changed"
-            raise AilyusError("bad_settings", "the log is signed by another key or name", hint=hint) from None
-        return frontier_at(size, note, nodes_by(reader(self._connection))), int(at_ms)
+        read = reader(self._connection)
+        # INVARIANT: the gateway goes on only from a checkpoint that its own key signed
+        self._require_own(str(note), read)  # guard: a file goes on from a signed checkpoint
+        self.keys = keys_to(read, self.signer, self.origin)
+        return frontier_at(size, note, nodes_by(read)), int(at_ms)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from receipts.log.signing import Signer
 from receipts.store.row import Row, Value
 from receipts.store.transaction import Txn
 
@@ -10,8 +11,8 @@ from receipts.store.transaction import Txn
 class SqliteTxn(Txn):
     """A transaction of the writer's connection."""
 
-    def __init__(self, connection: sqlite3.Connection, size: int, now_ms: int, clock_ok: bool) -> None:
-        super().__init__(size, now_ms, clock_ok)
+    def __init__(self, connection: sqlite3.Connection, signer: Signer, size: int, now_ms: int, clock_ok: bool) -> None:
+        super().__init__(signer, size, now_ms, clock_ok)
         self._connection = connection
 
     def write_many(self, sql: str, rows: Sequence[Row]) -> None:

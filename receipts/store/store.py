@@ -23,11 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import Checkpoint
+from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import Frontier
-from receipts.log.signing import Signer
+from receipts.log.signing import Signer, open_note
 from receipts.store.entry import Entry, answer_all
+from receipts.store.key_history import keys_from, keys_to
 from receipts.store.log_tables import CHECKPOINTS, NEWEST, NODES
 from receipts.store.row import Read, Row, Value
 from receipts.store.transaction import Txn, Work
@@ -37,6 +41,10 @@ MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
 _PROBE: Final = "INSERT INTO meta VALUES ('probe', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+
+class KeyMissing(AilyusError):
+    """The log is signed by a key that this process does not hold; it may come to where the key is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,10 @@ class Store(ABC):
     def __init__(self, path: Path, signer: Signer, origin: str, clock: Callable[[], int] | None = None) -> None:
         self.path = path
         self.signer = signer
+        self.keys = LogKeys.of(signer)
+        """Every key that signed the log, for whoever reads old statements."""
+        self.successors: Callable[[], Sequence[Ed25519PrivateKey]] = tuple
+        """The keys that are held where the signer's was read from; asked when it does not sign the log any more."""
         self.origin = origin
         self.commits = 0
         self.repeated = 0
@@ -138,6 +150,10 @@ class Store(ABC):
         future: Future[T] = Future()
         self._put(Entry(work, future))
         return future
+
+    async def follow_keys(self) -> None:
+        """Read how the log's key was rotated since, here or by another process."""
+        self.keys = await self.read_aside(lambda read: keys_from(read, self.keys))
 
     @property
     def size(self) -> int:
@@ -230,8 +246,42 @@ class Store(ABC):
             return
         txn.write_many(NODES, [n for leaf in txn.leaves for n in frontier.append(leaf)])
         checkpoint = Checkpoint(self.origin, frontier.size, frontier.root())
-        note = self.signer.note(self.origin, checkpoint.body)
+        note = txn.signer.note(self.origin, checkpoint.body)
         txn.write_many(CHECKPOINTS, [(frontier.size, note, txn.now_ms)])
+
+    def _follow_rotation(self, txn: Txn) -> None:
+        """After the COMMIT of a group: what is signed from now on is signed with the key that it was rotated to."""
+        if txn.rotation is not None:
+            index, key, rotation = txn.rotation
+            self.keys = self.keys.after(rotation, index)
+            self.signer.succeed(key)
+
+    def _require_own(self, note: str, read: Read) -> None:
+        """Raise unless our own key signed this newest checkpoint, or one that is held now and came after it."""
+        if not self._is_own(note, self.signer.public):
+            # INVARIANT 10: once it was rotated, nothing is added to the log with a former key
+            found = [key for key in self.successors() if self._is_own(note, Signer(key).public)]
+            if not found:
+                raise self._key_missing(read)
+            self.signer.succeed(found[0])
+            self.keys = keys_to(read, self.signer, self.origin)
+
+    def _is_own(self, note: str, public: bytes) -> bool:
+        try:
+            open_note(note, self.origin, public)
+        except AilyusError:
+            return False
+        return True
+
+    def _key_missing(self, read: Read) -> AilyusError:
+        self.keys = keys_from(read, self.keys)  # what is not signed by us any more can still be read
+        key = self.keys.newest
+        if key.keyid == self.signer.keyid:
+            hint = "start with this store's own `origin` and `[log] key`; `ailyus audit` says what was changed"
+            return AilyusError("bad_settings", "the log is signed by another key or name", hint=hint)
+        hint = "put the key where `[log] key` is read from; it is looked for there again and again"
+        sentence = f"from {key.first} on the log is signed with the key `{key.keyid}`, which is not held here"
+        return KeyMissing("bad_settings", sentence, hint=hint)
 
 
 def _touch(txn: Txn) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from contracts.errors import AilyusError
 from receipts.log.merkle import leaf_hash
-from receipts.log.signing import Envelope
+from receipts.log.rotation import LogRotation
+from receipts.log.signing import Envelope, Signer
 from receipts.store.row import Row, Value
 
 T = TypeVar("T")
@@ -42,7 +45,12 @@ class StatementIndex:
 class Txn(ABC):
     """What one entry may do, all of it or nothing. `control_changes` counts changed halts, epochs and incidents."""
 
-    def __init__(self, size: int, now_ms: int, clock_ok: bool) -> None:
+    def __init__(self, signer: Signer, size: int, now_ms: int, clock_ok: bool) -> None:
+        self.signer = signer
+        """Signs what is logged from here on, and the checkpoint of the group."""
+        self.rotation: tuple[int, Ed25519PrivateKey, LogRotation] | None = None
+        """The leaf that says that the log's key was rotated, and to which."""
+        self._own = signer
         self._base = size
         self.leaves: list[bytes] = []
         self.now_ms = now_ms
@@ -83,6 +91,10 @@ class Txn(ABC):
     def append(self, index: StatementIndex, envelope: Envelope) -> int:
         """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
         position = self._base + len(self.leaves)
+        # it was signed before it came into this group: since then, or in it, the key may have been rotated
+        envelope = self._own.renewed(envelope)
+        if self.signer is not self._own and envelope.keyid == self._own.keyid:
+            envelope = self.signer.envelope(envelope.payload)  # guard: statements after a rotation
         changed = None if index.changed is None else int(index.changed)
         row = (
             position,
@@ -101,6 +113,20 @@ class Txn(ABC):
         self.write_many(SEARCH, [(value, position) for value in index.search])
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
+
+    def rotate(self, key: Ed25519PrivateKey, rotation: LogRotation) -> None:
+        """Right after the statement that says so: another key signs the log. See `receipts/log/log_keys.py`."""
+        # a second rotation of one group would be signed by a key that its statement does not name
+        if rotation.former.keyid != self.signer.keyid:
+            hint = "look at it with `ailyus key list`"
+            raise AilyusError("bad_settings", "the log's key was rotated meanwhile", hint=hint)
+        self.signer, self.rotation = Signer(key), (self._base + len(self.leaves) - 1, key, rotation)
+
+    def take_back(self, leaves: int) -> None:
+        """Forget what an entry logged that failed: keep so many leaves of the group."""
+        del self.leaves[leaves:]
+        if self.rotation is not None and self.rotation[0] - self._base >= leaves:
+            self.signer, self.rotation = self._own, None
 
     def require_clock(self) -> None:
         """Refuse a claim while the clock runs behind the store's last committed time."""

@@ -99,17 +99,20 @@ def audit(
     from receipts.audit.audit import audit as run_audit
     from receipts.audit.losses import losses
     from receipts.audit.questions import first_since
-    from receipts.audit.roots import read_roots, signed_checkpoint
+    from receipts.audit.roots import read_roots
+    from receipts.store.key_history import keys_from
     from receipts.store.log_tables import newest_note
     from server.workspace.stores import remembered_head
 
     space = open_workspace(workspace)
     roots = read_roots(trust or space.root / "roots.json")
-    older = signed_checkpoint(read_note(Path(since)), roots) if Path(since).is_file() else None
+    kept = read_note(Path(since)) if Path(since).is_file() else None
     head = remembered_head(space)  # before the snapshot, which may only hold more
     with reading(workspace) as read:
+        keys = keys_from(read, roots.trusted)
+        older = keys.signed(kept, roots.origin)[0] if kept is not None else None
         findings = list(run_audit(read, roots, head, older))
-        lost = losses(read, roots.raw)
+        lost = losses(read, keys)
         note = newest_note(read)
         then, now = (older.size, first_since(read, 0)[1]) if older else first_since(read, since_ms(since))
     if checkpoint is not None:

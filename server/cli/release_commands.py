@@ -191,13 +191,13 @@ def history(
     format: FormatOption = Format.text,
 ) -> None:
     """List the last releases, the newest first: who, when, why, and what each changed."""
-    from server.workspace.log_key import trusted_keys
     from server.workspace.release_comparison import history_of
+    from server.workspace.roots import trusted_keys
     from server.workspace.stores import reading
 
     space = open_workspace(workspace)
     with reading(space) as read:
-        entries = history_of(read, trusted_keys(space), most)
+        entries = history_of(read, trusted_keys(space, read), most)
     lines = [line for entry in entries for line in (entry.says, *(f"  {said}" for said in entry.changed))]
     show(format, [entry.document for entry in entries], lines or ["nothing is released yet"])
 

@@ -24,7 +24,7 @@ class ReleasePages:
     async def releases(self, visit: ConsoleRequest) -> Page:
         """The last releases, the newest first, with the changes that are about this tenant."""
         store, tenant = self._releases.runner.journal.store, visit.tenant
-        entries = await store.read_aside(lambda read: history_of(read, store.signer.trusted, SHOWN, tenant))
+        entries = await store.read_aside(lambda read: history_of(read, store.keys, SHOWN, tenant))
         # sentences alone: the fields of a policy may name another tenant
         rows = [{**entry.document, "changes": list(entry.changed)} for entry in entries]
         live = self._releases.runner.release

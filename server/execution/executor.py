@@ -128,10 +128,10 @@ class ActionExecutor:
         store = self.journal.store
         entry = await entries.find(store, intent.receipt_id)
         envelope = Envelope.decode(entry.envelope) if entry is not None else None
+        is_ours = entry is not None and envelope is not None and store.keys.holds(envelope, entry.leaf_index)
         # canonical JSON has no spaces, so that a member stands there in one form only
         named = f'"actionDigest":"{intent.action_digest}"'.encode(), f'"action":"{action_id}"'.encode()
-        keys = {store.signer.keyid: store.signer.public}
-        if envelope is None or not envelope.holds(keys) or not all(one in envelope.payload for one in named):
+        if envelope is None or not is_ours or not all(one in envelope.payload for one in named):
             raise AilyusError("store_corrupt", f"the signed intent `{intent.receipt_id}` does not hold")
 
     # -- steps 6 and 7 -------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ class Activation:
         return Acceptance(same, accepted.after)
 
     async def _kept_settings(self, record: ReleaseRecord) -> bytes:
-        keys = self._journal.store.signer.trusted
+        keys = self._journal.store.keys
         found = await self._journal.store.read_aside(lambda read: opened(read, record, keys, lambda x: x == SETTINGS))
         return found.get(SETTINGS, b"")
 

@@ -192,7 +192,7 @@ class CandidateReviews:
         self, package: ReleasePackage, release: Release, live: ReleaseRecord, tenant: str = ""
     ) -> ReleaseComparison:
         """Everything that it changes, and what one tenant may see of that."""
-        trusted = self._journal.store.signer.trusted
+        trusted = self._journal.store.keys
 
         def compare(read: Read) -> ReleaseComparison:
             before = recorded_content(read, live, trusted)

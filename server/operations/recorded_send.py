@@ -34,9 +34,9 @@ async def recorded_send(store: Store, action: Action, program: Program) -> Recor
     outcome, settle_ms = await entries.last_outcome(store, action.id), await intents.settle_ms(store, action.id)
     if outcome is None or settle_ms is None:
         return None
-    envelope, signer = Envelope.decode(outcome.envelope), store.signer
+    envelope = Envelope.decode(outcome.envelope)
     # INVARIANT 8: the row beside it may have been edited, the signed bytes have not
-    if not envelope.holds({signer.keyid: signer.public}):
+    if not store.keys.holds(envelope, outcome.leaf_index):
         raise AilyusError("store_corrupt", f"the signed outcome of `{action.id}` does not hold")
     attempts = orjson.loads(envelope.payload)["predicate"].get("attempts")
     if not attempts:

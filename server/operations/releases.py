@@ -167,8 +167,7 @@ class Releases:
         record = await registry.newest()
         if record is None or record.leaf == self._activation.leaf:
             return
-        signer = store.signer
-        kept = await store.read_aside(lambda read: archived(read, record, signer.trusted))
+        kept = await store.read_aside(lambda read: archived(read, record, store.keys))
         # a replica of an earlier version keeps no settings: then the files beside this one must say the same
         space = self._workspace if kept.settings is not None else Workspace.open(self._workspace.root)
         release = await asyncio.to_thread(kept.built, space)

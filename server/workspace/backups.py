@@ -8,7 +8,7 @@ from contracts.errors import AilyusError
 from receipts.log.head import Head
 from receipts.store.backup_check import BackupSummary, check_backup
 from server.workspace.clock import now_ms
-from server.workspace.log_key import trusted_keys
+from server.workspace.roots import trusted_keys
 from server.workspace.stores import database_url, remembered_head
 
 if TYPE_CHECKING:

@@ -1,72 +1,84 @@
 """The key that signs the log: where it is, what protects it, and that a log never goes on under another one."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.credentials.reference import CredentialReference
 from contracts.errors import AilyusError
-from receipts.audit.roots import read_roots
-from receipts.log.signing import Signer, create_key, load_key, parse_key
+from receipts.log.signing import Signer, create_key, load_keys, open_note, parse_keys
 from receipts.store import health
+from receipts.store.log_tables import newest_note
 from receipts.store.row import Read
 from server.workspace.credentials import credentials_of
-from server.workspace.stores import reading
+from server.workspace.stores import is_made, reading
 
 if TYPE_CHECKING:
     from server.workspace.workspace import Workspace
 
-ROOTS = "roots.json"
+ROOTS: Final = "roots.json"
+_HINT: Final = "[log] in ailyus.toml names the `key` and its `passphrase`, both by reference"
 
 
 def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519PrivateKey:
-    """The key of the log; made when neither it nor a log is there, if it may be. Raises `AilyusError`."""
-    part = workspace.settings.log
-    credentials = credentials_of(workspace)
-    secret = credentials.read(part.passphrase)
-    passphrase = secret.encode() if secret else None
-    reference = CredentialReference.parse(part.key)
-    path = workspace.root / reference.name
-    try:
-        if reference.kind != "file":  # elsewhere no key is ever made
-            return parse_key(credentials.material(part.key), passphrase)
-        if path.exists():
-            return load_key(path, passphrase)
-    except AilyusError as error:
-        sentence = f"the key of the log cannot be used (`{part.key}`): {error.sentence}"
-        raise AilyusError("bad_settings", sentence, hint=f"{error.hint}; {_HINT}") from None
+    """The key that signs the log now; made when neither it nor a log is there, if it may be. Raises `AilyusError`."""
+    path = key_file(workspace)
+    if path is None or path.exists():
+        held = held_log_keys(workspace)
+        return held[0] if len(held) == 1 else _signing(workspace, held)
     with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
         pool.submit(_refuse_new_key, workspace, path).result()
     # a look needs a key to open the store with; this one signs nothing and is forgotten
-    return create_key(path, passphrase) if make else Ed25519PrivateKey.generate()
+    return create_key(path, passphrase_of(workspace)) if make else Ed25519PrivateKey.generate()
 
 
-_HINT = "[log] in ailyus.toml names the `key` and its `passphrase`, both by reference"
+def held_log_keys(workspace: "Workspace") -> tuple[Ed25519PrivateKey, ...]:
+    """Every key where `[log] key` is read from, in its order: one, or two while one is rotated. It waits.
+
+    Raises `AilyusError`.
+    """
+    text, path = workspace.settings.log.key, key_file(workspace)
+    try:
+        if path is not None:
+            return load_keys(path, passphrase_of(workspace))
+        return parse_keys(credentials_of(workspace).material(text), passphrase_of(workspace))
+    except AilyusError as error:
+        sentence = f"the key of the log cannot be used (`{text}`): {error.sentence}"
+        raise AilyusError("bad_settings", sentence, hint=f"{error.hint}; {_HINT}") from None
 
 
-def check_roots(workspace: "Workspace", origin: str, keyid: str, public: bytes) -> None:
-    """Raise unless `roots.json`, where there is one, names this origin and this key."""
-    path = workspace.root / ROOTS
-    if not path.exists():
-        return
-    roots = read_roots(path)
-    if roots.origin != origin or roots.raw.get(keyid) != public:  # guard: trusted roots
-        hint = (
-            "restore the key or the `origin` that it belongs to; if the new one is meant, move roots.json away and "
-            "hand the new file to everybody who verifies"
-        )
-        raise AilyusError("bad_settings", f"`{ROOTS}` names another key or origin than this gateway has", hint=hint)
+def key_file(workspace: "Workspace") -> Path | None:
+    """The file of the key; None where its source is another one, at which no key is ever made."""
+    reference = CredentialReference.parse(workspace.settings.log.key)
+    return workspace.root / reference.name if reference.kind == "file" else None
 
 
-def trusted_keys(workspace: "Workspace") -> Mapping[str, bytes]:
-    """The public keys of this workspace's log by their id: those of `roots.json`, which ask for no passphrase."""
-    path = workspace.root / ROOTS
-    if path.exists():
-        return read_roots(path).raw
-    return Signer(open_log_key(workspace, make=False)).trusted
+def passphrase_of(workspace: "Workspace") -> bytes | None:
+    """What the key is encrypted with. Raises `AilyusError`."""
+    secret = credentials_of(workspace).read(workspace.settings.log.passphrase)
+    return secret.encode() if secret else None
+
+
+def _signing(workspace: "Workspace", held: tuple[Ed25519PrivateKey, ...]) -> Ed25519PrivateKey:
+    """Of several keys the one that signed the newest checkpoint; the first where there is none."""
+
+    def look() -> str:
+        if not workspace.settings.has_database and not workspace.store.exists():
+            return ""
+        with reading(workspace) as read:
+            return newest_note(read) if is_made(workspace, read) else ""
+
+    with ThreadPoolExecutor(1) as pool:
+        note = pool.submit(look).result()
+    for key in held:
+        try:
+            open_note(note, workspace.settings.origin, Signer(key).public)
+        except AilyusError:
+            continue
+        return key
+    return held[0]  # the store says that this is not its key, where it has one
 
 
 def _refuse_new_key(workspace: "Workspace", path: Path) -> None:

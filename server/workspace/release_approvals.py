@@ -22,15 +22,16 @@ from policies.release_diff import release_changes
 from policies.release_policy import FILE, RISK, ReleaseDecision, ReleasePolicies, ReleaseRequest
 from policies.signed_release import SignedRelease
 from receipts.journal.journal import Journal
+from receipts.log.log_keys import LogKeys
 from receipts.statement import candidates
 from receipts.statement.releases import ReleaseRecord, authors, newest, opened
 from receipts.store.row import Read
-from server.workspace.log_key import trusted_keys
 from server.workspace.release_acceptance import AHEAD_MS
 from server.workspace.release_comparison import content_of, is_content
 from server.workspace.release_package import ReleasePackage
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.release_statement import release_evidence
+from server.workspace.roots import trusted_keys
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 
@@ -47,7 +48,7 @@ class LiveRules:
     content: ReleaseContent
 
     @classmethod
-    def read(cls, read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> "LiveRules | None":
+    def read(cls, read: Read, record: ReleaseRecord, keys: LogKeys) -> "LiveRules | None":
         """As the log keeps them; None where an earlier version kept no people. Raises `AilyusError`."""
         evidence = opened(read, record, keys, is_content)
         if SETTINGS not in evidence:
@@ -105,10 +106,11 @@ def needs_of(
     For whoever signs, approves or starts, so that they know it before: `require_approved` decides. Raises
     `AilyusError`.
     """
-    keys, nothing = trusted_keys(workspace), _PERMITTED
+    nothing = _PERMITTED
     if not workspace.settings.has_database and not workspace.store.exists():
         return nothing
     with reading(workspace) as read:
+        keys = trusted_keys(workspace, read)
         last = newest(read, keys) if is_made(workspace, read) else None
         rules = LiveRules.read(read, last, keys) if last is not None else None
         if rules is None or not rules.policies.nodes:
@@ -136,7 +138,7 @@ async def decide_release(
 ) -> ReleaseDecision:
     """What the live release says of this one with the approvals that it brings. Raises for one that does not count."""
     store, last = journal.store, await journal.registry.newest()
-    trusted, now = store.signer.trusted, store.now_ms()
+    trusted, now = store.keys, store.now_ms()
     if last is None:
         return _PERMITTED
 
@@ -192,7 +194,7 @@ async def _counted(
 
 async def _check_logged(journal: Journal, approval: ReleaseApproval) -> None:
     """What was signed at the console counts as long as its candidate waits, and nobody took it back."""
-    document, trusted = approval.document, journal.store.signer.trusted
+    document, trusted = approval.document, journal.store.keys
     if not isinstance(document, CandidateApprovalDocument):
         return
     record = await journal.store.read_aside(lambda read: candidates.find(read, document.candidate, trusted))

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from contracts.errors import AilyusError
 from policies.bundle import ENGINE
 from policies.release import Release
+from receipts.log.log_keys import LogKeys
 from receipts.statement import releases
 from receipts.statement.releases import FILE, ReleaseRecord, opened
 from receipts.store.row import Read
-from server.workspace.log_key import trusted_keys
 from server.workspace.release_files import written_files
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
+from server.workspace.roots import trusted_keys
 from server.workspace.settings.file import FILE as SETTINGS_FILE
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
@@ -49,7 +50,7 @@ class ArchivedRelease:
             return workspace.release(files=root, settings=self.settings)
 
 
-def archived(read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> ArchivedRelease:
+def archived(read: Read, record: ReleaseRecord, keys: LogKeys) -> ArchivedRelease:
     """What the log keeps of a release; all of it opens its commitments. Raises `AilyusError`."""
     kept = opened(read, record, keys, lambda label: label == SETTINGS or label.startswith(FILE))
     sources = {label.removeprefix(FILE): data for label, data in kept.items() if label.startswith(FILE)}
@@ -62,8 +63,8 @@ def former(workspace: Workspace, digest: str) -> ArchivedRelease:
 
     What its log keeps is made again even where it is not the very same any more: it is tested and signed anew.
     """
-    keys = trusted_keys(workspace)
     with reading(workspace) as read:
+        keys = trusted_keys(workspace, read)
         records = releases.history(read, keys, MAX_HISTORY) if is_made(workspace, read) else []
         if not records:
             raise AilyusError("not_found", "nothing is released yet", hint="start the gateway: `ailyus serve`")

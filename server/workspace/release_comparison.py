@@ -15,13 +15,14 @@ from contracts.text.source import MalformedSource
 from policies.release import Release
 from policies.release_content import Facts, Noun, ReleaseContent, policy_facts, reach_of
 from policies.release_diff import ReleaseChange, release_changes
+from receipts.log.log_keys import LogKeys
 from receipts.statement import releases
 from receipts.statement.releases import ReleaseRecord, opened
 from receipts.store.row import Read
 from server.results.timestamp import iso
-from server.workspace.log_key import trusted_keys
 from server.workspace.release_settings import SETTINGS, ReleaseSettings
 from server.workspace.release_statement import release_evidence
+from server.workspace.roots import trusted_keys
 from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 
@@ -127,15 +128,15 @@ def changes_against_live(
     after = content_of(release_evidence(release, sources, None))
     record, before = None, ReleaseContent({noun: {} for noun in after.parts})
     if workspace.settings.has_database or workspace.store.exists():
-        keys = trusted_keys(workspace)
         with reading(workspace) as read:
+            keys = trusted_keys(workspace, read)
             record = releases.newest(read, keys) if is_made(workspace, read) else None
             if record is not None:
                 before = recorded_content(read, record, keys)
     return record, release_changes(before, after)
 
 
-def history_of(read: Read, keys: Mapping[str, bytes], most: int, tenant: str | None = None) -> list[ReleaseEntry]:
+def history_of(read: Read, keys: LogKeys, most: int, tenant: str | None = None) -> list[ReleaseEntry]:
     """The last releases, the newest first, each with what it changed, for one tenant or all. Raises `AilyusError`."""
     records = releases.history(read, keys, most + 1)
     contents = [recorded_content(read, record, keys) for record in records]
@@ -149,7 +150,7 @@ def history_of(read: Read, keys: Mapping[str, bytes], most: int, tenant: str | N
     return [*found, ReleaseEntry(records[-1], None)] if is_first and records else found
 
 
-def recorded_content(read: Read, record: ReleaseRecord, keys: Mapping[str, bytes]) -> ReleaseContent:
+def recorded_content(read: Read, record: ReleaseRecord, keys: LogKeys) -> ReleaseContent:
     """What a logged release consists of. Raises `AilyusError`."""
     return content_of(opened(read, record, keys, is_content))
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.signed_release import SignedRelease
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Signer
 from receipts.statement.releases import ReleaseRecord, newest, newest_signed
+from receipts.store.key_history import keys_to
+from receipts.store.row import Read
 from server.workspace.clock import now_ms
 from server.workspace.log_key import open_log_key
 from server.workspace.release_approvals import needs_of
@@ -33,7 +36,7 @@ def last_released(workspace: Workspace, signer: Signer) -> ReleaseRecord | None:
     if not workspace.settings.has_database and not workspace.store.exists():
         return None
     with reading(workspace) as read:
-        return newest(read, signer.trusted) if is_made(workspace, read) else None
+        return newest(read, _keys(workspace, read, signer)) if is_made(workspace, read) else None
 
 
 def has_signed_release(workspace: Workspace) -> bool:
@@ -42,7 +45,13 @@ def has_signed_release(workspace: Workspace) -> bool:
         return False
     signer = Signer(open_log_key(workspace))
     with reading(workspace) as read:
-        return is_made(workspace, read) and newest_signed(read, signer.trusted) is not None
+        if not is_made(workspace, read):
+            return False
+        return newest_signed(read, _keys(workspace, read, signer)) is not None
+
+
+def _keys(workspace: Workspace, read: Read, signer: Signer) -> LogKeys:
+    return keys_to(read, signer, workspace.settings.origin)
 
 
 def begin(
@@ -90,7 +99,7 @@ def _last(workspace: Workspace, signer: Signer, why: AilyusError, signed_only: b
         raise why
     try:
         with reading(workspace) as read:
-            kept = archived(read, last, signer.trusted)
+            kept = archived(read, last, _keys(workspace, read, signer))
         release = kept.built(workspace)
     except AilyusError as error:
         if error.code != "not_released":

@@ -11,6 +11,8 @@ from contracts.errors import AilyusError
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from receipts.log.head import Head
     from receipts.log.signing import Signer
     from receipts.store.postgres_acceptance import PostgresAcceptance
@@ -26,12 +28,27 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
 
     origin = workspace.settings.origin
     if not workspace.settings.has_database:
-        return SqliteStore(workspace.store, signer, origin)
+        return _with_keys(SqliteStore(workspace.store, signer, origin), workspace)
     url = database_url(workspace)  # before the import, which fails without the extra and cannot say so
     from receipts.store.database_url import DatabaseUrl
     from receipts.store.postgres import PostgresStore
 
-    return PostgresStore(DatabaseUrl(url, lambda: database_url(workspace)), workspace.store, signer, origin)
+    store = PostgresStore(DatabaseUrl(url, lambda: database_url(workspace)), workspace.store, signer, origin)
+    return _with_keys(store, workspace)
+
+
+def _with_keys(store: "Store", workspace: "Workspace") -> "Store":
+    """Let it look for the key that signs the log where the settings say, once another replica has rotated it."""
+    from server.workspace.log_key import held_log_keys
+
+    def held() -> "tuple[Ed25519PrivateKey, ...]":
+        try:
+            return held_log_keys(workspace)
+        except AilyusError:
+            return ()  # its source may be there again the next time
+
+    store.successors = held
+    return store
 
 
 def migrate_store(workspace: "Workspace") -> tuple[int, int]:

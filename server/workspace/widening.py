@@ -1,15 +1,16 @@
 """What a release would widen against the one that this workspace's store released last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 
 from contracts.errors import AilyusError
 from policies.widening import Former, FormerConnection, FormerContract, Wider, widened
+from receipts.log.log_keys import LogKeys
 from receipts.statement.releases import newest, opened
 from receipts.store.row import Read
-from server.workspace.log_key import trusted_keys
+from server.workspace.roots import trusted_keys
 from server.workspace.stores import is_made, reading
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def connections_of(release: "Release") -> bytes:
     return orjson.dumps(places, option=orjson.OPT_SORT_KEYS)
 
 
-def last_release(read: Read, keys: Mapping[str, bytes]) -> Former:
+def last_release(read: Read, keys: LogKeys) -> Former:
     """What was released last, as far as it decides which guards hold; empty where nothing was.
 
     Only what the log's key signed counts. Raises `AilyusError` `store_corrupt`.
@@ -55,11 +56,10 @@ def wider_than_live(workspace: "Workspace", release: "Release") -> tuple[Wider, 
     """What the release would widen; nothing where no release was ever made."""
     if not workspace.settings.has_database and not workspace.store.exists():
         return ()
-    keys = trusted_keys(workspace)  # whoever only checks files has no passphrase of the log
     with reading(workspace) as read:
         if not is_made(workspace, read):
             return ()
-        former = last_release(read, keys)
+        former = last_release(read, trusted_keys(workspace, read))
     return widened(former, release)
 
 

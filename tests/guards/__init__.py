@@ -40,6 +40,8 @@ JOURNAL = "tests/receipts/journal/test_journal.py::test_"
 AUDIT = "tests/receipts/audit/test_audit.py::test_"
 APPROVALS = "tests/journeys/test_approvals.py::test_"
 SCRAPE = "tests/server/observability/test_metrics_endpoint.py::test_"
+ROTATED = "tests/proofs/test_rotated.py::test_"
+ROTATION = "tests/receipts/journal/test_log_rotation.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
@@ -67,6 +69,17 @@ class Guard:
 
 
 GUARDS = [
+    Guard("the part of a key", "public = {key.keyid: key.public for key in self.keys}", ROTATED + "every_named_vector"),
+    Guard("the part of a key, in the browser", "const own = keys.find((one) => one.keyid === keyid);", ROTATED + "every_named_vector"),
+    Guard("checkpoints of a key", "if checkpoint.origin == origin:", ROTATED + "every_named_vector"),
+    Guard("checkpoints of a key, in the browser", "true", ROTATED + "every_named_vector"),
+    Guard("a rotation in its place", "if former is None:", ROTATED + "every_named_vector"),
+    Guard("a rotation in its place, in the browser", "must(true);", ROTATED + "every_named_vector"),
+    Guard("a rotation by its former key", "return LogRotation(key, former) if named and key != former else None", "tests/receipts/log/test_rotation.py::test_only_the_former_key"),
+    Guard("rotations are in the log", "if False:", "tests/receipts/store/test_key_history.py::test_a_row_names_no_key", lines=3),
+    Guard("statements after a rotation", "pass", ROTATION + "what_was_signed_before"),
+    Guard("a key signs one part of the log", "if False:", ROTATION + "a_group_that_fails"),
+    Guard("a replica without the log's key", "raise", ROTATION + "with_both_keys"),
     Guard(
         "an error is no permit of a release",
         "is_permitted = result.decision is cedarpy.Decision.Allow",

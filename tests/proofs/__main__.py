@@ -1,6 +1,6 @@
 """`uv run python -m tests.proofs --mutants 5000`: changed proof files before both verifiers; exit 0 iff none misled one.
 
-`--write` makes the named vectors of tests/vectors/proofs anew.
+`--write` makes the named vectors of tests/vectors/proofs anew, `--write-rotations` those of tests/vectors/rotations.
 """
 
 import argparse
@@ -10,15 +10,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import orjson
-
 from receipts.audit.roots import Roots
+from tests.proofs import rotated
 from tests.proofs.made import forged
 from tests.proofs.mutants import Genuine, campaign
 from tests.proofs.worlds import lived
 from tests.world import ROOT, Sandbox
 
 VECTORS = ROOT / "tests" / "vectors" / "proofs"
+ROTATIONS = ROOT / "tests" / "vectors" / "rotations"
 
 
 async def _made() -> tuple[dict[str, bytes], dict[str, bytes], Roots]:
@@ -35,18 +35,32 @@ async def _lived() -> tuple[list[bytes], Roots]:
         sandbox.close()
 
 
+def _write_rotations() -> int:
+    good, bad, first, whole = rotated.made()
+    ROTATIONS.mkdir(parents=True, exist_ok=True)
+    for name, data in {**good, **bad}.items():
+        (ROTATIONS / f"{name}.json").write_bytes(data)
+    (ROTATIONS / "roots-of-the-first-key.json").write_bytes(first.encoded())
+    (ROTATIONS / "roots.json").write_bytes(whole.encoded())
+    print(f"{len(good)} good and {len(bad)} bad files of rotations written")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.proofs", description=__doc__)
     parser.add_argument("--mutants", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write-rotations", action="store_true")
     asked = parser.parse_args()
+    if asked.write_rotations:
+        return _write_rotations()
     good, bad, roots = asyncio.run(_made())
     if asked.write:
         VECTORS.mkdir(parents=True, exist_ok=True)
         for name, data in {**good, **bad}.items():
             (VECTORS / f"{name}.json").write_bytes(data.strip() + b"\n")
-        (VECTORS / "roots.json").write_bytes(orjson.dumps(roots.model_dump(), option=orjson.OPT_INDENT_2) + b"\n")
+        (VECTORS / "roots.json").write_bytes(roots.encoded())
         print(f"{len(good)} good and {len(bad)} bad files written")
         return 0
     files, own = asyncio.run(_lived())

@@ -65,20 +65,24 @@ async function noteKey(name, publicKey) {
   return (await hash(name, "\n", Uint8Array.of(1), publicKey)).slice(0, 4);
 }
 
-/** A checkpoint whose signature holds under a trusted key and name. */
-async function checkpoint(note, roots) {
+/** A checkpoint whose signature holds under a trusted key, in the part of the log that this signs, and name. */
+async function checkpoint(note, origin, keys) {
   const cut = note.lastIndexOf("\n\n");
   must(cut > 0, "the checkpoint is malformed");
   const body = note.slice(0, cut + 1);
-  const [origin, size, root, end] = body.split("\n");
-  must(end === "" && /^(0|[1-9]\d{0,15})$/.test(size), "the checkpoint is malformed");
+  const [said, size, root, rest] = body.split("\n");
+  must(rest === "" && /^(0|[1-9]\d{0,15})$/.test(size), "the checkpoint is malformed");
   for (const line of note.slice(cut + 2).split("\n")) {
     const [dash, name, blob, more] = line.split(" ");
-    if (dash !== "—" || name !== roots.origin || more !== undefined || !blob) continue;
+    if (dash !== "—" || name !== origin || more !== undefined || !blob) continue;
     const bytes = un64(blob);
-    for (const key of Object.values(roots.keys).map(unhex))
-      if (same(bytes.slice(0, 4), await noteKey(name, key)) && (await ed25519(key, bytes.slice(4), utf8.encode(body)))) {
-        must(origin === roots.origin, "the checkpoint is of another log");
+    for (const { key, first, end } of keys)
+      if (
+        same(bytes.slice(0, 4), await noteKey(name, key)) &&
+        (await ed25519(key, bytes.slice(4), utf8.encode(body))) &&
+        first <= Number(size) && Number(size) < end // guard: checkpoints of a key, in the browser
+      ) {
+        must(said === origin, "the checkpoint is of another log");
         return { size: Number(size), root: un64(root) };
       }
   }
@@ -99,8 +103,8 @@ async function included(leaf, index, size, proof, root) {
   return last === 0n && same(current, root);
 }
 
-/** One statement: its signature, its place in the log, its body. */
-async function statement(proven, roots) {
+/** One statement as the file has it: whose signature it carries, and which place in the log it claims. */
+function parsed(proven) {
   closed(proven, ["envelope", "proof"]);
   const outer = JSON.parse(proven.envelope);
   must(outer.signatures.length === 1 && outer.payloadType === "application/vnd.in-toto+json", "not a DSSE envelope");
@@ -108,14 +112,68 @@ async function statement(proven, roots) {
   const one = { payload: outer.payload, payloadType: outer.payloadType, signatures: [{ keyid, sig }] };
   must(JSON.stringify(one) === proven.envelope, "the envelope is not in its canonical form");
   const payload = un64(outer.payload);
-  const trusted = Object.hasOwn(roots.keys, keyid) ? unhex(roots.keys[keyid]) : null;
   const pae = joined(`DSSEv1 ${outer.payloadType.length} ${outer.payloadType} ${payload.length} `, payload);
-  must(trusted && (await ed25519(trusted, un64(sig), pae)), "a statement's signature does not hold under a trusted key");
   const cut = proven.proof.indexOf("\n\n");
   const [header, place, ...hashes] = proven.proof.slice(0, cut).split("\n");
   must(header === "c2sp.org/tlog-proof@v1" && /^index (0|[1-9]\d{0,15})$/.test(place), "not a tlog-proof@v1");
-  const index = Number(place.slice(6));
-  const head = await checkpoint(proven.proof.slice(cut + 2), roots);
+  return { keyid, sig, payload, pae, index: Number(place.slice(6)), hashes, note: proven.proof.slice(cut + 2) };
+}
+
+/** Is it signed by a key that may sign at its place? */
+async function holdsUnder(keys, { keyid, sig, pae, index }) {
+  // guard: the part of a key, in the browser
+  const own = keys.find((one) => one.keyid === keyid && one.first <= index && index < one.end);
+  return own !== undefined && (await ed25519(own.key, un64(sig), pae));
+}
+
+/** The two keys of a rotation that its former key signs; null for any other statement. */
+async function rotation({ keyid, payload }) {
+  let body;
+  try {
+    body = JSON.parse(new TextDecoder().decode(payload));
+  } catch {
+    return null;
+  }
+  const about = body?.predicate?.about;
+  if (body?.predicateType !== "https://ailyus.dev/rotation/v1" || about?.of !== "log") return null;
+  for (const [id, key] of [[about.keyid, about.public], [about.formerKeyid, about.formerPublic]])
+    if (!/^[0-9a-f]{64}$/.test(key) || hex(await hash(unhex(key))).slice(0, 32) !== id) return null;
+  return keyid === about.formerKeyid && about.keyid !== about.formerKeyid ? about : null;
+}
+
+/** The keys after a rotation at this place; what is known of a key already must be what it says. */
+function after(keys, { keyid, public: key, formerKeyid }, index) {
+  const end = index + 1;
+  const former = keys.find((one) => one.keyid === formerKeyid && one.first <= index && index < one.end);
+  const known = keys.find((one) => one.keyid === keyid);
+  const open = former && former.end === Infinity;
+  const fits = known
+    ? former && (open || former.end === end) && (known.first === end || (known.first === 0 && known.end === Infinity))
+    : open;
+  // guard: a rotation in its place, in the browser
+  must(fits, "a rotation of the log's key is not one that the trusted keys know");
+  const others = keys.filter((one) => one !== former && one !== known);
+  return [...others, { ...former, end }, { keyid, key: unhex(key), end: known ? known.end : Infinity, first: end }];
+}
+
+/** The trusted keys, and those that came after them by the rotations in the file, which are checked like every statement. */
+async function keysOf(entries, roots) {
+  let keys = Object.entries(roots.keys).map(([keyid, key]) => {
+    const { first, end } = roots.ranges?.[keyid] ?? { first: 0 };
+    return { keyid, key: unhex(key), first, end: end ?? Infinity };
+  });
+  for (const entry of [...entries].sort((a, b) => a.index - b.index)) {
+    const said = await rotation(entry);
+    if (said !== null) keys = after(keys, said, entry.index);
+  }
+  return keys;
+}
+
+/** One statement: its signature, its place in the log, its body. */
+async function statement(entry, origin, keys) {
+  const { keyid, sig, payload, index, hashes, note } = entry;
+  must(await holdsUnder(keys, entry), "a statement's signature does not hold under a trusted key");
+  const head = await checkpoint(note, origin, keys);
   const leaf = canonical({ keyid, payload: hex(await hash(payload)), sig });
   const inside = await included(await hash(Uint8Array.of(0), leaf), index, head.size, hashes.map(un64), head.root);
   must(inside, "a statement is not in the log that its proof names");
@@ -295,7 +353,12 @@ function notShown(statements, disclosed) {
 /** Trusted roots: the log's name, and keys of 32 bytes under the ids that their digests begin with. */
 async function checkRoots(roots) {
   const right = roots && typeof roots.origin === "string" && roots.keys && typeof roots.keys === "object";
-  must(right && Object.keys(roots).length === 2, "the trusted roots are malformed");
+  const more = Object.keys(roots).filter((key) => !["origin", "keys", "ranges"].includes(key));
+  must(right && more.length === 0, "the trusted roots are malformed");
+  for (const [keyid, { first, end }] of Object.entries(roots.ranges ?? {})) {
+    const isRange = Number.isInteger(first) && first >= 0 && (end == null || (Number.isInteger(end) && end > first));
+    must(isRange && Object.hasOwn(roots.keys, keyid), "a range of the trusted roots is malformed");
+  }
   for (const [keyid, key] of Object.entries(roots.keys)) {
     must(typeof key === "string" && /^[0-9a-f]{64}$/.test(key), "a trusted key is not 32 bytes in hex");
     must(hex(await hash(unhex(key))).slice(0, 32) === keyid, "a trusted key is not the one that its id names");
@@ -311,8 +374,10 @@ async function verifyProof(proofText, roots) {
     closed(file, ["format", "receipt", "statements", "disclosures"], ["consistency"]);
     must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
     await checkRoots(roots);
+    const entries = file.statements.map(parsed);
+    const keys = await keysOf(entries, roots);
     const statements = [];
-    for (const proven of file.statements) statements.push(await statement(proven, roots));
+    for (const entry of entries) statements.push(await statement(entry, roots.origin, keys));
     const { head } = statements[0];
     must(
       statements.every((s) => s.head.size === head.size && same(s.head.root, head.root)),

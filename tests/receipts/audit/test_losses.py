@@ -6,13 +6,14 @@ import orjson
 
 from receipts.audit.losses import loss_faults
 from receipts.journal.journal import Journal
+from receipts.log.log_keys import LogKeys
 from receipts.store.row import blob
 from tests.receipts.audit.proofs import approved
 from tests.receipts.making import SIGNER, journal_at, lose
 
 
 async def faults(journal: Journal) -> list[str]:
-    return await journal.store.read_aside(lambda read: list(loss_faults(read, SIGNER.trusted)))
+    return await journal.store.read_aside(lambda read: list(loss_faults(read, LogKeys.of(SIGNER))))
 
 
 async def test_a_loss_that_a_linked_key_signed_holds(tmp_path: Path) -> None:

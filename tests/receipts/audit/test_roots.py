@@ -24,7 +24,7 @@ def written(tmp_path: Path, text: bytes) -> Path:
 
 def test_what_was_handed_over_is_read(tmp_path: Path) -> None:
     assert read_roots(written(tmp_path, ROOTS.model_dump_json().encode())) == ROOTS
-    assert ROOTS.raw[SIGNER.keyid] == SIGNER.public
+    assert ROOTS.trusted.public[SIGNER.keyid] == SIGNER.public
 
 
 @pytest.mark.parametrize(

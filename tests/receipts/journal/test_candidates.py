@@ -10,7 +10,7 @@ from receipts.journal.candidates import CandidateLog
 from receipts.journal.journal import Journal
 from receipts.statement.candidates import CandidateRecord
 from receipts.statement.gateway_facts import CandidateFacts
-from tests.receipts.making import SIGNER, lose
+from tests.receipts.making import lose
 
 pytestmark = pytest.mark.both_stores
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -68,7 +68,7 @@ async def test_what_was_proposed_and_said_of_it(journal: Journal) -> None:
     await log.propose(facts(candidate=C), b"third", [await found(log, B), record])
     with pytest.raises(AilyusError, match="not kept any more"):
         await log.package(await found(log, B))
-    roots = Roots(origin=journal.store.origin, keys={name: key.hex() for name, key in SIGNER.trusted.items()})
+    roots = Roots.of(journal.store.origin, journal.store.keys)
     found_by_audit = await journal.store.read_aside(lambda read: list(audit(read, roots)))
     # files that were erased are no finding; these words carry no signature
     assert [one.split(" in ")[0] for one in found_by_audit] == ["the word of `second`", "the word of `third`"]

@@ -10,6 +10,7 @@ from contracts.errors import AilyusError
 from receipts.audit.losses import losses
 from receipts.journal.intent import Stale
 from receipts.journal.journal import Journal
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Envelope, Signer
 from receipts.store.mark import SET, is_copy
 from receipts.store.postgres_acceptance import PostgresAcceptance
@@ -49,12 +50,12 @@ async def test_it_is_remembered_by_whoever_starts_later(tmp_path: Path, database
     await journal.store.aclose()
     journal = await journal_at(tmp_path / "store.db", database=database)
     assert journal.ledger.unsendable == {out.id}
-    (said,) = await journal.store.read_aside(lambda read: losses(read, SIGNER.trusted))
+    (said,) = await journal.store.read_aside(lambda read: losses(read, LogKeys.of(SIGNER)))
     assert said.startswith("`lead` accepted a loss at leaf ")
     assert "in place of a log that was remembered at 99: the disk broke" in said
     # what another key signed is no word of this log
     other = Signer(making.Ed25519PrivateKey.generate())
-    assert await journal.store.read_aside(lambda read: losses(read, other.trusted)) == []
+    assert await journal.store.read_aside(lambda read: losses(read, LogKeys.of(other))) == []
     await journal.store.aclose()
 
 

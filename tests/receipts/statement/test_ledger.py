@@ -12,7 +12,7 @@ from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.statement.ledger import Ledger
 from receipts.statement.statement import Notary, SignedStatement
-from receipts.store.row import blob
+from receipts.store.row import blob, integer
 from tests.receipts.making import SIGNER, action, seal
 from tests.receipts.stages import halt
 
@@ -62,15 +62,15 @@ async def test_one_that_controls_nothing_under_the_name_of_one_that_does_is_pass
 
 
 async def test_a_genuine_statement_is_ours_and_of_this_log(journal: Journal) -> None:
-    ((own,),) = await journal.store.read("SELECT envelope FROM statements WHERE kind = 'release'")
-    found = journal.ledger.genuine(blob(own))
+    ((own, leaf),) = await journal.store.read("SELECT envelope, leaf_index FROM statements WHERE kind = 'release'")
+    found = journal.ledger.genuine(blob(own), integer(leaf))
     assert found is not None
     assert found["predicateType"] == "https://ailyus.dev/release/v1"
     elsewhere = Notary(SIGNER, "another.log", journal.registry.tenant_key)
     stranger = Notary(Signer(Ed25519PrivateKey.generate()), journal.store.origin, journal.registry.tenant_key)
     for notary in (elsewhere, stranger):
-        assert journal.ledger.genuine(halting(notary, "okta").envelope.encoded()) is None
-    assert journal.ledger.genuine(b"no envelope") is None
+        assert journal.ledger.genuine(halting(notary, "okta").envelope.encoded(), 0) is None
+    assert journal.ledger.genuine(b"no envelope", 0) is None
 
 
 async def test_a_start_refuses_a_log_from_which_a_statement_was_taken(journal: Journal) -> None:

@@ -10,6 +10,7 @@ from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.signed_release import ReleaseDocument, SignedRelease
 from receipts.journal.journal import Journal
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Signer
 from receipts.statement.gateway_facts import ReleaseFacts
 from receipts.statement.releases import (
@@ -28,7 +29,7 @@ from receipts.store.row import Read
 from tests.receipts.making import SIGNER
 
 A, B = "a" * 64, "b" * 64
-KEYS = SIGNER.trusted
+KEYS = LogKeys.of(SIGNER)
 DOCUMENT = ReleaseDocument(
     purpose="ailyus-release-v1", origin="o", release=A, contracts={}, plans={}, policies={}, schema_digest=A,
     author="lead", reason="", at_ms=1, nonce="n",

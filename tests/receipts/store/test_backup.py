@@ -10,6 +10,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
+from receipts.log.log_keys import LogKeys
 from receipts.store.backup import back_up_file, new_file
 from receipts.store.backup_check import check_backup
 from receipts.store.postgres_backup import back_up_database
@@ -48,7 +49,7 @@ async def test_it_holds_all_that_was_committed_and_nothing_that_comes_after(
     size, note = journal.store.size, await journal.store.newest()
     await take(journal, database, out)
     await act(journal, "e")
-    summary = check_backup(out, ORIGIN, SIGNER.trusted)
+    summary = check_backup(out, ORIGIN, LogKeys.of(SIGNER))
     assert (summary.size, summary.note, summary.keyid, summary.open) == (size, note, SIGNER.keyid, 1)
     assert rows_in(out, "SELECT id FROM actions ORDER BY rowid") == [(one,) for one in (*done, open_.id)]
     for table in ("statements", "nodes", "checkpoints", "evidence", "intents", "tenant_keys"):

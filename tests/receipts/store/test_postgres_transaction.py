@@ -9,6 +9,7 @@ from receipts.store.postgres_schema import create
 from receipts.store.postgres_transaction import Otherwise, PostgresTxn
 from receipts.store.transaction import Conflict
 from tests.postgres import Postgres
+from tests.receipts.statements import SIGNER
 
 COUNT = "SELECT count(*) FROM meta"
 
@@ -31,7 +32,7 @@ def session(database: DatabaseSession) -> Iterator[DatabaseSession]:
 
 
 def txn(session: DatabaseSession, *, careful: bool = False) -> PostgresTxn:
-    return PostgresTxn(session, 0, 5, clock_ok=True, careful=careful)
+    return PostgresTxn(session, SIGNER, 0, 5, clock_ok=True, careful=careful)
 
 
 def test_what_waits_is_sent_before_a_statement_about_its_table(session: DatabaseSession) -> None:

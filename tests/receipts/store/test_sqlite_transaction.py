@@ -9,13 +9,14 @@ import pytest
 
 from receipts.store.sqlite_schema import prepared
 from receipts.store.sqlite_transaction import SqliteTxn
+from tests.receipts.statements import SIGNER
 
 
 @pytest.fixture
 def txn(tmp_path: Path) -> Iterator[SqliteTxn]:
     with contextlib.closing(prepared(tmp_path / "s.db")) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        yield SqliteTxn(connection, 0, 5, clock_ok=True)
+        yield SqliteTxn(connection, SIGNER, 0, 5, clock_ok=True)
 
 
 def test_each_statement_is_seen_by_the_next(txn: SqliteTxn) -> None:

@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import AilyusError
+from receipts.audit.roots import Roots
+from receipts.log.log_keys import LogKeys
 from receipts.log.signing import Signer, create_key, is_encrypted
 from server.app import App
 from server.workspace.log_key import open_log_key
@@ -58,13 +61,17 @@ async def test_the_trusted_roots_are_never_overwritten(tmp_path: Path, sandbox: 
     before = path.read_bytes()
     await run_once(workspace, sandbox)
     assert path.read_bytes() == before
+    stranger = Signer(Ed25519PrivateKey.generate())
+    path.write_bytes(Roots.of(workspace.settings.origin, LogKeys.of(stranger)).encoded())
+    assert "names another key" in refused(workspace)
+    path.write_bytes(before)
     (workspace.private / "log.pem").unlink()
     create_key(workspace.private / "log.pem")
-    assert "names another key" in refused(workspace)
+    assert "signed by another key" in refused(workspace)
     path.write_text("nonsense")
     with pytest.raises(AilyusError) as caught:
         App(workspace, workspace.release())
-    assert "holds no trusted roots" in caught.value.sentence
+    assert caught.value.code in ("bad_proof", "bad_settings")
     assert path.read_text() == "nonsense"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AilyusError
-from server.workspace.log_key import trusted_keys
 from server.workspace.release_checks import require_sound
+from server.workspace.roots import trusted_keys
 from server.workspace.settings.file import FILE
 from server.workspace.stores import reading
 from server.workspace.widening import last_release, wider_than_live
