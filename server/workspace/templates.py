@@ -29,6 +29,7 @@ class Kind:
 SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 """What the demo's workspace connects to."""
 VENDORS = (
+    "intercom",
     "quickbooks",
     "slack",
     "xero",
@@ -59,7 +60,7 @@ TEMPLATES: Mapping[str, Kind] = {
     ),
     "library": Kind(
         {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
-        ("base", "support", "groups", "approvals", "operations", "slack"),
+        ("base", "support", "groups", "approvals", "operations", "slack", "intercom"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),

@@ -17,6 +17,7 @@ SYSTEM = System(
         "assign_app_user": SSO | MARIA,
         "unassign_app_user": {"app_id": "0oa2wiki00001", "user_id": "00u2leo000001"},
         "reset_user_mfa": MARIA | {"ticket": "4711"},
+        "reset_user_mfa_for_conversation": MARIA | {"conversation_id": "215470001"},
         "suspend_user": MARIA,
         "unsuspend_user": {"user_id": "00u5tom000001"},
         "deactivate_user": MARIA,
