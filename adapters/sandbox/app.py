@@ -22,6 +22,7 @@ from adapters.sandbox import (
     okta,
     quickbooks,
     records,
+    salesforce,
     slack,
     xero,
     zendesk,
@@ -41,6 +42,7 @@ SYSTEMS: dict[str, ModuleType] = {
     "ledger": ledger,
     "backoffice": backoffice,
     "quickbooks": quickbooks,
+    "salesforce": salesforce,
     "xero": xero,
 }
 ORGS = ("acme", "acme-staging", "globex")

@@ -25,8 +25,8 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 async def reply(send: Send, answer: TwinResponse) -> None:
     """Send a whole answer."""
-    page = answer.headers.get("content-type", "").startswith("text/html")
-    body = b"" if answer.body is None else answer.body.encode() if page else orjson.dumps(answer.body)
+    text = answer.headers.get("content-type", "").startswith("text/")
+    body = b"" if answer.body is None else answer.body.encode() if text else orjson.dumps(answer.body)
     headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
     await send(
         {

@@ -31,6 +31,7 @@ SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 VENDORS = (
     "intercom",
     "quickbooks",
+    "salesforce",
     "slack",
     "xero",
 )

@@ -17,6 +17,8 @@ class Write:
     inputs: Mapping[str, Any]
 
 
+MARIA: Final = "0055g00000AMar1AAA"
+ADA: Final = "0055g00000AAda3AAA"
 UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "create_api_key": {"account_name": "slack-alerts"},
     "reauthenticate_connection": {"connection_name": "crm-main"},
@@ -39,6 +41,12 @@ UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
         "date": "2026-11-21",
     },
     "void_quickbooks_payment": {"invoice_id": "101", "reference": "BANK-1001", "payment_id": "102"},
+    "freeze_salesforce_user": {"user_id": MARIA},
+    "unfreeze_salesforce_user": {"user_id": ADA},
+    "assign_salesforce_permission_set": {"user_id": MARIA, "permission_set_id": "0PS5g00000000001AA"},
+    "remove_salesforce_permission_set": {"user_id": ADA, "permission_set_id": "0PS5g00000000002AA"},
+    "reset_salesforce_password": {"user_id": MARIA},
+    "abort_salesforce_job": {"job_id": "7505g00000D00002AA"},
 }
 """Those of systems without a description; the others have their inputs in `tests/vendors/systems/`."""
 

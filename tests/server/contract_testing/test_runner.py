@@ -6,6 +6,8 @@ from pathlib import Path
 
 from server.contract_testing.http_proxy import FAULTS
 from server.contract_testing.runner import rehearse
+from server.workspace.templates import init_sandbox
+from server.workspace.workspace import Workspace
 from tests.world import Sandbox, cli, make_workspace
 
 
@@ -33,6 +35,13 @@ async def test_what_makes_something_leaves_one(tmp_path: Path, sandbox: Sandbox)
     workspace = type(workspace).open(workspace.root)
     rows = await rehearse(workspace, "create_api_key", {"account_name": "slack-alerts"}, ["lost reply", "partial"])
     assert [(row.status, row.sends, row.effects, row.wrong) for row in rows] == [("confirmed", 2, 1, "")] * 2
+
+
+async def test_faults_that_end_in_doubt_are_no_strikes(tmp_path: Path) -> None:
+    init_sandbox(tmp_path / "w", "library")
+    given, faults = {"user_id": "0055g00000AMar1AAA"}, ["lost reply", "late effect", "lie", "none"]
+    rows = await rehearse(Workspace.open(tmp_path / "w"), "reset_salesforce_password", given, faults)
+    assert [row.status for row in rows] == ["unknown", "unknown", "unknown", "confirmed"]
 
 
 def test_a_contract_that_believes_the_answer_is_caught(tmp_path: Path) -> None:
