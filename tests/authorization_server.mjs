@@ -22,6 +22,7 @@ const START = {
   declined: [], // scopes that the person does not give
   widened: '', // a scope that the answer says beside those asked for
   iss: '', // another `iss` in the authorization response
+  refuse_writes: false, // the API answers writes with 401, whatever their token
   metadata: {}, // fields of the metadata that differ
   faults: [], // {on: grant type, fault: lose_answer | lose_request | slow | a status, times}
 };
@@ -190,7 +191,7 @@ async function api(request, response) {
   const entry = { at: Date.now(), kind: 'api', method: request.method, path: request.url };
   log.push(entry);
   response.on('finish', () => { entry.status = response.statusCode; });
-  if (!known) return say(response, 401, { error: 'invalid_token' }, { 'www-authenticate': 'Bearer error="invalid_token"' });
+  if (!known || (control.refuse_writes && request.method !== 'GET')) return say(response, 401, { error: 'invalid_token' }, { 'www-authenticate': 'Bearer error="invalid_token"' });
   entry.account = known.accountId ?? known.clientId;
   const needed = request.method === 'GET' ? 'records:read' : 'records:write';
   if (request.url === '/api/me') return say(response, 200, { id: entry.account, email: entry.account });

@@ -6,7 +6,7 @@ from typing import Final
 from authlib.oauth2.rfc7523 import private_key_jwt_sign
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from adapters.oauth.token_answer import TokenFault
 from contracts.action.oauth_client import OAuthClient
@@ -15,8 +15,8 @@ CLIENT_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-beare
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SECONDS: Final = 170
 """How long it holds; Salesforce takes none of more than three minutes."""
-Key = RSAKey | ECKey | OKPKey
-_CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "Ed25519": "EdDSA"}
+Key = RSAKey | ECKey
+_CURVES: Final = {"P-256": "ES256", "P-384": "ES384"}
 
 
 def client_assertion(client: OAuthClient, material: bytes, token_url: str) -> str | TokenFault:
@@ -57,7 +57,7 @@ def grant_assertion(client: OAuthClient, material: bytes, token_url: str, scopes
 
 def _key(material: bytes) -> Key | None:
     text = material.decode("utf-8", "replace").strip()
-    for kind in (RSAKey, ECKey, OKPKey):
+    for kind in (RSAKey, ECKey):
         try:
             key = kind.import_key(json.loads(text) if text.startswith("{") else text)
         except (JoseError, ValueError, TypeError, KeyError):

@@ -84,10 +84,12 @@ class ClientTokens:
     async def is_renewed(self, reference: str, since: float, person: str) -> bool:
         """Is there a younger token than what was known at `since`? Fetches one, if not just now."""
         known = self._known.get(reference)
-        if known is not None and known.at <= since and self._may_doubt(known):
+        if known is None:
+            return False
+        is_doubted = reference in self._fetching or known.is_doubted or self._may_doubt(known)
+        if known.at <= since and is_doubted:
             await self._fetched(reference)
-        known = self._known.get(reference)
-        return known is not None and known.at > since
+        return self._known[reference].at > since
 
     def doubt(self, reference: str, person: str) -> None:
         """A target refused it: the next one who asks gets another."""
@@ -148,7 +150,7 @@ def within(one: DeclaredTokens, answer: TokenAnswer | TokenFault) -> TokenAnswer
     """An answer whose tokens may do no more than is declared; where no scopes are, the server's own say counts."""
     asked = frozenset(one.client.scopes(one.side))
     if isinstance(answer, TokenAnswer) and asked and answer.scopes is not None and not answer.scopes <= asked:
-        return TokenFault("refused", "wider_scope")
+        return TokenFault("refused", "wider_scope")  # guard: tokens of wider scope
     return answer
 
 

@@ -74,7 +74,7 @@ async def _fetched(issuer: str, http: httpx2.AsyncClient) -> Endpoints | TokenFa
             continue
         if not isinstance(said, dict):
             continue
-        if said.get("issuer") != issuer:
+        if said.get("issuer") != issuer:  # guard: metadata of another issuer
             fault = TokenFault("refused", "wrong_issuer")
             continue
         return _endpoints(said)

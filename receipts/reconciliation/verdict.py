@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NO_EFFECT = "the application proved that nothing happened"
     STALE = "somebody else changed the record first, and nothing was done"
     REFUSED = "the target refused"
+    UNAUTHORIZED = "the target refused the access token"
     CANNOT_TELL = "this contract cannot tell whether it happened"
     SOMEBODY_ELSE = "somebody else changed the record meanwhile"
     UNSAID = "the record does not say whether it happened"

@@ -18,6 +18,11 @@ from receipts.store import mark
 from receipts.store.sqlite_file import connect, unreadable
 
 _NO_SECRETS: Final = "UPDATE handles SET sealed = NULL WHERE sealed IS NOT NULL"
+_NO_TOKENS: Final = (
+    "UPDATE grants SET access = X'', refresh = X'', state = 'needs_person', reason = 'the store came out of a backup',"
+    " next_ms = NULL, lease_until_ms = 0, fence = fence + 1, version = version + 1"
+)
+_HAS_GRANTS: Final = "SELECT 1 FROM sqlite_master WHERE name = 'grants'"
 
 
 def back_up_file(store: Path, out: Path, now_ms: int) -> None:
@@ -43,6 +48,9 @@ def finish_copy(path: Path, now_ms: int) -> None:
         connection.execute("PRAGMA secure_delete = ON")  # a freed page would keep the sealed value
         connection.execute("BEGIN")
         connection.execute(_NO_SECRETS)  # guard: no secret in a backup
+        # a copy that refreshed them would take them from the gateway that it is a copy of
+        if connection.execute(_HAS_GRANTS).fetchone():  # else it is of a version before
+            connection.execute(_NO_TOKENS)  # guard: no token in a backup
         connection.execute(mark.SET, (str(now_ms),))
         connection.execute("COMMIT")
 

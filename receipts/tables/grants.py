@@ -128,7 +128,7 @@ def claim(txn: Txn, grant: StoredGrant, lease_ms: int) -> None:
     txn.write(
         "UPDATE grants SET state = 'refreshing', fence = fence + 1, lease_until_ms = ?"
         " WHERE id = ? AND version = ? AND fence = ?"
-        " AND (state = 'ready' OR (state = 'refreshing' AND lease_until_ms <= ?))",
+        " AND (state = 'ready' OR (state = 'refreshing' AND lease_until_ms <= ?))",  # guard: one refresh at a time
         txn.now_ms + lease_ms,
         grant.id,
         grant.version,
@@ -156,7 +156,7 @@ def replace_tokens(txn: Txn, grant: StoredGrant, tokens: SealedTokens) -> None:
     txn.write(
         "UPDATE grants SET access = ?, refresh = ?, expires_ms = ?, next_ms = ?, state = 'ready', reason = '',"
         " tried = 0, version = version + 1, lease_until_ms = 0, refreshed_ms = ?"
-        " WHERE id = ? AND version = ?",
+        " WHERE id = ? AND version = ?",  # guard: a refresh of these very tokens
         tokens.access,
         tokens.refresh,
         tokens.expires_ms,

@@ -80,7 +80,8 @@ class AccessTokens:
             return await self._fetched.is_renewed(reference, since, person)
         row = await self._known(reference, person, one)
         seen = self._see(row)
-        if seen.at <= since and row.tokens.refresh and self._may_doubt(seen):
+        is_doubted = self._refresh.is_running(row) or seen.is_doubted or self._may_doubt(seen)
+        if seen.at <= since and row.tokens.refresh and is_doubted:
             row = await self._renewed(row, one)
         return self._see(row).at > since
 
@@ -140,9 +141,10 @@ class AccessTokens:
 
     def _see(self, row: StoredGrant) -> _Seen:
         seen = self._seen.get(row.id)
-        if seen is None or seen.version != row.version:
-            doubted = seen.doubted_at if seen is not None else float("-inf")
-            seen = self._seen[row.id] = _Seen(row.version, time.monotonic(), doubted)
+        if seen is None:  # however long it was there before
+            seen = self._seen[row.id] = _Seen(row.version, float("-inf"))
+        elif seen.version != row.version:
+            seen = self._seen[row.id] = _Seen(row.version, time.monotonic(), seen.doubted_at)
         return seen
 
     def _may_doubt(self, seen: _Seen) -> bool:
@@ -180,4 +182,4 @@ def _told(task: "asyncio.Task[StoredGrant | None]") -> None:
     """Whoever waits is told; where nobody does, the log is."""
     if not task.cancelled() and isinstance(fault := task.exception(), Exception):
         code = fault.code if isinstance(fault, AilyusError) else type(fault).__name__.lower()
-        log.warning("token_not_refreshed", kind="store", code=code)
+        log.warning("token_not_refreshed", code=code)

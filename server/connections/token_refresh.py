@@ -125,7 +125,7 @@ class TokenRefresh:
             await self._need_person(row, f"{fault.sentence}; before: {before}" if before else fault.sentence)
             return
         pause = min(_LONGEST_PAUSE_MS, _FIRST_PAUSE_MS * 2 ** min(row.tried, 6))
-        log.warning("token_not_refreshed", connection=row.connection, kind=fault.kind, code=fault.code)
+        log.warning("token_not_refreshed", connection=row.connection, reason=fault.kind, code=fault.code)
         await self._give_back(lambda txn: grants.put_off(txn, row, pause, fault.sentence))
 
     async def _revoke(self, row: StoredGrant, one: DeclaredTokens, answer: TokenAnswer) -> None:
@@ -134,10 +134,10 @@ class TokenRefresh:
         if answer.refresh_token:
             token, hint = answer.refresh_token, "refresh_token"
         fault = await self._servers.revoke(one.client, token, hint)
-        log.info("token_revoked", connection=row.connection, done=fault is None)
+        log.info("token_revoked", connection=row.connection, code=fault.code if fault else None)
 
     async def _need_person(self, row: StoredGrant, reason: str) -> None:
-        log.warning("connection_needs_person", connection=row.connection, side=row.side, reason=reason)
+        log.warning("connection_needs_person", connection=row.connection, reason=reason)
         await self._give_back(lambda txn: grants.need_person(txn, row, reason))
 
     async def _is_kept(self, row: StoredGrant, lease_ms: int) -> bool:

@@ -44,6 +44,7 @@ from server.execution.redecision import is_as_before, may_begin
 from server.execution.resolved_action import ResolvedAction, base_scope, resolve
 from server.execution.routes import Routes
 from server.execution.statements import ActionStatements
+from server.execution.token_retry import with_another_token
 from server.execution.unsent_end import UnsentEnds
 from server.observability import metrics, tracing
 
@@ -210,7 +211,7 @@ class ActionExecutor:
             if orphans and orphan is not None and await orphans.remove_orphan(sent, orphan):
                 again = replace(judged.outcome, verdict="again", changed=False, reason="what it made was taken back")
                 judged = replace(judged, outcome=again)
-            further = await self._retry(judged, redecision)
+            further = await self._retry(with_another_token(judged), redecision)
             if further is None:
                 return self._outcomes.outcome(judged)
             sent = further

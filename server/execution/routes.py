@@ -58,13 +58,16 @@ class Routes:
     def after(
         self, request: ActionRequest, program: Program, target: Target, execution: Execution, verdict: Verdict
     ) -> int | None:
-        """The route of the next attempt: another where there is one, but a lost connection is tried twice."""
+        """The route of the next attempt: another where there is one, but a lost connection is tried twice.
+
+        What a target refused goes by no other route: only the token is another one.
+        """
         following = self.choose(request, program, target, execution.route + 1).route
         if verdict == "next_route":
             return following
         if verdict == "stale":
             return execution.route
-        again = execution.delivery == "not_sent" and execution.attempt == 1
+        again = execution.delivery == "refused" or (execution.delivery == "not_sent" and execution.attempt == 1)
         return execution.route if again or following is None else following
 
     def trip(self, request: ActionRequest, program: Program, route: int) -> Trip | None:

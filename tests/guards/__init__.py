@@ -45,6 +45,7 @@ ROTATION = "tests/receipts/journal/test_log_rotation.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
+GRANTS = "tests/receipts/tables/test_grants.py::test_"
 RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 RELEASE_WORD = "tests/policies/test_release_approval.py::test_a_word_about_anything_else"
@@ -111,6 +112,11 @@ GUARDS = [
     Guard("token of a scrape", "return True", SCRAPE + "a_token_is_read_by_reference"),
     Guard("a kept secret", "return True", "tests/adapters/credentials/test_cache.py::test_the_last_good_value"),
     Guard("a read with the renewed secret", "return answer", "tests/adapters/http/test_adapter.py::test_a_read_whose_credential_is_refused"),
+    Guard("metadata of another issuer", "if False:", "tests/adapters/oauth/test_authorization_servers.py::test_metadata_that_is_not"),
+    Guard("tokens of wider scope", "return answer", "tests/adapters/oauth/test_client_tokens.py::test_wider_scopes"),
+    Guard("one refresh at a time", '" AND (1 = 1 OR lease_until_ms <= ?)",', GRANTS + "one_refreshes_at_a_time"),
+    Guard("a refresh of these very tokens", '" WHERE id = ? AND (1 = 1 OR version = ?)",', GRANTS + "a_good_answer"),
+    Guard("one other token for a write", "once = True", "tests/journeys/test_access_tokens.py::test_a_second_401"),
     Guard("variables of a secret's program", "env=dict(os.environ),", "tests/adapters/credentials/test_program.py::test_it_gets_no_variable"),
     Guard("children of a secret's program", "running.kill()", "tests/adapters/credentials/test_program.py::test_it_ends_with_all"),
     Guard("a token of Vault that ended", "except exceptions.Forbidden if False else ():", "tests/adapters/credentials/test_vault.py::test_it_signs_in_by_role"),
@@ -147,6 +153,7 @@ GUARDS = [
     Guard("the person's signature under a loss", "if False:", "tests/receipts/audit/test_losses.py::test_a_loss_that_no_linked"),
     Guard("roles that accept a loss", "if False:", "tests/server/workspace/test_loss.py::test_only_who_may_release"),
     Guard("nothing from before a loss is sent", "if False:", "tests/receipts/journal/test_loss.py::test_what_was_open_is_never_sent"),
+    Guard("no token in a backup", "pass", "tests/receipts/store/test_backup.py::test_no_token_is_in_it"),
     Guard("no secret in a backup", "pass", "tests/receipts/store/test_backup.py::test_no_secret_is_in_it"),
     Guard("the root of a backup", "if False:", "tests/receipts/store/test_backup_check.py::test_a_changed_one_is_refused"),
     Guard("no backup of a rewound store", "if False:", "tests/server/workspace/test_backups.py::test_a_store_that_is_older_than_its_head"),

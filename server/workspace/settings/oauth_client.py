@@ -46,7 +46,7 @@ class OAuthClientPart(SettingsPart):
     (`private_key_jwt`), or not at all. Without it `basic` where there is a secret, `private_key_jwt` where there is a
     key and the grant is another than `jwt_bearer`, else `none`."""
     key: Reference | None = Field(None, examples=["file:.ailyus/secrets/salesforce.pem"])
-    """The private key that it signs with, by reference: RSA, P-256, P-384 or Ed25519, as PEM or as JWK."""
+    """The private key that it signs with, by reference: RSA, P-256 or P-384, as PEM or as JWK."""
     key_id: str = Field("", max_length=256, examples=["2026-11"])
     """The id of that key (`kid`), where the server wants one; a JWK has its own."""
     issuer: str = Field("", pattern=_URL, examples=["https://login.example.com"])

@@ -15,6 +15,8 @@ from receipts.store.backup import back_up_file, new_file
 from receipts.store.backup_check import check_backup
 from receipts.store.postgres_backup import back_up_database
 from receipts.store.row import Row
+from receipts.tables import grants
+from receipts.tables.grants import NewGrant, SealedTokens
 from tests.receipts import making
 from tests.receipts.making import SIGNER
 
@@ -72,6 +74,20 @@ async def test_no_secret_is_in_it_not_even_sealed(journal: Journal, database: st
     assert rows_in(tmp_path / "b.db", "SELECT id, sealed FROM handles") == [(ids["secret"], None)]
     assert sealed not in (tmp_path / "b.db").read_bytes()
     assert await journal.store.read("SELECT sealed FROM handles") == [(sealed,)]  # the store keeps it
+
+
+async def test_no_token_is_in_it_and_whoever_restores_it_asks_a_person(
+    journal: Journal, database: str, tmp_path: Path
+) -> None:
+    tokens = SealedTokens(b"sealed-access-token", b"sealed-refresh-token", 2**50, 7)
+    new = NewGrant("oauth2:crm/both/0", "crm", "both", "acme", "", "bot@acme", ("a",), "olga", tokens)
+    await journal.store.write(lambda txn: grants.put(txn, new))
+    await take(journal, database, tmp_path / "b.db")
+    found = rows_in(tmp_path / "b.db", "SELECT account, state, access, refresh, next_ms FROM grants")
+    assert found == [("bot@acme", "needs_person", b"", b"", None)]
+    assert b"sealed-refresh-token" not in (tmp_path / "b.db").read_bytes()
+    (kept,) = await grants.all_of(journal.store)
+    assert (kept.state, kept.tokens) == ("ready", tokens)  # the store keeps it
 
 
 async def test_it_replaces_no_file(journal: Journal, database: str, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What a token endpoint answers: whatever it is, it becomes tokens that a header can carry, or a fault with a code."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.credentials.source import usable
+from adapters.oauth.token_answer import TokenAnswer, TokenFault, answer_of, fault_of
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda one: st.lists(one, max_size=2))
+NAMES = ("access_token", "refresh_token", "token_type", "expires_in", "scope", "id_token", "account")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_whatever_an_endpoint_says_is_tokens_or_a_fault(said: dict[str, Any]) -> None:
+    found = answer_of(said)
+    if isinstance(found, TokenFault):
+        return
+    assert usable(found.access_token.encode()) == found.access_token
+    assert not found.refresh_token or usable(found.refresh_token.encode()) == found.refresh_token
+    assert found.expires_in is None or 0 <= found.expires_in < 2**31
+    assert not {"access_token", "refresh_token", "id_token"} & set(found.fields)
+    assert found.access_token not in repr(found) or len(found.access_token) < 4
+
+
+@given(st.text())
+def test_the_code_of_an_error_is_a_word_and_never_a_text_of_the_server(text: str) -> None:
+    code = fault_of(text).code
+    assert code.isascii()
+    assert len(code) <= 40
+    assert code.replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("invalid_grant", 400, "gone"),
+        ("invalid_refresh_token", 200, "gone"),
+        ("BAD_REFRESH_TOKEN", 400, "gone"),
+        ("invalid_client", 401, "refused"),
+        ("invalid_scope", 400, "refused"),
+        ("temporarily_unavailable", 400, "later"),
+        ("ratelimited", 200, "later"),
+        ("whatever", 429, "later"),
+        ("<script>", 400, "refused"),
+    ],
+)
+def test_what_an_error_means(code: str, status: int, kind: str) -> None:
+    assert fault_of(code, status).kind == kind
+
+
+def test_scopes_are_those_that_it_says_however_it_separates_them() -> None:
+    found = answer_of(
+        {"access_token": "a", "scope": "users:read,chat:write", "team": {"id": "T1"}, "expires_in": "43200"}
+    )
+    assert isinstance(found, TokenAnswer)
+    assert (found.scopes, found.expires_in) == ({"users:read", "chat:write"}, 43_200)
+    assert found.fields == {"scope": "users:read,chat:write", "team": {"id": "T1"}, "expires_in": "43200"}
+    assert isinstance(answer_of({"access_token": "a\r\nx-admin: 1"}), TokenFault)
+    assert isinstance(answer_of({"access_token": "a", "token_type": "DPoP"}), TokenFault)
