@@ -39,7 +39,7 @@ async def test_what_makes_something_leaves_one(tmp_path: Path, sandbox: Sandbox)
 
 async def test_faults_that_end_in_doubt_are_no_strikes(tmp_path: Path) -> None:
     init_sandbox(tmp_path / "w", "library")
-    given, faults = {"user_id": "0055g00000AMar1AAA"}, ["lost reply", "late effect", "lie", "none"]
+    given, faults = {"user_id": "0055g00000AMar1AAA"}, ["lost reply", "late effect", "5xx after", "none"]
     rows = await rehearse(Workspace.open(tmp_path / "w"), "reset_salesforce_password", given, faults)
     assert [row.status for row in rows] == ["unknown", "unknown", "unknown", "confirmed"]
 
