@@ -85,6 +85,14 @@ class Aws:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document)
 
+    def enabled_device(self) -> str:
+        """The serial number of an MFA device that `ci` has from now on."""
+        serial = str(self.iam.create_virtual_mfa_device(VirtualMFADeviceName="ci")["VirtualMFADevice"]["SerialNumber"])
+        self.iam.enable_mfa_device(
+            UserName="ci", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321"
+        )
+        return serial
+
     def keys(self) -> dict[str, str]:
         found = self.iam.list_access_keys(UserName="ci")["AccessKeyMetadata"]
         return {k["AccessKeyId"]: k["Status"] for k in found}

@@ -100,6 +100,21 @@ async def test_switching_off_happens_once_whatever_the_wire_does(
             assert aws.keys() == {aws.old[0]: "Inactive"}
 
 
+@pytest.mark.parametrize("fault", ["none", "lost_reply", "lost_request"])
+async def test_a_lost_device_is_deactivated_once(tmp_path: Path, sandbox: Sandbox, aws: Aws, fault: str) -> None:
+    serial = aws.enabled_device()
+    async with wire_to(aws.port) as wire:
+        async with gateway(aws_workspace(tmp_path / "w", sandbox, aws, wire.port), sandbox) as world:
+            found = await world.call("list_mfa_devices", {"user_name": "ci"})
+            assert [one["serial_number"] for one in found["data"]["devices"]] == [serial]
+            if fault != "none":
+                wire.add("Action=DeactivateMFADevice", fault)
+            arguments = {"user_name": "ci", "serial_number": serial, "reason": "the phone was lost"}
+            answer = await world.approved("deactivate_mfa_device", arguments)
+            assert answer["status"] == "confirmed", answer
+            assert aws.iam.list_mfa_devices(UserName="ci")["MFADevices"] == []
+
+
 async def test_an_undo_that_would_give_a_right_back_is_escalated(tmp_path: Path, sandbox: Sandbox, aws: Aws) -> None:
     """Switched off by the plan, and meanwhile meant to stay so: no undo switches a key on again."""
     async with wire_to(aws.port) as wire:
