@@ -17,7 +17,7 @@ from contracts.compiler.route_program import HttpProgram
 MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer, counted as they arrive and again as they are decoded."""
 MAX_RETRY_AFTER_MS = 30_000
-_REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "x-request-id")
+_REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "request-id", "x-request-id")
 
 
 class TooLarge(Exception):

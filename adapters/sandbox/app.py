@@ -16,6 +16,8 @@ from adapters.sandbox import (
     apikeys,
     backoffice,
     crm,
+    entra,
+    google,
     integrations,
     intercom,
     ledger,
@@ -32,6 +34,8 @@ from adapters.sandbox.system import Json, Request, TwinResponse
 
 SYSTEMS: dict[str, ModuleType] = {
     "okta": okta,
+    "entra": entra,
+    "google": google,
     "zendesk": zendesk,
     "records": records,
     "apikeys": apikeys,

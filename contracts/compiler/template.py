@@ -15,7 +15,7 @@ from contracts.errors import AilyusError
 # longer text, or text with blanks, could read as a sentence of ours
 _ONE_WORD = re.compile(r"[\w@.+:/#-]{0,80}")
 """An id, an e-mail, a number: nothing that could be read as words of ours."""
-_FUNCTION = re.compile(r"(scim\.string|soql\.string|list\.commas|list\.pipes|list\.spaces)\((.*)\)", re.DOTALL)
+_FUNCTION = re.compile(r"((?:scim|soql|odata)\.string|list\.(?:commas|pipes|spaces))\((.*)\)", re.DOTALL)
 _INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
 
 
@@ -32,9 +32,14 @@ def soql_string(value: str) -> str:
     return "'" + re.sub(r"[\\'\n\r\t\f\b\"]", lambda found: _SOQL_ESCAPES[found[0]], value) + "'"
 
 
+def odata_string(value: str) -> str:
+    """A string literal of OData (4.01 ABNF, `string`): single quotes, and two for one in the text; quotes included."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 _SOQL_ESCAPES = {"\\": r"\\", "'": r"\'", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f", "\b": r"\b"}
 FUNCTIONS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {"scim.string": scim_string, "soql.string": soql_string}
+    {"scim.string": scim_string, "soql.string": soql_string, "odata.string": odata_string}
 )
 """Typed functions that put a value into a string of another grammar."""
 JOINED: Mapping[str, str] = MappingProxyType({"list.commas": ",", "list.pipes": "|", "list.spaces": " "})

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from adapters.router import AdapterRouter
 from adapters.tls import no_trust
-from contracts.action.observation import ReadOutage
+from contracts.action.observation import Observation, Reading, ReadOutage
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
@@ -23,6 +23,7 @@ from contracts.compiler.route_program import HttpProgram, PythonProgram
 from contracts.errors import AilyusError
 from policies.release import Release
 from receipts.action.action_result import ActionResult
+from receipts.reconciliation.comparison import evened
 from server.app import App
 from server.contract_testing.fault_result import Row
 from server.contract_testing.faulty_hosts import FaultyHosts
@@ -110,7 +111,8 @@ async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> 
     after = await _look(stage, params)
     target = stage.release.targets[stage.connection]
     scope = program.scope(params, target.tenant, target.environment)
-    scope |= {f"before.{n}": v for n, v in before.items()} | {f"after.{n}": v for n, v in after.items()}
+    before, after = evened(program.reads, before, after)
+    scope |= before.scope("before") | after.scope("after")
     done = all(check.expression.holds(scope) for check in program.expect)
     effects = int(done) if isinstance(between, Relay) else between.effects
     if program.made is not None:  # what an attempt left behind may have been taken back: what counts is what is there
@@ -120,11 +122,11 @@ async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> 
     return Row(between.fault, answer.status, between.sends, effects, done, between.note)
 
 
-async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> Observation:
     """What the target itself says, past the proxy."""
     target = stage.release.targets[stage.connection]
     scope = stage.program.scope(params, target.tenant, target.environment)
-    found: dict[str, JsonValue] = {}
+    found: dict[str, Reading] = {}
     for read in stage.program.reads:
         beside = stage.release.beside(target, read.target)
         if beside is None:
@@ -135,8 +137,8 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> dict[str, Jso
             if isinstance(seen, ReadOutage):
                 hint = f"the connection `{seen.connection}` cannot be used from here; `ailyus doctor` says why"
             raise AilyusError("bad_contract", seen.sentence, hint=hint)
-        found[read.name] = seen.value
-    return found
+        found[read.name] = seen
+    return Observation(found, 0, "separate_credential")
 
 
 async def _called(stage: _Stage, given: Mapping[str, JsonValue], fault: str) -> ActionResult:

@@ -30,6 +30,8 @@ SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 """What the demo's workspace connects to."""
 VENDORS = (
     "intercom",
+    "entra",
+    "google",
     "quickbooks",
     "salesforce",
     "slack",

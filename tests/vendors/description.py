@@ -137,17 +137,21 @@ class Description:
 
     # -- the fields of schemas -----------------------------------------------------------------------------------------
 
-    def shapes(self, schema: Mapping[str, Any], seen: frozenset[int] = frozenset()) -> Iterator[Mapping[str, Any]]:
-        """A schema and every schema that it is made of or may be."""
+    def shapes(
+        self, schema: Mapping[str, Any], seen: frozenset[int] = frozenset(), base: bool = False
+    ) -> Iterator[Mapping[str, Any]]:
+        """A schema and every schema that it is made of or may be; of a `base`, what else it may be counts not."""
         node = self.resolved(schema)
         if id(node) in seen:
             return
         seen |= {id(node)}
         yield node
-        for key in ("allOf", "oneOf", "anyOf"):
-            for part in node.get(key, ()):
-                yield from self.shapes(part, seen)
-        for ref in node.get("discriminator", {}).get("mapping", {}).values():
+        for part in node.get("allOf", ()):
+            yield from self.shapes(part, seen, base or "$ref" in part)
+        for part in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+            yield from self.shapes(part, seen, base)
+        kinds = {} if base else node.get("discriminator", {}).get("mapping", {})
+        for ref in kinds.values():
             if ref.startswith("#/"):
                 yield from self.shapes({"$ref": ref}, seen)
 

@@ -12,10 +12,12 @@ import httpx2
 from adapters.http.answer import reading_of, response_of
 from adapters.sandbox.app import Sandbox
 from contracts.action.http_request import HttpRequest, keyed, render_read, render_route
+from contracts.action.observation import Observation, Reading
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
+from receipts.reconciliation.comparison import evened
 from tests.vendors.description import Sent
 
 Step = Literal["before", "write", "after", "refusal"]
@@ -53,14 +55,17 @@ class Trial:
         async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
             self._sandbox, self._client = sandbox, client
             scope = self.program.scope(self.inputs, _ORG, "prod")
-            await self._look(scope, "before")
+            before = await self._look(scope, "before")
             for route in self.program.routes:
                 if isinstance(route, HttpProgram):
                     await self._write(route, scope)
             for check in self.program.require:
                 self._holds(check.value(scope) is True, f"`require` does not hold: {check.expression.text}")
             if self.program.is_write:
-                await self._look(scope, "after")
+                after = await self._look(scope, "after")
+                if before is not None and after is not None:
+                    before, after = evened(self.program.reads, before, after)
+                    scope |= before.scope("before") | after.scope("after")
                 for check in self.program.expect:
                     self._holds(check.value(scope) is True, f"`expect` does not hold: {check.expression.text}")
             for name, template in self.program.outputs:
@@ -73,7 +78,9 @@ class Trial:
         if not held:
             self.faults.append(sentence)
 
-    async def _look(self, scope: dict[str, object], phase: Literal["before", "after"]) -> None:
+    async def _look(self, scope: dict[str, object], phase: Literal["before", "after"]) -> Observation | None:
+        """Every read, in scope under its name; None where one of them could not be read."""
+        readings: dict[str, Reading] = {}
         for read in self.program.reads:
             if not isinstance(read, Read):
                 continue
@@ -88,7 +95,9 @@ class Trial:
                 self.faults.append(reading.sentence)
                 continue
             self._holds(reading.value is not None or read.may_be_absent, f"the read `{read.name}` finds nothing")
+            readings[read.name] = reading
             scope[f"{phase}.{read.name}"] = reading.value
+        return Observation(readings, 0, "separate_credential") if len(readings) == len(self.program.reads) else None
 
     async def _write(self, route: HttpProgram, scope: dict[str, object]) -> None:
         kind = self.program.contract.target
@@ -112,7 +121,8 @@ class Trial:
         for kind, write in self._sent:
             await self._send("refusal", kind, write, f"{kind}-write-{_ORG}")
             await self._send("refusal", kind, write, f"{kind}-read-{_ORG}")
-        other = {name: _another(name, value) for name, value in self.inputs.items()}
+        fields = self.program.contract.inputs
+        other = {n: value if fields[n].enum else _another(n, value) for n, value in self.inputs.items()}
         scope = self.program.scope(other, _ORG, "prod")
         for read in self.program.reads:
             if not isinstance(read, Read):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.compiler.expressions import Fault, Names
-from contracts.compiler.template import Template, scim_string, soql_string
+from contracts.compiler.template import Template, odata_string, scim_string, soql_string
 from contracts.errors import AilyusError
 
 NAMES = Names.of({"inputs.id": "string", "inputs.n": "int", "inputs.tags": "list", "before.user": "dyn"})
@@ -120,6 +120,13 @@ def test_a_soql_string_is_one_string(value: str) -> None:
     assert (literal[0], literal[-1]) == ("'", "'")
     assert re.fullmatch(r"(?:[^'\\\n]|\\.)*", literal[1:-1])  # nothing in it ends it
     assert re.sub(r"\\(.)", lambda found: escapes.get(found[1], found[1]), literal[1:-1]) == value
+
+
+@given(st.text(max_size=30))
+def test_an_odata_string_is_one_string(value: str) -> None:
+    literal = odata_string(value)
+    assert re.fullmatch(r"'(?:[^']|'')*'", literal)  # nothing in it ends it
+    assert literal[1:-1].replace("''", "'") == value
 
 
 def test_what_people_are_told_has_no_words_of_a_record_in_it() -> None:
