@@ -63,6 +63,7 @@ CODES = MappingProxyType(
         "store_rewound": "this store is older than its last witnessed head; restore the newest copy, or let a "
         "person accept what was lost: `ailyus store accept-loss`",
         "store_restored": 'a person accepts what was lost: `ailyus store accept-loss --as PERSON --reason "…"`',
+        "archived": "put the file of the archive where `[store] archive` says",
         "store_newer": "start the version that wrote it, or a newer one",
         "store_corrupt": "run `ailyus audit`; restore the store from its newest good copy",
         "store_unavailable": "the store cannot be written: free disk space or repair it; nothing was sent",

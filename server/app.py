@@ -30,6 +30,7 @@ from adapters.router import AdapterRouter
 from contracts.errors import AilyusError
 from policies.release import Release
 from policies.signed_release import SignedRelease
+from receipts.archive.archive_reader import ArchiveReader
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.store.transaction import Conflict
@@ -55,10 +56,12 @@ from server.observability.logs import configure
 from server.observability.monitor import Monitor
 from server.operations.activation import Activation
 from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.archive_runs import ArchiveRuns
 from server.operations.candidates import Candidates
 from server.operations.escalations import EscalationRoute, Escalations
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
+from server.workspace.archives import archive_folder
 from server.workspace.credentials import credentials_of
 from server.workspace.log_key import open_log_key
 from server.workspace.release_files import sources_of
@@ -110,7 +113,9 @@ class App:
         oauth = workspace.settings.oauth
         self.tokens = Tokens(oauth) if oauth else None
         self.agents = Agents(self.journal, lambda: self.runner.release, self.tokens)
-        self.runner = ActionRunner(self.journal, self._under(release))
+        archive = archive_folder(workspace)
+        self.archive_runs = ArchiveRuns(self.journal, archive)
+        self.runner = ActionRunner(self.journal, self._under(release), ArchiveReader(self.store, archive))
         self._activation = Activation(self.runner, self._under, self._released)
         self.releases = Releases(workspace, self._activation, signed_only=signed_only)
         self.candidates = Candidates(workspace, self.releases, lambda: self.console.url)
@@ -152,7 +157,7 @@ class App:
             self.candidates, *parts, self.notices, self.connections, settings, credentials, workspace.root
         )
         connected = ConnectionRoutes(self.connections, lambda: self.runner.release, lambda: self.console.url)
-        self.api = AdminApi(self.candidates, *parts, self.console.introduce, connected)
+        self.api = AdminApi(self.candidates, *parts, self.console.introduce, connected, self.archive_runs)
         self.health = health_of(self.releases, self.recovery, browser.path)
 
     def systems(self, release: Release) -> AdapterRouter:
@@ -204,6 +209,7 @@ class App:
     async def stop(self) -> None:
         """Let actions and journal finish, then give everything up."""
         await self.health.stop()
+        await self.archive_runs.stop()
         await self.recovery.stop()
         await self.escalations.close()
         await self.notices.close()

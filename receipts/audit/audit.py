@@ -5,8 +5,11 @@ that, stands beyond it, or falls short of the head file or of a checkpoint that 
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from contracts.errors import AilyusError
+from receipts.archive.archive_file import ArchiveFile
+from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.audit_rows import audit_rows
 from receipts.audit.log_walk import LogWalk
 from receipts.audit.losses import loss_faults
@@ -16,19 +19,26 @@ from receipts.log.head import Head
 from receipts.log.merkle import consistent
 from receipts.statement.statement import key_digest
 from receipts.store.log_tables import consistency_by
-from receipts.store.row import Read, Row, blob
+from receipts.store.row import Read, Row, Value, blob
 
 SELF_ATTESTED = "self-attested: without a witness this log is vouched for by its own operator alone"
 """What an audit without findings does not show."""
 
 
-def audit(read: Read, roots: Roots, head: Head | None = None, since: Checkpoint | None = None) -> Iterator[str]:
+def audit(
+    read: Read,
+    roots: Roots,
+    head: Head | None = None,
+    since: Checkpoint | None = None,
+    archives: Archives = NONE_AT_HAND,
+) -> Iterator[str]:
     """Every finding as one sentence; nothing found means that the store is as it was signed.
 
     `head` is what the head file remembered before `read`'s snapshot was taken; `since` a checkpoint that was kept
-    elsewhere, whose own signature was checked.
+    elsewhere, whose own signature was checked. `archives` are files that are at hand: what is in others is verified
+    as far as its hashes go (`archive_walk.unread` names them).
     """
-    walk = LogWalk(read, roots, head)
+    walk = LogWalk(read, roots, head, archives)
     yield from walk.statements()
     yield from walk.end()
     if since is not None and walk.newest is not None:
@@ -36,7 +46,8 @@ def audit(read: Read, roots: Roots, head: Head | None = None, since: Checkpoint 
     yield from _tenant_keys(read, walk.words.tenants)
     yield from loss_faults(read, walk.keys)
     # last: rows are compared with words of the log, and those are known only after the whole walk
-    yield from audit_rows(read, walk.words)
+    yield from audit_rows(read, walk.words, archives)
+    yield from _archive_rows(read, walk.archives, archives)
     for (action,) in _texts(
         read(
             "SELECT i.action_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
@@ -71,6 +82,28 @@ def _tenant_keys(read: Read, logged: Mapping[str, str]) -> Iterator[str]:
             yield f"the key of the tenant `{tenant}` has no statement"
         elif stored[tenant] != logged[tenant]:  # guard: a tenant's key is the logged one
             yield f"the key of the tenant `{tenant}` is not the one that was logged"
+
+
+def _archive_rows(read: Read, logged: Mapping[str, str], archives: Archives) -> Iterator[str]:
+    """Which archives there are, and what is in them, as their statements and files say."""
+    stored = {str(digest): str(name) for digest, name in read("SELECT digest, name FROM archives")}
+    for digest in sorted(stored.keys() | logged.keys()):
+        name = stored.get(digest, logged.get(digest, ""))
+        if stored.get(digest) != logged.get(digest):
+            yield f"the row of the archive `{name}` is not what a statement says"
+    for digest, file in archives.items():
+        yield from file.faults()
+        last = ""
+        while rows := read(_ARCHIVED, digest, last):
+            last = str(rows[-1][0])
+            yield from (f"the action `{id_!s}` is not in its archive" for (id_,) in rows if not _holds(file, id_))
+
+
+def _holds(file: ArchiveFile, action: Value) -> bool:
+    return file.read("SELECT 1 FROM actions WHERE id = ?", action) != []
+
+
+_ARCHIVED: Final = "SELECT id FROM archive_actions WHERE archive = ? AND id > ? ORDER BY id LIMIT 500"
 
 
 def _texts(rows: list[Row]) -> Iterator[tuple[str, ...]]:

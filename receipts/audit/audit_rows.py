@@ -11,27 +11,27 @@ from contracts.canonical import commitment, pseudonym, sha256
 from contracts.errors import AilyusError
 from receipts.action.action_form import unpack_request
 from receipts.action.action_result import ActionResult
+from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.row_words import ActionWords, RowWords
 from receipts.journal.roles import role_fact
 from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_said, key_of, registered
 from receipts.store.row import Read, Row, Value, blob, integer
 
 _BATCH = 500
-_ACTIONS = (
-    "SELECT id, tenant, agent, person, contract, connection, status, state, request, asked, result FROM actions"
-    f" WHERE id > ? ORDER BY id LIMIT {_BATCH}"
-)
+_ACTION = "SELECT id, tenant, agent, person, contract, connection, status, state, request, asked, result FROM actions"
+_ACTIONS = f"{_ACTION} WHERE id > ? ORDER BY id LIMIT {_BATCH}"
 
 
-def audit_rows(read: Read, words: RowWords) -> Iterator[str]:
+def audit_rows(read: Read, words: RowWords, archives: Archives = NONE_AT_HAND) -> Iterator[str]:
     """Every row that is not what was signed, as one sentence."""
     tenants = {str(tenant): blob(key) for tenant, key in read("SELECT tenant, key FROM tenant_keys")}
     yield from _keys(read, words, tenants)
     yield from _agents(read, words)
     yield from _halts(read, words)
     yield from _roles(read, words, tenants)
-    yield from _approvals(read, words, tenants)
-    yield from _actions(read, words, tenants)
+    yield from _approvals(read, words, tenants, archives)
+    for one in (read, *(file.read for file in archives.values())):
+        yield from _actions(one, words, tenants)
 
 
 def _keys(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:
@@ -96,9 +96,10 @@ def _roles(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Iterato
             yield f"the roles of `{person!s}` are not what a statement says"
 
 
-def _approvals(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:
+def _approvals(read: Read, words: RowWords, tenants: Mapping[str, bytes], archives: Archives) -> Iterator[str]:
     stored = set()
-    for row in read("SELECT id, action_id, person, role, signed FROM approvals ORDER BY id"):
+    sql = "SELECT id, action_id, person, role, signed FROM approvals ORDER BY id"
+    for row in (row for one in (read, *(file.read for file in archives.values())) for row in one(sql)):
         id_ = str(row[0])
         stored.add(id_)
         predicate = words.approved.get(id_)
@@ -109,8 +110,10 @@ def _approvals(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Ite
     for id_ in sorted(words.approved.keys() - stored - words.withdrawn):
         yield f"the row of the approval `{id_}` is missing"
     uses = {str(approval): str(user) for approval, user in read("SELECT approval_id, action_id FROM approval_uses")}
+    unread = {str(id_) for id_, archive in read("SELECT id, archive FROM archive_actions") if archive not in archives}
     for id_ in sorted(uses.keys() | words.used.keys()):
-        if uses.get(id_) != words.used.get(id_):
+        # which approvals an archived action used, its own archive says
+        if uses.get(id_) != words.used.get(id_) and not (id_ not in words.used and uses[id_] in unread):
             said = "is missing" if id_ not in uses else "is not what an intent says"
             yield f"the use of the approval `{id_}` {said}"
 
@@ -121,6 +124,12 @@ def _actions(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Itera
         last = rows[-1][0]
         for row in rows:
             yield from _action(read, row, words, tenants)
+
+
+def action_faults(read: Read, action_id: str, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:
+    """What the row of one action says otherwise than its statements."""
+    for row in read(f"{_ACTION} WHERE id = ?", action_id):
+        yield from _action(read, row, words, tenants)
 
 
 def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The walk over a log: one pass from its first leaf to its last, and what is found on the way."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import orjson
@@ -8,6 +7,7 @@ from pydantic import JsonValue
 
 from contracts.canonical import commitment
 from contracts.errors import AilyusError
+from receipts.audit.archive_walk import NONE_AT_HAND, Archives, archive_leaves, grouped
 from receipts.audit.release_signatures import ReleaseSignatures
 from receipts.audit.roots import Roots
 from receipts.audit.row_words import RowWords
@@ -15,6 +15,7 @@ from receipts.log.checkpoint import Checkpoint
 from receipts.log.head import Head
 from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope
+from receipts.statement.archive_leaves import LeafRanges, is_named, leaves_of
 from receipts.store.key_history import keys_from
 from receipts.store.row import Read, Row, Value, blob, integer
 
@@ -30,10 +31,15 @@ Predicate = Mapping[str, JsonValue]
 class LogWalk:
     """One pass over the log from its first leaf to its last, and what was learned on the way."""
 
-    def __init__(self, read: Read, roots: Roots, head: Head | None) -> None:
+    def __init__(self, read: Read, roots: Roots, head: Head | None, archives: Archives = NONE_AT_HAND) -> None:
         self._read = read
         self.keys = keys_from(read, roots.trusted)
         self._origin = roots.origin
+        self._archives = archives
+        self._archived: list[int] = []
+        self._named: list[LeafRanges] = []
+        self.archives: dict[str, str] = {}
+        """The names of the archives that statements tell of, by their digests."""
         self._head = head
         self._frontier = Frontier(0, [])
         self._whole = True
@@ -66,11 +72,9 @@ class LogWalk:
         while rows := self._read(_STATEMENTS, last):
             last = rows[-1][0]
             span = rows[0][0], last
-            search = _grouped(
-                self._read("SELECT leaf_index, value FROM search WHERE leaf_index BETWEEN ? AND ?", *span)
-            )
+            search = grouped(self._read("SELECT leaf_index, value FROM search WHERE leaf_index BETWEEN ? AND ?", *span))
             sql = "SELECT leaf_index, label, salt, data FROM evidence WHERE leaf_index BETWEEN ? AND ?"
-            evidence = _grouped(self._read(sql, *span))
+            evidence = grouped(self._read(sql, *span))
             for row in rows:
                 yield from self._statement(row, search.pop(integer(row[0]), []), evidence.pop(integer(row[0]), []))
 
@@ -78,7 +82,7 @@ class LogWalk:
         """What is only known after the last leaf."""
         covered = self.newest.size if self.newest else 0
         if self._frontier.size < covered:
-            yield from self._missing(covered)
+            yield from self._gap(covered)
         if self._frontier.size > covered:  # guard: the log ends at a signed checkpoint
             yield f"no signed checkpoint covers {_leaves(covered, self._frontier.size)}"
         if self._wrong_roots:
@@ -88,6 +92,9 @@ class LogWalk:
             yield f"the checkpoint at {size} stands beyond the log"
         if self._head is not None and self._head.size > self._frontier.size:  # guard: the log reaches the head file
             yield f"the log ends at {self._frontier.size}, and the head file remembers {self._head.size}"
+        unnamed = LeafRanges.of(leaf for leaf in self._archived if not is_named(leaf, self._named))
+        for first, last in unnamed.ranges:  # guard: every gap is an archive's
+            yield f"{_leaves(first, last + 1)} left the store, and no statement says so"
         for receipt, label in self._unkept:
             if (receipt, label) not in self._erased:  # guard: evidence is all there
                 yield f"the evidence `{label}` of `{receipt}` is missing, and no statement says that it was erased"
@@ -99,7 +106,7 @@ class LogWalk:
             if index >= max(covered, self._frontier.size + 1):
                 yield f"`{receipt}` stands at leaf {index}, beyond the log"
                 return
-            yield from self._missing(index)
+            yield from self._gap(index)
         logged = None if row[11] is None else blob(row[11])
         try:
             envelope = Envelope.decode(blob(row[10]))
@@ -122,10 +129,36 @@ class LogWalk:
             self._erase(predicate)
             self.words.hear(index, statement)
             yield from self._releases.findings(index, predicate, {str(row[1]): blob(row[3]) for row in evidence})
+            if predicate["kind"] == "archive":
+                yield from self._hear_archive(index, predicate)
         yield from _columns(row, predicate)
         if {value for _, value in search} != set(predicate["search"]):
             yield f"the search values of `{receipt}` are not what was signed"
         yield from self._evidence(receipt, predicate.get("commitments", {}), evidence)
+
+    def _gap(self, until: int) -> Iterator[str]:
+        """Leaves that have no statement in the store: those that are in archives, and those that are missing."""
+        for leaf in archive_leaves(self._read, self._archives, self._frontier.size, until):
+            if leaf.index > self._frontier.size:
+                yield from self._missing(leaf.index)
+            self._archived.append(leaf.index)
+            if leaf.row is not None:
+                yield from self._statement(leaf.row, leaf.search, leaf.evidence)
+                continue
+            if leaf.is_at_hand:
+                yield f"`{leaf.receipt}` is not in its archive"
+            yield from self._append(leaf.hashed)
+        if until > self._frontier.size:
+            yield from self._missing(until)
+
+    def _hear_archive(self, index: int, predicate: Predicate) -> Iterator[str]:
+        about = predicate.get("about")
+        if isinstance(about, dict):
+            self.archives[str(about.get("archive"))] = str(about.get("name"))
+        try:
+            self._named.append(leaves_of(self._read, index, predicate))
+        except AilyusError as error:
+            yield f"{error.sentence} at leaf {index}"
 
     def _missing(self, until: int) -> Iterator[str]:
         """Leaves that have no statement; the log is computed on with their hashes, where those are left."""
@@ -188,10 +221,3 @@ def _columns(row: Row, predicate: Predicate) -> Iterator[str]:
 
 def _leaves(first: int, end: int) -> str:
     return f"leaf {first}" if end == first + 1 else f"the leaves {first} to {end - 1}"
-
-
-def _grouped(rows: list[Row]) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[integer(row[0])].append(row)
-    return found

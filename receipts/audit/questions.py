@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from receipts.audit.query import MAX_FOUND, Found, Query, find, predicate_of
 from receipts.store.row import Read, blob, integer
+from receipts.tables.archives import archived_statements
 
 UNCONFIRMED = ("unknown", "diverged", "partial", "not_applied", "compensated")
 """Ends of what was sent, or was about to be, that are not what was asked for."""
@@ -83,7 +84,9 @@ def first_since(read: Read, since_ms: int, tenant: str | None = None) -> tuple[i
     """The size that the log had then, and has now: what an audit must find whole; of one tenant, or of all."""
     counted = "SELECT count(CASE WHEN at_ms < ? THEN 1 END), count(*) FROM statements"
     rows = read(counted, since_ms) if tenant is None else read(f"{counted} WHERE tenant = ?", since_ms, tenant)
-    return integer(rows[0][0]), integer(rows[0][1])
+    # what is archived is older than any time that is asked for
+    archived = archived_statements(read, tenant)
+    return integer(rows[0][0]) + archived, integer(rows[0][1]) + archived
 
 
 def day_of(read: Read, tenant: str, agent: str, now_ms: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.audit import audit
 from receipts.audit.roots import Roots
 from receipts.log.head import Head
@@ -9,7 +10,13 @@ from receipts.store.integrity import file_faults, head_faults, node_faults, stra
 from receipts.store.row import Read
 
 
-def check_store(read: Read, roots: Roots, head: Head | None, is_database: bool) -> Iterator[str]:
+def check_store(
+    read: Read,
+    roots: Roots,
+    head: Head | None,
+    is_database: bool,
+    archives: Archives = NONE_AT_HAND,
+) -> Iterator[str]:
     """Every finding as one sentence, each once. It only reads; a gateway may go on meanwhile.
 
     `head` is what the head file remembered before `read`'s snapshot was taken.
@@ -17,4 +24,4 @@ def check_store(read: Read, roots: Roots, head: Head | None, is_database: bool) 
     yield from head_faults(read) if is_database else file_faults(read)
     yield from node_faults(read)
     yield from stray_rows(read)
-    yield from audit(read, roots, head)
+    yield from audit(read, roots, head, archives=archives)

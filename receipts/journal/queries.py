@@ -17,7 +17,7 @@ from receipts.action.status import status_of
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
 from receipts.statement.signed_rows import approval_is_said, is_about, is_ended_by
-from receipts.store.row import Row, blob, integer
+from receipts.store.row import Read, Row, blob, integer
 from receipts.store.store import Store
 
 YOUNG_MS = 1_000
@@ -73,7 +73,13 @@ class JournalQueries:
 
     async def repeats(self, call_key: str, action_id: str) -> int:
         """How many earlier actions the same call had."""
-        rows = await self.store.read("SELECT count(*) FROM actions WHERE call_key = ? AND id <> ?", call_key, action_id)
+        rows = await self.store.read(
+            "SELECT (SELECT count(*) FROM actions WHERE call_key = ?1 AND id <> ?2)"
+            # guard: repeats that are archived
+            " + (SELECT count(*) FROM archive_actions WHERE call_key = ?1)",
+            call_key,
+            action_id,
+        )
         return integer(rows[0][0])
 
     async def get(self, action_id: str) -> Action | None:
@@ -258,6 +264,12 @@ class JournalQueries:
 def _same(one: ActionRequest, other: ActionRequest) -> bool:
     """Do both ask for the same, whatever keys their caller gave them?"""
     return (one.person, one.connection, dict(one.params)) == (other.person, other.connection, dict(other.params))
+
+
+def action_in(read: Read, action_id: str) -> Action | None:
+    """An action by id, in a snapshot or in an archive."""
+    rows = read(f"{_ACTION} WHERE id = ?", action_id)
+    return _action(rows[0]) if rows else None
 
 
 def _action(row: Row) -> Action:

@@ -77,7 +77,11 @@ async def last_outcome(store: Store, action_id: str) -> LogEntry | None:
 
 async def tenant_of(store: Store, receipt: str) -> str | None:
     """The tenant of a receipt, empty for what is the gateway's; None when there is no such receipt."""
-    rows = await store.read("SELECT tenant FROM statements WHERE id = ?", receipt)
+    rows = await store.read(
+        "SELECT tenant FROM statements WHERE id = ?1 UNION ALL SELECT a.tenant FROM archive_leaves AS l"
+        " JOIN archive_actions AS a ON a.id = l.action_id WHERE l.receipt = ?1",
+        receipt,
+    )
     return str(rows[0][0]) if rows else None
 
 

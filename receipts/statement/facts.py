@@ -28,6 +28,7 @@ Kind = Literal[
     "erasure",
     "clock",
     "loss",
+    "archive",
     "rotation",
     "connection",
     "candidate",

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from receipts.statement.facts import ClosedModel, Digest, GatewayFacts, Kind, Pseudonym
+from receipts.statement.facts import ClosedModel, Digest, GatewayFacts, Kind, Ms, Pseudonym
 
 
 class ReleaseApprovalFacts(ClosedModel):
@@ -197,6 +197,21 @@ class ConnectionFacts(GatewayFacts):
     declared: tuple[str, ...] = ()
     reason: Literal["", "wider_scopes", "missing_scopes"] = ""
     revoked: bool | None = None
+
+
+class ArchiveFacts(GatewayFacts):
+    """Closed actions are in a file from now on; the evidence `leaves` says which leaves of the log are."""
+
+    of_kind: ClassVar[Kind] = "archive"
+
+    event: Literal["written"]
+    archive: Digest
+    name: str
+    before_ms: Ms
+    actions: int
+    statements: int
+    first_leaf: int
+    last_leaf: int
 
 
 class ErasureFacts(GatewayFacts):

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope, Signer, open_note
+from receipts.statement.archive_leaves import MARK, LeafRanges, is_named, leaves_of
 from receipts.statement.words import CONTROL_KINDS
-from receipts.store.log_tables import NEWEST, nodes_by
+from receipts.store.log_tables import NEWEST, hashes_between, nodes_by
 from receipts.store.row import Read, blob, integer
 from receipts.store.transaction import Txn
 
@@ -52,9 +55,13 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[LogScan, int]:
     known = _remembered(read, signer, origin)
     kept = known.frontier.size
     frontier, statements = known.frontier, list(known.statements)
+    gaps, named = list[int](), list[LeafRanges]()
     for leaf, envelope in _statements(read, kept):
+        gaps += _fill(read, frontier, leaf)
         if leaf != frontier.size or leaf >= end.size:
             raise _corrupt(_CHANGED)
+        if MARK in envelope.payload:
+            named += _named(read, leaf, envelope)
         frontier.append(leaf_hash(envelope.leaf()))
         # a search in the bytes: to parse every statement of a long log would take most of a start. What this finds
         # too much, `Words.learn` leaves out
@@ -62,7 +69,26 @@ def scan(read: Read, signer: Signer, origin: str) -> tuple[LogScan, int]:
             statements.append((leaf, envelope))
     if (frontier.size, frontier.root()) != (end.size, end.root):  # guard: a start reads the whole log
         raise _corrupt(_CHANGED)
+    # INVARIANT 10: a statement is gone only where a signed one says that it is in an archive
+    if not all(is_named(leaf, named) for leaf in gaps):  # guard: archived leaves are named by a statement
+        raise _corrupt(_CHANGED)
     return LogScan(frontier, tuple(statements)), kept
+
+
+def _fill(read: Read, frontier: Frontier, until: int) -> list[int]:
+    """Take the hashes of archived leaves for their statements: the leaves; what is missing beside them stays so."""
+    filled = []
+    for leaf, hashed in hashes_between(read, frontier.size, until) if frontier.size < until else ():
+        if leaf != frontier.size:
+            break
+        frontier.append(hashed)
+        filled.append(leaf)
+    return filled
+
+
+def _named(read: Read, leaf: int, envelope: Envelope) -> list[LeafRanges]:
+    predicate = orjson.loads(envelope.payload)["predicate"]
+    return [leaves_of(read, leaf, predicate)] if predicate["kind"] == "archive" else []
 
 
 def _statements(read: Read, start: int) -> Iterator[tuple[int, Envelope]]:

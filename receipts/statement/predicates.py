@@ -24,6 +24,7 @@ from receipts.statement.facts import ClosedModel, Digest, Ms, Pseudonym
 from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
+    ArchiveFacts,
     CandidateFacts,
     ClockFacts,
     ConnectionFacts,
@@ -193,6 +194,13 @@ class ConnectionPredicate(_OfGateway):
     about: ConnectionFacts
 
 
+class ArchivePredicate(_OfGateway):
+    """`https://ailyus.dev/archive/v1`."""
+
+    kind: Literal["archive"]
+    about: ArchiveFacts
+
+
 class CandidatePredicate(_OfGateway):
     """`https://ailyus.dev/candidate/v1`."""
 
@@ -231,6 +239,7 @@ Predicate = Annotated[
     | RolePredicate
     | ClockPredicate
     | LossPredicate
+    | ArchivePredicate
     | ConnectionPredicate
     | CandidatePredicate
     | ErasurePredicate

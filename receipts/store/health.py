@@ -82,7 +82,7 @@ def has_table(read: Read, table: Literal["head", "search"]) -> bool:
 
 def log_size(read: Read) -> int:
     """How many statements the log holds."""
-    return integer(read("SELECT count(*) FROM statements")[0][0])
+    return integer(read("SELECT (SELECT count(*) FROM statements) + (SELECT count(*) FROM archive_leaves)")[0][0])
 
 
 def has_log(read: Read) -> bool:

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint, LogProof
 from receipts.log.merkle import Frontier, consistency_proof, inclusion_proof
-from receipts.store.row import Read, blob
+from receipts.store.row import Read, blob, integer
 
 NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 NODES = "INSERT INTO nodes VALUES (?, ?, ?)"
 CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
+_ARCHIVED = (
+    "SELECT a.leaf_index, n.hash FROM archive_leaves AS a JOIN nodes AS n ON n.level = 0 AND n.idx = a.leaf_index"
+    " WHERE a.leaf_index >= ? AND a.leaf_index < ? ORDER BY a.leaf_index"
+)
 
 
 def frontier_at(size: int, note: str, node: Callable[[int, int], bytes]) -> Frontier:
@@ -49,3 +53,8 @@ def proof_by(read: Read, leaf_index: int) -> LogProof:
 def consistency_by(read: Read, old: int, size: int) -> list[bytes]:
     """The consistency proof between two sizes of the log."""
     return consistency_proof(old, size, nodes_by(read))
+
+
+def hashes_between(read: Read, first: int, end: int) -> list[tuple[int, bytes]]:
+    """Leaf and hash of each archived leaf from `first` up to, not including, `end`, as the rows say."""
+    return [(integer(leaf), blob(hashed)) for leaf, hashed in read(_ARCHIVED, first, end)]

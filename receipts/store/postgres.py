@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -40,7 +41,7 @@ from receipts.store.postgres_head import ANOTHER, IDENTITY, DatabaseHead, signed
 from receipts.store.postgres_readers import Readers, snapshot
 from receipts.store.postgres_schema import prepare
 from receipts.store.postgres_transaction import PostgresTxn
-from receipts.store.replica_lock import share
+from receipts.store.replica_lock import archiver, share
 from receipts.store.row import Read, Row, Value, integer
 from receipts.store.standby import refuse_unwitnessed
 from receipts.store.store import MAX_CLOCK_BACK_MS, Change, KeyMissing, ReaderUsage, Store
@@ -103,6 +104,10 @@ class PostgresStore(Store):
     def bytes_of(self, read: Read) -> int:
         """How much the database takes on its server."""
         return integer(read("SELECT pg_database_size(current_database())")[0][0])
+
+    def archiving(self) -> AbstractContextManager[None]:
+        """A lock of the database, which ends with its session."""
+        return archiver(self._url)
 
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, by one of a few connections of this loop."""

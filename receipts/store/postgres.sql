@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (8, 0, 0);
+INSERT INTO head VALUES (9, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -271,6 +271,28 @@ CREATE TABLE grants (
   used_ms BIGINT NOT NULL -- to the minute
 );
 CREATE INDEX grants_next ON grants (next_ms) WHERE next_ms IS NOT NULL;
+
+-- The files to which closed actions went (receipts/README.md, "Archives"): what each is, and which action and leaf of the
+-- log is in which. `done_ms` is null while rows are still being removed.
+CREATE TABLE archives (
+  digest TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  receipt TEXT NOT NULL,
+  actions BIGINT NOT NULL,
+  statements BIGINT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  done_ms BIGINT
+);
+CREATE TABLE archive_actions (
+  id TEXT PRIMARY KEY,
+  archive TEXT NOT NULL REFERENCES archives (digest),
+  call_key TEXT, -- how often a call was made counts what is archived too
+  tenant TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  person TEXT NOT NULL -- a pseudonym
+);
+CREATE INDEX archive_calls ON archive_actions (call_key) WHERE call_key IS NOT NULL;
+CREATE TABLE archive_leaves (leaf_index BIGINT PRIMARY KEY, receipt TEXT NOT NULL UNIQUE, action_id TEXT NOT NULL);
 
 -- What SQLite has by these names.
 CREATE FUNCTION json_array_length(list TEXT) RETURNS BIGINT IMMUTABLE LANGUAGE SQL

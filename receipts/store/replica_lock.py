@@ -7,11 +7,14 @@ from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.store.connection import FAULTS, DatabaseSession, said
+from receipts.store.database_url import DatabaseUrl
+from receipts.store.store import ARCHIVES
 
 _SHARE_TRIES: Final = 30
 _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
 _ALONE: Final = "SELECT pg_try_advisory_lock(8421)"
+_ARCHIVER: Final = "SELECT pg_try_advisory_lock(8423)"
 
 
 def share(session: DatabaseSession) -> None:
@@ -24,7 +27,7 @@ def share(session: DatabaseSession) -> None:
 
 
 @contextmanager
-def looking(url: str) -> Iterator[DatabaseSession]:
+def looking(url: str | DatabaseUrl) -> Iterator[DatabaseSession]:
     """A session beside replicas, for reading. Raises `store_corrupt` when there is no database."""
     session = DatabaseSession(url)
     try:
@@ -34,6 +37,15 @@ def looking(url: str) -> Iterator[DatabaseSession]:
         raise AilyusError("store_corrupt", f"the database does not answer: {said(error)}") from None
     finally:
         session.close()
+
+
+@contextmanager
+def archiver(url: str | DatabaseUrl) -> Iterator[None]:
+    """The one who archives, whatever process that is. Raises `owner_elsewhere`."""
+    with looking(url) as session:
+        if session.query(_ARCHIVER) != [(True,)]:  # guard: one archives
+            raise AilyusError("owner_elsewhere", ARCHIVES, hint="wait until it has ended")
+        yield
 
 
 @contextmanager

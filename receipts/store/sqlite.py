@@ -7,8 +7,8 @@ copies every page that its entry touches, which was more than half of what a gro
 import os
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from receipts.store.sqlite_head import HeadFile
 from receipts.store.sqlite_readers import MOST_SNAPSHOTS, PointReader, Snapshots
 from receipts.store.sqlite_schema import prepared
 from receipts.store.sqlite_transaction import SqliteTxn
-from receipts.store.store import MAX_CLOCK_BACK_MS, Change, ReaderUsage, Store
+from receipts.store.store import ARCHIVES, MAX_CLOCK_BACK_MS, Change, ReaderUsage, Store
 from receipts.store.transaction import Conflict
 from receipts.store.wal_bound import WalBound
 
@@ -44,6 +44,7 @@ class SqliteStore(Store):
         self._points = PointReader(path)
         self._snapshots = Snapshots(path)
         self._owning = threading.Lock()
+        self._archiver = threading.Lock()
         with ExitStack() as opened:  # a store that does not open leaves nothing open
             lock = own(path)
             self._lock: int | None = lock
@@ -92,6 +93,16 @@ class SqliteStore(Store):
             return await self._points.rows(sql, *params)
         except sqlite3.DatabaseError as error:
             raise unreadable(error) from None
+
+    @contextmanager
+    def archiving(self) -> Iterator[None]:
+        """The owner of the file is one process; within it one archives."""
+        if not self._archiver.acquire(blocking=False):
+            raise AilyusError("owner_elsewhere", ARCHIVES, hint="wait until it has ended")
+        try:
+            yield
+        finally:
+            self._archiver.release()
 
     async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
         """Nobody else commits to a file."""

@@ -19,6 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -40,6 +41,7 @@ T = TypeVar("T")
 MAX_GROUP = 256
 MAX_QUEUED = 4096
 MAX_CLOCK_BACK_MS = 2_000
+ARCHIVES: Final = "somebody else archives this store now"
 _PROBE: Final = "INSERT INTO meta VALUES ('probe', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -140,6 +142,10 @@ class Store(ABC):
         waiter: asyncio.Future[T] = loop.create_future()
         self._put(Entry(work, waiter, loop, ids, quiet))
         return await waiter
+
+    @abstractmethod
+    def archiving(self) -> AbstractContextManager[None]:
+        """What whoever archives holds meanwhile, of all processes one. Raises `owner_elsewhere`. Not on a loop."""
 
     @abstractmethod
     async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:

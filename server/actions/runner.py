@@ -28,6 +28,7 @@ from policies.release import Release
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
+from receipts.archive.archive_reader import ArchiveReader
 from receipts.journal.halt import Halt
 from receipts.journal.journal import Journal
 from receipts.store.transaction import Conflict
@@ -57,8 +58,9 @@ class RunningAction:
 class ActionRunner:
     """Runs actions, each in a task of its own, at most one for each call."""
 
-    def __init__(self, journal: Journal, live: LiveRelease) -> None:
+    def __init__(self, journal: Journal, live: LiveRelease, archives: ArchiveReader) -> None:
         self.journal = journal
+        self.archives = archives
         self.live = live
         # weak: a lock lives as long as somebody holds it, so that calls of the past take no memory
         self._looking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -21,6 +21,7 @@ from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
 from server.observability.logs import bind_request
+from server.operations.archive_runs import ArchiveRuns, NewArchive, summary_document
 from server.operations.candidates import Candidates
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
@@ -55,7 +56,9 @@ class AdminApi:
         escalations: Escalations,
         introduce: Callable[[str], Awaitable[str]],
         connections: ConnectionRoutes,
+        archive_runs: ArchiveRuns,
     ) -> None:
+        self._archive_runs = archive_runs
         self._candidates = candidates
         self._runner = candidates.releases.runner
         self._inbox = inbox
@@ -98,6 +101,8 @@ class AdminApi:
             ("POST", "/connections/{name}/test", self._connections.test),
             ("DELETE", "/connections/{name}", self._connections.disconnect),
             ("POST", "/access", self.access),
+            ("GET", "/archives", self.archives),
+            ("POST", "/archives", self.begin_archive),
         ]
         return Starlette(
             routes=[Route(path, _answering(handler), methods=[method]) for method, path, handler in routes]
@@ -185,6 +190,19 @@ class AdminApi:
         body = orjson.loads(await request.body())
         await access.record(self._runner.journal, str(body["receipt"]), str(body["label"]), None)
         return {}
+
+    async def begin_archive(self, request: Request) -> object:
+        """Begin to archive closed actions, beside all else."""
+        self._archive_runs.begin(NewArchive.model_validate_json(await request.body()))
+        return await self.archives(request)
+
+    async def archives(self, request: Request) -> object:
+        """How the last run of the archive stands; its error is answered as one."""
+        state = self._archive_runs.state
+        if state.fault is not None:
+            raise state.fault
+        summary = None if state.summary is None else summary_document(state.summary)
+        return {"running": state.running, "summary": summary}
 
     async def introduce(self, request: Request) -> object:
         """A link by which a declared person brings a passkey, while fewer than two admins have one."""

@@ -9,7 +9,7 @@ from server.admin.client import ask_owner, list_owner
 from server.cli.options import AsOption
 from server.cli.output import Format, FormatOption, report_errors, show, table
 from server.cli.passphrase import open_key
-from server.cli.store import reading
+from server.cli.store import reading, reading_of
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 action = typer.Typer(help="What is on its way.", no_args_is_help=True)
@@ -62,7 +62,7 @@ def show_action(
     from server.results.text import text_of
     from server.results.timestamp import iso
 
-    with reading(workspace) as read:
+    with reading_of(workspace, action_id) as read:
         report_errors = inventory.told(read, action_id)
         steps = entries.of_action_in(read, action_id)
         why = reason_of(read, steps[-1].receipt) if steps else ""

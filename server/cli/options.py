@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,3 +14,6 @@ AllowWiderOption = Annotated[
 NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
 ReceiptArgument = Annotated[str, typer.Argument(help="The receipt's id, which starts with `rcp_`.")]
 AsOption = Annotated[str, typer.Option("--as", help="The person who decides.")]
+ArchiveOption = Annotated[
+    list[Path] | None, typer.Option(help="An archive to read too; those in the folder of the settings are read anyway.")
+]

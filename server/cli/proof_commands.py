@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.options import ReceiptArgument
+from server.cli.options import ArchiveOption, ReceiptArgument
 from server.cli.output import Format, FormatOption, show
 from server.cli.receipt_list import since_ms
-from server.cli.store import reading
+from server.cli.store import reading, reading_of
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 
@@ -33,7 +33,7 @@ def proof(
     # a proof that opens nothing holds digests alone: nobody needs to know who has it
     if disclose:  # guard: who reads a proof at the command line
         record_here(open_workspace(workspace), receipt_id, PROOF)
-    with reading(workspace) as read:
+    with reading_of(workspace, receipt_id) as read:
         data = write_proof(read, receipt_id, old, disclose).encoded()
     if out is None:
         typer.echo(data.decode(), nl=False)
@@ -92,9 +92,11 @@ def audit(
     since: Annotated[
         str, typer.Option(help="How far back, for example 72h; or a file with an older checkpoint to be continued.")
     ] = "168h",
+    archive: ArchiveOption = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Is anything missing? Recompute the log up to its newest signed checkpoint and compare every row with it."""
+    from receipts.audit.archive_walk import unread
     from receipts.audit.audit import SELF_ATTESTED
     from receipts.audit.audit import audit as run_audit
     from receipts.audit.losses import losses
@@ -102,17 +104,18 @@ def audit(
     from receipts.audit.roots import read_roots
     from receipts.store.key_history import keys_from
     from receipts.store.log_tables import newest_note
+    from server.workspace.archives import archives_at_hand
     from server.workspace.stores import remembered_head
 
     space = open_workspace(workspace)
     roots = read_roots(trust or space.root / "roots.json")
     kept = read_note(Path(since)) if Path(since).is_file() else None
     head = remembered_head(space)  # before the snapshot, which may only hold more
-    with reading(workspace) as read:
+    with reading(workspace) as read, archives_at_hand(space, read, archive or (), roots.trusted) as archives:
         keys = keys_from(read, roots.trusted)
         older = keys.signed(kept, roots.origin)[0] if kept is not None else None
-        findings = list(run_audit(read, roots, head, older))
-        lost = losses(read, keys)
+        findings = list(run_audit(read, roots, head, older, archives))
+        lost, closed = losses(read, keys), unread(read, archives)
         note = newest_note(read)
         then, now = (older.size, first_since(read, 0)[1]) if older else first_since(read, since_ms(since))
     if checkpoint is not None:
@@ -121,8 +124,9 @@ def audit(
     said = f"ok: nothing is missing and nothing was changed; {now} statements, {now - then} {after}"
     show(
         format,
-        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self", "losses": lost},
-        [*(findings or [said, SELF_ATTESTED]), *lost],
+        {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self", "losses": lost}
+        | {"unread": closed},
+        [*(findings or [said, SELF_ATTESTED]), *lost, *closed],
     )
     if findings:
         raise typer.Exit(1)

@@ -21,7 +21,7 @@ from server.cli.question_commands import (
     who_approved,
 )
 from server.cli.receipt_list import show_found, since_ms
-from server.cli.store import reading
+from server.cli.store import reading, reading_of
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 receipt = typer.Typer(help="Receipts: find, read, prove, verify, and ask about them.", no_args_is_help=True)
@@ -125,7 +125,7 @@ def show_receipt(
     from receipts.statement import entries
     from server.results.receipt_summary import summarize
 
-    with reading(workspace) as read:
+    with reading_of(workspace, receipt_id) as read:
         entry = entries.find_in(read, receipt_id)
         why = reason_of(read, receipt_id)
     if entry is None:
@@ -152,7 +152,7 @@ def evidence(
 
     if out is not None:  # to list what there is reads nothing of it
         record_here(open_workspace(workspace), receipt_id, EVERYTHING)
-    with reading(workspace) as read:
+    with reading_of(workspace, receipt_id) as read:
         found = pieces_of(read, receipt_id)
     if not found:
         raise AilyusError("not_found", f"there is no evidence of a receipt `{receipt_id}`")

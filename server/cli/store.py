@@ -16,3 +16,13 @@ def reading(workspace: str) -> "Iterator[Read]":
 
     with stores.reading(open_workspace(workspace)) as read:
         yield read
+
+
+@contextmanager
+def reading_of(workspace: str, id_: str) -> "Iterator[Read]":
+    """The same, with the archive that holds an action or a receipt. Raises `archived` where that is not at hand."""
+    from server.cli.workspace_option import open_workspace
+    from server.workspace import archives
+
+    with archives.reading_of(open_workspace(workspace), id_) as read:
+        yield read

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from contracts.errors import AilyusError
-from server.cli import backup_commands
+from server.cli import archive_command, backup_commands
+from server.cli.options import ArchiveOption
 from server.cli.output import Format, FormatOption, report_errors, show
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     store.command()(report_errors(check))
     store.command("accept-clock")(report_errors(accept_clock))
     backup_commands.register(store)
+    archive_command.register(store)
     app.add_typer(store, name="store")
 
 
@@ -57,22 +59,26 @@ def check(
     trust: Annotated[
         Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
     ] = None,
+    archive: ArchiveOption = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Check journal, log and evidence for damage; it only reads, and the gateway may run. Exit 1 with findings."""
+    from receipts.audit.archive_walk import unread
     from receipts.audit.roots import read_roots
     from receipts.audit.store_check import check_store
     from receipts.store.health import log_size
+    from server.workspace.archives import archives_at_hand
     from server.workspace.stores import reading, remembered_head
 
     space = open_workspace(workspace)
     roots = read_roots(trust or space.root / "roots.json")
     head = remembered_head(space)  # before the snapshot, which may only hold more
-    with reading(space) as read:
-        findings = list(check_store(read, roots, head, space.settings.has_database))
-        size = log_size(read)
+    with reading(space) as read, archives_at_hand(space, read, archive or (), roots.trusted) as archives:
+        findings = list(check_store(read, roots, head, space.settings.has_database, archives))
+        size, closed = log_size(read), unread(read, archives)
     sound = f"ok: {size} statements, their nodes, evidence and rows are sound"
-    show(format, {"ok": not findings, "findings": findings, "statements": size}, findings or [sound])
+    said = {"ok": not findings, "findings": findings, "statements": size, "unread": closed}
+    show(format, said, [*(findings or [sound]), *closed])
     if findings:
         raise typer.Exit(1)
 

@@ -6,7 +6,9 @@ from contracts.action.request import Caller
 from contracts.errors import AilyusError
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
+from receipts.journal.queries import action_in
 from receipts.journal.watch import Watch
+from receipts.tables.archives import ArchivePlace
 from server.actions.runner import ActionRunner
 from server.mcp.tasks import Context
 from server.results import answers
@@ -24,8 +26,18 @@ class ActionStates:
     async def own(self, caller: Caller, action_id: str) -> Action | None:
         """The action of that id, if it is this caller's."""
         action = await self._runner.journal.get(action_id) or self._runner.running_action(action_id)
+        if action is None:
+            action = await self._archived(caller, action_id)
         # INVARIANT 9: nobody reads another principal's action; a foreign id is not found.
         return action if action is not None and action.is_of(caller) else None  # guard: actions of another
+
+    async def _archived(self, caller: Caller, action_id: str) -> Action | None:
+        """The same out of its archive. Raises `archived` where the file is not at hand."""
+        place = await self._runner.archives.place(action_id)
+        # before anything is said of it: that there is such an action is its owner's alone to know
+        if place is None or place.action_id != action_id or not is_place_of(self._runner, place, caller):
+            return None
+        return await self._runner.archives.read(place, lambda read: action_in(read, action_id))
 
     async def so_far(self, action: Action) -> ActionResult:
         """What is known of an action now."""
@@ -71,3 +83,10 @@ class ActionStates:
                         await ctx.session.report_progress(1, 2, "sent; it is being read back")
                 await watch.change(1.0)
                 await asyncio.sleep(REPORT_SECONDS)
+
+
+def is_place_of(runner: ActionRunner, place: ArchivePlace, caller: Caller) -> bool:
+    """Did this agent ask for an archived action, for this person?"""
+    person = runner.journal.notary.pseudonym(caller.tenant, "person", caller.person)
+    # guard: archived actions of another
+    return (place.tenant, place.agent, place.person) == (caller.tenant, caller.agent, person)

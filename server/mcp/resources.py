@@ -1,6 +1,6 @@
 """Receipts as MCP resources, and the completion of their ids: of the caller's own actions, and of no other."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import mcp_types as types
@@ -10,8 +10,13 @@ from mcp.shared.exceptions import MCPError
 from pydantic import JsonValue
 
 from contracts.action.request import Caller
+from contracts.errors import AilyusError
+from receipts.action.action import Action
 from receipts.audit.query import Found, Query, find
+from receipts.journal.queries import action_in
+from receipts.tables.archives import ArchivePlace
 from server.actions.runner import ActionRunner
+from server.mcp.action_state import is_place_of
 from server.mcp.tasks import Context
 from server.results.timestamp import iso
 
@@ -46,8 +51,20 @@ class ReceiptResources:
         receipt: str | None = None,
     ) -> list[Found]:
         """The caller's own receipts, newest first."""
+        query = self._query(caller, limit, contract=contract, status=status, receipt=receipt)
+        return await self._runner.journal.store.read_aside(lambda read: find(read, query))
+
+    def _query(
+        self,
+        caller: Caller,
+        limit: int,
+        *,
+        contract: str | None = None,
+        status: str | None = None,
+        receipt: str | None = None,
+    ) -> Query:
         journal = self._runner.journal
-        query = Query(
+        return Query(
             tenant=caller.tenant,
             agent=caller.agent,  # guard: receipts of another agent
             person=journal.notary.pseudonym(caller.tenant, "person", caller.person),
@@ -57,7 +74,6 @@ class ReceiptResources:
             status=status,
             receipt=receipt,
         )
-        return await journal.store.read_aside(lambda read: find(read, query))
 
     async def list(self, ctx: Context, params: types.PaginatedRequestParams) -> types.ListResourcesResult:
         """The newest receipts of this caller."""
@@ -88,12 +104,17 @@ class ReceiptResources:
         """One receipt: its indexed facts, and the last answer of its action. Never proofs, never secrets."""
         uri = str(params.uri)
         caller = await self._caller(ctx)
-        rows = await self.found(caller, 1, receipt=uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else []
+        archived: Action | None = None
+        receipt = uri.removeprefix(SCHEME) if uri.startswith(SCHEME) else ""
+        rows: Sequence[Found] = await self.found(caller, 1, receipt=receipt) if receipt else ()
+        place = await self._runner.archives.place(receipt) if receipt and not rows else None
+        if place is not None and is_place_of(self._runner, place, caller):
+            rows, archived = await self._archived(caller, receipt, place)
         # INVARIANT: nobody reads another principal's receipt; a foreign id is not found.
         if not rows:
             raise not_found(ctx, uri)
         row = rows[0]
-        action = await self._runner.journal.get(row.action_id) if row.action_id else None
+        action = archived or (await self._runner.journal.get(row.action_id) if row.action_id else None)
         body: dict[str, JsonValue] = {
             "receipt_id": row.receipt_id,
             "action_id": row.action_id,
@@ -106,6 +127,18 @@ class ReceiptResources:
             body["answer"] = action.result.document()
         text = types.TextResourceContents(uri=uri, mime_type="application/json", text=orjson.dumps(body).decode())
         return types.ReadResourceResult(contents=[text], cache_scope="private")
+
+    async def _archived(
+        self, caller: Caller, receipt: str, place: ArchivePlace
+    ) -> tuple[Sequence[Found], Action | None]:
+        """The same out of its archive. Raises where the file is not at hand."""
+        query = self._query(caller, 1, receipt=receipt)
+        try:
+            return await self._runner.archives.read(
+                place, lambda read: (find(read, query), action_in(read, place.action_id))
+            )
+        except AilyusError as error:
+            raise MCPError(types.INTERNAL_ERROR, error.sentence, {"uri": SCHEME + receipt}) from None
 
     async def complete(self, ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         """Receipt ids that begin as asked; nothing for what has no ids that a read can supply."""

@@ -47,6 +47,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "page": "the path of a page of the console, with the names of its parts",
     "name": "a connection, or a part of the settings",
     "table": "a table of the store",
+    "actions": "how many actions",
     "tools": "how many tools a server lists",
     "listed": "the name of a tool that a server lists",
     "megabytes": "the size of a file",

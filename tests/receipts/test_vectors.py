@@ -19,6 +19,7 @@ from receipts.statement.facts import ActionFacts, GatewayFacts, Kind
 from receipts.statement.gateway_facts import (
     AccessFacts,
     AgentFacts,
+    ArchiveFacts,
     CandidateFacts,
     ClockFacts,
     ConnectionFacts,
@@ -119,6 +120,9 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     "loss": LossFacts(
         event="accepted", remembered_size=9, remembered_root=A, restored_size=7, restored_root=B, by="lead", keyid="k",
         signed=C, reason="the disk broke", actions=("act_1",),
+    ),
+    "archive": ArchiveFacts(
+        event="written", archive=A, name="2026.archive", before_ms=1, actions=2, statements=6, first_leaf=3, last_leaf=9
     ),
     "connection": ConnectionFacts(
         event="connected", connection="books", target=A, side="both", account=B, by=C, scopes=("read",), declared=("read",)

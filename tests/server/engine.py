@@ -31,6 +31,7 @@ from policies.decision import Permitted
 from policies.principal import Key, People, Person, keyid_of
 from policies.release import Release
 from receipts.action.action import Action
+from receipts.archive.archive_reader import ArchiveReader
 from receipts.journal.halt import Scope, halt_statement, new_halt
 from receipts.journal.journal import Journal
 from receipts.statement.statement import SignedStatement
@@ -93,7 +94,9 @@ class Engine:
     registered: bool = True
 
     def __post_init__(self) -> None:
-        self.runner = ActionRunner(self.journal, self.live)
+        self.runner = ActionRunner(
+            self.journal, self.live, ArchiveReader(self.journal.store, self.journal.store.path.parent)
+        )
         self.inbox = Inbox(self.runner, nobody)  # type: ignore[arg-type]
 
     @property

@@ -13,6 +13,8 @@ class StorePart(SettingsPart):
     secrets: Reference = "file:.ailyus/store.secrets"
     """The key that seals secrets on their way, by reference: a file of 32 bytes, which the first start makes; from
     elsewhere 32 bytes in Base64 (`openssl rand -base64 32`)."""
+    archive: str = Field(".ailyus/archive", min_length=1, max_length=4096, examples=["/var/lib/ailyus/archive"])
+    """The folder where archives of closed actions are looked for, below the workspace or from the root."""
 
 
 class LogPart(SettingsPart):
