@@ -6,6 +6,8 @@ Raw ASGI, because a lost reply needs to end a connection in the middle of an ans
 import asyncio
 import copy
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import parse_qsl, unquote
@@ -55,6 +57,8 @@ FAULTS = (
     "lost_request",  # the connection ends before anything happens
     "late_effect",  # the answer is cut, the effect happens `ms` later
     "lying_200",  # 200, and nothing happens
+    "lying_success",  # the vendor's own answer to what succeeded, and nothing happens
+    "eventual",  # reads show the state from before the last change until `ms` after it
     "stale_read",  # reads show the state from before the last change, `times` reads long
     "429",
     "500",
@@ -79,6 +83,7 @@ class Sandbox:
         self.log: list[dict[str, Json]] = []
         self.notices: list[Json] = []
         self._stale: dict[tuple[str, str], Json] = {}
+        self._changed: dict[tuple[str, str], float] = {}
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,6 +148,10 @@ class Sandbox:
         if kind == "lying_200":
             entry["status"] = 200
             return await reply(send, TwinResponse(200, {}))
+        if kind == "lying_success":
+            answer = self._pretended(org, system, request)
+            entry["status"] = answer.status
+            return await reply(send, answer)
         if kind == "lost_request":
             return await cut(send)
         if kind == "late_effect":
@@ -150,7 +159,9 @@ class Sandbox:
             return await cut(send)
         if kind == "slow":
             await asyncio.sleep(fault["ms"] / 1000)
-        answer = self._apply(org, system, request, entry, stale=kind == "stale_read")
+        since = time.monotonic() - self._changed.get((org, system), 0.0)
+        stale = kind == "stale_read" or (kind == "eventual" and since * 1000 < fault["ms"])
+        answer = self._apply(org, system, request, entry, stale)
         if kind == "lost_reply":
             return await cut(send)
         if kind == "hang_after_effect":
@@ -176,18 +187,29 @@ class Sandbox:
         if before is not None and before != state:
             entry["effect"] = True
             self._stale[org, system] = before
+            self._changed[org, system] = time.monotonic()
             self._save()
         self._count += 1
         own = SYSTEMS[system].headers() if hasattr(SYSTEMS[system], "headers") else {}
         named = {"x-request-id": f"req-{self._count}", **own, **answer.headers}
         return TwinResponse(answer.status, answer.body, named)
 
+    def _pretended(self, org: str, system: str, request: Request) -> TwinResponse:
+        """What would be answered, on a copy of everything."""
+        state = copy.deepcopy(self.state[org])
+        found = SYSTEMS[system].router.find(request.method, request.path)
+        if found is None:
+            return TwinResponse(404, {"error": "no such path"})
+        answer: TwinResponse = found[0](state[system], replace(request, org=state), **found[1])
+        return answer
+
     def _fault(self, system: str, request: Request) -> dict[str, Json] | None:
         for fault in self.faults:
             fits = fault["system"] == system and fault.get("match", "") in request.path
             read = _reads(SYSTEMS[system], request)
-            if fits and fault["times"] > 0 and read is (fault["fault"] == "stale_read" or fault.get("reads", False)):
-                fault["times"] -= 1
+            of_reads = fault["fault"] in ("stale_read", "eventual") or fault.get("reads", False)
+            if fits and fault["times"] > 0 and read is of_reads:
+                fault["times"] -= fault["fault"] != "eventual"  # which lasts until it is taken away
                 return fault
         return None
 
