@@ -20,7 +20,7 @@ from receipts.statement.gateway_facts import CandidateFacts, ErasureFacts
 from receipts.statement.statement import SignedStatement
 from receipts.store.transaction import Conflict, Txn
 
-KEPT: Final = 200
+KEPT: Final = 50
 """How many of the last candidates are looked at."""
 
 
@@ -35,10 +35,10 @@ class CandidateLog:
         trusted = self._journal.store.keys
         return await self._journal.store.read_aside(lambda read: candidates.find(read, digest, trusted))
 
-    async def newest(self) -> list[CandidateRecord]:
-        """The last candidates, the newest first."""
+    async def newest(self, since_ms: int = 0) -> list[CandidateRecord]:
+        """The last candidates that were proposed since then, the newest first."""
         trusted = self._journal.store.keys
-        return await self._journal.store.read_aside(lambda read: candidates.newest(read, trusted, KEPT))
+        return await self._journal.store.read_aside(lambda read: candidates.newest(read, trusted, KEPT, since_ms))
 
     async def package(self, record: CandidateRecord) -> bytes:
         """All that was proposed; raises `not_found` where it is erased."""

@@ -31,7 +31,7 @@ _SALT: Final = 16
 _LOSS: Final = "loss"  # the search value of `receipts/journal/loss.py`
 _PROPOSED: Final = (
     "SELECT s.leaf_index, s.id, s.envelope FROM search AS w JOIN statements AS s USING (leaf_index) WHERE w.value = ?"
-    " AND s.kind = 'candidate' ORDER BY s.leaf_index DESC LIMIT ?"
+    " AND s.kind = 'candidate' AND s.at_ms >= ? ORDER BY s.leaf_index DESC LIMIT ?"
 )
 _EVENTS: Final = (
     "SELECT s.leaf_index, s.id, s.envelope FROM search AS w JOIN statements AS s USING (leaf_index) WHERE w.value = ?"
@@ -84,9 +84,11 @@ def find(read: Read, digest: str, keys: LogKeys) -> CandidateRecord | None:
     return record
 
 
-def newest(read: Read, keys: LogKeys, most: int) -> list[CandidateRecord]:
-    """The last candidates, the newest first; at most so many."""
-    digests = [_said(leaf, blob(envelope), keys)[1].candidate for leaf, _, envelope in read(_PROPOSED, MARK, most)]
+def newest(read: Read, keys: LogKeys, most: int, since_ms: int = 0) -> list[CandidateRecord]:
+    """The last candidates that were proposed since then, the newest first; at most so many."""
+    digests = [
+        _said(leaf, blob(envelope), keys)[1].candidate for leaf, _, envelope in read(_PROPOSED, MARK, since_ms, most)
+    ]
     return [record for digest in digests if (record := find(read, digest, keys)) is not None]
 
 

@@ -15,11 +15,13 @@ from receipts.audit.questions import day_of
 from receipts.tables import intents
 from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
+from server.console.candidates import candidate_row
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View, action_of
 from server.execution.approval_request import ApprovalRequest
 from server.operations.approval_notifications import ApprovalNotifications
+from server.operations.candidate_review import CandidateReviews
 from server.operations.escalations import Escalations
 from server.operations.resolutions import open_incidents
 from server.results.answers import halt_line
@@ -40,9 +42,11 @@ class Approvals:
         escalations: Escalations,
         notices: ApprovalNotifications,
         mark: Callable[[str, str], Awaitable[str]],
+        reviews: CandidateReviews,
     ) -> None:
         self._inbox = inbox
         self._mark = mark
+        self._reviews = reviews
         self._notices = notices
         self._escalations = escalations
 
@@ -78,6 +82,7 @@ class Approvals:
             "escalations": await self._escalations.listed(tenant),
             "untold": await self._notices.failed(tenant),
             "incidents": await open_incidents(runner, tenant),
+            "candidates": [candidate_row(record, "waiting") for record in await self._reviews.open()],
         }
         return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
 

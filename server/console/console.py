@@ -59,7 +59,7 @@ class Console:
         self._estate = Inventory(runner, agents)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
-            *Approvals(inbox, escalations, notices, self._live.mark).views(),
+            *Approvals(inbox, escalations, notices, self._live.mark, candidates.reviews).views(),
             *Actions(inbox, resolutions, self._live.mark).views(),
             *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),

@@ -31,6 +31,8 @@ from server.workspace.release_package import ReleasePackage
 from server.workspace.release_statement import release_evidence
 from server.workspace.workspace import Workspace
 
+VALID_MS: Final = 3 * 86_400_000
+"""How long a candidate waits for people: three days."""
 _BUILT: Final = 4
 """How many candidates are kept built."""
 _OWNED: Final[tuple[Noun, ...]] = ("connection", "person")
@@ -113,6 +115,12 @@ class CandidateReviews:
         """The last candidates, the newest first, and how each stands."""
         live = await self.live()
         return [(record, self._standing(record, live)) for record in await self.log.newest()]
+
+    async def open(self) -> list[CandidateRecord]:
+        """The candidates that wait, the newest first; one look at the log where none was proposed of late."""
+        found = await self.log.newest(self._journal.store.now_ms() - VALID_MS)
+        live = await self.live() if found else None
+        return [record for record in found if live is not None and self._standing(record, live) == "waiting"]
 
     async def named(self, beginning: str) -> str:
         """The digest of the one candidate whose digest begins so. Raises `not_found`."""

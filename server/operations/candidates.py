@@ -19,7 +19,7 @@ from policies.principal import Person
 from policies.release_approval import CandidateApprovalDocument, ReleaseApproval, check_word
 from receipts.statement.candidates import CandidateRecord, End
 from receipts.statement.gateway_facts import CandidateFacts
-from server.operations.candidate_review import CandidateReview, CandidateReviews, with_approvals
+from server.operations.candidate_review import VALID_MS, CandidateReview, CandidateReviews, with_approvals
 from server.operations.releases import Releases
 from server.workspace.release_acceptance import AHEAD_MS, accept
 from server.workspace.release_approvals import decide_release
@@ -29,8 +29,6 @@ from server.workspace.release_files import run_tests_of
 from server.workspace.release_package import ReleasePackage
 from server.workspace.workspace import Workspace
 
-VALID_MS: Final = 3 * 86_400_000
-"""How long a candidate waits for people: three days."""
 SIGN_MS: Final = 900_000
 """How long after a page was opened its document may be signed."""
 MAX_WAITING: Final = 5
