@@ -11,6 +11,7 @@ from contracts.errors import AilyusError
 from receipts.archive.archive_file import ArchiveFile
 from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.audit_rows import audit_rows
+from receipts.audit.grants import grant_faults
 from receipts.audit.log_walk import LogWalk
 from receipts.audit.losses import loss_faults
 from receipts.audit.roots import Roots
@@ -48,6 +49,7 @@ def audit(
     # last: rows are compared with words of the log, and those are known only after the whole walk
     yield from audit_rows(read, walk.words, archives)
     yield from _archive_rows(read, walk.archives, archives)
+    yield from grant_faults(read, walk.words.grants)  # guard: grants are what people connected
     for (action,) in _texts(
         read(
             "SELECT i.action_id FROM intents AS i JOIN actions AS a ON a.id = i.action_id"

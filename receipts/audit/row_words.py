@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from receipts.audit.grants import GrantWords
 from receipts.statement.words import Words
 
 Predicate = Mapping[str, JsonValue]
@@ -35,6 +36,7 @@ class RowWords(Words):
         self.approved: dict[str, Predicate] = {}
         self.used: dict[str, str] = {}
         self.actions: dict[str, ActionWords] = {}
+        self.grants = GrantWords()
 
     def hear(self, leaf: int, statement: Mapping[str, JsonValue]) -> None:
         """Take in a statement of the log."""
@@ -42,6 +44,9 @@ class RowWords(Words):
         if not isinstance(predicate, dict):
             return
         self.learn(leaf, predicate)
+        about = predicate.get("about")
+        if predicate["kind"] == "connection" and isinstance(about, dict):
+            self.grants.hear(about)
         if isinstance(predicate.get("action"), str):
             self._hear_action(predicate, statement)
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.authorization_server import AuthorizationServer, parameter
 from tests.connected import Connected, connected
+from tests.forks import Forked
+from tests.hostile import attack, findings
+from tests.until import until
 from tests.world import Sandbox, ailyus
 
 ACCOUNT = "maria@example.com"
@@ -183,6 +186,22 @@ async def test_what_the_vendor_does_not_confirm_is_forgotten_and_said(house: Con
     assert house.statements()[-1]["about"]["revoked"] is False
 
 
+@pytest.mark.both_stores
+async def test_an_audit_finds_a_grant_that_nobody_connected_so(house: Connected) -> None:
+    await house.connect()
+    await house.connect("lead", "notes")
+    workspace = house.world.workspace
+    assert findings(workspace) == []
+    await attack(workspace, "UPDATE grants SET account = ? WHERE connection = 'books'", "somebody@example.com")
+    assert findings(workspace) == ["the tokens of the connection `books` are not what their statement says"]
+    await attack(workspace, "UPDATE grants SET person = 'requester' WHERE connection = 'notes'")
+    found = findings(workspace)
+    assert "the tokens of the connection `notes` have no statement" in found
+    assert "the tokens of the connection `notes` are missing" in found
+    await attack(workspace, "DELETE FROM grants")
+    assert "the tokens of the connection `books` are missing" in findings(workspace)
+
+
 async def test_the_redirect_is_below_the_base_path(tmp_path: Path, sandbox: Sandbox) -> None:
     async with connected(tmp_path / "w", sandbox, base_path="/ailyus") as house:
         asked = parse_qs(urlsplit(await house.asked(await house.session("lead"))).query)
@@ -190,6 +209,19 @@ async def test_the_redirect_is_below_the_base_path(tmp_path: Path, sandbox: Sand
         assert house.console.endswith("/ailyus")
         back = await house.connect()
         assert (back.status_code, back.headers["location"]) == (303, "/ailyus/connections/books"), back.text
+
+
+async def test_the_command_waits_until_a_person_did_it(house: Connected, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    command = ("connection", "connect", "notes", "--person", "requester")
+    with said.open("wb") as out:
+        waits = Forked(command, house.world.workspace.root, out, out)
+    await until(lambda: f"open {house.console}/connections/notes" in said.read_text(), 30)
+    await house.connect("lead", "notes")  # another person's account is not what is waited for
+    await house.connect("requester", "notes")
+    await until(lambda: waits.poll() is not None, 30)
+    assert waits.poll() == 0
+    assert f"connected as {ACCOUNT}, by requester" in said.read_text()
 
 
 async def test_the_command_line_prints_the_page_and_lists_what_came_of_it(house: Connected) -> None:
