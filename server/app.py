@@ -126,7 +126,11 @@ class App:
         }
         self.escalations = Escalations(self.runner, ways, credentials)
         self.notices = ApprovalNotifications(
-            self.inbox, workspace.settings.notices, credentials, lambda: self.console.url
+            self.inbox,
+            workspace.settings.notices,
+            credentials,
+            lambda: self.console.url,
+            workspace.settings.console.admins,
         )
         chores = (
             self.access_tokens.sweep,

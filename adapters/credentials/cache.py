@@ -108,6 +108,10 @@ class Credentials:
             return error
         return None
 
+    async def is_obtainable(self, reference: str) -> bool:
+        """Could a token of a connection that signs in be had, without asking for one?"""
+        return await self._token_source().is_obtainable(reference)
+
     async def is_renewed(self, reference: str, since: float, person: str = "") -> bool:
         """A target refused what was known at `since`: is there another value by now? Reads it again, if not just now.
 

@@ -17,6 +17,10 @@ class TokenSource(Protocol):
         """An access token that holds now. Raises `no_credential` with what to do where there is none."""
         ...
 
+    async def is_obtainable(self, reference: str) -> bool:
+        """Could a token be had, as far as is known? Nobody is asked for one, and none counts as used."""
+        ...
+
     async def is_renewed(self, reference: str, since: float, person: str) -> bool:
         """A target refused what was known at `since` (monotonic seconds): is there another token by now?"""
         ...

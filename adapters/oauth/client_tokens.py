@@ -66,8 +66,8 @@ class ClientTokens:
         self._fetching: dict[str, asyncio.Task[_Fetched | TokenFault]] = {}
 
     def declare(self, targets: Iterable[Target]) -> None:
-        """Learn of the connections of a release."""
-        self._declared |= declared(targets)
+        """Learn of the connections of a release; those that people sign in to are another's."""
+        self._declared |= {name: one for name, one in declared(targets).items() if not one.client.is_stored}
 
     async def value(self, reference: str, person: str) -> str:
         """A token that holds for some seconds more. Raises `no_credential`."""
@@ -80,6 +80,10 @@ class ClientTokens:
         if isinstance(found, TokenFault):
             raise no_token(self._declared[reference], found)
         return found.token
+
+    async def is_obtainable(self, reference: str) -> bool:
+        """Did the server give one the last time it was asked, if it was?"""
+        return reference in self._declared and reference not in self._refused
 
     async def is_renewed(self, reference: str, since: float, person: str) -> bool:
         """Is there a younger token than what was known at `since`? Fetches one, if not just now."""
@@ -113,7 +117,8 @@ class ClientTokens:
 
     async def _fetched(self, reference: str) -> _Fetched | TokenFault:
         if reference not in self._declared:
-            raise AilyusError("no_credential", "no connection is declared for these tokens")
+            hint = "look at it through a running gateway: `ailyus connection list`"
+            raise AilyusError("no_credential", "only a running gateway has the tokens of this connection", hint=hint)
         fault, until = self._refused.get(reference, (None, 0.0))
         if fault is not None and time.monotonic() < until and reference not in self._fetching:
             return fault

@@ -82,6 +82,12 @@ async def all_of(store: Store, connection: str = "") -> list[StoredGrant]:
     return [_grant(row) for row in rows]
 
 
+async def needing_person(store: Store) -> list[StoredGrant]:
+    """The grants that are refreshed no more, until a person signs in."""
+    rows = await store.read(f"SELECT {_COLUMNS} FROM grants WHERE state = 'needs_person' ORDER BY connection, id")
+    return [_grant(row) for row in rows]
+
+
 async def due(store: Store) -> list[StoredGrant]:
     """The grants that are to be refreshed by now and that nobody refreshes, longest due first, 20 at most."""
     rows = await store.read(

@@ -73,6 +73,13 @@ class AccessTokens:
         self._used[row.id] = now
         return token
 
+    async def is_obtainable(self, reference: str) -> bool:
+        """Did somebody sign in, and does that still hold?"""
+        if reference not in self._declared:
+            return await self._fetched.is_obtainable(reference)
+        row = await self._grants.find(reference)
+        return row is not None and row.state != "needs_person"
+
     async def is_renewed(self, reference: str, since: float, person: str) -> bool:
         """Are there other tokens than at `since`? Refreshes them, if not just now."""
         one = self._declared.get(reference)

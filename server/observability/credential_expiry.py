@@ -54,6 +54,9 @@ class CredentialExpiry:
             for use, reference in (("read", target.read), ("write", target.write)):
                 if reference == "none" or "{person}" in reference:
                     continue
+                if target.oauth2 is not None:  # an access token ends all the time, and is refreshed before
+                    yield CredentialState(target.name, use, await self._credentials.is_obtainable(reference), None)
+                    continue
                 try:
                     expires = expiry_of(await self._credentials.value(reference) or "")
                 except Exception:  # whatever it is: a credential that cannot be looked up cannot be used

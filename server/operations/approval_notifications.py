@@ -5,12 +5,13 @@ store) tells nobody the same twice. A notice has the contract's title, risk, how
 never a button that decides.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 import httpx2
 import orjson
 import structlog
+from pydantic import JsonValue
 
 from adapters.credentials.cache import Credentials
 from contracts.action.http_request import check_base_url
@@ -21,12 +22,14 @@ from receipts.store.transaction import Conflict, Txn
 from receipts.tables import inventory, notices
 from receipts.tables.notices import DueNotice
 from server.approvals.inbox import Inbox
+from server.operations import connection_notice
+from server.operations.connection_notice import ConnectionNotice
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
 from server.workspace.settings.notification import NoticePart
 
 MAX_TRIES = 8
 """Failed deliveries after which a notice is given up; the console's inbox then says so."""
-Event = Literal["waiting", "reminder", "next_group"]
+Event = Literal["waiting", "reminder", "next_group", "connection"]
 log = structlog.get_logger()
 
 
@@ -34,7 +37,12 @@ class ApprovalNotifications:
     """The outbox: what is due is written down, then delivered."""
 
     def __init__(
-        self, inbox: Inbox, routes: Mapping[str, NoticePart], credentials: Credentials, console: Callable[[], str]
+        self,
+        inbox: Inbox,
+        routes: Mapping[str, NoticePart],
+        credentials: Credentials,
+        console: Callable[[], str],
+        admins: Collection[str] = (),
     ) -> None:
         for name, route in routes.items():
             _check(name, route, routes)
@@ -42,7 +50,9 @@ class ApprovalNotifications:
         self._routes = routes
         self._credentials = credentials
         self._console = console
+        self._admins = admins
         self._told: dict[str, int] = {}
+        self._told_lost: frozenset[str] = frozenset()
         self._http = client()
 
     async def close(self) -> None:
@@ -73,10 +83,14 @@ class ApprovalNotifications:
         for action_id, stage in stages.items():
             if self._told.get(action_id, -1) < stage and (action := await journal.get(action_id)) is not None:
                 new += [(action_id, event, route) for event, route in self._events(action, stage)]
+        targets = self._inbox.runner.release.targets
+        lost = await connection_notice.lost(journal.store, targets.values())
+        untold = [row for row in lost if connection_notice.subject(row) not in self._told_lost]
+        new += connection_notice.events(untold, self._routes, self._admins, targets)
         if new:
             await self._insert(new)
         # only what is written down was told: a store that could not take it is asked again
-        self._told = stages
+        self._told, self._told_lost = stages, frozenset(map(connection_notice.subject, lost))
 
     async def _insert(self, new: list[tuple[str, Event, str]]) -> None:
         def work(txn: Txn) -> None:
@@ -107,12 +121,16 @@ class ApprovalNotifications:
         return True
 
     async def _deliver(self, due: DueNotice) -> None:
-        journal = self._inbox.runner.journal
-        action, route = await journal.get(due.action_id), self._routes.get(due.route)
-        # decided meanwhile, or its route is gone from the settings: nobody is called to what is over
-        moot = action is None or action.state != "waiting" or route is None
+        journal, route = self._inbox.runner.journal, self._routes.get(due.route)
+        about: Action | ConnectionNotice | None
+        if due.event == connection_notice.EVENT:
+            about = await connection_notice.notice(journal.store, due.action_id, self._console())
+        else:
+            action = await journal.get(due.action_id)
+            about = action if action is not None and action.state == "waiting" else None
         try:
-            done = moot or (action is not None and route is not None and await self._sent(due, action, route))
+            # decided meanwhile, or its route is gone from the settings: nobody is called to what is over
+            done = about is None or route is None or await self._sent(due, about, route)
         except AilyusError as error:
             log.warning("notice", route=due.route, code=error.code)
             done = False
@@ -134,17 +152,28 @@ class ApprovalNotifications:
 
         await journal.store.write(work)
 
-    async def _sent(self, due: DueNotice, action: Action, route: NoticePart) -> bool:
+    async def _sent(self, due: DueNotice, about: Action | ConnectionNotice, route: NoticePart) -> bool:
+        if isinstance(about, ConnectionNotice):
+            if route.webhook is not None:
+                return await self._posted(due, route, about.document())
+            return await self._slack(route, about.slack_text(), about.tenant)
+        return await self._told_of(due, about, route)
+
+    async def _told_of(self, due: DueNotice, action: Action, route: NoticePart) -> bool:
         contract = action.request.contract
         count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
         link = f"{self._console()}/approvals/{action.id}"
         title, risk = self._inbox.title(contract), action.request.risk
         if route.webhook is not None:
-            notice = {"event": due.event, "title": title, "risk": risk, "waiting": count, "link": link}
-            body, secret = orjson.dumps(notice), await self._credentials.value(route.secret or "none") or ""
-            at = self._inbox.runner.journal.store.now_ms()
-            return await delivered(self._http, route.webhook, body, signed_headers(secret, due.id, at, body))
+            notice: dict[str, JsonValue] = {"event": due.event, "title": title, "risk": risk, "waiting": count}
+            notice["link"] = link
+            return await self._posted(due, route, notice)
         return await self._slack(route, slack_text(due.event, title, risk, count, link), action.request.tenant)
+
+    async def _posted(self, due: DueNotice, route: NoticePart, notice: Mapping[str, JsonValue]) -> bool:
+        body, secret = orjson.dumps(notice), await self._credentials.value(route.secret or "none") or ""
+        at = self._inbox.runner.journal.store.now_ms()
+        return await delivered(self._http, route.webhook or "", body, signed_headers(secret, due.id, at, body))
 
     async def _slack(self, route: NoticePart, text: str, tenant: str) -> bool:
         """Slack's `chat.postMessage`, with the connection's own credential; it answers 200 to what it refuses too."""

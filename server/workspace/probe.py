@@ -64,7 +64,12 @@ async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     credentials = credentials_of(workspace)
     adapter = HttpAdapter(release, _Shut(), credentials, now_ms)
     try:
-        found = await asyncio.gather(*(_probed(adapter, credentials, release, t) for t in release.targets.values()))
+        signs_in = [t for t in release.targets.values() if t.oauth2 is not None and t.oauth2.is_stored]
+        others = [t for t in release.targets.values() if t not in signs_in]
+        found = await asyncio.gather(*(_probed(adapter, credentials, release, target) for target in others))
+        # their tokens are in the store, which the gateway has
+        says = "people sign in to it: `ailyus connection list` and `ailyus connection test NAME` say how it stands"
+        found += [ProbeResult(target.name, True, says.replace("NAME", target.name)) for target in signs_in]
         found += [one async for one in _of_settings(workspace, credentials)]
     finally:
         await adapter.close()

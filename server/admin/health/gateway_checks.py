@@ -16,6 +16,7 @@ from server.admin.health.check import HealthCheck, HealthResult
 from server.admin.health.clock_check import ClockCheck
 from server.admin.health.monitor import HealthMonitor
 from server.admin.health.page_use import uses_pages
+from server.operations.connection_notice import lost
 from server.operations.releases import Releases
 
 MIN_FREE: Final = 8 * 1024 * 1024
@@ -35,6 +36,7 @@ def health_of(releases: Releases, recovery: RecoveryLoop, browser: str | None) -
         HealthCheck("release", lambda: _release(releases, controls.live)),
         HealthCheck("clock", ClockCheck(store).look),
         HealthCheck("lease", lambda: _lease(store, controls.unseen_seconds if store.shared else 0.0)),
+        HealthCheck("connections", lambda: _connections(store, runner.release), _WRITE_SECONDS),
         HealthCheck("browser", _BrowserCheck(lambda: runner.release, browser).look, _WRITE_SECONDS),
     ]
     alive = [HealthCheck("writer", lambda: _writer(store)), HealthCheck("recovery", lambda: _recovery(recovery))]
@@ -88,6 +90,15 @@ async def _lease(store: Store, unseen_seconds: float) -> HealthResult:
     if unseen_seconds > MAX_UNSEEN_SECONDS:
         return HealthResult(False, "halts of other replicas were not heard of lately: nothing leaves")
     return HealthResult(True, "it is held")
+
+
+async def _connections(store: Store, release: Release) -> HealthResult:
+    """A connection that needs a person is told, and keeps no gateway from serving all others."""
+    count = len({row.connection for row in await lost(store, release.targets.values())})
+    if count:
+        needs = "one connection needs" if count == 1 else f"{count} connections need"
+        return HealthResult(True, f"{needs} a person: see `ailyus connection list`")
+    return HealthResult(True, "none needs a person")
 
 
 async def _writer(store: Store) -> HealthResult:

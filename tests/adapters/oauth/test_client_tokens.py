@@ -93,6 +93,11 @@ async def test_reading_and_writing_have_tokens_of_their_own(tmp_path: Path) -> N
         tokens.declare([target])
         assert await tokens.value(target.read, "") != await tokens.value(target.write, "")
         assert [one["scope"] for one in endpoint.asked] == ["a", "a b"]
-        with pytest.raises(AilyusError):
-            await tokens.value("oauth2:other/both/0", "")
+        stored = target_of(client_of(endpoint, grant="authorization_code"), "books")
+        tokens.declare([stored])
+        with pytest.raises(AilyusError, match="only a running gateway has the tokens"):
+            await tokens.value(stored.read, "")
+        assert len(endpoint.asked) == 2
+        assert await tokens.is_obtainable(target.read)
+        assert not await tokens.is_obtainable(stored.read)
         await tokens.close()

@@ -158,6 +158,7 @@ async def test_the_last_use_is_written_down_now_and_then(journal: Journal, tmp_p
         replica = world.replica()
         await replica.value(world.target.read, "")
         await replica.sweep()
+        assert await replica.is_obtainable(world.target.read)
         assert (await world.row()).used_ms == 0
         replica._used_at -= 3600
         await replica.sweep()
