@@ -18,7 +18,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.flow_program import FlowRequest
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import AnyRead, FlowRead, McpRead, PythonRead
-from contracts.compiler.route_program import BrowserProgram, McpProgram
+from contracts.compiler.route_program import BrowserProgram, HttpProgram, McpProgram
 
 
 class AdapterRouter:
@@ -67,12 +67,16 @@ class AdapterRouter:
 
         An MCP server gets its credentials when it starts, so what it lacks shows at the look.
         """
-        target, acted = self._release.target(request), self._release.catalog.programs[request.contract].routes[route]
+        program = self._release.catalog.programs[request.contract]
+        target, acted = self._release.target(request), program.routes[route]
         if target is None or isinstance(acted, McpProgram):
             return None
         ui = target.ui if isinstance(acted, BrowserProgram) else None
         reference = target.write if ui is None else ui.login
-        return await self._http.lacks(target, reference, request.person)
+        if lack := await self._http.lacks(target, reference, request.person):
+            return lack
+        used_up = isinstance(acted, HttpProgram) and self._http.is_used_up(program, acted, target, request.person)
+        return used_up or None  # guard: no intent over a limit that is used up
 
     async def execute(self, dispatch: Dispatch) -> Execution:
         """Send exactly what the order names, once, by its route."""

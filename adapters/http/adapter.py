@@ -14,8 +14,10 @@ retries, so there are none to switch off. Only a read is tried a second time, by
 
 import asyncio
 import functools
+import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx2
@@ -26,6 +28,7 @@ from adapters.delivery import DeliveryReport, delivery_of, is_stale
 from adapters.http.address import host_of, origin_of, target_of
 from adapters.http.answer import TooLarge, content_of, fields_of, reading_of, response_of, retry_after_ms
 from adapters.http.page_reader import PageReader
+from adapters.http.rate_budget import RateBudgets, action_keys, read_keys, write_keys
 from adapters.http.sigv4 import AccessKey, signed
 from adapters.tls import trusted
 from contracts.action.dispatch import Dispatch, Gate
@@ -34,6 +37,7 @@ from contracts.action.observation import Execution, Outage, Reading, ReadOutage,
 from contracts.action.resolver import Resolver
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
+from contracts.compiler.program import Program
 from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
 from contracts.errors import AilyusError
@@ -41,6 +45,23 @@ from contracts.errors import AilyusError
 
 class _Closed(Exception):
     """The release was retired, and its transport takes no more requests."""
+
+
+class _UsedUp(Exception):
+    """The target takes no more requests for so many seconds, and the read has to end before."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One read of one target for a person, until when it has to end."""
+
+    read: Read
+    target: Target
+    person: str
+    deadline: float
 
 
 _NOT_SENT = (
@@ -75,6 +96,7 @@ class HttpAdapter:
             verify=trusted(), trust_env=False, limits=httpx2.Limits(max_connections=100, keepalive_expiry=30.0)
         )
         self._closed = False
+        self._budgets = RateBudgets()
 
     async def close(self) -> None:
         """Close pooled connections; nothing is sent any more."""
@@ -87,23 +109,26 @@ class HttpAdapter:
         """One read with the read-only credential, before the deadline (seconds of the monotonic clock)."""
         try:
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return await self._reading(read, target, scope, person)
+                return await self._reading(_Look(read, target, person, deadline), scope)
+        except _UsedUp as used_up:
+            return _takes_no_more(target, used_up.seconds)
         except AilyusError as error:
             return ReadOutage(error.sentence, credential_outage(error.code), target.name)
         except (*_FAULTS, TooLarge) as error:
             outage: Outage = "target_failed" if isinstance(error, TooLarge) else "unreachable"
             return ReadOutage(f"`{read.name}` could not be read: {_fault(error)}", outage, target.name)
 
-    async def _reading(self, read: Read, target: Target, scope: Mapping[str, object], person: str) -> Reading | Fault:
+    async def _reading(self, look: "_Look", scope: Mapping[str, object]) -> Reading | Fault:
+        read, target = look.read, look.target
         http = render_read(read, target.base_url, scope)
         if isinstance(http, Fault):
             return http
         if not same_place(http.url, target.base_url):
             return Fault("the path does not stay below the connection's base URL")
         if read.pages is not None:
-            ask = functools.partial(self._asked, target, person=person)
+            ask = functools.partial(self._asked, look)
             return await PageReader(read, read.pages, target, scope, ask, self.now_ms).reading()
-        status, answer_headers, raw = await self._asked(target, http, person)
+        status, answer_headers, raw = await self._asked(look, http)
         return reading_of(read, target.name, status, answer_headers, raw, self.now_ms())
 
     async def execute(self, dispatch: Dispatch) -> Execution:
@@ -141,6 +166,7 @@ class HttpAdapter:
         try:
             async with asyncio.timeout(left):
                 status, answer_headers, raw = await self._send(http, headers, body)
+            self._budgets.note(write_keys(route, target, request.person), status, answer_headers)
             response = response_of(route, status, answer_headers, raw, secrets.values())
             retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
@@ -166,7 +192,23 @@ class HttpAdapter:
         lack = await self._credentials.lack(reference, person)
         return ReadOutage(lack.sentence, credential_outage(lack.code), target.name) if lack is not None else None
 
-    async def _asked(self, target: Target, http: HttpRequest, person: str) -> tuple[int, Mapping[str, str], bytes]:
+    def is_used_up(self, program: Program, route: HttpProgram, target: Target, person: str) -> ReadOutage | None:
+        """Why the target does not take this write and its read-back now, as far as its answers have told."""
+        waits = self._budgets.wait_seconds(action_keys(program, route, target, person))
+        return _takes_no_more(target, waits) if waits else None
+
+    async def _asked(self, look: "_Look", http: HttpRequest) -> tuple[int, Mapping[str, str], bytes]:
+        """One read, once the target takes one, with the credential that it takes."""
+        keys = read_keys(look.read, look.target, look.person)
+        if waits := self._budgets.wait_seconds(keys):
+            if time.monotonic() + waits >= look.deadline:
+                raise _UsedUp(waits)
+            await asyncio.sleep(waits)
+        answer = await self._accepted(look.target, http, look.person)
+        self._budgets.note(keys, answer[0], answer[1])
+        return answer
+
+    async def _accepted(self, target: Target, http: HttpRequest, person: str) -> tuple[int, Mapping[str, str], bytes]:
         """One read. A credential that is refused is read again, and where it is another, so is the target."""
         since = time.monotonic()
         answer = await self._get(http, await self._read_headers(target, http, person))
@@ -223,6 +265,11 @@ class HttpAdapter:
             scope, now = (target.region, target.service), datetime.fromtimestamp(self.now_ms() / 1000, UTC)
             return signed(http.method, http.url, headers, body, AccessKey.parse(secret), scope, now)
         return {target.header.lower(): f"{target.scheme} {secret}".strip()}
+
+
+def _takes_no_more(target: Target, seconds: float) -> ReadOutage:
+    sentence = f"`{target.name}` takes no more requests for {math.ceil(seconds)} s"
+    return ReadOutage(sentence, "target_failed", target.name)
 
 
 def _refuses(target: Target, status: int) -> bool:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from adapters.credentials.placement import echoes
 from adapters.decoding import Undecodable, decode
 from adapters.http.page_signs import is_page
+from adapters.http.rate_budget import retry_after_seconds
 from contracts.action.observation import Reading, ReadOutage, Response, outage_of
 from contracts.compiler.expressions import Fault
 from contracts.compiler.read_program import Read
@@ -123,6 +124,6 @@ def _request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def retry_after_ms(headers: Mapping[str, str]) -> int | None:
-    """How long the target asks us to wait (RFC 9110 section 10.2.3), as far as it says it in seconds."""
-    value = headers.get("retry-after", "")
-    return min(int(value) * 1000, MAX_RETRY_AFTER_MS) if value.isdigit() and len(value) < 7 else None
+    """How long the target asks us to wait before another attempt, at most half a minute."""
+    seconds = retry_after_seconds(headers)
+    return None if seconds is None else min(int(seconds * 1000), MAX_RETRY_AFTER_MS)

@@ -62,6 +62,8 @@ class PageReader:
             if isinstance(asked, Fault):
                 return asked
             status, headers, raw = await self.ask(asked)
+            if status in (429, 503) and self.read.rates and "retry-after" in headers:  # the next one waits for as long
+                status, headers, raw = await self.ask(asked)
             if outage := outage_of(status):
                 sentence = f"`{self.read.name}` could not be read: page {pages.pages + 1} was answered {status}"
                 return ReadOutage(sentence, outage, self.target.name)

@@ -15,6 +15,7 @@ whether its requests work.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -26,9 +27,9 @@ from contracts.compiler.input_compiler import compile_inputs
 from contracts.compiler.phase_names import PhaseNames
 from contracts.compiler.program import CedarAttribute, CreatedObjectRule, Program, UndoProgram
 from contracts.compiler.read_checks import ReadChecks
-from contracts.compiler.read_program import AnyRead
+from contracts.compiler.read_program import AnyRead, Read
 from contracts.compiler.route_compiler import RouteCompiler, route_expressions
-from contracts.compiler.route_program import RouteProgram
+from contracts.compiler.route_program import HttpProgram, RouteProgram
 from contracts.compiler.secret_places import check_secrets, unphased
 from contracts.compiler.template import Template
 from contracts.compiler.text_compiler import TextCompiler
@@ -37,6 +38,7 @@ from contracts.hiding import compared
 from contracts.schema.contract import Contract, NewObject, Requester, System, Undo
 from contracts.schema.flow import Flow
 from contracts.schema.output import Output
+from contracts.schema.rate_headers import RateHeaders
 from contracts.schema.resource import Resource
 from contracts.schema.route import Observe
 
@@ -62,11 +64,13 @@ class _Compiler(TextCompiler):
         require = self.checks("require", c.require, names.before)
         expect = self.checks("expect", c.expect, names.after)
         compiler = RouteCompiler(self, names, c.target)
-        routes = tuple(compiler.compile(i, r) for i, r in enumerate(c.execute))
+        rates = self.system.rates if self.system is not None else ()
+        routes = tuple(_rated_route(compiler.compile(i, r), rates) for i, r in enumerate(c.execute))
         attributes = self._attributes(resource)
         for key in ("shows", "unchanged", "disclose", "not_secret"):
             self._check_paths(key, getattr(c, key))
-        reads = tuple(self.read(name, o, c.target, names.early) for name, o in self.observe.items())
+        found = (self.read(name, o, c.target, names.early) for name, o in self.observe.items())
+        reads = tuple(_rated_read(read, c.target, rates) for read in found)
         made = self._made(c.new_object) if c.new_object else None
         pinned, probed = self._pinned_and_probed(require, expect, routes, made)
         program = Program(
@@ -195,3 +199,12 @@ class _Compiler(TextCompiler):
             name = path.removeprefix("before.").removeprefix("after.").split(".")[0]
             if name not in self.observe:
                 raise AilyusError("bad_contract", f"`{path}` is observed nowhere", field=f"{key}.{index}")
+
+
+def _rated_read(read: AnyRead, target: str, rates: tuple[RateHeaders, ...]) -> AnyRead:
+    # another system beside it has other limits
+    return replace(read, rates=rates) if isinstance(read, Read) and read.target == target else read
+
+
+def _rated_route(route: RouteProgram, rates: tuple[RateHeaders, ...]) -> RouteProgram:
+    return replace(route, rates=rates) if isinstance(route, HttpProgram) else route

@@ -8,6 +8,7 @@ from contracts.compiler.expressions import Expression
 from contracts.compiler.flow_program import FlowProgram
 from contracts.compiler.page_rule import PageRule
 from contracts.compiler.template import Template
+from contracts.schema.rate_headers import RateHeaders
 
 Decode = Literal["json", "xml"]
 
@@ -31,6 +32,7 @@ class Read:
     omits_empty: tuple[str, ...] = ()
     whole: Expression | None = None
     pages: PageRule | None = None
+    rates: tuple[RateHeaders, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

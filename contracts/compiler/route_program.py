@@ -9,6 +9,7 @@ from contracts.compiler.flow_program import FlowProgram
 from contracts.compiler.read_program import Decode
 from contracts.compiler.template import Template
 from contracts.schema.idempotency_key import IdempotencyKey
+from contracts.schema.rate_headers import RateHeaders
 
 FURTHER_SEND_MS: Final = 60_000
 """From the look that finds nothing until the next attempt leaves: the target's wish to wait, and another decision."""
@@ -35,6 +36,7 @@ class HttpProgram:
     decode: Decode = "json"
     lists: tuple[str, ...] = ()
     stale: Expression | None = None
+    rates: tuple[RateHeaders, ...] = ()
 
     def honours(self, elapsed_ms: int | None) -> bool:
         """Will the target still know our key, first sent so long ago (None: nobody knows), when another send ends?"""

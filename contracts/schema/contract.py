@@ -12,6 +12,7 @@ from pydantic import (
 from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds
 from contracts.schema.input import Input
 from contracts.schema.output import Output
+from contracts.schema.rate_headers import RateHeaders
 from contracts.schema.resource import Resource
 from contracts.schema.route import Observe, Route, Way
 
@@ -204,6 +205,9 @@ class Contract(Strict):
 class System(Strict):
     """Declarations that the contracts of one system share (`_system.yaml`), named there by the word `system`."""
 
+    later = frozenset({"rates"})
+
     system: Name
     observe: dict[Name, Observe] = Field(default_factory=dict)
     resource: Resource | None = None
+    rates: tuple[RateHeaders, ...] = Field((), max_length=5, description="how the target tells what it still takes")

@@ -45,7 +45,8 @@ class ListServer:
     """One list. `changes` happen before the answer to the n-th request, counted from 0; so do `faults`.
 
     A change is `(place, item)`: the item is put there, or what stands there is taken out where the item is None. A
-    fault is a status, `loop` (the first page again), `empty` (a page without items), `none` (no list) or `away`.
+    fault is a status, `loop` (the first page again), `empty` (a page without items that leads on to them), `none` (no
+    list) or `away` (the next page is at another host).
     """
 
     way: str
@@ -75,6 +76,7 @@ class ListServer:
         start = 0 if fault == "loop" else self._start(url, body)
         found = [] if fault == "empty" else self.items[start : start + self.size]
         following = start + self.size if start + self.size < len(self.items) else None
+        following = start if fault == "empty" else following
         headers, value = self._page(found, following, "http://127.0.0.1:1" if fault == "away" else self.base_url)
         return 200, headers, b'{"data": 1}' if fault == "none" else orjson.dumps(value)
 
@@ -126,7 +128,10 @@ class ListServer:
             more = {"@odata.nextLink": url} if following is not None else {}
             return {}, {"value": data, **more}
         if self.way == "cursor":
-            return {}, {"data": data, "response_metadata": {"next_cursor": f"c{following}" if following else ""}}
+            return {}, {
+                "data": data,
+                "response_metadata": {"next_cursor": f"c{following}" if following is not None else ""},
+            }
         if self.way == "starting_after":
             after = {"next": {"starting_after": f"c{following}"}} if following is not None else {}
             return {}, {"data": data, "pages": after}

@@ -230,6 +230,8 @@ GUARDS = [
     Guard("an old version on a direct way", "return _has_body(response) and route.stale.holds(_scope(program, target, dispatch, response))", "tests/adapters/test_delivery.py::test_an_old_version"),
     Guard("an old version after a doubt", "if False:", "tests/server/execution/test_stale.py::test_after_a_doubt"),
     Guard("no step and no undo over somebody else's change", "if False:", "tests/server/execution/test_stale.py::test_a_step_of_a_plan"),
+    Guard("a limit that is used up", "elif False:", "tests/adapters/http/test_rate_budget.py::test_what_is_left"),
+    Guard("no intent over a limit that is used up", "return None", "tests/adapters/http/test_rate_budget.py::test_no_write_is_begun"),
     Guard("require comes first", "checks = already_so(program, resolved.base, before)", "tests/journeys/test_already_so.py::test_a_false_require_comes_first"),
     Guard("the record is the resource", "if False:", "tests/journeys/test_directories.py::test_another_record_than_the_one_that_was_named_is_denied"),
     Guard("doubt is looked at again", "return ()", "tests/journeys/test_directories.py::test_a_stale_read_is_unknown_and_found_by_itself"),

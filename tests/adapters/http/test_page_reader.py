@@ -112,7 +112,7 @@ FAULTS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(list(WAYS)), st.integers(0, 12), CHANGES, FAULTS)
 @example("offset", 7, {1: (0, None)}, {})  # the first item of page 2 moves onto page 1, which was read
 @example("cursor", 7, {1: (0, None), 2: (6, "new")}, {})  # and the count stays the same

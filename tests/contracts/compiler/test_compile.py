@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.compiler.compile import compile_contract
+from contracts.compiler.read_program import Read
+from contracts.compiler.route_program import HttpProgram
 from contracts.schema.contract import Contract, System
 from contracts.schema.flow import Flow
 from tests.contracts.making import LOOK, READ, WRITE, contract, flow, flows, program, refused
@@ -32,6 +34,16 @@ def test_what_a_system_shares_is_taken_over() -> None:
     for system in (None, System.model_validate({"system": "records"})):
         with refused("observe.record", "`_system.yaml` observes no `record`"):
             program(system=system, **SHARED)
+
+
+def test_a_systems_limits_are_those_of_its_own_requests() -> None:
+    system = System.model_validate({"system": "records", "rates": [{"remaining": "X-Remaining"}]})
+    beside = {"record": WRITE["observe"]["record"], "other": {"get": "/x/${inputs.record}", "target": "other"}}
+    made = program(system=system, observe=beside)
+    assert [len(read.rates) for read in made.reads if isinstance(read, Read)] == [1, 0]
+    assert [len(route.rates) for route in made.routes if isinstance(route, HttpProgram)] == [1]
+    # a system without limits is written as before, so that its contracts keep their digest
+    assert "rates" not in System.model_validate({"system": "records"}).model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
