@@ -29,6 +29,7 @@ class Kind:
 SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
 """What the demo's workspace connects to."""
 VENDORS = (
+    "github",
     "intercom",
     "entra",
     "google",
@@ -39,6 +40,7 @@ VENDORS = (
 )
 """What the library has a twin for besides."""
 _LINES = {
+    "github": 'headers = {X-GitHub-Api-Version = "2022-11-28"}\n',
     "okta": 'scheme = "SSWS"\n',
     "xero": 'headers = {Xero-Tenant-Id = "a3a4dbaf-3495-a808-ed7a-7b964388f53d"}\n',
 }
@@ -63,7 +65,7 @@ TEMPLATES: Mapping[str, Kind] = {
     ),
     "library": Kind(
         {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
-        ("base", "support", "groups", "approvals", "operations", "slack", "intercom"),
+        ("base", "support", "groups", "approvals", "operations", "slack", "intercom", "github"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),

@@ -47,6 +47,7 @@ class Trial:
     headers: Mapping[str, str]
     exchanges: list[Exchange] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    _said: Mapping[str, object] = field(default_factory=dict)
     _sent: list[tuple[str, HttpRequest]] = field(default_factory=list)
 
     async def run(self) -> "Trial":
@@ -69,7 +70,7 @@ class Trial:
                 for check in self.program.expect:
                     self._holds(check.value(scope) is True, f"`expect` does not hold: {check.expression.text}")
             for name, template in self.program.outputs:
-                value = template.filled(scope)
+                value = template.filled({**scope, **self._said})
                 self._holds(not isinstance(value, Fault), f"the output `{name}` has no value: {value}")
             await self._refusals()
         return self
@@ -115,6 +116,7 @@ class Trial:
         }
         self._holds(route.ok.holds({**scope, **said}), f"`ok` does not hold of the twin's answer {answer.status}")
         self._sent.append((kind, http))
+        self._said = said
 
     async def _refusals(self) -> None:
         """What the twin answers to a second write, to those who may not, about nothing, and when it is asked too often."""
