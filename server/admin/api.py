@@ -16,6 +16,7 @@ from receipts.tables import intents
 from server.admin import access
 from server.admin.approval_routes import ApprovalRoutes
 from server.admin.connection_routes import ConnectionRoutes
+from server.admin.gateway_key_routes import GatewayKeyRoutes
 from server.admin.release_routes import ReleaseRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
@@ -71,6 +72,7 @@ class AdminApi:
     def app(self) -> Starlette:
         """The ASGI application."""
         asked, released = ApprovalRoutes(self._runner, self._inbox), ReleaseRoutes(self._candidates)
+        own_keys = GatewayKeyRoutes(self._candidates.releases.workspace, self._runner.journal)
         routes = [
             ("GET", "/status", released.status),
             ("POST", "/releases", released.apply),
@@ -95,6 +97,7 @@ class AdminApi:
             ("GET", "/keys", self.keys),
             ("POST", "/keys", self.add_key),
             ("DELETE", "/keys/{keyid}", self.revoke_key),
+            ("POST", "/gateway-keys/log", own_keys.rotate_log),
             ("POST", "/introductions", self.introduce),
             ("GET", "/connections", self._connections.connections),
             ("POST", "/connections/{name}/link", self._connections.link),

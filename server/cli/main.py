@@ -23,6 +23,7 @@ def _register() -> None:
         connection_commands,
         contract_commands,
         control_commands,
+        key_commands,
         policy_commands,
         receipt_commands,
         release_commands,
@@ -43,6 +44,7 @@ def _register() -> None:
     control_commands.register(app)
     adapter_commands.register(app)
     store_commands.register(app)
+    key_commands.register(app)
     settings_commands.register(app)
 
 

@@ -45,7 +45,7 @@ class Releases:
     """Takes candidates, one at a time. `signed_only`: also a development workspace takes nothing unsigned."""
 
     def __init__(self, workspace: Workspace, activation: Activation, *, signed_only: bool = False) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self._activation = activation
         self._signed_only = signed_only
         self._one = asyncio.Lock()
@@ -99,7 +99,7 @@ class Releases:
     async def replace(self, release: Release) -> bool:
         """Make what a development workspace's files say the live release, for nobody signs it (`--dev`)."""
         async with self._one:
-            sources = await asyncio.to_thread(sources_of, self._workspace.root)
+            sources = await asyncio.to_thread(sources_of, self.workspace.root)
             return await self._activation.apply(release, None, sources)
 
     def _refuse(self, error: AilyusError) -> None:
@@ -111,7 +111,7 @@ class Releases:
         return RefusedRelease(self.runner.journal.store.now_ms(), error.code, error.sentence, error.hint)
 
     def _candidate(self) -> ReleasePackage:
-        own, fresh = self._workspace, Workspace.open(self._workspace.root)
+        own, fresh = self.workspace, Workspace.open(self.workspace.root)
         for name in settings_for_restart(own.settings, fresh.settings):
             log.warning("restart_needed", name=name, hint="this part of the settings is read when the gateway starts")
         release, package = candidate_of(fresh)
@@ -132,12 +132,12 @@ class Releases:
             # compared with what is live, also where another replica made it so just now
             with contextlib.suppress(AilyusError):
                 await self._take_live()
-        release = await asyncio.to_thread(package.built, self._workspace)
+        release = await asyncio.to_thread(package.built, self.workspace)
         if self._is_live(release) and (signed is None or self.runner.release.author == signed.document.author):
             return False
         # what an author signed was compared, and allowed, when it was signed
         allowed = package.allow_wider or signed is not None
-        await asyncio.to_thread(require_sound, self._workspace, release, allowed)
+        await asyncio.to_thread(require_sound, self.workspace, release, allowed)
         return await self._activation.apply(release, signed, package.files)
 
     def _is_live(self, release: Release) -> bool:
@@ -169,7 +169,7 @@ class Releases:
             return
         kept = await store.read_aside(lambda read: archived(read, record, store.keys))
         # a replica of an earlier version keeps no settings: then the files beside this one must say the same
-        space = self._workspace if kept.settings is not None else Workspace.open(self._workspace.root)
+        space = self.workspace if kept.settings is not None else Workspace.open(self.workspace.root)
         release = await asyncio.to_thread(kept.built, space)
         await self._check(release, record)
         await self._activation.adopt(release, record)

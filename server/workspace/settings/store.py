@@ -21,6 +21,7 @@ class LogPart(SettingsPart):
     """The key that signs the log, and its passphrase, both by reference."""
 
     key: Reference = "file:.ailyus/log.pem"
-    """The Ed25519 key as PEM, by reference; the first start makes the file, and no other key is ever made."""
+    """The Ed25519 key as PEM, by reference; the first start makes the file. While it is rotated (`ailyus key rotate
+    log`) the new key stands after it."""
     passphrase: ReferenceOrNone = Field("none", examples=["env:LOG_PASSPHRASE"])
     """What the key is encrypted with, by reference; `none` for nothing."""
