@@ -44,12 +44,16 @@ class Router:
 
     def __init__(self) -> None:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
+        self.paths: list[tuple[str, str]] = []
+        """Method and path of each route, as they were registered."""
 
     def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
         """Register a handler."""
-        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+        parts = re.split(r"\{(\w+)\}", path)  # the odd ones are names
+        pattern = re.compile("".join(f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(parts)))
 
         def register(handler: Handler) -> Handler:
+            self.paths.append((method, path))
             self._routes.append((method, pattern, handler))
             return handler
 

@@ -1,14 +1,16 @@
 """All contracts of the described systems against the descriptions of a folder."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.sandbox.app import SYSTEMS
 from contracts.compiler.catalog import load_catalog
 from contracts.compiler.program import Program
 from tests.library_reference import level_of
 from tests.vendors.contract_check import ContractCheck
-from tests.vendors.description import NO_OPERATION, Description
+from tests.vendors.description import NO_OPERATION, Description, Sent
 from tests.vendors.system import Allowed, System
 from tests.vendors.systems import systems
 from tests.world import ROOT
@@ -20,6 +22,15 @@ class Report:
     systems: int = 0
     mismatches: list[str] = field(default_factory=list)
     allowed: dict[Allowed, int] = field(default_factory=dict)
+
+    def add(self, lines: Iterable[str], known: Mapping[str, System], described: bool) -> None:
+        """Sort these into what is allowed and what is not. What is `described` must be in the description."""
+        for line in lines:
+            fitting = next((a for s in known.values() for a in s.allowed if a.fits(line)), None)
+            if fitting is None or (described and line.endswith(NO_OPERATION)):
+                self.mismatches.append(line)
+            else:
+                self.allowed[fitting] = self.allowed.get(fitting, 0) + 1
 
 
 async def check(folder: Path, only: Collection[str] = ()) -> Report:
@@ -45,15 +56,9 @@ async def compared(
         if system is None:
             continue
         report.contracts += 1
-        for line in await checked.mismatches(program):
-            fitting = next((a for s in known.values() for a in s.allowed if a.fits(line)), None)
-            if line.endswith(NO_OPERATION) and level_of(program) == "description":
-                fitting = None  # what the description does not have was not checked against it
-            if fitting is None:
-                report.mismatches.append(line)
-            else:
-                report.allowed[fitting] = report.allowed.get(fitting, 0) + 1
+        report.add(await checked.mismatches(program), known, level_of(program) == "description")
     for system in known.values():
+        report.add(twin_routes(system, descriptions[system.kind]), known, False)
         report.mismatches += [
             f"{system.kind}: the allowed difference `{a.pattern}` does not occur"
             for a in system.allowed
@@ -65,3 +70,12 @@ async def compared(
             if name not in programs
         ]
     return report
+
+
+def twin_routes(system: System, descriptions: tuple[Description, ...]) -> Iterator[str]:
+    """Each route of a twin that no description has: it would be invented, whether a contract uses it or not."""
+    module = SYSTEMS.get(system.kind)
+    for method, path in module.router.paths if module and descriptions else ():
+        sent = Sent(method, re.sub(r"\{\w+\}", "x1", path), (), {}, b"")
+        if not any(one.operation(sent) for one in descriptions):
+            yield f"the twin: {system.kind} {method} {path}: {NO_OPERATION}"

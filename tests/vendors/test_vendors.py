@@ -64,6 +64,7 @@ def description() -> dict[str, Any]:
                     "requestBody": _takes(value={"type": "string"}),
                     "responses": {"200": _answer(_RECORD), "412": _answer(_ERROR), **no},
                 },
+                "delete": {"responses": {"204": {"description": ""}, **no}},
             },
             "/records/{record}/events": {
                 "parameters": [record],
@@ -158,6 +159,10 @@ def _other_pattern(spec: Any) -> None:
     spec["paths"]["/records/{record}"]["parameters"][0]["schema"] = {"type": "string", "pattern": "^[0-9]+$"}
 
 
+def _fewer_operations(spec: Any) -> None:
+    del spec["paths"]["/records/{record}"]["delete"]  # which no contract here uses
+
+
 PLANTED_IN_TWINS: dict[str, tuple[Callable[[Any], None], str]] = {
     "a parameter that is required is missing": (_required_parameter, "Missing required query parameter: view"),
     "a parameter has another form": (_other_pattern, "'r1' does not match '^[0-9]+$'"),
@@ -165,6 +170,7 @@ PLANTED_IN_TWINS: dict[str, tuple[Callable[[Any], None], str]] = {
     "a field is missing": (_more_required, "'etag' is a required property"),
     "a field is invented": (_fewer_fields, "the description has no field `name`"),
     "a status is invented": (_fewer_statuses, "Unknown response http status: 404"),
+    "a route is invented": (_fewer_operations, "the twin: records DELETE /records/{record}: the description has no"),
 }
 
 
@@ -191,7 +197,9 @@ async def test_an_allowed_difference_must_occur(tmp_path: Path) -> None:
 async def test_what_is_said_to_be_described_must_be(tmp_path: Path) -> None:
     spec = description()
     del spec["paths"]["/records/{record}/events"]
-    allowed = (Allowed("no such operation$", "it has no events", "https://records.example/events"),)
+    allowed = (
+        Allowed("events: the description has no such operation$", "it has no events", "https://records.example/events"),
+    )
     assert (await report(tmp_path, spec, allowed=allowed)).mismatches == []
     said = ("verified_against: the sandbox's records", "verified_against: description records 1")
     found = await report(tmp_path, spec, *said, allowed=allowed)

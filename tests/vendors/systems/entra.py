@@ -23,7 +23,7 @@ SYSTEM = System(
     },
     allowed=(
         Allowed(
-            pattern=r"GET /groups(/[0-9a-f-]{36})?: the description has no such operation$",
+            pattern=r"GET /groups(/[0-9a-f-]{36}|/\{group\})?: the description has no such operation$",
             why="our part of the description has of groups only who is in them",
             page="https://learn.microsoft.com/graph/api/group-get",
         ),

@@ -40,7 +40,7 @@ SYSTEM = System(
             page=f"{_PAGES}/api.intercom.io/conversations/conversation",
         ),
         Allowed(
-            pattern="(GET /tags|DELETE /conversations/[0-9]+/tags/[0-9]+): the description has no such operation",
+            pattern=r"(GET /tags|DELETE /conversations/([0-9]+|\{conversation\})/tags/([0-9]+|\{number\})): the description has no such operation",
             why="the cut-down description has neither; the contracts name the page",
             page=f"{_PAGES}/api.intercom.io/tags/detachtagfromconversation",
         ),
