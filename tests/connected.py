@@ -18,7 +18,7 @@ from tests.slowness import scaled_duration
 from tests.web import web
 from tests.world import Sandbox, World, add_record_contracts, gateway, make_workspace, with_server
 
-NAMES = ("books", "notes", "records")
+NAMES = ("books", "company", "notes", "records")
 PARTS = """
 [[people]]
 name = "outsider"
@@ -40,6 +40,24 @@ client_id = "{client}"
 client_secret = "file:.ailyus/secrets/books"
 read_scopes = ["openid", "email", "records:read", "records:write"]
 write_scopes = ["openid", "email", "records:read", "records:write"]
+
+[connections.company]                     # one account for all, and no other than this
+kind = "company"
+base_url = "{url}/api"
+tenant = "acme"
+environment = "prod"
+auth = "oauth2"
+check = "/me"
+
+[connections.company.oauth2]
+grant = "authorization_code"
+issuer = "{url}"
+client_id = "{client}"
+client_secret = "file:.ailyus/secrets/books"
+read_scopes = ["records:read"]
+write_scopes = ["records:read"]
+account = "check.email"
+expect_account = "company@example.com"
 
 [connections.notes]                       # each person an account of their own
 kind = "notes"

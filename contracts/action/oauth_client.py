@@ -29,6 +29,7 @@ _FACTS: Final = {
     "resource": "resource",
     "per_person": "perPerson",
     "account": "account",
+    "expect_account": "expectAccount",
 }
 
 
@@ -39,9 +40,9 @@ class OAuthClient:
     `issuer` is whose metadata (RFC 8414) says where the endpoints are that have no URL here. `subject` and `audience`
     stand in what is signed with `key`; `resource` is the API that tokens are meant for (RFC 8707). `per_person`: each
     person signs in for themselves. `account` is where the account's name stands (`id_token.email`, `token.team.id`,
-    `redirect.realmId`, `check.name`); `authorize_parameters` go with the browser to the authorization endpoint, beside
-    those of the protocol. `timeout_ms` bounds one question to the server and says nothing about what may be
-    done, so it is in no digest.
+    `redirect.realmId`, `check.name`), and `expect_account` the only one that may be connected; `authorize_parameters`
+    go with the browser to the authorization endpoint, beside those of the protocol. `timeout_ms` bounds one question to
+    the server and says nothing about what may be done, so it is in no digest.
     """
 
     grant: Grant
@@ -61,6 +62,7 @@ class OAuthClient:
     write_scopes: tuple[str, ...] = ()
     per_person: bool = False
     account: str = ""
+    expect_account: str = ""
     authorize_parameters: tuple[tuple[str, str], ...] = ()
     timeout_ms: int = field(default=5_000, compare=False)
 

@@ -195,7 +195,7 @@ class ConnectionFacts(GatewayFacts):
     by: Pseudonym
     scopes: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
-    reason: Literal["", "wider_scopes", "missing_scopes"] = ""
+    reason: Literal["", "wider_scopes", "missing_scopes", "other_account"] = ""
     revoked: bool | None = None
 
 

@@ -33,7 +33,7 @@ from server.connections.account import account_of
 from server.connections.authorization_request import VALID_MS, AuthorizationRequest, RequestKeys, new_id, request_url
 from server.connections.connection_statement import ConnectionChange, connection_statement
 from server.connections.grants import Grants
-from server.connections.scopes import ScopeFault, scope_fault
+from server.connections.scopes import GrantRefusal, account_fault, scope_fault
 from server.identity.identity_token import identity_of
 from server.identity.token_issuer import Issuer
 
@@ -130,7 +130,7 @@ class Authorizations:
         if isinstance(told, TokenFault):
             raise _refused(told.sentence)
         change = await self._change(target, client, request, told, answer, keys.nonce(request))
-        fault = scope_fault(change.declared, told)
+        fault = scope_fault(change.declared, told) or account_fault(client.expect_account, change.account)
         if fault is not None:
             await self._refuse(target, client, told, change, fault)
         await self._keep(target, told, change)
@@ -176,7 +176,7 @@ class Authorizations:
         log.info("connected", connection=target.name)
 
     async def _refuse(
-        self, target: Target, client: OAuthClient, told: TokenAnswer, change: ConnectionChange, fault: ScopeFault
+        self, target: Target, client: OAuthClient, told: TokenAnswer, change: ConnectionChange, fault: GrantRefusal
     ) -> None:
         revoked = await self._revoke(client, told)
         said = replace(change, event="refused", reason=fault.reason, revoked=revoked)

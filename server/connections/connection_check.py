@@ -35,7 +35,7 @@ async def check_connection(
 ) -> ConnectionFinding:
     """Ask it with the credential that reads. Nothing is written, and no other credential is tried."""
     if not target.check:
-        found = await probe_target(release, credentials, target)
+        found = await probe_target(release, credentials, target, person)
         return ConnectionFinding(target.name, found.ok, found.says, found.next)
     try:
         credential = await credentials.value(target.read, person)

@@ -21,7 +21,7 @@ class ConnectionChange:
     account: str = ""
     scopes: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
-    reason: Literal["", "wider_scopes", "missing_scopes"] = ""
+    reason: Literal["", "wider_scopes", "missing_scopes", "other_account"] = ""
     revoked: bool | None = None
 
 

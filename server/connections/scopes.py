@@ -1,4 +1,4 @@
-"""What an authorization server gave, held against the scopes that the release declares."""
+"""What an authorization server gave, held against the scopes and the account that the release declares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from adapters.oauth.token_answer import TokenAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeFault:
+class GrantRefusal:
     """Why what was given is not kept."""
 
-    reason: Literal["wider_scopes", "missing_scopes"]
+    reason: Literal["wider_scopes", "missing_scopes", "other_account"]
     sentence: str
     hint: str
 
 
-def scope_fault(declared: Sequence[str], told: TokenAnswer) -> ScopeFault | None:
+def scope_fault(declared: Sequence[str], told: TokenAnswer) -> GrantRefusal | None:
     """What is given beside or below the declared scopes; None where it is just these (RFC 6749, section 3.3).
 
     A server that says nothing gave what was asked for. `offline_access` and `openid` count as given where the refresh
@@ -24,20 +24,31 @@ def scope_fault(declared: Sequence[str], told: TokenAnswer) -> ScopeFault | None
     """
     if told.expires_in is not None and not told.refresh_token:
         hint = 'ask for one: a scope such as `offline_access`, or `authorize_parameters = {access_type = "offline"}`'
-        return ScopeFault("missing_scopes", "the server gave no refresh token, so the connection would end soon", hint)
+        return GrantRefusal(
+            "missing_scopes", "the server gave no refresh token, so the connection would end soon", hint
+        )
     if told.scopes is None:
         return None
     wider = sorted(told.scopes - set(declared))
     if wider:  # guard: wider scopes than declared
         hint = "take them away from the app at the vendor, or declare them if the gateway is meant to have them"
-        return ScopeFault("wider_scopes", f"it was given more than is declared: {_named(wider)}", hint)
+        return GrantRefusal("wider_scopes", f"it was given more than is declared: {_named(wider)}", hint)
     implied = {"offline_access"} if told.refresh_token else set()
     implied |= {"openid"} if told.id_token else set()
     missing = sorted(set(declared) - told.scopes - implied)
     if missing:
         hint = "give the consent to all of them, or let an admin of the vendor allow them for the app"
-        return ScopeFault("missing_scopes", f"it was given less than it needs: {_named(missing)}", hint)
+        return GrantRefusal("missing_scopes", f"it was given less than it needs: {_named(missing)}", hint)
     return None
+
+
+def account_fault(expected: str, account: str) -> GrantRefusal | None:
+    """Another account than the declared one; None where it is that, or none is declared."""
+    if not expected or account == expected:  # guard: the account that may be connected
+        return None
+    told = f"`{account}`" if account else "an account that nothing names"
+    hint = "sign out at the vendor, and connect the declared one: `expect_account`"
+    return GrantRefusal("other_account", f"somebody signed in as {told}, and not as `{expected}`", hint)
 
 
 def _named(scopes: Sequence[str]) -> str:

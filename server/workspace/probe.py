@@ -77,16 +77,18 @@ async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     return found
 
 
-async def probe_target(release: Release, credentials: Credentials, target: Target) -> ProbeResult:
-    """The same of one connection, with the credentials of a gateway that runs."""
-    adapter = HttpAdapter(release, _Shut(), credentials, lambda: int(time.time() * 1000))
+async def probe_target(release: Release, credentials: Credentials, target: Target, person: str = "") -> ProbeResult:
+    """The same of one connection, with the credentials of a gateway that runs, and the account of this person."""
+    adapter = HttpAdapter(release, _Shut(), credentials, now_ms)
     try:
-        return await _probed(adapter, credentials, release, target)
+        return await _probed(adapter, credentials, release, target, person)
     finally:
         await adapter.close()
 
 
-async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target) -> ProbeResult:
+async def _probed(
+    adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target, person: str = ""
+) -> ProbeResult:
     # looked up first: a read without its credential would be told as a refusal of the system
     missing = [fault for reference in _references(target) if (fault := await credentials.missing(reference))]
     if missing:  # guard: references are looked up
@@ -97,7 +99,7 @@ async def _probed(adapter: HttpAdapter, credentials: Credentials, release: Relea
     if chosen is None:
         return ProbeResult(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
-    seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS)
+    seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS, person)
     if isinstance(seen, ReadOutage):  # guard: each connection is asked
         return ProbeResult(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
     if isinstance(seen, Fault):  # an answer that the contract cannot read is an answer all the same

@@ -75,6 +75,7 @@ def _client(connection: ConnectionPart) -> OAuthClient | None:
         write_scopes=part.write_scopes,
         per_person=part.per_person,
         account=part.account,
+        expect_account=part.expect_account,
         authorize_parameters=tuple(sorted(part.authorize_parameters.items())),
         timeout_ms=part.timeout,
     )

@@ -73,6 +73,8 @@ class OAuthClientPart(SettingsPart):
     """Where the name of the connected account stands: in the identity token (`id_token.email`), in the token answer
     (`token.team.id`), in the address that the browser comes back with (`redirect.realmId`), or in what the connection's
     `check` answers (`check.0.name`). Without it the identity token says it, where there is one."""
+    expect_account: str = Field("", max_length=300, examples=["4620816365000000000"])
+    """The only account that may be connected; whoever signs in with another one is refused."""
     authorize_parameters: dict[str, str] = Field(
         default_factory=dict, max_length=16, examples=[{"access_type": "offline", "prompt": "consent"}]
     )
@@ -105,18 +107,6 @@ class OAuthClientPart(SettingsPart):
             (self.grant != "jwt_bearer" and bool(self.subject), "`subject` is for `jwt_bearer` alone"),
             (self.key is None and bool(self.key_id or self.audience), "`key_id` and `audience` need `key`"),
             (not self._has_key_use() and self.key is not None, "`key` is used by `jwt_bearer` and `private_key_jwt`"),
-            (
-                not is_stored and bool(self.account or self.authorize_parameters),
-                "`account` and `authorize_parameters` are for `authorization_code` alone",
-            ),
-            (
-                bool(_OURS & self.authorize_parameters.keys()),
-                "`authorize_parameters` names what the gateway sends itself",
-            ),
-            (
-                self.account.startswith("id_token.") and not self._has_identity(),
-                "`account` of an identity token needs `issuer`, and `openid` among the scopes",
-            ),
             # a token without scopes often is one with all of them
             (bool(self.read_scopes) is not bool(self.write_scopes), "give both `read_scopes` and `write_scopes`"),
         )
@@ -126,14 +116,25 @@ class OAuthClientPart(SettingsPart):
         return self
 
     @model_validator(mode="after")
+    def _connecting(self) -> "OAuthClientPart":
+        if self.grant != "authorization_code" and (self.account or self.expect_account or self.authorize_parameters):
+            alone = "`account`, `expect_account` and `authorize_parameters`"
+            raise ValueError(f"{alone} are for `authorization_code` alone")
+        if self.expect_account and self.per_person:
+            raise ValueError("`expect_account` is for one account that all use, and not for `per_person`")
+        if _OURS & self.authorize_parameters.keys():
+            raise ValueError("`authorize_parameters` names what the gateway sends itself")
+        has_identity = bool(self.issuer) and "openid" in self.read_scopes and "openid" in self.write_scopes
+        if self.account.startswith("id_token.") and not has_identity:
+            raise ValueError("`account` of an identity token needs `issuer`, and `openid` among the scopes")
+        return self
+
+    @model_validator(mode="after")
     def _scopes(self) -> "OAuthClientPart":
         for scope in (*self.read_scopes, *self.write_scopes):
             if not _SCOPE.fullmatch(scope):
                 raise ValueError("a scope has no white space, quotes or backslashes: give each as an entry of its own")
         return self
-
-    def _has_identity(self) -> bool:
-        return bool(self.issuer) and "openid" in self.read_scopes and "openid" in self.write_scopes
 
     def _has_key_use(self) -> bool:
         return self.grant == "jwt_bearer" or self.proof == "private_key_jwt"

@@ -118,6 +118,18 @@ async def test_wider_scopes_are_refused_revoked_and_logged(house: Connected) -> 
     assert house.server.state()["refresh_tokens"] == 0, "the grant is revoked again"
 
 
+async def test_another_account_than_the_declared_one_is_refused_and_revoked(house: Connected) -> None:
+    answer = await house.connect("lead", "company")
+    assert answer.status_code == 409
+    assert f"signed in as `{ACCOUNT}`, and not as `company@example.com`" in answer.text
+    (said,) = house.statements()
+    assert (said["about"]["event"], said["about"]["reason"]) == ("refused", "other_account")
+    assert house.server.state()["refresh_tokens"] == 0
+    house.server.set(account="company@example.com")
+    assert (await house.connect("lead", "company")).status_code == 303
+    assert await rows(house, "company") == ["ready"]
+
+
 async def test_narrower_scopes_are_refused_with_the_missing_ones(house: Connected) -> None:
     house.server.set(declined=["records:write"])
     answer = await house.connect()

@@ -95,6 +95,7 @@ def test_every_field_of_a_client_reaches_its_target_and_its_digest() -> None:
     others = {"client_id": "c-2", "token_url": "https://id.example.com/other", "read_scopes": ("records",)}
     others |= {"client_auth": "post", "revoke_url": None, "resource": None, "account": "token.id"}
     others |= {"authorize_parameters": {"prompt": "login"}}
+    assert signing_in(per_person=None, expect_account="a").digest != signing_in(per_person=None).digest
     for name, value in others.items():
         assert signing_in(**{name: value}).digest != target.digest, name
     # how long a server may take says nothing about what may be done
