@@ -43,13 +43,14 @@ def _not_found() -> TwinResponse:
 
 
 def seed() -> Json:
-    """One contact with a paid and an open invoice."""
+    """One contact with the eight invoices of November that arrived, the first of them paid."""
     state: Json = {"contacts": {CONTACT: _contact(CONTACT, "Rex Media Group", "accounts@rexmedia.example")}}
     state |= {"invoices": {}, "payments": {}, "keys": {}}
-    for number, cents, paid in (("INV-1001", 10_125, True), ("INV-1002", 10_250, False)):
-        invoice = _invoice(state, _new_id(number), number, CONTACT, cents / 100, "2026-11-18")
-        if paid:
-            _pay(state, _new_id(f"pay-{number}"), invoice, cents / 100, "2026-11-19", "seed")
+    for place in (1, 2, 4, 5, 7, 8, 10, 11):
+        number, amount = f"INV-{1000 + place}", (10_000 + place * 125) / 100
+        invoice = _invoice(state, _new_id(number), number, CONTACT, amount, "2026-11-18")
+        if place == 1:
+            _pay(state, _new_id(f"pay-{number}"), invoice, amount, "2026-11-19", "seed")
     return state
 
 

@@ -67,17 +67,18 @@ async def _rotation(stage: Stage) -> None:
 
 
 async def _syncs(stage: Stage) -> None:
-    """Part 3: a broken CRM sync, and the accounting exports that failed with it."""
+    """Part 3: a broken CRM sync, and the accounting exports that failed with it: your product's, booked in Xero."""
     stage.say("\n-- part 3: broken syncs: re-authenticate, restart, reconcile downstream")
     sync = {"connection_name": "crm-main", "job_name": "nightly"}
     await stage.call("why does the sync not run?", "get_sync_status", sync, "confirmed")
     await stage.planned("reauthenticate, restart, and wait for a newer success", "recover_sync", {**sync, **WHY})
     listed = await stage.call("which exports failed?", "list_failed_exports", {}, "confirmed")
-    exports = [object_of(e)["export_id"] for e in list_of((listed.data or {})["exports"])]
+    numbers = [object_of(e)["number"] for e in list_of((listed.data or {})["exports"])]
     # only a key of idempotency or a look before the next attempt keeps an export from being booked twice
-    await stage.fault("lost_reply", "ledger", "rerun", times=2)
-    arguments: dict[str, JsonValue] = {"connection_name": "books", "exports": exports, **WHY}
-    await stage.planned("reconnect, book each export once, compare the totals", "recover_accounting", arguments)
-    books = (await stage.control.get("/state")).json()["acme"]["ledger"]
-    invoices = [entry["invoice"] for entry in books["entries"]]
+    await stage.fault("lost_reply", "xero", "Invoices", times=2)
+    await stage.planned(
+        "book each export in Xero once, compare the totals", "recover_accounting", {"numbers": numbers, **WHY}
+    )
+    books = (await stage.control.get("/state")).json()["acme"]["xero"]
+    invoices = [invoice["InvoiceNumber"] for invoice in books["invoices"].values()]
     stage.expect(f"{len(invoices)} invoices are booked, none of them twice", len(set(invoices)) == len(invoices) == 12)

@@ -26,7 +26,7 @@ class Kind:
     routes: Mapping[str, str]
 
 
-SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "ledger")
+SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "billing", "xero")
 """What the demo's workspace connects to."""
 VENDORS = (
     "github",
@@ -36,7 +36,6 @@ VENDORS = (
     "quickbooks",
     "salesforce",
     "slack",
-    "xero",
 )
 """What the library has a twin for besides."""
 _LINES = {
@@ -71,7 +70,7 @@ TEMPLATES: Mapping[str, Kind] = {
     ),
     "back-office": Kind({"backoffice": ("acme", "backoffice")}, ("base",), ("Support", "SecurityLead"), {}),
     "accounting-sync": Kind(
-        {"ledger": ("acme", "ledger")},
+        {"billing": ("acme", "billing"), "xero": ("acme", "xero")},
         ("base", "accounting"),
         ("Operations", "SecurityLead"),
         {"accounting-oncall": ""},

@@ -14,8 +14,8 @@ def crm(world: World) -> dict[str, Any]:
     return dict(world.sandbox.state()["acme"]["crm"])
 
 
-def ledger(world: World) -> dict[str, Any]:
-    return dict(world.sandbox.state()["acme"]["ledger"])
+def invoices(world: World) -> list[dict[str, Any]]:
+    return list(world.sandbox.state()["acme"]["xero"]["invoices"].values())
 
 
 async def test_diagnosed_by_reads_then_reauthenticated_and_restarted(world: World) -> None:
@@ -52,53 +52,54 @@ async def test_what_is_already_healthy_is_left_alone(world: World) -> None:
 
 async def failed(world: World) -> list[str]:
     listed = await world.call("list_failed_exports", {})
-    return [e["export_id"] for e in listed["data"]["exports"]]
+    return [e["number"] for e in listed["data"]["exports"]]
 
 
 async def test_failed_exports_are_booked_once_and_the_totals_agree(world: World) -> None:
-    exports = await failed(world)
-    assert len(exports) == 4
-    world.sandbox.fault("lost_reply", "rerun", "ledger", times=2)
-    world.sandbox.fault("retrying_proxy", "rerun", "ledger")
-    arguments = {"connection_name": "books", "exports": exports, "reason": "the exports of November failed"}
-    answer = await world.call("recover_accounting", arguments)
+    numbers = await failed(world)
+    assert len(numbers) == 4
+    world.sandbox.fault("lost_reply", "Invoices", "xero", times=2)
+    world.sandbox.fault("retrying_proxy", "Invoices", "xero")
+    answer = await world.call("recover_accounting", {"numbers": numbers, "reason": "the exports of November failed"})
     assert answer["status"] == "confirmed", answer
     assert [c["met"] for c in answer["checks"]] == [True, True, True]
-    books = ledger(world)
-    invoices = [e["invoice"] for e in books["entries"]]
-    assert len(invoices) == len(set(invoices)) == 12
-    assert sum(e["amount_cents"] for e in books["entries"]) == sum(e["amount_cents"] for e in books["exports"].values())
+    booked = [i["InvoiceNumber"] for i in invoices(world)]
+    assert len(booked) == len(set(booked)) == 12
+    billed = world.sandbox.state()["acme"]["billing"]["exports"].values()
+    assert round(sum(i["Total"] for i in invoices(world)) * 100) == sum(e["amount_cents"] for e in billed)
     assert await failed(world) == []
-    again = await world.call("rerun_export", {"export_id": exports[0], "reason": "once more, to be sure"})
+    again = await world.call("book_export", {"number": numbers[0], "reason": "once more, to be sure"})
     assert (again["status"], again["changed"]) == ("confirmed", False)
-    assert len(ledger(world)["entries"]) == 12
+    assert len(invoices(world)) == 12
 
 
 async def test_the_template_is_that_workspace(tmp_path: Path, sandbox: Sandbox) -> None:
     workspace = make_workspace(tmp_path / "w", sandbox, template="accounting-sync")
     async with gateway(workspace, sandbox) as world:
-        status = await world.call("get_ledger_status", {"connection_name": "books"})
-        assert (status["data"]["connection"]["health"], status["data"]["totals"]["failed"]) == ("expired", 4)
-        arguments = {"connection_name": "books", "exports": await failed(world), "reason": "the exports failed"}
-        answer = await world.call("recover_accounting", arguments)
+        found = await world.call("find_xero_invoice", {"number": "INV-1003"})
+        assert found["data"]["invoices"] == []
+        answer = await world.call(
+            "recover_accounting", {"numbers": await failed(world), "reason": "the exports failed"}
+        )
         assert answer["status"] == "confirmed", answer
         assert "0 failed" in await asyncio.to_thread(cli, "policy", "test", cwd=workspace.root)
         assert await asyncio.to_thread(cli, "contract", "check", cwd=workspace.root) == ""
 
 
-async def test_a_duplicate_downstream_stops_the_next_wave(world: World) -> None:
-    exports = await failed(world)
+async def test_an_invoice_of_somebody_else_stops_the_next_wave(world: World) -> None:
+    numbers = await failed(world)
     state = world.sandbox.state()
-    # the ledger already holds the first invoice, though its export says that it failed
-    first = state["acme"]["ledger"]["exports"][exports[0]]
-    state["acme"]["ledger"]["entries"].append({"invoice": first["invoice"], "amount_cents": first["amount_cents"]})
+    # Xero already has an invoice of this number, and it is another one
+    books = state["acme"]["xero"]["invoices"]
+    other = dict(next(iter(books.values())))
+    books["00000000-0000-4000-8000-000000000001"] = other | {"InvoiceNumber": numbers[0], "Total": 1.0}
     world.sandbox.put(state)
-    arguments = {"connection_name": "books", "exports": exports, "reason": "the exports of November failed"}
-    answer = await world.call("recover_accounting", arguments)
-    assert answer["status"] == "partial", answer
-    assert states(answer)["exports[0]"] == "not_applied"
-    assert list(states(answer).values()).count("untouched") == 3
-    assert world.sandbox.writes("rerun") == 0
+    answer = await world.call("recover_accounting", {"numbers": numbers, "reason": "the exports of November failed"})
+    assert answer["status"] == "not_applied", answer
+    stood = list(states(answer).values())
+    assert stood[0] == "not_applied"
+    assert stood.count("untouched") == 7
+    assert world.sandbox.writes("Invoices") == 0
 
 
 async def test_one_approval_gives_an_account_back(world: World) -> None:

@@ -12,7 +12,7 @@ from tests.world import ROOT
 APART = frozenset({"aws_iam", "aws_secrets", "helpdesk", "scim"})
 """Tried on moto, a real helpdesk and a SCIM server instead, in tests/journeys and tests/helpdesk."""
 SECOND = frozenset(
-    {"check_integration_key_refused", "deactivate_api_key", "rerun_export", "restart_sync", "revoke_api_key"}
+    {"check_integration_key_refused", "deactivate_api_key", "restart_sync", "revoke_api_key"}
     | {"revoke_replaced_key", "update_integration_credential"}
 )
 """What another action has to come before: tried in tests/journeys."""

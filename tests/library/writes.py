@@ -23,7 +23,7 @@ UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "create_api_key": {"account_name": "slack-alerts"},
     "reauthenticate_connection": {"connection_name": "crm-main"},
     "resync_crm_account": {"crm_account": "acc0001"},
-    "reconnect_ledger": {"connection_name": "books"},
+    "settle_export": {"number": "INV-1001", "invoice_id": "13eb85dd-e801-59dd-8d00-b3ce10fd19d7"},
     "create_quickbooks_invoice": {
         "number": "2001",
         "customer_id": "58",

@@ -21,6 +21,7 @@ SYSTEM = System(
             "date": "2026-11-20",
             "due": "2026-12-20",
         },
+        "book_export": {"number": "INV-1003"},
         "void_xero_invoice": {"number": "INV-1002", "invoice_id": OPEN},
         "create_xero_payment": {
             "invoice_id": OPEN,
