@@ -39,8 +39,8 @@ def test_every_contract_that_names_a_program_is_run_on_it() -> None:
     programs = load_catalog(ROOT / "contracts" / "library").programs
     for name, program in programs.items():
         against = program.contract.verified_against
-        if "sandbox" in against:
-            continue
+        if "sandbox" in against or against.startswith(("description ", "documentation ")):
+            continue  # tests/library runs those on their twins
         files = next((files for known, files in RUN.items() if against.startswith(known)), None)
         assert files is not None, f"`{name}` was verified against `{against}`, which no test runs"
         if program.is_write:
