@@ -10,6 +10,8 @@ from adapters.sandbox.system import Json, Request, Router, TwinResponse
 router = Router()
 _DATA = "/services/data/v67.0"
 _SOQL = re.compile(r"SELECT ([\w., ]+) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY \w+(?: DESC)?)?(?: LIMIT (\d+))?")
+_IN = re.compile(r"([\w.]+) IN \(((?:'(?:[^'\\]|\\.)*',?)+)\)")
+_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _EQUALS = re.compile(r"([\w.]+) = (?:'((?:[^'\\]|\\.)*)'|(true|false))")
 _PAGE = 200
 """Records of one answer; Salesforce's default is 2,000."""
@@ -106,18 +108,21 @@ def _job(job: str, state: str, processed: int, failed: int) -> Json:
 
 @router.on("GET", f"{_DATA}/query")
 def query(state: Json, request: Request) -> TwinResponse:
-    """SOQL of one object with `field = value` conditions joined by AND."""
+    """SOQL of one object with conditions `field = value` and `field IN (…)`, joined by AND."""
     asked = _SOQL.fullmatch(request.query.get("q", "").strip())
     if not asked or asked[2] not in state:
         return _error(400, "MALFORMED_QUERY", "unexpected token in the query")
-    wanted: list[tuple[str, Json]] = []
+    wanted: list[tuple[str, tuple[Json, ...]]] = []
     for part in asked[3].split(" AND ") if asked[3] else ():
+        if several := _IN.fullmatch(part.strip()):
+            wanted.append((several[1], tuple(re.sub(r"\\(.)", r"\1", one) for one in _LITERAL.findall(several[2]))))
+            continue
         condition = _EQUALS.fullmatch(part.strip())
         if not condition:
             return _error(400, "MALFORMED_QUERY", f"unexpected token in '{part}'")
         text = re.sub(r"\\(.)", r"\1", condition[2]) if condition[2] is not None else condition[3] == "true"
-        wanted.append((condition[1], text))
-    rows = [row for row in state[asked[2]].values() if all(_value(row, name) == value for name, value in wanted)]
+        wanted.append((condition[1], (text,)))
+    rows = [row for row in state[asked[2]].values() if all(_value(row, name) in values for name, values in wanted)]
     rows = rows[: int(asked[4])] if asked[4] else rows
     fields = [name.strip() for name in asked[1].split(",")]
     records = [_record(asked[2], row, fields) for row in rows[:_PAGE]]

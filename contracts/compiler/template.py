@@ -15,7 +15,7 @@ from contracts.errors import AilyusError
 # longer text, or text with blanks, could read as a sentence of ours
 _ONE_WORD = re.compile(r"[\w@.+:/#-]{0,80}")
 """An id, an e-mail, a number: nothing that could be read as words of ours."""
-_FUNCTION = re.compile(r"((?:scim|soql|odata)\.string|list\.(?:commas|pipes|spaces))\((.*)\)", re.DOTALL)
+_FUNCTION = re.compile(r"((?:scim|soql|odata)\.string|soql\.list|list\.(?:commas|pipes|spaces))\((.*)\)", re.DOTALL)
 _INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
 
 
@@ -170,6 +170,8 @@ def _hole_text(hole: _Hole, scope: Scope) -> str | Fault:
     value = hole.expression.value(scope)
     if isinstance(value, Fault):
         return value
+    if hole.function == "soql.list":
+        return _soql_list(value, hole.expression.text)
     if hole.function is not None and hole.function in JOINED:
         return _joined_list(value, JOINED[hole.function], hole.expression.text)
     text = _plain_text(value, hole.expression.text)
@@ -195,6 +197,14 @@ def _joined_list(value: JsonValue, mark: str, source: str) -> str | Fault:
         if mark in one or not one:
             return Fault(f"an item of `{source}` is empty or holds `{mark}`, which separates the items")
     return mark.join(str(one) for one in items)
+
+
+def _soql_list(value: JsonValue, source: str) -> str | Fault:
+    """The items between the brackets of SOQL's `IN (…)`, each a string literal; an empty list would be no SOQL."""
+    if not isinstance(value, list) or not value:
+        return Fault(f"`{source}` is no list, or an empty one")
+    items = [_plain_text(one, source) for one in value]
+    return next((one for one in items if isinstance(one, Fault)), None) or ",".join(soql_string(str(i)) for i in items)
 
 
 def _split(source: str) -> Iterator[tuple[str, str | None]]:

@@ -129,6 +129,13 @@ def test_an_odata_string_is_one_string(value: str) -> None:
     assert literal[1:-1].replace("''", "'") == value
 
 
+def test_a_soql_list_is_a_list_of_strings() -> None:
+    made = template("IN (${soql.list(inputs.tags)})")
+    assert made.text({"inputs.tags": ["a", "b'c", 2]}) == r"IN ('a','b\'c','2')"
+    for bad in ([], "a", ["a", {}]):
+        assert isinstance(made.text({"inputs.tags": bad}), Fault)
+
+
 def test_what_people_are_told_has_no_words_of_a_record_in_it() -> None:
     made = template("Set ${inputs.id} of ${before.user.on} to ${inputs.n}")
     assert made.told(SCOPE) == ("Set x of true to 7", ())
