@@ -56,7 +56,7 @@ class Console:
         self._sessions = ConsoleSessions(runner, settings.session)
         self._introductions = PasskeyInvitations(runner, settings.admins)
         self._live = Live(runner, self._is_signed_in)
-        self._estate = Inventory(runner, agents)
+        self._estate = Inventory(runner, agents, connections)
         self._web = Web(self._sessions, self._navigation)
         self._views = [
             *Approvals(inbox, escalations, notices, self._live.mark, candidates.reviews).views(),

@@ -10,6 +10,7 @@ from policies.release import Release
 from receipts.journal.halt import Halt
 from receipts.tables import intents, inventory
 from server.actions.runner import ActionRunner
+from server.connections.connections import Connections
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, Page, View
 from server.identity.agents import Agents
@@ -21,8 +22,9 @@ BACK = {"all": "/connections", "connection": "/connections", "contract": "/contr
 class Inventory:
     """The catalog, the agents, the connections."""
 
-    def __init__(self, runner: ActionRunner, agents: Agents) -> None:
+    def __init__(self, runner: ActionRunner, agents: Agents, connections: Connections) -> None:
         self._runner = runner
+        self._connections = connections
         self._agents = agents
 
     def views(self) -> list[View]:
@@ -122,6 +124,10 @@ class Inventory:
         runner = self._runner
         wire = await intents.per_connection(runner.journal.store, visit.tenant)
         targets = [t for t in runner.release.targets.values() if t.tenant == visit.tenant]
+        states: dict[str, set[str]] = {}
+        for row in await self._connections.rows():
+            if row.side and row.person in ("", visit.person.name):  # another person's account is theirs to see
+                states.setdefault(row.connection, set()).add(row.state)
         rows = [
             {
                 "name": t.name,
@@ -131,6 +137,7 @@ class Inventory:
                 "base_url": t.base_url,
                 "on_the_wire": wire.get(t.name, 0),
                 "halted": t.name in self._halted("connection"),
+                "states": sorted(states.get(t.name, ())),
             }
             for t in sorted(targets, key=lambda t: t.name)
         ]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2
 import pytest
 
 from tests.authorization_server import AuthorizationServer, parameter
@@ -103,6 +104,32 @@ async def test_a_code_is_worth_nothing_without_the_verifier_of_its_question(hous
     assert await rows(house) == ["not_connected"]
 
 
+async def test_a_question_that_was_changed_on_its_way_connects_nothing(house: Connected) -> None:
+    lead = await house.session("lead")
+    for params, told in (
+        ({"nonce": "another"}, "the identity token does not hold, or answers another question"),
+        ({"code_challenge": "x" * 43}, "invalid_grant"),
+        ({"code_challenge": "", "code_challenge_method": ""}, "did not give its consent"),  # PKCE is missing
+        ({"redirect_uri": f"{house.console}/connections/notes/back"}, "belongs to no question of this session"),
+    ):
+        asked = httpx2.URL(await house.asked(lead))
+        back = house.server.consent(str(asked.copy_merge_params(params)))
+        answer = await house.visit(lead, back)
+        assert answer.status_code == 409, (params, answer.text)
+        assert told in answer.text, (params, answer.text)
+    with pytest.raises(AssertionError, match="invalid_redirect_uri"):
+        house.server.consent(str(asked.copy_merge_params({"redirect_uri": "https://evil.example.com/back"})))
+    assert await rows(house) == ["not_connected"]
+    assert house.server.state()["refresh_tokens"] == 0
+
+
+async def test_a_server_whose_metadata_is_anothers_is_asked_nothing(house: Connected) -> None:
+    house.server.set(metadata={"issuer": "https://elsewhere.example"})
+    page = await house.visit(await house.session("lead"), "/connections/books/authorize", {"side": "both"})
+    assert page.status_code == 409
+    assert "wrong_issuer" in page.text
+
+
 async def test_wider_scopes_are_refused_revoked_and_logged(house: Connected) -> None:
     house.server.set(widened="admin")
     answer = await house.connect()
@@ -167,6 +194,9 @@ async def test_each_person_connects_an_account_of_their_own(house: Connected) ->
         "lead": "leo@example.com",
     }
     assert [said["names"].get("holder") for said in house.statements()] == ["requester", "lead"]
+    listed = await house.visit(await house.session("requester"), "/connections.json")
+    states = {row["name"]: row["states"] for row in listed.json()["connections"]}
+    assert (states["notes"], states["books"], states["okta"]) == (["ready"], ["not_connected"], [])
     page = await house.visit(await house.session("requester"), "/connections/notes")
     assert "rita@example.com" in page.text
     assert "leo@example.com" not in page.text
