@@ -263,8 +263,8 @@ def _reads(module: ModuleType, request: Request) -> bool:
 
 
 def _throttled(module: ModuleType) -> TwinResponse:
-    """A vendor's own answer to too many requests, or a plain one; each may be repeated after a second."""
+    """A vendor's own answer to too many requests, or a plain one; after a second it may be asked again."""
     own: TwinResponse = (
         module.throttled() if hasattr(module, "throttled") else TwinResponse(429, {"error": "unavailable"})
     )
-    return TwinResponse(429, own.body, {"retry-after": "1", **own.headers})
+    return TwinResponse(429, own.body, own.headers or {"retry-after": "1"})

@@ -26,7 +26,7 @@ def forbidden() -> TwinResponse:
 def throttled() -> TwinResponse:
     """Too many requests in the window of this endpoint."""
     answer = error(429, "E0000047", "API call exceeded rate limit due to too many requests")
-    return TwinResponse(429, answer.body, limits(0))
+    return TwinResponse(429, answer.body, limits(0, seconds=1))
 
 
 def headers() -> Mapping[str, str]:

@@ -22,9 +22,9 @@ def missing(what: str, kind: str) -> TwinResponse:
     return error(404, "E0000007", f"Not found: Resource not found: {what} ({kind})")
 
 
-def limits(remaining: int = _LIMIT - 1) -> Mapping[str, str]:
-    """The headers about the rate limit of an endpoint; `reset` is in seconds since the epoch."""
-    reset = str(int(time.time()) // 60 * 60 + 60)
+def limits(remaining: int = _LIMIT - 1, seconds: int = 60) -> Mapping[str, str]:
+    """The headers about the rate limit of an endpoint; it begins anew in these seconds, told as a time of the epoch."""
+    reset = str(int(time.time()) + seconds)
     return {
         "x-rate-limit-limit": str(_LIMIT),
         "x-rate-limit-remaining": str(remaining),

@@ -83,3 +83,10 @@ async def test_okta_answers_204_and_the_factor_is_still_there(vendors: World) ->
     assert len(vendors.sandbox.factors()) == 2
     cleared = await vendors.approved("clear_user_sessions", {"user_id": "00u4none00001", **REASON})
     assert cleared["status"] == "confirmed"  # by Okta's system log, which is all that shows it
+
+
+async def test_okta_is_asked_again_when_its_limit_begins_anew(vendors: World) -> None:
+    vendors.sandbox.fault("429", "suspend", "okta")
+    answer = await vendors.approved("suspend_user", {"user_id": OKTA_MARIA, **REASON})
+    assert answer["status"] == "confirmed"
+    assert [(e["status"], e["effect"]) for e in vendors.sandbox.log("suspend")] == [(429, False), (200, True)]

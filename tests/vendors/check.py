@@ -11,6 +11,7 @@ from contracts.compiler.program import Program
 from tests.library_reference import level_of
 from tests.vendors.contract_check import ContractCheck
 from tests.vendors.description import NO_OPERATION, Description, Sent
+from tests.vendors.scopes import Scopes, recipe_scopes
 from tests.vendors.system import Allowed, System
 from tests.vendors.systems import systems
 from tests.world import ROOT
@@ -40,23 +41,28 @@ async def check(folder: Path, only: Collection[str] = ()) -> Report:
     loaded = {
         kind: tuple(Description.load(folder / name, s.in_base_url) for name in s.files) for kind, s in known.items()
     }
-    return await compared(known, loaded, programs)
+    recipes = recipe_scopes()
+    scopes = {kind: recipes.get(kind, Scopes({"read": frozenset(), "write": frozenset()})) for kind in known}
+    return await compared(known, loaded, programs, {k: v for k, v in scopes.items() if known[k].scoped})
 
 
 async def compared(
     known: Mapping[str, System],
     descriptions: Mapping[str, tuple[Description, ...]],
     programs: Mapping[str, Program],
+    scopes: Mapping[str, Scopes],
 ) -> Report:
     """Compare the programs whose target is one of these systems."""
     report = Report(systems=len(known))
-    checked = ContractCheck(known, descriptions)
+    checked = ContractCheck(known, descriptions, scopes)
     for program in programs.values():
         system = known.get(program.contract.target)
         if system is None:
             continue
         report.contracts += 1
         report.add(await checked.mismatches(program), known, level_of(program) == "description")
+    for kind, recipe in scopes.items():
+        report.add((f"{kind}: {line}" for line in recipe.unused()), known, False)
     for system in known.values():
         report.add(twin_routes(system, descriptions[system.kind]), known, False)
         report.mismatches += [

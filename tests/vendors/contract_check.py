@@ -10,6 +10,7 @@ from contracts.compiler.route_program import HttpProgram
 from tests.vendors.description import Description, Sent
 from tests.vendors.exchange import Exchange, Trial
 from tests.vendors.expression_fields import FieldReader
+from tests.vendors.scopes import Scopes
 from tests.vendors.system import System
 
 _STATUS = re.compile(r"response\.status\s*(?:==|in)\s*(\[[\d,\s]*\]|\d+)")
@@ -18,9 +19,15 @@ _STATUS = re.compile(r"response\.status\s*(?:==|in)\s*(\[[\d,\s]*\]|\d+)")
 class ContractCheck:
     """The descriptions of every system, and one contract at a time."""
 
-    def __init__(self, systems: Mapping[str, System], descriptions: Mapping[str, tuple[Description, ...]]) -> None:
+    def __init__(
+        self,
+        systems: Mapping[str, System],
+        descriptions: Mapping[str, tuple[Description, ...]],
+        scopes: Mapping[str, Scopes],
+    ) -> None:
         self._systems = systems
         self._descriptions = descriptions
+        self._scopes = scopes
 
     async def mismatches(self, program: Program) -> list[str]:
         """Every mismatch of a contract and of the answers that the twins give it, sorted, each once."""
@@ -51,6 +58,11 @@ class ContractCheck:
             *description.answer_faults(sent, status, exchange.headers, exchange.body),
         ):
             yield f"{exchange.kind} {sent.method} {_written(description, sent)}: {fault}"
+        scopes, found = self._scopes.get(exchange.kind), description.operation(sent)
+        if scopes is None or found is None or exchange.step == "refusal":
+            return
+        if fault := scopes.fault("write" if exchange.step == "write" else "read", found[1]):
+            yield f"{exchange.kind} {sent.method} {found[0]}: {fault}"
 
     def _named(self, program: Program, trial: Trial) -> Iterator[str]:
         """The statuses that `ok`, `declined` and `no_effect` name, and the fields that expressions read."""

@@ -30,6 +30,7 @@ class System:
     `examples` are inputs of each contract, of records that the twin's first state holds and with which a write
     succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which
     the description has an answer, where that is another than the one that is sent (Slack says no with 200).
+    `scoped`: the description says which OAuth scopes an operation takes, so the recipe's are compared with them.
     `in_base_url` is the part of the described paths that stands in a connection's `base_url`, not in the contracts.
     """
 
@@ -40,3 +41,4 @@ class System:
     headers: Mapping[str, str] = field(default_factory=dict)
     as_status: Callable[[int, bytes], int] = _as_sent
     in_base_url: str = ""
+    scoped: bool = False

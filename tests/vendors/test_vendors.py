@@ -11,6 +11,7 @@ import pytest
 from contracts.compiler.catalog import load_catalog
 from tests.vendors.check import Report, compared
 from tests.vendors.description import Description, Sent
+from tests.vendors.scopes import Scopes
 from tests.vendors.system import Allowed, System
 from tests.vendors.systems import systems
 from tests.world import ROOT
@@ -87,7 +88,7 @@ async def report(
     if old:
         assert any(new in (folder / f"{name}.yaml").read_text() for name in EXAMPLES)
     known = {"records": System("records", (), EXAMPLES, allowed)}
-    return await compared(known, {"records": (Description(copy.deepcopy(spec)),)}, load_catalog(folder).programs)
+    return await compared(known, {"records": (Description(copy.deepcopy(spec)),)}, load_catalog(folder).programs, {})
 
 
 async def test_what_is_right_has_no_mismatch(tmp_path: Path) -> None:
@@ -210,10 +211,30 @@ async def test_a_contract_without_an_example_and_one_that_its_twin_refuses_are_t
     for name in ("get_record", "set_value"):
         shutil.copy(RECORDS / f"{name}.yaml", tmp_path)
     known = {"records": System("records", (), {"set_value": {"record": "r2", "value": "new"}, "old": {}})}
-    found = await compared(known, {"records": (Description(description()),)}, load_catalog(tmp_path).programs)
+    found = await compared(known, {"records": (Description(description()),)}, load_catalog(tmp_path).programs, {})
     assert "get_record: there is no example for it in `tests/vendors/systems/records.py`" in found.mismatches
     assert "set_value: the read `record` finds nothing" in found.mismatches
     assert "records: there is no contract `old`, but an example for it" in found.mismatches
+
+
+async def test_scopes_that_a_recipe_lacks_and_that_nothing_takes_are_told(tmp_path: Path) -> None:
+    spec = description()
+    of = {"get": ["records.read"], "put": ["records.write"]}
+    for method, scopes in of.items():
+        spec["paths"]["/records/{record}"][method]["security"] = [{"key": []}, {"oauth2": scopes}, {"oauth2": ["all"]}]
+    for name in EXAMPLES:
+        shutil.copy(RECORDS / f"{name}.yaml", tmp_path)
+    programs, known = load_catalog(tmp_path).programs, {"records": System("records", (), EXAMPLES)}
+    for read, write, words in (
+        ({"records.read"}, {"records.write"}, []),
+        ({"all"}, {"records.write"}, []),
+        (set(), {"records.write"}, ["`read_scopes` lack all or records.read"] * 3),
+        ({"records.read"}, {"records.read"}, ["`write_scopes` lack all or records.write", "takes `records.read` of"]),
+    ):
+        recipe = Scopes({"read": frozenset(read), "write": frozenset(write)})
+        found = await compared(known, {"records": (Description(copy.deepcopy(spec)),)}, programs, {"records": recipe})
+        assert len(found.mismatches) == len(words), found.mismatches
+        assert all(word in line for word, line in zip(words, found.mismatches, strict=True))
 
 
 def test_forms_of_swagger_2_are_read() -> None:

@@ -34,7 +34,7 @@ SYSTEM = System(
             page="https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
         ),
         Allowed(
-            pattern="GET /repos/[a-z]+/[a-z]+/actions/runs: the description has no such operation",
+            pattern=r"GET /repos/(\{owner\}/\{repo\}|[a-z]+/[a-z]+)/actions/runs: the description has no such operation",
             why="the cut-down description has no list of runs",
             page="https://docs.github.com/en/rest/actions/workflow-runs",
         ),

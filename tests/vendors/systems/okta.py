@@ -8,6 +8,7 @@ SSO = {"app_id": "0oa1sso000001"}
 SYSTEM = System(
     kind="okta",
     files=("okta.json",),
+    scoped=True,
     examples={
         "find_user": {"email": "maria@example.com"},
         "get_user": MARIA,
