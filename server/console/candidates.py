@@ -1,6 +1,7 @@
 """The page of one candidate for a release: what it changes, who has signed it, and a person's own word."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -54,6 +55,7 @@ class CandidatePages:
             document = review.document(person.name, roles[0], journal.store.now_ms()).model_dump(mode="json")
         return {
             "lines": lines,
+            "files": [asdict(one) for one in review.comparison.files],
             "own": [change.says for change in review.comparison.own],
             "asked": "nobody else is asked" if review.asked.permitted else review.asked.says,
             "left": "" if review.decision.permitted else review.decision.says,

@@ -24,7 +24,9 @@ from receipts.journal.journal import Journal
 from receipts.statement.candidates import CandidateRecord, End
 from receipts.statement.releases import ReleaseRecord
 from receipts.store.row import Read
+from server.workspace.file_comparison import FileDifference, file_differences
 from server.workspace.release_approvals import decide_release, subject_of_release
+from server.workspace.release_archive import archived
 from server.workspace.release_comparison import content_of, recorded_content
 from server.workspace.release_display import release_display
 from server.workspace.release_package import ReleasePackage
@@ -41,11 +43,15 @@ Standing = Literal["waiting", "stale", "expired"] | End
 
 @dataclass(frozen=True, slots=True)
 class ReleaseComparison:
-    """What a candidate changes; `own` is about one tenant, and `whole` says that this tenant may see all of it."""
+    """What a candidate changes; `own` is about one tenant, and `whole` says that this tenant may see all of it.
+
+    `files` are the differences of its files, for whoever may see all of it.
+    """
 
     changes: tuple[ReleaseChange, ...]
     own: tuple[ReleaseChange, ...]
     whole: bool
+    files: tuple[FileDifference, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,8 @@ class CandidateReviews:
             alone = {*_tenants(before), *_tenants(after)} == {tenant}
             # of a file of tests its name alone is told
             whole = alone or all(change in own or change.noun == "tests" for change in changes)
-            return ReleaseComparison(changes, own, whole)
+            files = file_differences(archived(read, live, trusted).sources, package.files) if whole else ()
+            return ReleaseComparison(changes, own, whole, files)
 
         return await self._journal.store.read_aside(compare)
 

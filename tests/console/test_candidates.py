@@ -66,6 +66,9 @@ async def test_two_people_release_together(people: People) -> None:
     await second.page.get_by_role("link", name=f"release {release}").click()
     await second.go("/releases")
     await second.page.get_by_role("link", name=release).click()
+    await second.page.get_by_text("policies/approvals.cedar", exact=True).click()
+    difference = await second.page.locator("details[open] .difference").inner_text()
+    assert ("<= 900" in difference, "<= 901" in difference) == (True, True)
     for width in WIDTHS:
         await second.page.set_viewport_size({"width": width, "height": 900})
         await no_serious_faults(second.page, f"candidate {width}")
@@ -196,7 +199,7 @@ async def test_who_is_no_admin_and_who_is_of_another_tenant(people: People) -> N
     path.write_text(path.read_text().replace('roles = ["Support", "Operations"]', 'roles = ["Support"]'))
     wider = await proposal(people)
     shown = (await outsider.json(f"/releases/{wider}.json"))["waiting"]
-    assert (shown["lines"], shown["document"]) == ([], None)
+    assert (shown["lines"], shown["files"], shown["document"]) == ([], [], None)
     assert "requester" not in str(shown["own"])
     await outsider.go(f"/releases/{wider}")
     assert "some of it is about other tenants" in await outsider.text()

@@ -19,7 +19,7 @@ async def test_releases_are_shown_to_the_tenant_that_they_are_about(people: Peop
     assert not await world.app.releases.reload()
     page = await lead.json("/releases.json")
     assert [(one["author"], one["reason"]) for one in page["releases"]] == [("lead", "<b>fewer</b> roles"), (None, "")]
-    policy = "added policy never-at-nowhere, risk high"
+    policy = "added policy never-at-nowhere, risk critical"
     person = "changed person requester, may let more through: roles -Operations"
     assert page["releases"][0]["changes"] == [policy, person]
     # another tenant is told that something was refused, and not what stands in the files
