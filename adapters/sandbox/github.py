@@ -11,7 +11,7 @@ _DOCS = "https://docs.github.com/rest"
 _RATE = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-ratelimit-resource": "core"}
 _BEGAN = "2026-11-20T08:00:00Z"
 _NUMBERS = count(200_001)
-PUBLIC_KEY = "ouPL0bXIRVDFzcVsbaUb2V+ZrRPFZE7AGgSaXrU8tUk="
+PUBLIC_KEY = "zjIDB4YpbewrdcAO5JCB9G6T32QckQh6next8gR0ZxY="
 """The public half of the key by which secrets are sealed (X25519); the private half is in the tests."""
 
 
