@@ -33,10 +33,17 @@ def copy_library(folder: Path, systems: Sequence[str], policies: Sequence[str], 
 
 
 def _tests_of(text: str, contracts: Path) -> str:
-    """The cases about contracts that are here, and those about every contract."""
+    """The cases about contracts and tags that are here, and those about every contract."""
     head, *cases = re.split(r"^(?=  - name:)", text, flags=re.MULTILINE)
-    about = [re.search(r"^    action: (\w+)", case, re.MULTILINE) for case in cases]
-    kept = [c for c, of in zip(cases, about, strict=True) if of is None or [*contracts.rglob(f"{of[1]}.yaml")]]
+    files = {path.stem: path.read_text(encoding="utf-8") for path in files_of(contracts, "*.yaml")}
+    lists = (re.search(r"^tags: \[(.*)\]", file, re.MULTILINE) for file in files.values())
+    tags = {tag.strip() for found in lists if found for tag in found[1].split(",")}
+
+    def is_here(case: str) -> bool:
+        about = re.search(r"^    action: (?:(\w+)|\{every: tag_(\w+)\})", case, re.MULTILINE)
+        return about is None or about[1] in files or about[2] in tags
+
+    kept = [case for case in cases if is_here(case)]
     return head + "".join(kept) if kept else ""
 
 

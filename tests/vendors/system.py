@@ -8,11 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Allowed:
-    """A mismatch that is none: the vendor's description is wrong or silent, and its documentation page says so."""
+    """A mismatch that is none: the vendor's description is wrong or silent, and its documentation page says so.
+
+    `of_a_part`: it occurs where the folder holds a part of the description, and not where it holds the whole.
+    """
 
     pattern: str
     why: str
     page: str
+    of_a_part: bool = False
 
     def fits(self, mismatch: str) -> bool:
         return re.search(self.pattern, mismatch) is not None

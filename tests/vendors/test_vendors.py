@@ -3,6 +3,7 @@
 import copy
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,8 @@ async def test_an_allowed_difference_must_occur(tmp_path: Path) -> None:
     assert found.allowed == {allowed[0]: 3}
     found = await report(tmp_path, description(), allowed=allowed)
     assert found.mismatches == ["records: the allowed difference `answer 404: ResponseNotFound` does not occur"]
+    of_a_part = (replace(allowed[0], of_a_part=True),)
+    assert (await report(tmp_path, description(), allowed=of_a_part)).mismatches == []
 
 
 async def test_what_is_said_to_be_described_must_be(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.compiler.catalog import load_catalog
-from policies.case import load_tests
+from policies.case import Every, load_tests
 from server.workspace.library_copy import copy_library, remove_policies
 
 
@@ -33,6 +33,13 @@ def test_no_case_is_about_a_contract_that_is_not_here(copied: Path) -> None:
     cases = [case for _, case in load_tests(copied / "policies")]
     assert cases
     assert {case.action for case in cases if isinstance(case.action, str)} <= names
+
+
+def test_no_case_is_about_a_tag_that_no_contract_here_has(tmp_path: Path) -> None:
+    without = ("reset_user_mfa", "reset_user_factor", "restore_account_access")
+    copy_library(tmp_path, ["okta"], ["support", "groups"], without)
+    groups = {case.action.every for _, case in load_tests(tmp_path / "policies") if isinstance(case.action, Every)}
+    assert groups == {"tag_access_grant"}
 
 
 def test_every_file_names_the_schema_for_editors(copied: Path) -> None:

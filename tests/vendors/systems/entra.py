@@ -26,6 +26,7 @@ SYSTEM = System(
             pattern=r"GET /groups(/[0-9a-f-]{36}|/\{group\})?: the description has no such operation$",
             why="our part of the description has of groups only who is in them",
             page="https://learn.microsoft.com/graph/api/group-get",
+            of_a_part=True,
         ),
         Allowed(
             pattern=r"\): ('@odata\.type' is a required property(; )?)+$",

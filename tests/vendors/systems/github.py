@@ -37,6 +37,7 @@ SYSTEM = System(
             pattern=r"GET /repos/(\{owner\}/\{repo\}|[a-z]+/[a-z]+)/actions/runs: the description has no such operation",
             why="the cut-down description has no list of runs",
             page="https://docs.github.com/en/rest/actions/workflow-runs",
+            of_a_part=True,
         ),
     ),
 )

@@ -38,11 +38,13 @@ SYSTEM = System(
             pattern="no field `((before|after).conversation.|conversations.\\[\\].)?tags`",
             why="a conversation has its tags, which the cut-down description has lost",
             page=f"{_PAGES}/api.intercom.io/conversations/conversation",
+            of_a_part=True,
         ),
         Allowed(
             pattern=r"(GET /tags|DELETE /conversations/([0-9]+|\{conversation\})/tags/([0-9]+|\{number\})): the description has no such operation",
             why="the cut-down description has neither; the contracts name the page",
             page=f"{_PAGES}/api.intercom.io/tags/detachtagfromconversation",
+            of_a_part=True,
         ),
     ),
 )
