@@ -160,7 +160,7 @@ GUARDS = [
     Guard("an archive holds what was written", "if False:", "tests/receipts/archive/test_archive_file.py::test_a_changed_row"),
     Guard("one action of an archive", "if not found:", "tests/receipts/archive/test_archive_file.py::test_a_changed_row"),
     Guard("the digest of an archive", "if False:", "tests/receipts/archive/test_archive_file.py::test_another_list"),
-    Guard("what is open is not archived", "if False:", "tests/receipts/retention/test_selection.py::test_nothing_open"),
+    Guard("what is open is not archived", "if False:", "tests/receipts/retention/test_selection.py::test_what_belongs_to_it"),
     Guard("a repeat window is not archived", "if False:", "tests/receipts/retention/test_selection.py::test_what_is_not_settled"),
     Guard("what the breaker counts is not archived", "if False:", "tests/receipts/retention/test_selection.py::test_the_last_actions"),
     Guard("only what was signed is archived", "if False:", "tests/receipts/retention/test_soundness.py::test_what_was_changed"),

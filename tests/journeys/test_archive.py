@@ -35,6 +35,10 @@ async def lived(world: World) -> dict[str, str]:
     return {"reset": done["action_id"], "set": first["action_id"], "waits": waits["action_id"]}
 
 
+def archive_alone(root: Path) -> str:
+    return cli("store", "archive", "two.archive", "--before", "2d", cwd=root)
+
+
 async def archive(world: World, *more: str) -> dict[str, object]:
     day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=50)).date().isoformat()
     said = await ailyus(world, "store", "archive", "one.archive", "--before", day, "--format", "json", *more)
@@ -81,6 +85,13 @@ async def test_what_is_archived_is_read_proved_and_audited(tmp_path: Path, sandb
             with pytest.raises(MCPError, match=r"is in the archive `one\.archive`"):
                 await client.read_resource(f"receipt://{receipt}")
         assert (await world.get(known["set"]))["error"]["code"] == "archived"
+        if database:  # somewhere else, as one more replica
+            shutil.copytree(
+                workspace.root, tmp_path / "job", ignore=shutil.ignore_patterns("owner*", "*.sock", "*.head")
+            )
+            assert "nothing to archive" in await asyncio.to_thread(archive_alone, tmp_path / "job")
+    # without a gateway, in the store itself
+    assert "nothing to archive" in await asyncio.to_thread(archive_alone, workspace.root)
     # a start reads the whole log, and a restored copy finds its archives again
     await asyncio.to_thread(cli, "store", "backup", str(tmp_path / "b.db"), cwd=workspace.root)
 

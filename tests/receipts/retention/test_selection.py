@@ -124,3 +124,16 @@ async def _make(journal: Journal, stage: str, name: str) -> str:
     }[stage]
     await end(journal, of, **how)
     return (await stored(journal, of)).id
+
+
+async def test_what_belongs_to_it_and_is_open_keeps_a_closed_action(tmp_path: Path) -> None:
+    clock = Clock()
+    journal = await journal_of(tmp_path / "store.db", clock)
+    (done,) = await close(journal, "a")
+    part = await send(journal, "b", timeout_ms=2**40)
+    await journal.store.write(lambda txn: txn.write("UPDATE actions SET plan_id = ? WHERE id = ?", done.id, part.id))
+    await close(journal, "x", "y", "z")
+    clock.now_ms += OLD * DAY_MS
+    group, hold = (await groups(journal, ago(journal, 90)))[done.id]
+    assert (set(group.ids), hold) == ({done.id, part.id}, "open")
+    await journal.store.aclose()
