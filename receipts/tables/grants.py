@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 from contracts.action.oauth_client import Side
-from receipts.store.row import Row, blob, integer
+from receipts.store.row import Read, Row, blob, integer
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 
@@ -86,6 +86,11 @@ async def needing_person(store: Store) -> list[StoredGrant]:
     """The grants that are refreshed no more, until a person signs in."""
     rows = await store.read(f"SELECT {_COLUMNS} FROM grants WHERE state = 'needs_person' ORDER BY connection, id")
     return [_grant(row) for row in rows]
+
+
+def of_connection(read: Read, connection: str) -> list[StoredGrant]:
+    """The grants of one connection in a snapshot of a store."""
+    return [_grant(row) for row in read(f"SELECT {_COLUMNS} FROM grants WHERE connection = ?", connection)]
 
 
 async def due(store: Store) -> list[StoredGrant]:

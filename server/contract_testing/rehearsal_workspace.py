@@ -13,6 +13,8 @@ from server.contract_testing.sandbox_process import start_sandbox
 from server.workspace.free_port import free_port
 from server.workspace.settings.observability import LogsPart
 from server.workspace.settings.person import PersonPart
+from server.workspace.settings.server import ServerPart
+from server.workspace.settings.store import LogPart
 from server.workspace.workspace import Workspace
 
 
@@ -47,7 +49,9 @@ async def rehearsal_workspace(workspace: Workspace) -> AsyncIterator[tuple[Works
     changed: dict[str, object] = {"connections": connections, "people": people, "sandbox": None}
     changed |= {"escalations": {}, "notices": {}}
     # the gateway that serves may be scraped meanwhile; and what is rehearsed is told by a table, and by no log
-    changed |= {"metrics": None, "logs": LogsPart(level="warning")}
+    changed |= {"metrics": None, "telemetry": None, "logs": LogsPart(level="warning")}
+    # INVARIANT: nothing of a rehearsal stands in the workspace's store, and its log's key signs none of it
+    changed |= {"store": None, "log": LogPart(), "server": ServerPart()}
     try:
         with tempfile.TemporaryDirectory(prefix="ailyus-rehearsal-") as name:
             folder = Path(name)

@@ -28,6 +28,7 @@ from server.app import App
 from server.contract_testing.fault_result import Row
 from server.contract_testing.faulty_hosts import FaultyHosts
 from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
+from server.contract_testing.rehearsal_grants import lend_tokens
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
 from server.gateway_process import running
@@ -50,6 +51,7 @@ class _Stage:
     looking: AdapterRouter
     address: str
     token: str
+    person: str
 
 
 async def rehearse(
@@ -80,8 +82,10 @@ async def rehearse(
                 person = next(p for p in real.settings.people if p.tenant == target.tenant)
                 roles = frozenset(person.roles)
                 token = await app.agents.add("rehearsal", person.tenant, person.name, person.name, roles, False)
+                both = (target, app.runner.release.targets[connection])
+                await lend_tokens(workspace, app, workspace.targets()[connection], both, person.name)
                 looking = app.systems(release)
-                stage = _Stage(program, release, connection, looking, address, token)
+                stage = _Stage(program, release, connection, looking, address, token, person.name)
                 rows: list[Row] = []
                 try:
                     for number, fault in enumerate(faults, 1):
@@ -131,7 +135,7 @@ async def _look(stage: _Stage, params: Mapping[str, JsonValue]) -> Observation:
         beside = stage.release.beside(target, read.target)
         if beside is None:
             raise AilyusError("bad_settings", f"there is no connection of kind `{read.target}`")
-        seen = await stage.looking.read(read, target, "", scope, asyncio.get_running_loop().time() + 10)
+        seen = await stage.looking.read(read, target, stage.person, scope, asyncio.get_running_loop().time() + 10)
         if isinstance(seen, Fault):
             hint = "are the inputs those of a record that exists?"
             if isinstance(seen, ReadOutage):

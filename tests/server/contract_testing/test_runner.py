@@ -4,10 +4,16 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from contracts.errors import AilyusError
 from server.contract_testing.http_proxy import FAULTS
+from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.runner import rehearse
+from server.workspace.log_key import open_log_key
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
+from tests.connected import connected
 from tests.world import Sandbox, cli, make_workspace
 
 
@@ -64,3 +70,33 @@ def test_what_cannot_be_tried(tmp_path: Path) -> None:
         (("suspend_user", "--input", "user_id=00u9nobody9999", "--fault", "none"), "is there such a record"),
     ):
         assert words in cli("contract", "test", *arguments, cwd=root, ok=False)
+
+
+@pytest.mark.both_stores
+async def test_a_contract_is_tried_with_the_tokens_that_somebody_connected(
+    tmp_path: Path, sandbox: Sandbox, database: str
+) -> None:
+    async with connected(tmp_path / "w", sandbox, database=database) as house:
+        house.server.set(records={"r1": {"id": "r1", "value": "old", "version": 1}})
+        workspace, given = house.world.workspace, {"record": "r1", "value": "new"}
+        with pytest.raises(AilyusError, match="nobody signed in to `records`"):
+            await rehearse(workspace, "set_value", given, ["none"])
+        for side in ("read", "write"):
+            assert (await house.connect("requester", "records", side)).status_code == 303
+        kept = house.world.rows("SELECT access, refresh, version FROM grants ORDER BY id")
+        (row,) = await rehearse(workspace, "set_value", given, ["lost reply"])
+        assert (row.status, row.wrong) == ("confirmed", ""), row
+        assert house.server.state()["records"]["r1"]["by"] == "maria@example.com"
+        # what could renew them was not used: the gateway goes on with what it has
+        assert house.server.log("refresh_token") == []
+        assert house.world.rows("SELECT access, refresh, version FROM grants ORDER BY id") == kept
+
+
+async def test_a_rehearsal_is_no_part_of_the_workspace_that_it_rehearses(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, database="postgresql://nobody@127.0.0.1:1/none")
+    assert workspace.settings.has_database
+    async with rehearsal_workspace(workspace) as (other, _):
+        assert not other.settings.has_database
+        assert other.store.parent != workspace.store.parent
+        open_log_key(other)
+        assert not (workspace.private / "log.pem").exists(), "it has a key of its own"
