@@ -64,7 +64,7 @@ TEMPLATES: Mapping[str, Kind] = {
     ),
     "library": Kind(
         {name: ("acme", name) for name in (*SYSTEMS, *VENDORS)},
-        ("base", "support", "groups", "approvals", "operations", "slack", "intercom", "github"),
+        ("base", "support", "groups", "approvals", "operations", "slack", "github"),
         ("Support", "Operations", "SecurityLead"),
         _ROUTES,
     ),
