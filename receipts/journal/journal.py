@@ -77,8 +77,8 @@ class Journal(JournalQueries):
 
     async def load(self) -> None:
         """Read what is committed: the epoch, live halts and incidents, tenants' keys. Before anything is asked."""
-        if self.store.shared:
-            await self.handles.check()
+        # a file has one process; its key has no mark before it is rotated for the first time
+        await self.handles.check(sets=self.store.shared)
         await self.ledger.load()
         await self.registry.load()
         await self.controls.refresh()

@@ -9,6 +9,7 @@ import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -25,6 +26,9 @@ LIFETIME_MS = 900_000
 """How long a handle can be used."""
 _NONCE = 12
 KEY_BYTES = 32
+MARK: Final = "SELECT value FROM meta WHERE key = 'handles'"
+"""Which key seals the secrets of this store (`SecretVault.mark`)."""
+SET_MARK: Final = "INSERT INTO meta VALUES ('handles', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class SecretVault:
@@ -34,23 +38,30 @@ class SecretVault:
         self._store = store
         self._key = key = checked_key(key) if isinstance(key, bytes) else _key(key)
         self._cipher = AESGCM(key)
-        # of the key and a word of ours: what stands in the database cannot be used as the key's hash elsewhere
-        self._mark = hashlib.sha256(b"ailyus-handles" + key).hexdigest()
+        self.mark = mark_of(key)
+        """Names the key in the store; nobody finds the key by it."""
+
+    @property
+    def keyid(self) -> str:
+        """The id by which people and statements name the key."""
+        return self.mark[:32]
 
     def derived(self, purpose: bytes) -> bytes:
         """A key for another purpose, the same at every replica (one block of HKDF, RFC 5869)."""
         return hmac.digest(self._key, purpose + b"\x01", "sha256")
 
-    async def check(self) -> None:
-        """Raise unless every replica of the store seals with the same key."""
+    async def check(self, *, sets: bool = True) -> None:
+        """Raise unless the store's secrets are sealed with this key; it `sets` which one, where nothing says so yet."""
 
         def work(txn: Txn) -> str:
-            if not txn.query("SELECT 1 FROM meta WHERE key = 'handles'"):
-                txn.write("INSERT INTO meta VALUES ('handles', ?)", self._mark)
-            return str(txn.query("SELECT value FROM meta WHERE key = 'handles'")[0][0])
+            if not txn.query(MARK):
+                txn.write(SET_MARK, self.mark)
+            return str(txn.query(MARK)[0][0])
 
-        if await self._store.write(work) != self._mark:
-            hint = "give every replica the same `[store] secrets` and `[log] key`"
+        rows = await self._store.read(MARK)
+        marked = str(rows[0][0]) if rows else await self._store.write(work) if sets else self.mark
+        if marked != self.mark:
+            hint = "give every replica the same `[store] secrets` and `[log] key`; after a restore, those of the backup"
             raise AilyusError("bad_settings", "secrets of this store are sealed with another key", hint=hint)
 
     def seal(
@@ -66,9 +77,7 @@ class SecretVault:
         rows: list[tuple[str, str, bytes]] = []
         for output, (value, destinations) in values.items():
             handle = new_id("sec")
-            nonce = os.urandom(_NONCE)
-            sealed = nonce + self._cipher.encrypt(nonce, value.encode(), handle.encode())
-            rows.append((handle, orjson.dumps(list(destinations)).decode(), sealed))
+            rows.append((handle, orjson.dumps(list(destinations)).decode(), self.sealed(handle, value)))
             ids[output] = handle
         return ids, NewHandles(request, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
 
@@ -83,11 +92,22 @@ class SecretVault:
         )
         if not rows:
             return None
-        sealed = blob(rows[0][0])
+        value = self.opened(handle, blob(rows[0][0]))
+        if value is None:
+            raise AilyusError("store_corrupt", "a sealed secret does not open")
+        return value
+
+    def sealed(self, handle: str, value: str) -> bytes:
+        """A value as it is kept under its handle."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, value.encode(), handle.encode())
+
+    def opened(self, handle: str, sealed: bytes) -> str | None:
+        """The value; None where it was sealed for another handle or with another key."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], handle.encode()).decode()
-        except (InvalidTag, UnicodeDecodeError):
-            raise AilyusError("store_corrupt", "a sealed secret does not open") from None
+        except (InvalidTag, ValueError):
+            return None
 
     async def forget_expired(self) -> None:
         """Drop the values that nobody may use any more."""
@@ -171,6 +191,12 @@ def delete_spent(txn: Txn, action_id: str) -> None:
         action_id,
         rows=None,
     )
+
+
+def mark_of(key: bytes) -> str:
+    """What the store names a key by."""
+    # of the key and a word of ours: what stands in the database cannot be used as the key's hash elsewhere
+    return hashlib.sha256(b"ailyus-handles" + key).hexdigest()
 
 
 def _refused() -> AilyusError:

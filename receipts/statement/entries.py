@@ -92,6 +92,14 @@ def after(read: Read, leaf_index: int, limit: int) -> list[LogEntry]:
     ]
 
 
+def of_kind(read: Read, kind: str, mark: str) -> list[LogEntry]:
+    """The entries of a kind that this search value finds, in order."""
+    found = (
+        f"{_ENTRY} WHERE kind = ? AND leaf_index IN (SELECT leaf_index FROM search WHERE value = ?) ORDER BY leaf_index"
+    )
+    return [_entry(row) for row in read(found, kind, mark)]
+
+
 def _one(rows: list[Row]) -> LogEntry | None:
     return _entry(rows[0]) if rows else None
 

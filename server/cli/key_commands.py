@@ -21,6 +21,7 @@ class OwnKeyKind(StrEnum):
     """Which of the gateway's own keys."""
 
     log = "log"
+    secrets = "secrets"
 
 
 AsOption = Annotated[str, typer.Option("--as", help="The person who rotates it; named in the statement.")]
@@ -46,18 +47,22 @@ def list_keys(workspace: WorkspaceOption = ".", format: FormatOption = Format.te
 
 
 def rotate(
-    which: Annotated[OwnKeyKind, typer.Argument(help="The key that signs the log.")],
+    which: Annotated[OwnKeyKind, typer.Argument(help="The key that signs the log, or the one that seals secrets.")],
     as_: AsOption,
     reason: ReasonOption,
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="Only put a new key beside the present one, to be given to every replica.")
+        bool,
+        typer.Option("--prepare", help="Of the log: only put a new key beside the present one, for every replica."),
     ] = False,
     workspace: WorkspaceOption = ".",
     format: FormatOption = Format.text,
 ) -> None:
-    """Let a new key follow the present one, by a logged statement; the gateway may run. Old proofs still verify."""
+    """Let a new key follow, by a logged statement; old proofs still verify. Of secrets while no gateway runs."""
     space = open_workspace(workspace)
     _require_person(space, as_, reason)
+    if which is OwnKeyKind.secrets:
+        _rotate_secrets(space, as_, reason, format)
+        return
     if prepare:
         _prepare(space, format)
         return
@@ -73,6 +78,21 @@ def rotate(
             "next: hand the new roots.json to whoever verifies; by the old one they follow the statement in new proofs",
         ],
     )
+
+
+def _rotate_secrets(space: "Workspace", by: str, reason: str, format: Format) -> None:
+    import asyncio
+    from dataclasses import asdict
+
+    from server.workspace.key_rotation import rotate_sealing_key
+
+    done = asyncio.run(rotate_sealing_key(space, by, reason))
+    lines = [f"everything is sealed with the key {done.keyid} already", done.following]
+    if done.record is not None:
+        lines[0] = f"{done.record.resealed} rows are sealed with the key {done.keyid}; until now {done.record.former}"
+        lost = f"{done.record.unopened} rows do not open with the former key, and were left as they are"
+        lines[1:1] = [lost] if done.record.unopened else []
+    show(format, asdict(done), [*lines, "next: ailyus serve; clients and people sign in anew where they are asked to"])
 
 
 def _prepare(space: "Workspace", format: Format) -> None:

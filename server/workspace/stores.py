@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,15 @@ def database_url(workspace: "Workspace") -> str:
 
 
 def sealing_key(workspace: "Workspace") -> "Path | bytes":
-    """The key that seals secrets: the file that holds it or is to hold it, or what its source gives.
+    """The key that seals secrets: the file that is to hold it, or the key itself. Raises `AilyusError`."""
+    held = held_sealing_keys(workspace)
+    if isinstance(held, tuple):
+        return held[0] if len(held) == 1 else _marked(workspace, held)
+    return held
+
+
+def held_sealing_keys(workspace: "Workspace") -> "Path | tuple[bytes, ...]":
+    """Every key where `[store] secrets` is read from: one, or two while one is rotated; a file that is not there yet.
 
     Raises `AilyusError`.
     """
@@ -159,12 +168,43 @@ def sealing_key(workspace: "Workspace") -> "Path | bytes":
     text = (workspace.settings.store or StorePart()).secrets
     reference = CredentialReference.parse(text)
     if reference.kind == "file":
-        return workspace.root / reference.name
+        from receipts.journal.secret_vault import KEY_BYTES
+
+        path = workspace.root / reference.name
+        data = path.read_bytes() if path.exists() else b""
+        # one that is damaged is told by whoever opens it
+        return (data[:KEY_BYTES], data[KEY_BYTES:]) if len(data) == 2 * KEY_BYTES else path
     try:
-        return base64.b64decode(credentials_of(workspace).material(text), validate=True)
+        texts = credentials_of(workspace).material(text).split() or [b""]
+        return tuple(base64.b64decode(one, validate=True) for one in texts)
     except ValueError:
         hint = "make one: `openssl rand -base64 32`"
         raise AilyusError("bad_settings", f"the key at `{text}` is no Base64", hint=hint) from None
+
+
+def sealing_file(workspace: "Workspace") -> "Path | None":
+    """The file of the key that seals secrets; None where its source is another one."""
+    from adapters.credentials.reference import CredentialReference
+    from server.workspace.settings.store import StorePart
+
+    reference = CredentialReference.parse((workspace.settings.store or StorePart()).secrets)
+    return workspace.root / reference.name if reference.kind == "file" else None
+
+
+def _marked(workspace: "Workspace", held: tuple[bytes, ...]) -> bytes:
+    """Of several keys the one that the store is sealed with; the first where it does not say."""
+    from receipts.journal.secret_vault import MARK, mark_of
+
+    def look() -> str:
+        if not workspace.settings.has_database and not workspace.store.exists():
+            return ""
+        with reading(workspace) as read:
+            rows = read(MARK) if is_made(workspace, read) else []
+            return str(rows[0][0]) if rows else ""
+
+    with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
+        mark = pool.submit(look).result()
+    return next((key for key in held if mark_of(key) == mark), held[0])
 
 
 def is_made(workspace: "Workspace", read: "Read") -> bool:

@@ -80,6 +80,7 @@ GUARDS = [
     Guard("rotations are in the log", "if False:", "tests/receipts/store/test_key_history.py::test_a_row_names_no_key", lines=3),
     Guard("statements after a rotation", "pass", ROTATION + "what_was_signed_before"),
     Guard("a key signs one part of the log", "if False:", ROTATION + "a_group_that_fails"),
+    Guard("no rotation of secrets while an action is out", "if False:", "tests/receipts/journal/test_secret_rotation.py::test_it_is_refused_while"),
     Guard("a replica without the log's key", "raise", ROTATION + "with_both_keys"),
     Guard(
         "an error is no permit of a release",

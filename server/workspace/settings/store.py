@@ -12,7 +12,8 @@ class StorePart(SettingsPart):
     """A database: a reference to `postgresql://user:password@host/database`; without it the file `.ailyus/store.db`."""
     secrets: Reference = "file:.ailyus/store.secrets"
     """The key that seals secrets on their way, by reference: a file of 32 bytes, which the first start makes; from
-    elsewhere 32 bytes in Base64 (`openssl rand -base64 32`)."""
+    elsewhere 32 bytes in Base64 (`openssl rand -base64 32`). While it is rotated (`ailyus key rotate secrets`) the new
+    key stands after it."""
     archive: str = Field(".ailyus/archive", min_length=1, max_length=4096, examples=["/var/lib/ailyus/archive"])
     """The folder where archives of closed actions are looked for, below the workspace or from the root."""
 

@@ -1,4 +1,4 @@
-"""`python -m tests.server.workspace.killed_rotation FOLDER OUT`: rotates a log's key, and dies before each of its steps.
+"""`python -m tests.server.workspace.killed_rotation FOLDER OUT [secrets]`: rotates a key, and dies before each step.
 
 A step is what makes something durable: a file that is synced, a name that is given. Each time a copy of the workspace
 FOLDER is made, as OUT/0, OUT/1 and so on; in the last one the rotation had fewer steps and was done.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from server.workspace.key_rotation import rotate_here
+from server.workspace.key_rotation import rotate_here, rotate_sealing_key
 from server.workspace.workspace import Workspace
 
 KILLED = 77
@@ -31,7 +31,7 @@ def deadly(step: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
     return counted
 
 
-def rotated(folder: Path, steps: int) -> int:
+def rotated(folder: Path, steps: int, rotate: Callable[..., Any]) -> int:
     """How a process of its own ended that had so many steps."""
     child = os.fork()  # nothing runs beside this: no thread is lost
     if child:
@@ -40,7 +40,7 @@ def rotated(folder: Path, steps: int) -> int:
         left = [steps]
         for name in STEPS:
             setattr(os, name, deadly(getattr(os, name), left))
-        asyncio.run(rotate_here(Workspace.open(folder), "lead", "a rotation that is cut short"))
+        asyncio.run(rotate(Workspace.open(folder), "lead", "a rotation that is cut short"))
         os._exit(0)
     finally:
         os._exit(1)
@@ -48,9 +48,10 @@ def rotated(folder: Path, steps: int) -> int:
 
 def main() -> int:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
+    rotate = rotate_sealing_key if sys.argv[3:] else rotate_here
     code, number = KILLED, 0
     while code == KILLED:
-        code = rotated(Path(shutil.copytree(folder, out / str(number))), number)
+        code = rotated(Path(shutil.copytree(folder, out / str(number))), number, rotate)
         number += 1
     return code
 
