@@ -94,6 +94,13 @@ async def test_what_is_archived_is_read_proved_and_audited(tmp_path: Path, sandb
     assert "nothing to archive" in await asyncio.to_thread(archive_alone, workspace.root)
     # a start reads the whole log, and a restored copy finds its archives again
     await asyncio.to_thread(cli, "store", "backup", str(tmp_path / "b.db"), cwd=workspace.root)
+    if not database:
+        shutil.move(tmp_path / "one.archive", folder / "one.archive")
+        restored = tmp_path / "restored"
+        shutil.copytree(workspace.root, restored, ignore=shutil.ignore_patterns("store.db*", "owner*", "*.sock"))
+        await asyncio.to_thread(cli, "store", "restore", str(tmp_path / "b.db"), cwd=restored)
+        assert "confirmed" in await asyncio.to_thread(cli, "action", "show", known["set"], cwd=restored)
+        assert (await asyncio.to_thread(cli, "audit", cwd=restored)).startswith("ok: ")
 
 
 async def test_an_archived_action_is_its_owners_alone(tmp_path: Path, sandbox: Sandbox) -> None:
