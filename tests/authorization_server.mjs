@@ -208,6 +208,7 @@ async function api(request, response) {
 /** What a test says to the server, and asks of it. */
 async function test(request, response) {
   if (request.method === 'DELETE') [control, log, records] = [{ ...START }, [], {}];
+  if (request.url.endsWith('?tokens')) Storage.rows.clear();
   if (request.method === 'PUT') {
     const said = JSON.parse((await whole(request)).toString());
     records = { ...records, ...said.records };

@@ -66,9 +66,9 @@ class AuthorizationServer:
         """Change how it behaves from now on, as `START` in the script has it; `records` are added to those of the API."""
         assert self._client.put("/_test", json=control).status_code == 200
 
-    def reset(self) -> None:
-        """As it began, with an empty log; what it gave out still holds."""
-        self._client.delete("/_test")
+    def reset(self, *, tokens: bool = False) -> None:
+        """As it began, with an empty log; what it gave out still holds, unless the tokens go, too."""
+        self._client.delete("/_test?tokens" if tokens else "/_test")
 
     def end_access_tokens(self) -> None:
         """No access token that was given out is taken any more."""

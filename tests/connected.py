@@ -1,7 +1,7 @@
 """A gateway with connections that people sign in for, and the authorization server where they do."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,14 +181,39 @@ def connected_workspace(
 async def connected(
     folder: Path, sandbox: Sandbox, *, database: str = "", more: str = "", base_path: str = ""
 ) -> AsyncIterator[Connected]:
-    """A gateway with such connections; the authorization server knows its redirect URIs."""
+    """A gateway with such connections, and an authorization server of its own, which knows its redirect URIs."""
+    with console_server(base_path) as (server, port):
+        async with connected_to(
+            server, port, folder, sandbox, database=database, more=more, base_path=base_path
+        ) as one:
+            yield one
+
+
+@contextmanager
+def console_server(base_path: str = "") -> Iterator[tuple[AuthorizationServer, int]]:
+    """An authorization server for gateways on one port, one after another; and that port."""
     port = free_port()
     server = AuthorizationServer(redirects(f"http://localhost:{port}{base_path}"))
     try:
-        workspace = connected_workspace(folder, sandbox, server, database=database, more=more)
-        if base_path:
-            workspace = with_server(workspace, f'base_path = "{base_path}"')
-        async with gateway(workspace, sandbox, port=port) as world:
-            yield Connected(world, server)
+        yield server, port
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def connected_to(
+    server: AuthorizationServer,
+    port: int,
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    database: str = "",
+    more: str = "",
+    base_path: str = "",
+) -> AsyncIterator[Connected]:
+    """A gateway with such connections on that port."""
+    workspace = connected_workspace(folder, sandbox, server, database=database, more=more)
+    if base_path:
+        workspace = with_server(workspace, f'base_path = "{base_path}"')
+    async with gateway(workspace, sandbox, port=port) as world:
+        yield Connected(world, server)

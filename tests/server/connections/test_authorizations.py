@@ -1,6 +1,6 @@
 """Connecting an account through the console: what is kept, by whom, and every answer that is refused."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.authorization_server import AuthorizationServer, parameter
-from tests.connected import Connected, connected
+from tests.connected import Connected, connected, connected_to, console_server
 from tests.forks import Forked
 from tests.hostile import attack, findings
 from tests.until import until
@@ -17,9 +17,19 @@ from tests.world import Sandbox, ailyus
 ACCOUNT = "maria@example.com"
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[AuthorizationServer, int]]:
+    with console_server() as found:
+        yield found
+
+
 @pytest.fixture
-async def house(tmp_path: Path, sandbox: Sandbox, database: str) -> AsyncIterator[Connected]:
-    async with connected(tmp_path / "w", sandbox, database=database) as running:
+async def house(
+    tmp_path: Path, sandbox: Sandbox, database: str, shared: tuple[AuthorizationServer, int]
+) -> AsyncIterator[Connected]:
+    server, port = shared
+    server.reset(tokens=True)
+    async with connected_to(server, port, tmp_path / "w", sandbox, database=database) as running:
         yield running
 
 
@@ -218,14 +228,26 @@ async def test_a_connection_is_ended_at_the_vendor_and_here(house: Connected) ->
     assert not (await house.world.app.connections.test("books")).ok
 
 
-async def test_what_the_vendor_does_not_confirm_is_forgotten_and_said(house: Connected) -> None:
+async def test_what_the_vendor_does_not_confirm_is_forgotten_and_said(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with connected(tmp_path / "w", sandbox) as house:
+        await house.connect()
+        house.server.close()
+        said = await ailyus(house.world, "connection", "disconnect", "books", "--as", "lead")
+        assert "did not confirm it" in said
+        assert house.world.rows("SELECT count(*) FROM grants")[0][0] == 0
+        assert house.statements()[-1]["about"]["revoked"] is False
+
+
+async def test_what_needs_a_person_is_connected_anew(house: Connected) -> None:
     await house.connect()
-    server: AuthorizationServer = house.server
-    server.close()
-    said = await ailyus(house.world, "connection", "disconnect", "books", "--as", "lead")
-    assert "did not confirm it" in said
-    assert house.world.rows("SELECT count(*) FROM grants")[0][0] == 0
-    assert house.statements()[-1]["about"]["revoked"] is False
+    await attack(house.world.workspace, "UPDATE grants SET state = 'needs_person', reason = 'it holds no more'")
+    page = await house.visit(await house.session("lead"), "/connections/books")
+    assert "needs person" in page.text
+    assert "it holds no more" in page.text
+    assert "books: a person connects it anew" in await ailyus(house.world, "connection", "list")
+    await house.connect()
+    assert await rows(house) == ["ready"]
+    assert (await house.world.app.connections.test("books")).ok
 
 
 @pytest.mark.both_stores
