@@ -1,5 +1,7 @@
-"""Bodies as values: JSON, and XML with declared lists. Whatever is not plainly one of them is no answer."""
+"""Bodies as values: JSON, CSV, and XML with declared lists. Whatever is not plainly one of them is no answer."""
 
+import csv
+import io
 from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -10,6 +12,8 @@ from pydantic import JsonValue
 from contracts.compiler.read_program import Decode
 
 MAX_DEPTH = 32
+MAX_ROWS = 50_000
+"""Rows of one CSV answer."""
 _NESTED = 254
 """Lists and objects within each other that `orjson` writes; it reads more."""
 
@@ -20,7 +24,13 @@ class Undecodable(Exception):
 
 def decode(raw: bytes, form: Decode, lists: Iterable[str] = ()) -> JsonValue:
     """The value of a body; raises `Undecodable`."""
-    return _json(raw) if form == "json" else _xml(raw, frozenset(lists))
+    match form:
+        case "json":
+            return _json(raw)
+        case "csv":
+            return _csv(raw)
+        case _:
+            return _xml(raw, frozenset(lists))
 
 
 def _json(raw: bytes) -> JsonValue:
@@ -35,6 +45,22 @@ def _json(raw: bytes) -> JsonValue:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         raise Undecodable from None
     return value
+
+
+def _csv(raw: bytes) -> JsonValue:
+    """Rows as objects of texts, by the names in the first line (RFC 4180). An empty answer has no rows."""
+    if b"\x00" in raw:
+        raise Undecodable
+    try:
+        lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        names = next(lines, [])
+        rows = [line for line in lines if line]
+    except (UnicodeDecodeError, csv.Error):
+        raise Undecodable from None
+    # a row with other columns, or two columns of one name, would be read as something that nobody wrote
+    if len(set(names)) < len(names) or any(len(row) != len(names) for row in rows) or len(rows) > MAX_ROWS:
+        raise Undecodable
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _xml(raw: bytes, lists: frozenset[str]) -> JsonValue:

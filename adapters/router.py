@@ -48,7 +48,10 @@ class AdapterRouter:
         if target is None:
             return Observation({}, began, "same_channel", fault="no such connection")
         scope = program.scope(request.params, target.tenant, target.environment)
-        reads = [self.read(read, target, request.person, scope, look.deadline_monotonic) for read in program.reads]
+        declared = program.reads
+        if look.job and isinstance(program, Program) and program.job is not None:
+            declared, scope = (*declared, *program.job.reads), {**scope, "job.id": look.job}
+        reads = [self.read(read, target, request.person, scope, look.deadline_monotonic) for read in declared]
         results = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
         channel = channel_of(program.reads, target)
         readings: dict[str, Reading] = {}
@@ -57,9 +60,7 @@ class AdapterRouter:
                 outage = result if isinstance(result, ReadOutage) else None
                 return Observation(readings, began, channel, fault=result.sentence, outage=outage)
             readings[result.name] = result
-        missing = any(
-            r.status == 404 and not p.may_be_absent for p, r in zip(program.reads, readings.values(), strict=True)
-        )
+        missing = any(r.status == 404 and not p.may_be_absent for p, r in zip(declared, readings.values(), strict=True))
         return Observation(readings, began, channel, missing=missing)
 
     async def lacks(self, request: ActionRequest, route: int) -> ReadOutage | None:

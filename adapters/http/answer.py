@@ -100,7 +100,7 @@ def reading_of(
         sentence = f"`{read.name}` could not be read: the answer is no {read.decode.upper()} without NUL characters"
         return ReadOutage(sentence, "target_failed", connection)
     whole = read.whole.holds({"body": value}) if read.whole else not is_page(headers, value)
-    return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole)
+    return Reading(read.name, status, value, raw, at_ms, _request_id(headers), whole, retry_after_ms(headers))
 
 
 def response_of(

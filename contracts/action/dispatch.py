@@ -11,11 +11,13 @@ from contracts.action.request import ActionRequest
 class ReadPermit:
     """Leave to look at the source of truth for one request with the read-only credential.
 
-    Minted by an early decision that did not deny, and by the journal from an intent (read-backs and probes).
+    Minted by an early decision that did not deny, and by the journal from an intent (read-backs and probes). `job` is
+    the id of the job that the action started, once it is known.
     """
 
     request: ActionRequest
     deadline_monotonic: float
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ def outage_of(status: int) -> Outage | None:
 class Reading:
     """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received.
 
-    `whole` is false when a list of it is not known to be whole: it then proves nothing by what it does not hold.
+    `retry_after_ms` is how long the target asks to wait before it is read again. `whole` is false when a list of it is
+    not known to be whole: it then proves nothing by what it does not hold.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Reading:
     at_ms: int
     request_id: str | None = None
     whole: bool = True
+    retry_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

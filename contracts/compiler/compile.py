@@ -24,6 +24,7 @@ from contracts.compiler.check import Check
 from contracts.compiler.expressions import Expression, Names
 from contracts.compiler.flow_use import flows_of
 from contracts.compiler.input_compiler import compile_inputs
+from contracts.compiler.job_compiler import compile_job, job_reads
 from contracts.compiler.phase_names import PhaseNames
 from contracts.compiler.program import CedarAttribute, CreatedObjectRule, Program, UndoProgram
 from contracts.compiler.read_checks import ReadChecks
@@ -55,7 +56,8 @@ class _Compiler(TextCompiler):
         self.system = system
         # first, since every other name depends on what is read
         observe = {name: self._observe(name, item) for name, item in contract.observe.items()}
-        self.names = PhaseNames.of(contract, observe)
+        self._later = job_reads(contract, observe)
+        self.names = PhaseNames.of(contract, observe, self._later)
         self.observe = observe
 
     def program(self) -> Program:
@@ -69,7 +71,7 @@ class _Compiler(TextCompiler):
         attributes = self._attributes(resource)
         for key in ("shows", "unchanged", "disclose", "not_secret"):
             self._check_paths(key, getattr(c, key))
-        found = (self.read(name, o, c.target, names.early) for name, o in self.observe.items())
+        found = (self.read(n, o, c.target, names.early) for n, o in self.observe.items() if n not in self._later)
         reads = tuple(_rated_read(read, c.target, rates) for read in found)
         made = self._made(c.new_object) if c.new_object else None
         pinned, probed = self._pinned_and_probed(require, expect, routes, made)
@@ -100,6 +102,7 @@ class _Compiler(TextCompiler):
             compared=compared(check.expression.text for check in expect),
             resource_shown=self._text("resource.shown", resource.shown, names.before),
             refusal=self._condition("refusal", c.refusal, names.answer),
+            job=compile_job(self, c, names, ((n, o) for n, o in self.observe.items() if n in self._later)),
         )
         # last, since a secret may stand in any of the compiled parts
         check_secrets(program)
@@ -135,6 +138,8 @@ class _Compiler(TextCompiler):
         # INVARIANT 2: an approval is about the state that the action depends on and that people saw
         pinned = {p for p in used | set(c.shows) if p.startswith("before.")}
         proof = {p for check in expect for p in check.expression.paths()}
+        # what is read of a job was not there before
+        proof = {p for p in proof if p.split(".")[1] not in self._later}
         probed = pinned | {"before." + p.split(".", 1)[1] for p in proof} | {f"before.{p}" for p in c.unchanged}
         return pinned, probed | ({f"before.{made.path}"} if made else set())
 
@@ -197,7 +202,7 @@ class _Compiler(TextCompiler):
     def _check_paths(self, key: str, paths: Iterable[str]) -> None:
         for index, path in enumerate(paths):
             name = path.removeprefix("before.").removeprefix("after.").split(".")[0]
-            if name not in self.observe:
+            if name not in self.observe or name in self._later:
                 raise AilyusError("bad_contract", f"`{path}` is observed nowhere", field=f"{key}.{index}")
 
 

@@ -23,8 +23,8 @@ class PhaseNames:
     made: Names
 
     @classmethod
-    def of(cls, contract: Contract, observe: Iterable[str]) -> "PhaseNames":
-        """The names of a contract with these reads."""
+    def of(cls, contract: Contract, observe: Iterable[str], later: frozenset[str] = frozenset()) -> "PhaseNames":
+        """The names of a contract with these reads; those of `later` are made only after the send."""
         observe = tuple(observe)
         inputs = input_names(contract.inputs)
         outputs: dict[str, CelType] = {f"outputs.{name}": "dyn" for name in contract.outputs}
@@ -36,7 +36,7 @@ class PhaseNames:
             "connection.exclusive": "bool",
         }
         connection: dict[str, CelType] = {"connection.tenant": "string", "connection.environment": "string"}
-        before: dict[str, CelType] = {f"before.{name}": "dyn" for name in observe}
+        before: dict[str, CelType] = {f"before.{name}": "dyn" for name in observe if name not in later}
         after: dict[str, CelType] = {f"after.{name}": "dyn" for name in observe}
         response: dict[str, CelType] = {"response.status": "int", "response.headers": "dyn", "response.body": "dyn"}
         return cls(

@@ -9,6 +9,7 @@ from contracts.compiler.body import Body
 from contracts.compiler.check import Check, lookup
 from contracts.compiler.expressions import Expression, Scope
 from contracts.compiler.inputs import InputSchema
+from contracts.compiler.job_program import JobProgram
 from contracts.compiler.read_program import AnyRead
 from contracts.compiler.route_program import HttpProgram, RouteProgram
 from contracts.compiler.template import JOINED, Template
@@ -85,6 +86,7 @@ class Program:
     compared: frozenset[str] = frozenset()
     refusal: Expression | None = None
     resource_shown: Template | None = None
+    job: JobProgram | None = None
 
     def repeats(self, route: int, elapsed_ms: int | None = None) -> bool:
         """May the request of a route be sent again while it is not known whether it happened?

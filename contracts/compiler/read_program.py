@@ -10,7 +10,7 @@ from contracts.compiler.page_rule import PageRule
 from contracts.compiler.template import Template
 from contracts.schema.rate_headers import RateHeaders
 
-Decode = Literal["json", "xml"]
+Decode = Literal["json", "xml", "csv"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ def check_secrets(program: Program) -> None:
                 raise AilyusError("bad_contract", f"the secret `{name}` stands in `{source}`", hint=hint, field=where)
     if not program.secretive:
         return
+    if program.job:
+        raise AilyusError("bad_contract", "where a secret passes, nothing of the answer is asked for", field="job")
     if program.refusal:
         hint = "leave `refusal` out: the answer stays in the evidence"
         raise AilyusError("bad_contract", "a refusal could carry a secret out", hint=hint, field="refusal")

@@ -11,6 +11,7 @@ from pydantic import (
 
 from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds
 from contracts.schema.input import Input
+from contracts.schema.job import Job
 from contracts.schema.output import Output
 from contracts.schema.rate_headers import RateHeaders
 from contracts.schema.resource import Resource
@@ -101,6 +102,7 @@ class Contract(Strict):
             "not_secret",
             "idempotent",
             "refusal",
+            "job",
         }
     )
 
@@ -147,6 +149,7 @@ class Contract(Strict):
     refusal: Cel | None = Field(
         None, description="the words of a refusal that the agent may read as data, for example `response.body.message`"
     )
+    job: Job | None = Field(None, description="the request starts a job, whose end is the end of the action")
     recheck: tuple[Duration, ...] = Field((), max_length=5, description="observe and expect again after these times")
     spends: Cel | None = Field(None, description="what it takes from a budget, a whole number of smallest units")
     same_channel: Sentence | None = Field(
@@ -172,7 +175,8 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _shape(self) -> "Contract":
         if self.kind == "read":
-            wrong = [k for k in ("execute", "expect", "unchanged", "require", "says", "shows") if getattr(self, k)]
+            writes = ("execute", "expect", "unchanged", "require", "says", "shows", "job")
+            wrong = [k for k in writes if getattr(self, k)]
             if wrong:
                 raise ValueError(f"a read has no `{wrong[0]}`")
             if not self.outputs:
@@ -190,6 +194,8 @@ class Contract(Strict):
         missing = [k for k in ("execute", "expect", "says", "evidence") if not getattr(self, k)]
         if missing:
             raise ValueError(f"a write needs `{missing[0]}`")
+        if self.job is not None and any(route.http is None for route in self.execute):
+            raise ValueError("`job` is for routes by `http`")
         self._check_evidence()
         return self
 

@@ -50,7 +50,7 @@ class Observe(Strict):
     target: str | None = None
     query: dict[str, Values] = Field(default_factory=dict)
     may_be_absent: bool = Field(False, description="404 is an answer, and its value is null")
-    decode: Literal["json", "xml"] = "json"
+    decode: Literal["json", "xml", "csv"] = "json"
     lists: tuple[str, ...] = Field((), description="XML: the elements whose `member` children are a list")
     omits_empty: tuple[str, ...] = Field(
         (), description="lists that the target leaves out when they are empty: paths below the answer"

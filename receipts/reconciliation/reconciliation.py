@@ -25,6 +25,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from receipts.reconciliation.checks import CheckResult, are_cut, checks_of, unread
 from receipts.reconciliation.comparison import drifted_paths, evened, is_blind, same
+from receipts.reconciliation.job import is_known, unfinished_job, unknown_job
 from receipts.reconciliation.new_object import found_object, names_new
 from receipts.reconciliation.outputs import outputs_of
 from receipts.reconciliation.scope import scope_of
@@ -75,6 +76,12 @@ def reconcile(
     )
     if execution.delivery in ("refused", "declined", "no_effect", "stopped"):  # guard: no effect is never confirmed
         return _proven_without_effect(execution, checks, seen.met)
+    if program.job is not None and is_known(program.job, after):
+        if unfinished := unfinished_job(program.job, scope, program.expect, checks, seen.steady):
+            return unfinished
+        return _answered(program, scope | {"connection.exclusive": exclusive}, execution, seen, bounded, known)
+    if program.job is not None and (judged := unknown_job(program.job, scope, cut, execution, checks, seen.steady)):
+        return judged
     if execution.delivery in ("in_doubt", "rejected"):
         if program.made:
             place = scope | {"connection.exclusive": exclusive}

@@ -177,6 +177,10 @@ def _suitable(release: Release, name: str) -> tuple[Program, HttpProgram | Pytho
     program = release.catalog.programs.get(name)
     if program is None or not program.is_write:
         raise AilyusError("not_found", f"there is no action `{name}`", hint="`ailyus contract list`")
+    if program.job is not None:
+        raise AilyusError(
+            "bad_contract", f"`{name}` starts a job", hint="only what takes effect at once can be rehearsed"
+        )
     route = program.routes[0]
     if isinstance(route, PythonProgram):
         return program, route

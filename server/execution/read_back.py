@@ -5,16 +5,19 @@ answer, or from the deadline where none came: until then the request may still b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from contracts.action.dispatch import ReadPermit
 from contracts.action.observation import Observation
 from contracts.action.target import Target
+from contracts.compiler.job_program import JobProgram
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import FlowRead
 from receipts.journal.journal import Journal
 from receipts.reconciliation.reconciliation import reconcile
+from receipts.reconciliation.scope import scope_of
 from server.execution.attempt import SentAttempt
+from server.execution.job_look import look_with_job
 from server.execution.resolved_action import base_scope
 
 READ_SECONDS = 10.0
@@ -48,11 +51,11 @@ class ReadBack:
         while True:
             # asked before the look: only a look that began after the settle time proves that nothing is there
             late = self._now() >= end
-            after = await self._observe(self._journal.may_observe(intent, sent.action, seconds))
-            if late or final:
+            permit = self._journal.may_observe(intent, sent.action, seconds)
+            after = await look_with_job(self._observe, permit, program, base, sent.before, execution)
+            if late or final or _is_settled(sent, program, base, after):
                 return after
-            if reconcile(program, base, sent.before, execution, after).verdict == "confirmed":
-                return after
+            pause = _job_pause(program.job, after) if program.job is not None else pause
             await asyncio.sleep(max(0.0, min(pause, (end - self._now()) / 1000)))
             pause = min(pause * 2, 1.0)
 
@@ -62,3 +65,16 @@ class ReadBack:
 
 def _by_pages(program: Program) -> bool:
     return any(isinstance(read, FlowRead) for read in program.reads)
+
+
+def _is_settled(sent: SentAttempt, program: Program, base: Mapping[str, object], after: Observation) -> bool:
+    """Does the look show what was expected, or that the job has ended?"""
+    if program.job is None:
+        return reconcile(program, base, sent.before, sent.execution, after).verdict == "confirmed"
+    scope = scope_of(program, base, sent.before, after, sent.execution)
+    return program.job.state(scope) in ("done", "failed")
+
+
+def _job_pause(job: JobProgram, after: Observation) -> float:
+    """How long to wait before a job is asked for again, in seconds: as declared, and as the target asks."""
+    return max(job.every_ms, *(reading.retry_after_ms or 0 for reading in after.readings.values()), 0) / 1000

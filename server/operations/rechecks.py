@@ -35,6 +35,7 @@ from receipts.statement.statement import LIMITS, SignedStatement
 from receipts.store.transaction import Conflict
 from server.actions.runner import ActionRunner
 from server.execution.evidence import kept, readings, seen
+from server.execution.job_look import look_with_job
 from server.execution.resolved_action import base_scope
 from server.operations.recheck_answer import RecheckAnswer
 from server.operations.recheck_result import RecheckResult, restated, still_unknown
@@ -59,7 +60,8 @@ class Recheck:
         before = await self._journal.state_before(action.id)
         if sent is None or before is None:
             raise AilyusError("not_waiting", "nothing is recorded of a send, so there is nothing to look at again")
-        after = await self._runner.executor.observe(self._journal.may_check(action.request, 15.0))
+        permit, base = self._journal.may_check(action.request, 15.0), base_scope(program, action.request, target)
+        after = await look_with_job(self._executor.observe, permit, program, base, before, sent.execution)
         if not after.ok:
             raise AilyusError("not_found", "the record could not be read", hint="try again when the target answers")
         outcome = self._reconciled(action, program, target, before, sent, after)

@@ -1,5 +1,7 @@
 """Bodies as values: what is a list is declared, and nothing else than plain JSON or XML is an answer."""
 
+import csv
+import io
 from typing import Any
 
 import orjson
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters import decoding
 from adapters.credentials.placement import echoes, placed
 from adapters.decoding import Undecodable, decode
 
@@ -93,3 +96,39 @@ def test_a_secret_takes_its_handles_place_and_no_other() -> None:
         {"content-type": "application/x-www-form-urlencoded"}, f"a={handle}&b=1".encode(), {handle: secret}
     )
     assert form == b"a=a%22b%5Cc%26d%3De&b=1"
+
+
+def test_csv_is_rows_by_the_names_of_the_first_line() -> None:
+    raw = b'\xef\xbb\xbf"sf__Id","Name"\r\n"003","O""Neil, Ann"\r\n"",x\n\n'
+    assert decode(raw, "csv") == [{"sf__Id": "003", "Name": 'O"Neil, Ann'}, {"sf__Id": "", "Name": "x"}]
+    assert decode(b'"a\nb"\n1\n', "csv") == [{"a\nb": "1"}]
+    assert decode(b"a,b\n", "csv") == decode(b"", "csv") == []
+
+
+@pytest.mark.parametrize(
+    "raw", [b"a,b\n1\n", b"a,b\n1,2,3\n", b"a,a\n1,2\n", b"a\n\x00\n", b"a\n\xff\n", b'a\n"1\n', b'a\n"1"2\n']
+)
+def test_what_is_no_csv(raw: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(raw, "csv")
+
+
+def test_rows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAX_ROWS", 2)
+    with pytest.raises(Undecodable):
+        decode(b"a\n1\n2\n3\n", "csv")
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("ab"), st.text(max_size=9).filter(lambda t: "\x00" not in t), min_size=2))
+)
+def test_csv_that_was_written_is_read_back(rows: list[dict[str, str]]) -> None:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["a", "b"])
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+        raw = out.getvalue().encode()
+    except UnicodeEncodeError:  # a lone surrogate is no text
+        return
+    assert decode(raw, "csv") == rows

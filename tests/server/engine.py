@@ -66,7 +66,7 @@ def target_at(root: Path, port: int, **more: Any) -> Target:
     """The connection to the sandbox's plain REST store; what is not confirmed at once settles in 30 ms."""
     known: dict[str, Any] = {"direct": True, "max_timeout_ms": 5_000, "max_settle_ms": 30}
     read, write = f"file:{root}/read", f"file:{root}/write"
-    base = f"http://127.0.0.1:{port}/acme/records"
+    base = more.pop("base_url", f"http://127.0.0.1:{port}/acme/records")
     return Target("records", "records", base, "acme", "prod", read, write, "p", **(known | more))
 
 
