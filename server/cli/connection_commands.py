@@ -63,7 +63,7 @@ def connections(workspace: WorkspaceOption = ".", format: FormatOption = Format.
     rows = list_owner(open_workspace(workspace), "/connections")
     columns = ("connection", "side", "person", "account", "state", "expires_at", "refreshed_at", "used_at", "scopes")
     printed = [{**row, "scopes": " ".join(map(str, _list(row["scopes"])))} for row in rows]
-    following = [f"{row['connection']}: {row['next']}" for row in rows if row["next"]]
+    following = dict.fromkeys(f"{row['connection']}: {row['next']}" for row in rows if row["next"])
     show(format, rows, [*table(printed, columns), *following] if rows else ["the release has no connection"])
 
 

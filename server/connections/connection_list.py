@@ -96,7 +96,7 @@ def _connected(target: Target, grant: StoredGrant) -> ConnectionRow:
         account=grant.account,
         scopes=grant.scopes,
         expires_at=_time(grant.tokens.expires_ms),
-        refreshed_at=_time(grant.refreshed_ms),
+        refreshed_at=_time(grant.refreshed_ms if grant.refreshed_ms > grant.connected_ms else None),
         used_at=_time(grant.used_ms),
         connected_by=grant.connected_by,
         connected_at=_time(grant.connected_ms),
