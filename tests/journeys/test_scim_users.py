@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from tests.journeys.directory import directory
 from tests.journeys.directory import scim as scim
+from tests.journeys.rotation import states
 from tests.journeys.scim import Scim, scim_workspace
 from tests.journeys.wire import losing_wire
 from tests.world import Sandbox, gateway
@@ -37,3 +39,20 @@ async def test_a_user_is_deactivated_and_changed(tmp_path: Path, sandbox: Sandbo
         assert (await world.approved("replace_scim_user_attribute", change))["status"] == "confirmed"
         user = scim.http.get(f"/Users/{scim.maria}").json()
         assert (user["active"], user["title"]) == (True, "Head of Support")
+
+
+async def test_an_activation_is_undone_and_a_deactivation_is_not(tmp_path: Path, sandbox: Sandbox, scim: Scim) -> None:
+    async with directory(tmp_path / "w", sandbox, scim) as (world, proxy):
+        assert (await world.approved("deactivate_scim_user", {"user_id": scim.leo, **REASON}))["status"] == "confirmed"
+        other = scim.group("other")
+        proxy.refuse, proxy.refuse_only = (422, "{}"), f"/Groups/{other}"
+        steps = [
+            {"id": "stop", "contract": "deactivate_scim_user", "inputs": {"user_id": scim.maria}},
+            {"id": "begin", "contract": "activate_scim_user", "inputs": {"user_id": scim.leo}},
+            {"id": "last", "contract": "remove_group_member", "inputs": {"user_id": scim.leo, "group_id": other}},
+        ]
+        answer = await world.approved("run_plan", {"steps": steps, **REASON})
+        assert states(answer) == {"stop": "done", "begin": "undone", "last": "not_applied"}
+        assert "right back" in next(s["kept"] for s in answer["steps"] if s["id"] == "stop")
+    active = {user: scim.http.get(f"/Users/{user}").json()["active"] for user in (scim.maria, scim.leo)}
+    assert active == {scim.maria: False, scim.leo: False}

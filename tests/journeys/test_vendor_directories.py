@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.sandbox.entra import ADA, ADMINS, LEO, MARIA, SUPPORT
+from adapters.sandbox.google import LEO as GOOGLE_LEO
 from adapters.sandbox.google import MARIA as GOOGLE_MARIA
+from tests.journeys.rotation import states
 from tests.slowness import scaled
 from tests.world import Sandbox, World, gateway, make_workspace
 
@@ -90,3 +92,21 @@ async def test_okta_is_asked_again_when_its_limit_begins_anew(vendors: World) ->
     answer = await vendors.approved("suspend_user", {"user_id": OKTA_MARIA, **REASON})
     assert answer["status"] == "confirmed"
     assert [(e["status"], e["effect"]) for e in vendors.sandbox.log("suspend")] == [(429, False), (200, True)]
+
+
+async def test_what_gave_a_right_is_undone_and_what_took_one_is_not(vendors: World) -> None:
+    vendors.sandbox.fault("refuse", "suspend", "okta")
+    group = "support@example.com"
+    steps = [
+        {"id": "stop", "contract": "disable_entra_user", "inputs": {"user_id": MARIA}},
+        {"id": "begin", "contract": "enable_entra_user", "inputs": {"user_id": LEO}},
+        {"id": "join", "contract": "add_google_group_member", "inputs": {"user_id": GOOGLE_MARIA, "group": group}},
+        {"id": "leave", "contract": "remove_google_group_member", "inputs": {"user_id": GOOGLE_LEO, "group": group}},
+        {"id": "last", "contract": "suspend_user", "inputs": {"user_id": OKTA_MARIA}},
+    ]
+    answer = await vendors.approved("run_plan", {"steps": steps, **REASON})
+    undone = {"stop": "done", "begin": "undone", "join": "undone", "leave": "done", "last": "not_applied"}
+    assert states(answer) == undone
+    users = state(vendors, "entra")["users"]
+    assert (users[MARIA]["accountEnabled"], users[LEO]["accountEnabled"]) == (False, False)
+    assert state(vendors, "google")["members"][group] == []

@@ -19,7 +19,11 @@ REASON = "the team changes this week"
 AWS = ("tests/journeys/test_aws_keys.py", "tests/journeys/test_doubt.py")
 PAGES = ("tests/helpdesk/test_pages.py", "tests/helpdesk/test_fallback.py", "tests/helpdesk/test_secrets.py")
 RUN: dict[str, tuple[str, ...]] = {
-    "scim2-server": ("tests/journeys/test_directories.py", "tests/journeys/test_group_membership.py"),
+    "scim2-server": (
+        "tests/journeys/test_directories.py",
+        "tests/journeys/test_group_membership.py",
+        "tests/journeys/test_scim_users.py",
+    ),
     "moto": AWS,
     "django-helpdesk": (*PAGES, "tests/helpdesk/desk.py"),
     "the admin of Django": (*PAGES, "tests/helpdesk/desk.py"),
@@ -28,6 +32,8 @@ RUN: dict[str, tuple[str, ...]] = {
 UNDONE = {
     "add_group_member",
     "remove_group_member",
+    "activate_scim_user",
+    "deactivate_scim_user",
     "create_access_key",
     "activate_access_key",
     "deactivate_access_key",
