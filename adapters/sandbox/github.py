@@ -8,7 +8,7 @@ from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 _DOCS = "https://docs.github.com/rest"
-_RATE = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-ratelimit-resource": "core"}
+_RATE = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-ratelimit-reset": "4102444800"}
 _BEGAN = "2026-11-20T08:00:00Z"
 _NUMBERS = count(200_001)
 PUBLIC_KEY = "zjIDB4YpbewrdcAO5JCB9G6T32QckQh6next8gR0ZxY="

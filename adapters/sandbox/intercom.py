@@ -12,7 +12,7 @@ READS = ("/contacts/search", "/conversations/search")
 """What is read by POST."""
 _ME = "991267460"
 """The teammate whose token the sandbox plays."""
-_RATE = {"x-ratelimit-limit": "10000", "x-ratelimit-remaining": "9999"}
+_RATE = {"x-ratelimit-limit": "10000", "x-ratelimit-remaining": "9999", "x-ratelimit-reset": "4102444800"}
 _BEGAN = 1763625600
 _NUMBERS = count(1)
 

@@ -6,7 +6,7 @@ from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
 _BASE = "https://acme.zendesk.com"
-_RATE = {"x-rate-limit": "700", "x-rate-limit-remaining": "699"}
+_RATE = {"ratelimit-limit": "700", "ratelimit-remaining": "699", "ratelimit-reset": "41"}
 _STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _AGENT = 101
 """The user whose API token the sandbox plays."""
