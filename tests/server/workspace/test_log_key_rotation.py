@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import AilyusError
 from receipts.audit.audit import audit
 from receipts.audit.roots import read_roots
-from receipts.log.signing import Signer, pem_of
+from receipts.log.signing import Signer, load_key, pem_of
+from server.workspace.backups import back_up, restore
 from server.workspace.key_rotation import rotate_here
 from server.workspace.log_key import held_log_keys, open_log_key
 from server.workspace.log_key_rotation import prepare_log_key
+from server.workspace.loss import accept_loss
 from server.workspace.own_keys import own_keys
 from server.workspace.stores import open_store, reading, remembered_head
 from server.workspace.workspace import Workspace
@@ -135,3 +137,26 @@ def test_who_and_why_are_asked_for(workspace: Workspace) -> None:
         "key", "rotate", "log", "--as", "mallory", "--reason", REASON, *where, ok=False
     )
     assert "is no reason" in cli("key", "rotate", "log", "--as", "lead", "--reason", "x", *where, ok=False)
+
+
+async def test_a_backup_from_before_goes_on_with_the_former_key_and_is_another_log_than_the_roots_say(
+    workspace: Workspace, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    first, backup, roots = Signer(open_log_key(workspace)).keyid, tmp_path / "backup.db", workspace.root / "roots.json"
+    await asyncio.to_thread(back_up, workspace, backup)
+    await rotate_here(workspace, "lead", REASON)
+    for name in ("store.db", "store.db-wal", "store.db-shm"):
+        (workspace.private / name).unlink(missing_ok=True)
+    summary = await asyncio.to_thread(restore, workspace, backup)
+    assert summary.backup.keyid == first  # the roots of now still know it
+    lead = load_key(workspace.key_file("lead"))
+    with pytest.raises(AilyusError, match="signed by another key"):
+        await accept_loss(workspace, "lead", lead, "the disk broke")
+    shutil.copy(workspace.private / f"log-{first}.pem", workspace.private / "log.pem")
+    await accept_loss(workspace, "lead", lead, "the disk broke")
+    with pytest.raises(AilyusError, match=r"`roots.json` names another key or origin"):
+        await run_once(workspace, sandbox)
+    roots.rename(tmp_path / "of the lost log.json")
+    await run_once(workspace, sandbox)
+    await rotate_here(workspace, "lead", REASON)  # and it is rotated anew
+    assert findings(workspace) == []
