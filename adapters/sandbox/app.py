@@ -192,8 +192,8 @@ class Sandbox:
             self._changed[org, system] = time.monotonic()
             self._save()
         self._count += 1
-        own = SYSTEMS[system].headers() if hasattr(SYSTEMS[system], "headers") else {}
-        named = {"x-request-id": f"req-{self._count}", **own, **answer.headers}
+        module, plain = SYSTEMS[system], {"x-request-id": f"req-{self._count}"}
+        named = {**(module.headers() if hasattr(module, "headers") else plain), **answer.headers}
         return TwinResponse(answer.status, answer.body, named)
 
     def _pretended(self, org: str, system: str, request: Request) -> TwinResponse:

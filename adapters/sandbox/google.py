@@ -1,6 +1,7 @@
 """A twin of the Google Workspace Admin SDK: the Directory API v1, and the admin events of the Reports API v1."""
 
 import re
+from collections.abc import Mapping
 
 from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
@@ -29,6 +30,11 @@ def forbidden() -> TwinResponse:
 def throttled() -> TwinResponse:
     """Too many requests."""
     return _error(429, "rateLimitExceeded", "Quota exceeded", status="RESOURCE_EXHAUSTED")
+
+
+def headers() -> Mapping[str, str]:
+    """What stands beside every answer: no id of the request, so that entity tags alone tie a change to it."""
+    return {"vary": "Origin, X-Origin, Referer"}
 
 
 def _missing(what: str) -> TwinResponse:
@@ -174,13 +180,14 @@ def get_member(state: Json, request: Request, group: str, user: str) -> TwinResp
         return _missing("groupKey")
     if found is None or found["id"] not in state["members"][group]:
         return _missing("memberKey")
-    return TwinResponse(200, _member(found))
+    return TwinResponse(200, _member(group, found))
 
 
-def _member(user: Json) -> Json:
+def _member(group: str, user: Json) -> Json:
     return {
         "kind": "admin#directory#member",
         "id": user["id"],
+        "etag": f'"{group}/{user["id"]}"',
         "email": user["primaryEmail"],
         "role": "MEMBER",
         "type": "USER",
@@ -199,7 +206,7 @@ def insert_member(state: Json, request: Request, group: str) -> TwinResponse:
     if found["id"] in state["members"][group]:
         return _error(409, "duplicate", "Member already exists.")
     state["members"][group].append(found["id"])
-    return TwinResponse(200, _member(found))
+    return TwinResponse(200, _member(group, found))
 
 
 @router.on("DELETE", f"{_DIRECTORY}/groups/{{group}}/members/{{user}}")

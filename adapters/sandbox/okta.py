@@ -1,6 +1,7 @@
 """A twin of Okta's Users and Factors APIs v1: real paths, shapes and error codes; `okta_access.py` has the rest."""
 
 import re
+import uuid
 from collections.abc import Mapping
 
 from adapters.sandbox import okta_access
@@ -31,7 +32,7 @@ def throttled() -> TwinResponse:
 
 def headers() -> Mapping[str, str]:
     """What stands beside every answer."""
-    return limits()
+    return {"x-okta-request-id": uuid.uuid4().hex, **limits()}
 
 
 def seed() -> Json:
