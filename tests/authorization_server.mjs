@@ -24,7 +24,7 @@ const START = {
   iss: '', // another `iss` in the authorization response
   refuse_writes: false, // the API answers writes with 401, whatever their token
   metadata: {}, // fields of the metadata that differ
-  faults: [], // {on: grant type, fault: lose_answer | lose_request | slow | a status, times}
+  faults: [], // {on: grant type, fault: lose_answer | lose_request | slow | a status, times, ms}
 };
 let control = { ...START };
 let log = [];
@@ -100,7 +100,7 @@ const provider = new Provider(ISSUER, {
 const taken = (kind) => {
   const fault = control.faults.find((one) => one.on === kind && (one.times ?? 1) > 0);
   if (fault) fault.times = (fault.times ?? 1) - 1;
-  return fault?.fault;
+  return fault ?? {};
 };
 
 provider.use(async (ctx, next) => {
@@ -171,9 +171,9 @@ async function token(request, response, pass) {
   const entry = { at: Date.now(), kind, scope: form.get('scope'), token: refresh && createHash('sha256').update(refresh).digest('hex').slice(0, 12) };
   log.push(entry);
   response.on('finish', () => { entry.status = response.statusCode; });
-  const fault = taken(kind);
+  const { fault, ms = 3000 } = taken(kind);
   if (fault === 'lose_request') return response.destroy();
-  if (fault === 'slow') await new Promise((done) => { setTimeout(done, 3000); });
+  if (fault === 'slow') await new Promise((done) => { setTimeout(done, ms); });
   if (Number.isInteger(fault)) return say(response, fault, { error: 'temporarily_unavailable' }, { 'retry-after': '1' });
   if (fault === 'lose_answer') {
     // the request has its effect, and not one byte of the answer arrives

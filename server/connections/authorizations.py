@@ -10,6 +10,7 @@ It refreshes nothing and sends nothing to a target; what is kept is used by othe
 - What was given beside or below the declared scopes MUST NOT be kept, and is revoked again.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -78,9 +79,11 @@ class Authorizations:
         self._servers = servers
         self._grants = grants
         self._issuers: dict[str, Issuer] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Let what was begun end, then give connections back."""
+        await asyncio.gather(*self._running, return_exceptions=True)
         for issuer in self._issuers.values():
             await issuer.close()
 
@@ -126,6 +129,22 @@ class Authorizations:
         await self._use_up(request)
         if answer.error or not answer.code:
             raise _refused("the authorization server did not give its consent")
+        # of its own: whoever closes the browser now must not leave tokens that nobody keeps
+        task = asyncio.create_task(self._exchange(target, client, request, answer, visitor))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.shield(task)  # guard: tokens that nobody waits for
+        return request.side
+
+    async def _exchange(
+        self,
+        target: Target,
+        client: OAuthClient,
+        request: AuthorizationRequest,
+        answer: AuthorizationAnswer,
+        visitor: Visitor,
+    ) -> None:
+        keys = self._keys(visitor)
         told = await self._servers.exchange(client, answer.code, keys.verifier(request), visitor.redirect_uri)
         if isinstance(told, TokenFault):
             raise _refused(told.sentence)
@@ -134,7 +153,6 @@ class Authorizations:
         if fault is not None:
             await self._refuse(target, client, told, change, fault)
         await self._keep(target, told, change)
-        return request.side
 
     async def _change(
         self,

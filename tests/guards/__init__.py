@@ -333,6 +333,7 @@ GUARDS = [
     Guard("issuer of an authorization answer", "if False:", CONNECTING + "answers_that_are_not_of_this_question"),
     Guard("an authorization answer is taken once", "pass", CONNECTING + "an_answer_is_taken_once", lines=3),
     Guard("only an admin connects for all", "return True", CONNECTING + "only_an_admin_of_the_tenant"),
+    Guard("tokens that nobody waits for", "await task", CONNECTING + "tokens_are_kept_though"),
     Guard("the account that may be connected", "if True:", CONNECTING + "another_account"),
     Guard("grants are what people connected", "pass", CONNECTING + "an_audit_finds"),
     Guard("wider scopes than declared", "if False:", CONNECTING + "wider_scopes_are_refused"),

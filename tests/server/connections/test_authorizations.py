@@ -1,5 +1,6 @@
 """Connecting an account through the console: what is kept, by whom, and every answer that is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from server.connections.authorizations import AuthorizationAnswer, Visitor
 from tests.authorization_server import AuthorizationServer, parameter
 from tests.connected import Connected, connected, connected_to, console_server
 from tests.forks import Forked
@@ -102,6 +104,21 @@ async def test_an_answer_is_taken_once(house: Connected) -> None:
     assert "taken already" in again.text
     assert len(house.server.log("authorization_code")) == 1, "its code was not shown a second time"
     assert await rows(house) == ["ready"]
+
+
+async def test_tokens_are_kept_though_nobody_waits_for_the_answer(house: Connected) -> None:
+    lead = await house.session("lead")
+    back = house.server.consent(await house.asked(lead))
+    house.server.set(faults=[{"on": "authorization_code", "fault": "slow", "ms": 1000}])
+    fields = dict(httpx2.URL(back).params)
+    answer = AuthorizationAnswer(fields["state"], fields["code"], "", fields["iss"], fields)
+    visitor = Visitor(lead.person, lead.secret, f"{house.console}/connections/books/back")
+    waits = asyncio.create_task(house.world.app.connections.authorizations.complete("books", answer, visitor))
+    await until(lambda: house.server.log("authorization_code"))
+    waits.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits
+    await until(lambda: house.world.rows("SELECT 1 FROM grants WHERE state = 'ready'"))
 
 
 async def test_a_code_is_worth_nothing_without_the_verifier_of_its_question(house: Connected) -> None:
