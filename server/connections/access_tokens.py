@@ -23,7 +23,7 @@ from server.connections.grants import Grants
 from server.connections.token_refresh import TokenRefresh
 
 _SOONEST_END_MS: Final = 5_000
-"""So long before its end a token is not sent any more: the request takes its time."""
+"""So long before its end a token is not sent any more, since the request takes its time; of a short one a tenth."""
 USE_SECONDS: Final = 60.0
 log = structlog.get_logger()
 
@@ -173,7 +173,8 @@ class AccessTokens:
 
 
 def _is_usable(row: StoredGrant, now_ms: int) -> bool:
-    return row.tokens.expires_ms is None or now_ms < row.tokens.expires_ms - _SOONEST_END_MS
+    end = row.tokens.expires_ms
+    return end is None or now_ms < end - min(_SOONEST_END_MS, max(0, end - row.refreshed_ms) // 10)
 
 
 def _unusable(row: StoredGrant, one: DeclaredTokens) -> AilyusError:

@@ -34,7 +34,7 @@ async def test_a_token_is_served_while_it_holds_and_nobody_is_asked(journal: Jou
 
 async def test_twenty_callers_on_two_replicas_at_its_end_cause_one_refresh(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         replicas = (world.replica(), world.replica())
         world.endpoint.faults = ["slow"]
         callers = asyncio.gather(*(replicas[n % 2].value(world.target.read, "") for n in range(20)))
@@ -106,7 +106,7 @@ async def test_a_server_that_does_not_answer_now_costs_a_pause_and_no_connection
     journal: Journal, tmp_path: Path, fault: Any
 ) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         replica = world.replica()
         world.endpoint.faults = [fault, fault]
         for _ in range(3):
@@ -131,7 +131,7 @@ async def test_a_token_that_cannot_be_refreshed_holds_until_its_end(journal: Jou
         assert not await replica.is_renewed(world.target.read, time.monotonic(), "")
         replica.doubt(world.target.read, "")
         assert await replica.value(world.target.read, "") == "at-0"
-        await world.sign_in(expires_in=1, refresh="")
+        await world.sign_in(expires_in=0, refresh="")
         with pytest.raises(AilyusError, match="there is no refresh token") as caught:
             await replica.value(world.target.read, "")
         assert caught.value.hint == "connect it again: `ailyus connection connect crm`"

@@ -21,7 +21,7 @@ async def test_a_lost_answer_is_asked_for_once_more_with_the_same_token(
     journal: Journal, tmp_path: Path, fault: str
 ) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.faults, world.endpoint.grace = [fault], True
         assert await world.replica().value(world.target.read, "") in ("at-1", "at-2")
         assert [one["refresh_token"] for one in world.endpoint.asked] == ["rt-0", "rt-0"]
@@ -30,7 +30,7 @@ async def test_a_lost_answer_is_asked_for_once_more_with_the_same_token(
 
 async def test_where_the_server_takes_it_no_more_a_person_is_needed(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.faults = ["lose_answer"]
         replica = world.replica()
         for _ in range(3):
@@ -62,7 +62,7 @@ async def test_a_token_that_still_holds_is_used_while_a_person_is_needed(journal
 
 async def test_a_replica_that_died_between_is_taken_over_when_its_lease_ends(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
-        row = await world.sign_in(expires_in=1)
+        row = await world.sign_in(expires_in=0)
         # it had asked, and the server had rotated
         await journal.store.write(lambda txn: grants.claim(txn, row, 300))
         await world.servers.refresh(world.target.oauth2, "rt-0")  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ async def test_a_replica_that_died_between_is_taken_over_when_its_lease_ends(jou
 
 async def test_a_good_answer_of_one_that_was_taken_over_is_kept(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.faults = ["slow"]
         late = asyncio.create_task(world.replica().value(world.target.read, ""))
         await until(lambda: world.endpoint.asked)
@@ -92,7 +92,7 @@ async def test_new_tokens_are_kept_although_the_store_cannot_write_for_a_while(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.faults = ["slow"]
         asked = asyncio.create_task(world.replica().value(world.target.read, ""))
         await until(lambda: world.endpoint.asked)
@@ -114,7 +114,7 @@ async def test_tokens_of_a_connection_that_was_disconnected_meanwhile_are_revoke
     journal: Journal, tmp_path: Path
 ) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.faults = ["slow"]
         asked = asyncio.create_task(world.replica().value(world.target.read, ""))
         await until(lambda: world.endpoint.asked)
@@ -130,7 +130,7 @@ async def test_tokens_of_wider_scope_than_declared_are_revoked_and_a_person_is_n
     journal: Journal, tmp_path: Path
 ) -> None:
     async with signed_in(journal, tmp_path, read_scopes=("a",), write_scopes=("a",)) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.says = {"scope": "a admin"}
         with pytest.raises(AilyusError, match="wider_scope"):
             await world.replica().value(world.target.read, "")
@@ -139,7 +139,7 @@ async def test_tokens_of_wider_scope_than_declared_are_revoked_and_a_person_is_n
 
 async def test_a_server_that_does_not_rotate_keeps_its_refresh_token(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
-        await world.sign_in(expires_in=1)
+        await world.sign_in(expires_in=0)
         world.endpoint.says = {"refresh_token": None}
         assert await world.replica().value(world.target.read, "") == "at-1"
         assert world.grants.opened(await world.row()).refresh == "rt-0"
