@@ -110,3 +110,15 @@ async def test_what_gave_a_right_is_undone_and_what_took_one_is_not(vendors: Wor
     users = state(vendors, "entra")["users"]
     assert (users[MARIA]["accountEnabled"], users[LEO]["accountEnabled"]) == (False, False)
     assert state(vendors, "google")["members"][group] == []
+
+
+async def test_a_taken_over_account_of_entra_is_stopped(vendors: World) -> None:
+    answer = await vendors.approved("contain_entra_account", {"user_id": MARIA, **REASON})
+    assert answer["status"] == "confirmed"
+    assert states(answer) == {"disable": "done", "revoke": "done"}
+    assert state(vendors, "entra")["users"][MARIA]["accountEnabled"] is False
+    vendors.sandbox.fault("refuse", "revokeSignInSessions", "entra")
+    again = await vendors.approved("contain_entra_account", {"user_id": ADA, **REASON})
+    assert states(again) == {"disable": "done", "revoke": "not_applied"}
+    assert again["status"] == "partial"
+    assert state(vendors, "entra")["users"][ADA]["accountEnabled"] is False
