@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from contracts.errors import AilyusError
 from policies.release import Release
-from server.connections.connections import Connections
+from server.connections.connections import Connections, redirect_uri
 
 
 class ConnectionRoutes:
@@ -38,6 +38,7 @@ class ConnectionRoutes:
         known = {row.side: row.connected_at for row in rows if row.person == person}
         return {
             "link": f"{self._console()}/connections/{name}",
+            "redirect_uri": redirect_uri(self._console(), name),
             "sides": list(client.sides),
             "connected": {side: known.get(side, "") for side in client.sides},
         }

@@ -41,6 +41,7 @@ def connect(
     before = facts.get("connected")
     known = before if isinstance(before, dict) else {}
     typer.echo(f"open {facts.get('link')} and press connect")
+    typer.echo(f"its app at the vendor has this redirect URI, exactly: {facts.get('redirect_uri')}")
     end = time.monotonic() + _SECONDS
     while wait:
         rows = [

@@ -15,6 +15,11 @@ from server.connections.disconnection import Disconnection
 from server.connections.grants import Grants
 
 
+def redirect_uri(console: str, name: str) -> str:
+    """Where a vendor sends a browser back to; one for each connection, so that none gets a code of another (RFC 9700)."""
+    return f"{console}/connections/{name}/back"
+
+
 class Connections:
     """What the console and the command line ask for."""
 

@@ -11,7 +11,7 @@ from contracts.errors import AilyusError
 from server.connections.authorizations import AuthorizationAnswer, Visitor
 from server.connections.connection_check import ConnectionFinding
 from server.connections.connection_list import ConnectionRow
-from server.connections.connections import Connections
+from server.connections.connections import Connections, redirect_uri
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, Page, View
 from server.workspace.public_address import PublicAddress
@@ -91,9 +91,7 @@ class ConnectionPages:
             raise AilyusError("no_authority", "only an admin does this with an account that all use", hint=hint)
 
     def _visitor(self, visit: ConsoleRequest, target: Target) -> Visitor:
-        # each connection has a redirect URI of its own: no server gets the code of another (RFC 9700, section 4.4)
-        back = f"{self._address.console}/connections/{target.name}/back"
-        return Visitor(visit.person, visit.signed_in.secret, back)
+        return Visitor(visit.person, visit.signed_in.secret, redirect_uri(self._address.console, target.name))
 
     async def _page(self, visit: ConsoleRequest, target: Target, tested: ConnectionFinding | None) -> Page:
         client, holder = target.oauth2, _holder(target, visit)
@@ -109,6 +107,7 @@ class ConnectionPages:
             "per_person": client is not None and client.per_person,
             "may_connect": self._connections.authorizations.may_connect(target, visit.person),
             "sides": _sides(client, rows),
+            "redirect_uri": redirect_uri(self._address.console, target.name),
             "tested": tested.document() if tested is not None else None,
         }
         return Page("connection.html", f"Connection {target.name}", body)

@@ -308,6 +308,7 @@ async def test_the_command_waits_until_a_person_did_it(house: Connected, tmp_pat
 async def test_the_command_line_prints_the_page_and_lists_what_came_of_it(house: Connected) -> None:
     said = await ailyus(house.world, "connection", "connect", "books", "--no-wait")
     assert f"open {house.console}/connections/books" in said
+    assert f"exactly: {house.console}/connections/books/back" in said
     await house.connect()
     listed = await ailyus(house.world, "connection", "list")
     assert ACCOUNT in listed
