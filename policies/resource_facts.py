@@ -23,7 +23,8 @@ def establish_facts(
         return Denied(before.fault or _no_record(program, before))
     scope = {**program.scope(request.params, target.tenant, target.environment), **before.scope("before")}
     if half := _half_read(program, scope, before):
-        sentence = f"`{half}` was not read whole, so nothing can be decided on it"
+        why = before.readings[half.split(".")[1]].why_cut
+        sentence = f"`{half}` was not read whole, so nothing can be decided on it" + (f": {why}" if why else "")
         return Unavailable(sentence, None, "target_failed", target.name)
     resource_id = program.resource_id.text(scope)
     if isinstance(resource_id, Fault) or not resource_id:

@@ -19,6 +19,7 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.page_rule import PageRule
 from contracts.compiler.read_program import Read
 
+_CHANGED = "two readings of it found other items"
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
@@ -45,7 +46,7 @@ class PageReader:
         agree = not isinstance(second, Fault) and second.list is not None and first.list.agrees(second.list)
         if isinstance(second, Fault):
             return second
-        return second.reading if agree else replace(second.reading, whole=False)
+        return second.reading if agree else replace(second.reading, whole=False, why_cut=_CHANGED)
 
     async def _once(self) -> "_Pages | Fault":
         """All pages, one after another. An outage of a later page is one of the read; anything else cuts the list."""
@@ -80,8 +81,16 @@ class PageReader:
                 sentence = f"`{self.read.name}` could not be read: page {pages.pages + 1} cannot be decoded"
                 return ReadOutage(sentence, "target_failed", self.target.name)
             parts.append(raw)
-        whole = pages.fault is None and (self.read.whole is None or self.read.whole.holds({"body": pages.value}))
-        joined = replace(reading, value=pages.value, raw=b"\n".join(parts), at_ms=self.now_ms(), whole=whole)
+        if self.read.whole is not None and not self.read.whole.holds({"body": pages.value}):
+            pages.broken("`whole` does not hold of it")
+        joined = replace(
+            reading,
+            value=pages.value,
+            raw=b"\n".join(parts),
+            at_ms=self.now_ms(),
+            whole=pages.fault is None,
+            why_cut=pages.fault or "",
+        )
         return _Pages(joined, pages)
 
     def _request(self, first: HttpRequest, following: NextPage) -> HttpRequest | Fault:

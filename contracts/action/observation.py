@@ -61,7 +61,7 @@ class Reading:
     """One answered read. `value` is the decoded body (None when a tolerated 404), `raw` the bytes as received.
 
     `retry_after_ms` is how long the target asks to wait before it is read again. `whole` is false when a list of it is
-    not known to be whole: it then proves nothing by what it does not hold.
+    not known to be whole: it then proves nothing by what it does not hold; `why_cut` says why, where that is known.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Reading:
     request_id: str | None = None
     whole: bool = True
     retry_after_ms: int | None = None
+    why_cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,9 @@ class RouteCompiler:
             lists=route.lists,
             stale=texts.expression(f"{where}.stale", route.stale, answer) if route.stale else None,
         )
-        if made.stale is not None and not any(
-            p.startswith("before.") for e in route_expressions(made) for p in e.paths()
-        ):
+        # a path names the record, and no version of it
+        sent = [e for e in route_expressions(made) if e not in made.path.expressions]
+        if made.stale is not None and not any(path.startswith("before.") for e in sent for path in e.paths()):
             sentence = "`stale` is declared, and nothing that was read is sent, so the next attempt would be the same"
             hint = (
                 "send the version that was read, for example `SyncToken: ${before.customer.SyncToken}`, or `if_match`"

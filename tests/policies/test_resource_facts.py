@@ -59,3 +59,12 @@ def test_a_read_of_pages_gives_back_all_of_them_or_nothing(declared: bool) -> No
 def test_what_is_no_list_can_be_decided_on() -> None:
     facts = establish_facts(program(), request(record="r1", value="new"), target(), seen(False))
     assert isinstance(facts, ResourceFacts)
+
+
+def test_why_a_list_is_not_whole_is_told() -> None:
+    cut = Reading("record", 200, RECORD, b"", 1, whole=False, why_cut="page 2 was answered 404")
+    before = Observation({"record": cut}, 1, "separate_credential")
+    made = program(says="Set a record with ${size(before.record.events)} events")
+    facts = establish_facts(made, request(record="r1", value="new"), target(), before)
+    assert isinstance(facts, Unavailable)
+    assert facts.reason.endswith("nothing can be decided on it: page 2 was answered 404")

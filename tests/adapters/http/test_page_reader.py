@@ -84,6 +84,7 @@ async def test_a_list_that_breaks_off_is_not_whole(way: str, fault: str | int) -
     reading = await read_list(ListServer(way, named(7), faults={1: fault}), steady="it stays as it is")
     assert isinstance(reading, Reading)
     assert (reading.whole, reading.status) == (False, 200)
+    assert "page 2" in reading.why_cut
 
 
 @pytest.mark.parametrize("way", WAYS)
