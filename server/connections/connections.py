@@ -16,7 +16,7 @@ from server.connections.grants import Grants
 
 
 def redirect_uri(console: str, name: str) -> str:
-    """Where a vendor sends a browser back to; one for each connection, so that none gets a code of another (RFC 9700)."""
+    """Where a vendor sends a browser back to. Each connection has its own: none gets a code of another (RFC 9700)."""
     return f"{console}/connections/{name}/back"
 
 
