@@ -30,6 +30,8 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "retrying proxy": "a proxy sends a PUT or DELETE twice, and gives up on a POST that is done",
     }
 )
+RETRY_AFTER_SECONDS: Final = 1
+"""What the answer 429 asks for."""
 _LATE_SECONDS: Final = 0.6
 _STALE_SECONDS: Final = 0.5
 _HOP: Final = ("connection", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding")
@@ -94,7 +96,10 @@ class Proxy:
         if self.fault == "lie":
             return await _answer(send, httpx2.Response(200, json={}))
         if first and self.fault == "429":
-            return await _answer(send, httpx2.Response(429, headers={"retry-after": "1"}, json={"error": "slow down"}))
+            return await _answer(
+                send,
+                httpx2.Response(429, headers={"retry-after": str(RETRY_AFTER_SECONDS)}, json={"error": "slow down"}),
+            )
         if first and self.fault == "5xx":
             return await _answer(send, httpx2.Response(503, json={"error": "not now"}))
         if first and self.fault == "late effect":

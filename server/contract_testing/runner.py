@@ -27,7 +27,7 @@ from receipts.reconciliation.comparison import evened
 from server.app import App
 from server.contract_testing.fault_result import Row
 from server.contract_testing.faulty_hosts import FaultyHosts
-from server.contract_testing.http_proxy import FAULTS, Proxy, proxied
+from server.contract_testing.http_proxy import FAULTS, RETRY_AFTER_SECONDS, Proxy, proxied
 from server.contract_testing.rehearsal_grants import lend_tokens
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
@@ -96,6 +96,8 @@ async def rehearse(
                         }
                         rows.append(await _row(stage, between, given))
                         told(rows[-1])
+                        if fault == "429":  # the gateway asks nothing until the pause is over that the target wanted
+                            await asyncio.sleep(RETRY_AFTER_SECONDS + 0.1)
                         # three faults that end in doubt are no three strikes of one target: each is a run of its own
                         for made in app.runner.journal.controls.halts:
                             await lift(app.runner, made.scope, made.name, person.name)

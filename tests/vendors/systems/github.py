@@ -29,7 +29,7 @@ SYSTEM = System(
     },
     allowed=(
         Allowed(
-            pattern="github [A-Z]+ .*(answer 4[0-9]+: (ResponseNotFound|.* no body)|names the status 403, which)",
+            pattern="github [A-Z]+ .*(answer 4[0-9]+: (ResponseNotFound|.* no body)|names the status (403|429), which)",
             why="the description leaves out refusals that every operation has",
             page="https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
         ),

@@ -25,7 +25,7 @@ SYSTEM = System(
     },
     allowed=(
         Allowed(
-            pattern="intercom (GET|POST) .*: answer (401|429): ResponseNotFound",
+            pattern="intercom (GET|POST) .*(: answer (401|429): ResponseNotFound|names the status 429)",
             why="the description names 401 for some operations only, and 429 for none",
             page=f"{_PAGES}/errors/http-responses",
         ),
