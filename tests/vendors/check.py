@@ -60,7 +60,11 @@ async def compared(
         if system is None:
             continue
         report.contracts += 1
-        report.add(await checked.mismatches(program), known, level_of(program) == "description")
+        described = level_of(program) == "description"
+        report.add(await checked.mismatches(program), known, described)
+        if described and not _is_named(program.contract.verified_against, descriptions[system.kind]):
+            versions = ", ".join(one.version for one in descriptions[system.kind])
+            report.mismatches.append(f"{program.name}: `verified_against` names no version of these ({versions})")
     for kind, recipe in scopes.items():
         report.add((f"{kind}: {line}" for line in recipe.unused()), known, False)
     for system in known.values():
@@ -85,3 +89,9 @@ def twin_routes(system: System, descriptions: tuple[Description, ...]) -> Iterat
         sent = Sent(method, re.sub(r"\{\w+\}", "x1", path), (), {}, b"")
         if not any(one.operation(sent) for one in descriptions):
             yield f"the twin: {system.kind} {method} {path}: {NO_OPERATION}"
+
+
+def _is_named(said: str, descriptions: tuple[Description, ...]) -> bool:
+    """Does the text name the version of one of these, or the first parts of it?"""
+    words = [word.strip(",;()") for word in said.split()]
+    return any(f"{one.version}.".startswith(f"{word}.") for one in descriptions for word in words if word)

@@ -55,6 +55,7 @@ class Description:
             if answer.get("content") == {}:
                 del answer["content"]
         self.spec = spec | {"servers": [{"url": HOST + prefix}]}
+        self.version = str(spec["info"]["version"])
         self._root = SchemaPath.from_dict(self.spec)
         config = Config(spec_validator_cls=None, security_provider_factory=_NoSecurity())  # type: ignore[arg-type]
         self._api = OpenAPI(self._root, config)

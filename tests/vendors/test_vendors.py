@@ -198,6 +198,16 @@ async def test_an_allowed_difference_must_occur(tmp_path: Path) -> None:
     assert (await report(tmp_path, description(), allowed=of_a_part)).mismatches == []
 
 
+@pytest.mark.parametrize(("version", "fits"), [("1", True), ("1.4.2", True), ("11", False), ("2.1", False)])
+async def test_a_contract_names_the_version_that_it_was_checked_against(
+    tmp_path: Path, version: str, fits: bool
+) -> None:
+    spec = {**description(), "info": {"title": "records", "version": version}}
+    found = await report(tmp_path, spec, "the sandbox's records", "description records 1")
+    told = [f"{name}: `verified_against` names no version of these ({version})" for name in EXAMPLES]
+    assert sorted(found.mismatches) == ([] if fits else sorted(told))
+
+
 async def test_what_is_said_to_be_described_must_be(tmp_path: Path) -> None:
     spec = description()
     del spec["paths"]["/records/{record}/events"]
