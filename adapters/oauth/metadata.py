@@ -49,7 +49,7 @@ class ServerMetadata:
             if isinstance(found, Endpoints):
                 known = found
             elif known is None or found.kind == "refused":
-                return own if client.token_url and found.kind != "refused" and client.authorize_url else found
+                return own if own.token and found.kind != "refused" else found
             # a server that does not answer now has not moved: what it said last is tried
             self._known[client.issuer] = known, time.monotonic()
         return Endpoints(

@@ -63,6 +63,8 @@ class TokenRefresh:
     async def _refreshed(self, row: StoredGrant, one: DeclaredTokens) -> StoredGrant | None:
         """The grant after a refresh, by this replica or by another one."""
         lease_ms = one.client.timeout_ms + LEASE_MARGIN_MS
+        # known before the lease begins, so that one question is all that it has to cover
+        await self._servers.endpoints(one.client)
         give_up = time.monotonic() + 3 * lease_ms / 1000
         at: StoredGrant | None = row
         while at is not None and at.version == row.version and at.state != "needs_person":

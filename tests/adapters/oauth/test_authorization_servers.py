@@ -137,6 +137,9 @@ async def test_the_metadata_of_the_issuer_says_where_its_endpoints_are(tmp_path:
     async with token_endpoint() as endpoint, asking(tmp_path) as servers:
         client = client_of(endpoint, token_url="", revoke_url="", issuer=endpoint.url)
         assert await servers.endpoints(client) == TokenFault("not_sent", "no_metadata")
+        # what the settings name themselves needs no metadata
+        own = client_of(endpoint, issuer=endpoint.url)
+        assert await servers.endpoints(own) == Endpoints(own.token_url, "", own.revoke_url, endpoint.url)
         endpoint.metadata = {
             "issuer": endpoint.url,
             "token_endpoint": f"{endpoint.url}/token",
