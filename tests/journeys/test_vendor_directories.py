@@ -122,3 +122,15 @@ async def test_a_taken_over_account_of_entra_is_stopped(vendors: World) -> None:
     assert states(again) == {"disable": "done", "revoke": "not_applied"}
     assert again["status"] == "partial"
     assert state(vendors, "entra")["users"][ADA]["accountEnabled"] is False
+
+
+async def test_the_last_of_1201_members_of_a_group_is_found_on_the_second_page(vendors: World) -> None:
+    whole = vendors.sandbox.state()
+    others = [f"5b1f6a10-3c3e-4d6a-9a55-{number:012d}" for number in range(1200)]
+    whole["acme"]["entra"]["members"][SUPPORT] = [*others, MARIA]
+    vendors.sandbox.put(whole)
+    answer = await vendors.approved("remove_entra_group_member", {"user_id": MARIA, "group_id": SUPPORT, **REASON})
+    assert (answer["status"], answer["changed"]) == ("confirmed", True)
+    assert state(vendors, "entra")["members"][SUPPORT] == others
+    reads = [e for e in vendors.sandbox.log(f"{SUPPORT}/members") if e["method"] == "GET"]
+    assert len(reads) >= 4  # two pages before, two after
