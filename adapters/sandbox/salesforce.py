@@ -62,7 +62,7 @@ def seed() -> Json:
             "Id": account,
             "External_Id__c": f"ext-{number}",
             "Name": f"Account {number}",
-            "Sync_State__c": "stale" if stale else "current",
+            "SystemModstamp": "2026-11-18T02:00:00.000+0000" if stale else "2026-11-20T02:01:00.000+0000",
         }
     state["ingest"] = {"7505g00000D00001AA": _job("7505g00000D00001AA", "JobComplete", 5, 2)}
     state["ingest"]["7505g00000D00002AA"] = _job("7505g00000D00002AA", "InProgress", 0, 0)
@@ -85,6 +85,11 @@ def seed() -> Json:
     return state
 
 
+def _now() -> str:
+    """Now, as Salesforce writes it."""
+    return stamp().replace("Z", "+0000")
+
+
 def _job(job: str, state: str, processed: int, failed: int) -> Json:
     return {
         "id": job,
@@ -92,7 +97,7 @@ def _job(job: str, state: str, processed: int, failed: int) -> Json:
         "object": "Account",
         "externalIdFieldName": "External_Id__c",
         "createdDate": "2026-11-20T02:00:00.000+0000",
-        "systemModstamp": stamp(),
+        "systemModstamp": _now(),
         "state": state,
         "concurrencyMode": "Parallel",
         "contentType": "CSV",
@@ -158,7 +163,7 @@ def reset_password(state: Json, request: Request, user: str) -> TwinResponse:
     found = state["User"].get(user)
     if not found:
         return _missing()
-    found["LastPasswordChangeDate"] = stamp().replace("Z", "+0000")
+    found["LastPasswordChangeDate"] = _now()
     return TwinResponse(200, {"NewPassword": secrets.token_urlsafe(12)})
 
 
@@ -201,7 +206,7 @@ def patch_job(state: Json, request: Request, job: str) -> TwinResponse:
     def change(found: Json) -> TwinResponse:
         if request.body.get("state") != "Aborted" or found["state"] in ("JobComplete", "Failed"):
             return _error(400, "INVALIDJOBSTATE", f"Aborting Job not allowed. Job status is {found['state']}")
-        found |= {"state": "Aborted", "systemModstamp": stamp()}
+        found |= {"state": "Aborted", "systemModstamp": _now()}
         return TwinResponse(200, found)
 
     return _with_job(state, job, change)
@@ -238,13 +243,13 @@ def _upserted(state: Json, record: Json) -> Json:
     found = next((a for a in state["Account"].values() if a["External_Id__c"] == record["External_Id__c"]), None)
     if found is None:
         made = f"0015g00000C{secrets.token_hex(2)}AAA"
-        state["Account"][made] = {"Id": made, "Sync_State__c": "current", **record}
+        state["Account"][made] = {"Id": made, "SystemModstamp": _now(), **record}
         state["Account"][made].pop("attributes", None)
         return {"id": made, "success": True, "errors": [], "created": True}
     if found.get("locked"):
         error = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": []}
         return {"success": False, "errors": [error]}
-    found |= {name: value for name, value in record.items() if name != "attributes"} | {"Sync_State__c": "current"}
+    found |= {name: value for name, value in record.items() if name != "attributes"} | {"SystemModstamp": _now()}
     return {"id": found["Id"], "success": True, "errors": [], "created": False}
 
 

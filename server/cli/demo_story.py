@@ -67,11 +67,19 @@ async def _rotation(stage: Stage) -> None:
 
 
 async def _syncs(stage: Stage) -> None:
-    """Part 3: a broken CRM sync, and the accounting exports that failed with it: your product's, booked in Xero."""
-    stage.say("\n-- part 3: broken syncs: re-authenticate, restart, reconcile downstream")
-    sync = {"connection_name": "crm-main", "job_name": "nightly"}
-    await stage.call("why does the sync not run?", "get_sync_status", sync, "confirmed")
-    await stage.planned("reauthenticate, restart, and wait for a newer success", "recover_sync", {**sync, **WHY})
+    """Part 3: a CRM sync that failed in Salesforce, and the accounting exports that failed with it, booked in Xero."""
+    stage.say("\n-- part 3: broken syncs: abort, run the failed rows again, reconcile downstream")
+    found = await stage.call("why does the CRM sync not run?", "list_salesforce_jobs", {}, "confirmed")
+    jobs = {str(one["state"]): one["job_id"] for one in map(object_of, list_of((found.data or {})["jobs"]))}
+    failed_job: dict[str, JsonValue] = {"job_id": jobs["JobComplete"]}
+    rows = await stage.call("which of its rows failed?", "get_salesforce_failed_rows", failed_job, "confirmed")
+    ids = [object_of(row)["external_id"] for row in list_of((rows.data or {})["rows"])]
+    sync: dict[str, JsonValue] = {
+        "hanging_job": jobs["InProgress"],
+        "failed_job": jobs["JobComplete"],
+        "external_ids": ids,
+    }
+    await stage.planned("abort what hangs, write the failed rows again", "recover_salesforce_sync", {**sync, **WHY})
     listed = await stage.call("which exports failed?", "list_failed_exports", {}, "confirmed")
     numbers = [object_of(e)["number"] for e in list_of((listed.data or {})["exports"])]
     # only a key of idempotency or a look before the next attempt keeps an export from being booked twice

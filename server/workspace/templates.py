@@ -26,7 +26,7 @@ class Kind:
     routes: Mapping[str, str]
 
 
-SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "billing", "xero")
+SYSTEMS = ("okta", "zendesk", "apikeys", "integrations", "crm", "salesforce", "billing", "xero")
 """What the demo's workspace connects to."""
 VENDORS = (
     "github",
@@ -34,7 +34,6 @@ VENDORS = (
     "entra",
     "google",
     "quickbooks",
-    "salesforce",
     "slack",
 )
 """What the library has a twin for besides."""

@@ -46,6 +46,7 @@ UNDESCRIBED: Final[Mapping[str, Mapping[str, Any]]] = {
     "assign_salesforce_permission_set": {"user_id": MARIA, "permission_set_id": "0PS5g00000000001AA"},
     "remove_salesforce_permission_set": {"user_id": ADA, "permission_set_id": "0PS5g00000000002AA"},
     "reset_salesforce_password": {"user_id": MARIA},
+    "rerun_salesforce_rows": {"job_id": "7505g00000D00001AA", "external_ids": ["ext-2", "ext-4"]},
     "abort_salesforce_job": {"job_id": "7505g00000D00002AA"},
 }
 """Those of systems without a description; the others have their inputs in `tests/vendors/systems/`."""
