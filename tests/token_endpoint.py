@@ -17,7 +17,7 @@ class TokenEndpoint:
     """What it says, and what it was asked.
 
     `faults` are taken in order, one for each question: `lose_request`, `lose_answer`, `slow`, a status, or a whole
-    answer as a dictionary with its `status`. `grace`: a rotated refresh token is still taken.
+    answer as a dictionary with its status as `code`, or as `status` where that is no member of the answer. `grace`: a rotated refresh token is still taken.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,8 @@ class TokenEndpoint:
         if isinstance(fault, int):
             return fault, {}
         if isinstance(fault, dict):
-            return fault["status"], {name: value for name, value in fault.items() if name != "status"}
+            number = "code" if "code" in fault else "status"
+            return fault[number], {name: value for name, value in fault.items() if name != number}
         if path == "/revoke":
             self.revoked.append(form["token"])
             return 200, {}

@@ -22,7 +22,7 @@ from adapters.credentials.cache import Credentials
 from adapters.http.answer import TooLarge, content_of
 from adapters.oauth.assertion import CLIENT_ASSERTION, JWT_BEARER, client_assertion, grant_assertion
 from adapters.oauth.metadata import Endpoints, ServerMetadata
-from adapters.oauth.token_answer import TokenAnswer, TokenFault, answer_of, fault_of
+from adapters.oauth.token_answer import TokenAnswer, TokenFault, answer_of, fault_of, refusal_of
 from adapters.tls import trusted
 from contracts.action.oauth_client import OAuthClient, Side
 from contracts.errors import AilyusError
@@ -131,6 +131,7 @@ class AuthorizationServers:
             secret = proof.pop("client_secret", "")
             meant = {"resource": client.resource} if client.resource else {}
             async with self._http(client, secret) as http:
+                http.register_compliance_hook("access_token_response", _refused)
                 return answer_of(await http.fetch_token(found.token, **asks, **proof, **meant))
 
         return await _bounded(client, asked)
@@ -194,6 +195,15 @@ async def _bounded(client: OAuthClient, ask: Callable[[], Awaitable[T]]) -> "T |
         return TokenFault("lost", "no_answer")
     except (TooLarge, ValueError, TypeError, KeyError):
         return TokenFault("lost", "bad_answer")
+
+
+def _refused(answer: httpx2.Response) -> httpx2.Response:
+    """What authlib takes for tokens, because it has no `error`."""
+    said = answer.json() if answer.content[:1] == b"{" else {}
+    word = refusal_of(answer.status_code, said if isinstance(said, dict) else {})
+    if word is not None:
+        raise OAuthError(word)
+    return answer
 
 
 def _form(fields: dict[str, str]) -> str:

@@ -10,13 +10,14 @@ from pydantic import JsonValue
 from adapters.credentials.source import usable
 
 FaultKind = Literal["gone", "refused", "later", "lost", "not_sent"]
-"""`gone`: the grant holds no more, and a person must sign in anew. `refused`: the server does not serve this client so.
-`later`: it cannot answer now. `lost`: it may have done it, and its answer did not come. `not_sent`: it was not asked.
+"""`gone`: the grant holds no more; where a person signed in, one must do so anew. `refused`: the server does not serve
+this client so. `later`: it cannot answer now. `lost`: it may have done it, and its answer did not come. `not_sent`: it
+was not asked.
 """
 _CODE: Final = re.compile(r"[a-z0-9_]{1,40}")
 _GONE: Final = frozenset({"invalid_grant", "invalid_refresh_token", "bad_refresh_token"})
 """RFC 6749 section 5.2; Slack's `oauth.v2.access`; HubSpot's token endpoint."""
-_LATER: Final = frozenset({"temporarily_unavailable", "slow_down", "ratelimited", "rate_limited"})
+_LATER: Final = frozenset({"temporarily_unavailable", "slow_down", "ratelimited", "rate_limited", "status_429"})
 _LONGEST_SECONDS: Final = 400 * 24 * 3600
 
 
@@ -31,7 +32,7 @@ class TokenFault:
     def sentence(self) -> str:
         """For people."""
         says = {
-            "gone": "the authorization server says that the sign-in holds no more",
+            "gone": "the authorization server takes the grant no more",
             "refused": "the authorization server refuses the client or what it asks for",
             "later": "the authorization server does not answer now",
             "lost": "the answer of the authorization server was lost",
@@ -58,13 +59,21 @@ class TokenAnswer:
 _SECRETS: Final = frozenset({"access_token", "refresh_token", "id_token", "authed_user"})
 
 
-def fault_of(code: str, status: int = 0) -> TokenFault:
+def fault_of(code: str) -> TokenFault:
     """The fault that an error of a server means."""
     word = code.lower().replace(" ", "_")
     told = word if _CODE.fullmatch(word) else "unknown_error"
     if told in _GONE:
         return TokenFault("gone", told)
-    return TokenFault("later" if told in _LATER or status == 429 else "refused", told)
+    return TokenFault("later" if told in _LATER else "refused", told)
+
+
+def refusal_of(status: int, said: Mapping[str, JsonValue]) -> str | None:
+    """The word of a refusal without `error`, such as HubSpot's `{"status": "BAD_REFRESH_TOKEN"}`; None for others."""
+    if not 400 <= status < 500 or "error" in said:
+        return None
+    word = said.get("status")
+    return word if isinstance(word, str) and _CODE.fullmatch(word.lower()) else f"status_{status}"
 
 
 def answer_of(said: Mapping[str, JsonValue]) -> TokenAnswer | TokenFault:

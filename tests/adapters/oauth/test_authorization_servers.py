@@ -94,6 +94,8 @@ async def test_a_key_that_is_none_is_a_fault_before_anything_is_sent(tmp_path: P
         ({"status": 400, "error": "invalid_grant", "error_description": "<secret>"}, "gone", "invalid_grant"),
         ({"status": 200, "ok": False, "error": "invalid_refresh_token"}, "gone", "invalid_refresh_token"),
         ({"status": 400, "error": "temporarily_unavailable"}, "later", "temporarily_unavailable"),
+        (404, "refused", "status_404"),
+        (429, "later", "status_429"),
         ({"status": 200, "access_token": 7}, "lost", "no_bearer_token"),
         ({"status": 200, "access_token": "a", "filler": "x" * 5_000_000}, "lost", "bad_answer"),
     ],
@@ -108,6 +110,14 @@ async def test_each_way_to_fail_is_told_as_what_it_means(tmp_path: Path, fault: 
         assert isinstance(found, TokenFault)
         assert "secret" not in found.sentence
         assert len(endpoint.asked) == 1  # nothing is asked again by itself
+
+
+async def test_a_refusal_without_the_member_of_the_rfc_is_one_all_the_same(tmp_path: Path) -> None:
+    async with token_endpoint() as endpoint, asking(tmp_path) as servers:
+        client = client_of(endpoint, grant="authorization_code")
+        said = {"message": "missing or invalid refresh token", "correlationId": "c"}
+        endpoint.faults = [{"code": 400, "status": "BAD_REFRESH_TOKEN", **said}]
+        assert await servers.refresh(client, "rt-0") == TokenFault("gone", "bad_refresh_token")
 
 
 async def test_a_server_that_is_not_there_was_not_asked(tmp_path: Path) -> None:
