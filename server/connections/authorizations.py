@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from adapters.http.check import CheckAnswer, checked
 from adapters.oauth.authorization_servers import AuthorizationServers
 from adapters.oauth.metadata import Endpoints
-from adapters.oauth.token_answer import TokenAnswer, TokenFault
+from adapters.oauth.token_answer import TokenAnswer, TokenFault, fault_of
 from contracts.action.oauth_client import OAuthClient, Side
 from contracts.action.target import Target
 from contracts.errors import AilyusError
@@ -128,7 +128,8 @@ class Authorizations:
         _require_issuer(endpoints, answer)
         await self._use_up(request)
         if answer.error or not answer.code:
-            raise _refused("the authorization server did not give its consent")
+            code = fault_of(answer.error).code if answer.error else "no_code"
+            raise _refused(f"the authorization server did not give its consent ({code})")
         # of its own: whoever closes the browser now must not leave tokens that nobody keeps
         task = asyncio.create_task(self._exchange(target, client, request, answer, visitor))
         self._running.add(task)

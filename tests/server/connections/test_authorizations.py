@@ -136,7 +136,7 @@ async def test_a_question_that_was_changed_on_its_way_connects_nothing(house: Co
     for params, told in (
         ({"nonce": "another"}, "the identity token does not hold, or answers another question"),
         ({"code_challenge": "x" * 43}, "invalid_grant"),
-        ({"code_challenge": "", "code_challenge_method": ""}, "did not give its consent"),  # PKCE is missing
+        ({"code_challenge": "", "code_challenge_method": ""}, "did not give its consent (invalid_request)"),  # no PKCE
         ({"redirect_uri": f"{house.console}/connections/notes/back"}, "belongs to no question of this session"),
     ):
         asked = httpx2.URL(await house.asked(lead))
