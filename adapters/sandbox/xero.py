@@ -12,6 +12,7 @@ _HOUR_MS = 3_600_000
 _KEY_LIFE_MS = 10 * 60_000
 """How long an `Idempotency-Key` is remembered."""
 _ACCOUNTS = {"090": ("Business Bank Account", "BANK"), "200": ("Sales", "REVENUE"), "610": ("Receivable", "CURRENT")}
+_LIMITS = {"x-minlimit-remaining": "59", "x-daylimit-remaining": "4999", "x-appminlimit-remaining": "9999"}
 CONTACT = "bd2270c3-8706-4c11-9cfb-000b551c3f51"
 
 
@@ -67,7 +68,7 @@ def _updated() -> str:
 
 
 def _answer(kind: str, rows: list[Json]) -> TwinResponse:
-    return TwinResponse(200, {kind: rows})
+    return TwinResponse(200, {kind: rows}, _LIMITS)
 
 
 @router.on("GET", "/api.xro/2.0/Contacts")
@@ -92,7 +93,7 @@ def list_invoices(state: Json, request: Request) -> TwinResponse:
     page = int(request.query.get("page", "1"))
     answer = _answer("Invoices", found[(page - 1) * 100 : page * 100])
     pages = {"page": page, "pageSize": 100, "pageCount": -(-len(found) // 100), "itemCount": len(found)}
-    return TwinResponse(200, {**answer.body, "pagination": pages})
+    return TwinResponse(200, {**answer.body, "pagination": pages}, _LIMITS)
 
 
 @router.on("GET", "/api.xro/2.0/Invoices/{invoice}")
