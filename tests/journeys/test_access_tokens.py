@@ -49,13 +49,12 @@ async def test_a_client_gets_its_tokens_by_its_own_right(tmp_path: Path, sandbox
         assert granted(server, "client_credentials") == 1
 
 
-@pytest.mark.both_stores
 async def test_a_write_that_is_refused_with_401_goes_once_more_with_another_token_and_an_intent_of_its_own(
-    tmp_path: Path, sandbox: Sandbox, database: str
+    tmp_path: Path, sandbox: Sandbox
 ) -> None:
     async with (
         consenting() as (server, port),
-        books(tmp_path / "w", sandbox, server, port=port, sides=(READ, BOTH), database=database) as made,
+        books(tmp_path / "w", sandbox, server, port=port, sides=(READ, BOTH)) as made,
     ):
         for side in ("read", "write"):
             assert (await made.connect("lead", "books", side)).status_code in (200, 302, 303)

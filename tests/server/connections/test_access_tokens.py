@@ -13,8 +13,6 @@ from receipts.tables import grants
 from tests.server.connections.signed_in import SignedIn, signed_in
 from tests.until import until
 
-pytestmark = pytest.mark.both_stores
-
 
 async def state_of(world: SignedIn, state: str) -> None:
     found = await world.row()
@@ -32,6 +30,7 @@ async def test_a_token_is_served_while_it_holds_and_nobody_is_asked(journal: Jou
         assert world.endpoint.asked == []
 
 
+@pytest.mark.both_stores
 async def test_twenty_callers_on_two_replicas_at_its_end_cause_one_refresh(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
         await world.sign_in(expires_in=0)
@@ -47,6 +46,7 @@ async def test_twenty_callers_on_two_replicas_at_its_end_cause_one_refresh(journ
         assert (row.state, world.grants.opened(row).refresh) == ("ready", "rt-1")
 
 
+@pytest.mark.both_stores
 async def test_it_is_refreshed_ahead_of_its_end_while_nobody_uses_it(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
         before = await world.sign_in(expires_in=8)
@@ -152,6 +152,7 @@ async def test_each_person_has_tokens_of_their_own(journal: Journal, tmp_path: P
             await world.sign_in(person="")
 
 
+@pytest.mark.both_stores
 async def test_the_last_use_is_written_down_now_and_then(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
         await world.sign_in()

@@ -13,8 +13,6 @@ from receipts.tables import grants
 from tests.server.connections.signed_in import signed_in
 from tests.until import until
 
-pytestmark = pytest.mark.both_stores
-
 
 @pytest.mark.parametrize("fault", ["lose_request", "lose_answer"])
 async def test_a_lost_answer_is_asked_for_once_more_with_the_same_token(
@@ -60,6 +58,7 @@ async def test_a_token_that_still_holds_is_used_while_a_person_is_needed(journal
         assert await replica.value(world.target.read, "") == "at-0"
 
 
+@pytest.mark.both_stores
 async def test_a_replica_that_died_between_is_taken_over_when_its_lease_ends(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
         row = await world.sign_in(expires_in=0)
@@ -71,6 +70,7 @@ async def test_a_replica_that_died_between_is_taken_over_when_its_lease_ends(jou
         assert [one["refresh_token"] for one in world.endpoint.asked] == ["rt-0", "rt-0"]
 
 
+@pytest.mark.both_stores
 async def test_a_good_answer_of_one_that_was_taken_over_is_kept(journal: Journal, tmp_path: Path) -> None:
     async with signed_in(journal, tmp_path) as world:
         await world.sign_in(expires_in=0)
