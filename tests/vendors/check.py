@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.sandbox.app import SYSTEMS
 from contracts.compiler.catalog import load_catalog
+from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program
 from tests.library_reference import level_of
 from tests.vendors.contract_check import ContractCheck
@@ -37,13 +38,14 @@ class Report:
 async def check(folder: Path, only: Collection[str] = ()) -> Report:
     """Check the library. A difference that is allowed and does not occur is a mismatch too."""
     known = {kind: system for kind, system in systems().items() if not only or kind in only}
-    programs = load_catalog(ROOT / "contracts" / "library").programs
+    catalog = load_catalog(ROOT / "contracts" / "library")
     loaded = {
         kind: tuple(Description.load(folder / name, s.in_base_url) for name in s.files) for kind, s in known.items()
     }
     recipes = recipe_scopes()
     scopes = {kind: recipes.get(kind, Scopes({"read": frozenset(), "write": frozenset()})) for kind in known}
-    return await compared(known, loaded, programs, {k: v for k, v in scopes.items() if known[k].scoped})
+    report = await compared(known, loaded, catalog.programs, {k: v for k, v in scopes.items() if known[k].scoped})
+    return report if only else await with_plans(report, known, loaded, catalog.plans)
 
 
 async def compared(
@@ -79,6 +81,19 @@ async def compared(
             for name in system.examples
             if name not in programs
         ]
+    return report
+
+
+async def with_plans(
+    report: Report,
+    known: Mapping[str, System],
+    descriptions: Mapping[str, tuple[Description, ...]],
+    plans: Mapping[str, PlanProgram],
+) -> Report:
+    """The same report, with what the plans read by themselves."""
+    checked = ContractCheck(known, descriptions, {})
+    for plan in plans.values():
+        report.add(await checked.plan_mismatches(plan), known, False)
     return report
 
 

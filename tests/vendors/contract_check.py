@@ -1,9 +1,10 @@
 """One contract against the descriptions: its requests, the statuses that it names, the fields that it reads."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
@@ -13,6 +14,7 @@ from tests.vendors.expression_fields import FieldReader
 from tests.vendors.scopes import Scopes
 from tests.vendors.system import System
 
+_WORDS = {"inputs", "summary", "use_when", "not_for", "title"}
 _STATUS = re.compile(r"response\.status\s*(?:==|in)\s*(\[[\d,\s]*\]|\d+)")
 
 
@@ -42,6 +44,24 @@ class ContractCheck:
         found |= {f"{program.name}: {line}" for line in self._named(program, trial)}
         return sorted(found)
 
+    async def plan_mismatches(self, plan: PlanProgram) -> list[str]:
+        """Every mismatch of what a plan reads by itself, sorted, each once; nothing where no system is described."""
+        reads = [r for r in plan.reads if isinstance(r, Read)]
+        described = [self._systems[r.target] for r in reads if self._descriptions.get(r.target)]
+        if not described:
+            return []
+        example = next((s.plans[plan.name] for s in described if plan.name in s.plans), None)
+        if example is None:
+            return [f"{plan.name}: there is no example for it in `tests/vendors/systems/{described[0].kind}.py`"]
+        trial = await Trial(plan, example, {k: v for s in described for k, v in s.headers.items()}).look()
+        found = {f"{plan.name}: {fault}" for fault in trial.faults}
+        texts = list(_strings(plan.plan.model_dump(mode="json", exclude=_WORDS)))
+        for read, exchange in zip(reads, trial.exchanges, strict=False):
+            roots = {f"before.{read.name}": 200, f"after.{read.name}": 200}
+            lines = (*self._exchange_faults(exchange), *self._fields(texts, exchange, roots))
+            found |= {f"{plan.name}: {line}" for line in lines}
+        return sorted(found)
+
     def _for(self, kind: str, sent: Sent) -> Description | None:
         """The description that has this operation, else the first; None where the system has none."""
         all_ = self._descriptions.get(kind, ())
@@ -65,26 +85,26 @@ class ContractCheck:
             yield f"{exchange.kind} {sent.method} {found[0]}: {fault}"
 
     def _named(self, program: Program, trial: Trial) -> Iterator[str]:
-        """The statuses that `ok`, `declined` and `no_effect` name, and the fields that expressions read."""
+        """The statuses that `ok` and its like name, and the fields that expressions read."""
         reads = [r for r in program.reads if isinstance(r, Read)]
         routes = [r for r in program.routes if isinstance(r, HttpProgram)]
         looks = [e for e in trial.exchanges if e.step == "before"]
         sends = [e for e in trial.exchanges if e.step == "write"]
         for read, exchange in zip(reads, looks, strict=False):  # what was not sent is a fault of the trial
-            yield from self._fields(program, exchange, {f"before.{read.name}": 200, f"after.{read.name}": 200})
+            yield from self._fields(_texts(program), exchange, {f"before.{read.name}": 200, f"after.{read.name}": 200})
         for route, exchange in zip(routes, sends, strict=False):
             description = self._for(exchange.kind, exchange.sent)
             found = description.operation(exchange.sent) if description else None
             if description is None or found is None:
                 continue
             said = f"{exchange.kind} {exchange.sent.method} {found[0]}"
-            for expression in filter(None, (route.ok, route.declined, route.no_effect)):
+            for expression in filter(None, (route.ok, route.declined, route.no_effect, route.stale)):
                 for status in _statuses(expression.text):
                     if not description.names(found[1], status):
                         yield f"{said}: `{expression.text}` names the status {status}, which the description does not"
-            yield from self._fields(program, exchange, {"response.body": 0})
+            yield from self._fields(_texts(program), exchange, {"response.body": 0})
 
-    def _fields(self, program: Program, exchange: Exchange, roots: Mapping[str, int]) -> Iterator[str]:
+    def _fields(self, texts: Sequence[str], exchange: Exchange, roots: Mapping[str, int]) -> Iterator[str]:
         description = self._for(exchange.kind, exchange.sent)
         found = description.operation(exchange.sent) if description else None
         if description is None or found is None:
@@ -96,7 +116,7 @@ class ContractCheck:
             of = [description.schema_of(found[1], s) for s in ([status] if status else statuses)]
             schemas[root] = [one for one in of if one is not None]
         reader = FieldReader(description, schemas)
-        for text in _texts(program):
+        for text in texts:
             for fault in reader.faults(text):
                 yield f"{exchange.kind} {exchange.sent.method} {found[0]}: `{text}`: {fault}"
 
@@ -112,7 +132,7 @@ def _written(description: Description, sent: Sent) -> str:
 
 def _texts(program: Program) -> list[str]:
     """Every text of a contract that can read an answer, with its paths written out."""
-    dumped = program.contract.model_dump(mode="json", exclude={"inputs", "summary", "use_when", "not_for", "title"})
+    dumped = program.contract.model_dump(mode="json", exclude=_WORDS)
     texts = list(_strings(dumped))
     texts += [t.source for t in (program.resource_id, program.resource_label, program.resource_shown) if t]
     texts += [a.value.source for a in program.attributes]

@@ -14,6 +14,7 @@ from adapters.sandbox.app import Sandbox
 from contracts.action.http_request import HttpRequest, keyed, render_read, render_route
 from contracts.action.observation import Observation, Reading
 from contracts.compiler.expressions import Fault
+from contracts.compiler.plan_program import PlanProgram
 from contracts.compiler.program import Program
 from contracts.compiler.read_program import Read
 from contracts.compiler.route_program import HttpProgram
@@ -40,9 +41,9 @@ class Exchange:
 
 @dataclass
 class Trial:
-    """One contract with one example: its exchanges, and what did not go as the contract says."""
+    """One contract or plan with one example: its exchanges, and what did not go as it says."""
 
-    program: Program
+    program: Program | PlanProgram
     inputs: Mapping[str, Any]
     headers: Mapping[str, str]
     exchanges: list[Exchange] = field(default_factory=list)
@@ -73,6 +74,14 @@ class Trial:
                 value = template.filled({**scope, **self._said})
                 self._holds(not isinstance(value, Fault), f"the output `{name}` has no value: {value}")
             await self._refusals()
+        return self
+
+    async def look(self) -> "Trial":
+        """Make the reads of a plan alone: its steps are contracts."""
+        transport = httpx2.ASGITransport(app=Sandbox(), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
+            self._client = client
+            await self._look(self.program.scope(self.inputs, _ORG, "prod"), "before")
         return self
 
     def _holds(self, held: bool, sentence: str) -> None:

@@ -35,6 +35,7 @@ class System:
     succeeds. `headers` are those that its connection sends with each request. `as_status` gives the status under which
     the description has an answer, where that is another than the one that is sent (Slack says no with 200).
     `scoped`: the description says which OAuth scopes an operation takes, so the recipe's are compared with them.
+    `plans` are inputs of the plans that read it, as far as their reads need them.
     `in_base_url` is the part of the described paths that stands in a connection's `base_url`, not in the contracts.
     """
 
@@ -46,3 +47,4 @@ class System:
     as_status: Callable[[int, bytes], int] = _as_sent
     in_base_url: str = ""
     scoped: bool = False
+    plans: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

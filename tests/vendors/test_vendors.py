@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.compiler.catalog import load_catalog
-from tests.vendors.check import Report, compared
+from tests.vendors.check import Report, compared, with_plans
 from tests.vendors.description import Description, Sent
 from tests.vendors.scopes import Scopes
 from tests.vendors.system import Allowed, System
@@ -228,6 +228,38 @@ async def test_a_contract_without_an_example_and_one_that_its_twin_refuses_are_t
     assert "get_record: there is no example for it in `tests/vendors/systems/records.py`" in found.mismatches
     assert "set_value: the read `record` finds nothing" in found.mismatches
     assert "records: there is no contract `old`, but an example for it" in found.mismatches
+
+
+PLAN = """
+plan: change_record
+version: 1
+title: Change a record
+summary: Change one record.
+use_when: a test needs it
+inputs: {record: {type: string, pattern: "^[a-z0-9]{1,20}$", description: "Record id."}}
+steps: [{id: set, contract: set_value, inputs: {record: "${inputs.record}", value: new}}]
+observe: {record: {get: "/records/${inputs.record}"}}
+expect: [{that: "after.record.value == 'new'", else: "the record has another value"}]
+on_failure: stop
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("PLAN", "PLAN", ""),
+        ("/records/", "/record/", "GET /record/r1: the description has no such operation"),
+        ("after.record.value", "after.record.worth", "the description has no field `after.record.worth`"),
+        ("plan: change_record", "plan: change_it", "there is no example for it"),
+    ],
+)
+async def test_what_a_plan_reads_by_itself_is_checked_too(tmp_path: Path, old: str, new: str, words: str) -> None:
+    shutil.copy(RECORDS / "set_value.yaml", tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN.replace(old, new).lstrip())
+    known = {"records": System("records", (), {}, plans={"change_record": {"record": "r1"}})}
+    found = await with_plans(Report(), known, {"records": (Description(description()),)}, load_catalog(tmp_path).plans)
+    assert bool(found.mismatches) is bool(words), found.mismatches
+    assert any(words in line for line in found.mismatches) is bool(words), found.mismatches
 
 
 async def test_scopes_that_a_recipe_lacks_and_that_nothing_takes_are_told(tmp_path: Path) -> None:

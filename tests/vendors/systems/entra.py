@@ -21,6 +21,7 @@ SYSTEM = System(
         "add_entra_group_member": USER | {"group_id": SUPPORT},
         "remove_entra_group_member": {"user_id": LEO, "group_id": SUPPORT},
     },
+    plans={"contain_entra_account": USER},
     allowed=(
         Allowed(
             pattern=r"GET /groups(/[0-9a-f-]{36}|/\{group\})?: the description has no such operation$",

@@ -27,6 +27,7 @@ SYSTEM = System(
         "get_workflow_run": FAILED,
         "rerun_workflow_run": FAILED,
     },
+    plans={"rotate_deploy_key": SHOP},
     allowed=(
         Allowed(
             pattern="github [A-Z]+ .*(answer 4[0-9]+: (ResponseNotFound|.* no body)|names the status (403|429), which)",

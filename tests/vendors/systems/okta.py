@@ -30,6 +30,7 @@ SYSTEM = System(
         "remove_okta_group_member": {"user_id": "00u2leo000001", "group_id": "00g2support01"},
         "unlock_user": {"user_id": "00u2leo000001"},
     },
+    plans={"restore_account_access": MARIA, "restore_sso_access": {}},
     allowed=(
         Allowed(
             pattern="^[a-z_]+: okta .*: answer 401: ResponseNotFound",

@@ -32,6 +32,7 @@ SYSTEM = System(
         },
         "delete_xero_payment": {"invoice_id": PAID, "payment_id": "ccd5acf8-8b09-5c4a-aa84-8c46b9372e5a"},
     },
+    plans={"recover_accounting": {"numbers": ["INV-1001", "INV-1002"]}},
     headers={"xero-tenant-id": "a3a4dbaf-3495-a808-ed7a-7b964388f53d"},
     allowed=(
         Allowed(
