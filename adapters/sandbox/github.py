@@ -80,9 +80,8 @@ def _listed(request: Request, items: list[Json]) -> tuple[list[Json], Json]:
     page, size = int(request.query.get("page", "1")), int(request.query.get("per_page", "30"))
     shown = items[(page - 1) * size : page * size]
     more = page * size < len(items)
-    # an absolute address of this server, as GitHub gives one of its own
-    base = f"http://{request.headers.get('host', 'api.github.com')}/acme/github{request.path}"
-    return shown, _RATE | ({"link": f'<{base}?per_page={size}&page={page + 1}>; rel="next"'} if more else {})
+    following = f'<{request.base}{request.path}?per_page={size}&page={page + 1}>; rel="next"'
+    return shown, _RATE | ({"link": following} if more else {})
 
 
 # -- people ----------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def _listed(request: Request, name: str, items: list[Json]) -> TwinResponse:
     start, size = int(request.query.get("page[after]", "0")), int(request.query["page[size]"])
     more = start + size < len(items)
     after = str(start + size) if more else None
-    following = f"{_BASE}{request.path}?page%5Bafter%5D={after}&page%5Bsize%5D={size}" if more else None
+    following = f"{request.base}{request.path}?page%5Bafter%5D={after}&page%5Bsize%5D={size}" if more else None
     meta = {"has_more": more, "after_cursor": after, "before_cursor": None}
     return _ok({name: items[start : start + size], "meta": meta, "links": {"next": following, "prev": None}})
 

@@ -47,6 +47,18 @@ async def test_a_key_that_is_in_use_elsewhere_changes_nothing(hub: World) -> Non
     assert keys(hub) == [old["key"]]
 
 
+async def test_a_key_of_the_second_page_is_seen_and_the_whole_list_compared(hub: World) -> None:
+    state = hub.sandbox.state()
+    kept = state["acme"]["github"]["keys"]["acme/shop"]
+    kept[:] = [kept[0] | {"id": number, "key": f"ssh-ed25519 AAAA{number}"} for number in range(1, 151)] + kept
+    hub.sandbox.put(state)
+    listed = await hub.call("list_deploy_keys", SHOP)
+    assert len(listed["data"]["keys"]) == 151
+    answer = await hub.approved("delete_deploy_key", {**SHOP, "key_id": "100001", "reason": "it is not used"})
+    assert answer["status"] == "confirmed", [answer["summary"], answer.get("checks")]
+    assert len(keys(hub)) == 150
+
+
 async def test_a_failed_run_is_started_once_and_one_that_goes_on_never(hub: World) -> None:
     listed = await hub.call("list_failed_runs", SHOP)
     (run,) = listed["data"]["runs"]

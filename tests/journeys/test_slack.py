@@ -37,6 +37,17 @@ async def test_a_message_is_posted_once_to_a_channel_with_many(chat: World) -> N
     assert chat.sandbox.effects("chat.postMessage") == 1
 
 
+async def test_a_channel_of_many_pages_keeps_everybody(chat: World) -> None:
+    state = chat.sandbox.state()
+    members = state["acme"]["slack"]["channels"][INCIDENT["channel_id"]]["members"]
+    members += [f"U0MANY{number:05}" for number in range(2_000)]
+    chat.sandbox.put(state)
+    answer = await chat.call("invite_to_slack_channel", {**INCIDENT, **MARIA})
+    assert answer["status"] == "confirmed", answer
+    left = chat.sandbox.state()["acme"]["slack"]["channels"][INCIDENT["channel_id"]]["members"]
+    assert left == [*members, MARIA["user_id"]]
+
+
 @pytest.mark.parametrize("fault", ["refuse", "lying_success"])
 async def test_a_200_that_says_no_or_lies_is_never_confirmed(chat: World, fault: str) -> None:
     chat.sandbox.fault(fault, "conversations.invite", "slack", times=9)
