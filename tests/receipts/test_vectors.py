@@ -30,6 +30,7 @@ from receipts.statement.gateway_facts import (
     LossFacts,
     ReleaseFacts,
     RoleFacts,
+    RotationFacts,
     StateFacts,
     TenantFacts,
 )
@@ -141,6 +142,12 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     "candidate_approved": CandidateFacts(
         event="approved", candidate=A, release=B, live=C, after=3, by="second", role="SecurityLead", keyid="k", signed=B,
         comment="seen",
+    ),
+    "rotation": RotationFacts(
+        of="log", keyid=A, former_keyid=B, public=C, former_public=A, by="lead", reason="it is a year old"
+    ),
+    "rotation_of_secrets": RotationFacts(
+        of="secrets", keyid=A, former_keyid=B, resealed=7, by="lead", reason="a disk was sold"
     ),
     "erasure": ErasureFacts(receipt="rcp_1", labels=("before/user",)),
 }  # fmt: skip
