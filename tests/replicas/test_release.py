@@ -208,7 +208,8 @@ async def test_no_call_fails_because_something_is_released(pair: Pair) -> None:
             await until(lambda: served(b) == served(a))
 
     await asyncio.gather(ask(a, "r1"), ask(b, "r1"), release())
-    assert [answer["status"] for answer in answers] == ["confirmed"] * 24, answers
+    assert [a for a in answers if a["status"] != "confirmed"] == []
+    assert len(answers) == 24
 
 
 async def test_a_call_waits_for_nothing_but_the_live_release(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ async def _story(
             sampler = world.app.monitor._sampler
             assert sampler is not None
             await sampler.sample()
-            await asyncio.to_thread(server.wait_for, f"ailyus_log_statements == {world.app.store.size}")
+            await asyncio.to_thread(server.wait_for, f"ailyus_log_statements >= {world.app.store.size}")
             await asyncio.sleep(3 * SCRAPES)  # a rate needs two scrapes
             series = {panel: len(await asyncio.to_thread(server.query, query)) for panel, query in queries().items()}
             pages = [
