@@ -2,10 +2,9 @@
 
 from adapters.sandbox.clock import stamp
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
+from adapters.sandbox.xero import CONTACT
 
 router = Router()
-CONTACT = "bd2270c3-8706-4c11-9cfb-000b551c3f51"
-"""The customer's id in Xero, which the product keeps."""
 
 
 def unauthorized() -> TwinResponse:
@@ -29,7 +28,7 @@ def _export(number: int) -> Json:
         "id": f"exp{number:04}",
         "invoice": f"INV-{1000 + number}",
         "amount_cents": 10_000 + number * 125,
-        "contact_id": CONTACT,
+        "contact_id": CONTACT,  # the customer's id in Xero, which the product keeps
         "description": f"Subscription, November, {number} seats",
         "date": "2026-11-18",
         "due": "2026-12-18",
