@@ -39,6 +39,7 @@ class DeliveryReport:
         retry_after_ms: int | None = None,
         keyed: bool = False,
         stale: bool = False,
+        renewable: bool = False,
     ) -> Execution:
         """It ended so."""
         dispatch, request = self.dispatch, self.dispatch.rendered
@@ -58,6 +59,7 @@ class DeliveryReport:
             identity=identity,
             keyed=keyed,
             stale=stale,
+            renewable=renewable,
             notes=(STALE,) if stale else (),
             via=self.via,
         )

@@ -171,6 +171,12 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{''.join([_PAIRS[number >> place & 1023] for place in range(120, -1, -10)])}"
 
 
+def first_id(prefix: str, ms: int) -> str:
+    """The least identifier that `new_id` could make at a time in milliseconds."""
+    number = max(0, ms) << 80
+    return f"{prefix}_{''.join([_PAIRS[number >> place & 1023] for place in range(120, -1, -10)])}"
+
+
 def _as_plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)

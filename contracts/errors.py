@@ -1,5 +1,6 @@
 """The one error base, and the table of every code that a caller, an approver or an admin can be shown."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 CODES = MappingProxyType(
@@ -35,7 +36,7 @@ CODES = MappingProxyType(
         "need_missing": "another number or role of approvers is needed now",
         "unlinked_key": "the key is linked to no person; enrol it first",
         "bad_signature": "the signature does not fit the approval; sign what is shown with the enrolled key",
-        "weak_key": "from risk high on a passkey must sign: bring one with `ailyus console link PERSON`",
+        "weak_key": "from risk high on a passkey must sign: bring one with `ailyus person invite PERSON`",
         "not_waiting": "the action does not wait for an approval",
         "no_authority": "somebody who may do this must do it",
         "signed_out": "sign in and do it again; nothing happened",
@@ -73,8 +74,8 @@ CODES = MappingProxyType(
         "too_many_pending": "too many requests wait for a person already; wait until some are decided",
         "unavailable": "nothing was sent; call again later with the same arguments",
         "release_changed": "contracts or policies were released anew in between; call again",
-        "halted": "a person halted it; wait until a person lifts the halt (`ailyus unhalt`)",
-        "breaker_open": "three outcomes in a row were bad; wait until a person lifts the halt (`ailyus unhalt`)",
+        "halted": "a person halted it; wait until a person lifts the halt (`ailyus halt lift`)",
+        "breaker_open": "three outcomes in a row were bad; wait until a person lifts the halt (`ailyus halt lift`)",
         "bad_handle": "create the secret anew and pass its handle on at once, to the field that its tool names",
         "bad_plan": "correct the plan; contracts/README.md has its format",
         "rate_limited": "call again when its minute is over",
@@ -90,7 +91,7 @@ CODES = MappingProxyType(
         "bad_description": "give a file with an OpenAPI description, in which every reference is local",
         "no_adapter": "see `ailyus adapter list`",
         "no_server": "correct the connection's [connections.NAME.mcp], or start the server",
-        "not_connected": "begin again at the connection's page; nothing was kept",
+        "not_connected": "begin again at the connection's page, or with a new access token; nothing was kept",
         "no_credential": "set the environment variable or file that the reference names, or see to its program",
     }
 )
@@ -99,15 +100,41 @@ CODES = MappingProxyType(
 class AilyusError(Exception):
     """Something that a person or an agent can be told: a code of `CODES`, a lower-case sentence, a hint.
 
-    `field` is a JSON pointer (RFC 6901) into the input, or `file:line` for files, where there is one.
+    `field` is a JSON pointer (RFC 6901) into the input, or `file:line` for files, where there is one. `also` are the
+    faults that were found with the first one; `sentence` says all of them.
     """
 
-    def __init__(self, code: str, sentence: str, *, hint: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        also: Sequence["AilyusError"] = (),
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         self.hint = hint if hint is not None else CODES[code]
         self.field = field
+        self.also = tuple(also)
+
+    @classmethod
+    def all_of(cls, faults: Sequence["AilyusError"]) -> "AilyusError":
+        """Several faults as one: code, field and hint are those of the first."""
+        first, *rest = faults
+        sentence = "; ".join(fault.sentence for fault in faults)
+        return cls(first.code, sentence, hint=first.hint, field=first.field, also=rest)
+
+    def inside(self, where: str, place: str) -> "AilyusError":
+        """The same faults in a part of a larger input; `place` says in words where that is."""
+        moved = [
+            AilyusError(fault.code, fault.sentence, hint=fault.hint, field=f"{where}{fault.field or ''}")
+            for fault in self.also
+        ]
+        sentence = f"{place}: {self.sentence}"
+        return AilyusError(self.code, sentence, hint=self.hint, field=f"{where}{self.field or ''}", also=moved)
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field else ""

@@ -11,6 +11,8 @@ from contracts.action.target import Target
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.bundle import Bundle
+from policies.cedar_json import quoted
+from policies.cedar_request import person_entity
 from policies.folding import (
     Known,
     always_applies,
@@ -104,18 +106,14 @@ class _Place:
 
     def may(self, person: Person, roles: frozenset[str], action: str, known: Known) -> bool:
         """Could Cedar permit it for some record and some parameters?"""
-        return may(self.bundle, person.name, person.tenant, roles, action, known)
+        return may(self.bundle, person, roles, action, known)
 
 
-def may(
-    bundle: Bundle, person: str, tenant: str, roles: Iterable[str], action: str, known: Known = NOTHING_KNOWN
-) -> bool:
-    """Could Cedar permit an action to a person of these roles, for some record and some parameters?"""
-    parents = [{"type": "Role", "id": role} for role in sorted(roles)]
-    uid = {"type": "Person", "id": person}
-    entities = bundle.entities(orjson.dumps([{"uid": uid, "attrs": {"tenant": tenant}, "parents": parents}]))
+def may(bundle: Bundle, person: Person, roles: Iterable[str], action: str, known: Known = NOTHING_KNOWN) -> bool:
+    """Could Cedar permit an action to a person with these roles, for some record and some parameters?"""
+    entities = bundle.entities(orjson.dumps([person_entity(person, frozenset(roles))]))
     policies = bound_policies(bundle.slices[action].nodes, known)
-    request = {"principal": f'Person::"{person}"', "action": f'Action::"{action}"'}
+    request = {"principal": f"Person::{quoted(person.name)}", "action": f'Action::"{action}"'}
     result = cedarpy.is_authorized_partial(request, policies, entities)
     return result.decision is not cedarpy.Decision.Deny and not result.diagnostics.errors
 

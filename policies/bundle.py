@@ -23,8 +23,10 @@ from cedarpy import pst
 from contracts.canonical import digest, sha256
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
-from policies.policy_check import check_policy
-from policies.policy_file import policies_of
+from policies.budget import FILE as BUDGET_FILE
+from policies.budget import Budgets, budgets_of, names_of
+from policies.policy_check import faults_of
+from policies.policy_file import all_of, policies_of
 from policies.policy_slice import Slice, groups_of, slice_of
 from policies.release_policy import FILE as RELEASE_FILE
 from policies.release_policy import ReleasePolicies
@@ -53,6 +55,12 @@ class Bundle:
     releases: ReleasePolicies
     # in Cedar's JSON and not as written: a comment that changes is no other policy
     sources: Mapping[str, bytes] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=Budgets)
+
+    @property
+    def policy_texts(self) -> dict[str, str]:
+        """The files of policies by name, without the one of budgets."""
+        return {name: text for name, text in self.texts.items() if name != BUDGET_FILE}
 
     def slice_document(self, action: str) -> bytes:
         """The policies of one action's slice as JSON, id → policy in Cedar's own form."""
@@ -73,9 +81,11 @@ class Bundle:
 def load_bundle(
     texts: Mapping[str, str], programs: Mapping[str, Program], roles: Iterable[str], environments: Iterable[str]
 ) -> Bundle:
-    """Parse and validate policy files (name → text). Raises `AilyusError` `bad_policy` naming file and `@id`."""
+    """Parse and validate files of policies and budgets (name → text). Raises `AilyusError` `bad_policy`."""
     roles, environments = frozenset(roles), frozenset(environments)
-    schema_text = generate_schema(programs.values(), roles, environments)
+    budgets = budgets_of(texts.get(BUDGET_FILE, ""), programs)
+    covering = {name: names_of(budgets.of(name)) for name in programs}
+    schema_text = generate_schema(programs.values(), roles, environments, budgets=covering)
     try:
         schema = cedarpy.Schema.from_str(schema_text)
     except ValueError as error:
@@ -84,14 +94,24 @@ def load_bundle(
     sources: dict[str, str] = {}
     texts_of: dict[str, bytes] = {}
     releases = ReleasePolicies.of(texts.get(RELEASE_FILE, ""), roles)
+    # all faults at once: whoever mends one does not want to learn of the next one then
+    faults: list[AilyusError] = []
     for file, text in sorted(texts.items()):
-        if file == RELEASE_FILE:
+        if file in (RELEASE_FILE, BUDGET_FILE):
             continue
-        for name, node, source in policies_of(file, text, schema):
-            if name in nodes or name in releases.nodes:
-                raise AilyusError("bad_policy", f"the id `{name}` is used twice", field=file)
-            check_policy(name, node, file, roles, programs)
-            nodes[name], sources[name], texts_of[name] = node, sha256(source), source
+        try:
+            for found in policies_of(file, text, schema):
+                name = found.name
+                if name in nodes or name in releases.nodes:
+                    says = f"the id `{name}` is used twice"
+                    faults.append(AilyusError("bad_policy", says, field=str(found.position)))
+                    continue
+                faults += faults_of(found, roles, programs)
+                nodes[name], sources[name], texts_of[name] = found.node, sha256(found.source), found.source
+        except AilyusError as error:
+            faults.append(error)
+    if faults:
+        raise all_of(faults)
     # slices for approvals too: who may approve is a decision of its own
     groups = groups_of(programs)
     slices = {action: slice_of(action, nodes, sources, groups[action], roles) for action in groups}
@@ -101,8 +121,10 @@ def load_bundle(
     # left out where there are none, so that an older set keeps its digest
     if releases.nodes:
         content["releases"] = releases.digest
+    if budgets.by_name:
+        content["budgets"] = budgets.content
     reads = {name: slices[name].reads for name in programs}
-    narrow = cedarpy.Schema.from_str(generate_schema(programs.values(), roles, environments, reads))
+    narrow = cedarpy.Schema.from_str(generate_schema(programs.values(), roles, environments, reads, covering))
     bundle = Bundle(
         schema_text,
         schema,
@@ -115,6 +137,7 @@ def load_bundle(
         digest(content),
         releases,
         texts_of,
+        budgets,
     )
     # INVARIANT 9: proven with the very handles that decide, before any of them does
     canary(bundle)
@@ -128,7 +151,7 @@ def canary(bundle: Bundle) -> None:
     )
     person: dict[str, object] = {
         "uid": {"type": "Person", "id": "canary"},
-        "attrs": {"tenant": "canary"},
+        "attrs": {"tenant": "canary", "name": "canary", "subject": "canary", "onCall": False},
         "parents": [],
     }
     entities = bundle.entities(orjson.dumps([person]))

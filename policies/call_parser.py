@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from contracts.action.request import ActionRequest, Caller, ToolCall
+from contracts.compiler.agent_arguments import OPTIONAL_REASON
 from contracts.compiler.catalog import Catalog
+from contracts.compiler.inputs import InputSchema
 from contracts.compiler.plan_program import Unit
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.policy_slice import Slice
 from policies.published_schema import PublishedSchemas
 from policies.targets import Targets
+
+_REASON = InputSchema.compile({"type": "object", "properties": {"reason": dict(OPTIONAL_REASON)}}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,13 @@ class CallParser:
             arguments.pop("connection")
             if len(names) > 1:
                 arguments["connection"] = names[0]
+        why = arguments.pop("reason", None) if not program.is_write else None
         parsed = self._schemas.of_contract(program, caller.tenant).parse(arguments)
         connection = str(named) if foreign else str(parsed.pop("connection", names[0] if names else ""))
         parsed.pop("connection", None)
         parsed.pop("preview", None)
-        reason = parsed.pop("reason", None)
+        # an agent may say why it reads, although nobody asks: kept as its words, and in no published schema
+        reason = parsed.pop("reason", None) if why is None else _REASON.parse({"reason": why})["reason"]
         place = _Place(connection, None if foreign else connection)
         return self._request(program, caller, parsed, place, reason, call.caller_key)
 
@@ -74,9 +80,7 @@ class CallParser:
                 return self.parse(call.model_copy(update={"caller_key": caller_key}), caller)
             parsed = self._schemas.without(program, caller.tenant, frozenset(late)).parse(call.arguments)
         except AilyusError as error:
-            where = f"/steps/{unit.key}{error.field or ''}"
-            sentence = f"in the step `{unit.key}`: {error.sentence}"
-            raise AilyusError(error.code, sentence, hint=error.hint, field=where) from None
+            raise error.inside(f"/steps/{unit.key}", f"in the step `{unit.key}`") from None
         names = [t.name for t in self._targets.candidates(program, caller.tenant)]
         connection = str(parsed.pop("connection", names[0] if names else ""))
         why = parsed.pop("reason", None)
@@ -93,7 +97,7 @@ class CallParser:
         arguments = {**request.params, **values}
         if len(self._targets.candidates(program, caller.tenant)) > 1:
             arguments["connection"] = request.connection
-        if program.needs_reason and request.reason is not None:
+        if request.reason is not None:
             arguments["reason"] = request.reason
         return self.parse(ToolCall(name=request.contract, arguments=arguments, caller_key=request.caller_key), caller)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.action.target import Target
 from contracts.compiler.catalog import Catalog
@@ -24,11 +25,23 @@ class Candidate:
     development: bool = False
     change_freeze: bool = False
     releasers: Collection[str] = ()
+    incident: bool = False
+    time_zone: str = "UTC"
+    session_hours: int = 8
 
     def check_environments(self) -> None:
         """Refuse a connection whose environment is not declared."""
         for target in self.targets.values():
             _check_environment(target, frozenset(self.environments))
+
+    def check_time_zone(self) -> None:
+        """Refuse a time zone that this machine does not know."""
+        try:
+            ZoneInfo(self.time_zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            hint = "name one of the IANA database, such as `Europe/Berlin`; where the machine has none, install tzdata"
+            sentence = f"the time zone `{self.time_zone}` is not known here"
+            raise AilyusError("bad_settings", sentence, hint=hint, field="time_zone") from None
 
     def check_fallbacks(self) -> None:
         """Refuse a fallback by pages whose account may be wider than the first route's."""

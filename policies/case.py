@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
 from contracts.text.source import MalformedSource, files_of, read_source
+from policies.budget import FILE as BUDGET_FILE
+from policies.principal import PersonAttributes
 from policies.release_content import Noun
 
 # one form of name, so that no file of tests is passed over for its name
@@ -15,7 +17,7 @@ _SUFFIX = ".test.yaml"
 
 
 _OF_RELEASES = frozenset(
-    ("name", "release", "person", "approvals", "oldest_seconds", "change_freeze", "expect", "need", "because")
+    ("name", "release", "person", "approvals", "oldest_seconds", "change_freeze", "now", "expect", "need", "because")
 )
 
 
@@ -24,15 +26,31 @@ class _Strict(BaseModel):
 
 
 class Who(_Strict):
-    """A principal of a test. The role `*` stands for every declared role."""
+    """A principal of a test; without a name it has one of its own. The role `*` stands for every declared role.
 
+    Only a person has what stands below the tenant.
+    """
+
+    name: str = ""
     roles: tuple[str, ...] = ()
     tenant: str = "acme"
+    subject: str = ""
+    team: str = ""
+    manager: str = ""
+    region: str = ""
+    employment: str = ""
+    on_call: bool = False
+
+    @property
+    def attributes(self) -> PersonAttributes:
+        """What policies know of them beside tenant and roles."""
+        return PersonAttributes(self.team, self.manager, self.region, self.employment, self.on_call)
 
 
 class What(_Strict):
     """The resource of a test, as observed. The environment `*` stands for each that is declared."""
 
+    id: str = "resource"
     tenant: str = "acme"
     environment: str = "prod"
     attributes: dict[str, JsonValue] = Field(default_factory=dict)
@@ -81,9 +99,20 @@ class Case(_Strict):
     approvals: dict[str, int] = Field(default_factory=dict)
     oldest_seconds: int = 0
     change_freeze: bool = False
+    incident: bool = False
+    time_zone: str = "UTC"
     open_incident: bool = False
     plan_size: int = 0
+    wave: int = 0
+    repeat: int = 0
+    origin_trusted: bool = False
+    # without one, a fixed time: a test decides today what it decided yesterday
+    now: AwareDatetime | None = None
     rate: Usage = Usage()
+    # with what this call takes; what is left out is as if nobody else took anything
+    budget: dict[str, int] = Field(default_factory=dict)
+    # contracts whose data the agent was shown before, or groups of them
+    saw: tuple[str, ...] = ()
     approver: Who | None = None
     role: str | None = None
     # `not_permitted` where a case is about a group, of which some are asked for and some denied
@@ -116,8 +145,8 @@ def load_tests(folder: Path) -> list[tuple[str, Case]]:
     """Every case below a folder, with its file's name. Raises `AilyusError` where there is none."""
     cases: list[tuple[str, Case]] = []
     for path in files_of(folder, "*"):
-        # a policy stands beside its tests
-        if path.suffix.lower() not in (".yaml", ".yml"):
+        # policies and budgets stand beside their tests; what `policy prove` shows is no test
+        if path.suffix.lower() not in (".yaml", ".yml") or path.name in ("invariants.yaml", BUDGET_FILE):
             continue
         if not path.name.endswith(_SUFFIX):
             raise AilyusError("bad_policy", f"its name does not end in `{_SUFFIX}`", hint="rename it", field=path.name)

@@ -8,9 +8,11 @@ from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.schema.contract import RISKS
 from contracts.schema.input import Input
+from policies.budget import names_of
 from policies.case import Case, Who
 from policies.decider import Decider
 from policies.resource_facts import cedar_value
+from policies.session_history import shown_names
 
 
 def group_names(programs: Mapping[str, Program]) -> frozenset[str]:
@@ -35,6 +37,8 @@ def fault_of(decider: Decider, programs: Mapping[str, Program], case: Case) -> s
         ("environment", [case.resource.environment], bundle.environments),
         ("policy", case.because, policies),
         ("input", case.params, program.contract.inputs),
+        ("contract or group", case.saw, shown_names(programs.values())),
+        ("budget", case.budget, names_of(bundle.budgets.of(program.name))),
         (f"attribute of {program.resource_type}", case.resource.attributes, {a.name for a in program.attributes}),
     )
     return _unknown(named) or _fault_of_values(program, case)

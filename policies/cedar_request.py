@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from contracts.action.request import ActionRequest, Caller
 from contracts.compiler.program import Program, placeholder
-from policies.cedar_json import entity, instant, principal
+from policies.budget import FULL, Budgets
+from policies.cedar_json import entity, instant, local_time, principal
 from policies.decision import DecisionContext, ResourceFacts
+from policies.principal import NO_ATTRIBUTES, Person
 from policies.schema import RESERVED_ROLE, enum_type
 
 
@@ -21,20 +23,29 @@ class Situation:
 
 
 class CedarRequests:
-    """Writes requests for the contracts and the declared roles of one release."""
+    """Writes requests for the contracts, the declared roles and the budgets of one release."""
 
-    def __init__(self, programs: Mapping[str, Program], roles: frozenset[str]) -> None:
+    def __init__(self, programs: Mapping[str, Program], roles: frozenset[str], budgets: Budgets) -> None:
         self._programs = programs
         self._roles = roles
+        self._budgets = budgets
 
-    def principals(self, caller: Caller) -> list[dict[str, object]]:
-        """The agent and the person as entities, with their roles as parents."""
+    def principals(self, caller: Caller, person: Person | None) -> list[dict[str, object]]:
+        """The agent and the person as entities, with their roles as parents; `person` is what the release declares."""
         # INVARIANT: an undeclared role among the parents would fail the build; only declared ones count.
         return [
             # guard: declared roles only
-            principal("Agent", caller.agent, caller.tenant, caller.roles & self._roles),
-            principal("Person", caller.person, caller.tenant, caller.person_roles & self._roles),
+            principal("Agent", caller.agent, caller.tenant, caller.roles & self._roles, {"name": caller.agent}),
+            self.person(caller, person),
         ]
+
+    def person(self, caller: Caller, person: Person | None) -> dict[str, object]:
+        """The person of a caller as an entity."""
+        attributes = NO_ATTRIBUTES if person is None else person.attributes
+        subject = caller.person if person is None else person.subject
+        # tenant and roles are those of the call; the attributes are the release's, whoever asks
+        asking = Person(caller.person, "", subject, caller.tenant, frozenset(), attributes)
+        return person_entity(asking, caller.person_roles & self._roles)
 
     def resource(self, facts: ResourceFacts) -> dict[str, object]:
         """The resource as an entity; tenant and environment are the connection's, never the record's."""
@@ -69,6 +80,13 @@ class CedarRequests:
             "plan": {"size": decision_context.plan_size, "wave": decision_context.wave},
             "resourceOpenIncident": decision_context.open_incident,
         }
+        if budgets := self._budgets.of(situation.request.contract):
+            # INVARIANT: what was not counted is more than any budget, and never nothing
+            taken = decision_context.budgets
+            context["budget"] = {one.name: taken.get(one.name, FULL) for one in budgets}  # guard: uncounted budgets
+        # INVARIANT: what nobody looked up is absent, so that a policy that reads it errs, and permits nothing
+        if decision_context.saw is not None:
+            context["session"] = {"saw": sorted(decision_context.saw)}
         # only where the contract declares it: the schema knows no `request` elsewhere
         if facts.asked is not None:
             context["request"] = dict(facts.asked)
@@ -104,6 +122,12 @@ class CedarRequests:
         return out
 
 
+def person_entity(person: Person, roles: frozenset[str]) -> dict[str, object]:
+    """A person with these roles as an entity."""
+    known = {"name": person.name, "subject": person.subject, "onCall": False, **person.attributes.declared}
+    return principal("Person", person.name, person.tenant, roles, known)
+
+
 def queries_of(situation: Situation) -> list[Mapping[str, object]]:
     """Who asks for what, without the context: the agent, and the person that it acts for."""
     caller, facts = situation.caller, situation.facts
@@ -116,5 +140,11 @@ def queries_of(situation: Situation) -> list[Mapping[str, object]]:
 
 
 def env_of(decision_context: DecisionContext) -> dict[str, object]:
-    """The part of the context that is the same for everybody: the time and the change freeze."""
-    return {"now": instant(decision_context.now_ms // 1000), "changeFreeze": decision_context.change_freeze}
+    """The part of the context that is the same for everybody: the time, the change freeze, an incident."""
+    second = decision_context.now_ms // 1000
+    return {
+        "now": instant(second),
+        "changeFreeze": decision_context.change_freeze,
+        "incident": decision_context.incident,
+        **local_time(second, decision_context.time_zone),
+    }

@@ -14,7 +14,8 @@ person and keeps nothing but caches: the time that policies see, rates and appro
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 
 import cedarpy
@@ -25,11 +26,13 @@ from contracts.action.request import ActionRequest, Caller
 from contracts.action.target import Target
 from contracts.compiler.program import Program
 from policies.approval_requirement import NO_APPROVALS, minimal
+from policies.budget import names_of
 from policies.bundle import Bundle
-from policies.cedar_json import principal, quoted
+from policies.cedar_json import quoted
 from policies.cedar_request import CedarRequests, Situation, queries_of
 from policies.decision import (
     ApprovalRequired,
+    CedarAnswer,
     Decision,
     DecisionContext,
     DecisionRecord,
@@ -40,17 +43,32 @@ from policies.decision import (
 from policies.denial import permits, reason_of
 from policies.folding import bind_resource
 from policies.policy_slice import Slice
+from policies.principal import People, Person
+from policies.recorded_request import RecordedRequest
+
+Ask = Callable[[Mapping[str, int], int, bool], dict[str, object]]
+"""The context with these approvals, of which the oldest is so old; guarded or not."""
+Evaluate = Callable[..., tuple[list[bool], DecisionRecord]]
+NOBODY = People()
+"""No declared person: then nothing is known of anybody but what a call says."""
 
 
 class Decider:
     """Decisions of one release. Holds parsed handles only; about 0.3 ms per decision."""
 
-    def __init__(self, bundle: Bundle, programs: Mapping[str, Program]) -> None:
+    def __init__(self, bundle: Bundle, programs: Mapping[str, Program], people: People = NOBODY) -> None:
         self.bundle = bundle
+        self._people = people
         self._programs = programs
-        self._requests = CedarRequests(programs, bundle.roles)
+        self._requests = CedarRequests(programs, bundle.roles, bundle.budgets)
         self._early = lru_cache(maxsize=4096)(self._early_decision)
         self._checked = lru_cache(maxsize=256)(self._checked_of)
+
+    def among(self, people: People) -> "Decider":
+        """The same decisions about other people. Its caches are shared: their keys hold all that they depend on."""
+        other = copy(self)
+        other._people = people
+        return other
 
     def may_observe(self, request: ActionRequest, caller: Caller, target: Target | None) -> ReadPermit | Denied:
         """The early decision, resource unknown. Denied here means: whatever the resource looks like."""
@@ -63,15 +81,17 @@ class Decider:
 
     def denied_early(self, contract: str, caller: Caller, target: Target) -> Denied | None:
         """Denied for every resource of this connection? Cached per release, caller and connection."""
-        return self._early(contract, caller, target.tenant, target.environment)
+        return self._early(contract, caller, self._people.get(caller.person), (target.tenant, target.environment))
 
-    def _early_decision(self, contract: str, caller: Caller, tenant: str, environment: str) -> Denied | None:
+    def _early_decision(
+        self, contract: str, caller: Caller, person: Person | None, place: tuple[str, str]
+    ) -> Denied | None:
         # INVARIANT: only an agent that somebody named acts for a person
         if not caller.delegated and self._programs[contract].is_write:  # guard: only an agent acts for a person
             return Denied("the token names no agent that acts for its person", None)
         sliced = self.bundle.slices[contract]
-        bound = bind_resource(sliced.nodes, tenant, environment)
-        principals = self._requests.principals(caller)
+        bound = bind_resource(sliced.nodes, *place)
+        principals = self._requests.principals(caller, person)
         document = orjson.dumps(principals, option=orjson.OPT_SORT_KEYS)
         entities = self.bundle.entities(document)
         requests = [
@@ -120,6 +140,46 @@ class Decider:
         def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], DecisionRecord]:
             return self._evaluate(sliced, entities, document, queries_of(situation), contexts)
 
+        answer = self._answer(sliced, evaluate, ask, held, oldest_seconds)
+        record = answer.record
+        if answer.permitted:
+            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), decision_context)
+        if answer.needs:
+            return ApprovalRequired(facts, record, answer.needs)
+        denied = [who for who, ids in record.policies.items() if not permits(sliced, ids)]
+        return Denied(reason_of(sliced, request.contract, caller, record, denied), record)
+
+    def entities_of(self, asked: RecordedRequest) -> cedarpy.Entities:
+        """Who and what a recorded request is about. Raises ValueError where it does not fit this release's schema."""
+        return self._checked(asked.entities)
+
+    def decide_again(
+        self,
+        asked: RecordedRequest,
+        budgets: Mapping[str, int] = NO_APPROVALS,
+        entities: cedarpy.Entities | None = None,
+    ) -> CedarAnswer:
+        """What this release says to a recorded request, with the approvals that it had. Asks as `decide` does.
+
+        `budgets` are counts in place of those that were recorded, or of ones that were not. `entities` are those of the
+        request, checked by a release with the very same schema. Raises ValueError where it does not fit the schema.
+        """
+        sliced = self.bundle.slices[asked.action]
+        entities = self.entities_of(asked) if entities is None else entities
+        counted = asked.budgets(names_of(self.bundle.budgets.of(asked.action)), budgets)
+
+        def ask(approvals: Mapping[str, int], oldest: int, guarded: bool) -> dict[str, object]:
+            return {**asked.context(self.bundle.roles, approvals, oldest, guarded), **counted}
+
+        def evaluate(*contexts: dict[str, object]) -> tuple[list[bool], DecisionRecord]:
+            return self._evaluate(sliced, entities, asked.entities, asked.queries, contexts)
+
+        held = {role: count for role, count in asked.approvals.items() if role in self.bundle.roles}
+        return self._answer(sliced, evaluate, ask, held, asked.oldest_seconds)
+
+    def _answer(
+        self, sliced: Slice, evaluate: Evaluate, ask: Ask, held: Mapping[str, int], oldest_seconds: int
+    ) -> CedarAnswer:
         allowed, record = evaluate(ask(held, oldest_seconds, True))
         guarded = True
         if "guarded" in sliced.reads:
@@ -129,17 +189,11 @@ class Decider:
             guarded = any(name in sliced.guards for names in alone.policies.values() for name in names)
         if not guarded:
             allowed, record = evaluate(ask(held, oldest_seconds, False))
-        if allowed[0]:
-            return Permitted(facts, record, tuple(sorted((r, n) for r, n in held.items() if n)), decision_context)
-        denied = [who for who, ids in record.policies.items() if not permits(sliced, ids)]
         vectors = [v for v in sliced.vectors if any(n for _, n in v)]
-        if not vectors:
-            return Denied(reason_of(sliced, request.contract, caller, record, denied), record)
+        if allowed[0] or not vectors:
+            return CedarAnswer(allowed[0], record, ())
         permitted, _ = evaluate(*(ask(dict(v), 0, guarded) for v in vectors))
-        needs = minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok])
-        if needs:
-            return ApprovalRequired(facts, record, needs)
-        return Denied(reason_of(sliced, request.contract, caller, record, denied), record)
+        return CedarAnswer(False, record, minimal([v for v, ok in zip(vectors, permitted, strict=True) if ok]))
 
     def may_approve(
         self,
@@ -154,9 +208,9 @@ class Decider:
         if role not in person.person_roles or role not in self.bundle.roles:
             return None
         sliced = self.bundle.slices[f"approve:{request.contract}"]
-        documents = [*self._requests.principals(caller), self._requests.resource(facts)]
+        documents = [*self._principals(caller), self._requests.resource(facts)]
         if person.person != caller.person:
-            documents.append(principal("Person", person.person, person.tenant, person.person_roles & self.bundle.roles))
+            documents.append(self._requests.person(person, self._people.get(person.person)))
         try:
             entities = self.bundle.entities(orjson.dumps(documents))
         except ValueError:
@@ -166,8 +220,11 @@ class Decider:
         allowed = result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
         return frozenset(result.diagnostics.reasons) if allowed else None
 
+    def _principals(self, caller: Caller) -> list[dict[str, object]]:
+        return self._requests.principals(caller, self._people.get(caller.person))
+
     def _entities(self, caller: Caller, facts: ResourceFacts) -> tuple[cedarpy.Entities | Denied, bytes]:
-        documents = [*self._requests.principals(caller), self._requests.resource(facts)]
+        documents = [*self._principals(caller), self._requests.resource(facts)]
         document = orjson.dumps(documents, option=orjson.OPT_SORT_KEYS)
         try:
             return self._checked(document), document

@@ -1,7 +1,7 @@
 """The decision about one request: permitted, denied or approvals needed, with the facts and the record of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -56,6 +56,15 @@ class DecisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CedarAnswer:
+    """What Cedar says: permitted or not, the record of it, and the approvals of which any one would permit it."""
+
+    permitted: bool
+    record: DecisionRecord
+    needs: tuple[ApprovalRequirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Permitted:
     """Cedar permits it now, with these verified approvals."""
 
@@ -91,6 +100,7 @@ class Unavailable(Denied):
     # INVARIANT 9: it denies like any other, but people must not read it as a refusal
     outage: Outage = "unreachable"
     connection: str = ""
+    frees_seconds: float = 0.0
 
 
 Decision = Permitted | ApprovalRequired | Denied
@@ -117,7 +127,10 @@ class Rate:
 class DecisionContext:
     """What a decision depends on beside the request: time, change freeze, repeats, rate, plan, open incidents.
 
-    `spends` is what the request itself would take from its budget.
+    `spends` is what the request itself would take from its budget. `incident` is the settings' switch, and says nothing
+    of the resource; `time_zone` is a name of the IANA database, whose clocks policies read. `budgets` are what
+    others took from each budget and what the request itself takes, together. `saw` names
+    the contracts whose data the agent was shown for its person, and their groups; None where nobody looked.
     """
 
     now_ms: int
@@ -128,3 +141,7 @@ class DecisionContext:
     plan_size: int = 0
     wave: int = 0
     open_incident: bool = False
+    incident: bool = False
+    time_zone: str = "UTC"
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    saw: frozenset[str] | None = None

@@ -94,18 +94,23 @@ def _compared(op: str, left: pst.Expr, right: pst.Expr, known: Known) -> bool | 
     match op, one, other:
         case "less", pst.LongLit(value=a), pst.LongLit(value=b):
             return a < b
-        case "less", _, pst.LongLit(value=b) if one in _COUNTS and b <= 0:
+        case "less", _, pst.LongLit(value=b) if _is_count(one) and b <= 0:
             return False
-        case "less", pst.LongLit(value=a), _ if other in _COUNTS and a < 0:
+        case "less", pst.LongLit(value=a), _ if _is_count(other) and a < 0:
             return True
-        case "eq", _, pst.LongLit(value=b) if one in _COUNTS and b < 0:
+        case "eq", _, pst.LongLit(value=b) if _is_count(one) and b < 0:
             return False
-        case "eq", pst.LongLit(value=a), _ if other in _COUNTS and a < 0:
+        case "eq", pst.LongLit(value=a), _ if _is_count(other) and a < 0:
             return False
         case "eq", _, _ if _is_literal(one) and _is_literal(other):
             return one == other
         case _:
             return None
+
+
+def _is_count(expr: pst.Expr) -> bool:
+    # a budget has the name that an admin gave it
+    return expr in _COUNTS or (isinstance(expr, pst.GetAttr) and expr.base == pst.GetAttr(_CONTEXT, "budget"))
 
 
 def _is_literal(expr: pst.Expr) -> bool:

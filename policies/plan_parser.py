@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 from contracts.action.request import ActionRequest, Caller, ToolCall
 from contracts.canonical import digest
 from contracts.compiler.catalog import Catalog
-from contracts.compiler.inputs import InputSchema
+from contracts.compiler.inputs import MAX_FAULTS, InputSchema
 from contracts.compiler.plan_compiler import MAX_PLAN, compile_plan
 from contracts.compiler.plan_program import PlanProgram, Unit
 from contracts.errors import AilyusError
@@ -107,11 +108,15 @@ class PlanParser:
         try:
             plan = Plan.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = "/" + "/".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            raise AilyusError("bad_plan", f"`{where}`: {message[:1].lower()}{message[1:]}", field=where) from None
+            raise AilyusError.all_of([_explained(problem) for problem in error.errors()[:MAX_FAULTS]]) from None
         return compile_plan(plan, self._catalog.programs, of_agent=True)
+
+
+def _explained(problem: ErrorDetails) -> AilyusError:
+    """One fault of a plan that an agent wrote."""
+    where = "/" + "/".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return AilyusError("bad_plan", f"`{where}`: {message[:1].lower()}{message[1:]}", field=where)
 
 
 def _digest(units: Sequence[Unit], steps: Sequence[ActionRequest]) -> str:

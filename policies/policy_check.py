@@ -9,11 +9,22 @@ from contracts.errors import AilyusError
 from policies.approval_requirement import count_approvals, literals
 from policies.cedar_expression import resource_attributes
 from policies.folding import never_applies, no_approvals
+from policies.policy_file import ParsedPolicy
 from policies.schema import RESERVED_ROLE
+from policies.session_history import check_names
 from policies.unsatisfiable import is_impossible
 
 MAX_AGE = 86_400
 """Seconds of age of an approval that a policy may accept: 900000 is what somebody writes who thinks of milliseconds."""
+
+
+def faults_of(found: ParsedPolicy, roles: frozenset[str], programs: Mapping[str, Program]) -> list[AilyusError]:
+    """What is wrong with one policy; nothing where it is sound."""
+    try:
+        check_policy(found.name, found.node, str(found.position), roles, programs)
+    except AilyusError as error:
+        return [error]
+    return []
 
 
 def check_policy(
@@ -32,6 +43,7 @@ def check_policy(
     if node.effect == "forbid" and editable & {a for b in bodies for a in resource_attributes(b)}:
         raise AilyusError("bad_policy", f"`{name}` forbids by an attribute that the target's user can edit", field=file)
     _check_guard(name, node, file, roles)
+    check_names(name, node, file, programs)
     if is_impossible(node, programs):  # guard: impossible policies
         hint = "no request can ever meet its conditions; mend or remove it"
         raise AilyusError("bad_policy", f"`{name}` can never apply", hint=hint, field=file)

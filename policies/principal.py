@@ -37,6 +37,26 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonAttributes:
+    """What policies know of a person beside tenant and roles. What is empty is not declared, and absent in Cedar."""
+
+    team: str = ""
+    manager: str = ""
+    region: str = ""
+    employment: str = ""
+    on_call: bool = False
+
+    @property
+    def declared(self) -> dict[str, str | bool]:
+        """What is declared, by the name that Cedar knows it by."""
+        texts = {name: getattr(self, name) for name in ("team", "manager", "region", "employment")}
+        return {**{name: text for name, text in texts.items() if text}, **({"onCall": True} if self.on_call else {})}
+
+
+NO_ATTRIBUTES = PersonAttributes()
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """One human, by (issuer, subject). Tenant and roles are facts of the release, never of an agent's token.
 
@@ -48,6 +68,7 @@ class Person:
     subject: str
     tenant: str
     roles: frozenset[str]
+    attributes: PersonAttributes = NO_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,21 @@ from policies.candidate import Candidate
 from policies.decider import Decider
 from policies.guards import GuardsAt, guards_at, unknown_people
 from policies.plan_parser import PlanParser
-from policies.principal import People
+from policies.principal import People, Person
 from policies.published_schema import PublishedSchemas
 from policies.targets import Targets
 
 
 @lru_cache(maxsize=8)
-def _bundle_of(
+def _decider_of(
     catalog: Catalog, policies: tuple[tuple[str, str], ...], roles: frozenset[str], environments: frozenset[str]
-) -> Bundle:
-    """The policies of one catalog, parsed and validated once."""
-    return load_bundle(dict(policies), catalog.programs, roles, environments)
+) -> Decider:
+    """The decisions of one catalog under these policies, which are parsed and validated once.
+
+    A release that changes only people or connections goes on with the same early decisions, so that the first
+    `tools/list` after it is as quick as the last one before.
+    """
+    return Decider(load_bundle(dict(policies), catalog.programs, roles, environments), catalog.programs)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class Release:
     development: bool
     change_freeze: bool = False
     releasers: frozenset[str] = frozenset()
+    incident: bool = False
+    time_zone: str = "UTC"
+    session_hours: int = 8
 
     @classmethod
     def build(cls, candidate: Candidate, *, author: str | None = None, governed: bool = True) -> "Release":
@@ -68,8 +75,10 @@ class Release:
         catalog, people = candidate.catalog, candidate.people
         # first the environments: policies are checked against those that are declared
         candidate.check_environments()
+        candidate.check_time_zone()
         texts = tuple(sorted(candidate.policies.items()))
-        bundle = _bundle_of(catalog, texts, frozenset(candidate.roles), frozenset(candidate.environments))
+        decider = _decider_of(catalog, texts, frozenset(candidate.roles), frozenset(candidate.environments))
+        bundle = decider.bundle
         for name, person in unknown_people(bundle, people.by_name):
             hint = "correct the name, or declare the person under [[people]] in ailyus.toml"
             raise AilyusError("bad_policy", f"`{name}` guards against `{person}`, who is no declared person", hint=hint)
@@ -79,7 +88,7 @@ class Release:
         candidate.check_fallbacks()
         return cls(
             catalog,
-            Decider(bundle, catalog.programs),
+            decider.among(people),
             Targets(candidate.targets),
             people,
             _digest(candidate, bundle),
@@ -89,6 +98,9 @@ class Release:
             candidate.development,
             candidate.change_freeze,
             frozenset(candidate.releasers),
+            candidate.incident,
+            candidate.time_zone,
+            candidate.session_hours,
         )
 
     @cached_property
@@ -136,7 +148,7 @@ def _digest(candidate: Candidate, bundle: Bundle) -> str:
         "bundle": bundle.digest,
         "engine": ENGINE,
         "targets": {name: target.digest for name, target in candidate.targets.items()},
-        "people": {p.name: [p.issuer, p.subject, p.tenant, sorted(p.roles)] for p in candidate.people.by_name.values()},
+        "people": {p.name: _person(p) for p in candidate.people.by_name.values()},
         "origin": candidate.origin,
         "development": candidate.development,
         "changeFreeze": candidate.change_freeze,
@@ -144,6 +156,18 @@ def _digest(candidate: Candidate, bundle: Bundle) -> str:
     # what came later is left out where there is none, so that an older set keeps its digest
     if candidate.catalog.plans:
         content["plans"] = {name: plan.digest for name, plan in candidate.catalog.plans.items()}
+    if candidate.incident:
+        content["incident"] = True
+    if candidate.time_zone != "UTC":
+        content["timeZone"] = candidate.time_zone
+    if candidate.session_hours != 8:
+        content["sessionHours"] = candidate.session_hours
     if candidate.releasers:
         content["releasers"] = sorted(frozenset(candidate.releasers))
     return digest(content)
+
+
+def _person(person: Person) -> list[object]:
+    # whoever has no attributes has the digest that they had before there were any
+    declared = person.attributes.declared
+    return [person.issuer, person.subject, person.tenant, sorted(person.roles), *([declared] if declared else [])]

@@ -155,10 +155,16 @@ def _person(name: str, old: Facts | None, new: Facts | None) -> Widening:
 
 
 def _setting(name: str, old: Facts | None, new: Facts | None) -> Widening:
-    if name == "change_freeze":
+    if name in ("change_freeze", "incident"):
         return "yes" if (old or {}).get("value") and not (new or {}).get("value") else "no"
     if name == "releasers":
         return "yes" if _members(new, "value") - _members(old, "value") else "no"
+    if name.startswith("budget "):
+        # a new one holds nothing back by itself, and no policy reads one that is gone
+        return "no" if old is None or new is None else "yes"
+    if name == "session_hours":
+        # what was seen longer ago counts no more: a forbid on it holds for a shorter time
+        return "yes" if int(str((new or {}).get("value"))) < int(str((old or {}).get("value"))) else "maybe"
     # nobody holds a role that is only declared, and an environment lets nothing through by itself
     return "no" if name == "roles" else "maybe"
 

@@ -90,11 +90,12 @@ class ReleasePolicies:
         schema = cedarpy.Schema.from_str(schema_of(roles))
         nodes: dict[str, pst.Template] = {}
         sources: dict[str, str] = {}
-        for name, node, source in policies_of(FILE, text, schema):
-            if name in nodes:
-                raise AilyusError("bad_policy", f"the id `{name}` is used twice", field=FILE)
-            _check(name, node, roles)
-            nodes[name], sources[name] = node, sha256(source)
+        for found in policies_of(FILE, text, schema):
+            if found.name in nodes:
+                sentence = f"the id `{found.name}` is used twice"
+                raise AilyusError("bad_policy", sentence, field=str(found.position))
+            _check(found.name, found.node, str(found.position), roles)
+            nodes[found.name], sources[found.name] = found.node, sha256(found.source)
         (permit,) = cedarpy.policies_to_pst(_PERMIT).static_policies.values()
         # its id can be nobody's `@id`
         own = {**nodes, "": replace(permit, id="")}
@@ -173,12 +174,12 @@ def _needs(nodes: Iterable[pst.Template], roles: frozenset[str]) -> dict[str, in
     return needs
 
 
-def _check(name: str, node: pst.Template, roles: frozenset[str]) -> None:
-    check_policy(name, node, FILE, roles, {})
+def _check(name: str, node: pst.Template, field: str, roles: frozenset[str]) -> None:
+    check_policy(name, node, field, roles, {})
     if node.effect != "forbid":
         hint = "who may release is said by `[release] roles` in ailyus.toml; write a forbid that approvals lift"
-        raise AilyusError("bad_policy", f"`{name}` permits a release", hint=hint, field=FILE)
+        raise AilyusError("bad_policy", f"`{name}` permits a release", hint=hint, field=field)
     # guard: a release can be approved
     if not any(role != RESERVED_ROLE for clause in node.clauses for role, _ in literals(clause.expr, roles)):
         hint = "add `unless { context.approvals.ROLE >= 1 }`"
-        raise AilyusError("bad_policy", f"`{name}` forbids releases whoever approves them", hint=hint, field=FILE)
+        raise AilyusError("bad_policy", f"`{name}` forbids releases whoever approves them", hint=hint, field=field)

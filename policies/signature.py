@@ -47,7 +47,7 @@ def verify_signature(signature: str, assertion: Assertion | None, message: bytes
     return True
 
 
-STRONGER: Final = "make a key with a passphrase: `ailyus approval enrol --as PERSON`"
+STRONGER: Final = "make a key with a passphrase: `ailyus person enrol --as PERSON`"
 """What to do where a key for development does not count."""
 
 

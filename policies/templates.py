@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from contracts.errors import AilyusError
+from policies.rule_templates import RULES
 
 Files = tuple[str, str]
 
 
+# fifteen minutes: what a person looked at is another state after that
 def _require_approval(action: str, role: str, asker: str) -> Files:
     policy = f"""\
 @id("{_slug(action)}-needs-{role.lower()}")
@@ -74,6 +76,7 @@ tests:
 """
 
 
+# beside the bundled wall: it holds for this action, whoever takes that one out
 def _tenant_wall(action: str, role: str, asker: str) -> Files:
     name = f"{_slug(action)}-stays-in-its-tenant"
     policy = f"""\
@@ -103,16 +106,6 @@ forbid (principal is Agent in Role::"{role}", action in Action::"write", resourc
     return policy, _denied_test(action, f"{role} agents only read", f"agent: {{roles: [{role}]}}", name)
 
 
-def _limit_per_hour(action: str, role: str, asker: str) -> Files:
-    name = f"{_slug(action)}-ten-an-hour"
-    policy = f"""\
-@id("{name}")
-forbid (principal is Agent, action == Action::"{action}", resource)
-when {{ context.rate.lastHour >= 10 }};
-"""
-    return policy, _denied_test(action, "at most ten an hour", "rate: {last_hour: 10}", name)
-
-
 def _permit(action: str, role: str, asker: str) -> Files:
     return permit_of(action, role), permit_test_of(action, role)
 
@@ -124,7 +117,6 @@ TEMPLATES: Mapping[str, Callable[[str, str, str], Files]] = MappingProxyType(
         "require-approval": _require_approval,
         "tenant-wall": _tenant_wall,
         "change-freeze": _change_freeze,
-        "limit-per-hour": _limit_per_hour,
         "read-only-agent": _read_only_agent,
     }
 )
@@ -133,7 +125,7 @@ TEMPLATES: Mapping[str, Callable[[str, str, str], Files]] = MappingProxyType(
 def write_template(name: str, action: str, role: str, asker: str = "Support") -> Files:
     """The policy and its test; raises for a template that does not exist. `asker` asks for the action."""
     if name not in TEMPLATES:
-        hint = f"one of {', '.join(TEMPLATES)}, release-approval"
+        hint = f"one of {', '.join((*TEMPLATES, *RULES))}, release-approval"
         raise AilyusError("bad_policy", f"there is no template `{name}`", hint=hint)
     return TEMPLATES[name](action, role, asker)
 

@@ -1,7 +1,7 @@
 """The run of policy tests: each case through the decider that decides in production."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.action.request import Caller
 from contracts.compiler.program import Program
@@ -9,34 +9,45 @@ from contracts.errors import AilyusError
 from policies.approval_requirement import ApprovalRequirement
 from policies.case import Case, CaseRelease, Every, Who
 from policies.case_fault import fault_of, group_names
-from policies.case_situation import NOW_MS, roles_of, situation_of
+from policies.case_situation import context_of, people_of, roles_of, situation_of
 from policies.decider import Decider
-from policies.decision import ApprovalRequired, Decision, DecisionContext, Rate
+from policies.decision import ApprovalRequired, Decision
 from policies.explanation import outcome_of
 from policies.release_policy import ReleaseRequest
 from policies.schema import membership
+from policies.vacuous_case import vacuity_of
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case and why it failed ('' when it passed), with the policy ids that decided."""
+    """One case and why it failed ('' when it passed), with the policy ids that decided.
+
+    `by_principal` are these ids for each who asked: the agent and the person, else the approver.
+    """
 
     case: Case
     failure: str
     decided: frozenset[str]
+    by_principal: tuple[frozenset[str], ...] = ()
 
 
 def run_tests(decider: Decider, programs: Mapping[str, Program], cases: Iterable[Case]) -> list[Result]:
     """Run every case through the decider that decides in production, each of a group's contracts apart.
 
-    A case that names what does not exist (a role, an attribute, a policy) fails, whatever it expects.
+    A case that names what does not exist (a role, an attribute, a policy) fails, whatever it expects; and so does one
+    that proves nothing (`vacuous_case.py`).
     """
-    results = []
+    results: list[Result] = []
     for case in cases:
         # a group that matches nothing would pass without a decision
         if isinstance(case.action, Every) and case.action.every not in group_names(programs):
             results.append(Result(case, f"there is no group `{case.action.every}`", frozenset()))
-        results.extend(_run(decider, programs, one) for one in each(decider, programs, case))
+        own = [_run(decider, programs, one) for one in each(decider, programs, case)]
+        # a case about a group proves something if it does so for one contract of it
+        if own and not any(one.failure or one.decided for one in own):
+            faults = [vacuity_of(decider.bundle, one.case) for one in own]
+            own[0] = replace(own[0], failure=faults[0]) if all(faults) else own[0]
+        results.extend(own)
     return results
 
 
@@ -69,35 +80,27 @@ def evaluate(decider: Decider, programs: Mapping[str, Program], case: Case) -> D
     """Decide one case. Raises `AilyusError` `bad_policy` for what the case names and does not exist."""
     if fault := fault_of(decider, programs, case):
         raise AilyusError("bad_policy", fault, hint="correct the name; `ailyus.toml` and the contract say what exists")
-    request, caller, facts = situation_of(decider, programs, case)
-    rate = Rate(case.rate.last_hour, case.rate.last_day, case.rate.spent_last_day)
-    decision_context = DecisionContext(
-        NOW_MS,
-        case.change_freeze,
-        rate=rate,
-        spends=case.rate.spends,
-        plan_size=case.plan_size,
-        open_incident=case.open_incident,
-    )
-    return decider.decide(request, caller, facts, decision_context, case.approvals, case.oldest_seconds)
+    return _decided(decider, programs, case)
 
 
 def _run_approval(decider: Decider, programs: Mapping[str, Program], case: Case, approver: Who) -> Result:
     request, caller, facts = situation_of(decider, programs, case)
-    person = Caller("", approver.tenant, "approver", "approver", frozenset(), roles_of(decider, approver))
-    decision_context = DecisionContext(NOW_MS, case.change_freeze)
-    permits = decider.may_approve(request, caller, facts, decision_context, person, case.role or "")
+    name = approver.name or "approver"
+    person = Caller("", approver.tenant, name, name, frozenset(), roles_of(decider, approver))
+    people = people_of(case, caller, person.person)
+    context = context_of(case, decider)
+    permits = decider.among(people).may_approve(request, caller, facts, context, person, case.role or "")
     got = "may_not_approve" if permits is None else "may_approve"
     decided = permits or frozenset()
     failure = "" if got == case.expect else f"expected {case.expect}, got {got}"
     if not failure and not set(case.because) <= decided:
         failure = f"expected {', '.join(case.because)} to decide, got {', '.join(sorted(decided)) or 'no policy'}"
-    return Result(case, failure, decided)
+    return Result(case, failure, decided, (decided,))
 
 
 def _run_release(decider: Decider, case: Case, change: CaseRelease) -> Result:
     request = ReleaseRequest(
-        "author",
+        case.person.name or "author",
         case.person.tenant,
         roles_of(decider, case.person),
         "origin",
@@ -106,29 +109,41 @@ def _run_release(decider: Decider, case: Case, change: CaseRelease) -> Result:
         change.rollback,
         frozenset(change.parts),
         case.change_freeze,
-        NOW_MS,
+        context_of(case, decider).now_ms,
     )
     decision = decider.bundle.releases.decide(request, case.approvals, case.oldest_seconds)
     got = "permitted" if decision.permitted else "approval_required" if decision.needs else "denied"
-    return _compared(case, got, frozenset(decision.policies), decision.needs)
+    return _compared(case, got, (frozenset(decision.policies),), decision.needs)
 
 
 def _run(decider: Decider, programs: Mapping[str, Program], case: Case) -> Result:
     if fault := fault_of(decider, programs, case):
         return Result(case, fault, frozenset())
+    return run_case(decider, programs, case)
+
+
+def run_case(decider: Decider, programs: Mapping[str, Program], case: Case) -> Result:
+    """Run one case about one contract, of which `fault_of` has found that all exists that it names."""
     if case.release is not None:
         return _run_release(decider, case, case.release)
     if case.approver is not None:
         return _run_approval(decider, programs, case, case.approver)
-    decision = evaluate(decider, programs, case)
-    decided: frozenset[str] = frozenset()
+    decision = _decided(decider, programs, case)
+    own: tuple[frozenset[str], ...] = ()
     if decision.record is not None:
-        decided = frozenset(name for ids in decision.record.policies.values() for name in ids)
+        own = tuple(frozenset(ids) for ids in decision.record.policies.values())
     needs = decision.needs if isinstance(decision, ApprovalRequired) else ()
-    return _compared(case, outcome_of(decision), decided, needs)
+    return _compared(case, outcome_of(decision), own, needs)
 
 
-def _compared(case: Case, got: str, decided: frozenset[str], needs: Iterable[ApprovalRequirement]) -> Result:
+def _decided(decider: Decider, programs: Mapping[str, Program], case: Case) -> Decision:
+    request, caller, facts = situation_of(decider, programs, case)
+    people, context = people_of(case, caller), context_of(case, decider)
+    return decider.among(people).decide(request, caller, facts, context, case.approvals, case.oldest_seconds)
+
+
+def _compared(case: Case, got: str, own: tuple[frozenset[str], ...], needs: Iterable[ApprovalRequirement]) -> Result:
+    decided = frozenset(name for ids in own for name in ids)
     failure = ""
     # not permitted is denied or asked for: both hold it back
     if case.expect not in (got, *(["not_permitted"] if got != "permitted" else [])):
@@ -137,4 +152,4 @@ def _compared(case: Case, got: str, decided: frozenset[str], needs: Iterable[App
         failure = f"expected the need {case.need}, got {found}"
     if not failure and not set(case.because) <= decided:
         failure = f"expected {', '.join(case.because)} to decide, got {', '.join(sorted(decided)) or 'no policy'}"
-    return Result(case, failure, decided)
+    return Result(case, failure, decided, own)

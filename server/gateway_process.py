@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import orjson
+from starlette.types import ASGIApp
 
 from server.admin.admin_socket import bind_admin_socket, close_admin_socket
 from server.admin.health.check import HealthCheck, HealthResult
@@ -18,6 +19,7 @@ from server.listener.certificate import Certificate
 from server.listener.front import Front
 from server.listener.http_server import serving
 from server.listener.listener import open_listener
+from server.listener.log_endpoint import LogEndpoint
 from server.workspace.public_address import public_address
 
 ANSWERS_AFTER = 1.0
@@ -38,7 +40,10 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         address = public_address(app.workspace.settings, listener.bound)
         certificate = Certificate(root / part.certificate, root / part.key) if part.certificate else None
         await app.start()
-        endpoint = app.gateway.app(address, app.monitor.mount(app.console.app(address)), part)
+        pages: ASGIApp = app.monitor.mount(app.console.app(address))
+        if app.workspace.settings.log.public:
+            pages = LogEndpoint(app.store, pages)
+        endpoint = app.gateway.app(address, pages, part)
         if certificate is not None:
             await opened.enter_async_context(certificate.followed())
             app.health.add(_check_of(certificate))

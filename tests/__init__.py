@@ -1,0 +1,5 @@
+"""The tests of Ailyus."""
+
+from tests.bytecode import keep
+
+keep()

@@ -7,12 +7,15 @@ import { pathToFileURL } from 'node:url';
 
 const found = createRequire(`${process.cwd()}/`);
 const { Provider } = await import(pathToFileURL(found.resolve('oidc-provider')).href);
-const { createLocalJWKSet, jwtVerify } = await import(pathToFileURL(found.resolve('jose')).href);
+const { errors } = await import(pathToFileURL(found.resolve('oidc-provider')).href);
+const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import(pathToFileURL(found.resolve('jose')).href);
 
 const PORT = Number(process.argv[2]);
 const ISSUER = `http://127.0.0.1:${PORT}`;
 const CLIENTS = JSON.parse(process.argv[3]);
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const SCOPES = ['openid', 'email', 'offline_access', 'records:read', 'records:write', 'admin'];
 const START = {
   account: 'maria@example.com', // who signs in
@@ -23,6 +26,8 @@ const START = {
   widened: '', // a scope that the answer says beside those asked for
   iss: '', // another `iss` in the authorization response
   refuse_writes: false, // the API answers writes with 401, whatever their token
+  trusts: '', // the issuer whose access tokens are exchanged, and to whom they were given
+  trusted_audience: '',
   metadata: {}, // fields of the metadata that differ
   faults: [], // {on: grant type, fault: lose_answer | lose_request | slow | a status, times, ms}
 };
@@ -96,6 +101,22 @@ const provider = new Provider(ISSUER, {
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   renderError: (ctx, out) => { ctx.type = 'json'; ctx.body = out; },
 });
+
+/** RFC 8693, section 2: the provider authenticates the client, and the token of another issuer says who it is for. */
+provider.registerGrantType(TOKEN_EXCHANGE, async (ctx) => {
+  const { client, params } = ctx.oidc;
+  if (params.subject_token_type !== ACCESS_TOKEN || params.requested_token_type !== ACCESS_TOKEN) throw new errors.InvalidRequest('token type');
+  let claims;
+  try {
+    const keys = createRemoteJWKSet(new URL(`${control.trusts}/keys`));
+    ({ payload: claims } = await jwtVerify(params.subject_token, keys, { issuer: control.trusts, audience: control.trusted_audience }));
+  } catch { throw new errors.InvalidGrant('subject_token'); }
+  const scope = params.scope ?? '';
+  const grant = new provider.Grant({ accountId: claims.sub, clientId: client.clientId });
+  grant.addOIDCScope(scope);
+  const token = new provider.AccessToken({ client, accountId: claims.sub, scope, grantId: await grant.save(), gty: 'token_exchange' });
+  ctx.body = { access_token: await token.save(), issued_token_type: ACCESS_TOKEN, token_type: 'Bearer', expires_in: control.access_seconds, scope };
+}, ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope', 'resource']);
 
 const taken = (kind) => {
   const fault = control.faults.find((one) => one.on === kind && (one.times ?? 1) > 0);

@@ -1,8 +1,8 @@
 """A third party's authorization server with an API behind it: oidc-provider, as a process of Node.js on a free port.
 
 Authorization code with PKCE, refresh tokens that rotate and whose reuse revokes the family, `client_credentials` (secret
-or `private_key_jwt`), the JWT bearer grant, revocation, metadata, `iss` in the authorization response. What a test may
-change in it (`set`), and what it saw (`log`), is in `authorization_server.mjs`.
+or `private_key_jwt`), the JWT bearer grant, token exchange, revocation, metadata, `iss` in the authorization response.
+What a test may change in it (`set`), and what it saw (`log`), is in `authorization_server.mjs`.
 """
 
 import json
@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 import httpx2
 
+from adapters.oauth.authorization_servers import TOKEN_EXCHANGE
 from server.workspace.free_port import free_port
 from tests.node import NODE, environment, packages
 from tests.slowness import scaled
@@ -36,7 +37,7 @@ class AuthorizationServer:
     def __init__(self, redirects: tuple[str, ...] = (), keys: dict[str, Any] | None = None, port: int = 0) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        grants = ["client_credentials", *(["authorization_code", "refresh_token"] if redirects else [])]
+        grants = ["client_credentials", TOKEN_EXCHANGE, *(["authorization_code", "refresh_token"] if redirects else [])]
         common = {"redirect_uris": redirects, "grant_types": grants, "response_types": ["code"] if redirects else []}
         clients: list[dict[str, Any]] = [
             {"client_id": CLIENT, "client_secret": SECRET, "token_endpoint_auth_method": "client_secret_basic"},

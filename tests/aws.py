@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]  # only tests speak through it
 import httpx2
 import pytest
-from botocore.config import Config  # type: ignore[import-untyped]  # same
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # same
 
 from server.workspace.free_port import free_port
 from tests.world import ROOT, Sandbox, Workspace, make_workspace
@@ -48,6 +45,10 @@ class Aws:
                 break
             except httpx2.TransportError:
                 time.sleep(0.05)
+        self.reset()
+
+    def reset(self) -> None:
+        """As it began: new principals, a user with one key, and the secret that keeps it."""
         httpx2.post(f"{self.url}/moto-api/reset-auth", content=b"100", trust_env=False, verify=False)
         httpx2.post(f"{self.url}/moto-api/reset", trust_env=False, verify=False)
         iam = self.client("iam", "x", "y")
@@ -64,6 +65,10 @@ class Aws:
         self.iam: Any = self.client("iam", *self.writer)
 
     def client(self, service: str, key: str, secret: str) -> Any:
+        # imported where it is used: the tests that have no such server do not wait for it
+        import boto3  # type: ignore[import-untyped]
+        from botocore.config import Config  # type: ignore[import-untyped]
+
         config = Config(retries={"max_attempts": 1})
         return boto3.client(
             service,
@@ -98,6 +103,8 @@ class Aws:
         return {k["AccessKeyId"]: k["Status"] for k in found}
 
     def works(self, key: str, secret: str) -> bool:
+        from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
         try:
             self.client("secretsmanager", key, secret).describe_secret(SecretId="ci/deploy")
         except ClientError:
@@ -113,11 +120,17 @@ class Aws:
         self.process.wait()
 
 
-@pytest.fixture
-def aws() -> Iterator[Aws]:
+@pytest.fixture(scope="session")
+def aws_process() -> Iterator[Aws]:
     server = Aws()
     yield server
     server.close()
+
+
+@pytest.fixture
+def aws(aws_process: Aws) -> Aws:
+    aws_process.reset()
+    return aws_process
 
 
 def aws_workspace(folder: Path, sandbox: Sandbox, aws: Aws, port: int, exclusive: bool = True) -> Workspace:

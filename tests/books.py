@@ -20,7 +20,7 @@ tenant = "acme"
 environment = "staging"
 auth = "oauth2"
 max_timeout = "{time}"
-max_settle = "{settle}"
+max_settle = "5s"
 
 [connections.books.oauth2]
 grant = "{grant}"
@@ -48,7 +48,7 @@ def books_workspace(
 ) -> Workspace:
     """A workspace whose agents may read and change books; `sides` are the scopes of reading and of writing."""
     read, write = (str(scopes.split()).replace("'", '"') for scopes in sides)
-    times = {"time": scaled_duration("2s"), "settle": scaled_duration("300ms")}
+    times = {"time": scaled_duration("2s")}
     parts = PARTS.format(url=server.url, client=CLIENT, grant=grant, read=read, write=write, **times)
     workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox) + parts + more, database=database)
     shutil.copytree(ROOT / "tests" / "vectors" / "books", folder / "contracts" / "books")

@@ -9,7 +9,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -17,23 +17,34 @@ from typing import Annotated, Literal, get_args, get_origin
 
 import typer
 
-from server.cli import main as commands
+from server.cli.answer import document_of
+from server.cli.command_tree import load
+from server.cli.exit_code import MEANINGS
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "server" / "cli" / "README.md"
 COMMAND = "uv run python -m tests.cli_reference"
-SHARED = ("workspace", "format")
+SHARED = ("workspace", "format", "quiet")
+_CODES = "\n".join(f"| {code} | {meaning} |" for code, meaning in MEANINGS.items())
 _HEAD = f"""\
 # Commands
 
 Every command of `ailyus`, with its arguments and options. `ailyus COMMAND --help` says the same in a terminal. The
 command `{COMMAND}` writes this file: change the functions beside it, then run that.
 
-A word in capital letters stands for a value; an option that is "repeatable" may be given several times. Exit code 0:
-done; 1: the command says what is wrong, or what it looked for did not hold; 2: the command line was not understood, or
-files that `release` compares or applies do not load.
+A word in capital letters stands for a value; an option that is "repeatable" may be given several times. What was asked
+for goes to standard output; notes, questions, progress and errors go to standard error. Progress is drawn on a terminal
+only, and colours neither elsewhere nor where the variable `NO_COLOR` is set.
 
-Many commands take these two:
+| exit code | meaning |
+|---|---|
+{_CODES}
+
+`eval "$(ailyus completion bash)"` (or `zsh`) in the shell's start file completes commands, options and their values.
+With `--format json` a command prints one document and with `--format jsonl` one a line; `ailyus schema COMMAND` prints
+the JSON Schema of it. "JSON" below names its fields. They stay as they are within a version 0.x; more may come.
+
+Many commands take these:
 
 """
 _KINDS: Mapping[object, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
@@ -52,11 +63,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One command: its words after `ailyus`, its docstring, its arguments and options in their order."""
+    """One command: its words after `ailyus`, its docstring, its arguments and options in their order, its document."""
 
     words: str
     help: str
     parts: tuple[Part, ...]
+    document: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +82,42 @@ class Group:
 
 def groups() -> tuple[Group, ...]:
     """Return all commands that are not hidden, in the order of `ailyus --help`."""
-    commands._register()
-    top = typer.main.get_command(commands.app)
-    found: Mapping[str, typer.core.TyperCommand] = getattr(top, "commands", {})
-    single = tuple(_described(name, one) for name, one in found.items() if not _members(one) and not one.hidden)
+    found = load()
+    single = tuple(
+        _described(name, one)
+        for name, one in found.items()
+        if isinstance(one, typer.core.TyperCommand) and not one.hidden
+    )
     several = (
         Group(name, one.help or "", tuple(_described(f"{name} {word}", own) for word, own in _members(one).items()))
         for name, one in found.items()
-        if _members(one)
+        if isinstance(one, typer.core.TyperGroup)
     )
     return (Group("", "", single), *several)
 
 
-def _members(command: object) -> Mapping[str, typer.core.TyperCommand]:
-    found: Mapping[str, typer.core.TyperCommand] = getattr(command, "commands", {})
-    return {name: one for name, one in found.items() if not one.hidden}
+def _members(group: typer.core.TyperGroup) -> Mapping[str, typer.core.TyperCommand]:
+    return {
+        name: one for name, one in group.commands.items() if isinstance(one, typer.core.TyperCommand) and not one.hidden
+    }
 
 
 def _described(words: str, command: typer.core.TyperCommand) -> Described:
     assert command.callback is not None
     parameters = inspect.signature(command.callback, eval_str=True).parameters
     shown = [p for p in command.params if p.name in parameters and not getattr(p, "hidden", False)]
-    return Described(words, command.help or "", tuple(_part(p, parameters[p.name or ""]) for p in shown))
+    parts = tuple(_part(p, parameters[p.name or ""]) for p in shown)
+    return Described(words, command.help or "", parts, _fields_of(document_of(command.callback)))
+
+
+def _fields_of(document: object) -> str:
+    """The fields of a document, in words; empty where a command prints none, or one of which another schema tells."""
+    if get_origin(document) is list:
+        own = _fields_of(get_args(document)[0])
+        return f"a list of {own}" if own else ""
+    if not is_dataclass(document):
+        return ""
+    return ", ".join(f"`{field.name}`" for field in fields(document))
 
 
 def _part(of: typer.core.TyperOption | typer.core.TyperArgument, parameter: inspect.Parameter) -> Part:
@@ -141,6 +167,7 @@ def reference() -> str:
             own = [part for part in command.parts if shared.get(part.name) != part]
             lines += ["", f"`{_usage(command)}`"]
             lines += ["", *map(_item, own)] if own else []
+            lines += ["", _wrapped(f"JSON: {command.document}.")] if command.document else []
     return "\n".join(lines) + "\n"
 
 

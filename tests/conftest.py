@@ -14,7 +14,12 @@ import pytest
 from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings, find_browser
 from contracts.errors import AilyusError
+from tests.aws import aws as aws
+from tests.aws import aws_process as aws_process
+from tests.browsers import close_shared
 from tests.helpdesk.desk import Desk, Site, desk_of
+from tests.journeys.directory import scim as scim
+from tests.journeys.directory import scim_process as scim_process
 from tests.nginx import nginx as nginx
 from tests.postgres import Postgres
 from tests.postgres import postgres as postgres
@@ -30,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Measure this machine once, before the workers start, and let no test hang longer than that makes right."""
     measure()
     config.option.timeout = scaled(float(config.getini("timeout")))
+
+
+def pytest_sessionfinish() -> None:
+    """Nothing that the tests of this process shared outlives it."""
+    close_shared()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

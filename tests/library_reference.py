@@ -17,8 +17,9 @@ _SERVERS = ("moto ", "scim2-server ", "django-helpdesk ", "the admin of Django "
 _HEAD = f"""\
 # The library
 
-Contracts for systems that many teams have, one folder a system. `ailyus init` copies those that it needs; to use another
-one, copy its folder into `contracts/`. The command `{COMMAND}` writes this file.
+Contracts for systems that many teams have, one folder a system. `ailyus contract library` lists them, and
+`ailyus contract add okta/unlock_user` brings one with all that it needs: other contracts, connections, policies, tests.
+The command `{COMMAND}` writes this file.
 
 Each contract is tried in the tests. The table says what else its requests and the answers of its twin were held
 against (`verified_against`):

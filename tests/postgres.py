@@ -1,6 +1,7 @@
 """PostgreSQL out of its wheel: servers of a test's own, on free ports of 127.0.0.1, stopped by their process ids."""
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -18,14 +19,16 @@ from server.workspace.free_port import free_port
 from tests.slowness import scaled
 
 USER = "nobody"
+_NUMBERS = itertools.count(1)
 CONFIG = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-max_connections = 60
+max_connections = 120
 shared_buffers = 32MB
 wal_level = replica
 max_wal_senders = 4
 hot_standby = on
+fsync = off
 """
 
 
@@ -95,8 +98,9 @@ class Postgres:
             assert time.monotonic() < end, (self.folder / "log").read_text()
             time.sleep(0.05)
 
-    def database(self, name: str) -> str:
-        """A new, empty database; its URL."""
+    def database(self, label: str) -> str:
+        """A new, empty database; its URL. A fixture of a module may ask again, so that each gets a name of its own."""
+        name = f"{label[:40]}_{next(_NUMBERS)}"
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus", name)
         return f"postgresql://ailyus@127.0.0.1:{self.port}/{name}"
 

@@ -4,7 +4,7 @@ import importlib
 import tempfile
 from pathlib import Path
 
-from server.cli import main
+from server.cli import command_tree
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
 
@@ -20,7 +20,7 @@ NAMES = (
 )
 for name in NAMES:
     importlib.import_module(name)
-main._register()
+command_tree.load()
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ Every key of `ailyus.toml`. The command `{COMMAND}` writes this file: change the
   `NAME` stands for the name that you give a connection, an adapter, a notice or an escalation.
 - A misspelt key or variable ends the start, and the error names the nearest one. A variable for a credential
   (`env:OKTA_TOKEN`) has a name that does not begin with `AILYUS_`.
-- A *reference* names a secret and never holds it: `env:VARIABLE` or `file:PATH`, below the workspace. A *duration* is a
+- A *reference* names a secret and never holds it: `env:VARIABLE`, `file:PATH` below the workspace, or one of [three more](CREDENTIALS.md). A *duration* is a
   whole number with its unit, such as `500ms`, `10s`, `5m` or `1h`.
 """
 

@@ -3,7 +3,7 @@
 `AILYUS_TEST_SLOWNESS` is a factor of at least 1. Where it is not set, `measure` sets it once, before the tests begin:
 one process for each core counts to a fixed number, and the factor is how much longer that took than on an idle
 machine. What begins beside the tests later counts too: the factor is at least the processes that want to run, for each
-core (the system's load of the last minute), beyond two for each worker. Deadlines that tests give to the product
+core (the system's load of the last minute), beyond those of our own workers. Deadlines that tests give to the product
 (`max_timeout`, `patience`) and that they wait themselves are multiplied by it. On an idle machine it is 1, so that
 nothing waits longer there.
 """
@@ -17,6 +17,8 @@ NAME = "AILYUS_TEST_SLOWNESS"
 IDLE_SECONDS = 0.4
 """What `_COUNT` takes at most on a core that does nothing else."""
 MOST = 6.0
+PER_WORKER = 1.25
+"""What one worker with its gateways adds to the load: four alone make about 5."""
 _MARGIN = 1.3
 """A busy machine gets at most 1.3 times as busy as it was when the tests began."""
 _COUNT = """
@@ -46,9 +48,9 @@ def slowness() -> float:
 
 
 def crowding() -> float:
-    """Return how many processes want each core, by the load of the last minute, beyond two for each worker of ours."""
+    """Return how many processes want each core, by the load of the last minute, beyond those of our own workers."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return (os.getloadavg()[0] - 2 * workers) / (os.cpu_count() or 1)
+    return (os.getloadavg()[0] - PER_WORKER * workers) / (os.cpu_count() or 1)
 
 
 def scaled(seconds: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.slowness import scaled
 
 
-async def until(condition: Any, seconds: float = 10.0) -> None:
+async def until(condition: Any, seconds: float = 30.0) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + scaled(seconds)
     while not condition():

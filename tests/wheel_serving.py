@@ -152,7 +152,7 @@ async def _reached(base: str, installed: Installed, workspace: Path, issuer: Iss
         assert (await http.get(located[1])).json()["resource"] == f"{base}/mcp/"
         headers = {"authorization": f"Bearer {issuer.token(aud=f'{base}/mcp')}", "accept": "application/json"}
         assert (await http.post(f"{base}/mcp", json={}, headers=headers)).status_code != 401
-        made = await asyncio.to_thread(lambda: installed.run("console", "link", "lead", folder=workspace))
+        made = await asyncio.to_thread(lambda: installed.run("person", "invite", "lead", folder=workspace))
         found_link = re.search(r"https://\S+", made)
         assert found_link is not None
         assert found_link[0].startswith(f"{base}/enrol/")

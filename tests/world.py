@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import ssl
@@ -11,12 +12,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.types import ASGIApp
@@ -154,6 +154,34 @@ def with_server(workspace: Workspace, lines: str, more: str = "") -> Workspace:
     return Workspace.open(workspace.root)
 
 
+class SharedClient:
+    """A client for many calls, opened and closed by a task of its own, as the library's scopes ask for."""
+
+    def __init__(self, client: AbstractAsyncContextManager[Client]) -> None:
+        self._opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._end = asyncio.Event()
+        self._task = asyncio.create_task(self._run(client))
+
+    async def _run(self, client: AbstractAsyncContextManager[Client]) -> None:
+        try:
+            async with client as opened:
+                self._opened.set_result(opened)
+                await self._end.wait()
+        except Exception as error:
+            if self._opened.done():
+                raise
+            self._opened.set_exception(error)
+
+    async def opened(self) -> Client:
+        """The client, once it is there."""
+        return await asyncio.shield(self._opened)
+
+    async def aclose(self) -> None:
+        """End it, and wait for that."""
+        self._end.set()
+        await self._task
+
+
 @dataclass
 class World:
     """One running gateway and what tests do with it."""
@@ -164,7 +192,8 @@ class World:
     token: str
     tls: ssl.SSLContext | None = None
     """What its clients trust, where it is reached by HTTPS."""
-    _clients: list[httpx2.AsyncClient] = field(default_factory=list)
+    _clients: dict[tuple[str, str], SharedClient] = field(default_factory=dict)
+    _opened: list[SharedClient] = field(default_factory=list)
 
     @property
     def workspace(self) -> Workspace:
@@ -181,9 +210,25 @@ class World:
             yield client
 
     async def call(self, tool: str, arguments: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
-        async with self.client(token=token) as client:
-            result = await client.call_tool(tool, dict(arguments))
-            return dict(result.structured_content or {})
+        """One call, by a client that the calls of one token share while the release is the same."""
+        key = token or self.token, self.app.runner.live.release.digest
+        shared = self._clients.get(key)
+        if shared is None:
+            shared = self._clients[key] = SharedClient(self.client(token=token))
+            self._opened.append(shared)
+        try:
+            result = await (await shared.opened()).call_tool(tool, dict(arguments))
+        except Exception:
+            # other calls may be out by it, so it is only given to nobody else
+            if self._clients.get(key) is shared:
+                del self._clients[key]
+            raise
+        return dict(result.structured_content or {})
+
+    async def aclose(self) -> None:
+        """Close the clients of its calls."""
+        for shared in self._opened:
+            await shared.aclose()
 
     async def get(self, action: str, wait: int = 30) -> dict[str, Any]:
         return await self.call("get_action", {"action_id": action, "wait_seconds": wait})
@@ -245,7 +290,10 @@ async def gateway(
             with contextlib.suppress(FileNotFoundError):
                 token = workspace.token_file(SEEDED).read_text().strip()
             world = World(app, sandbox, url, token)
-            yield world
+            try:
+                yield world
+            finally:
+                await world.aclose()
     check_lines(workspace, lines)
     if app.workspace.store.exists():
         world._reading(lambda read: check_statements(read, app.store.keys))
@@ -308,10 +356,12 @@ class Served:
             self.process.wait(timeout=scaled(20))
 
 
-def cli(*arguments: str, cwd: Path | None = None, ok: bool | None = True) -> str:
+def cli(
+    *arguments: str, cwd: Path | None = None, ok: bool | None = True, environment: Mapping[str, str] = os.environ
+) -> str:
     """One run of the command line, in a process of its own: a fork of one that has imported everything once."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = Forked(arguments, cwd or Path.cwd(), out, err).wait(900)
+        code = Forked(arguments, cwd or Path.cwd(), out, err, environment).wait(900)
         said = b"".join(file.read() for file in (out, err) if not file.seek(0)).decode()
     assert ok is None or (code == 0) is ok, said
     return said
@@ -358,9 +408,9 @@ after = "1s"
 """
 
 
-def records_settings(sandbox: Sandbox) -> str:
+def records_settings(sandbox: Sandbox, timeout: str = "1s") -> str:
     """The connection and the escalation of the plain REST store, with times that this machine can keep."""
-    return RECORDS.format(port=sandbox.port, timeout=scaled_duration("1s"), settle=scaled_duration("300ms"))
+    return RECORDS.format(port=sandbox.port, timeout=scaled_duration(timeout), settle=scaled_duration("300ms"))
 
 
 def add_record_contracts(folder: Path) -> None:
@@ -370,9 +420,9 @@ def add_record_contracts(folder: Path) -> None:
     (folder / "policies" / "records.cedar").write_text(policy)
 
 
-def add_records(folder: Path, sandbox: Sandbox, database: str = "") -> Workspace:
-    """A workspace with the contracts of tests/vectors/records beside the usual ones."""
-    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox), database=database)
+def add_records(folder: Path, sandbox: Sandbox, database: str = "", timeout: str = "1s") -> Workspace:
+    """A workspace with the contracts of tests/vectors/records beside the usual ones; a send may take this long."""
+    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox, timeout), database=database)
     add_record_contracts(folder)
     for use in ("read", "write"):
         (folder / ".ailyus" / "secrets" / f"records-{use}").write_text(f"records-{use}-acme\n")

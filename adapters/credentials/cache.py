@@ -11,6 +11,7 @@ builds a request; it writes none anywhere. A value that is known and not old cos
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -133,14 +134,17 @@ class Credentials:
         known = self._known.get(key)
         return known is not None and known.changed_at > since
 
-    def doubt(self, reference: str, person: str = "") -> None:
-        """A target refused it: whoever uses it next has it read again first."""
+    def doubt(self, reference: str, person: str = "", since: float = math.inf) -> bool:
+        """A target refused what was known at `since`: whoever uses it next has it read again first.
+
+        True: it is an access token, and the next one is another.
+        """
         if reference.startswith(OAUTH2):
-            self._token_source().doubt(reference, person)
-            return
+            return self._token_source().doubt(reference, person, since)
         known = self._known.get(reference.replace(PERSON, person) if person else reference)
         if known is not None:
             self._is_doubted(known)
+        return False
 
     def read(self, reference: str) -> str | None:
         """The same as `value`, read now and not kept; it waits. For a start and for commands, never on a loop."""

@@ -25,8 +25,8 @@ class TokenSource(Protocol):
         """A target refused what was known at `since` (monotonic seconds): is there another token by now?"""
         ...
 
-    def doubt(self, reference: str, person: str) -> None:
-        """A target refused it: whoever asks next gets another one, or none."""
+    def doubt(self, reference: str, person: str, since: float) -> bool:
+        """A target refused what was known at `since`: does whoever asks next get another one, or none?"""
         ...
 
     async def close(self) -> None:

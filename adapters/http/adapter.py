@@ -148,7 +148,8 @@ class HttpAdapter:
         try:
             secrets = await revealed(self._gate, dispatch)
             headers, body = placed(dict(target.headers) | dict(http.headers), http.body, secrets)
-            async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - time.monotonic())):
+            since = time.monotonic()
+            async with asyncio.timeout(max(0.0, dispatch.deadline_monotonic - since)):
                 secret = await self._credentials.value(target.write, request.person)
                 headers |= self._credential(target, secret, http, headers, body)
             headers |= self._carried()
@@ -159,7 +160,7 @@ class HttpAdapter:
         # INVARIANT: the last question before the first byte: used, fence, epoch, deadline.
         if reason := self._gate.enter(dispatch):
             return ending.unsent(reason)
-        fault, response, retry_after, stale = None, None, None, False
+        fault, response, retry_after, stale, renewable = None, None, None, False, False
         left = dispatch.deadline_monotonic - time.monotonic()
         if left <= 0:  # the process may have been frozen right after the last question
             return ending.unsent("the deadline has passed")
@@ -171,8 +172,8 @@ class HttpAdapter:
             retry_after = retry_after_ms(answer_headers)
             delivery = delivery_of(program, route, target, dispatch, response)
             stale = is_stale(program, route, target, dispatch, response)
-            if _refuses(target, status):  # the next write has it read again; this one is over
-                self._credentials.doubt(target.write, request.person)
+            # the next write has it read again; this one is over
+            renewable = _refuses(target, status) and self._credentials.doubt(target.write, request.person, since)
         except _NOT_SENT as error:
             delivery, fault = "not_sent", _fault(error)
         except (*_FAULTS, TooLarge) as error:
@@ -185,6 +186,7 @@ class HttpAdapter:
             retry_after_ms=retry_after,
             keyed=route.key is not None,
             stale=stale,
+            renewable=renewable,
         )
 
     async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:
@@ -269,7 +271,7 @@ class HttpAdapter:
 
 def _takes_no_more(target: Target, seconds: float) -> ReadOutage:
     sentence = f"`{target.name}` takes no more requests for {math.ceil(seconds)} s"
-    return ReadOutage(sentence, "target_failed", target.name)
+    return ReadOutage(sentence, "target_failed", target.name, seconds)
 
 
 def _refuses(target: Target, status: int) -> bool:

@@ -1,5 +1,6 @@
 """An HTTP answer: decoded within bounds, and read as a reading of a look or as the response to a send."""
 
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 
@@ -18,11 +19,14 @@ from contracts.compiler.route_program import HttpProgram
 MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer, counted as they arrive and again as they are decoded."""
 MAX_RETRY_AFTER_MS = 30_000
+_TRAILER = 8
+_SHORTEST = 20
+"""Bytes of a gzip stream without content: ten of a header, two of an empty block, and the trailer."""
 _REQUEST_IDS = ("x-okta-request-id", "x-zendesk-request-id", "x-amzn-requestid", "request-id", "x-request-id")
 
 
 class TooLarge(Exception):
-    """The answer is larger than we read, or encoded in a way that we did not ask for."""
+    """The answer is larger than we read, or encoded in a way that we did not ask for, or cut short."""
 
 
 class _Counted(httpx2.AsyncByteStream):
@@ -34,14 +38,18 @@ class _Counted(httpx2.AsyncByteStream):
 
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
+        self.size = 0
+        self.last = b""
+        """The last bytes that came: of a gzip stream, its trailer."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks, size = aiter(self._stream), 0
+        chunks = aiter(self._stream)
         try:
             async for chunk in chunks:
-                size += len(chunk)
-                if size > MAX_ANSWER:  # guard: bound of packed bytes
+                self.size += len(chunk)
+                if self.size > MAX_ANSWER:  # guard: bound of packed bytes
                     raise TooLarge
+                self.last = (self.last + chunk)[-_TRAILER:]
                 yield chunk
         finally:
             if isinstance(chunks, AsyncGenerator):
@@ -68,20 +76,36 @@ async def content_of(answer: httpx2.Response) -> bytes:
     # INVARIANT: nothing else is decoded: the library passes over names that it does not know, and undoes several
     if encoding not in ("", "identity", "gzip"):  # guard: encodings that were asked for
         raise TooLarge
-    packed = encoding == "gzip"
-    if packed and isinstance(answer.stream, httpx2.AsyncByteStream):
-        answer.stream = _Counted(answer.stream)
-    parts, size = [], 0
+    if encoding != "gzip":
+        return await _joined(answer.aiter_raw())
+    if not isinstance(answer.stream, httpx2.AsyncByteStream):
+        raise TooLarge
+    answer.stream = counted = _Counted(answer.stream)
     try:
-        async with aclosing(answer.aiter_bytes() if packed else answer.aiter_raw()) as chunks:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > MAX_ANSWER:  # guard: bound of decoded bytes
-                    raise TooLarge
-                parts.append(chunk)
+        content = await _joined(answer.aiter_bytes())
     except httpx2.DecodingError:
         raise TooLarge from None
+    # the library takes a stream that was cut, or goes on after its end, as far as it goes
+    whole = counted.size >= _SHORTEST and counted.last == _trailer(content)
+    if counted.size and not whole:  # guard: a gzip stream that was cut
+        raise TooLarge
+    return content
+
+
+async def _joined(pieces: AsyncGenerator[bytes]) -> bytes:
+    parts, size = [], 0
+    async with aclosing(pieces) as chunks:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > MAX_ANSWER:  # guard: bound of decoded bytes
+                raise TooLarge
+            parts.append(chunk)
     return b"".join(parts)
+
+
+def _trailer(content: bytes) -> bytes:
+    """How a gzip stream of this content ends: its checksum and its size (RFC 1952, section 2.3.1)."""
+    return zlib.crc32(content).to_bytes(4, "little") + (len(content) % 2**32).to_bytes(4, "little")
 
 
 def reading_of(

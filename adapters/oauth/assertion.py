@@ -3,7 +3,6 @@
 import json
 from typing import Final
 
-from authlib.oauth2.rfc7523 import private_key_jwt_sign
 from authlib.oauth2.rfc7523.assertion import sign_jwt_bearer_assertion
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -20,24 +19,21 @@ _CURVES: Final = {"P-256": "ES256", "P-384": "ES384"}
 
 
 def client_assertion(client: OAuthClient, material: bytes, token_url: str) -> str | TokenFault:
-    """The client's own proof for a token endpoint; a fault where the key is none."""
-    key = _key(material)
-    if key is None:
-        return TokenFault("refused", "unusable_key")
-    return str(
-        private_key_jwt_sign(
-            key,
-            client.client_id,
-            client.audience or token_url,
-            alg=_algorithm(key),
-            header=_header(client, key),
-            expires_in=_SECONDS,
-        )
-    )
+    """The client's own proof for a token endpoint, which is about itself; a fault where the key is none."""
+    # where tokens are exchanged, the audience that is declared is theirs
+    audience = token_url if client.is_exchanged else client.audience or token_url
+    return _signed(client, material, audience, client.client_id, {})
 
 
 def grant_assertion(client: OAuthClient, material: bytes, token_url: str, scopes: tuple[str, ...]) -> str | TokenFault:
     """The grant of `jwt_bearer`, which also names the scopes, where Google reads them."""
+    audience = client.audience or token_url
+    return _signed(client, material, audience, client.subject, {"scope": " ".join(scopes)} if scopes else {})
+
+
+def _signed(
+    client: OAuthClient, material: bytes, audience: str, subject: str, claims: dict[str, str]
+) -> str | TokenFault:
     key = _key(material)
     if key is None:
         return TokenFault("refused", "unusable_key")
@@ -45,9 +41,9 @@ def grant_assertion(client: OAuthClient, material: bytes, token_url: str, scopes
         sign_jwt_bearer_assertion(
             key,
             client.client_id,
-            client.audience or token_url,
-            client.subject or None,
-            claims={"scope": " ".join(scopes)} if scopes else {},
+            audience,
+            subject or None,
+            claims=claims,
             alg=_algorithm(key),
             header=_header(client, key),
             expires_in=_SECONDS,

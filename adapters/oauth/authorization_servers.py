@@ -1,7 +1,7 @@
 """The authorization servers of connections, asked for tokens: authlib's client over a transport of our own.
 
 `AuthorizationServers` asks once and tells what came of it; it stores nothing and repeats nothing. Who keeps tokens, and
-when they are refreshed, is `ClientTokens` here and `server/connections/`.
+when they are refreshed, is `ClientTokens` here and `server/operations/connections/`.
 
 - An answer MUST be bounded in time and bytes; no redirect is followed, and no proxy of the environment is taken.
 - What may have reached the server without an answer MUST be `lost` and not `not_sent`: a refresh token is used up by
@@ -12,7 +12,7 @@ when they are refreshed, is `ClientTokens` here and `server/connections/`.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import httpx2
 from authlib.integrations.base_client import OAuthError
@@ -28,6 +28,10 @@ from contracts.action.oauth_client import OAuthClient, Side
 from contracts.errors import AilyusError
 
 T = TypeVar("T")
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  the name of a grant
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  the name of a type
+_SENDABLE: Final = frozenset({ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"})
+"""Types of issued tokens that an API takes; a server that does not say gives what it was asked for."""
 _METHODS = {"basic": "client_secret_basic", "post": "client_secret_post"}
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -98,6 +102,23 @@ class AuthorizationServers:
         """Tokens for an authorization code with its PKCE verifier (RFC 6749 section 4.1.3, RFC 7636)."""
         asks = {"code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
         return await self._token(client, {"grant_type": "authorization_code", **asks})
+
+    async def exchange_token(self, client: OAuthClient, side: Side, subject: str) -> TokenAnswer | TokenFault:
+        """Tokens in exchange for a person's own access token (RFC 8693, section 2.1)."""
+        asks = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token": subject,
+            "subject_token_type": ACCESS_TOKEN,
+            "requested_token_type": ACCESS_TOKEN,
+        }
+        if scopes := client.scopes(side):
+            asks["scope"] = " ".join(scopes)
+        if client.audience:
+            asks["audience"] = client.audience
+        found = await self._token(client, asks)
+        if isinstance(found, TokenAnswer) and found.fields.get("issued_token_type", ACCESS_TOKEN) not in _SENDABLE:
+            return TokenFault("refused", "other_token_type")  # guard: a token that is none for an API
+        return found
 
     async def revoke(self, client: OAuthClient, token: str, hint: str) -> TokenFault | None:
         """Have a token hold no more (RFC 7009); `hint` is its kind. None: it does not hold any more."""

@@ -2,6 +2,7 @@
 
 A replica has its own: nobody signed in for them, so nothing is lost with them. All who ask at one time wait for one
 fetch. A token that a target refused is fetched anew once; a server that gives none is not asked again at each call.
+Tokens that are got in exchange are each person's own, under the reference with that person's name.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.oauth.authorization_servers import AuthorizationServers
+from adapters.oauth.subject_tokens import SubjectTokens
 from adapters.oauth.token_answer import TokenAnswer, TokenFault
 from contracts.action.oauth_client import OAuthClient, Side
 from contracts.action.target import Target
@@ -55,11 +57,16 @@ class _Fetched:
     is_doubted: bool = False
 
 
-class ClientTokens:
-    """The tokens of `client_credentials` and `jwt_bearer`."""
+NO_SUBJECT: Final = TokenFault("not_sent", "no_subject_token")
+"""No call has brought an access token of the person that still holds."""
 
-    def __init__(self, servers: AuthorizationServers) -> None:
+
+class ClientTokens:
+    """The tokens of `client_credentials`, `jwt_bearer` and `token_exchange`."""
+
+    def __init__(self, servers: AuthorizationServers, subjects: SubjectTokens | None = None) -> None:
         self.servers = servers
+        self.subjects = subjects or SubjectTokens()
         self._declared: dict[str, DeclaredTokens] = {}
         self._known: dict[str, _Fetched] = {}
         self._refused: dict[str, tuple[TokenFault, float]] = {}
@@ -68,15 +75,16 @@ class ClientTokens:
     def declare(self, targets: Iterable[Target]) -> None:
         """Learn of the connections of a release; those that people sign in to are another's."""
         self._declared |= {name: one for name, one in declared(targets).items() if not one.client.is_stored}
+        self.subjects.is_used = any(one.client.is_exchanged for one in self._declared.values())
 
     async def value(self, reference: str, person: str) -> str:
-        """A token that holds for some seconds more. Raises `no_credential`."""
-        known, now = self._known.get(reference), time.monotonic()
+        """A token that holds for some seconds more. Raises `no_credential`, or `not_connected` for want of theirs."""
+        known, now = self._known.get(_own(reference, person)), time.monotonic()
         if known is not None and now < known.until and not known.is_doubted:
             if now >= known.renew:
-                self._begun(reference)  # nobody has to wait for it
+                self._begun(reference, person)  # nobody has to wait for it
             return known.token
-        found = await self._fetched(reference)
+        found = await self._fetched(reference, person)
         if isinstance(found, TokenFault):
             raise no_token(self._declared[reference], found)
         return found.token
@@ -87,25 +95,29 @@ class ClientTokens:
 
     async def is_renewed(self, reference: str, since: float, person: str) -> bool:
         """Is there a younger token than what was known at `since`? Fetches one, if not just now."""
-        known = self._known.get(reference)
+        own = _own(reference, person)
+        known = self._known.get(own)
         if known is None:
             return False
-        is_doubted = reference in self._fetching or known.is_doubted or self._may_doubt(known)
+        is_doubted = own in self._fetching or known.is_doubted or self._may_doubt(known)
         if known.at <= since and is_doubted:
-            await self._fetched(reference)
-        return self._known[reference].at > since
+            await self._fetched(reference, person)
+        return self._known[own].at > since
 
-    def doubt(self, reference: str, person: str) -> None:
-        """A target refused it: the next one who asks gets another."""
-        known = self._known.get(reference)
-        if known is not None and self._may_doubt(known):
-            known.is_doubted = True
+    def doubt(self, reference: str, person: str, since: float) -> bool:
+        """A target refused what was known at `since`: does the next one who asks get another?"""
+        known = self._known.get(_own(reference, person))
+        if known is None or known.at > since:
+            return known is not None
+        known.is_doubted = known.is_doubted or self._may_doubt(known)
+        return known.is_doubted
 
     async def close(self) -> None:
         """Fetch no more."""
         for task in self._fetching.values():
             task.cancel()
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
+        self.subjects.close()
         await self.servers.close()
 
     def _may_doubt(self, known: _Fetched) -> bool:
@@ -115,40 +127,59 @@ class ClientTokens:
         known.doubted_at = now
         return True
 
-    async def _fetched(self, reference: str) -> _Fetched | TokenFault:
+    async def _fetched(self, reference: str, person: str) -> _Fetched | TokenFault:
         if reference not in self._declared:
             hint = "look at it through a running gateway: `ailyus connection list`"
             raise AilyusError("no_credential", "only a running gateway has the tokens of this connection", hint=hint)
-        fault, until = self._refused.get(reference, (None, 0.0))
-        if fault is not None and time.monotonic() < until and reference not in self._fetching:
+        own = _own(reference, person)
+        fault, until = self._refused.get(own, (None, 0.0))
+        subject = self.subjects.of(person)
+        if subject is not None and subject.at > until - AGAIN_SECONDS:
+            fault = None  # it came after the refusal, which was of another
+        if fault is not None and time.monotonic() < until and own not in self._fetching:
             return fault
-        return await asyncio.shield(self._begun(reference))
+        return await asyncio.shield(self._begun(reference, person))
 
-    def _begun(self, reference: str) -> "asyncio.Task[_Fetched | TokenFault]":
-        if reference not in self._fetching:
-            task = asyncio.create_task(self._fetch(reference))
-            self._fetching[reference] = task
-            task.add_done_callback(lambda _: self._fetching.pop(reference, None))
-        return self._fetching[reference]
+    def _begun(self, reference: str, person: str) -> "asyncio.Task[_Fetched | TokenFault]":
+        own = _own(reference, person)
+        if own not in self._fetching:
+            task = asyncio.create_task(self._fetch(self._declared[reference], own, person))
+            self._fetching[own] = task
+            task.add_done_callback(lambda _: self._fetching.pop(own, None))
+        return self._fetching[own]
 
-    async def _fetch(self, reference: str) -> _Fetched | TokenFault:
-        one, asked = self._declared[reference], time.monotonic()
-        answer = within(one, await self.servers.fetch(one.client, one.side))
+    async def _fetch(self, one: DeclaredTokens, own: str, person: str) -> _Fetched | TokenFault:
+        asked = time.monotonic()
+        answer = within(one, await self._answered(one, person))
         if isinstance(answer, TokenFault):
-            self._refused[reference] = answer, time.monotonic() + AGAIN_SECONDS
-            known = self._known.get(reference)
+            if answer is not NO_SUBJECT:  # nobody was asked: the next call may bring one
+                self._refused[own] = answer, time.monotonic() + AGAIN_SECONDS
+            known = self._known.get(own)
             if known is not None:  # it still is good: the server is not asked at each call until its end
                 known.renew = time.monotonic() + AGAIN_SECONDS
             return answer
         lasts = float(answer.expires_in if answer.expires_in is not None else UNSAID_SECONDS)
         # counted from the question: the answer took its time
         until = asked + lasts - min(_SOONEST_END, lasts / 10)
-        former = self._known.get(reference)
+        former = self._known.get(own)
         doubted = former.doubted_at if former is not None else float("-inf")
         found = _Fetched(answer.access_token, time.monotonic(), until - min(_LONGEST_AHEAD, lasts / 4), until, doubted)
-        self._known[reference] = found
-        self._refused.pop(reference, None)
+        self._known[own] = found
+        self._refused.pop(own, None)
         return found
+
+    async def _answered(self, one: DeclaredTokens, person: str) -> TokenAnswer | TokenFault:
+        if not one.client.is_exchanged:
+            return await self.servers.fetch(one.client, one.side)
+        subject = self.subjects.of(person)
+        if subject is None:  # guard: nobody's token is exchanged for a person
+            return NO_SUBJECT
+        return await self.servers.exchange_token(one.client, one.side, subject.value)
+
+
+def _own(reference: str, person: str) -> str:
+    """Under which name tokens are kept: those of each person apart, where they have their own."""
+    return reference.replace("{person}", person)
 
 
 def within(one: DeclaredTokens, answer: TokenAnswer | TokenFault) -> TokenAnswer | TokenFault:
@@ -161,5 +192,10 @@ def within(one: DeclaredTokens, answer: TokenAnswer | TokenFault) -> TokenAnswer
 
 def no_token(one: DeclaredTokens, fault: TokenFault) -> AilyusError:
     """What is told where there is no token: whose, and what to look at."""
-    hint = f"see [connections.{one.connection}.oauth2] in ailyus.toml, and `ailyus connection list`"
+    if one.client.is_exchanged and (fault is NO_SUBJECT or fault.kind == "gone"):
+        lacks = "and no call has brought one that holds" if fault is NO_SUBJECT else f"and {fault.sentence}"
+        sentence = f"`{one.connection}` is asked with the requester's own access token in exchange, {lacks}"
+        return AilyusError("not_connected", sentence, hint="the requester calls again with a new access token")
+    place = f"see [connections.{one.connection}.oauth2] in ailyus.toml"
+    hint = f"{fault.hint}; {place}" if fault.hint else f"{place}, and `ailyus connection list`"
     return AilyusError("no_credential", f"`{one.connection}` gets no access token: {fault.sentence}", hint=hint)

@@ -14,10 +14,42 @@ FaultKind = Literal["gone", "refused", "later", "lost", "not_sent"]
 this client so. `later`: it cannot answer now. `lost`: it may have done it, and its answer did not come. `not_sent`: it
 was not asked.
 """
-_CODE: Final = re.compile(r"[a-z0-9_]{1,40}")
+_CODE: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 _GONE: Final = frozenset({"invalid_grant", "invalid_refresh_token", "bad_refresh_token"})
 """RFC 6749 section 5.2; Slack's `oauth.v2.access`; HubSpot's token endpoint."""
 _LATER: Final = frozenset({"temporarily_unavailable", "slow_down", "ratelimited", "rate_limited", "status_429"})
+_KINDS: Final[Mapping[FaultKind, str]] = {
+    "gone": "the authorization server takes the grant no more",
+    "refused": "the authorization server refuses the client or what it asks for",
+    "later": "the authorization server does not answer now",
+    "lost": "the answer of the authorization server was lost",
+    "not_sent": "the authorization server cannot be reached",
+}
+_SAYS: Final = {
+    "no_client_secret": "there is no usable secret where `client_secret` refers to",
+    "no_client_key": "there is no usable key where `key` refers to",
+    "wrong_issuer": "the metadata of the authorization server names another issuer than `issuer`",
+    "no_metadata": "there is no metadata of an authorization server at `issuer`",
+    "no_token_endpoint": "the metadata of the authorization server names no token endpoint",
+    "unsafe_endpoint": "the metadata of the authorization server names an address that must not be used",
+}
+"""What a code of ours means, where that is more exact than its kind."""
+_HINTS: Final = {
+    "no_client_secret": "write the file or set the variable that `client_secret` refers to",
+    "no_client_key": "write the file that `key` refers to: a private key in PEM",
+    "wrong_issuer": "write `issuer` letter by letter as the server's metadata has it, a `/` at its end too",
+    "no_metadata": "is `issuer` right, and does the server run? one without metadata needs `token_url` in its place",
+    "no_token_endpoint": "name it: `token_url`",
+    "unsafe_endpoint": "name the right ones: `token_url`, `authorize_url`, `revoke_url`",
+    "unreachable": "is the server up, and its address right in `issuer` or `token_url`?",
+    "status_404": "is the address right in `issuer` or `token_url`?",
+    "invalid_client": "are `client_id`, `client_secret` and `client_auth` those that the server knows?",
+    "unauthorized_client": "let the server allow this client the `grant`",
+    "unsupported_grant_type": "let the server allow this client the `grant`",
+    "invalid_scope": "are `read_scopes` and `write_scopes` such as the server knows, and allows this client?",
+    "wider_scope": "the server gives more than is declared: take it away there, or declare it",
+    "invalid_target": "are `resource` and `audience` as the server names the target?",
+}
 _LONGEST_SECONDS: Final = 400 * 24 * 3600
 
 
@@ -31,14 +63,12 @@ class TokenFault:
     @property
     def sentence(self) -> str:
         """For people."""
-        says = {
-            "gone": "the authorization server takes the grant no more",
-            "refused": "the authorization server refuses the client or what it asks for",
-            "later": "the authorization server does not answer now",
-            "lost": "the answer of the authorization server was lost",
-            "not_sent": "the authorization server cannot be reached",
-        }
-        return f"{says[self.kind]} ({self.code})"
+        return f"{_SAYS.get(self.code) or _KINDS[self.kind]} ({self.code})"
+
+    @property
+    def hint(self) -> str:
+        """What to look at; empty where the code alone does not say."""
+        return _HINTS.get(self.code, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 import secrets
 
 from adapters.sandbox.clock import stamp
+from adapters.sandbox.plain_refusals import forbidden as forbidden
+from adapters.sandbox.plain_refusals import missing
+from adapters.sandbox.plain_refusals import unauthorized as unauthorized
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
@@ -10,16 +13,6 @@ MADE: list[str] = []
 """Every secret that this process made: a sandbox has nothing to hide."""
 LIMIT = 2
 """Keys that one account may have."""
-
-
-def unauthorized() -> TwinResponse:
-    """No or a wrong token."""
-    return TwinResponse(401, {"error": "unauthorized"})
-
-
-def forbidden() -> TwinResponse:
-    """A read-only token that tries to write."""
-    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -58,7 +51,7 @@ def _shown(account: Json) -> Json:
 def get_account(state: Json, request: Request, account: str) -> TwinResponse:
     """An account and its keys, without secrets."""
     found = state["accounts"].get(account)
-    return TwinResponse(200, _shown(found)) if found else TwinResponse(404, {"error": "not_found"})
+    return TwinResponse(200, _shown(found)) if found else missing()
 
 
 @router.on("POST", "/accounts/{account}/keys")
@@ -66,7 +59,7 @@ def create_key(state: Json, request: Request, account: str) -> TwinResponse:
     """Create a key; its secret is shown this once."""
     found = state["accounts"].get(account)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     if len(found["keys"]) >= LIMIT:
         return TwinResponse(409, {"error": "limit_exceeded"})
     key = _key(f"key_{secrets.token_hex(4)}", f"sk_{secrets.token_urlsafe(24)}") | {"created_by": "ailyus-writer"}
@@ -82,7 +75,7 @@ def change_key(state: Json, request: Request, account: str, key: str) -> TwinRes
         if found["id"] == key:
             found["active"] = bool(request.body["active"])
             return TwinResponse(200, {"id": key, "active": found["active"]})
-    return TwinResponse(404, {"error": "not_found"})
+    return missing()
 
 
 @router.on("DELETE", "/accounts/{account}/keys/{key}")
@@ -90,6 +83,6 @@ def delete_key(state: Json, request: Request, account: str, key: str) -> TwinRes
     """Delete a key for good."""
     found = state["accounts"].get(account, {"keys": []})
     if not any(k["id"] == key for k in found["keys"]):
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     found["keys"] = [k for k in found["keys"] if k["id"] != key]
     return TwinResponse(204)

@@ -1,20 +1,13 @@
 """A twin of your own product's admin API, as far as its invoices go: which of them have been exported to the books."""
 
 from adapters.sandbox.clock import stamp
+from adapters.sandbox.plain_refusals import forbidden as forbidden
+from adapters.sandbox.plain_refusals import missing
+from adapters.sandbox.plain_refusals import unauthorized as unauthorized
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 from adapters.sandbox.xero import CONTACT
 
 router = Router()
-
-
-def unauthorized() -> TwinResponse:
-    """No or a wrong token."""
-    return TwinResponse(401, {"error": "unauthorized"})
-
-
-def forbidden() -> TwinResponse:
-    """A read-only token that tries to write."""
-    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -51,7 +44,7 @@ def settle(state: Json, request: Request, export: str) -> TwinResponse:
     """The books have it: under which id."""
     found = state["exports"].get(export)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     found |= {"state": "booked", "books_id": request.body["books_id"], "booked_at": stamp()}
     return TwinResponse(200, found)
 

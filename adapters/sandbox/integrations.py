@@ -2,19 +2,12 @@
 
 from adapters.sandbox import apikeys
 from adapters.sandbox.clock import stamp
+from adapters.sandbox.plain_refusals import forbidden as forbidden
+from adapters.sandbox.plain_refusals import missing
+from adapters.sandbox.plain_refusals import unauthorized as unauthorized
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
-
-
-def unauthorized() -> TwinResponse:
-    """No or a wrong token."""
-    return TwinResponse(401, {"error": "unauthorized"})
-
-
-def forbidden() -> TwinResponse:
-    """A read-only token that tries to write."""
-    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -41,7 +34,7 @@ def _shown(integration: Json) -> Json:
 def get_integration(state: Json, request: Request, integration: str) -> TwinResponse:
     """An integration, its credential by name only."""
     found = state["integrations"].get(integration)
-    return TwinResponse(200, _shown(found)) if found else TwinResponse(404, {"error": "not_found"})
+    return TwinResponse(200, _shown(found)) if found else missing()
 
 
 @router.on("PUT", "/integrations/{integration}/credential")
@@ -49,7 +42,7 @@ def put_credential(state: Json, request: Request, integration: str) -> TwinRespo
     """Replace the credential; the integration makes one call with it at once."""
     found = state["integrations"].get(integration)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     found |= {"credential": request.body["credential"], "credential_key": request.body["key_id"]}
     found["credential_set_at"] = stamp()
     return TwinResponse(200, _call(request.org, found))
@@ -60,7 +53,7 @@ def test_integration(state: Json, request: Request, integration: str) -> TwinRes
     """Make one call with the stored credential."""
     found = state["integrations"].get(integration)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     return TwinResponse(200, _call(request.org, found))
 
 

@@ -1,18 +1,11 @@
 """A plain REST store with versions, conditional requests and idempotency keys: what a well-made internal API offers."""
 
+from adapters.sandbox.plain_refusals import forbidden as forbidden
+from adapters.sandbox.plain_refusals import missing
+from adapters.sandbox.plain_refusals import unauthorized as unauthorized
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
-
-
-def unauthorized() -> TwinResponse:
-    """No or a wrong token."""
-    return TwinResponse(401, {"error": "unauthorized"})
-
-
-def forbidden() -> TwinResponse:
-    """A read-only token that tries to write."""
-    return TwinResponse(403, {"error": "forbidden"})
 
 
 def seed() -> Json:
@@ -24,7 +17,7 @@ def seed() -> Json:
 def get_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Get a record."""
     found = state["records"].get(record)
-    return TwinResponse(200, found) if found else TwinResponse(404, {"error": "not_found"})
+    return TwinResponse(200, found) if found else missing()
 
 
 @router.on("PUT", "/records/{record}")
@@ -32,7 +25,7 @@ def put_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Change a record's value; honours If-Match."""
     found = state["records"].get(record)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     if "if-match" in request.headers and request.headers["if-match"] != found["version"]:
         return TwinResponse(412, {"error": "precondition_failed"})
     found["value"] = request.body["value"]
@@ -43,7 +36,7 @@ def put_record(state: Json, request: Request, record: str) -> TwinResponse:
 @router.on("DELETE", "/records/{record}")
 def delete_record(state: Json, request: Request, record: str) -> TwinResponse:
     """Delete a record."""
-    return TwinResponse(204) if state["records"].pop(record, None) else TwinResponse(404, {"error": "not_found"})
+    return TwinResponse(204) if state["records"].pop(record, None) else missing()
 
 
 @router.on("POST", "/records/{record}/events")
@@ -51,7 +44,7 @@ def add_event(state: Json, request: Request, record: str) -> TwinResponse:
     """Append an event; the same Idempotency-Key appends once."""
     found = state["records"].get(record)
     if not found:
-        return TwinResponse(404, {"error": "not_found"})
+        return missing()
     key = request.headers.get("idempotency-key")
     if key and key in state["keys"]:
         return TwinResponse(200, state["keys"][key])

@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 from contracts.canonical import digest
 
-Grant = Literal["client_credentials", "jwt_bearer", "authorization_code"]
-"""How tokens are got: RFC 6749 section 4.4, RFC 7523 section 2.1, RFC 6749 sections 4.1 and 6."""
+Grant = Literal["client_credentials", "jwt_bearer", "authorization_code", "token_exchange"]
+"""How tokens are got: RFC 6749 section 4.4, RFC 7523 section 2.1, RFC 6749 sections 4.1 and 6, RFC 8693 section 2."""
 ClientAuth = Literal["basic", "post", "private_key_jwt", "none"]
 """How the client proves itself at the token endpoint: RFC 6749 section 2.3.1, RFC 7523 section 2.2, or not at all."""
 Side = Literal["read", "write", "both"]
@@ -38,11 +38,12 @@ class OAuthClient:
     """One registered client. `client_secret` and `key` are references to secrets; empty: there is none.
 
     `issuer` is whose metadata (RFC 8414) says where the endpoints are that have no URL here. `subject` and `audience`
-    stand in what is signed with `key`; `resource` is the API that tokens are meant for (RFC 8707). `per_person`: each
-    person signs in for themselves. `account` is where the account's name stands (`id_token.email`, `token.team.id`,
-    `redirect.realmId`, `check.name`), and `expect_account` the only one that may be connected; `authorize_parameters`
-    go with the browser to the authorization endpoint, beside those of the protocol. `timeout_ms` bounds one question to
-    the server and says nothing about what may be done, so it is in no digest.
+    stand in what is signed with `key`; `resource` is the API that tokens are meant for (RFC 8707), and where tokens are
+    exchanged, `audience` is its name (RFC 8693). `per_person`: each person has tokens of their own. `account` is where
+    the account's name stands (`id_token.email`, `token.team.id`, `redirect.realmId`, `check.name`), and
+    `expect_account` the only one that may be connected; `authorize_parameters` go with the browser to the authorization
+    endpoint, beside those of the protocol. `timeout_ms` bounds one question to the server and says nothing about what
+    may be done, so it is in no digest.
     """
 
     grant: Grant
@@ -76,6 +77,11 @@ class OAuthClient:
         """Do its tokens come of a person's sign-in, so that they must be kept? Others are fetched when needed."""
         return self.grant == "authorization_code"
 
+    @property
+    def is_exchanged(self) -> bool:
+        """Are its tokens got in exchange for those that people's agents call with? Then each person has their own."""
+        return self.grant == "token_exchange"
+
     def scopes(self, side: Side) -> tuple[str, ...]:
         """The scopes that tokens of a side are asked for with."""
         return self.write_scopes if side == "write" else self.read_scopes
@@ -106,6 +112,8 @@ class TokenReference:
         """The reference of a connection whose tokens go to `base_url`."""
         # how the client proves itself may change: who signed in, for what and to where may not
         known = {key: value for key, value in asdict(client).items() if key in _INSTANCE}
+        if client.is_exchanged:  # elsewhere it is a claim of what a key signs, and does not say what tokens are for
+            known["audience"] = client.audience
         whole = digest([connection, base_url, tenant, known, sorted(client.scopes(side))])
         return cls(connection, side, whole[:_SHORT], client.per_person)
 

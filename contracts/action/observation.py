@@ -42,6 +42,8 @@ class ReadOutage(Fault):
 
     outage: Outage = "unreachable"
     connection: str = ""
+    frees_seconds: float = 0.0
+    """After how long it takes requests again, where it said so; 0: nobody knows."""
 
 
 def credential_outage(code: str) -> Outage:
@@ -120,7 +122,8 @@ class Response:
 class Execution:
     """One attempt by one route. Times are integer milliseconds since the epoch.
 
-    `stale`: the application refused it, since the version that it sends is old, so nothing was done.
+    `stale`: the application refused it, since the version that it sends is old, so nothing was done. `renewable`: its
+    access token was refused, and the next one is another.
     `keyed_since_ms`: when the action's idempotency key was sent first, None where nobody knows.
     """
 
@@ -140,6 +143,7 @@ class Execution:
     keyed: bool = field(default=False)
     keyed_since_ms: int | None = None
     stale: bool = False
+    renewable: bool = False
     via: str = "http"
     evidence: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

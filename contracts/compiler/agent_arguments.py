@@ -9,10 +9,12 @@ REASON: Final[Mapping[str, JsonValue]] = {
     "type": "string",
     "minLength": 10,
     "maxLength": 300,
-    "description": "Why, in your own words: a person reads it, and it is recorded as the agent's words.",
+    "description": "Why; people read it.",
 }
+# an agent that gives a reason where none is asked for has done nothing wrong
+OPTIONAL_REASON: Final[Mapping[str, JsonValue]] = {key: value for key, value in REASON.items() if key != "minLength"}
 PREVIEW: Final[Mapping[str, JsonValue]] = {
     "type": "boolean",
-    "description": "True: decide and look, change nothing, and say what would happen.",
+    "description": "Only say what would be done.",
 }
 RESERVED: Final = frozenset({"reason", "connection", "preview"})

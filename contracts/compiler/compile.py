@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from contracts.canonical import digest
+from contracts.canonical import canonical, digest
 from contracts.compiler.check import Check
 from contracts.compiler.expressions import Expression, Names
 from contracts.compiler.flow_use import flows_of
@@ -54,6 +54,7 @@ class _Compiler(TextCompiler):
         super().__init__(flows)
         self.contract = contract
         self.system = system
+        self._content: JsonValue = contract.model_dump(mode="json", by_alias=True)
         # first, since every other name depends on what is read
         observe = {name: self._observe(name, item) for name, item in contract.observe.items()}
         self._later = job_reads(contract, observe)
@@ -78,6 +79,7 @@ class _Compiler(TextCompiler):
         program = Program(
             contract=c,
             digest=self._digest(reads, routes),
+            document=canonical(self._content),
             inputs=compile_inputs(c.inputs),
             reads=reads,
             resource_type=resource.type,
@@ -145,7 +147,7 @@ class _Compiler(TextCompiler):
 
     def _digest(self, reads: Iterable[AnyRead], routes: Iterable[RouteProgram]) -> str:
         content: dict[str, JsonValue] = {
-            "contract": self.contract.model_dump(mode="json", by_alias=True),
+            "contract": self._content,
             "system": self.system.model_dump(mode="json", by_alias=True) if self.system else None,
         }
         # left out where there are none, so that contracts from before there were flows keep their digest

@@ -94,6 +94,11 @@ class Expression:
         return self.value(scope) is True
 
     @property
+    def kind(self) -> str:
+        """The type of its value as far as it is known before anything is read, such as `INT`, `LIST<DYN>` or `DYN`."""
+        return str(self._program.return_type())  # type: ignore[attr-defined]  # untyped library
+
+    @property
     def asks_absence(self) -> bool:
         """Does the text ask whether a field of the record is there, or that a field is not?"""
         text = CEL_STRING.sub("''", self.text)

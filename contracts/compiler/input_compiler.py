@@ -1,5 +1,6 @@
 """The inputs of a contract or a plan, compiled to a closed JSON Schema and to names for expressions."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,11 @@ from contracts.compiler.inputs import DEFAULT_MAX_LENGTH, InputSchema
 from contracts.errors import AilyusError
 from contracts.schema.input import Input
 
+_WHOLE: Final = re.compile(r"\^[^|]*\$")
+"""From the first character to the last; an alternative at the top could have no such end."""
+_ESCAPED: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]")
+"""An escaped character or a class, each of which is one character."""
+_ENDLESS: Final = re.compile(r"[*+]|\{\d*,\}")
 _HANDLE: Final = "^sec_[0-9A-Z]{26}$"
 _CEL_TYPES: Mapping[str, CelType] = {
     "string": "string",
@@ -37,9 +43,7 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
         )
         if field.type == "secret":
             schema |= {"type": "string", "pattern": _HANDLE}
-        if field.from_:
-            schema["description"] = f"{field.description.rstrip('.')} (from {field.from_})"
-        if field.type == "string" and not field.enum:
+        if field.type == "string" and not field.enum and not (field.pattern and is_bounded(field.pattern)):
             schema.setdefault("maxLength", DEFAULT_MAX_LENGTH)
         if field.type == "array":
             if field.items is None:
@@ -59,6 +63,12 @@ def compile_inputs(fields: Mapping[str, Input]) -> InputSchema:
         return InputSchema.compile(closed, finders)
     except ValueError as error:
         raise AilyusError("bad_contract", f"the inputs are no JSON Schema: {error}", field="inputs") from None
+
+
+def is_bounded(pattern: str) -> bool:
+    """Can a text that matches the pattern have only so many characters? Told from the pattern's own text."""
+    bare = _ESCAPED.sub("", pattern)
+    return bool(_WHOLE.fullmatch(bare)) and not _ENDLESS.search(bare)
 
 
 def input_names(fields: Mapping[str, Input]) -> dict[str, CelType]:

@@ -1,7 +1,7 @@
 """Closed input schemas (JSON Schema 2020-12) and what is wrong with arguments that do not fit them."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -10,10 +10,13 @@ from pydantic import JsonValue
 
 from contracts.canonical import MAX_INTEGER
 from contracts.errors import AilyusError
+from contracts.text.nearest import did_you_mean
 
 # a plan may have four times as much: see `MAX_PLAN`
 MAX_ARGUMENTS = 64 * 1024
 """Bytes that the arguments of one call may take as JSON."""
+MAX_FAULTS = 10
+"""How many faults of one call are told."""
 DEFAULT_MAX_LENGTH = 2000
 """Characters of a text whose contract names no bound."""
 
@@ -66,27 +69,58 @@ class InputSchema:
             raise AilyusError("not_an_object", "the arguments are not an object", field="")
         # counted while walking, since measuring it as JSON would first build all of it
         budget = [limit]
-        checked = {name: _checked(value, f"/{name}", budget) for name, value in _items(arguments, "")}
+        checked, faults, unread = dict[str, JsonValue](), list[AilyusError](), set[str]()
+        for key, value in arguments.items():
+            name = key if isinstance(key, str) else ""
+            try:
+                checked[_key(key, "")] = _checked(value, f"/{name}", budget)
+            except AilyusError as fault:
+                if fault.code == "too_large":
+                    raise
+                unread.add(name)
+                faults.append(fault)
+            if len(faults) >= MAX_FAULTS:
+                break
         for name, field in self.fields.items():
-            if name not in checked and isinstance(field, dict) and "default" in field:
+            if name not in checked and name not in unread and isinstance(field, dict) and "default" in field:
                 checked[name] = field["default"]
-        # one error at a time: an agent mends the first and tries again
+        # all at once: an agent that is told of one fault at a time needs a call for each
         for error in self._validator.iter_errors(checked):
-            raise self._explained(error)
+            faults += (f for f in self._explained(error) if not _begins(f.field, unread))
+            if len(faults) >= MAX_FAULTS:
+                break
+        if faults:
+            # what is missing comes last: it is often what an unknown name was meant to be
+            raise AilyusError.all_of(sorted(faults[:MAX_FAULTS], key=lambda fault: fault.code == "missing_field"))
         return checked
 
-    def _explained(self, error: jsonschema_rs.ValidationError) -> AilyusError:
+    def _explained(self, error: jsonschema_rs.ValidationError) -> Iterator[AilyusError]:
         keyword = str(error.schema_path[-1]) if error.schema_path else ""
         path = [str(part) for part in error.instance_path]
+        if keyword == "additionalProperties":
+            for name in sorted(error.kind.unexpected):  # type: ignore[attr-defined]  # this kind has it
+                field = "".join(f"/{_escaped(part)}" for part in [*path, name])
+                hint = None if path else f"no such field; {did_you_mean(name, self.fields)}"
+                yield AilyusError("unknown_field", _sentence("unknown_field", field), hint=hint, field=field)
+            return
         if keyword == "required":
             path.append(error.kind.property)  # type: ignore[attr-defined]  # this kind has it
-        elif keyword == "additionalProperties":
-            path.append(error.kind.unexpected[0])  # type: ignore[attr-defined]  # this kind has it
-        field = "".join(f"/{part}" for part in path)
+        field = "".join(f"/{_escaped(part)}" for part in path)
         code = _CODES.get(keyword, "wrong_format")
         name = path[0] if path else ""
-        hint = None if code == "unknown_field" else _hint(self.fields.get(name), self.finders.get(name))
-        return AilyusError(code, _sentence(code, field), hint=hint, field=field)
+        yield AilyusError(
+            code, _sentence(code, field), hint=_hint(self.fields.get(name), self.finders.get(name)), field=field
+        )
+
+
+def _escaped(name: str) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _begins(field: str | None, names: Set[str]) -> bool:
+    """Is the fault within one of these arguments?"""
+    return (field or "").split("/")[1:2] in [[name] for name in names]
 
 
 def _items(mapping: Mapping[object, object], pointer: str) -> Iterator[tuple[str, object]]:
@@ -97,7 +131,7 @@ def _items(mapping: Mapping[object, object], pointer: str) -> Iterator[tuple[str
 def _key(key: object, pointer: str) -> str:
     """The key, if it may be one; the error's pointer is escaped as RFC 6901 says and bounded."""
     name = key if isinstance(key, str) else ""
-    where = pointer + "/" + name.replace("~", "~0").replace("/", "~1")[:100].encode("ascii", "replace").decode()
+    where = pointer + "/" + _escaped(name)[:100].encode("ascii", "replace").decode()
     if name.startswith("__"):  # guard: reserved keys
         raise AilyusError("reserved_key", f"`{where}` is a reserved key", field=where)
     if not name.isascii() or len(name) > 100:

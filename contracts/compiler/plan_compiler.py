@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from contracts.canonical import digest
+from contracts.canonical import canonical, digest
 from contracts.compiler.body import Body
 from contracts.compiler.expressions import CelType, Names
 from contracts.compiler.input_compiler import compile_inputs, input_names
@@ -65,6 +65,7 @@ class _Compiler(TextCompiler):
         # a plan's own reads go, unless they say otherwise, where its first step acts
         target = self.programs[blocks[0].steps[0].contract].contract.target
         content: dict[str, JsonValue] = {"plan": plan.model_dump(mode="json", by_alias=True)}
+        document = canonical(content["plan"])
         reads = tuple(self.read(name, o, target, self.early) for name, o in plan.observe.items())
         if flows := {read.flow.flow.flow: read.flow.digest for read in reads if isinstance(read, FlowRead)}:
             content["flows"] = dict(flows)
@@ -75,6 +76,7 @@ class _Compiler(TextCompiler):
         return PlanProgram(
             plan=plan,
             digest=digest(content),
+            document=document,
             inputs=compile_inputs(plan.inputs),
             blocks=tuple(blocks),
             reads=reads,

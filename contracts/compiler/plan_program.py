@@ -74,10 +74,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class PlanProgram:
-    """A compiled plan. Immutable."""
+    """A compiled plan. Immutable. `document` is the plan as canonical JSON, which the evidence of a release keeps."""
 
     plan: Plan
     digest: str
+    document: bytes
     inputs: InputSchema
     blocks: tuple[Block, ...]
     reads: tuple[AnyRead, ...]

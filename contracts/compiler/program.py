@@ -58,10 +58,14 @@ class CreatedObjectRule:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Everything that the gateway needs to carry one contract out. Immutable; compiled off the loop."""
+    """Everything that the gateway needs to carry one contract out. Immutable; compiled off the loop.
+
+    `document` is the contract as canonical JSON, which the evidence of a release keeps.
+    """
 
     contract: Contract
     digest: str
+    document: bytes
     inputs: InputSchema
     reads: tuple[AnyRead, ...]
     resource_type: str

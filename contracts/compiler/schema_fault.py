@@ -35,7 +35,7 @@ _KINDS: Mapping[str, str] = {
 
 def explained(problem: ErrorDetails, node: yaml.Node | None, place: Callable[[int], str]) -> AilyusError:
     """One fault in our words; `place` gives the file with a line."""
-    loc = _written(node, problem)
+    loc = written(node, problem)
     where = ".".join(loc)
     known = _KINDS.get(problem["type"])
     message = known.format_map(problem.get("ctx", {})) if known else problem["msg"].removeprefix("Value error, ")
@@ -44,7 +44,7 @@ def explained(problem: ErrorDetails, node: yaml.Node | None, place: Callable[[in
     return AilyusError(code, sentence, field=place(line_of(node, loc)))
 
 
-def _written(node: yaml.Node | None, problem: ErrorDetails) -> list[str]:
+def written(node: yaml.Node | None, problem: ErrorDetails) -> list[str]:
     """The keys of a fault as they stand in the file: the validator also names the shapes that it tried."""
     out: list[str] = []
     for index, part in enumerate(problem["loc"]):
@@ -59,7 +59,7 @@ def _written(node: yaml.Node | None, problem: ErrorDetails) -> list[str]:
 
 def tried(problems: Sequence[ErrorDetails], node: yaml.Node | None) -> Iterator[ErrorDetails]:
     """The faults of a file without those of shapes that it does not have: each place is told once, at its deepest."""
-    places = [_written(node, problem) for problem in problems]
+    places = [written(node, problem) for problem in problems]
     # the validator tries every shape of a union and reports each of them
     for number, (problem, place) in enumerate(zip(problems, places, strict=True)):
         others = [other for index, other in enumerate(places) if index != number]

@@ -15,8 +15,19 @@ from contracts.errors import AilyusError
 # longer text, or text with blanks, could read as a sentence of ours
 _ONE_WORD = re.compile(r"[\w@.+:/#-]{0,80}")
 """An id, an e-mail, a number: nothing that could be read as words of ours."""
-_FUNCTION = re.compile(r"((?:scim|soql|odata)\.string|soql\.list|list\.(?:commas|pipes|spaces))\((.*)\)", re.DOTALL)
+_FUNCTION = re.compile(
+    r"((?:scim|soql|odata)\.string|soql\.list|list\.(?:commas|pipes|spaces)|plural)\((.*)\)", re.DOTALL
+)
+_COUNTED = re.compile(
+    rf"(?P<count>.+?),\s*(?P<one>{CEL_STRING.pattern})\s*(?:,\s*(?P<many>{CEL_STRING.pattern})\s*)?", re.DOTALL
+)
+"""The inside of `plural(…)`: a count, what one is called, and what several are, where an `s` does not do."""
 _INPUT = re.compile(r"\$\{inputs\.[a-z][a-z0-9_]*\}")
+
+
+def is_one_word(value: str) -> bool:
+    """May a value stand in a sentence of ours: an id, an e-mail address, a number?"""
+    return _ONE_WORD.fullmatch(value) is not None
 
 
 def scim_string(value: str) -> str:
@@ -54,6 +65,8 @@ class _Hole:
     function: str | None
     around: str
     """The fixed text of the path segment that it stands in, with `\x00` for each hole of it."""
+    nouns: tuple[str, str] | None = None
+    """Of `plural`: what one is called, and what several are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +94,18 @@ class Template:
                 continue
             text = holes.pop(0)
             function = _FUNCTION.fullmatch(text.strip())
-            inner = Expression.compile((function[2] if function else text).strip(), names)
-            parts.append(_Hole(inner, function[1] if function else None, _around(pieces, index)))
+            inside, nouns = (function[2] if function else text).strip(), None
+            if function and function[1] == "plural":
+                inside, nouns = _counted(source, inside)
+            inner = Expression.compile(inside, names)
+            parts.append(_Hole(inner, function[1] if function else None, _around(pieces, index), nouns))
         return cls(source, tuple(parts))
+
+    @property
+    def whole(self) -> Expression | None:
+        """The expression of a whole-value template (`${x}` alone), whose value keeps its type; None for mixed text."""
+        part = self.parts[0] if len(self.parts) == 1 else None
+        return part.expression if isinstance(part, _Hole) and part.function is None else None
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
@@ -98,9 +120,7 @@ class Template:
     def filled(self, scope: Scope) -> JsonValue | Fault:
         """A whole-value template (`${x}` alone) keeps its type; mixed text is joined from strings and integers."""
         # a whole value keeps its type: a number in a JSON body stays a number
-        if len(self.parts) == 1 and isinstance(self.parts[0], _Hole) and self.parts[0].function is None:
-            return self.parts[0].expression.value(scope)
-        return self.text(scope)
+        return self.whole.value(scope) if self.whole is not None else self.text(scope)
 
     def text(self, scope: Scope) -> str | Fault:
         """The joined text; a hole must give a string, an integer or a boolean."""
@@ -113,15 +133,14 @@ class Template:
         if not isinstance(value, list):
             text = self.text(scope)
             return text if isinstance(text, Fault) else [text]
-        items = [_plain_text(one, self.source) for one in value]
-        return next((one for one in items if isinstance(one, Fault)), None) or [str(one) for one in items]
+        return _item_texts(value, self.source)
 
     def told(self, scope: Scope) -> tuple[str, tuple[str, ...]] | Fault:
         """The text for people, and what it leaves apart: a value that could read as words of ours is `[1]`, `[2]`, …"""
         apart: list[str] = []
 
         def put(value: str, around: str) -> str:
-            if _ONE_WORD.fullmatch(value):  # guard: words of a record in a sentence of ours
+            if is_one_word(value):  # guard: words of a record in a sentence of ours
                 return value
             apart.append(value)
             return f"[{len(apart)}]"
@@ -151,7 +170,8 @@ class Template:
                 joined.append(part)
                 continue
             value = _hole_text(part, scope)
-            if isinstance(value, str):
+            # of what is counted only the number is a value: the words are the contract's
+            if isinstance(value, str) and part.nouns is None:
                 value = put(value, part.around)
             if isinstance(value, Fault):
                 return value
@@ -170,12 +190,30 @@ def _hole_text(hole: _Hole, scope: Scope) -> str | Fault:
     value = hole.expression.value(scope)
     if isinstance(value, Fault):
         return value
+    if hole.nouns is not None:
+        return _count_text(value, hole.nouns, hole.expression.text)
     if hole.function == "soql.list":
         return _soql_list(value, hole.expression.text)
     if hole.function is not None and hole.function in JOINED:
         return _joined_list(value, JOINED[hole.function], hole.expression.text)
     text = _plain_text(value, hole.expression.text)
     return FUNCTIONS[hole.function](text) if hole.function and isinstance(text, str) else text
+
+
+def _counted(source: str, inside: str) -> tuple[str, tuple[str, str]]:
+    """The count of `plural(…)`, and the words for one and for several."""
+    found = _COUNTED.fullmatch(inside)
+    if found is None:
+        hint = "write plural(size(before.factors), 'MFA factor'), or plural(COUNT, 'entry', 'entries')"
+        raise AilyusError("bad_expression", f"`{source}` does not say what is counted", hint=hint)
+    one = found["one"][1:-1]
+    return found["count"].strip(), (one, found["many"][1:-1] if found["many"] else f"{one}s")
+
+
+def _count_text(value: JsonValue, nouns: tuple[str, str], source: str) -> str | Fault:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return Fault(f"`{source}` is no whole number")
+    return f"{value} {nouns[0] if value == 1 else nouns[1]}"
 
 
 def _plain_text(value: JsonValue, source: str) -> str | Fault:
@@ -186,25 +224,37 @@ def _plain_text(value: JsonValue, source: str) -> str | Fault:
     return value if isinstance(value, str) else Fault(f"`{source}` is neither text nor a whole number")
 
 
-def _joined_list(value: JsonValue, mark: str, source: str) -> str | Fault:
-    """A list as one text; an item that holds the mark would be read as two."""
+def _item_texts(value: JsonValue, source: str, put: Callable[[str], str | Fault] = str) -> list[str] | Fault:
+    """Each item of a list as text, as `put` writes it, which may refuse one."""
     if not isinstance(value, list):
         return Fault(f"`{source}` is no list")
-    items = [_plain_text(one, source) for one in value]
-    for one in items:
-        if isinstance(one, Fault):
-            return one
-        if mark in one or not one:
+    texts = []
+    for item in value:
+        text = _plain_text(item, source)
+        if isinstance(text, str):
+            text = put(text)
+        if isinstance(text, Fault):
+            return text
+        texts.append(text)
+    return texts
+
+
+def _joined_list(value: JsonValue, mark: str, source: str) -> str | Fault:
+    """A list as one text; an item that holds the mark would be read as two."""
+
+    def put(item: str) -> str | Fault:
+        if mark in item or not item:
             return Fault(f"an item of `{source}` is empty or holds `{mark}`, which separates the items")
-    return mark.join(str(one) for one in items)
+        return item
+
+    items = _item_texts(value, source, put)
+    return items if isinstance(items, Fault) else mark.join(items)
 
 
 def _soql_list(value: JsonValue, source: str) -> str | Fault:
     """The items between the brackets of SOQL's `IN (…)`, each a string literal; an empty list would be no SOQL."""
-    if not isinstance(value, list) or not value:
-        return Fault(f"`{source}` is no list, or an empty one")
-    items = [_plain_text(one, source) for one in value]
-    return next((one for one in items if isinstance(one, Fault)), None) or ",".join(soql_string(str(i)) for i in items)
+    items = _item_texts(value, source, soql_string)
+    return items if isinstance(items, Fault) else ",".join(items) or Fault(f"`{source}` is an empty list")
 
 
 def _split(source: str) -> Iterator[tuple[str, str | None]]:

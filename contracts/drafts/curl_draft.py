@@ -12,7 +12,7 @@ from contracts.canonical import MAX_INTEGER
 from contracts.drafts.credentials import looks_secret
 from contracts.drafts.curl import parse_line
 from contracts.drafts.curl_line import HOLE, CurlLine, Pairs
-from contracts.drafts.draft import Draft, identifier, refuse_unused
+from contracts.drafts.draft import DECLINED, Draft, identifier, refuse_unused
 from contracts.drafts.draft_inputs import Inputs
 from contracts.errors import AilyusError
 from contracts.text.todo import TODO
@@ -40,7 +40,8 @@ def draft_lines(
     _one_credential([line for line in (act, look) if line is not None], draft)
     values = _Values(fixed)
     if act is not None:
-        draft.route = {"http": _route(act, values), "ok": "response.status in [200, 201, 202, 204]"}
+        ok = "response.status in [200, 201, 202, 204]"
+        draft.route = {"http": _route(act, values), "ok": ok, "declined": DECLINED}
         draft.notes += act.notes
     seen: dict[str, JsonValue] = {"get": values.path("read", look.path)}
     if look.query:

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from contracts.errors import AilyusError
 from contracts.text.todo import TODO
 
+DECLINED: Final = "response.status in [400, 422]"
+"""Answers that mean no for good: what was sent is malformed or not acceptable (RFC 9110 sections 15.5.1, 15.5.21)."""
 # enough to recognise an operation by
 _COMMENT: Final = 300
 _RESOURCE = re.compile(r"([A-Z][A-Za-z0-9]{0,63})=(\$\{.+\}|[A-Za-z0-9_.-]{1,100})")
@@ -75,7 +77,7 @@ class Draft:
             content["outputs"] = dict(self.outputs)
         else:
             content |= {
-                "says": said.says or said.summary or f"{TODO} what will change, in one sentence that approvers read",
+                "says": said.says or _says(said) or f"{TODO} what will change, in one sentence that approvers read",
                 "execute": [self.route],
                 "detect": "state",
                 "expect": _conditions(said.expect),
@@ -99,6 +101,13 @@ def _resource(said: str) -> JsonValue:
         hint = "for example 'GitRepository=${inputs.repo}'"
         raise AilyusError("bad_contract", f"`{said}` names no resource", hint=hint)
     return {"type": match[1], "id": match[2]}
+
+
+def _says(said: DraftInput) -> str:
+    """The summary with the record's id, so that whoever approves it sees which one it is."""
+    # an id that is a plain word is the same for every call, and tells an approver nothing
+    _, _, id_ = said.resource.partition("=")
+    return f"{said.summary.rstrip('.')}: {id_}" if said.summary and id_.startswith("${") else said.summary
 
 
 def _conditions(expect: tuple[str, ...]) -> JsonValue:

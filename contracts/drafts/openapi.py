@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from contracts.drafts.draft import Draft, identifier
+from contracts.drafts.draft import DECLINED, Draft, identifier
 from contracts.drafts.draft_inputs import Inputs
 from contracts.drafts.openapi_body import FORM
 from contracts.drafts.openapi_file import read_description
@@ -81,7 +81,8 @@ class Description:
             draft.outputs = {"answer": "${before.answer}"}
         else:
             sent = self._sent(operation, Writer(inputs, "path", (), needed_only=False))
-            draft.route = {"http": sent.written(operation.method), "ok": self._ok(operation)}
+            route: dict[str, JsonValue] = {"http": sent.written(operation.method), "ok": self._ok(operation)}
+            draft.route = {**route, "declined": DECLINED}
             if reader is None:
                 draft.observe["state"] = {"get": f"{TODO} the path that reads back what this changes"}
             else:

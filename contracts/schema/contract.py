@@ -1,6 +1,6 @@
 """The YAML model of an action contract: everything that may happen when an agent calls the tool."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -9,7 +9,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds
+from contracts.schema.fields import Cel, DraftMark, Duration, Name, Sentence, Strict, WrittenDuration, milliseconds
 from contracts.schema.input import Input
 from contracts.schema.job import Job
 from contracts.schema.output import Output
@@ -103,10 +103,12 @@ class Contract(Strict):
             "idempotent",
             "refusal",
             "job",
+            "draft",
         }
     )
 
     contract: Name
+    draft: DraftMark = Field(None, description="it is still written on, and nothing of it counts yet")
     version: int = Field(ge=1, le=1_000_000)
     title: str = Field(min_length=1, max_length=80)
     summary: Sentence
@@ -208,12 +210,22 @@ class Contract(Strict):
             raise ValueError("only a `browser` route has screenshots and snapshots")
 
 
+RECORD_PAGE: Final = r"^(/([A-Za-z0-9._~-]+|\$\{inputs\.[a-z][a-z0-9_]*\}))+/?$"
+"""A path whose segments are plain text or one input each."""
+
+
 class System(Strict):
     """Declarations that the contracts of one system share (`_system.yaml`), named there by the word `system`."""
 
-    later = frozenset({"rates"})
+    later = frozenset({"rates", "page"})
 
     system: Name
     observe: dict[Name, Observe] = Field(default_factory=dict)
     resource: Resource | None = None
     rates: tuple[RateHeaders, ...] = Field((), max_length=5, description="how the target tells what it still takes")
+    page: str | None = Field(
+        None,
+        pattern=RECORD_PAGE,
+        max_length=200,
+        description="where people look at a record: a path below the connection's address, as /tickets/${inputs.id}",
+    )

@@ -1,7 +1,7 @@
 """The parts that every file of a contract, a plan or a flow is made of: strict models, names, sentences, durations."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -56,6 +56,15 @@ def unsupported(what: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(refuse)
+
+
+def _on_its_line(_: object) -> object:
+    # a draft is told by its text before it is read, so that it may hold anything: what comes here is written otherwise
+    raise ValueError("is written on a line of its own, `draft: true`")
+
+
+DraftMark = Annotated[Literal[True] | None, BeforeValidator(_on_its_line)]
+"""The key by which a file says that it is still written on; here for editors, since no file that says so is read."""
 
 
 class Strict(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from contracts.schema.contract import Condition
-from contracts.schema.fields import Cel, Duration, Name, Sentence, Strict
+from contracts.schema.fields import Cel, DraftMark, Duration, Name, Sentence, Strict
 from contracts.schema.input import Input
 from contracts.schema.route import Observe
 
@@ -65,9 +65,10 @@ class Step(Strict):
 class Plan(Strict):
     """One plan, as written. `contracts/README.md` explains every key."""
 
-    later = frozenset({"not_secret", "keep"})
+    later = frozenset({"not_secret", "keep", "draft"})
 
     plan: Name
+    draft: DraftMark = Field(None, description="it is still written on, and nothing of it counts yet")
     version: int = Field(1, ge=1, le=1_000_000)
     title: str = Field(min_length=1, max_length=80)
     summary: Sentence

@@ -52,7 +52,7 @@ def files_of(folder: Path, pattern: str) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         # guard: files of an editor
         found += [Path(place, name) for name in (*folders, *names) if fnmatchcase(name, pattern) and name[0] != "."]
-    return sorted(found)
+    return sorted(found, key=lambda path: path.parts)
 
 
 def _unread(error: OSError) -> None:

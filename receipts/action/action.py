@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, Caller
 from receipts.action.action_result import ActionResult
+from receipts.action.sentence import ActionSentence
 from receipts.action.status import Status
 
 State = Literal["new", "waiting", "ready", "running", "ended"]
@@ -38,7 +39,9 @@ class Action:
     `first` is true while this process knows that the call had no earlier action; a stored action does not say.
     `preview`: decide and look, change nothing. `plan` is how far a plan is; `step` is set for an action that is a step
     of one; `undoes` names the action that this one takes back. `sent_ms` is when its first intent was committed, and
-    `updated_ms` when the store last changed it. `is_cancel_requested`: a plan is to end at its next border.
+    `updated_ms` when the store last changed it. `is_cancel_requested`: a plan is to end at its next border. `sentence`
+    says what it does to whom, and stays as it was first committed; a row of an older version has none. `names` are the
+    values by which it is found exactly (the record's id and label, indexed inputs); a stored action does not say them.
     """
 
     id: str
@@ -61,6 +64,8 @@ class Action:
     sent_ms: int = 0
     updated_ms: int = 0
     is_cancel_requested: bool = False
+    sentence: ActionSentence | None = None
+    names: frozenset[str] = frozenset()
 
     def is_of(self, caller: Caller) -> bool:
         """Did this agent ask for it, for this person? Nobody else may see it."""

@@ -164,12 +164,31 @@ class Would(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultError(Part):
-    """Why nothing was sent: a code, the field that it is about ('' for none), and what to do next."""
+class ResultFault(Part):
+    """One more fault of the same call: a code, the field that it is about ('' for none), and what to do next."""
 
     code: str
     field: str
     hint: str
+
+    @classmethod
+    def of(cls, value: Mapping[str, JsonValue]) -> "ResultFault | None":
+        """From its document; None for another form."""
+        rest = dict(value)
+        code, about, hint = take_text(rest, "code"), take_text(rest, "field"), take_text(rest, "hint")
+        if code is None or about is None or hint is None:
+            return None
+        return cls(code=code, field=about, hint=hint, extra=rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultError(Part):
+    """Why nothing was sent: code, field ('' for none) and hint of the first fault, and the other faults of the call."""
+
+    code: str
+    field: str
+    hint: str
+    also: tuple[ResultFault, ...] | None = None
 
     @classmethod
     def of(cls, value: Mapping[str, JsonValue]) -> "ResultError | None":
@@ -178,4 +197,5 @@ class ResultError(Part):
         code, about, hint = take_text(rest, "code"), take_text(rest, "field"), take_text(rest, "hint")
         if code is None or about is None or hint is None:
             return None
-        return cls(code=code, field=about, hint=hint, extra=rest)
+        also = take_each(rest, "also", ResultFault.of)
+        return cls(code=code, field=about, hint=hint, also=also, extra=rest)

@@ -4,12 +4,13 @@ Every finding is listed, not the first. A log ends where its newest signed check
 that, stands beyond it, or falls short of the head file or of a checkpoint that was kept elsewhere, is a finding.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.archive.archive_file import ArchiveFile
 from receipts.audit.archive_walk import NONE_AT_HAND, Archives
+from receipts.audit.attestation import witness_faults
 from receipts.audit.audit_rows import audit_rows
 from receipts.audit.grants import grant_faults
 from receipts.audit.log_walk import LogWalk
@@ -32,18 +33,22 @@ def audit(
     head: Head | None = None,
     since: Checkpoint | None = None,
     archives: Archives = NONE_AT_HAND,
+    vouched: Sequence[Checkpoint] = (),
 ) -> Iterator[str]:
     """Every finding as one sentence; nothing found means that the store is as it was signed.
 
     `head` is what the head file remembered before `read`'s snapshot was taken; `since` a checkpoint that was kept
     elsewhere, whose own signature was checked. `archives` are files that are at hand: what is in others is verified
-    as far as its hashes go (`archive_walk.unread` names them).
+    as far as its hashes go (`archive_walk.unread` names them). `vouched` are checkpoints that witnesses cosigned just
+    before the snapshot was taken.
     """
     walk = LogWalk(read, roots, head, archives)
     yield from walk.statements()
     yield from walk.end()
-    if since is not None and walk.newest is not None:
-        yield from _continues(read, since, walk.newest)
+    for older in (*([since] if since is not None else ()), *vouched):
+        if walk.newest is not None:
+            yield from _continues(read, older, walk.newest)
+    yield from witness_faults(read, roots)
     yield from _tenant_keys(read, walk.words.tenants)
     yield from loss_faults(read, walk.keys)
     # last: rows are compared with words of the log, and those are known only after the whole walk

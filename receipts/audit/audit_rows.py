@@ -11,6 +11,7 @@ from contracts.canonical import commitment, pseudonym, sha256
 from contracts.errors import AilyusError
 from receipts.action.action_form import unpack_request
 from receipts.action.action_result import ActionResult
+from receipts.action.sentence import ActionSentence
 from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.row_words import ActionWords, RowWords
 from receipts.journal.roles import role_fact
@@ -18,7 +19,9 @@ from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_
 from receipts.store.row import Read, Row, Value, blob, integer
 
 _BATCH = 500
-_ACTION = "SELECT id, tenant, agent, person, contract, connection, status, state, request, asked, result FROM actions"
+_ACTION = (
+    "SELECT id, tenant, agent, person, contract, connection, status, state, request, asked, result, says FROM actions"
+)
 _ACTIONS = f"{_ACTION} WHERE id > ? ORDER BY id LIMIT {_BATCH}"
 
 
@@ -152,6 +155,7 @@ def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes])
         yield f"the result of the action `{id_}` cannot be read"
     elif told.receipt_id not in (None, *known.receipts):
         yield f"the result of the action `{id_}` names a receipt of another"
+    yield from _sentence(read, row, known)
     if known.asked and row[9] is not None:
         sql = (
             "SELECT e.salt FROM evidence AS e JOIN statements AS s USING (leaf_index)"
@@ -160,6 +164,21 @@ def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes])
         salts = read(sql, id_)
         if salts and commitment(blob(salts[0][0]), blob(row[9])) != known.asked:
             yield f"what was asked about the action `{id_}` is not what its statement says"
+
+
+def _sentence(read: Read, row: Row, known: ActionWords) -> Iterator[str]:
+    """The sentence that lists show, against the statement that commits to it; one that was erased says nothing."""
+    said = ActionSentence.unpacked(str(row[11])) if row[11] else None
+    if said is None:
+        return
+    salts = read("SELECT salt FROM evidence WHERE leaf_index = ? AND label = 'says'", known.says_at)
+    # guard: lists say what was signed
+    if not known.says or (salts and commitment(blob(salts[0][0]), str(row[11]).encode()) != known.says):
+        yield f"the sentence of the action `{row[0]!s}` is not what its statement says"
+    found = {str(word) for (word,) in read("SELECT word FROM action_words WHERE action_id = ?", row[0])}
+    # an archive keeps no words: it is not searched
+    if not said.words <= found and (found or read("SELECT 1 FROM action_words LIMIT 1")):
+        yield f"the action `{row[0]!s}` is not found by every word of its sentence"
 
 
 def request_is_said(row: Row, known: ActionWords, tenants: Mapping[str, bytes]) -> bool:

@@ -17,6 +17,7 @@ from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope
 from receipts.statement.archive_leaves import LeafRanges, is_named, leaves_of
 from receipts.store.key_history import keys_from
+from receipts.store.progress import tell
 from receipts.store.row import Read, Row, Value, blob, integer
 
 _BATCH = 200
@@ -77,6 +78,7 @@ class LogWalk:
             evidence = grouped(self._read(sql, *span))
             for row in rows:
                 yield from self._statement(row, search.pop(integer(row[0]), []), evidence.pop(integer(row[0]), []))
+            tell(self._frontier.size, self.newest.size if self.newest else self._frontier.size)
 
     def end(self) -> Iterator[str]:
         """What is only known after the last leaf."""

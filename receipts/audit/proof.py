@@ -19,7 +19,7 @@ from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.rotation import MARK, rotation_of
 from receipts.log.signing import Envelope
-from receipts.store.log_tables import consistency_by, newest_note, proof_by
+from receipts.store.log_tables import consistency_by, note_over, proof_by
 from receipts.store.row import Read, Row, Value, blob, integer
 
 MAX_FILE = 32 * 1024 * 1024
@@ -97,14 +97,17 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
         if disclose and not (steps and str(r[2]).startswith("page/"))
         if (r[5] is None and r[6] == leaf and r[1] != "release") or _is_about(str(r[1]), str(r[2]), contracts)
     )
+    # one checkpoint for all of them, and one that covers what is to be continued as well
+    note = note_over(read, max(max(rows) + 1, since or 0))
     return ProofFile(
         format="ailyus-proof-v1",
         receipt=receipt_id,
         statements=tuple(
-            ProofEntry(envelope=blob(rows[at][2]).decode(), proof=proof_by(read, at).text()) for at in sorted(rows)
+            ProofEntry(envelope=blob(rows[at][2]).decode(), proof=proof_by(read, at, note).text())
+            for at in sorted(rows)
         ),
         disclosures=disclosures,
-        consistency=_consistency(read, since) if since is not None else None,
+        consistency=_consistency(read, since, note) if since is not None else None,
     )
 
 
@@ -175,8 +178,8 @@ def _is_about(kind: str, label: str, contracts: Collection[str]) -> bool:
     return kind != "key" or label == "person"
 
 
-def _consistency(read: Read, old: int) -> Consistency:
-    size = Checkpoint.of_note(newest_note(read)).size
+def _consistency(read: Read, old: int, note: str) -> Consistency:
+    size = Checkpoint.of_note(note).size
     if old > size:
         raise AilyusError("not_authentic", f"the older checkpoint has {old} leaves, the log only {size}")
     return Consistency(old=old, hashes=tuple(_encode(h) for h in consistency_by(read, old, size)))

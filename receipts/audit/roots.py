@@ -10,6 +10,7 @@ from contracts.text.repeated_keys import refuse_repeated
 from contracts.text.source import MalformedSource, read_bytes
 from policies.principal import keyid_of
 from receipts.log.checkpoint import Checkpoint
+from receipts.log.cosignature import Quorum, quorum_of
 from receipts.log.log_keys import LogKey, LogKeys
 
 
@@ -22,10 +23,26 @@ class RootRange(BaseModel):
     end: int | None = None
 
 
+class WitnessRoots(BaseModel):
+    """The witnesses that a verifier trusts, by their verifier keys, and how many of them must have cosigned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    quorum: int = Field(ge=1, le=100)
+    # lax: in JSON a tuple is a list
+    cosigners: tuple[str, ...] = Field(min_length=1, max_length=100, strict=False)
+
+    @property
+    def trusted(self) -> Quorum:
+        """The witnesses. Raises `bad_settings` for a key that is none."""
+        return quorum_of(self.quorum, self.cosigners)
+
+
 class Roots(BaseModel):
     """What the verifier trusts: the log's name and its public keys (key id → raw Ed25519 key as hex).
 
-    A key without a range may sign anywhere, until a rotation in the log ends that.
+    A key without a range may sign anywhere, until a rotation in the log ends that. Without `witness` a checkpoint
+    counts that nobody but the log signed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,15 +50,17 @@ class Roots(BaseModel):
     origin: str
     keys: dict[str, str]
     ranges: dict[str, RootRange] = Field(default_factory=dict)
+    witness: WitnessRoots | None = None
 
     @classmethod
-    def of(cls, origin: str, trusted: LogKeys) -> "Roots":
+    def of(cls, origin: str, trusted: LogKeys, witness: WitnessRoots | None = None) -> "Roots":
         """What a verifier needs who is to trust these keys; a key that was never rotated has no range."""
         one = len(trusted.keys) == 1
         return cls(
             origin=origin,
             keys={key.keyid: key.public.hex() for key in trusted.keys},
             ranges={} if one else {key.keyid: RootRange(first=key.first, end=key.end) for key in trusted.keys},
+            witness=witness,
         )
 
     @property
@@ -50,6 +69,11 @@ class Roots(BaseModel):
         anywhere = RootRange(first=0)
         parts = ((keyid, key, self.ranges.get(keyid, anywhere)) for keyid, key in self.keys.items())
         return LogKeys(tuple(LogKey(keyid, bytes.fromhex(key), part.first, part.end) for keyid, key, part in parts))
+
+    @property
+    def quorum(self) -> Quorum | None:
+        """The witnesses that must have cosigned; None where none is trusted."""
+        return self.witness.trusted if self.witness is not None else None
 
     def encoded(self) -> bytes:
         """The file's bytes."""
@@ -77,6 +101,10 @@ def read_roots(path: Path) -> Roots:
         if keyid not in roots.keys or (part.end is not None and part.end <= part.first):
             hint = 'a range is of a trusted key, and ends after it begins: {"first": 0, "end": 42}'
             raise AilyusError("bad_proof", f"`{path}`: the range of `{keyid[:64]}` is none", hint=hint)
+    try:
+        _ = roots.quorum
+    except AilyusError as error:
+        raise AilyusError("bad_proof", f"`{path}`: {error.sentence}", hint=error.hint) from None
     return roots
 
 

@@ -25,6 +25,8 @@ class ActionWords:
     ended: set[str] = field(default_factory=set)
     answer: str = ""
     asked: str = ""
+    says: str = ""
+    says_at: int = 0
     receipts: set[str] = field(default_factory=set)
 
 
@@ -48,9 +50,9 @@ class RowWords(Words):
         if predicate["kind"] == "connection" and isinstance(about, dict):
             self.grants.hear(about)
         if isinstance(predicate.get("action"), str):
-            self._hear_action(predicate, statement)
+            self._hear_action(leaf, predicate, statement)
 
-    def _hear_action(self, predicate: Predicate, statement: Mapping[str, JsonValue]) -> None:
+    def _hear_action(self, leaf: int, predicate: Predicate, statement: Mapping[str, JsonValue]) -> None:
         action, kind, status = str(predicate["action"]), predicate["kind"], str(predicate["status"])
         known = self.actions.get(action)
         if known is None:
@@ -65,6 +67,8 @@ class RowWords(Words):
             # INVARIANT 2: the steps of a plan use the approvals of their plan, once for all of them
             user = str(plan["action"]) if isinstance(plan, dict) else action
             self.used |= {str(one): user for one in used}
+        if isinstance(committed, dict) and "says" in committed:
+            known.says, known.says_at = str(committed["says"]), leaf
         if status == "approval_required" and isinstance(committed, dict):
             known.asked = str(committed.get("asked", ""))
         elif kind != "intent" and status != "withdrawn":

@@ -2,7 +2,8 @@
 
 `verify` answers one question: is it authentic? It needs no gateway, store or network. The command `receipt verify` and
 the demo call it; `server/console/static/verify.js` does the same in a browser, and both MUST agree. It does not run
-Cedar or the expectations again, and it cannot know what was left out of a file: `AuthenticProof.not_shown` says so.
+Cedar or the expectations again, which `authorisation.py` and `effect.py` do. What was left out of a file it cannot
+know: `AuthenticProof.not_shown` says so.
 
 - Each statement MUST lie in the log of one signed checkpoint, and be signed, as that is, by a trusted key or one that
   came after it by a rotation in the log; no key counts outside its part of the log.
@@ -10,27 +11,35 @@ Cedar or the expectations again, and it cannot know what was left out of a file:
 - An approval that is opened MUST be signed by a key that was linked by then and not revoked, and be for this very
   action (invariant 2).
 - What is opened MUST be what was committed to, with a salt of the right length.
+- Where the verifier trusts witnesses, enough of them MUST have cosigned the checkpoint.
 - A fault MUST be told by the first thing that fails, as `bad_proof` or `not_authentic`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
 from contracts.text.repeated_keys import refuse_repeated
 from receipts.audit.approval_evidence import check_approvals
+from receipts.audit.bundle import BundleFile, bundled
 from receipts.audit.disclosure import Disclosed, opened
 from receipts.audit.proof import MAX_FILE, ProofFile
 from receipts.audit.proof_statement import Predicate, ProofStatement, statement_of
 from receipts.audit.roots import Roots
 from receipts.log.checkpoint import Checkpoint, LogProof, decode
+from receipts.log.cosignature import Quorum
 from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import consistent, included, leaf_hash
 from receipts.log.rotation import rotation_of
 from receipts.log.signing import Envelope
+from receipts.statement.statement import SELF
+
+NOT_RUN: Final = "whether Cedar decides the same again and whether the expectations hold again was not run here"
+"""What `verify` alone does not do: `authorisation.py` and `effect.py` do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +51,23 @@ class AuthenticProof:
     checkpoint: Checkpoint
     disclosed: "Disclosed"
     not_shown: tuple[str, ...]
+    witnessed: Mapping[str, int]
+    """The trusted witnesses that cosigned the checkpoint, each with the time in seconds."""
 
 
 def verify(data: bytes, roots: Roots, since: str | None = None) -> AuthenticProof:
     """Answer *authentic?*: raises `AilyusError` `not_authentic` or `bad_proof` naming the first thing that fails."""
-    file = _read(data)
+    file, bundle = _read(data)
     entries = [(Envelope.decode(e.envelope.encode()), LogProof.parse(e.proof)) for e in file.statements]
-    keys = _keys(entries, roots)
+    keys, quorum = _keys(entries, roots), roots.quorum
     checkpoint: Checkpoint | None = None
     stated: list[ProofStatement] = []
+    witnessed: Mapping[str, int] = {}
     for envelope, proof in entries:
         if not keys.holds(envelope, proof.index):
             raise AilyusError("not_authentic", "a statement's signature does not hold under a trusted key")
         own, _ = keys.signed(proof.note, roots.origin)
+        witnessed = _witnessed(quorum, proof.note)
         # one checkpoint: of two, one could be of a log that was forked after the other
         if checkpoint is not None and own != checkpoint:
             raise AilyusError("not_authentic", "the proofs end in different checkpoints")
@@ -69,22 +82,26 @@ def verify(data: bytes, roots: Roots, since: str | None = None) -> AuthenticProo
     receipt = next((s.predicate for s in stated if s.receipt == file.receipt), None)
     if checkpoint is None or receipt is None:
         raise AilyusError("not_authentic", "the receipt is not among the statements")
+    if bundle is not None and not bundle.is_about(receipt):  # guard: a bundle and its proof
+        raise AilyusError("not_authentic", "the bundle is about something else than its proof")
     _check_order(stated)
     disclosed = opened(file, stated)
     check_approvals(disclosed, stated)
     if since is not None:
         _check_since(file, checkpoint, keys.signed(since, roots.origin)[0])
-    not_shown = tuple(_not_shown(receipt, stated, disclosed, since))
-    return AuthenticProof(receipt, tuple(s.predicate for s in stated), checkpoint, disclosed, not_shown)
+    not_shown = tuple(said for said in _not_shown(receipt, stated, disclosed, since) if not witnessed or said != SELF)
+    predicates = tuple(s.predicate for s in stated)
+    return AuthenticProof(receipt, predicates, checkpoint, disclosed, not_shown, witnessed)
 
 
-def _read(data: bytes) -> ProofFile:
+def _read(data: bytes) -> tuple[ProofFile, BundleFile | None]:
     # before it is parsed: a file comes from strangers
     if len(data) > MAX_FILE:
         raise AilyusError("bad_proof", "the file is larger than 32 MiB")
     refuse_repeated(data, "bad_proof", "the file")  # guard: keys that a file names twice
     try:
-        return ProofFile.model_validate_json(data)
+        bundle = bundled(data)
+        return (bundle.proof, bundle) if bundle is not None else (ProofFile.model_validate_json(data), None)
     except ValidationError:
         raise AilyusError("bad_proof", "the file is no ailyus-proof-v1") from None
 
@@ -102,6 +119,18 @@ def _keys(entries: Sequence[tuple[Envelope, LogProof]], roots: Roots) -> LogKeys
         if rotation is not None:
             keys = keys.after(rotation, proof.index)
     return keys
+
+
+def _witnessed(quorum: Quorum | None, note: str) -> Mapping[str, int]:
+    """Who cosigned a checkpoint. Raises `not_authentic` where these are fewer witnesses than the verifier asks for."""
+    if quorum is None:
+        return {}
+    found = quorum.among(note)
+    if len(found) < quorum.need:  # guard: enough witnesses
+        hint = "the gateway asks its witnesses again and again: write the proof once more in a minute"
+        said = f"the checkpoint is cosigned by {len(found)} of {len(quorum.cosigners)} witnesses: {quorum.need} must be"
+        raise AilyusError("not_authentic", said, hint=hint)
+    return found
 
 
 def _check_order(stated: Sequence[ProofStatement]) -> None:
@@ -132,7 +161,7 @@ def _not_shown(
     """What this verdict does not cover, and what whoever wrote the file can have left out."""
     limits = receipt.get("limits")
     yield from (str(limit) for limit in limits) if isinstance(limits, list) else ()
-    yield "whether Cedar decides the same again and whether the expectations hold again was not run here"
+    yield NOT_RUN
     yield (
         "whoever wrote the file can have left statements out: a later look, a person's resolution, or a key's"
         " revocation would not be missed"

@@ -8,6 +8,12 @@ from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.store.transaction import Txn
 
+MAX_NAME = 300
+
+
+WORDS = "INSERT INTO action_words (tenant, word, action_id) VALUES (?, ?, ?)"
+"""The words by which an action is found; its names with `=` before them, since only the whole name finds it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRow:
@@ -35,8 +41,8 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
     txn.write_deferred(
         "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
         " release, request, caller, asked, result, created_ms, updated_ms, expires_ms, held_until_ms, plan_id,"
-        " position, undoes, plan, connection, sent_ms, spent)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " position, undoes, plan, connection, sent_ms, spent, kind, risk, says)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         action.id,
         request.call_key if named else None,
         request.tenant,
@@ -63,4 +69,10 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
         request.connection,
         row.sent_ms,
         row.spent,
+        request.kind,
+        request.risk,
+        action.sentence.packed if action.sentence else "",
     )
+    words = action.sentence.words if action.sentence else frozenset()
+    names = {f"={name.lower()}"[:MAX_NAME] for name in action.names if name}
+    txn.write_many(WORDS, [(request.tenant, word, action.id) for word in sorted(words | names)])

@@ -159,7 +159,7 @@ class Controls:
             )
             # a halt whose row was taken away is lifted by its statement alone
             if not lifted and not self._is_live(scope, name):
-                raise AilyusError("not_found", f"`{scope} {name}` is not halted", hint="`ailyus halts`")
+                raise AilyusError("not_found", f"`{scope} {name}` is not halted", hint="`ailyus halt list`")
             sealed.insert(txn)
             return bump(txn)
 

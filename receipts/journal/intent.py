@@ -10,6 +10,7 @@ from policies.decision import Permitted, Rate
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.breaker import Trip
+from receipts.journal.budget_count import BudgetCount
 from receipts.statement.statement import SignedStatement
 from receipts.store.row import Row, Value, integer
 from receipts.store.transaction import Conflict, Txn
@@ -40,10 +41,11 @@ class Stale:
     """The world moved on since the decision: nothing was written, and it must be made anew.
 
     `moved`: the action's row, the release or the control epoch is another one. Else somebody took from what the
-    decision counted on, or wrote to the resource since the look.
+    decision counted on, or wrote to the resource since the look; `counted`: they took from a rate or a budget.
     """
 
     moved: bool = False
+    counted: bool = False
 
 
 class NotCommitted(Conflict):
@@ -67,9 +69,9 @@ class IntentCommit:
     """Everything that one intent commits. `permitted` is the promise that Cedar said yes.
 
     `basis` is the release and the control epoch under which it did. `rate` is what the decision counted on, None when
-    no policy reads it. `lock` names the resource that nothing else may write to meanwhile. `via` names the route where
-    a contract has several, `trip` is the halt of the route that the attempt before this one took, which failed unless
-    the application proved that it had no effect.
+    no policy reads it, and `budgets` the same of those that cover the action. `lock` names the resource that nothing
+    else may write to meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route
+    that the attempt before this one took, which failed unless the application proved that it had no effect.
     """
 
     action: Action
@@ -86,6 +88,7 @@ class IntentCommit:
     deadline_ms: int
     result: ActionResult
     rate: Rate | None = None
+    budgets: tuple[BudgetCount, ...] = ()
     spent: int = 0
     limits: Limits = Limits()
     lock: str | None = None
@@ -120,7 +123,13 @@ def check_limits(txn: Txn, wanted: IntentCommit) -> None:
         now = rate_in(txn.query(str(sql), *values))
         # guard: rates are compared again
         if now.last_hour > wanted.rate.last_hour or now.spent_last_day > wanted.rate.spent_last_day:
-            raise NotCommitted(Stale())
+            raise NotCommitted(Stale(counted=True))
+    # INVARIANT: the same of budgets, over all agents and replicas
+    for count in wanted.budgets if wanted.attempt == 1 else ():
+        query, given = count.query(wanted.action, txn.now_ms)
+        # guard: budgets are compared again
+        if count.used_in(txn.query(query, *given), wanted.action) > count.used:
+            raise NotCommitted(Stale(counted=True))
 
 
 @dataclass(frozen=True, slots=True)

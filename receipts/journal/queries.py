@@ -7,13 +7,16 @@ from pydantic import JsonValue
 
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
+from contracts.canonical import first_id
 from contracts.hiding import Hiding
 from policies.approval import SignedApproval
 from policies.decision import Rate
 from receipts.action.action import Action, Intent, PlanStep, state_of
 from receipts.action.action_form import unpack_caller, unpack_observation, unpack_request
 from receipts.action.action_result import ActionResult
+from receipts.action.sentence import ActionSentence
 from receipts.action.status import status_of
+from receipts.journal.budget_count import BudgetCount
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
 from receipts.statement.signed_rows import approval_is_said, is_about, is_ended_by
@@ -21,10 +24,12 @@ from receipts.store.row import Read, Row, blob, integer
 from receipts.store.store import Store
 
 YOUNG_MS = 1_000
+CLOCKS_MS = 60_000
+"""How far the clocks of replicas, which make ids, may be apart from the store's."""
 _MAX_APPROVED = 10_000
 _ACTION = (
     "SELECT id, request, caller, state, status, fence, release, asked, result, created_ms, expires_ms, held_until_ms,"
-    " plan_id, position, undoes, plan, sent_ms, updated_ms, cancel_requested_ms FROM actions"
+    " plan_id, position, undoes, plan, sent_ms, updated_ms, cancel_requested_ms, says FROM actions"
 )
 
 
@@ -163,6 +168,29 @@ class JournalQueries:
         sql, *values = rate_query(action, self.store.now_ms())
         return rate_in(await self.store.read(str(sql), *values))
 
+    async def used(self, count: BudgetCount, action: Action) -> int:
+        """What others took from a budget within its window, with what is in flight or in doubt."""
+        sql, values = count.query(action, self.store.now_ms())
+        return count.used_in(await self.store.read(sql, *values), action)
+
+    async def shown(self, action: Action, since_ms: int) -> frozenset[str]:
+        """The contracts whose data an action's agent was shown for its person since then, with what runs still."""
+        request = action.request
+        # INVARIANT: an end that shows nothing is named; of any other end something may have been read
+        rows = await self.store.read(
+            "SELECT DISTINCT contract FROM actions WHERE tenant = ? AND agent = ? AND person = ? AND id >= ?"
+            " AND created_ms >= ? AND status NOT IN"
+            " ('denied', 'unavailable', 'refused', 'expired', 'cancelled', 'approval_required') AND id <> ?",
+            request.tenant,
+            request.agent,
+            request.person,
+            # an id begins with its time, so that the index of the agent's actions is read from there
+            first_id("act", since_ms - CLOCKS_MS),
+            since_ms,
+            action.id,
+        )
+        return frozenset(str(name) for (name,) in rows)
+
     async def lease_ended(self, action_id: str) -> bool:
         """May a running action be taken over?"""
         rows = await self.store.read("SELECT lease_until_ms FROM actions WHERE id = ?", action_id)
@@ -292,4 +320,5 @@ def _action(row: Row) -> Action:
         sent_ms=integer(row[16]),
         updated_ms=integer(row[17]),
         is_cancel_requested=row[18] is not None,
+        sentence=ActionSentence.unpacked(str(row[19])) if row[19] else None,
     )

@@ -205,10 +205,16 @@ def insert_key(txn: Txn, key: Key) -> None:
     txn.write("INSERT INTO keys VALUES (?, ?, ?, ?, 0)", key.keyid, key.public, key.person, key.kind)
     if key.passkey is not None:
         at = key.passkey
-        txn.write("INSERT INTO passkeys VALUES (?, ?, ?, ?, 0)", key.keyid, at.credential, at.rp_id, at.origin)
+        sql = "INSERT INTO passkeys (keyid, credential, rp_id, origin, uses) VALUES (?, ?, ?, ?, 0)"
+        txn.write(sql, key.keyid, at.credential, at.rp_id, at.origin)
 
 
 def count_use(txn: Txn, keyid: str, uses: int) -> None:
-    """Inside a commit: what a passkey's authenticator counted; a count that did not grow is a `Conflict`."""
+    """Inside a commit: when a passkey signed, and its authenticator's count; one that did not grow is a `Conflict`."""
     # INVARIANT: the same assertion, or a copied authenticator, does not count twice
-    txn.write("UPDATE passkeys SET uses = ?1 WHERE keyid = ?2 AND (uses < ?1 OR (uses = 0 AND ?1 = 0))", uses, keyid)
+    txn.write(
+        "UPDATE passkeys SET uses = ?1, used_ms = ?3 WHERE keyid = ?2 AND (uses < ?1 OR (uses = 0 AND ?1 = 0))",
+        uses,
+        keyid,
+        txn.now_ms,
+    )

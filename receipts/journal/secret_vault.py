@@ -9,7 +9,7 @@ import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -29,6 +29,20 @@ KEY_BYTES = 32
 MARK: Final = "SELECT value FROM meta WHERE key = 'handles'"
 """Which key seals the secrets of this store (`SecretVault.mark`)."""
 SET_MARK: Final = "INSERT INTO meta VALUES ('handles', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+
+class HandleOwner(Protocol):
+    """Whom a handle is bound to, for example by a request."""
+
+    @property
+    def tenant(self) -> str:
+        """The organisation."""
+        ...
+
+    @property
+    def person(self) -> str:
+        """The person whom an agent acts for."""
+        ...
 
 
 class SecretVault:
@@ -66,20 +80,20 @@ class SecretVault:
 
     def seal(
         self,
-        request: ActionRequest,
+        owner: "HandleOwner",
         plan_id: str | None,
         made_by: str,
         values: Mapping[str, tuple[str, Sequence[str]]],
         now_ms: int,
     ) -> "tuple[dict[str, str], NewHandles]":
-        """Handles for values (output → value and its destinations): ids by output, and the rows to commit."""
+        """Handles of one person for values (output → value and its destinations): ids by output, and rows to commit."""
         ids: dict[str, str] = {}
         rows: list[tuple[str, str, bytes]] = []
         for output, (value, destinations) in values.items():
             handle = new_id("sec")
             rows.append((handle, orjson.dumps(list(destinations)).decode(), self.sealed(handle, value)))
             ids[output] = handle
-        return ids, NewHandles(request, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
+        return ids, NewHandles(owner, plan_id, made_by, tuple(rows), now_ms + LIFETIME_MS)
 
     async def open(self, handle: str, destination: str, action_id: str) -> str | None:
         """The value, only for the action whose committed intent used this handle for this destination."""
@@ -124,13 +138,13 @@ class NewHandles:
 
     def __init__(
         self,
-        request: ActionRequest,
+        owner: "HandleOwner",
         plan_id: str | None,
         made_by: str,
         rows: tuple[tuple[str, str, bytes], ...],
         expires_ms: int,
     ) -> None:
-        self._request = request
+        self._owner = owner
         self._plan_id = plan_id
         self._made_by = made_by
         self._rows = rows
@@ -138,11 +152,11 @@ class NewHandles:
 
     def insert(self, txn: Txn) -> None:
         """Write the rows."""
-        request = self._request
+        owner = self._owner
         txn.write_many(
             "INSERT INTO handles VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (handle, request.tenant, request.person, self._plan_id, self._made_by, to, sealed, self._expires_ms)
+                (handle, owner.tenant, owner.person, self._plan_id, self._made_by, to, sealed, self._expires_ms)
                 for handle, to, sealed in self._rows
             ],
         )

@@ -166,6 +166,11 @@ def note_key_hash(name: str, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + _ED25519_NOTE + public).digest()[:4]
 
 
+def verifier_key(name: str, public: bytes) -> str:
+    """The key of a log as mirrors and witnesses take it: `name+hash+base64(0x01 ‖ key)` (C2SP signed-note)."""
+    return f"{name}+{note_key_hash(name, public).hex()}+{base64.b64encode(_ED25519_NOTE + public).decode()}"
+
+
 def open_note(note: str, name: str, public: bytes) -> str:
     """The text of a note signed by this key under this name; raises `not_authentic`."""
     # the last empty line: a text may hold others, and the signatures hold none

@@ -42,6 +42,7 @@ def remove(txn: Txn, archive: str, digests: Mapping[str, str], pseudonym: Pseudo
     for table in BY_ACTION:
         if table != "statements":
             _delete(txn, table, "action_id", ids)
+    _delete(txn, "action_words", "action_id", ids)
     # one by one: of the statements of an action those of approvals that were taken back stay
     _delete(txn, "statements", "leaf_index", leaves)
     _delete(txn, "actions", "id", ids)

@@ -92,6 +92,18 @@ def after(read: Read, leaf_index: int, limit: int) -> list[LogEntry]:
     ]
 
 
+def between(read: Read, after_leaf: int, until: int, limit: int, tenant: str | None) -> list[LogEntry]:
+    """The entries that follow a leaf, up to another one, in order; of one tenant, or of all."""
+    sql = f"{_ENTRY} WHERE leaf_index > ?1 AND leaf_index <= ?2 AND (tenant = ?4 OR ?4 IS NULL)"
+    return [_entry(row) for row in read(f"{sql} ORDER BY leaf_index LIMIT ?3", after_leaf, until, limit, tenant)]
+
+
+def newest(read: Read, tenant: str | None) -> LogEntry | None:
+    """The newest entry of one tenant, or of all."""
+    sql = f"{_ENTRY} WHERE tenant = ?1 OR ?1 IS NULL ORDER BY leaf_index DESC LIMIT 1"
+    return _one(read(sql, tenant))
+
+
 def of_kind(read: Read, kind: str, mark: str) -> list[LogEntry]:
     """The entries of a kind that this search value finds, in order."""
     found = (

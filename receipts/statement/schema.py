@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, TypeAdapter
 
 from receipts.statement.facts import ClosedModel, Digest
 from receipts.statement.predicates import Predicate
@@ -27,3 +27,9 @@ class Statement(ClosedModel):
 def schema() -> dict[str, JsonValue]:
     """The JSON Schema of a statement."""
     return Statement.model_json_schema(by_alias=True)
+
+
+def predicate_schema() -> dict[str, JsonValue]:
+    """The JSON Schema of what a statement says, without the envelope of in-toto."""
+    made: dict[str, JsonValue] = TypeAdapter(Predicate).json_schema(by_alias=True)
+    return made

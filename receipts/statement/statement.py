@@ -17,11 +17,13 @@ sent is evidence, kept beside the log: it can be erased, and the proof still hol
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from pydantic import JsonValue
 
 from contracts.action.request import ActionRequest
 from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
+from receipts.action.sentence import ActionSentence
 from receipts.log.signing import Envelope, Signer
 from receipts.statement.action_facts import OutcomeFacts
 from receipts.statement.facts import ActionFacts, GatewayFacts
@@ -29,10 +31,11 @@ from receipts.store.transaction import EVIDENCE, StatementIndex, Txn
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://ailyus.dev/{kind}/v1"
+SELF: Final = "without a witness the log is attested by its own operator"
 LIMITS: tuple[str, ...] = (
     "the gateway's word is taken for what it observed",
     "the gap between the last check and the first byte is not covered",
-    "without a witness the log is attested by its own operator",
+    SELF,
 )
 """What a receipt does not claim; every outcome says so."""
 
@@ -64,6 +67,7 @@ class StatementSubject:
     resource_id: str = ""
     label: str | None = None
     indexed: Mapping[str, str] = field(default_factory=dict)
+    sentence: ActionSentence | None = None
 
 
 class Notary:
@@ -90,7 +94,7 @@ class Notary:
         key = self.tenant_key(request.tenant)
         # what an outcome's intent already holds is not stored twice
         has_intent = isinstance(facts, OutcomeFacts) and bool(facts.intent)
-        known = {} if has_intent else {"params": canonical(dict(request.params))}
+        known = {} if has_intent else _known(about)
         rows, commitments = _commit({**known, **evidence})
         resource, search = _record(key, about)
         person = pseudonym(key, "person", request.person)
@@ -170,6 +174,14 @@ class Notary:
     def pseudonym(self, tenant: str, kind: str, value: str) -> str:
         """The search value of a personal value under its tenant's key."""
         return pseudonym(self.tenant_key(tenant), kind, value)
+
+
+def _known(about: StatementSubject) -> dict[str, bytes]:
+    """What every statement about an action commits to: its parameters, and the sentence that lists show."""
+    known = {"params": canonical(dict(about.request.params))}
+    if about.sentence is not None:
+        known["says"] = about.sentence.packed.encode()  # guard: the sentence is signed
+    return known
 
 
 def key_digest(key: bytes) -> str:

@@ -34,6 +34,8 @@ class Words:
     def __init__(self) -> None:
         self.keys: dict[str, LedgerEntry] = {}
         self.agents: dict[str, LedgerEntry] = {}
+        self.tokens: dict[str, int] = {}
+        """When each agent was given the token that it has."""
         self.halts: dict[tuple[str, str], LedgerEntry] = {}
         self.roles: dict[str, LedgerEntry] = {}
         self.tenants: dict[str, str] = {}
@@ -57,6 +59,9 @@ class Words:
             _over(self.keys, said.text("keyid"), said)
         elif kind == "agent":
             _over(self.agents, said.text("agent"), said)
+            # who is promoted keeps the token that they were registered with
+            if said.event == "added":
+                self.tokens[said.text("agent")] = said.at_ms
         elif kind == "halt":
             # the end of a halt too: its statement says `lifted`, and only the newest one counts
             self.halts[said.text("scope"), said.text("name")] = said

@@ -15,11 +15,14 @@ from receipts.log.merkle import Frontier, leaf_hash
 from receipts.log.signing import Envelope
 from receipts.store.key_history import keys_from
 from receipts.store.log_tables import hashes_between, newest_note, nodes_by
+from receipts.store.progress import tell
 from receipts.store.row import Read, blob, integer
 from receipts.store.sqlite_file import snapshot
 from receipts.store.sqlite_schema import SCHEMA_VERSION
 
 _STATEMENTS: Final = "SELECT leaf_index, envelope FROM statements WHERE leaf_index > ? ORDER BY leaf_index LIMIT 500"
+_TOLD: Final = 500
+"""Leaves after which whoever watches is told: more often costs more than the leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ def _require_log(read: Read, end: Checkpoint) -> None:
     frontier = Frontier(0, [])
     for leaf in _leaves(read):
         frontier.append(leaf)
+        if frontier.size % _TOLD == 0:
+            tell(frontier.size, end.size)
     computed = frontier.size, frontier.root()
     # guard: the root of a backup
     if computed != (end.size, end.root) or Frontier.of(end.size, nodes_by(read)).root() != end.root:

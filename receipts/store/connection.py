@@ -26,7 +26,14 @@ KEPT: Final = ("synchronous_commit", "idle_in_transaction_session_timeout", "loc
 """What the writer's session must have, as PostgreSQL says it; asked for in each of its transactions."""
 ASKED: Final = ", ".join(f"current_setting('{name}')" for name in KEPT)
 _STRONGER: Final = {("synchronous_commit", "remote_apply")}
-FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError)
+FAULTS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # a driver that lost its place in the protocol, as after a process stood still: only a new connection helps
+    asyncpg.InternalClientError,
+    TimeoutError,
+    OSError,
+)
 """What a statement can end with when the database, or the way to it, is at fault."""
 _PLACE: Final = re.compile(r"\?(\d*)")
 

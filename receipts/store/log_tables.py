@@ -10,6 +10,8 @@ from receipts.store.row import Read, blob, integer
 NEWEST = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 NODES = "INSERT INTO nodes VALUES (?, ?, ?)"
 CHECKPOINTS = "INSERT INTO checkpoints VALUES (?, ?, ?)"
+WITNESSED = "witnessed"
+"""The key in `meta` of the size of the newest checkpoint that enough witnesses cosigned."""
 _ARCHIVED = (
     "SELECT a.leaf_index, n.hash FROM archive_leaves AS a JOIN nodes AS n ON n.level = 0 AND n.idx = a.leaf_index"
     " WHERE a.leaf_index >= ? AND a.leaf_index < ? ORDER BY a.leaf_index"
@@ -43,9 +45,23 @@ def newest_note(read: Read) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-def proof_by(read: Read, leaf_index: int) -> LogProof:
-    """The inclusion proof of a leaf in the newest committed checkpoint."""
-    note = newest_note(read)
+def witnessed_note(read: Read) -> str:
+    """The newest checkpoint note that enough witnesses cosigned, as a row says; '' when there is none."""
+    # cast to text: an entry of `meta` that is no number matches nothing
+    sql = "SELECT note FROM checkpoints WHERE CAST(size AS TEXT) = (SELECT value FROM meta WHERE key = ?)"
+    rows = read(sql, WITNESSED)
+    return str(rows[0][0]) if rows else ""
+
+
+def note_over(read: Read, size: int) -> str:
+    """The note that proofs of the first `size` leaves end in: a witnessed one that covers them, else the newest."""
+    note = witnessed_note(read)
+    return note if note and Checkpoint.of_note(note).size >= size else newest_note(read)
+
+
+def proof_by(read: Read, leaf_index: int, note: str = "") -> LogProof:
+    """The inclusion proof of a leaf in a committed checkpoint; in the newest one if none is given."""
+    note = note or newest_note(read)
     hashes = inclusion_proof(leaf_index, Checkpoint.of_note(note).size, nodes_by(read))
     return LogProof(leaf_index, tuple(hashes), note)
 

@@ -58,7 +58,7 @@ _END: Final = (
     "told AS (SELECT pg_notify(?1, ?2)), ended AS (UPDATE head SET size = ?3, high_water_ms = ?4 FROM told RETURNING 1)"
 )
 """What ends a group, in the same statement as all that waited for its end."""
-_GONE: Final = (asyncpg.InterfaceError, OSError, TimeoutError)
+_GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """The connection is: nobody's entry is done."""
 
 

@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (9, 0, 0);
+INSERT INTO head VALUES (12, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -36,6 +36,9 @@ CREATE TABLE actions (
   spent BIGINT NOT NULL DEFAULT 0, -- what it takes from a budget
   strike BIGINT NOT NULL DEFAULT 0, -- 1: the target lied, or it ended diverged or unknown
   cancel_requested_ms BIGINT, -- of a plan: when somebody asked for its end
+  kind TEXT NOT NULL DEFAULT '', -- read or write; with the next two as lists filter and tell actions
+  risk TEXT NOT NULL DEFAULT '',
+  says TEXT NOT NULL DEFAULT '', -- the sentence; '' where an older version made the row
   rowid BIGINT GENERATED ALWAYS AS IDENTITY
 );
 -- INVARIANT: the same call, while it is open, is the same action.
@@ -44,8 +47,27 @@ CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NO
 CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
 CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
 CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
+-- What budgets count, over all agents.
+CREATE INDEX actions_sent ON actions (tenant, contract, sent_ms) WHERE sent_ms > 0;
 CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
 CREATE INDEX actions_refused ON actions (tenant, agent, contract, held_until_ms) WHERE status = 'refused';
+-- Lists are read by one of these, newest first: an id begins with its time.
+CREATE INDEX actions_listed ON actions (tenant, id);
+CREATE INDEX actions_at ON actions (tenant, created_ms);
+CREATE INDEX actions_status ON actions (tenant, status, id);
+CREATE INDEX actions_agent ON actions (tenant, agent, id);
+CREATE INDEX actions_person ON actions (tenant, person, id);
+CREATE INDEX actions_contract ON actions (tenant, contract, id);
+CREATE INDEX actions_connection ON actions (tenant, connection, id);
+
+-- The words of sentences, and with `=` before them the names of records and people. Erased with its action.
+CREATE TABLE action_words (
+  tenant TEXT NOT NULL,
+  word TEXT COLLATE "C" NOT NULL,
+  action_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, word, action_id)
+);
+CREATE INDEX action_words_action ON action_words (action_id);
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (
@@ -89,6 +111,7 @@ CREATE TABLE approvals (
 );
 -- INVARIANT: one person counts once for one action.
 CREATE UNIQUE INDEX approvals_person ON approvals (action_id, person);
+CREATE INDEX approvals_by ON approvals (person, action_id);
 -- INVARIANT: an approval is used at most once.
 CREATE TABLE approval_uses (approval_id TEXT PRIMARY KEY, action_id TEXT NOT NULL, fence BIGINT NOT NULL);
 
@@ -107,7 +130,11 @@ CREATE TABLE statements (
   envelope BYTEA NOT NULL
 );
 CREATE INDEX statements_action ON statements (action_id, leaf_index);
-CREATE INDEX statements_time ON statements (tenant, at_ms);
+CREATE INDEX statements_time ON statements (tenant, at_ms, kind, status);
+CREATE INDEX statements_listed ON statements (tenant, leaf_index);
+CREATE INDEX statements_agent ON statements (tenant, agent, leaf_index);
+CREATE INDEX statements_contract ON statements (tenant, contract, leaf_index);
+CREATE INDEX statements_status ON statements (tenant, status, leaf_index);
 -- What the gateway reads of the log when it starts: whose keys and agents there are, and what is halted.
 CREATE INDEX statements_control ON statements (leaf_index)
 WHERE kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn';
@@ -206,7 +233,9 @@ CREATE TABLE passkeys (
   credential TEXT NOT NULL UNIQUE,
   rp_id TEXT NOT NULL,
   origin TEXT NOT NULL,
-  uses BIGINT NOT NULL -- the authenticator's own count, 0 where it has none
+  uses BIGINT NOT NULL, -- the authenticator's own count, 0 where it has none
+  name TEXT NOT NULL DEFAULT '', -- what its person calls it; no statement says it, and nothing is decided by it
+  used_ms BIGINT -- when it last signed; null until it does
 );
 CREATE TABLE sessions (
   token_hash TEXT PRIMARY KEY,

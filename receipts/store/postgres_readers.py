@@ -73,10 +73,18 @@ async def _leave(connection: object) -> None:
 
 @contextmanager
 def snapshot(url: str | DatabaseUrl) -> Iterator[Read]:
-    """A database as it is now, whatever is committed meanwhile; not from a running loop. Raises `store_corrupt`."""
+    """A database as it is now, whatever is committed meanwhile; not from a running loop.
+
+    Raises `store_unavailable` where it does not open, `store_corrupt` where it cannot be read.
+    """
     session = DatabaseSession(url)
     try:
-        session.open()
+        try:
+            session.open()
+        except FAULTS as error:
+            # a server that is away, or has no connection left, is no reason to restore a backup
+            hint = "is it there, has it a connection left, and does `[store] url` name it?"
+            raise AilyusError("store_unavailable", f"the database does not open: {said(error)}", hint=hint) from None
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield session.query
     except FAULTS as error:

@@ -10,6 +10,8 @@ from receipts.store.connection import FAULTS, DatabaseSession, said
 from receipts.store.database_url import DatabaseUrl
 from receipts.store.store import ARCHIVES
 
+_PAUSE_SECONDS: Final = 0.1
+_TRIES: Final = 10
 _SHARE_TRIES: Final = 30
 _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
@@ -19,11 +21,17 @@ _ARCHIVER: Final = "SELECT pg_try_advisory_lock(8423)"
 
 def share(session: DatabaseSession) -> None:
     """Take a replica's share of it, within 3 s. Raises `owner_elsewhere`."""
-    for _ in range(_SHARE_TRIES):
-        if session.query(_SHARED) == [(True,)]:
-            return
-        time.sleep(0.1)
-    raise AilyusError("owner_elsewhere", "the store is being migrated", hint="start the gateway after it")
+    if not _taken(session, _SHARED, _SHARE_TRIES):
+        raise AilyusError("owner_elsewhere", "the store is being migrated", hint="start the gateway after it")
+
+
+def _taken(session: DatabaseSession, lock: str, tries: int = _TRIES) -> bool:
+    """Is the lock ours? The server knows a session that has just ended for a moment longer, so it is asked again."""
+    for _ in range(tries):
+        if session.query(lock) == [(True,)]:
+            return True
+        time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 @contextmanager
@@ -43,16 +51,20 @@ def looking(url: str | DatabaseUrl) -> Iterator[DatabaseSession]:
 def archiver(url: str | DatabaseUrl) -> Iterator[None]:
     """The one who archives, whatever process that is. Raises `owner_elsewhere`."""
     with looking(url) as session:
-        if session.query(_ARCHIVER) != [(True,)]:  # guard: one archives
+        # not asked twice: an archive takes minutes, and who waited for it would find nothing left to do
+        if not _taken(session, _ARCHIVER, 1):  # guard: one archives
             raise AilyusError("owner_elsewhere", ARCHIVES, hint="wait until it has ended")
         yield
 
 
 @contextmanager
 def alone(url: str) -> Iterator[DatabaseSession]:
-    """A session while no replica has one. Raises `owner_elsewhere`, or `store_corrupt` when there is no database."""
+    """A session while no replica has one, within 1 s.
+
+    Raises `owner_elsewhere`, or `store_corrupt` when there is no database.
+    """
     with looking(url) as session:
-        if session.query(_ALONE) != [(True,)]:
+        if not _taken(session, _ALONE):
             hint = "end every gateway of this database first"
             raise AilyusError("owner_elsewhere", "a gateway uses the database", hint=hint)
         yield session

@@ -31,7 +31,10 @@ CREATE TABLE actions (
   sent_ms INTEGER NOT NULL DEFAULT 0, -- when its first intent was committed
   spent INTEGER NOT NULL DEFAULT 0, -- what it takes from a budget
   strike INTEGER NOT NULL DEFAULT 0, -- 1: the target lied, or it ended diverged or unknown
-  cancel_requested_ms INTEGER -- of a plan: when somebody asked for its end
+  cancel_requested_ms INTEGER, -- of a plan: when somebody asked for its end
+  kind TEXT NOT NULL DEFAULT '', -- read or write; with the next two as lists filter and tell actions
+  risk TEXT NOT NULL DEFAULT '',
+  says TEXT NOT NULL DEFAULT '' -- the sentence; '' where an older version made the row
 ) STRICT;
 -- INVARIANT: the same call, while it is open, is the same action.
 -- guard: one open action
@@ -40,8 +43,27 @@ CREATE INDEX actions_call ON actions (call_key, created_ms) WHERE call_key IS NO
 CREATE INDEX actions_active ON actions (state, tenant, agent, person) WHERE state <> 'ended';
 CREATE INDEX actions_plan ON actions (plan_id, position) WHERE plan_id IS NOT NULL;
 CREATE INDEX actions_rate ON actions (tenant, agent, contract, sent_ms) WHERE sent_ms > 0;
+-- What budgets count, over all agents.
+CREATE INDEX actions_sent ON actions (tenant, contract, sent_ms) WHERE sent_ms > 0;
 CREATE INDEX actions_undone ON actions (undoes) WHERE undoes IS NOT NULL;
 CREATE INDEX actions_refused ON actions (tenant, agent, contract, held_until_ms) WHERE status = 'refused';
+-- Lists are read by one of these, newest first: an id begins with its time.
+CREATE INDEX actions_listed ON actions (tenant, id);
+CREATE INDEX actions_at ON actions (tenant, created_ms);
+CREATE INDEX actions_status ON actions (tenant, status, id);
+CREATE INDEX actions_agent ON actions (tenant, agent, id);
+CREATE INDEX actions_person ON actions (tenant, person, id);
+CREATE INDEX actions_contract ON actions (tenant, contract, id);
+CREATE INDEX actions_connection ON actions (tenant, connection, id);
+
+-- The words of sentences, and with `=` before them the names of records and people. Erased with its action.
+CREATE TABLE action_words (
+  tenant TEXT NOT NULL,
+  word TEXT NOT NULL,
+  action_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, word, action_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX action_words_action ON action_words (action_id);
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (
@@ -84,6 +106,7 @@ CREATE TABLE approvals (
 ) STRICT;
 -- INVARIANT: one person counts once for one action.
 CREATE UNIQUE INDEX approvals_person ON approvals (action_id, person);
+CREATE INDEX approvals_by ON approvals (person, action_id);
 -- INVARIANT: an approval is used at most once.
 -- guard: single use of an approval
 CREATE TABLE approval_uses (approval_id TEXT PRIMARY KEY, action_id TEXT NOT NULL, fence INTEGER NOT NULL) STRICT;
@@ -103,7 +126,11 @@ CREATE TABLE statements (
   envelope BLOB NOT NULL
 ) STRICT;
 CREATE INDEX statements_action ON statements (action_id, leaf_index);
-CREATE INDEX statements_time ON statements (tenant, at_ms);
+CREATE INDEX statements_time ON statements (tenant, at_ms, kind, status);
+CREATE INDEX statements_listed ON statements (tenant, leaf_index);
+CREATE INDEX statements_agent ON statements (tenant, agent, leaf_index);
+CREATE INDEX statements_contract ON statements (tenant, contract, leaf_index);
+CREATE INDEX statements_status ON statements (tenant, status, leaf_index);
 -- What the gateway reads of the log when it starts: whose keys and agents there are, and what is halted.
 CREATE INDEX statements_control ON statements (leaf_index)
 WHERE kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn';
@@ -196,7 +223,9 @@ CREATE TABLE passkeys (
   credential TEXT NOT NULL UNIQUE,
   rp_id TEXT NOT NULL,
   origin TEXT NOT NULL,
-  uses INTEGER NOT NULL -- the authenticator's own count, 0 where it has none
+  uses INTEGER NOT NULL, -- the authenticator's own count, 0 where it has none
+  name TEXT NOT NULL DEFAULT '', -- what its person calls it; no statement says it, and nothing is decided by it
+  used_ms INTEGER -- when it last signed; null until it does
 ) STRICT;
 CREATE TABLE sessions (
   token_hash TEXT PRIMARY KEY,

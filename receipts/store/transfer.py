@@ -16,6 +16,7 @@ from receipts.log.merkle import Frontier
 from receipts.store import postgres_schema, sqlite_schema
 from receipts.store.connection import DatabaseSession
 from receipts.store.log_tables import newest_note
+from receipts.store.progress import tell
 from receipts.store.replica_lock import alone
 from receipts.store.row import Row, blob, integer
 from receipts.store.sqlite_file import reader
@@ -59,7 +60,12 @@ def fill(source: sqlite3.Connection, session: DatabaseSession) -> TransferCount:
         return _counted(source, 0)  # it was copied, and ended before the file was put aside
     require_empty(session)
     session.execute("BEGIN")
-    rows = sum(_table(source, session, table) for table in tables_of(source))
+    tables = tables_of(source)
+    total, rows = sum(_size(source, table) for table in tables), 0
+    for table in tables:
+        for count in _table(source, session, table):
+            rows += count
+            tell(rows, total)
     if note:
         ((at_ms,),) = session.query("SELECT at_ms FROM checkpoints ORDER BY size DESC LIMIT 1")
         session.execute("UPDATE head SET size = ?, high_water_ms = ?", (size, integer(at_ms)))
@@ -84,16 +90,20 @@ def tables_of(source: sqlite3.Connection) -> list[str]:
     return [str(name) for (name,) in source.execute(sql)]
 
 
-def _table(source: sqlite3.Connection, session: DatabaseSession, table: str) -> int:
+def _size(source: sqlite3.Connection, table: str) -> int:
+    ((count,),) = source.execute(f"SELECT count(*) FROM {table}")
+    return int(count)
+
+
+def _table(source: sqlite3.Connection, session: DatabaseSession, table: str) -> Iterator[int]:
+    """Copy one table; how many rows each batch had."""
     columns = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
     primary = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})") if row[5]]
     order = "rowid" if has_rowid(source, table) else ", ".join(primary)
     names, places = ", ".join(columns), ", ".join("?" for _ in columns)
-    count = 0
     for batch in _batches(source.execute(f"SELECT {names} FROM {table} ORDER BY {order}")):
         session.write_many(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
-        count += len(batch)
-    return count
+        yield len(batch)
 
 
 def has_rowid(source: sqlite3.Connection, table: str) -> bool:

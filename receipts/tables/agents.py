@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from receipts.statement.signed_rows import AGENT, registration
-from receipts.store.row import Row
+from receipts.store.row import Read, Row
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 
@@ -42,6 +42,12 @@ async def of_token(store: Store, token_hash: str) -> list[AgentRow]:
     return [_agent(row) for row in await store.read(f"{AGENT} WHERE token_hash = ?", token_hash)]
 
 
+def roles_held(read: Read) -> set[str]:
+    """The roles of all agents that are not revoked, and those that an identity provider told of people."""
+    rows = read("SELECT roles FROM agents WHERE revoked = 0 UNION ALL SELECT roles FROM role_facts")
+    return {role for (roles,) in rows for role in str(roles).split()}
+
+
 def register(txn: Txn, agent: AgentRow) -> None:
     """Add an agent, or put another one in the place of the agent of this name; it is not revoked."""
     txn.write(
@@ -56,6 +62,14 @@ def register(txn: Txn, agent: AgentRow) -> None:
         agent.roles,
         int(agent.observe_only),
         agent.token_hash,
+    )
+
+
+def rotate(txn: Txn, name: str, token_hash: str, new_hash: str) -> None:
+    """Put another token in the place of this one; `Conflict` where it is not the agent's own, or was revoked."""
+    # by the hash that was read: what was rotated or revoked meanwhile is not written over
+    txn.write(
+        "UPDATE agents SET token_hash = ? WHERE name = ? AND token_hash = ? AND revoked = 0", new_hash, name, token_hash
     )
 
 

@@ -6,18 +6,22 @@ from receipts.store.row import Row, integer
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 
-_OPEN = "SELECT id, action_id, route, tried, delivered_ms IS NOT NULL FROM escalations"
+_OPEN = (
+    "SELECT e.id, e.action_id, e.route, e.tried, e.delivered_ms IS NOT NULL, coalesce(a.tenant, '')"
+    " FROM escalations AS e LEFT JOIN actions AS a ON a.id = e.action_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenEscalation:
-    """One escalation: its route, how often its delivery failed, and whether it was delivered."""
+    """One escalation: its route, how often its delivery failed, whether it was delivered, its action's tenant."""
 
     id: str
     action_id: str
     route: str
     tried: int
     delivered: bool
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,15 @@ class ListedEscalation:
 async def due(store: Store) -> list[OpenEscalation]:
     """The escalations that something is to be done about by now, 20 at most."""
     rows = await store.read(
-        f"{_OPEN} WHERE acknowledged_ms IS NULL AND handed_on_ms IS NULL AND next_ms <= ? LIMIT 20", store.now_ms()
+        f"{_OPEN} WHERE e.acknowledged_ms IS NULL AND e.handed_on_ms IS NULL AND e.next_ms <= ? LIMIT 20",
+        store.now_ms(),
     )
     return [_open(row) for row in rows]
 
 
 async def find(store: Store, escalation: str) -> OpenEscalation | None:
     """An escalation by its id."""
-    rows = await store.read(f"{_OPEN} WHERE id = ?", escalation)
+    rows = await store.read(f"{_OPEN} WHERE e.id = ?", escalation)
     return _open(rows[0]) if rows else None
 
 
@@ -128,4 +133,4 @@ def acknowledge(txn: Txn, escalation: str, at_ms: int, person: str) -> None:
 
 
 def _open(row: Row) -> OpenEscalation:
-    return OpenEscalation(str(row[0]), str(row[1]), str(row[2]), integer(row[3]), bool(row[4]))
+    return OpenEscalation(str(row[0]), str(row[1]), str(row[2]), integer(row[3]), bool(row[4]), str(row[5]))

@@ -159,17 +159,18 @@ def renew(txn: Txn, grant: StoredGrant, lease_ms: int) -> None:
     )
 
 
-def replace_tokens(txn: Txn, grant: StoredGrant, tokens: SealedTokens) -> None:
-    """The new tokens in place of those of this version, in one row; raises `Conflict` where others came before.
+def replace_tokens(txn: Txn, grant: StoredGrant, tokens: SealedTokens, scopes: tuple[str, ...]) -> None:
+    """The new tokens with their scopes in place of those of this version; raises `Conflict` where others came before.
 
     INVARIANT: the former refresh token is forgotten only by the commit that keeps the new one.
     """
     txn.write(
-        "UPDATE grants SET access = ?, refresh = ?, expires_ms = ?, next_ms = ?, state = 'ready', reason = '',"
-        " tried = 0, version = version + 1, lease_until_ms = 0, refreshed_ms = ?"
+        "UPDATE grants SET access = ?, refresh = ?, scopes = ?, expires_ms = ?, next_ms = ?, state = 'ready',"
+        " reason = '', tried = 0, version = version + 1, lease_until_ms = 0, refreshed_ms = ?"
         " WHERE id = ? AND version = ?",  # guard: a refresh of these very tokens
         tokens.access,
         tokens.refresh,
+        " ".join(scopes),
         tokens.expires_ms,
         tokens.next_ms,
         txn.now_ms,

@@ -2,30 +2,41 @@
 
 from dataclasses import dataclass
 
-from receipts.store.row import integer
+from receipts.action.sentence import ActionSentence
+from receipts.store.row import Row, integer
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """An outcome in doubt, and how its action stands."""
+    """An outcome in doubt, how its action stands, and what it does to whom, on one line."""
 
     action_id: str
     contract: str
     status: str
     agent: str
+    person: str
+    says: str
     at_ms: int
 
 
 async def unresolved(store: Store, tenant: str | None = None) -> list[OpenIncident]:
     """The outcomes in doubt that nobody has resolved, oldest first; of one tenant, or of all."""
     rows = await store.read(
-        "SELECT i.action_id, a.contract, a.status, a.agent, i.at_ms FROM incidents AS i JOIN actions AS a"
-        " ON a.id = i.action_id WHERE i.resolved_ms IS NULL AND (a.tenant = ?1 OR ?1 IS NULL) ORDER BY i.at_ms",
+        "SELECT i.action_id, a.contract, a.status, a.agent, a.person, a.says, i.at_ms FROM incidents AS i"
+        " JOIN actions AS a ON a.id = i.action_id"
+        " WHERE i.resolved_ms IS NULL AND (a.tenant = ?1 OR ?1 IS NULL) ORDER BY i.at_ms",
         tenant,
     )
-    return [OpenIncident(str(r[0]), str(r[1]), str(r[2]), str(r[3]), integer(r[4])) for r in rows]
+    return [_incident(row) for row in rows]
+
+
+def _incident(row: Row) -> OpenIncident:
+    id_, contract, status, agent, person, says = map(str, row[:6])
+    # a row of an earlier version has no sentence: what it is called is known
+    said = ActionSentence.unpacked(says).quoted if says else contract.replace("_", " ").capitalize()
+    return OpenIncident(id_, contract, status, agent, person, said, integer(row[6]))
 
 
 async def needs_somebody(store: Store, action_id: str) -> bool:

@@ -40,6 +40,18 @@ def finish(txn: Txn, action_id: str, until_ms: int) -> None:
     )
 
 
+def hasten(txn: Txn, connection: str) -> None:
+    """What is unknown at a connection is looked at once more, now; the looks that are ahead stay as they are."""
+    txn.write(
+        "INSERT INTO rechecks (action_id, due_ms) SELECT id, ?1 FROM actions"
+        " WHERE connection = ?2 AND status = 'unknown' AND state = 'ended' AND EXISTS"
+        " (SELECT 1 FROM rechecks AS r WHERE r.action_id = actions.id AND r.done_ms IS NULL) ON CONFLICT DO NOTHING",
+        txn.now_ms,
+        connection,
+        rows=None,
+    )
+
+
 def restate(
     txn: Txn,
     action_id: str,

@@ -8,6 +8,7 @@ from contracts.action.request import Caller
 from policies.release import Release
 from receipts.journal.journal import Journal
 from server.actions.pipeline import Pipeline
+from server.execution.decisions import Observe, unobserved
 from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import FairLimiter
 from server.plans.runner import Plans
@@ -30,7 +31,8 @@ class LiveRelease:
         adapter: Adapter,
         current: Callable[[Caller], Awaitable[Caller | None]],
         limiter: FairLimiter,
+        observe: Observe = unobserved,
     ) -> "LiveRelease":
         """Everything that works under a release. The limiter is the process's: releases share its order."""
-        executor = ActionExecutor(journal, release, adapter, current, limiter)
+        executor = ActionExecutor(journal, release, adapter, current, limiter, observe)
         return cls(release, executor, Pipeline(executor), Plans(executor))

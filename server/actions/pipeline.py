@@ -9,6 +9,7 @@ process had sent. One pipeline works under one release. It neither decides nor s
 - An approval MUST count only for this exact action in this exact state (invariant 2).
 - Directly before every send the live release MUST permit it on live attributes (invariant 3).
 - There MUST be one loop that decides again, and it MUST end: after eight decisions, or 90 seconds of waiting.
+- An outage MUST take no approval away: the action is decided again, by this loop or a later one, until that expires.
 """
 
 import asyncio
@@ -16,13 +17,14 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from random import SystemRandom
 
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval, count_by_role
-from policies.decision import ApprovalRequired, Denied, Permitted
+from policies.decision import ApprovalRequired, Denied, Permitted, Unavailable
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.halt import Halt
@@ -33,6 +35,13 @@ from server.execution.attempt import PermittedAction, SentAttempt
 from server.execution.decisions import ApprovalCount
 from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import Slot
+from server.execution.patience import (
+    ApprovalPatience,
+    approved_until_ms,
+    has_waited,
+    keeps_approval,
+    left_approved,
+)
 from server.execution.resolved_action import ResolvedAction
 from server.execution.undo import Compensation, undo_line
 from server.results import answers
@@ -43,6 +52,7 @@ TRIES = 8
 """How often a decision is made anew when a halt, a rate or another action came in between."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.5
+_CHANCE = SystemRandom()
 
 
 class Pipeline:
@@ -57,12 +67,19 @@ class Pipeline:
     async def act(self, action: Action) -> ActionResult:
         """Steps 2 to 10, for a fresh call and for one that people have decided."""
         executor, slot = self._executor, None
+        patience = ApprovalPatience()
         give_up, pause, tries = 0.0, FIRST_PAUSE_SECONDS, 0
         try:
             while tries < TRIES:
                 decided = await self.decide(action)
                 if isinstance(decided, ActionResult):
                     return decided
+                if isinstance(decided, Unavailable):
+                    self._release_slot(slot)
+                    slot = None  # others need not wait for what this one waits for
+                    if await patience.bears():
+                        continue
+                    return left_approved(action, decided)
                 if slot is None:
                     slot = await self._slot(decided)
                     if slot.waited:  # what was read before the wait may be otherwise by now
@@ -70,6 +87,15 @@ class Pipeline:
                 sent = await executor.send(decided)
                 if isinstance(sent, SentAttempt):
                     return await self._finish(sent, decided.approvals)
+                if isinstance(sent, Unavailable) and tries + 1 < TRIES and await has_waited(sent):
+                    tries += 1
+                    continue
+                if isinstance(sent, Unavailable) and await keeps_approval(self._journal, self._release, action, sent):
+                    self._release_slot(slot)
+                    slot = None
+                    if await patience.bears():
+                        continue
+                    return left_approved(action, sent)
                 if isinstance(sent, Denied):
                     return await executor.deny(decided.action, sent)
                 if isinstance(sent, Busy):
@@ -77,18 +103,25 @@ class Pipeline:
                     give_up = give_up or time.monotonic() + BUSY_SECONDS
                     pause = await self._wait_for_room(sent, give_up, pause)
                     continue
+                self._release_slot(slot)
+                slot = None
+                if sent.counted:
+                    # no try: each time another call got in, so whoever goes on gets in too, or sees it full
+                    give_up = give_up or time.monotonic() + BUSY_SECONDS
+                    pause = await _step_aside(give_up, pause)
+                    continue
                 tries += 1
                 if sent.moved and not await self._may_decide_again(decided.basis):
                     raise AilyusError("release_changed", "contracts or policies changed in between")
-                executor.limiter.release(slot)
-                slot = None
         finally:
-            if slot is not None:
-                executor.limiter.release(slot)
+            self._release_slot(slot)
         raise _kept_changing()
 
-    async def decide(self, action: Action) -> PermittedAction | ActionResult:
-        """Steps 2 to 5: the action as it is permitted now, or how it ended or waits."""
+    async def decide(self, action: Action) -> PermittedAction | ActionResult | Unavailable:
+        """Steps 2 to 5: the action as it is permitted now, or how it ended or waits.
+
+        `Unavailable`: people have approved it, nobody could be asked, and it is to be decided again.
+        """
         executor, request, basis = self._executor, action.request, self._executor.basis
         if changed := self._stale_reason(request):
             return await executor.deny(action, Denied(changed), changed)
@@ -102,7 +135,10 @@ class Pipeline:
         if isinstance(resolved, Denied):
             return await executor.deny(replace(action, caller=caller), resolved)
         before = await executor.observe(resolved.permit)
+        resolved = resolved.told(before, self._release)
         decision = await executor.decisions.decide(resolved, before)
+        if isinstance(decision, Unavailable) and await keeps_approval(self._journal, self._release, action, decision):
+            return decision
         if isinstance(decision, Denied):
             return await executor.deny(resolved.action, decision)
         if done := await self._without_sending(resolved, before, decision):
@@ -133,6 +169,10 @@ class Pipeline:
         facts, target = decided.permitted.facts, decided.resolved.target
         resource = f"{facts.resource_type}/{facts.resource_id}"
         return await self._executor.limiter.acquire(target.name, target.max_in_flight, resource)
+
+    def _release_slot(self, slot: Slot | None) -> None:
+        if slot is not None:
+            self._executor.limiter.release(slot)
 
     async def _wait_for_room(self, busy: Busy, give_up: float, pause: float) -> float:
         """Wait until the connection and the resource have room; returns how long the next wait pauses, in seconds."""
@@ -218,18 +258,22 @@ class Pipeline:
 
     async def held(self, action: Action, halt: Halt) -> ActionResult:
         """An approved action that a halt holds, as its agent is told."""
-        return answers.held(action, action.receipt_id, halt, await self.held_until(action))
-
-    async def held_until(self, action: Action) -> int:
-        """Until when the approvals of an action may still be used, in milliseconds since the epoch."""
-        given = [a.binding.expires_ms for a in await self._journal.approvals(action.id)]
-        return min([*given, action.expires_ms])
+        return answers.held(action, action.receipt_id, halt, await approved_until_ms(self._journal, action))
 
     async def _read(self, resolved: ResolvedAction, before: Observation, permitted: Permitted) -> ActionResult:
         ended = self._executor.ends.read(resolved, before, permitted)
         if isinstance(ended, Fault):
             return await self._executor.deny(resolved.action, Denied(ended.sentence, permitted.record))
         return await self._executor.end(ended)
+
+
+async def _step_aside(give_up: float, pause: float) -> float:
+    """Let others take from a rate or a budget; returns how long the next pause may be, in seconds."""
+    if time.monotonic() > give_up:
+        raise _kept_changing()
+    # each for another time: those that meet once would meet again
+    await asyncio.sleep(_CHANCE.uniform(0, pause))
+    return min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
 def _kept_changing() -> AilyusError:

@@ -11,13 +11,15 @@ matches no row. It does not say what may be sent again: `reconcile` does, and `P
 - What was open when a loss was accepted MUST be sent no more: it is read back, or it ends.
 - What a halt holds, another's lease covers or an undo is at work on MUST be left alone.
 - What is open MUST be signed and logged every five minutes, so that silence is visible.
+- An action that cannot be looked at MUST keep no other waiting.
+- What another floor adds (a notice to a webhook that is slow, the refresh of tokens) MUST keep none of this waiting.
 """
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import orjson
 import structlog
@@ -29,10 +31,12 @@ from receipts.action.action_result import ActionResult
 from receipts.journal.lease import LEASE_MS
 from receipts.statement.gateway_facts import StateFacts
 from receipts.store.transaction import Conflict
+from server.actions.chore import Chore, Chores
 from server.actions.live_release import LiveRelease
 from server.actions.runner import ActionRunner
 from server.execution.attempt import interrupted_attempt
 
+T = TypeVar("T")
 SCAN_SECONDS = 0.5
 STATE_SECONDS = 300.0
 """How often the open intents are signed and logged, so that silence is visible."""
@@ -46,13 +50,20 @@ class RecoveryLoop:
         self,
         runner: ActionRunner,
         expire: Callable[[Action], Awaitable[None]],
-        chores: Sequence[Callable[[], Awaitable[None]]] = (),
+        further: Sequence[Chore] = (),
     ) -> None:
         self._runner = runner
         self._journal = runner.journal
         self._expire = expire
-        self._chores = chores
-        self._tasks: list[asyncio.Task[None]] = []
+        self._long: set[str] = set()
+        own = (
+            Chore("scan", self.scan, SCAN_SECONDS),
+            Chore("expiry", self._expire_waiting, SCAN_SECONDS),
+            Chore("handles", self._journal.handles.forget_expired, SCAN_SECONDS),
+            Chore("state", self.log_open_actions, STATE_SECONDS),
+            Chore("renewal", self._renew, LEASE_MS / 3000),
+        )
+        self._chores = Chores((*own, *further))
 
     async def start(self) -> None:
         """Take over from a dead owner, then look for ever."""
@@ -60,19 +71,16 @@ class RecoveryLoop:
         if not journal.store.shared:
             await journal.end_leases()
         await self.scan()
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._renew())]
+        self._chores.start()
 
     async def stop(self) -> None:
         """Stop looking; actions on their way finish by themselves."""
-        for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._chores.stop()
 
     @property
     def is_alive(self) -> bool:
         """Does it look, from its start to its stop?"""
-        return not any(task.done() for task in self._tasks)
+        return self._chores.is_alive
 
     async def resume(self, action_id: str) -> None:
         """Carry one action on, if it is its turn."""
@@ -82,7 +90,8 @@ class RecoveryLoop:
 
     async def scan(self) -> list[asyncio.Task[ActionResult]]:
         """Look at every action that is not people's turn."""
-        return [task for action in await self._journal.resumable() if (task := await self._resume(action))]
+        actions = await self._journal.resumable()
+        return [task for action in actions if (task := await _apart(action, self._resume)) is not None]
 
     async def _resume(self, action: Action) -> asyncio.Task[ActionResult] | None:
         runner, live = self._runner, self._runner.live
@@ -134,35 +143,11 @@ class RecoveryLoop:
         intent = await live.executor.take_over(action)
         return await live.pipeline.finish(interrupted_attempt(replace(action, fence=intent.fence), intent))
 
-    async def _run(self) -> None:
-        said = time.monotonic()
-        while True:
-            await asyncio.sleep(SCAN_SECONDS)
-            try:
-                await self.scan()
-                await self._expire_waiting()
-                await self._journal.handles.forget_expired()
-                for chore in self._chores:
-                    await chore()
-                if time.monotonic() - said >= STATE_SECONDS:
-                    said = time.monotonic()
-                    await self.log_open_actions()
-            except Conflict:
-                continue  # somebody decided in between
-            except AilyusError as error:
-                log.warning("sweep", code=error.code)
-
     async def _renew(self) -> None:
         """Keep what is under way here for longer than a third of a lease."""
-        long: set[str] = set()
-        while True:
-            await asyncio.sleep(LEASE_MS / 3000)
-            now = self._runner.running_ids()
-            try:
-                await self._journal.renew(now & long)
-            except AilyusError as error:
-                log.warning("renewal", code=error.code)
-            long = now
+        now = self._runner.running_ids()
+        long, self._long = self._long, now
+        await self._journal.renew(now & long)
 
     async def log_open_actions(self) -> None:
         """Sign and log what is open now: a `state` statement."""
@@ -180,4 +165,19 @@ class RecoveryLoop:
     async def _expire_waiting(self) -> None:
         journal = self._journal
         for action in await journal.expired():
-            await self._expire(action)
+            await _apart(action, self._expire)
+
+
+async def _apart(action: Action, work: Callable[[Action], Awaitable[T]]) -> T | None:
+    """What the work makes of this action. One that it fails for is logged, and keeps no other action waiting."""
+    try:
+        return await work(action)
+    except Conflict:
+        return None  # somebody else was first, and the next look sees what they did
+    except AilyusError as error:
+        if error.code == "store_unavailable":  # that is so for every action, and ends this look
+            raise
+        log.warning("action_not_resumed", action=action.id, code=error.code)
+    except Exception:  # a fault of our own, too: the actions behind it have nothing to do with it
+        log.exception("action_not_resumed", action=action.id)
+    return None

@@ -12,12 +12,15 @@ from starlette.routing import Route
 
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
-from receipts.tables import intents
+from receipts.tables import intents, passkeys
+from receipts.tables.passkeys import PasskeyUse
 from server.admin import access
 from server.admin.approval_routes import ApprovalRoutes
 from server.admin.connection_routes import ConnectionRoutes
+from server.admin.export_routes import ExportRoutes
 from server.admin.gateway_key_routes import GatewayKeyRoutes
 from server.admin.release_routes import ReleaseRoutes
+from server.admin.shadow_routes import ShadowRoutes
 from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
@@ -27,6 +30,7 @@ from server.operations.candidates import Candidates
 from server.operations.escalations import Escalations
 from server.operations.halts import NewHalt, halt, lift
 from server.operations.resolutions import Resolutions, open_incidents
+from server.operations.shadow import Shadow
 
 
 class NewAgent(BaseModel):
@@ -42,6 +46,9 @@ class NewAgent(BaseModel):
     observe: bool = False
 
 
+_MALFORMED = (
+    "a value is missing, empty, too long or of another kind; the gateway and the command line are of one version"
+)
 Handler = Callable[[Request], Awaitable[object]]
 
 
@@ -58,7 +65,11 @@ class AdminApi:
         introduce: Callable[[str], Awaitable[str]],
         connections: ConnectionRoutes,
         archive_runs: ArchiveRuns,
+        shadow: Shadow,
+        exports: ExportRoutes,
     ) -> None:
+        self._shadow = ShadowRoutes(shadow)
+        self._exports = exports
         self._archive_runs = archive_runs
         self._candidates = candidates
         self._runner = candidates.releases.runner
@@ -79,6 +90,8 @@ class AdminApi:
             ("POST", "/candidates", released.propose),
             ("POST", "/candidates/{candidate}", released.apply_proposed),
             ("DELETE", "/candidates/{candidate}", released.withdraw),
+            ("POST", "/shadow", self._shadow.begin),
+            ("DELETE", "/shadow", self._shadow.end),
             ("GET", "/approvals", asked.approvals),
             ("GET", "/approvals/{action}", asked.binding),
             ("POST", "/approvals", asked.decide),
@@ -104,6 +117,8 @@ class AdminApi:
             ("POST", "/connections/{name}/test", self._connections.test),
             ("DELETE", "/connections/{name}", self._connections.disconnect),
             ("POST", "/access", self.access),
+            ("POST", "/exports/{name}/test", self._exports.test),
+            ("POST", "/exports/{name}/resume", self._exports.resume),
             ("GET", "/archives", self.archives),
             ("POST", "/archives", self.begin_archive),
         ]
@@ -181,7 +196,12 @@ class AdminApi:
     async def keys(self, request: Request) -> object:
         """Every key and whose it is."""
         keys = (await self._runner.journal.registry.keys()).values()
-        return [{"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked} for k in keys]
+        used = await passkeys.uses(self._runner.journal.store)
+        return [
+            {"keyid": k.keyid, "person": k.person, "kind": k.kind, "revoked": k.revoked}
+            | asdict(used.get(k.keyid, PasskeyUse()))
+            for k in keys
+        ]
 
     async def revoke_key(self, request: Request) -> object:
         """Revoke a key: from now on it approves nothing."""
@@ -220,7 +240,7 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except AilyusError as error:
             body, status = {"code": error.code, "sentence": error.sentence, "hint": error.hint}, 409
         except (ValidationError, ValueError, KeyError):  # the text of these would quote what was sent
-            body, status = {"code": "not_an_object", "sentence": "the request is malformed", "hint": ""}, 400
+            body, status = {"code": "not_an_object", "sentence": "the request is malformed", "hint": _MALFORMED}, 400
         return Response(orjson.dumps(body), status, media_type="application/json")
 
     return endpoint

@@ -30,7 +30,7 @@ def browser_finding(workspace: Workspace, release: Release) -> Finding:
     # a path that exists proves nothing: a sandbox without user namespaces fails only when a tab opens
     try:
         check_driver()
-        version = asyncio.run(_opened(BrowserSettings(settings.path, settings.user, settings.sandbox, settings.pages)))
+        version = asyncio.run(_opened(settings.launch))
     except AilyusError as error:
         return Finding("browser", False, error.sentence, error.hint)
     return Finding("browser", True, f"{found} {version}, {'in its sandbox' if settings.sandbox else 'NO SANDBOX'}")

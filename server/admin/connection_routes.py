@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from contracts.errors import AilyusError
 from policies.release import Release
-from server.connections.connections import Connections, redirect_uri
+from server.operations.connections.connections import Connections, redirect_uri
 
 
 class ConnectionRoutes:

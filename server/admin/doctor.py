@@ -10,9 +10,12 @@ from server.admin.browser_health import browser_finding
 from server.admin.browser_install import install_browser
 from server.admin.client import ask_owner, find_owner
 from server.admin.connection_health import adapter_findings, connection_findings, issuer_findings, server_findings
+from server.admin.export_health import export_findings
 from server.admin.finding import Finding
 from server.admin.health.page_use import uses_pages
+from server.admin.machine_health import certificate_finding, disk_finding
 from server.admin.store_health import store_findings
+from server.admin.witness_health import witness_finding
 from server.results.timestamp import iso
 from server.workspace.log_key import open_log_key
 from server.workspace.releases import begin, last_released
@@ -38,6 +41,7 @@ def examine(folder: Path) -> list[Finding]:
     )
     findings.append(_routes(workspace, release))
     findings.append(browser_finding(workspace, release))
+    findings += [disk_finding(workspace), certificate_finding(workspace)]
     findings.extend(server_findings(workspace))
     findings.extend(adapter_findings(workspace))
     findings.extend(issuer_findings(workspace, release))
@@ -48,8 +52,10 @@ def examine(folder: Path) -> list[Finding]:
     findings.extend(_not_taken(workspace) if owner is not None else ())
     findings.extend(store_findings(workspace, sorted(release.catalog.programs)))
     if workspace.settings.development:
-        findings.append(Finding("keys", True, "development keys count here; receipts say `governed: false`"))
-    findings.append(Finding("witness", True, "none: the log is attested by its own operator"))
+        says, following = "development keys count here; receipts say `governed: false`", "set `development = false`"
+        findings.append(Finding("keys", True, says, following, warns=True))
+    findings.append(witness_finding(workspace))
+    findings.extend(export_findings(workspace))
     return findings
 
 
@@ -74,7 +80,8 @@ def _release(workspace: Workspace) -> tuple[Release | None, list[Finding]]:
         if release is not None and release.digest == last.digest:
             return release, [*findings, Finding("live", True, f"{says}: what the files say")]
         following = "see what differs: ailyus release diff; then release it: ailyus release apply --as PERSON"
-        findings.append(Finding("live", release is not None, f"{says}: NOT what the files say", following))
+        says = f"{says}: NOT what the files say"
+        findings.append(Finding("live", release is not None, says, following, warns=True))
         return release or begin(workspace, signer).release, findings
     except AilyusError as error:
         findings.append(Finding("live", False, error.sentence, error.hint))
@@ -118,4 +125,6 @@ def _routes(workspace: Workspace, release: Release) -> Finding:
     if not missing:
         return Finding("escalation", True, f"{len(named)} routes have somewhere to go")
     following = f"add [escalations.{missing[0]}] with a `webhook` to {FILE}"
-    return Finding("escalation", True, f"nobody is told by {', '.join(f'`{m}`' for m in missing)}: {following}")
+    return Finding(
+        "escalation", True, f"nobody is told by {', '.join(f'`{m}`' for m in missing)}", following, warns=True
+    )

@@ -9,6 +9,7 @@ from receipts.store.mark import is_copy
 from receipts.store.row import Read
 from receipts.store.store import MAX_CLOCK_BACK_MS
 from server.admin.finding import Finding
+from server.admin.machine_health import passkey_finding
 from server.workspace.clock import now_ms
 from server.workspace.stores import reading
 from server.workspace.workspace import Workspace
@@ -48,14 +49,10 @@ def wal_health(store: Path) -> Finding:
 
 def _attention(halts: int, incidents: int, calls: int) -> Finding:
     says = f"{halts} halts, {incidents} outcomes in doubt, {calls} escalations that nobody took on"
-    following = "ailyus halts; ailyus action open; ailyus escalation list" if halts or incidents or calls else ""
-    return Finding("attention", True, says + (f": {following}" if following else ""))
-
-
-def _console(people: list[str]) -> Finding:
-    if not people:
-        return Finding("console", True, "nobody has a passkey yet: ailyus console link PERSON")
-    return Finding("console", True, f"{', '.join(people)} can decide with a passkey")
+    if not (halts or incidents or calls):
+        return Finding("attention", True, says)
+    following = "ailyus halt list; ailyus action list --in-doubt; ailyus escalation list"
+    return Finding("attention", True, says, following, warns=True)
 
 
 def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
@@ -84,13 +81,15 @@ def store_findings(workspace: Workspace, contracts: list[str]) -> list[Finding]:
         says = f"the store's last commit is {_long(behind)} ahead of the clock: nothing is sent until then"
         following = 'correct the clock; if it is right: ailyus store accept-clock --as PERSON --reason "…"'
         findings.append(Finding("clock", False, says, following))
+    else:
+        findings.append(Finding("clock", True, "it is not behind the store's last commit"))
     if not workspace.settings.has_database:  # a database has no write-ahead log of ours
         findings.append(wal_health(workspace.store))
     if alone:
         following = "set `synchronous_standby_names` on the server"
         findings.append(Finding("standby", False, "a standby streams, and no commit waits for it", following))
     findings.append(_attention(counts.halts, counts.incidents, counts.escalations))
-    findings.append(_console(people))
+    findings.append(passkey_finding(workspace, people))
     if never:
         findings.append(Finding("exercise", True, f"{len(never)} of {len(contracts)} contracts were never exercised"))
     return findings

@@ -64,6 +64,10 @@ class Inbox:
     ) -> tuple[Binding, ApprovalRequest]:
         """What this person would sign now; they recompute every digest from what they are shown."""
         now = await open_request(self._runner, action_id)
+        return await self.bound(now, approver, role, verdict, comment), now.asked
+
+    async def bound(self, now: OpenRequest, approver: str, role: str | None, verdict: str, comment: str) -> Binding:
+        """The same of a request that was looked at just now."""
         person = self._runner.release.people.get(approver)
         if person is None:
             raise AilyusError("unknown_person", f"`{approver}` is no declared person")
@@ -73,7 +77,7 @@ class Inbox:
         if not roles:
             raise AilyusError("wrong_role", f"`{approver}` holds none of the roles that are asked for")
         at = self._runner.journal.store.now_ms()
-        binding = Binding(
+        return Binding(
             purpose="ailyus-approval-v1",
             subject=now.asked.subject,
             approver=approver,
@@ -84,7 +88,6 @@ class Inbox:
             expires_ms=min(at + VALID_MS, now.action.expires_ms),
             nonce=secrets.token_hex(16),
         )
-        return binding, now.asked
 
     async def decide(self, signed: SignedApproval) -> str:
         """Take a signed decision; returns the action's new state, or raises with the code of the refusal."""

@@ -32,7 +32,7 @@ class NewKey(BaseModel):
 async def link_new(runner: ActionRunner, new: NewKey) -> str:
     """Link a key of a file to a declared person; returns its id."""
     if new.kind == "passkey":
-        raise AilyusError("bad_settings", "a passkey is brought at the console", hint="`ailyus console link PERSON`")
+        raise AilyusError("bad_settings", "a passkey is brought at the console", hint="`ailyus person invite PERSON`")
     if new.kind == "development" and not runner.release.development:
         raise AilyusError("weak_key", "a development key counts only in a workspace marked `development = true`")
     public = bytes.fromhex(new.public)
@@ -48,7 +48,7 @@ async def link_key(
     words: bytes = b"[]",
     also: Work[None] = lambda txn: None,
 ) -> None:
-    """Link a key, by a logged statement; `words` vouch for it (signed), `also` is committed with it."""
+    """Link a key, by a logged statement; `words` vouch for it (signed), `also` is committed after its rows."""
     person = runner.release.people.get(key.person)
     if person is None:
         raise AilyusError("unknown_person", f"`{key.person}` is no declared person")
@@ -69,8 +69,8 @@ async def link_key(
     sealed = _statement(runner, person.tenant, key.keyid, facts, {"person": person.name.encode(), "words": words})
 
     def work(txn: Txn) -> None:
-        also(txn)
         insert_key(txn, key)
+        also(txn)
         sealed.insert(txn)
 
     try:
@@ -90,7 +90,7 @@ async def revoke_key(runner: ActionRunner, keyid: str, words: bytes = b"[]") -> 
     try:
         await journal.registry.revoke_key(keyid, sealed)
     except Conflict:
-        raise AilyusError("not_found", f"no key `{keyid}` is linked", hint="`ailyus approval keys`") from None
+        raise AilyusError("not_found", f"no key `{keyid}` is linked", hint="`ailyus person list`") from None
 
 
 def _statement(

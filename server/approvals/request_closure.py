@@ -8,7 +8,6 @@ from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.registry import count_use
 from receipts.statement.action_facts import DecisionFacts
-from receipts.statement.statement import StatementSubject
 from receipts.store.transaction import Txn, Work
 from server.actions.runner import ActionRunner
 from server.execution.approval_request import ApprovalRequest
@@ -25,7 +24,7 @@ async def close_lost(runner: ActionRunner, action: Action) -> None:
 
 def _ending(runner: ActionRunner, action: Action, answer: ActionResult) -> Work[None]:
     journal = runner.journal
-    about = StatementSubject(action.request, action.id, runner.release.digest, runner.release.governed)
+    about = runner.executor.statements.about(action)
     sealed = journal.notary.seal(
         DecisionFacts(answer=answer.digest),
         str(answer.receipt_id),
@@ -55,7 +54,7 @@ async def close_request(
     facts = DecisionFacts(answer=answer.digest)
     if signed:
         facts = facts.also({"approver": approver_of(runner, action, signed)})
-    about = StatementSubject(action.request, action.id, runner.release.digest, runner.release.governed)
+    about = runner.executor.statements.about(action)
     sealed = journal.notary.seal(
         facts,
         receipt,

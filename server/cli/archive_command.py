@@ -1,17 +1,20 @@
 """The command that archives closed actions: by the gateway that runs, or in the store where none does."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.answer import Answer, verb
+from server.cli.document_part import part
+from server.cli.owner import decoded
+from server.cli.progress import working
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import JsonValue
 
     from server.workspace.workspace import Workspace
@@ -32,17 +35,28 @@ _HELD: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedActions:
+    """What went into an archive (None: nothing), how many actions left the store, and why closed ones stay."""
+
+    archive: Annotated[Mapping[str, object], part("receipts.tables.archives:Archive")] | None
+    removed: int
+    changed: int
+    held: Mapping[str, int]
+    finished: list[str]
+    file: str
+
+
 def register(store: typer.Typer) -> None:
     """Add the command to those about the store."""
-    store.command()(report_errors(archive))
+    verb(store, "archive")(archive)
 
 
 def archive(
     file: Annotated[str, typer.Argument(help="The file to write; `{time}` in it is the time in UTC.")],
     before: Annotated[str, typer.Option(help="An age, for example 90d, or a date: only what closed before it goes.")],
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[ArchivedActions]:
     """Move closed actions out of the store into a signed file; the gateway may run. The log's tree stays whole."""
     import datetime as dt
 
@@ -55,21 +69,20 @@ def archive(
     if out.name == file or len(out.parts) == 1:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         out = folder / out
-    done = _run(space, out.absolute(), before_ms)
-    written = done.get("archive")
-    lines = [f"finished `{name}`, which was broken off" for name in _list(done.get("finished"))]
-    if isinstance(written, dict):
-        lines.append(f"archived {done['removed']} actions with {written['statements']} statements in {out}")
+    with working("archiving closed actions"):
+        facts = _run(space, out.absolute(), before_ms)
+    done = decoded(ArchivedActions, {**facts, "file": str(out)})
+    lines = [f"finished `{name}`, which was broken off" for name in done.finished]
+    if done.archive is not None:
+        lines.append(f"archived {done.removed} actions with {done.archive['statements']} statements in {out}")
         if out.absolute().parent != folder.absolute():
             lines.append(f"put it into {folder}, where it is looked for")
     elif not lines:
         lines.append("nothing to archive")
-    if done.get("changed"):
-        lines.append(f"{done['changed']} actions changed meanwhile, and stay in the store")
-    held = done.get("held")
-    if isinstance(held, dict):
-        lines += [f"{count} closed actions stay: they {_HELD[why]}" for why, count in held.items()]
-    show(format, dict(done) | {"file": str(out)}, lines)
+    if done.changed:
+        lines.append(f"{done.changed} actions changed meanwhile, and stay in the store")
+    lines += [f"{count} closed actions stay: they {_HELD[why]}" for why, count in done.held.items()]
+    return Answer(done, says=lines)
 
 
 def _run(space: "Workspace", out: Path, before_ms: int) -> "Mapping[str, JsonValue]":
@@ -90,7 +103,3 @@ def _run(space: "Workspace", out: Path, before_ms: int) -> "Mapping[str, JsonVal
     if not isinstance(summary, dict):
         raise AilyusError("internal", "the gateway did not say what became of the archive")
     return summary
-
-
-def _list(value: "JsonValue") -> "list[JsonValue]":
-    return value if isinstance(value, list) else []

@@ -18,11 +18,17 @@ MAX_FILE = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class McpClient:
-    """One client: where its configuration is, and under which key its servers stand."""
+    """One client: where its configuration is, under which key its servers stand, and how it writes a remote one.
+
+    `url` is the key of an address, empty where the file holds none. `reference` is how a value refers to a variable of
+    the environment, so that no token stands in the file; empty where the client asks its user instead (`inputs`).
+    """
 
     file: Path
     key: str
     typed: bool
+    url: str = "url"
+    reference: str = "${{env:{}}}"
 
     @property
     def is_found(self) -> bool:
@@ -34,9 +40,25 @@ class McpClient:
         found: dict[str, JsonValue] = {"command": command, "args": list(arguments)}
         return {"type": "stdio", **found} if self.typed else found
 
+    def remote(self, name: str, url: str, variable: str | None) -> dict[str, JsonValue]:
+        """The entry of a gateway elsewhere; `variable` holds the agent's token, None where people sign in (OAuth)."""
+        entry: dict[str, JsonValue] = {"type": "http"} if self.typed else {}
+        entry[self.url] = url
+        if variable is not None:
+            given = self.reference.format(variable) if self.reference else f"${{input:{name}-token}}"
+            entry["headers"] = {"Authorization": f"Bearer {given}"}
+        return entry
+
+    def document(self, name: str, entry: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """What a file with this entry alone would hold."""
+        inputs = self._inputs(name, entry)
+        return {self.key: {name: dict(entry)}, **({"inputs": inputs} if inputs else {})}
+
     def put(self, name: str, entry: Mapping[str, JsonValue] | None) -> bool:
         """Put the entry in (None: take it out); was anything changed? Raises `AilyusError`, and then nothing was."""
         content = self._read()
+        if not self.reference:
+            self._put_inputs(content, name, self._inputs(name, entry) if entry is not None else [])
         servers = content.get(self.key, {})  # everything else in the file belongs to its client
         if not isinstance(servers, dict):
             raise self._unreadable(f"`{self.key}` is no object")
@@ -46,6 +68,24 @@ class McpClient:
         content[self.key] = kept | ({name: dict(entry)} if entry is not None else {})
         self._write(content)
         return True
+
+    def _inputs(self, name: str, entry: Mapping[str, JsonValue]) -> list[JsonValue]:
+        """What the client is to ask its user for, once, because the entry refers to it."""
+        if self.reference or "headers" not in entry:
+            return []
+        what = "The token of the agent (ailyus agent add)"
+        return [{"type": "promptString", "id": f"{name}-token", "description": what, "password": True}]
+
+    def _put_inputs(self, content: dict[str, JsonValue], name: str, asked: list[JsonValue]) -> None:
+        known = content.get("inputs", [])
+        if not isinstance(known, list):
+            raise self._unreadable("`inputs` is no list")
+        kept = [one for one in known if not isinstance(one, dict) or one.get("id") != f"{name}-token"]
+        # a file that had none gets none: taking the entry out leaves it as it was
+        if kept or asked:
+            content["inputs"] = kept + asked
+        elif known:
+            del content["inputs"]
 
     def _read(self) -> dict[str, JsonValue]:
         if not self.file.exists():
@@ -83,13 +123,21 @@ class McpClient:
 def client_of(name: str) -> McpClient:
     """A client by its name in `ailyus connect`."""
     home = Path.home()
+    # each client reads its own file and key; these are the places that their pages name
     if name == "claude-code":
-        return McpClient(Path(os.environ.get("CLAUDE_CONFIG_DIR") or home) / ".claude.json", "mcpServers", True)
+        folder = Path(os.environ.get("CLAUDE_CONFIG_DIR") or home)
+        return McpClient(folder / ".claude.json", "mcpServers", True, reference="${{{}}}")
     if name == "cursor":
         return McpClient(home / ".cursor" / "mcp.json", "mcpServers", False)
+    if name == "windsurf":
+        return McpClient(home / ".codeium" / "windsurf" / "mcp_config.json", "mcpServers", False, url="serverUrl")
+    if name == "gemini-cli":
+        # its `url` is for the older transport of two channels
+        return McpClient(home / ".gemini" / "settings.json", "mcpServers", False, url="httpUrl", reference="${{{}}}")
     if name == "claude-desktop":
-        return McpClient(_settings() / "Claude" / "claude_desktop_config.json", "mcpServers", False)
-    return McpClient(_settings() / "Code" / "User" / "mcp.json", "servers", True)
+        # it reads commands from its file, and addresses only from its window of settings
+        return McpClient(_settings() / "Claude" / "claude_desktop_config.json", "mcpServers", False, url="")
+    return McpClient(_settings() / "Code" / "User" / "mcp.json", "servers", True, reference="")
 
 
 def command() -> tuple[str, list[str]]:

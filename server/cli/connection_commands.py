@@ -1,112 +1,191 @@
-"""Commands about connections that sign in: connect, list, test, disconnect."""
+"""Commands about connections that sign in."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import typer
-from pydantic import JsonValue
 
 from contracts.errors import AilyusError
-from server.admin.client import ask_owner, list_owner
-from server.cli.output import Format, FormatOption, report_errors, show, table
+from contracts.text.nearest import did_you_mean
+from contracts.text.visible_text import visible
+from server.cli.answer import Answer, group, verb
+from server.cli.choice import AsOption, person_of
+from server.cli.exit_code import DONE, REFUSED
+from server.cli.output import table
+from server.cli.owner import asked
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
-connection = typer.Typer(help="Connections: accounts that people connected, and their tokens.", no_args_is_help=True)
+connection = group("Connections: accounts that people connected, and their tokens.")
 ConnectionArgument = Annotated[str, typer.Argument(help="A connection's name.")]
 PersonOption = Annotated[str, typer.Option("--person", help="Whose account, where each person has one of their own.")]
-_SECONDS = 600
-"""How long `connect` waits, and how long somebody may take at the vendor's pages."""
+_SECONDS: Final = 600
+"""How long `sign-in` waits, and how long somebody may take at the vendor's pages."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    connection.command("connect")(report_errors(connect))
-    connection.command("list")(report_errors(connections))
-    connection.command("test")(report_errors(check))
-    connection.command("disconnect")(report_errors(disconnect))
-    app.add_typer(connection, name="connection")
+@dataclass(frozen=True, slots=True)
+class ConnectionLine:
+    """One side of a connection, or one person's; times are RFC 3339, empty where there is none."""
+
+    connection: str
+    kind: str
+    tenant: str
+    environment: str
+    state: str
+    side: str
+    person: str
+    account: str
+    scopes: list[str]
+    expires_at: str
+    refreshed_at: str
+    used_at: str
+    connected_by: str
+    connected_at: str
+    reason: str
+    next: str
 
 
-def connect(
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The page where it is connected, and the sides that are connected by now."""
+
+    connection: str
+    link: str
+    redirect_uri: str
+    connected: list[ConnectionLine]
+
+
+@dataclass(frozen=True, slots=True)
+class TestedConnection:
+    """Whether a harmless read was answered, what was seen, and what to do next."""
+
+    connection: str
+    ok: bool
+    says: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedConnection:
+    """Tokens that are forgotten; `revoked`: the vendor's server confirmed it."""
+
+    side: str
+    person: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """The page of a connection, as the gateway answers it."""
+
+    link: str
+    redirect_uri: str
+    connected: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A test, as the gateway answers it."""
+
+    ok: bool
+    says: str
+    next: str = ""
+
+
+@verb(connection, "sign-in")
+def sign_in(
     name: ConnectionArgument,
     person: PersonOption = "",
     wait: Annotated[bool, typer.Option(help="Wait until it is connected, ten minutes at most.")] = True,
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[SignedIn]:
     """Print the page where a person connects an account, and wait until they did: an admin, or the person named."""
     import time
 
     space = open_workspace(workspace)
-    said = ask_owner(space, "POST", f"/connections/{name}/link", {"person": person})
-    facts = said if isinstance(said, dict) else {}
-    before = facts.get("connected")
-    known = before if isinstance(before, dict) else {}
-    typer.echo(f"open {facts.get('link')} and press connect")
-    typer.echo(f"its app at the vendor has this redirect URI, exactly: {facts.get('redirect_uri')}")
+    _require_connection(workspace, name)
+    page = asked(space, "POST", f"/connections/{name}/link", _Link, {"person": person})
+    opened = [
+        f"open {page.link} and press connect",
+        f"its app at the vendor has this redirect URI, exactly: {page.redirect_uri}",
+    ]
+    if page.connected and all(page.connected.values()):
+        opened.append(f"`{name}` is connected already: this is for another account, or for its consent anew")
+    if not wait:
+        return Answer(SignedIn(name, page.link, page.redirect_uri, []), opened)
+    for line in opened:  # before the wait: somebody has to open it
+        typer.echo(line, err=True)
     end = time.monotonic() + _SECONDS
-    while wait:
-        rows = [
-            row for row in list_owner(space, "/connections") if (row["connection"], row["person"]) == (name, person)
-        ]
+    while True:
+        rows = asked(space, "GET", "/connections", list[ConnectionLine])
         done = {
-            str(row["side"]): row for row in rows if row["connected_at"] not in ("", known.get(str(row["side"]), ""))
+            row.side: row
+            for row in rows
+            if (row.connection, row.person) == (name, person)
+            and row.connected_at not in ("", page.connected.get(row.side, ""))
         }
-        if done.keys() >= known.keys():
-            for row in done.values():
-                typer.echo(f"connected{_side(row)} as {_shown(row['account'])}, by {row['connected_by']}")
-            return
+        if done.keys() >= page.connected.keys():
+            lines = [
+                f"connected{_side(row.side)} as {_shown(row.account)}, by {row.connected_by}" for row in done.values()
+            ]
+            return Answer(SignedIn(name, page.link, page.redirect_uri, list(done.values())), lines)
         if time.monotonic() > end:
             raise AilyusError("not_connected", f"nobody connected `{name}` within ten minutes")
         time.sleep(1)
 
 
-def connections(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+@verb(connection, "list")
+def connections(workspace: WorkspaceOption = ".") -> Answer[list[ConnectionLine]]:
     """List the connections: account, state, scopes, when the token ends, was refreshed and was used last."""
-    rows = list_owner(open_workspace(workspace), "/connections")
+    rows = asked(open_workspace(workspace), "GET", "/connections", list[ConnectionLine])
     columns = ("connection", "side", "person", "account", "state", "expires_at", "refreshed_at", "used_at", "scopes")
-    printed = [{**row, "scopes": " ".join(map(str, _list(row["scopes"])))} for row in rows]
-    following = dict.fromkeys(f"{row['connection']}: {row['next']}" for row in rows if row["next"])
-    show(format, rows, [*table(printed, columns), *following] if rows else ["the release has no connection"])
+    following = dict.fromkeys(f"{row.connection}: {row.next}" for row in rows if row.next)
+    return Answer(rows, [*table(rows, columns), *following] if rows else ["the release has no connection"])
 
 
+@verb(connection, "test")
 def check(
-    name: ConnectionArgument,
-    person: PersonOption = "",
-    workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+    name: ConnectionArgument, person: PersonOption = "", workspace: WorkspaceOption = "."
+) -> Answer[TestedConnection]:
     """Ask a connection by its harmless read, with the credential that reads; exit 1 where it is not answered."""
-    said = ask_owner(open_workspace(workspace), "POST", f"/connections/{name}/test", {"person": person})
-    found = said if isinstance(said, dict) else {}
-    following = [f"  hint: {found['next']}"] if found.get("next") else []
-    show(format, found, [f"{'ok' if found.get('ok') else 'FAIL'} {name}: {found.get('says')}", *following])
-    if not found.get("ok"):
-        raise typer.Exit(1)
+    _require_connection(workspace, name)
+    found = asked(open_workspace(workspace), "POST", f"/connections/{name}/test", _Tested, {"person": person})
+    following = [f"  hint: {found.next}"] if found.next else []
+    lines = [f"{'OK  ' if found.ok else 'FAIL'} {name}: {found.says}", *following]
+    return Answer(TestedConnection(name, found.ok, found.says, found.next), lines, code=DONE if found.ok else REFUSED)
 
 
-def disconnect(
+@verb(connection, "sign-out")
+def sign_out(
     name: ConnectionArgument,
-    as_: Annotated[str, typer.Option("--as", help="The person who does it.")] = "lead",
+    as_: AsOption = None,
     person: PersonOption = "",
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[list[EndedConnection]]:
     """Revoke a connection's tokens at the vendor and forget them; without `--person` those of everybody."""
-    said = ask_owner(open_workspace(workspace), "DELETE", f"/connections/{name}", by=as_, person=person)
-    rows = [row for row in _list(said) if isinstance(row, dict)]
+    space = open_workspace(workspace)
+    _require_connection(workspace, name)
+    by = person_of(space, as_)
+    rows = asked(space, "DELETE", f"/connections/{name}", list[EndedConnection], by=by, person=person)
     left = "; the server did not confirm it: revoke it there"
-    lines = [f"disconnected{_side(row)} {row['person'] or 'for all'}{'' if row['revoked'] else left}" for row in rows]
-    show(format, rows, lines)
+    said = [f"disconnected{_side(row.side)} {row.person or 'for all'}{'' if row.revoked else left}" for row in rows]
+    return Answer(rows, says=said or ["nobody was connected"])
 
 
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
+def _require_connection(workspace: str, name: str) -> None:
+    space = open_workspace(workspace)
+    rows = asked(space, "GET", "/connections", list[ConnectionLine])
+    known = {row.connection for row in rows}
+    if name not in known and name in space.settings.connections:
+        hint = "it stands in ailyus.toml: make it live by `ailyus release apply --as PERSON`"
+        raise AilyusError("not_found", f"the live release has no connection `{name}`", hint=hint)
+    if name not in known:
+        hint = did_you_mean(name, known, where="`ailyus connection list` names them")
+        raise AilyusError("not_found", f"there is no connection `{name}`", hint=hint)
 
 
-def _side(row: dict[str, JsonValue]) -> str:
-    return "" if row["side"] == "both" else f" for {row['side']}"
+def _side(side: str) -> str:
+    return "" if side == "both" else f" for {side}"
 
 
-def _shown(account: JsonValue) -> str:
-    from contracts.text.visible_text import visible
-
-    return visible(str(account)) or "an account that the server does not name"
+def _shown(account: str) -> str:
+    return visible(account) or "an account that the server does not name"

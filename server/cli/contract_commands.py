@@ -1,75 +1,159 @@
 """Commands about action contracts: what may be done."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli import draft_commands
+from contracts.text.nearest import did_you_mean
+from server.cli import draft_commands, library_commands
+from server.cli.answer import Answer, group, verb
+from server.cli.document_part import part
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.output import note, table
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
     from contracts.compiler.plan_program import PlanProgram
+    from contracts.compiler.program import Program
 
-contract = typer.Typer(help="Action contracts: what may be done.", no_args_is_help=True)
+contract = group("Action contracts: what may be done.")
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for name, command in (
-        ("list", contracts),
-        ("show", show_contract),
-        ("check", check_contracts),
-        ("schema", contract_schema),
-    ):
-        contract.command(name)(report_errors(command))
-    draft_commands.register(contract)
-    app.add_typer(contract, name="contract")
+ShownContract = Annotated[
+    Mapping[str, object], part("contracts.schema.contract:Contract", "contracts.schema.plan:Plan")
+]
+"""A contract or a plan, as its model has it: durations are milliseconds."""
 
 
-def contracts(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+@dataclass(frozen=True, slots=True)
+class ContractRow:
+    """One contract or plan, as `name@version`."""
+
+    contract: str
+    kind: str
+    risk: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedContracts:
+    """What was checked without a fault; `wider`: what leaves guards that hold in the live release."""
+
+    folder: str
+    contracts: int
+    plans: int
+    warnings: list[str]
+    wider: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFiles:
+    """The files that were written."""
+
+    files: list[str]
+
+
+@verb(contract, "list")
+def contracts(workspace: WorkspaceOption = ".") -> Answer[list[ContractRow]]:
     """List what actions are allowed at all."""
     from contracts.compiler.catalog import load_catalog
 
     catalog = load_catalog(_contracts(workspace))
-    programs = catalog.programs.values()
-    rows: list[dict[str, object]] = [
-        {
-            "contract": f"{p.name}@{p.contract.version}",
-            "kind": p.contract.kind,
-            "risk": p.contract.risk,
-            "title": p.contract.title,
-        }
-        for p in sorted(programs, key=lambda p: (p.contract.target, p.name))
+    rows = [
+        ContractRow(f"{p.name}@{p.contract.version}", p.contract.kind, p.contract.risk, p.contract.title)
+        for p in sorted(catalog.programs.values(), key=lambda p: (p.contract.target, p.name))
     ]
-    rows += [
-        {"contract": f"{p.name}@{p.plan.version}", "kind": "plan", "risk": p.risk, "title": p.plan.title}
-        for p in catalog.plans.values()
-    ]
-    show(format, rows, table(rows, ("contract", "kind", "risk", "title")))
+    rows += [ContractRow(f"{p.name}@{p.plan.version}", "plan", p.risk, p.plan.title) for p in catalog.plans.values()]
+    return Answer(rows, table(rows, ("contract", "kind", "risk", "title")) if rows else ["there is no contract yet"])
 
 
-def show_contract(
-    name: NameArgument,
-    workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+@verb(contract, "show")
+def show_contract(name: NameArgument, workspace: WorkspaceOption = ".") -> Answer[ShownContract]:
     """Show one contract: valid parameters, what is expected, what happens otherwise, what evidence is kept."""
-    import orjson
-
     from contracts.compiler.catalog import load_catalog
 
     catalog = load_catalog(_contracts(workspace))
-    program = catalog.programs.get(name)
     if name in catalog.plans:
         plan = catalog.plans[name]
-        show(format, plan.plan.model_dump(mode="json", by_alias=True, exclude_none=True), _plan_lines(plan))
-        return
-    if program is None:
-        raise AilyusError("not_found", f"there is no contract `{name}`", hint="`ailyus contract list`")
+        return Answer(plan.plan.model_dump(mode="json", by_alias=True, exclude_none=True), _plan_lines(plan))
+    if name not in catalog.programs:
+        hint = did_you_mean(name, [*catalog.programs, *catalog.plans], where="`ailyus contract list`")
+        raise AilyusError("not_found", f"there is no contract `{name}`", hint=hint)
+    program = catalog.programs[name]
+    return Answer(program.contract.model_dump(mode="json", by_alias=True, exclude_none=True), _lines(program))
+
+
+@verb(contract, "check")
+def check_contracts(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of contracts; else the workspace's.")] = None,
+    allow_wider: AllowWiderOption = False,
+    workspace: WorkspaceOption = ".",
+) -> Answer[CheckedContracts]:
+    """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
+    from contracts.compiler.catalog import load_catalog
+    from server.workspace.settings.file import FILE
+
+    # without a folder a workspace is meant: a wrong folder must not look as if all were well
+    path = _contracts(workspace) if folder is None else folder.resolve()
+    if not path.is_dir():
+        raise AilyusError("bad_contract", f"there is no folder `{folder or path}`")
+    catalog = load_catalog(path)
+    if not catalog.programs and not catalog.plans and folder is not None:
+        hint = "name the folder of the contracts, or a workspace with -w"
+        raise AilyusError("bad_contract", f"there is no contract in `{folder}`", hint=hint)
+    warnings = [str(warning) for warning in catalog.warnings]
+    for warning in warnings:
+        note(f"warning: {warning}")
+    # another folder than a workspace's own has no live release to be compared with
+    root, wider = path.parent, list[str]()
+    if path.name == "contracts" and (root / FILE).exists():
+        wider = _compare(str(root), allow_wider)
+    count, plans = len(catalog.programs), len(catalog.plans)
+    said = f"ok: {count} contracts and {plans} plans in {path}"
+    return Answer(CheckedContracts(str(path), count, plans, warnings, wider), says=[said])
+
+
+@verb(contract, "schema")
+def contract_schema(
+    plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False,
+    flow: Annotated[bool, typer.Option("--flow", help="That of flows.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write those of every kind of file, where the workspace's files expect them."),
+    ] = False,
+    workspace: WorkspaceOption = ".",
+) -> Answer[Mapping[str, object] | WrittenFiles]:
+    """Print the JSON Schema of contracts, of plans or of flows, for editors; or write all of them after a clone."""
+    import orjson
+
+    from server.workspace.schemas import FOLDER, schema_of, write_schemas
+    from server.workspace.settings.file import FILE
+
+    if not write:
+        text = schema_of("plan" if plan else "flow" if flow else "contract")
+        return Answer(orjson.loads(text), [text.decode().rstrip("\n")])
+    if plan or flow:
+        raise AilyusError(
+            "bad_settings", "`--write` writes the schemas of every kind", hint="leave the other option out"
+        )
+    root = Path(workspace).resolve()
+    if not (root / FILE).exists():
+        raise AilyusError("no_workspace", f"there is no `{FILE}` in `{root}`")
+    written = write_schemas(root)
+    said = f"wrote {FOLDER.as_posix()}/: {', '.join(path.name for path in written)}"
+    return Answer(WrittenFiles([str(path) for path in written]), says=[said])
+
+
+draft_commands.register(contract)
+library_commands.register(contract)
+
+
+def _lines(program: "Program") -> list[str]:
+    import orjson
+
     c = program.contract
     lines = [f"{c.contract}@{c.version}: {c.summary}", f"risk {c.risk}, {c.kind}, target {c.target}", "parameters:"]
     lines += [f"  {n}: {orjson.dumps(s).decode()}" for n, s in program.inputs.fields.items()]
@@ -83,7 +167,7 @@ def show_contract(
         )
         lines += [f"evidence kept ({way}): {', '.join(kinds)}" for way, kinds in c.evidence.items()]
         lines.append(f"undone by: {program.undo.contract if program.undo else 'nothing'}")
-    show(format, c.model_dump(mode="json", by_alias=True, exclude_none=True), lines)
+    return lines
 
 
 def _plan_lines(program: "PlanProgram") -> list[str]:
@@ -101,52 +185,7 @@ def _plan_lines(program: "PlanProgram") -> list[str]:
     return lines
 
 
-def check_contracts(
-    folder: Annotated[Path, typer.Argument(help="A folder of contracts.")] = Path("contracts"),
-    allow_wider: AllowWiderOption = False,
-) -> None:
-    """Refuse anything unknown, unreachable or untyped, with file and line, and what widens the live release."""
-    from contracts.compiler.catalog import load_catalog
-    from server.workspace.settings.file import FILE
-
-    if not folder.is_dir():
-        raise AilyusError("bad_contract", f"there is no folder `{folder}`")
-    for warning in load_catalog(folder.resolve()).warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    root = folder.resolve().parent
-    # another folder than a workspace's own has no live release to be compared with
-    if folder.resolve().name == "contracts" and (root / FILE).exists():
-        _compare(str(root), allow_wider)
-
-
-def contract_schema(
-    plan: Annotated[bool, typer.Option("--plan", help="That of plans.")] = False,
-    flow: Annotated[bool, typer.Option("--flow", help="That of flows.")] = False,
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Write those of every kind of file, where the workspace's files expect them."),
-    ] = False,
-    workspace: WorkspaceOption = ".",
-) -> None:
-    """Print the JSON Schema of contracts, of plans or of flows, for editors; or write all of them after a clone."""
-    from server.workspace.schemas import FOLDER, schema_of, write_schemas
-    from server.workspace.settings.file import FILE
-
-    if not write:
-        typer.echo(schema_of("plan" if plan else "flow" if flow else "contract").decode(), nl=False)
-        return
-    if plan or flow:
-        raise AilyusError(
-            "bad_settings", "`--write` writes the schemas of every kind", hint="leave the other option out"
-        )
-    root = Path(workspace).resolve()
-    if not (root / FILE).exists():
-        raise AilyusError("no_workspace", f"there is no `{FILE}` in `{root}`")
-    written = write_schemas(root)
-    typer.echo(f"wrote {FOLDER.as_posix()}/: {', '.join(path.name for path in written)}")
-
-
-def _compare(workspace: str, allow_wider: bool) -> None:
+def _compare(workspace: str, allow_wider: bool) -> list[str]:
     """Compare the files with the release that was made last, where they make one."""
     from server.workspace.widening import require_allowed, wider_than_live
 
@@ -154,14 +193,14 @@ def _compare(workspace: str, allow_wider: bool) -> None:
     try:
         release = space.release()
     except AilyusError as error:  # of the policies or the settings: `policy check` is about these
-        typer.echo(f"warning: not compared with the live release: {error.sentence}", err=True)
-        return
+        note(f"warning: not compared with the live release: {error.sentence}")
+        return []
     wider = wider_than_live(space, release)
     require_allowed(wider, allow_wider)
     for change in wider:
-        typer.echo(change.says, err=True)
+        note(change.says)
+    return [change.says for change in wider]
 
 
 def _contracts(workspace: str) -> Path:
-
     return open_workspace(workspace).root / "contracts"

@@ -17,10 +17,12 @@ from adapters.tls import no_trust
 from contracts.errors import AilyusError
 from server.admin.client import find_owner
 from server.app import App
+from server.cli.choice import SEEDED
+from server.cli.demo_console import decide_in_browser
 from server.cli.demo_stage import Stage
 from server.cli.demo_story import tell_story
-from server.cli.output import Format
-from server.cli.seed import SEEDED, seed_agent
+from server.cli.output import Format, table
+from server.cli.seed import seed_agent
 from server.contract_testing.sandbox_process import start_sandbox
 from server.gateway_process import running
 from server.workspace.settings.file import FILE
@@ -31,8 +33,11 @@ _PREFIX = "ailyus-demo-"
 _STARTING_SECONDS = 120.0
 
 
-async def play(format_: Format, interactive: bool) -> int:
-    """Run the demo; the exit code is 0 iff every scene ended as expected."""
+async def play(format_: Format, interactive: bool, console: bool = False) -> int:
+    """Run the demo; the exit code is 0 iff every scene ended as expected.
+
+    `console`: afterwards its world stays open, until the process is told to end, and a person decides in a browser.
+    """
     _forget_earlier()
     root = Path(tempfile.mkdtemp(prefix=_PREFIX)) / "demo"
     init_sandbox(root)
@@ -60,12 +65,14 @@ async def play(format_: Format, interactive: bool) -> int:
                 stage = Stage(app, client, control, format_, interactive)
                 stage.say(f"gateway at {url}, MCP {client.protocol_version}, workspace {root}")
                 await tell_story(stage)
+                good = all(scene.status == scene.expected for scene in stage.scenes)
+                _end(stage, root, good)
+                if console:
+                    await decide_in_browser(stage)
     finally:
         twin.kill()
         twin.wait()
         forget_keys(workspace)  # also where a scene raised: credentials of a demo outlive it nowhere
-    good = all(scene.status == scene.expected for scene in stage.scenes)
-    _end(stage, root, good)
     return 0 if good else 1
 
 
@@ -93,11 +100,12 @@ def _forget_earlier() -> None:
 def _end(stage: Stage, root: Path, good: bool) -> None:
     last = next(str(s.answer.receipt_id) for s in reversed(stage.scenes) if s.answer)
     commands = [
+        "ailyus demo --console",
         "ailyus init w",
         "ailyus connect claude-code --workspace w",
         f"ailyus receipt show {last} --workspace {root}",
     ]
-    if stage.format is Format.json:
+    if stage.format is not Format.table:
         scenes = [
             {
                 "title": s.title,
@@ -112,6 +120,9 @@ def _end(stage: Stage, root: Path, good: bool) -> None:
             orjson.dumps({"ok": good, "scenes": scenes, "next": commands}, option=orjson.OPT_INDENT_2).decode() + "\n"
         )
         return
+    stage.say("\n-- what happened\n")
+    for line in table([scene.row() for scene in stage.scenes], ("as expected", "status", "receipt", "what")):
+        stage.say(line)
     stage.say(f"\n{'every scene ended as expected' if good else 'SOMETHING WAS NOT AS EXPECTED'}. Next:\n")
     for command in commands:
         stage.say(f"  {command}")

@@ -22,7 +22,7 @@ from receipts.log.signing import Envelope, load_key
 from receipts.statement import entries
 from server.app import App
 from server.cli.output import Format
-from server.cli.timeline import steps_of
+from server.cli.timeline import timeline_of
 from server.workspace.stores import reading
 
 
@@ -35,6 +35,16 @@ class Scene:
     expected: str
     steps: list[dict[str, JsonValue]] = field(default_factory=list)
     answer: ActionResult | None = None
+
+    def row(self) -> dict[str, str]:
+        """A line of the summary; a claim of the story, which asked for nothing, holds or does not."""
+        as_expected = self.status == self.expected
+        if self.answer is None:
+            status, receipt = "holds" if as_expected else "does not hold", ""
+        else:
+            status, receipt = self.status, str(self.answer.receipt_id or "")
+        said = "yes" if as_expected else f"NO: {self.expected}"
+        return {"as expected": said, "status": status, "receipt": receipt, "what": self.title}
 
 
 class Stage:
@@ -158,8 +168,7 @@ class Stage:
     async def timeline(self, answer: ActionResult) -> list[dict[str, JsonValue]]:
         """The steps of an action from its receipts, in milliseconds since it was first heard of."""
         found = await entries.with_steps(self.app.store, str(answer.action_id))
-        predicates = [orjson.loads(Envelope.decode(one.envelope).payload)["predicate"] for one in found]
-        steps = sorted((step for p in predicates for step in steps_of(p)), key=lambda step: step[0])
+        steps = timeline_of([orjson.loads(Envelope.decode(one.envelope).payload)["predicate"] for one in found])
         return [{"ms": at - steps[0][0], "what": what} for at, what in steps]
 
     def expect(self, what: str, holds: bool) -> None:
@@ -169,6 +178,6 @@ class Stage:
 
     def say(self, line: str) -> None:
         """Print while it works; JSON is printed whole at the end."""
-        if self.format is Format.text:
+        if self.format is Format.table:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

@@ -1,13 +1,18 @@
 """Commands that draft contracts for what a team has already."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.output import Format, FormatOption, report_errors, show, table
+from server.cli.answer import Answer, verb
+from server.cli.exit_code import DONE, REFUSED
+from server.cli.output import table
+from server.cli.progress import working
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
@@ -28,17 +33,42 @@ WithoutOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What was written or can be drafted, as sentences."""
+
+    says: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PinRow:
+    """One tool of an MCP server that a contract calls: `as released`, or what is another."""
+
+    file: str
+    tool: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedFault:
+    """One run against one fault: how it ended, what was sent and done, and what was wrong (`ok`: nothing)."""
+
+    fault: str
+    status: str
+    sends: int
+    effects: int
+    done: str
+    note: str
+    verdict: str
+
+
 def register(contract: typer.Typer) -> None:
     """Add the commands to `ailyus contract`."""
-    commands = (
-        ("import-mcp", import_mcp),
-        ("import-openapi", import_openapi),
-        ("draft", draft),
-        ("pins", pins),
-        ("test", test),
-    )
-    for name, command in commands:
-        contract.command(name)(report_errors(command))
+    verb(contract, "import-mcp")(import_mcp)
+    verb(contract, "import-openapi")(import_openapi)
+    verb(contract, "draft")(draft)
+    verb(contract, "pins")(pins)
+    verb(contract, "test")(test)
 
 
 def import_mcp(
@@ -57,7 +87,7 @@ def import_mcp(
     directory: Annotated[str, typer.Option(help="Where it runs, below the workspace.")] = "",
     credential: Annotated[str, typer.Option(help="For a URL: env:NAME or file:PATH; may hold {person}.")] = "none",
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[Drafted]:
     """Draft contracts for tools of an MCP server, pinned to what the tools are now."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import import_mcp
@@ -74,7 +104,9 @@ def import_mcp(
         credential,
     )
     said = DraftInput(risk, resource, summary, "", tuple(expect or ()))
-    show(Format.text, None, import_mcp(open_workspace(workspace), named, said))
+    with working("asking the server for its tools"):
+        lines = import_mcp(open_workspace(workspace), named, said)
+    return Answer(Drafted(list(lines)), lines)
 
 
 def import_openapi(
@@ -94,7 +126,7 @@ def import_openapi(
     reader: ReaderOption = "none",
     writer: WriterOption = "none",
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[Drafted]:
     """Draft contracts for operations of an API description."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, import_openapi
@@ -104,8 +136,9 @@ def import_openapi(
         ApiConnection(as_, base_url, reader, writer),
     )
     space = open_workspace(workspace)
-    lines = import_openapi(space, file, operation or [], read, api, parse_assignments(set_), said, without or [])
-    show(Format.text, None, lines)
+    with working("reading the description"):
+        lines = import_openapi(space, file, operation or [], read, api, parse_assignments(set_), said, without or [])
+    return Answer(Drafted(list(lines)), lines)
 
 
 def draft(
@@ -122,7 +155,7 @@ def draft(
     reader: ReaderOption = "none",
     writer: WriterOption = "none",
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[Drafted]:
     """Draft a contract out of two curl lines. They are taken apart, not run; credentials in them are dropped."""
     from contracts.drafts.draft import DraftInput
     from server.workspace.contract_drafts import ApiConnection, draft_curl
@@ -132,66 +165,89 @@ def draft(
         ApiConnection(as_, base_url, reader, writer),
     )
     space = open_workspace(workspace)
-    show(Format.text, None, draft_curl(space, write, read, name, api, parse_assignments(set_), said))
+    lines = draft_curl(space, write, read, name, api, parse_assignments(set_), said)
+    return Answer(Drafted(list(lines)), lines)
 
 
 def pins(
     connection: Annotated[str, typer.Argument(help="The connection of an MCP server.")],
-    accept: Annotated[bool, typer.Option(help="Write the new pins into the contracts, after you have looked.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Write the new pins into the contracts, after you have looked.")
+    ] = False,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[list[PinRow]]:
     """Compare the tools of an MCP server with what was released; exit 1 when one is another."""
     from server.workspace.tool_pins import pins
 
-    rows, written = pins(open_workspace(workspace), connection, accept)
-    show(format, rows, [*table(rows, ("file", "tool", "state")), *written])
-    if any(row["state"] != "as released" for row in rows) and not accept:
-        raise typer.Exit(1)
+    with working(f"asking {connection} for its tools"):
+        found, written = pins(open_workspace(workspace), connection, accept)
+    rows = [PinRow(str(row["file"]), str(row["tool"]), str(row["state"])) for row in found]
+    changed = any(row.state != "as released" for row in rows) and not accept
+    return Answer(rows, table(rows, ("file", "tool", "state")), written, code=REFUSED if changed else DONE)
 
 
 def test(
     name: Annotated[str, typer.Argument(help="A contract that changes something, over HTTP or by Python.")],
-    input_: Annotated[list[str] | None, typer.Option("--input", help="name=value; {n} is the fault's number.")] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", help="name=value, by the input's type; {n} is the fault's number.")
+    ] = None,
     fault: Annotated[list[str] | None, typer.Option(help="Only these faults.")] = None,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[list[RehearsedFault]]:
     """Try a contract against faults between the gateway and its target, or the target's twin; exit 1 when one wins."""
-    run_contract_test(Path(workspace), name, input_, fault, format)
+    return rehearsed(Path(workspace), name, input_, fault)
 
 
-def run_contract_test(
-    folder: Path, name: str, inputs: list[str] | None, faults: list[str] | None, format: Format
-) -> None:
-    """Rehearse one contract, and show what came of each fault."""
+def rehearsed(
+    folder: Path, name: str, inputs: Sequence[str] | None, faults: Sequence[str] | None
+) -> Answer[list[RehearsedFault]]:
+    """Rehearse one contract, and what came of each fault."""
     import asyncio
     import logging
-    from dataclasses import asdict
 
+    from server.contract_testing.fault_result import Row
+    from server.contract_testing.http_proxy import FAULTS
     from server.contract_testing.runner import rehearse
     from server.workspace.workspace import Workspace
 
     space = Workspace.open(folder.resolve())
     logging.getLogger("uvicorn.error").disabled = True  # it notes each connection that is cut on purpose
-    rows = asyncio.run(rehearse(space, name, parse_assignments(inputs), faults or ()))
-    said: list[dict[str, object]] = [
-        {**asdict(row), "done": "yes" if row.done else "no", "verdict": row.wrong or "ok"} for row in rows
+    ended: list[Row] = []
+    with working(f"testing {name} against faults") as step:
+
+        def tell(row: Row) -> None:
+            ended.append(row)
+            step(len(ended), len(faults or FAULTS))
+
+        given: dict[str, JsonValue] = {**_pairs(inputs, "--input")}
+        found = asyncio.run(rehearse(space, name, given, faults or (), tell))
+    rows = [
+        RehearsedFault(
+            row.fault, row.status, row.sends, row.effects, "yes" if row.done else "no", row.note, row.verdict
+        )
+        for row in found
     ]
-    show(format, said, table(said, ("fault", "status", "sends", "effects", "done", "verdict")))
-    if any(row.wrong for row in rows):
-        raise typer.Exit(1)
+    lines = table(rows, ("fault", "status", "sends", "effects", "done", "verdict"))
+    return Answer(rows, lines, code=REFUSED if any(row.wrong for row in found) else DONE)
 
 
-def parse_assignments(pairs: list[str] | None) -> "dict[str, JsonValue]":
+def parse_assignments(pairs: Sequence[str] | None) -> "dict[str, JsonValue]":
     """`name=value` pairs; a value that is JSON counts as such."""
     out: dict[str, JsonValue] = {}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise AilyusError("bad_contract", f"`{pair}` sets nothing", hint="--set name=value")
+    for name, value in _pairs(pairs, "--set").items():
         try:
             out[name] = json.loads(value)
         except json.JSONDecodeError:
             out[name] = value
+    return out
+
+
+def _pairs(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`name=value` pairs as they are written."""
+    out = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise AilyusError("bad_contract", f"`{pair}` sets nothing", hint=f"{option} name=value")
+        out[name] = value
     return out

@@ -1,60 +1,37 @@
-"""The command line. Heavy imports live in the commands that need them, so that the first line comes at once."""
+"""The entry point of the command line. What is asked first is answered before anything is imported."""
 
-import typer
+import sys
+from typing import Final
 
-app = typer.Typer(
-    name="ailyus",
-    help="Agent action control plane: let AI agents act, under policy, and prove what happened.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,  # what it draws costs 0.3 s for each help and each wrong option
-)
+FIRST_STEPS: Final = """\
+Ailyus lets AI agents act under policy, and proves what happened. Five things to do first:
 
+  ailyus demo                   see it work: twins of real systems, a gateway, a real MCP client
+  ailyus init w && cd w         make a workspace: settings, contracts, policies with tests
+  ailyus serve                  run its gateway
+  ailyus connect claude-code    let your MCP client call it (or: cursor, vscode, print)
+  ailyus approval list          see what waits for you; then `ailyus approval approve ACTION`
 
-def _register() -> None:
-    if app.registered_commands:  # in one process several runs register once, as tests do
-        return
-    from server.cli import (
-        action_commands,
-        adapter_commands,
-        agent_commands,
-        approval_commands,
-        connection_commands,
-        contract_commands,
-        control_commands,
-        key_commands,
-        policy_commands,
-        receipt_commands,
-        release_commands,
-        run_commands,
-        settings_commands,
-        store_commands,
-    )
-
-    run_commands.register(app)
-    release_commands.register(app)
-    contract_commands.register(app)
-    policy_commands.register(app)
-    agent_commands.register(app)
-    approval_commands.register(app)
-    connection_commands.register(app)
-    action_commands.register(app)
-    receipt_commands.register(app)
-    control_commands.register(app)
-    adapter_commands.register(app)
-    store_commands.register(app)
-    key_commands.register(app)
-    settings_commands.register(app)
+`ailyus -h` lists every command, `ailyus COMMAND -h` explains one, `ailyus doctor` says what is missing.
+"""
+VERSION: Final = ("-V", "--version")
 
 
 def main() -> None:
     """The entry point of the console script."""
-    import sys
+    words = sys.argv[1:]
+    if not words:
+        sys.stdout.write(FIRST_STEPS)
+        return
+    if words[0] in VERSION:
+        from importlib.metadata import version
 
-    if sys.argv[1:2] == ["demo"] and not {"--help", "--format", "--format=json"} & set(sys.argv):
+        sys.stdout.write(f"ailyus {version('ailyus')}\n")
+        return
+    if words[0] == "demo" and not {"-h", "--help", "--format", "--format=json"} & set(words):
         # said before anything is imported: whoever tries the product should not look at nothing
         sys.stdout.write("ailyus demo: starting the sandbox, the gateway and a real MCP client on 127.0.0.1\n")
         sys.stdout.flush()
-    _register()
+    from server.cli.root_command import app
+
     app()

@@ -13,7 +13,7 @@ AllowWiderOption = Annotated[
 
 NameArgument = Annotated[str, typer.Argument(help="A contract's name.")]
 ReceiptArgument = Annotated[str, typer.Argument(help="The receipt's id, which starts with `rcp_`.")]
-AsOption = Annotated[str, typer.Option("--as", help="The person who decides.")]
+EitherArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of a receipt (`rcp_…`) or action (`act_…`).")]
 ArchiveOption = Annotated[
     list[Path] | None, typer.Option(help="An archive to read too; those in the folder of the settings are read anyway.")
 ]

@@ -1,98 +1,190 @@
 """Commands about Cedar policies: whether it may be done."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import AilyusError
+from contracts.text.nearest import did_you_mean
+from server.cli import policy_proof
+from server.cli.answer import Answer, group, verb
+from server.cli.exit_code import DONE, FAILED, INVALID, REFUSED, WIDER
+from server.cli.finding_report import ReportFormat, ReportOption, report_lines
 from server.cli.options import AllowWiderOption, NameArgument
-from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.output import fail, note
+from server.cli.policy_change_commands import diff_policies, simulate_policies
+from server.cli.policy_format_command import format_policies
+from server.cli.policy_shadow_command import shadow_policies
+from server.cli.policy_suggest_command import suggest_policies
+from server.cli.policy_test_commands import BundledOption, test_policies
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
 if TYPE_CHECKING:
-    from contracts.compiler.program import Program
-    from policies.decider import Decider
-    from policies.release import Release
+    from policies.policy_finding import PolicyFinding
 
-BundledOption = Annotated[bool, typer.Option("--bundled", help="The policies and contracts that come with Ailyus.")]
-policy = typer.Typer(help="Cedar policies: whether it may be done.", no_args_is_help=True)
+_EXITS = {"sound": DONE, "findings": REFUSED, "invalid": INVALID, "tests": FAILED, "wider": WIDER}
+policy = group("Cedar policies: whether it may be done.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for name, command in (
-        ("check", check_policies),
-        ("test", test_policies),
-        ("explain", explain_policy),
-        ("schema", policy_schema),
-        ("new", new_policy),
-    ):
-        policy.command(name)(report_errors(command))
-    app.add_typer(policy, name="policy")
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """One finding: its rule, its level (`error`, `warning`, `note`), where it stands, and what to do."""
+
+    rule: str
+    level: str
+    says: str
+    hint: str
+    file: str | None
+    line: int | None
+    column: int | None
+
+    @classmethod
+    def of(cls, found: "PolicyFinding") -> "PolicyFault":
+        """The same for programs."""
+        at = found.position
+        place = (at.file, at.line, at.column) if at else (None, None, None)
+        return cls(found.rule, found.level, found.says, found.hint, *place)
 
 
-def check_policies(workspace: WorkspaceOption = ".", allow_wider: AllowWiderOption = False) -> None:
-    """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody."""
-    from server.workspace.release_checks import require_sound, require_tested
+@dataclass(frozen=True, slots=True)
+class CheckedPolicies:
+    """What was read, what is wrong with it, and what people must know of it.
+
+    `outcome`: `sound`, else what stops a release: `findings` (approvals that nobody can give), `invalid`, `tests` or
+    `wider`.
+    """
+
+    files: int
+    policies: int
+    tests: int
+    outcome: str
+    findings: list[PolicyFault]
+    says: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LintedPolicies:
+    """Doubtful policies; `walls` are the forbids that nothing lifts, `guards` those that approvals lift."""
+
+    findings: list[PolicyFault]
+    walls: list[str]
+    guards: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would be decided, in sentences."""
+
+    action: str
+    explanation: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPolicy:
+    """What was written, in sentences, or the file."""
+
+    says: list[str]
+
+
+@verb(policy, "check")
+def check_policies(
+    workspace: WorkspaceOption = ".",
+    allow_wider: AllowWiderOption = False,
+    format: ReportOption = ReportFormat.table,
+) -> Answer[CheckedPolicies]:
+    """Validate the policies, run their tests, and refuse what widens the live release or waits for nobody.
+
+    Exit 1: approvals that nobody can give; 3: the files do not load; 4: a test fails; 5: wider than the live release.
+    """
+    from server.workspace.policy_review import review_of, texts_of
 
     space = open_workspace(workspace)
-    release = space.release()
-    for line in require_sound(space, release, allow_wider):
-        typer.echo(line, err=True)
-    require_tested(space, release)
-
-
-def test_policies(
-    workspace: WorkspaceOption = ".", bundled: BundledOption = False, format: FormatOption = Format.text
-) -> None:
-    """Run every `*.test.yaml` of the workspace. One that names what does not exist fails; having none is an error."""
-    from policies.case import load_tests
-    from policies.testing import run_tests, uncovered
-
-    decider, programs, folder = _decider(workspace, bundled)
-    results = run_tests(decider, programs, [case for _, case in load_tests(folder)])
-    if not results and programs:
-        raise AilyusError("bad_policy", "no policy test is about any contract", hint="`ailyus policy new` writes one")
-    failed = [r for r in results if r.failure]
-    bare = uncovered(decider, results)
-    lines = [f"FAILED {r.case.name}: {r.failure}" for r in failed]
-    lines.append(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    if not results:
-        lines.append("there is no contract yet that a test could be about")
-    if bare:
-        verb = "policy is" if len(bare) == 1 else "policies are"
-        lines.append(f"{len(bare)} {verb} covered by no test: {', '.join(bare)}")
-    show(
-        format,
-        {"passed": len(results) - len(failed), "failed": [r.case.name for r in failed], "uncovered": bare},
-        lines,
+    found = review_of(space, allow_wider)
+    for line in found.notes:
+        note(line)
+    code = _EXITS[found.outcome]
+    read = f"{found.files} files, {found.policies} policies, {found.tests} tests"
+    document = CheckedPolicies(
+        found.files,
+        found.policies,
+        found.tests,
+        found.outcome,
+        [PolicyFault.of(one) for one in found.findings],
+        list(found.notes),
     )
-    if failed:
-        raise typer.Exit(1)
+    says = [f"ok: {read}: the policies are valid, and their tests pass"] if code == DONE else []
+    if format in (ReportFormat.sarif, ReportFormat.github):
+        says = []
+    return Answer(document, report_lines(found.findings, texts_of(space, found.findings), format, code), says, code)
 
 
+@verb(policy, "lint")
+def lint_policies(
+    workspace: WorkspaceOption = ".", format: ReportOption = ReportFormat.table
+) -> Answer[LintedPolicies]:
+    """Name doubtful policies: dead, shadowed, duplicate, about nobody, in files that nobody reads; exit 1 if any.
+
+    Exit 3: the files do not load, which `policy check` tells of.
+    """
+    from policies.lint import forbids_of
+    from server.workspace.policy_lint import lint_of
+    from server.workspace.policy_review import texts_of
+
+    space = open_workspace(workspace)
+    try:
+        release = space.release()
+    except AilyusError as error:
+        fail(error, INVALID)
+    found = lint_of(space, release)
+    forbids = forbids_of(release.decider.bundle)
+    code = REFUSED if any(one.level != "note" for one in found) else DONE
+    document = LintedPolicies([PolicyFault.of(one) for one in found], list(forbids.walls), list(forbids.guards))
+    says = [
+        f"{len(found)} findings",
+        f"walls, which nothing lifts: {', '.join(forbids.walls) or 'none'}",
+        f"guards, which approvals lift: {', '.join(forbids.guards) or 'none'}",
+    ]
+    plain = format not in (ReportFormat.sarif, ReportFormat.github)
+    return Answer(document, report_lines(found, texts_of(space, found), format, code), says if plain else (), code)
+
+
+verb(policy, "test")(test_policies)
+verb(policy, "format")(format_policies)
+
+
+@verb(policy, "explain")
 def explain_policy(
     name: NameArgument,
     agent_role: Annotated[list[str] | None, typer.Option(help="A role of the agent.")] = None,
     person_role: Annotated[list[str] | None, typer.Option(help="A role of the person it acts for.")] = None,
-    tenant: Annotated[str, typer.Option(help="The resource's tenant; both principals are of `acme`.")] = "acme",
-    environment: Annotated[str, typer.Option(help="The resource's environment.")] = "prod",
+    tenant: Annotated[
+        str | None, typer.Option(help="The resource's tenant; else the same as that of agent and person.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="The resource's environment; else `prod`, or the only one.")
+    ] = None,
     attribute: Annotated[list[str] | None, typer.Option(help="name=value, for example vip=true")] = None,
     approval: Annotated[list[str] | None, typer.Option(help="role=count")] = None,
     workspace: WorkspaceOption = ".",
     bundled: BundledOption = False,
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[Explained]:
     """When is approval required, and why? The deciding ids for the agent and for the person apart."""
     from contracts.text.document import read_document
     from contracts.text.source import MalformedSource
     from policies.case import Case, What, Who
     from policies.explanation import explain
     from policies.testing import evaluate
+    from server.workspace.policy_set import policy_set_of
 
-    decider, programs, _ = _decider(workspace, bundled)
+    found = policy_set_of(None if bundled else Path(workspace).resolve())
+    decider, programs = found.decider, found.programs
+    if name not in programs:
+        hint = did_you_mean(name, programs, where="`ailyus contract list`")
+        raise AilyusError("not_found", f"there is no contract `{name}`", hint=hint)
+    own = _tenant(workspace, bundled)
     try:
         attributes = {k: read_document(v)[1] for k, _, v in (a.partition("=") for a in attribute or [])}
     except MalformedSource as error:
@@ -104,68 +196,85 @@ def explain_policy(
     case = Case(
         name="explain",
         action=name,
-        agent=Who(roles=tuple(agent_role or ["Support"])),
-        person=Who(roles=tuple(person_role or ["Support"])),
-        resource=What(tenant=tenant, environment=environment, attributes=attributes),
+        agent=Who(roles=tuple(agent_role or _role(decider.bundle.roles, "--agent-role")), tenant=own),
+        person=Who(roles=tuple(person_role or _role(decider.bundle.roles, "--person-role")), tenant=own),
+        resource=What(
+            tenant=tenant or own,
+            environment=environment or _environment(decider.bundle.environments),
+            attributes=attributes,
+        ),
         approvals=counts,
         expect="permitted",
     )
     lines = explain(evaluate(decider, programs, case))
-    show(format, {"action": name, "explanation": lines}, lines)
+    return Answer(Explained(name, list(lines)), lines)
 
 
-def policy_schema(workspace: WorkspaceOption = ".") -> None:
+@verb(policy, "schema")
+def policy_schema(workspace: WorkspaceOption = ".") -> Answer[WrittenPolicy]:
     """Write the generated schema beside the policies, so that editors complete."""
-    release = _release(workspace)
-    (Path(workspace).resolve() / "policies" / "schema.cedarschema").write_text(release.decider.bundle.schema_text)
+    release = open_workspace(workspace).release()
+    path = Path(workspace).resolve() / "policies" / "schema.cedarschema"
+    path.write_text(release.decider.bundle.schema_text)
+    return Answer(WrittenPolicy([f"wrote {path}"]), says=[f"wrote {path}"])
 
 
+@verb(policy, "new")
 def new_policy(
     template: Annotated[
         str,
         typer.Argument(
-            help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent, or "
-            "release-approval."
+            help="permit, require-approval, tenant-wall, change-freeze, limit-per-hour, read-only-agent, "
+            "release-approval, a rule of policies/README.md, such as business-hours, or test for a receipt's decision."
         ),
     ],
+    receipt: Annotated[str, typer.Argument(help="With test: the receipt whose decision becomes a test.")] = "",
     action: Annotated[str, typer.Option(help="The contract it is about.")] = "",
     role: Annotated[str, typer.Option(help="Who is permitted, or who approves.")] = "SecurityLead",
     asker: Annotated[
         str, typer.Option("--asker", help="With require-approval: the role that asks for the action.")
     ] = "",
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="A value of a rule, such as limit=20 or from=08:30.")
+    ] = None,
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[WrittenPolicy]:
     """Write a policy and its test from a template; require-approval writes the permits that are missing, too."""
     from server.workspace.policy_drafts import PolicyRequest, write_policy
+    from server.workspace.recorded_test import write_recorded_test
 
-    for line in write_policy(open_workspace(workspace), PolicyRequest(template, action, role, asker)):
-        typer.echo(line)
+    if (template == "test") is not bool(receipt):
+        raise AilyusError(
+            "bad_settings", "`test` and a receipt belong together", hint="`ailyus policy new test RECEIPT`"
+        )
+    if receipt:
+        written = list(write_recorded_test(open_workspace(workspace), receipt))
+        return Answer(WrittenPolicy(written), says=written)
+    values = {key: value for key, _, value in (text.partition("=") for text in with_ or [])}
+    said = list(write_policy(open_workspace(workspace), PolicyRequest(template, action, role, asker, values)))
+    return Answer(WrittenPolicy(said), says=said)
 
 
-def _release(workspace: str) -> "Release":
+def _tenant(workspace: str, bundled: bool) -> str:
+    """The tenant of agent and person in an explanation: that of the first declared person."""
+    people = () if bundled else open_workspace(workspace).settings.people
+    return people[0].tenant if people else "acme"
 
-    return open_workspace(workspace).release()
+
+def _role(declared: Collection[str], option: str) -> list[str]:
+    if "Support" in declared or len(declared) == 1:
+        return ["Support"] if "Support" in declared else list(declared)
+    raise AilyusError("bad_settings", "no role is named", hint=f"{option} {' | '.join(sorted(declared)) or 'ROLE'}")
 
 
-def _decider(workspace: str, bundled: bool) -> "tuple[Decider, Mapping[str, Program], Path]":
-    """The decider, programs and policy folder of a workspace, or of the bundled library where that is asked for."""
-    from server.workspace.settings.file import FILE
+def _environment(declared: Collection[str]) -> str:
+    if "prod" in declared or len(declared) == 1:
+        return "prod" if "prod" in declared else next(iter(declared))
+    raise AilyusError("bad_settings", "no environment is named", hint=f"--environment {' | '.join(sorted(declared))}")
 
-    if not bundled:
-        root = Path(workspace).resolve()
-        if not (root / FILE).exists():
-            hint = "work in a workspace's folder, name one with --workspace, or ask for the --bundled policies"
-            raise AilyusError("no_workspace", f"there is no `{FILE}` in `{root}`", hint=hint)
-        release = _release(workspace)
-        return release.decider, release.catalog.programs, root / "policies"
-    from importlib.resources import files
 
-    from contracts.compiler.catalog import load_catalog
-    from policies.bundle import load_bundle
-    from policies.decider import Decider
-
-    folder = Path(str(files("policies").joinpath("library")))
-    programs = load_catalog(Path(str(files("contracts").joinpath("library")))).programs
-    texts = {p.name: p.read_text() for p in folder.glob("*.cedar")}
-    bundle = load_bundle(texts, programs, ("Support", "Operations", "SecurityLead"), ("prod", "staging"))
-    return Decider(bundle, programs), programs, folder
+policy_proof.register(policy)
+verb(policy, "diff")(diff_policies)
+verb(policy, "simulate")(simulate_policies)
+verb(policy, "shadow")(shadow_policies)
+verb(policy, "suggest")(suggest_policies)

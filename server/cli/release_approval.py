@@ -1,5 +1,6 @@
 """The approval of a release by a further person, at the command line: what changes is shown, and then signed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +42,13 @@ class ApprovalWish:
 
 
 def sign_approval_as(
-    workspace: "Workspace", release: "Release", package: "ReleasePackage", wish: ApprovalWish
+    workspace: "Workspace",
+    release: "Release",
+    package: "ReleasePackage",
+    wish: ApprovalWish,
+    ask: Callable[[str], None],
 ) -> "SignedRelease":
-    """The signed release with one more approval. Raises `AilyusError`; nothing is written."""
+    """The signed release with one more approval, which `ask` lets happen. Raises `AilyusError`; nothing is written."""
     from policies.release_approval import approval_document, sign_approval
     from server.workspace.clock import now_ms
     from server.workspace.release_comparison import changes_against_live
@@ -63,8 +68,9 @@ def sign_approval_as(
     typer.echo(f"{author} signed release {release.digest[:12]}", err=True)
     for change in changes_against_live(workspace, release, package.files)[1]:
         typer.echo(visible(change.says), err=True)
-    key = key_of(workspace, approver, wish.key)
     role = wish.role or held[0]
+    ask(f"approve this as {approver}, {role}?")
+    key = key_of(workspace, approver, wish.key)
     document = approval_document(release.origin, signed.document.digest, approver, role, wish.comment, now_ms())
     return signed.approved(sign_approval(document, key))
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import AilyusError
+from server.cli.exit_code import MISUSED
 from server.cli.output import fail
 from server.cli.release_approval import require_signed
 from server.cli.release_signing import require_releasable, sign_as
@@ -20,11 +21,11 @@ CandidateOption = Annotated[
     Path | None,
     typer.Option("--candidate", help="Another folder with `contracts` and `policies`; else the workspace's files."),
 ]
-AuthorOption = Annotated[str, typer.Option("--as", help="The person who releases.")]
+AuthorOption = Annotated[
+    str | None, typer.Option("--as", help="The person who releases; else the only one who has a key here.")
+]
 KeyOption = Annotated[Path | None, typer.Option(help="Their key file, if it is not the workspace's.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; signed with the release.")]
-NOT_LOADED = 2
-"""The exit code of `diff` and `check` for what does not load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,4 @@ def candidate_at(space: "Workspace", folder: Path | None) -> "tuple[Release, Rel
     try:
         return candidate_of(space, folder)
     except AilyusError as error:
-        _not_loaded(error)
-
-
-def _not_loaded(error: AilyusError) -> NoReturn:
-    try:
-        fail(error)
-    except typer.Exit:
-        raise typer.Exit(NOT_LOADED) from None
+        fail(error, MISUSED)

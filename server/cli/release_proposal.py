@@ -1,20 +1,40 @@
 """Commands that put a release before people: it waits until enough of them have signed it at the console."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
+from server.cli.answer import Answer
+from server.cli.choice import require_person
 from server.cli.options import AllowWiderOption
-from server.cli.output import Format, FormatOption, show
+from server.cli.owner import asked, told
 from server.cli.release_approval import require_signed
 from server.cli.release_candidate import CandidateOption, KeyOption, ReasonOption, SignatureWish, signed_candidate
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-    from pydantic import JsonValue
+@dataclass(frozen=True, slots=True)
+class ProposedRelease:
+    """What was put before people: until when they may sign it, what it still needs, and the page for it."""
+
+    candidate: str
+    release: str
+    author: str
+    expires_ms: int
+    permitted: bool
+    needs: list[Mapping[str, int]]
+    says: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnRelease:
+    """A proposed release that is over."""
+
+    candidate: str
 
 
 def propose(
@@ -26,27 +46,23 @@ def propose(
     candidate: CandidateOption = None,
     allow_wider: AllowWiderOption = False,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[ProposedRelease]:
     """Put what the files say before people, who sign it at the console with their passkeys; nothing becomes live."""
-    from server.admin.client import ask_owner
     from server.results.timestamp import iso
 
     space = open_workspace(workspace)
-    made, package = signed_candidate(space, candidate, SignatureWish(as_, key, reason, allow_wider))
+    author = None if as_ is None else require_person(space, as_)
+    made, package = signed_candidate(space, candidate, SignatureWish(author, key, reason, allow_wider))
     if package.signed is None:
         require_signed(made, package)
-    answer = ask_owner(space, "POST", "/candidates", package.model_dump(mode="json"))
-    facts: Mapping[str, JsonValue] = answer if isinstance(answer, dict) else {}
-    short, until = str(facts.get("candidate"))[:12], facts.get("expires_ms")
-    page = facts.get("page") or "the console"
-    says = facts.get("says") or "nobody else needs to approve it"
-    show(
-        format,
-        facts,
-        [
-            f"{facts.get('author')} proposes release {made.digest[:12]} as {short}: {says}",
-            f"people sign it until {iso(until if isinstance(until, int) else 0)} at {page}",
+    found = asked(space, "POST", "/candidates", ProposedRelease, package.model_dump(mode="json"))
+    short = found.candidate[:12]
+    says = found.says or "nobody else needs to approve it"
+    return Answer(
+        found,
+        says=[
+            f"{found.author} proposes release {made.digest[:12]} as {short}: {says}",
+            f"people sign it until {iso(found.expires_ms)} at {found.page or 'the console'}",
             f"next: ailyus release apply --proposed {short}",
         ],
     )
@@ -56,9 +72,7 @@ def withdraw(
     proposed: Annotated[str, typer.Argument(help="How the digest of what `propose` put before people begins.")],
     comment: Annotated[str, typer.Option(help="Why; kept with it.")] = "",
     workspace: WorkspaceOption = ".",
-) -> None:
+) -> Answer[WithdrawnRelease]:
     """End a proposed release that is not live yet."""
-    from server.admin.client import ask_owner
-
-    ask_owner(open_workspace(workspace), "DELETE", f"/candidates/{quote(proposed, safe='')}", comment=comment)
-    typer.echo(f"{proposed} was withdrawn")
+    told(open_workspace(workspace), "DELETE", f"/candidates/{quote(proposed, safe='')}", comment=comment)
+    return Answer(WithdrawnRelease(proposed), says=[f"{proposed} was withdrawn"])

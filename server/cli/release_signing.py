@@ -64,11 +64,11 @@ def key_of(workspace: "Workspace", author: str, path: Path | None) -> "Ed25519Pr
 
     path = path or workspace.key_file(author)
     if not path.exists():
-        hint = "make one: `ailyus approval enrol --as PERSON`, or name yours with --key"
+        hint = "make one: `ailyus person enrol --as PERSON`, or name yours with --key"
         raise AilyusError("not_released", f"there is no key of `{author}` to sign with", hint=hint)
     encrypted = is_encrypted(path)
     # INVARIANT 8: whoever copies an open key file signs in its owner's name
     if not encrypted and not workspace.settings.development:
-        hint = "make one with a passphrase: `ailyus approval enrol --as PERSON`"
+        hint = "make one with a passphrase: `ailyus person enrol --as PERSON`"
         raise AilyusError("weak_key", f"the key file `{path.name}` has no passphrase", hint=hint)
     return load_key(path, ask_passphrase("passphrase: ").encode() if encrypted else None)

@@ -4,6 +4,7 @@ Under `--dev` what they say is released unsigned; else it is taken as `release a
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -54,10 +55,16 @@ async def release_unsigned(app: "App", workspace: "Workspace", author: str | Non
         release = await asyncio.to_thread(partial(fresh.release, author, dev=True))
         wider = await asyncio.to_thread(wider_than_live, fresh, release)
         await app.releases.replace(release)
-        typer.echo("\n".join(["reloaded", *(change.says for change in wider)]))
+        _say("\n".join(["reloaded", *(change.says for change in wider)]))
     except Exception as error:  # a file that vanished meanwhile, a store that is full: the next change is seen too
         said = str(error) if isinstance(error, AilyusError) else type(error).__name__.lower()
-        typer.echo(f"not reloaded, the last good set stays live\n{said}", err=True)
+        _say(f"not reloaded, the last good set stays live\n{said}", err=True)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Tell whoever looks; where nobody reads or the disk is full, the gateway goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        typer.echo(text, err=err)
 
 
 def digest_of_files(root: Path) -> str:

@@ -3,14 +3,13 @@
 import os
 
 from server.app import App
-
-SEEDED = "support-bot"
+from server.cli.choice import ASKING, SEEDED
 
 
 async def seed_agent(app: App) -> None:
     """Register `support-bot` for `requester` in a development workspace that has no agent yet."""
     workspace = app.workspace
-    known = app.runner.release.people.get("requester")
+    known = app.runner.release.people.get(ASKING)
     if not workspace.settings.development or known is None or await app.agents.list():
         return
     # only where nobody registered anybody: an agent that appears by itself beside others would surprise their owner

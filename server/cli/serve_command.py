@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import AilyusError
+from server.cli.answer import verb
+from server.cli.choice import require_person
 from server.cli.reload import Take, digest_of_files, release_unsigned, reload_on_change, reload_on_signal
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
@@ -35,10 +37,15 @@ class ServeOptions:
     signed: "SignedRelease | None"
 
 
+def register(run: typer.Typer) -> None:
+    """Add the command."""
+    verb(run, "serve")(serve)
+
+
 def serve(
     workspace: WorkspaceOption = ".",
     as_: Annotated[str | None, typer.Option("--as", help="The person who releases what it starts with.")] = None,
-    dev: Annotated[bool, typer.Option(help="Reload on save; receipts say `governed: false`.")] = False,
+    dev: Annotated[bool, typer.Option("--dev", help="Reload on save; receipts say `governed: false`.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Take what the files say when they change, as SIGHUP does once.")
     ] = False,
@@ -61,6 +68,7 @@ def serve(
             "bad_settings", "`--dev` takes what nobody signs, on every save", hint="leave one of them out"
         )
     space = open_workspace(workspace)
+    as_ = None if as_ is None else require_person(space, as_)
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
     if signed is not None and (require_signature or not space.settings.development):
         write_signed(space.root, signed)

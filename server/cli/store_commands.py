@@ -1,5 +1,6 @@
 """Commands about the store: migrate, copy, check, accept its clock; and those about its backups."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -7,34 +8,89 @@ import typer
 
 from contracts.errors import AilyusError
 from server.cli import archive_command, backup_commands
+from server.cli.answer import Answer, group, verb
+from server.cli.choice import person_of
+from server.cli.exit_code import DONE, REFUSED
 from server.cli.options import ArchiveOption
-from server.cli.output import Format, FormatOption, report_errors, show
+from server.cli.progress import working
 from server.cli.workspace_option import WorkspaceOption, open_workspace
 
-store = typer.Typer(help="The store: its version, its place, its backups.", no_args_is_help=True)
+store = group("The store: its version, its place, its backups.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    store.command()(report_errors(migrate))
-    store.command()(report_errors(copy))
-    store.command()(report_errors(check))
-    store.command("accept-clock")(report_errors(accept_clock))
-    backup_commands.register(store)
-    archive_command.register(store)
-    app.add_typer(store, name="store")
+@dataclass(frozen=True, slots=True)
+class MigratedStore:
+    """The version that the store had, and has."""
+
+    before: int
+    after: int
 
 
-def migrate(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+@dataclass(frozen=True, slots=True)
+class CopiedStore:
+    """What was copied, and the name under which the file was put aside."""
+
+    statements: int
+    open: int
+    aside: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedStore:
+    """What a check found, how many statements there are, and the archives that were not read."""
+
+    ok: bool
+    findings: list[str]
+    statements: int
+    unread: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedClock:
+    """The store's time before and now, in milliseconds since 1970, UTC."""
+
+    before_ms: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTiles:
+    """The folder of the log's static files, the size of its checkpoint, files written now, bundles that are missing."""
+
+    folder: str
+    size: int
+    written: int
+    missing: int
+
+
+@verb(store, "tiles")
+def write_tiles(
+    folder: Annotated[Path, typer.Argument(help="The folder for `checkpoint` and `tile/`; what is there is kept.")],
+    workspace: WorkspaceOption = ".",
+) -> Answer[WrittenTiles]:
+    """Write the log as static files that anybody can mirror and check (C2SP tlog-tiles): hashes and signatures only."""
+    from server.workspace.log_tiles import write_log_tiles
+
+    done = write_log_tiles(open_workspace(workspace), folder)
+    says = [f"wrote {done.written} files of a log of {done.size} statements to {folder}"]
+    if done.missing:
+        says.append(f"{done.missing} bundles of entries are left out: statements of them are in archives")
+    return Answer(WrittenTiles(str(folder), done.size, done.written, done.missing), says=says)
+
+
+@verb(store, "migrate")
+def migrate(workspace: WorkspaceOption = ".") -> Answer[MigratedStore]:
     """Bring the workspace's store to this version of ailyus; forward only, while no gateway uses it."""
     from server.workspace.stores import migrate_store
 
-    before, after = migrate_store(open_workspace(workspace))
+    with working("migrating the store"):
+        before, after = migrate_store(open_workspace(workspace))
     said = f"the store has version {after}" + ("" if before == after else f", it had {before}")
-    show(format, {"before": before, "after": after}, [said])
+    return Answer(MigratedStore(before, after), says=[said])
 
 
-def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -> None:
+@verb(store, "copy")
+def copy(workspace: WorkspaceOption = ".") -> Answer[CopiedStore]:
     """Copy the workspace's file into the empty database of `[store] url`, with its log, proofs and open actions."""
     from receipts.store.transfer import ASIDE, transfer
     from server.workspace.stores import database_url
@@ -43,25 +99,26 @@ def copy(workspace: WorkspaceOption = ".", format: FormatOption = Format.text) -
     if not space.settings.has_database:
         hint = 'add [store] with url = "env:DATABASE_URL" to ailyus.toml'
         raise AilyusError("bad_settings", "the settings name no database", hint=hint)
-    done = transfer(space.store, database_url(space))
-    show(
-        format,
-        {"statements": done.statements, "open": done.open, "aside": space.store.name + ASIDE},
-        [
+    with working("copying the store into the database"):
+        done = transfer(space.store, database_url(space))
+    aside = space.store.name + ASIDE
+    return Answer(
+        CopiedStore(done.statements, done.open, aside),
+        says=[
             f"copied {done.statements} statements and {done.open} open actions; the log goes on from the same head",
-            f"the file is put aside as {space.store.name}{ASIDE}\nnext: ailyus serve",
+            f"the file is put aside as {aside}\nnext: ailyus serve",
         ],
     )
 
 
+@verb(store, "check")
 def check(
     workspace: WorkspaceOption = ".",
     trust: Annotated[
         Path | None, typer.Option(help="The trusted roots; roots.json of the workspace if left out.")
     ] = None,
     archive: ArchiveOption = None,
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[CheckedStore]:
     """Check journal, log and evidence for damage; it only reads, and the gateway may run. Exit 1 with findings."""
     from receipts.audit.archive_walk import unread
     from receipts.audit.roots import read_roots
@@ -73,22 +130,29 @@ def check(
     space = open_workspace(workspace)
     roots = read_roots(trust or space.root / "roots.json")
     head = remembered_head(space)  # before the snapshot, which may only hold more
-    with reading(space) as read, archives_at_hand(space, read, archive or (), roots.trusted) as archives:
+    with (
+        working("checking the store"),
+        reading(space) as read,
+        archives_at_hand(space, read, archive or (), roots.trusted) as archives,
+    ):
         findings = list(check_store(read, roots, head, space.settings.has_database, archives))
         size, closed = log_size(read), unread(read, archives)
     sound = f"ok: {size} statements, their nodes, evidence and rows are sound"
-    said = {"ok": not findings, "findings": findings, "statements": size, "unread": closed}
-    show(format, said, [*(findings or [sound]), *closed])
-    if findings:
-        raise typer.Exit(1)
+    return Answer(
+        CheckedStore(not findings, findings, size, list(closed)),
+        [*(findings or [sound]), *closed],
+        code=REFUSED if findings else DONE,
+    )
 
 
+@verb(store, "accept-clock")
 def accept_clock(
-    as_: Annotated[str, typer.Option("--as", help="The person who says that the clock is right now.")],
     reason: Annotated[str, typer.Option(help="What happened to the clock; signed with the statement.")],
+    as_: Annotated[
+        str | None, typer.Option("--as", help="The person who says that the clock is right now; else the only one.")
+    ] = None,
     workspace: WorkspaceOption = ".",
-    format: FormatOption = Format.text,
-) -> None:
+) -> Answer[AcceptedClock]:
     """Take the store's time back to this machine's clock, after a clock that was ahead; while no gateway runs."""
     import asyncio
 
@@ -96,15 +160,11 @@ def accept_clock(
 
     space = open_workspace(workspace)
     # a name in a signed statement must be somebody's, also while no gateway runs that could ask for a key
-    if as_ not in {person.name for person in space.settings.people}:
-        raise AilyusError("unknown_person", f"`{as_}` is no declared person")
-    before, now = asyncio.run(accept(space, as_, reason))
+    before, now = asyncio.run(accept(space, person_of(space, as_), reason))
     ahead = (before - now) // 1000
-    show(
-        format,
-        {"before_ms": before, "now_ms": now},
-        [
-            f"the store's last commit was {ahead} s ahead of the clock; its time is the clock's again",
-            "next: ailyus serve",
-        ],
-    )
+    said = f"the store's last commit was {ahead} s ahead of the clock; its time is the clock's again"
+    return Answer(AcceptedClock(before, now), says=[said, "next: ailyus serve"])
+
+
+backup_commands.register(store)
+archive_command.register(store)

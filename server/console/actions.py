@@ -1,6 +1,8 @@
 """One action as a timeline: every signed statement of it, what it says, and the evidence at each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 import orjson
 from pydantic import JsonValue
@@ -9,16 +11,20 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
+from receipts.action.sentence import ActionSentence
 from receipts.audit.denials import reason_of
 from receipts.audit.questions import approved_by
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence
 from receipts.statement.entries import LogEntry
-from receipts.store.row import integer
-from receipts.tables import incidents, inventory
+from receipts.store.row import Read, integer
+from receipts.tables import incidents
 from server.admin import access
 from server.approvals.inbox import Inbox
-from server.console.action_rows import check_row, steps_of
+from server.console.action_list import ActionLists
+from server.console.action_rows import check_row, steps_of, verified_of
+from server.console.changes import changes_of, pretty
+from server.console.record_links import links_of
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View, action_of
@@ -27,6 +33,8 @@ from server.results.answers import halt_line
 from server.results.receipt_summary import summarize
 from server.results.text import text_of
 
+_READABLE: Final = 12_000
+"""Characters of evidence that one page shows, over all its pieces; the files hold all of it."""
 _STEPS = {
     "decision": "decided",
     "intent": "intended: signed and durable before the first byte was sent",
@@ -44,32 +52,18 @@ class Actions:
         self._inbox = inbox
         self._mark = mark
         self._resolutions = resolutions
+        self._lists = ActionLists(inbox)
 
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/actions", self.actions),
+            *self._lists.views(),
             View("GET", "/actions/{action}", self.action),
+            View("GET", "/actions/{action}/changes", self.changes),
             View("POST", "/actions/{action}/recheck", self.recheck),
             View("POST", "/actions/{action}/resolve", self.resolve),
             View("GET", "/evidence/{receipt}/{label:path}", self.evidence),
         ]
-
-    async def actions(self, visit: ConsoleRequest) -> Page:
-        """The newest actions."""
-        rows = [
-            {
-                "action": one.id,
-                "contract": one.contract,
-                "state": one.state,
-                "status": one.status,
-                "agent": one.agent,
-                "person": one.person,
-                "at_ms": one.created_ms,
-            }
-            for one in await inventory.newest_of(self._inbox.runner.journal.store, visit.tenant)
-        ]
-        return Page("actions.html", "Actions", {"actions": rows})
 
     async def action(self, visit: ConsoleRequest) -> Page:
         """The timeline of one action, with its steps where it is a plan."""
@@ -80,7 +74,8 @@ class Actions:
         open_now = await journal.open_intent(action.id)
         keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
         doubtful = await self._is_open(action)
-        timeline = await self._timeline(action)
+        timeline, decided = await self._timeline(action)
+        said = action.sentence or ActionSentence.of(self._inbox.title(action.request.contract))
         runner = self._inbox.runner
         halt = runner.halt_of(action) if action.state == "ready" else None
         told = action.result
@@ -90,9 +85,21 @@ class Actions:
         barred = visit.person.name in (action.request.person, action.request.owner)
         return Page(
             "action.html",
-            self._inbox.title(action.request.contract),
+            said.quoted,
             {
                 "action": action.id,
+                "parts": [[text, is_value] for text, is_value in said.parts],
+                "title": self._inbox.title(action.request.contract),
+                "risk": action.request.risk,
+                "kind": action.request.kind,
+                "connection": action.request.connection,
+                "plan": action.step.plan_id if action.step else None,
+                "links": links_of(runner.release, action),
+                "created_ms": action.created_ms,
+                "ended_ms": action.updated_ms if action.state == "ended" else None,
+                "approvals": decided,
+                "verified": verified_of(told, action.request.kind) if told else "",
+                "observed": any(e["label"].startswith("before/") for m in timeline for e in m["evidence"]),
                 "mark": mark,
                 "contract": action.request.contract,
                 "state": action.state,
@@ -106,7 +113,9 @@ class Actions:
                 "held": told.summary if told and halt else "",
                 "timeline": timeline,
                 "why": timeline[-1]["why"] if timeline else "",
-                "steps": steps_of((told.steps if told else None) or (), await journal.steps(action.id)),
+                "steps": steps_of(
+                    (told.steps if told else None) or (), await journal.steps(action.id), await self._waves(action)
+                ),
                 "undoes": action.undoes,
                 "open": open_now is not None,
                 "can_recheck": action.state == "ended"
@@ -121,15 +130,48 @@ class Actions:
             },
         )
 
-    async def _timeline(self, action: Action) -> list[dict[str, JsonValue]]:
+    async def _waves(self, action: Action) -> dict[str, int]:
+        return await self._inbox.runner.plans.waves(action) if action.plan is not None else {}
+
+    async def _timeline(self, action: Action) -> tuple[list[dict[str, Any]], list[dict[str, JsonValue]]]:
+        """Each statement with the time since the one before it; and what people decided."""
         store = self._inbox.runner.journal.store
         found = await entries.of_action(store, action.id)
         decided = await store.read_aside(lambda read: approved_by(read, found[0].receipt)) if found else []
         words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
         comments = {str(d["receipt"]): str(d["comment"]) for d in decided}
-        return [await self._moment(one, words.get(one.receipt), comments.get(one.receipt, "")) for one in found]
+        moments = [await self._moment(one, words.get(one.receipt), comments.get(one.receipt, "")) for one in found]
+        last = action.created_ms
+        for moment in moments:
+            moment["after_ms"], last = max(0, moment["at_ms"] - last), moment["at_ms"]
+        return moments, [{k: v for k, v in one.items() if k != "saw"} for one in decided]
 
-    async def _moment(self, entry: LogEntry, who: str | None, comment: str) -> dict[str, JsonValue]:
+    async def changes(self, visit: ConsoleRequest) -> Page:
+        """What was observed before and after: where they differ, and each piece of evidence to be read."""
+        action = await action_of(visit, self._inbox.runner.journal)
+        journal = self._inbox.runner.journal
+        found = await entries.of_action(journal.store, action.id)
+
+        def look(read: Read) -> list[tuple[str, str, bytes]]:
+            return [(one.receipt, e.label, e.data) for one in found for e in evidence.pieces(read, one.receipt)]
+
+        pieces = await journal.store.read_aside(look)
+        # INVARIANT: who read evidence is in the log before it is given
+        for receipt in dict.fromkeys(receipt for receipt, _, _ in pieces):
+            await access.record(journal, receipt, "everything", visit.person.name)  # guard: who looks at what changed
+        before = {label.removeprefix("before/"): data for _, label, data in pieces if label.startswith("before/")}
+        after = {label.removeprefix("after/"): data for _, label, data in pieces if label.startswith("after/")}
+        said = action.sentence or ActionSentence.of(self._inbox.title(action.request.contract))
+        body = {
+            "action": action.id,
+            "parts": [[text, is_value] for text, is_value in said.parts],
+            "changes": [asdict(one) for one in changes_of(before, after)],
+            "both": bool(before and after),
+            "pieces": _readable([piece for piece in pieces if not piece[1].startswith("page/")]),
+        }
+        return Page("changes.html", f"What changed: {said.quoted}", body)
+
+    async def _moment(self, entry: LogEntry, who: str | None, comment: str) -> dict[str, Any]:
         store = self._inbox.runner.journal.store
         predicate = orjson.loads(Envelope.decode(entry.envelope).payload)["predicate"]
         sizes = await evidence.sizes(store, entry.leaf_index)
@@ -192,3 +234,17 @@ def _plain(label: str) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _readable(pieces: Sequence[tuple[str, str, bytes]]) -> list[dict[str, JsonValue]]:
+    """Pieces of evidence with their first lines, as far as one page has room for them."""
+    room, told = _READABLE, list[dict[str, JsonValue]]()
+    for receipt, label, data in pieces:
+        # what nobody shows whole is not parsed either
+        text = pretty(data) if len(data) <= _READABLE else data[:_READABLE].decode("utf-8", "replace")
+        lines: list[JsonValue] = list(text[:room].split("\n")) if room else []
+        told.append(
+            {"receipt": receipt, "label": label, "bytes": len(data), "lines": lines, "is_whole": len(text) <= room}
+        )
+        room = max(0, room - len(text))
+    return told

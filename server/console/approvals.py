@@ -1,165 +1,163 @@
-"""The inbox, and the page on which one exact action is approved or refused."""
+"""The page on which one exact action is approved or refused."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 
-import orjson
 from pydantic import JsonValue
 from starlette.responses import Response
 
+from contracts.compiler.check import lookup
+from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
-from policies.principal import Person
+from policies.policy_words import words_of
 from receipts.action.action import Action
 from receipts.audit.questions import day_of
-from receipts.tables import intents
-from server.actions.runner import ActionRunner
 from server.approvals.inbox import Inbox
-from server.console.candidates import candidate_row
+from server.approvals.open_request import OpenRequest, open_request
+from server.console.document_rows import rows_of
+from server.console.record_links import links_of
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View, action_of
 from server.execution.approval_request import ApprovalRequest
-from server.operations.approval_notifications import ApprovalNotifications
-from server.operations.candidate_review import CandidateReviews
-from server.operations.escalations import Escalations
-from server.operations.resolutions import open_incidents
 from server.results.answers import halt_line
+from server.results.description import shown
 
-ORDER = ("what will change", "who asked", "request verified", "reason", "why you", "if wrong", "if a step fails")
-"""The labels that a page shows first, in this order; everything else of the document follows as it stands."""
-_APART = re.compile(r"\[\d+\]")
-_STEP = re.compile(r"[0-9]+\. .+ \(.+, wave [0-9]+, .+\)", re.DOTALL)
-"""The label of one step in a plan's document."""
+_EXPECTED = re.compile(r"after\.([A-Za-z_][\w.]*) == (?:'([^'\\]*)'|([0-9]+|true|false)|(inputs\.\w+))")
+"""An expectation that names the state that a path of the record must have afterwards."""
+_LOUD = frozenset({"prod", "production"})
 
 
 class Approvals:
-    """What waits for people, and their decisions."""
+    """One request that waits for people, and their decisions."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        escalations: Escalations,
-        notices: ApprovalNotifications,
-        mark: Callable[[str, str], Awaitable[str]],
-        reviews: CandidateReviews,
-    ) -> None:
+    def __init__(self, inbox: Inbox, mark: Callable[[str, str], Awaitable[str]]) -> None:
         self._inbox = inbox
         self._mark = mark
-        self._reviews = reviews
-        self._notices = notices
-        self._escalations = escalations
 
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/inbox", self.inbox),
             View("GET", "/approvals/{action}", self.approval),
             View("POST", "/approvals/{action}/decide", self.decide),
             View("POST", "/approvals/{action}/withdraw", self.withdraw),
             View("POST", "/approvals/{action}/cancel", self.cancel),
-            View("POST", "/escalations/{escalation}/acknowledge", self.acknowledge),
         ]
-
-    async def inbox(self, visit: ConsoleRequest) -> Page:
-        """Silence is what people fear: what is open or in doubt stands on top, then what waits, grouped."""
-        runner, tenant = self._inbox.runner, visit.tenant
-        mark = await self._mark(tenant, "inbox")
-        groups: dict[str, dict[str, object]] = {}
-        for action in await self._inbox.waiting():
-            if action.request.tenant != tenant or action.asked is None:
-                continue
-            contract = action.request.contract
-            group = groups.setdefault(
-                contract,
-                {"contract": contract, "title": self._inbox.title(contract), "risk": action.request.risk, "cards": []},
-            )
-            cards = group["cards"]
-            if isinstance(cards, list):
-                cards.append(await self._card(action, visit.person))
-        tops = {
-            "intents": await _open_intents(runner, tenant),
-            "escalations": await self._escalations.listed(tenant),
-            "untold": await self._notices.failed(tenant),
-            "incidents": await open_incidents(runner, tenant),
-            "candidates": [candidate_row(record, "waiting") for record in await self._reviews.open()],
-        }
-        return Page("inbox.html", "Inbox", {**tops, "groups": list(groups.values()), "mark": mark})
-
-    async def _card(self, action: Action, person: Person) -> dict[str, JsonValue]:
-        # the stored request is our own, written by `ask`: read without being validated 200 times a page
-        asked = orjson.loads(action.asked or b"{}")
-        needs = asked["subject"]["needs"]
-        lines = asked["display"]["lines"]
-        first = next(line["value"] for line in lines if line["label"] == "what will change")
-        given, wanted = await self._inbox.approved_by(action.id), {role for need in needs for role, _ in need}
-        return {
-            "action": action.id,
-            "says": first,
-            "apart": [line for line in lines if _APART.fullmatch(line["label"])],
-            "person": action.request.person,
-            "agent": action.request.agent,
-            "needs": needs,
-            "plan": action.plan is not None,
-            "steps": [[line["label"], line["value"]] for line in lines if _STEP.fullmatch(line["label"])],
-            "approved_by": list(given),
-            # their signature decides, not this
-            "can": bool(wanted & person.roles) and self._inbox.why_ineligible(action, person, given) is None,
-            "created_ms": action.created_ms,
-            "expires_ms": action.expires_ms,
-        }
 
     async def approval(self, visit: ConsoleRequest) -> Page:
         """One exact action, looked at afresh, with the document that is signed."""
         mark = await self._mark(visit.tenant, visit.named("action"))
         action = await action_of(visit, self._inbox.runner.journal)
         if action.state != "waiting":
-            return Page("moved.html", "Decided already", {"action": action.id, "status": action.status})
+            return _moved(action, mark)
         person, runner = visit.person, self._inbox.runner
-        given = await self._inbox.approved_by(action.id)
-        role = visit.asked("role") or None
+        now: OpenRequest | None = None
+        document: dict[str, JsonValue] | None = None
         why_not = None
         try:
-            binding, asked = await self._inbox.binding(action.id, person.name, role, "approve", "")
-            document: dict[str, JsonValue] | None = binding.model_dump(mode="json")
+            now = await open_request(runner, action.id)
+            binding = await self._inbox.bound(now, person.name, visit.asked("role") or None, "approve", "")
+            document = binding.model_dump(mode="json")
         except AilyusError as error:
-            # whoever may only look sees what was asked at first
-            asked, document = ApprovalRequest.model_validate_json(action.asked or b""), None
             why_not = {"sentence": error.sentence, "hint": error.hint}
+        # whoever may only look sees what was asked at first where it cannot be looked at afresh
+        asked = now.asked if now else ApprovalRequest.model_validate_json(action.asked or b"")
+        signed = await runner.journal.approvals(action.id)
         # no document, and so nothing to sign: the button would only be refused
-        if document is not None and (barred := self._inbox.why_ineligible(action, person, given)):
+        barred = self._inbox.why_ineligible(action, person, [one.binding.approver for one in signed])
+        if document is not None and barred:
             document, why_not = None, barred
-        agent, now, tenant = action.request.agent, runner.journal.store.now_ms(), visit.tenant
-        today = await runner.journal.store.read_aside(lambda read: day_of(read, tenant, agent, now))
         halt = runner.halt_of(action)
-        lines = [line.model_dump() for line in asked.display.lines]
-        first = sorted((n for n in lines if _place(n["label"]) is not None), key=lambda n: _place(n["label"]) or 0)
+        rows = rows_of(asked.display.lines, self._expected(action))
         return Page(
             "approval.html",
-            self._inbox.title(action.request.contract),
+            str(rows.heading[0]["value"]),
             {
                 "action": action.id,
                 "contract": action.request.contract,
+                "title": self._inbox.title(action.request.contract),
                 "risk": action.request.risk,
                 "plan": action.plan is not None,
-                "first": first,
-                "rest": [line for line in lines if _place(line["label"]) is None],
-                "lines": [[line["label"], line["value"], line["origin"]] for line in lines],
+                "marks": self._marks(action, now),
+                "rows": asdict(rows),
+                "lines": [[line.label, line.value, line.origin] for line in asked.display.lines],
                 "digest": asked.display.digest,
-                "today": today,
-                "pending": sum(a.request.agent == action.request.agent for a in await self._inbox.waiting()),
-                "needs": asked.subject.needs,
+                "links": links_of(runner.release, action),
+                "policies": self._policies(action, asked),
+                "checks": self._checks(action),
+                **await self._today(visit, action),
+                "reviews": _reviews(asked, signed),
+                "may": self._may(action, asked, signed),
+                "given": _given(signed, person.name),
                 "roles": sorted({r for need in asked.subject.needs for r, _ in need} & person.roles),
-                "given": [{"person": name, "mine": name == person.name} for name in given],
                 "binding": document,
                 "why_not": why_not,
                 "halt": halt_line(halt) if halt else "",
                 "keys": passkeys_of((await runner.journal.registry.keys()).values(), person),
                 "mine": person.name in (action.request.person, action.request.owner),
+                "asked_ms": action.created_ms,
                 "expires_ms": action.expires_ms,
                 "mark": mark,
             },
         )
+
+    async def _today(self, visit: ConsoleRequest, action: Action) -> dict[str, object]:
+        """How the agent's last 24 hours ended, and how many of its requests wait."""
+        store, agent, tenant = self._inbox.runner.journal.store, action.request.agent, visit.tenant
+        now = store.now_ms()
+        today = await store.read_aside(lambda read: day_of(read, tenant, agent, now))
+        pending = sum(one.request.agent == agent for one in await self._inbox.waiting())
+        return {"agent": agent, "today": today, "pending": pending}
+
+    def _program(self, action: Action) -> Program | None:
+        return self._inbox.runner.release.catalog.programs.get(action.request.contract)
+
+    def _marks(self, action: Action, now: OpenRequest | None) -> list[JsonValue]:
+        """What sets it apart from others: where it is, and what is true of the record."""
+        target = self._inbox.runner.release.target(action.request)
+        marks: list[JsonValue] = []
+        if target is not None and action.plan is None:
+            marks.append({"words": target.environment, "loud": target.environment in _LOUD})
+        if now is not None and action.plan is None:
+            facts = now.review.parts[0].facts.attributes
+            marks += [{"words": name, "loud": True} for name, value in sorted(facts.items()) if value is True]
+        return marks
+
+    def _policies(self, action: Action, asked: ApprovalRequest) -> list[JsonValue]:
+        """The policies that ask, in their own words."""
+        slices = self._inbox.runner.release.decider.bundle.slices
+        why = next((line.value for line in asked.display.lines if line.label == "why you"), "")
+        own = slices.get(action.request.contract)
+        return [asdict(one) for one in words_of(own, why.partition(":")[0].split(", "))] if own else []
+
+    def _checks(self, action: Action) -> list[JsonValue]:
+        """What is read back afterwards."""
+        program = self._program(action)
+        return [check.said for check in program.expect] if program else []
+
+    def _expected(self, action: Action) -> dict[str, str]:
+        """What the contract expects of a path of the record afterwards, where it names the very value."""
+        program, scope = self._program(action), {"inputs": dict(action.request.params)}
+        found: dict[str, str] = {}
+        for check in program.expect if program else ():
+            if said := _EXPECTED.fullmatch(check.expression.text):
+                path, quoted, plain, taken = said.groups()
+                found[path] = quoted if quoted is not None else plain or shown(lookup(taken, scope))
+        return found
+
+    def _may(self, action: Action, asked: ApprovalRequest, signed: Sequence[SignedApproval]) -> list[str]:
+        """The declared people who could still approve it; whether they may is decided when they sign."""
+        wanted = {role for need in asked.subject.needs for role, _ in need}
+        given = [one.binding.approver for one in signed]
+        return [
+            person.name
+            for person in self._inbox.runner.release.people.by_name.values()
+            if person.tenant == action.request.tenant
+            and person.roles & wanted
+            and self._inbox.why_ineligible(action, person, given) is None
+        ]
 
     async def decide(self, visit: ConsoleRequest) -> Response:
         """Take a signed decision; the page of the action then shows what becomes of it."""
@@ -186,23 +184,40 @@ class Approvals:
         await self._inbox.cancel(action.id)
         return redirect(f"/actions/{action.id}")
 
-    async def acknowledge(self, visit: ConsoleRequest) -> Response:
-        """Take an escalation on."""
-        escalation = visit.named("escalation")
-        # INVARIANT 9: a foreign id is not found, as anywhere
-        if not any(e["escalation"] == escalation for e in await self._escalations.listed(visit.tenant)):
-            raise AilyusError("not_found", "there is no such escalation")
-        await self._escalations.acknowledge(escalation, visit.person.name)
-        return redirect("/inbox")
+
+def _moved(action: Action, mark: str) -> Page:
+    """A request that waits no more: what became of it, followed live."""
+    told = action.result
+    return Page(
+        "moved.html",
+        "Decided already",
+        {
+            "action": action.id,
+            "status": action.status,
+            "state": action.state,
+            "summary": told.summary if told else "",
+            "mark": mark,
+        },
+    )
 
 
-async def _open_intents(runner: ActionRunner, tenant: str) -> list[dict[str, JsonValue]]:
+def _given(signed: Sequence[SignedApproval], me: str) -> list[JsonValue]:
+    """The approvals so far; one's own can be taken back."""
     return [
-        {"action": one.action_id, "agent": one.agent, "contract": one.contract, "deadline_ms": one.deadline_ms}
-        for one in await intents.of_tenant(runner.journal.store, tenant)
+        {
+            "person": b.approver,
+            "role": b.role,
+            "comment": b.comment,
+            "at_ms": b.not_before_ms,
+            "mine": b.approver == me,
+        }
+        for b in (one.binding for one in signed)
     ]
 
 
-def _place(label: str) -> int | None:
-    """Where a line of the document stands among the first; what a sentence leaves apart follows the sentence."""
-    return 0 if _APART.fullmatch(label) else ORDER.index(label) if label in ORDER else None
+def _reviews(asked: ApprovalRequest, signed: Sequence[SignedApproval]) -> list[JsonValue]:
+    """Each way in which it is approved: of each role how many people are asked for, and how many have approved."""
+    has: Mapping[str, int] = {
+        role: sum(one.binding.role == role for one in signed) for need in asked.subject.needs for role, _ in need
+    }
+    return [[{"role": role, "wanted": count, "has": has[role]} for role, count in need] for need in asked.subject.needs]

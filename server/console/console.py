@@ -10,24 +10,35 @@ from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from receipts.tables import inventory
 from server.approvals.inbox import Inbox
-from server.connections.connections import Connections
 from server.console.actions import Actions
+from server.console.agents import AgentPages
 from server.console.approvals import Approvals
+from server.console.bookmarks import BookmarkPages
 from server.console.candidates import CandidatePages
 from server.console.connections import ConnectionPages
+from server.console.contracts import ContractPages
+from server.console.design import DesignPages
 from server.console.estate import Inventory
+from server.console.home import HomePage
+from server.console.inbox import InboxPages
 from server.console.introductions import PasskeyInvitations
 from server.console.live import Live
+from server.console.notices import NoticePages
 from server.console.people import PeoplePages
+from server.console.policies import PolicyPages
+from server.console.policy_edit import PolicyEditPages
 from server.console.provider import Provider
 from server.console.receipts import ReceiptPages
 from server.console.releases import ReleasePages
+from server.console.search import SearchPage
 from server.console.session import ConsoleSession, ConsoleSessions
 from server.console.web import Web
 from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.candidates import Candidates
+from server.operations.connections.connections import Connections
 from server.operations.escalations import Escalations
+from server.operations.policy_edit import PolicyEdits
 from server.operations.resolutions import Resolutions
 from server.workspace.public_address import PublicAddress
 from server.workspace.settings.console import ConsolePart
@@ -57,15 +68,26 @@ class Console:
         self._introductions = PasskeyInvitations(runner, settings.admins)
         self._live = Live(runner, self._is_signed_in)
         self._estate = Inventory(runner, agents, connections)
-        self._web = Web(self._sessions, self._navigation)
+        self._web = Web(self._sessions, self._navigation, lambda: runner.journal.store.now_ms())
+        waiting = InboxPages(inbox, escalations, notices, self._live.mark, candidates.reviews)
         self._views = [
-            *Approvals(inbox, escalations, notices, self._live.mark, candidates.reviews).views(),
+            *HomePage(waiting, self._estate, notices, self._introductions).views(),
+            *waiting.views(),
+            *Approvals(inbox, self._live.mark).views(),
             *Actions(inbox, resolutions, self._live.mark).views(),
             *ReceiptPages(inbox, root / "roots.json").views(),
             *self._estate.views(),
+            *ContractPages(self._estate, agents).views(),
+            *PolicyPages(self._estate, self._introductions.is_admin).views(),
+            *PolicyEditPages(PolicyEdits(candidates), self._introductions.is_admin).views(),
+            *AgentPages(runner, agents, self._introductions.is_admin).views(),
             *ReleasePages(candidates).views(),
             *CandidatePages(candidates, self._introductions.is_admin).views(),
             *self._live.views(),
+            *SearchPage(runner, self._estate).views(),
+            *NoticePages(runner, notices, escalations, self._introductions.is_admin).views(),
+            *BookmarkPages().views(),
+            *DesignPages().views(),
         ]
         self._address: PublicAddress | None = None
         if settings.oidc is not None:
@@ -91,7 +113,7 @@ class Console:
         provided = self._provider.views(address, seconds) if self._provider else []
         known = (self._sessions, self._introductions)
         people = PeoplePages(self._runner, *known, address, seconds, has_provider=bool(provided))
-        connected = ConnectionPages(self._connections, address)
+        connected = ConnectionPages(self._connections, self._estate, self._introductions.is_admin, address)
         return self._web.app(address, [*self._views, *connected.views(), *people.views(), *provided])
 
     async def introduce(self, person: str) -> str:

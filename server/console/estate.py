@@ -1,21 +1,30 @@
-"""What is governed: contracts, agents and connections, who may use them, and their kill switches."""
+"""What is governed, as a tenant has it: contracts, agents, connections; the list of connections, and kill switches."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Final
 
+from pydantic import JsonValue
 from starlette.responses import Response
 
+from contracts.action.target import Target
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
+from policies.principal import Person
 from policies.release import Release
 from receipts.journal.halt import Halt
-from receipts.tables import intents, inventory
+from receipts.store.store import Store
+from receipts.tables import intents, inventory, overview
 from server.actions.runner import ActionRunner
-from server.connections.connections import Connections
+from server.console.overview import DAYS, health_of
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, Page, View
-from server.identity.agents import Agents
+from server.identity.agents import Agent, Agents
+from server.operations.connections.connections import Connections
 from server.operations.halts import NewHalt, halt, lift
 
+UNUSED: Final[Mapping[str, JsonValue]] = {"said": "", "last_ms": None, "median": ""}
+"""The health of a connection by which nothing was sent lately."""
 BACK = {"all": "/connections", "connection": "/connections", "contract": "/contracts", "agent": "/agents"}
 
 
@@ -30,104 +39,16 @@ class Inventory:
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/contracts", self.contracts),
-            View("GET", "/contracts/{name}", self.contract),
-            View("GET", "/agents", self.agents),
             View("GET", "/connections", self.connections),
             View("POST", "/halts", self.halt),
             View("POST", "/halts/lift", self.lift),
         ]
 
-    async def contracts(self, visit: ConsoleRequest) -> Page:
-        """Every contract that a connection of this tenant serves, and every plan of such."""
-        release, last = self._runner.release, await self._last(visit.tenant)
-        halted = self._halted("contract")
-        rows = [
-            {
-                "name": program.name,
-                "title": program.contract.title,
-                "kind": program.contract.kind,
-                "risk": program.contract.risk,
-                "version": program.contract.version,
-                "last_ms": last.get(program.name),
-                "halted": program.name in halted,
-            }
-            for program in self._programs(release, visit.tenant)
-        ]
-        plans = [
-            {
-                "name": p.name,
-                "title": p.plan.title,
-                "risk": p.risk,
-                "steps": list(dict.fromkeys(step.contract for block in p.blocks for step in block.steps)),
-                "last_ms": last.get(p.name),
-                "halted": p.name in halted,
-            }
-            for p in release.catalog.plans.values()
-            if {step.contract for block in p.blocks for step in block.steps} <= {str(r["name"]) for r in rows}
-        ]
-        return Page("contracts.html", "Contracts", {"contracts": rows, "plans": plans})
-
-    async def contract(self, visit: ConsoleRequest) -> Page:
-        """What one contract does, what it expects, who may use it, and when it last ran."""
-        release, name = self._runner.release, visit.named("name")
-        program = next((p for p in self._programs(release, visit.tenant) if p.name == name), None)
-        if program is None:
-            raise AilyusError("not_found", "there is no such contract in your tenant", hint="see the list of contracts")
-        contract = program.contract
-        targets = release.targets.candidates(program, visit.tenant)
-        users = [
-            {"agent": agent.name, "person": agent.person}
-            for agent in await self._agents.list()
-            if agent.tenant == visit.tenant
-            and (caller := await self._agents.named(agent.name)) is not None
-            and any(release.decider.denied_early(name, caller, target) is None for target in targets)
-        ]
-        return Page(
-            "contract.html",
-            contract.title,
-            {
-                "name": name,
-                "kind": contract.kind,
-                "risk": contract.risk,
-                "version": contract.version,
-                "digest": program.digest,
-                "summary": contract.summary,
-                "use_when": contract.use_when,
-                "not_for": contract.not_for,
-                "verified_against": contract.verified_against,
-                "routes": [route.said for route in program.routes],
-                "inputs": [[n, i.description] for n, i in contract.inputs.items()],
-                "require": [c.said for c in program.require],
-                "expect": [c.said for c in program.expect],
-                "unchanged": list(contract.unchanged),
-                "undo": contract.undo if isinstance(contract.undo, str) else "undo" if contract.undo else "none",
-                "connections": [t.name for t in targets],
-                "users": users,
-                "policies": sorted(release.decider.bundle.slices[name].nodes),
-                "last_ms": (await self._last(visit.tenant)).get(name),
-                "halted": name in self._halted("contract"),
-            },
-        )
-
-    async def agents(self, visit: ConsoleRequest) -> Page:
-        """The agents of this tenant, and what they may not do any more."""
-        rows = [
-            {**asdict(agent), "roles": sorted(agent.roles), "halted": agent.name in self._halted("agent")}
-            for agent in await self._agents.list()
-            if agent.tenant == visit.tenant
-        ]
-        return Page("agents.html", "Agents", {"agents": rows})
-
     async def connections(self, visit: ConsoleRequest) -> Page:
         """The connections of this tenant, what is on the wire, and what is halted."""
         runner = self._runner
         wire = await intents.per_connection(runner.journal.store, visit.tenant)
-        targets = [t for t in runner.release.targets.values() if t.tenant == visit.tenant]
-        states: dict[str, set[str]] = {}
-        for row in await self._connections.rows():
-            if row.side and row.person in ("", visit.person.name):  # another person's account is theirs to see
-                states.setdefault(row.connection, set()).add(row.state)
+        states, health = await self.states(visit.person), await self.health(visit.tenant)
         rows = [
             {
                 "name": t.name,
@@ -136,13 +57,19 @@ class Inventory:
                 "principal": t.principal,
                 "base_url": t.base_url,
                 "on_the_wire": wire.get(t.name, 0),
-                "halted": t.name in self._halted("connection"),
+                "halted": t.name in self.halted("connection"),
                 "states": sorted(states.get(t.name, ())),
+                **health.get(t.name, UNUSED),
             }
-            for t in sorted(targets, key=lambda t: t.name)
+            for t in self.targets(visit.tenant)
         ]
         halts = [asdict(h) for h in await self.halts(visit.tenant)]
         return Page("connections.html", "Connections", {"connections": rows, "halts": halts})
+
+    async def health(self, tenant: str) -> Mapping[str, dict[str, JsonValue]]:
+        """How the newest actions of each connection went; nothing of one that was not used lately."""
+        since = self.store.now_ms() - DAYS * 86_400_000
+        return health_of(await self.store.read_aside(lambda read: overview.sent(read, tenant, since)))
 
     async def halts(self, tenant: str) -> list[Halt]:
         """What is halted now, of everything that actions of this tenant pass, oldest first."""
@@ -195,15 +122,72 @@ class Inventory:
             # a contract serves every tenant: who halts it stops the work of all of them
             own = tenants == {visit.tenant} or not tenants
         if not own:
-            hint = "halt a connection or an agent of your tenant; `ailyus halt` at the terminal stops what is shared"
+            hint = (
+                "halt a connection or an agent of your tenant; `ailyus halt add` at the terminal stops what is shared"
+            )
             raise AilyusError("no_authority", "this is not your tenant's alone", hint=hint)
 
-    def _programs(self, release: Release, tenant: str) -> list[Program]:
+    @property
+    def store(self) -> Store:
+        """What it reads."""
+        return self._runner.journal.store
+
+    @property
+    def release(self) -> Release:
+        """The live release."""
+        return self._runner.release
+
+    async def agents_of(self, tenant: str) -> list[Agent]:
+        """Every agent of a tenant."""
+        return [agent for agent in await self._agents.list() if agent.tenant == tenant]
+
+    def targets(self, tenant: str) -> list[Target]:
+        """The connections of a tenant, by name."""
+        return sorted((t for t in self.release.targets.values() if t.tenant == tenant), key=lambda t: t.name)
+
+    async def states(self, person: Person) -> dict[str, set[str]]:
+        """How the accounts of connections stand: those that all share, and this person's own."""
+        found: dict[str, set[str]] = {}
+        for row in await self._connections.rows():
+            if row.side and row.person in ("", person.name):  # another person's account is theirs to see
+                found.setdefault(row.connection, set()).add(row.state)
+        return found
+
+    def programs(self, tenant: str) -> list[Program]:
+        """The contracts that a connection of this tenant serves, by name."""
+        release = self.release
         found = sorted(release.catalog.programs.values(), key=lambda p: p.name)
         return [p for p in found if release.targets.candidates(p, tenant)]
 
-    async def _last(self, tenant: str) -> dict[str, int]:
+    def policies_of(self, tenant: str) -> dict[str, list[str]]:
+        """Each policy, with the contracts of this tenant that it can say anything about."""
+        # INVARIANT 9: a policy that names another tenant, its people or its connections is shown to nobody here
+        foreign = self._foreign_names(tenant)  # guard: policies of other tenants
+        bundle, found = self.release.decider.bundle, dict[str, list[str]]()
+        for program in self.programs(tenant):
+            for action in (program.name, f"approve:{program.name}"):
+                for name in bundle.slices[action].nodes:
+                    found.setdefault(name, []).append(program.name)
+        return {
+            name: list(dict.fromkeys(contracts))
+            for name, contracts in sorted(found.items())
+            if not any(f'"{other}"'.encode() in bundle.sources[name] for other in foreign)
+        }
+
+    def _foreign_names(self, tenant: str) -> set[str]:
+        """The names of other tenants, of their people and their connections, as far as this tenant has not the same."""
+        release = self.release
+        targets, people = release.targets.values(), release.people.by_name.values()
+        own, foreign = {tenant}, set[str]()
+        for name, of in [*((t.name, t.tenant) for t in targets), *((p.name, p.tenant) for p in people)]:
+            (own if of == tenant else foreign).update((name, of))
+        # a name that both have tells nothing of the other
+        return foreign - own
+
+    async def last(self, tenant: str) -> dict[str, int]:
+        """When each contract was last called in a tenant."""
         return await self._runner.journal.store.read_aside(lambda read: inventory.last_calls(read, tenant))
 
-    def _halted(self, scope: str) -> set[str]:
+    def halted(self, scope: str) -> set[str]:
+        """The names that are halted in one scope."""
         return {h.name for h in self._runner.journal.controls.halts if h.scope == scope}

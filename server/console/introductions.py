@@ -7,6 +7,7 @@ and everybody adds further passkeys of their own with one that they have.
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from contracts.canonical import digest, new_id
@@ -15,7 +16,7 @@ from policies.passkey import asserts
 from policies.principal import Key, Passkey, Person, keyid_of
 from receipts.journal.registry import count_use
 from receipts.store.transaction import Conflict, Txn
-from receipts.tables import introductions
+from receipts.tables import introductions, passkeys
 from receipts.tables.introductions import StoredIntroduction
 from server.actions.runner import ActionRunner
 from server.approvals.keys import link_key, revoke_key
@@ -26,6 +27,16 @@ ADMINS = 2
 """How many admins must introduce somebody."""
 WORD_MS = 120_000
 """How old a signed word about a key may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasskey:
+    """A passkey that a browser made: its COSE key, where it answers, its attestation object, and what it is called."""
+
+    public: bytes
+    passkey: Passkey
+    attestation_object: str
+    name: str
 
 
 class PasskeyInvitations:
@@ -107,30 +118,33 @@ class PasskeyInvitations:
         await self._write(work)
         return token
 
-    async def accept(self, token: str, public: bytes, passkey: Passkey) -> str:
+    async def accept(self, token: str, new: NewPasskey) -> str:
         """Link the passkey that a person brought by a link; returns its key id."""
         known = await self.of_token(token)
         if known is None:
             raise AilyusError("no_authority", "the link was used or is past its time", hint="ask for a new one")
         await self._still_vouched(known)  # ten minutes may lie between: an admin may be none any more
 
+        key = Key(keyid_of(new.public), new.public, known.person, "passkey", passkey=new.passkey)
+
         def used(txn: Txn) -> None:
             introductions.use(txn, known.id)
+            passkeys.rename(txn, key.keyid, new.name)
 
-        key = Key(keyid_of(public), public, known.person, "passkey", passkey=passkey)
         authority: Literal["admins", "terminal"] = "admins" if known.words else "terminal"
         await link_key(self._runner, key, authority, words_of(known.words), used)
         return key.keyid
 
-    async def add(self, by: Person, public: bytes, passkey: Passkey, made: str, signed: SignedKeyAuthorization) -> str:
-        """Link a further passkey of the same person; one that they have vouches for its attestation object (`made`)."""
+    async def add(self, by: Person, new: NewPasskey, signed: SignedKeyAuthorization) -> str:
+        """Link a further passkey of the same person; one that they have vouches for it."""
         if signed.word.person != by.name:
             raise AilyusError("no_authority", "people add passkeys of their own only")
-        uses = await self._vouched(by, signed, "add", digest(made))
-        key = Key(keyid_of(public), public, by.name, "passkey", passkey=passkey)
+        uses = await self._vouched(by, signed, "add", digest(new.attestation_object))
+        key = Key(keyid_of(new.public), new.public, by.name, "passkey", passkey=new.passkey)
 
         def used(txn: Txn) -> None:
             count_use(txn, signed.keyid, uses)
+            passkeys.rename(txn, key.keyid, new.name)
 
         await link_key(self._runner, key, "passkey", words_of((signed,)), used)
         return key.keyid

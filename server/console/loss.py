@@ -25,6 +25,7 @@ from server.listener.certificate import Certificate
 from server.listener.front import Front
 from server.listener.http_server import serving
 from server.listener.listener import open_listener
+from server.workspace.clock import now_ms
 from server.workspace.loss import AcceptedLoss, LossAcceptance, loss_acceptance
 from server.workspace.public_address import public_address
 
@@ -126,7 +127,7 @@ async def accept_loss_here(
         address = public_address(settings, listener.bound)
         files = (workspace.root / part.certificate, workspace.root / part.key)
         tls = Certificate(*files).context if part.certificate else None
-        app = Web(NoSessions(), _nowhere).app(address, page.views())
+        app = Web(NoSessions(), _nowhere, now_ms).app(address, page.views())
         front = Front(app, Response("a loss is to be accepted first\n", 503, media_type="text/plain"), part)
         async with serving(front, listener.sockets, "off", tls=tls):
             tell(f"{address.console}/accept-loss/{page.link}")

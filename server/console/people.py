@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
@@ -9,14 +10,19 @@ from starlette.responses import Response
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
 from policies.passkey import Assertion, Attestation, attested, decode, encode
-from policies.principal import Passkey
+from policies.principal import Key, Passkey
+from receipts.tables import passkeys
+from receipts.tables.passkeys import PasskeyUse
 from server.actions.runner import ActionRunner
-from server.console.introductions import PasskeyInvitations
+from server.console.introductions import NewPasskey, PasskeyInvitations
 from server.console.redirection import cookie, inside, redirect
 from server.console.session import Challenges, ConsoleSessions, passkeys_of
 from server.console.signed_word import SignedKeyAuthorization
 from server.console.visit import ConsoleRequest, Page, View
 from server.workspace.public_address import PublicAddress
+
+NAME_LENGTH = 60
+"""The longest name of a passkey, in characters."""
 
 
 class PeoplePages:
@@ -52,6 +58,7 @@ class PeoplePages:
             View("POST", "/enrol/{link}", self.enrol, public=True),
             View("GET", "/people", self.people),
             View("POST", "/people/add", self.add),
+            View("POST", "/people/name", self.rename),
             View("POST", "/people/introduce", self.introduce),
             View("POST", "/people/revoke", self.revoke),
         ]
@@ -72,7 +79,7 @@ class PeoplePages:
         known = self._challenges.is_ours(challenge, "ailyus-sign-in-v1")
         secret = await self._sessions.open(assertion, challenge) if known else None
         if secret is None:
-            hint = "use a passkey that you brought here by a link; `ailyus console link PERSON` makes the first"
+            hint = "use a passkey that you brought here by a link; `ailyus person invite PERSON` makes the first"
             raise AilyusError("signed_out", "this passkey does not open this console", hint=hint)
         answer = redirect(inside(visit.form.get("to", "")))
         answer.headers["set-cookie"] = cookie(secret, self._session_seconds)
@@ -95,24 +102,38 @@ class PeoplePages:
 
     async def enrol(self, visit: ConsoleRequest) -> Response:
         """Link the passkey that somebody brought by a link."""
-        public, passkey = await self._brought(visit)
-        await self._introductions.accept(visit.named("link"), public, passkey)
+        await self._introductions.accept(visit.named("link"), await self._brought(visit))
         return redirect("/sign-in")
 
     async def people(self, visit: ConsoleRequest) -> Page:
         """Everybody of this tenant, their keys, and who waits to be introduced."""
         runner, me = self._runner, visit.person
-        keys = (await runner.journal.registry.keys()).values()
+        journal = runner.journal
+        keys = (await journal.registry.keys()).values()
+        used = await passkeys.uses(journal.store)
+        listed = [
+            (
+                k,
+                {
+                    "keyid": k.keyid,
+                    "kind": k.kind,
+                    "revoked": k.revoked,
+                    "this": k.keyid == visit.signed_in.keyid,
+                    "last": _is_last(k, keys),
+                    "said_ms": journal.ledger.keys[k.keyid].at_ms,
+                    "authority": journal.ledger.keys[k.keyid].text("authority"),
+                    "name": used.get(k.keyid, PasskeyUse()).name,
+                    "used_ms": used.get(k.keyid, PasskeyUse()).used_ms,
+                },
+            )
+            for k in keys
+        ]
         rows = [
             {
                 "name": person.name,
                 "roles": sorted(person.roles),
                 "admin": self._introductions.is_admin(person),
-                "keys": [
-                    {"keyid": k.keyid, "kind": k.kind, "revoked": k.revoked, "this": k.keyid == visit.signed_in.keyid}
-                    for k in keys
-                    if k.person == person.name
-                ],
+                "keys": [row for k, row in listed if k.person == person.name],
             }
             for person in runner.release.people.by_name.values()
             if person.tenant == visit.tenant
@@ -140,10 +161,19 @@ class PeoplePages:
 
     async def add(self, visit: ConsoleRequest) -> Response:
         """A further passkey of one's own, vouched for by one that one has."""
-        public, passkey = await self._brought(visit)
-        made = Attestation.model_validate_json(visit.form["attestation"]).attestation_object
+        new = await self._brought(visit)
         signed = SignedKeyAuthorization.model_validate_json(visit.form["signed"])
-        await self._introductions.add(visit.person, public, passkey, made, signed)
+        await self._introductions.add(visit.person, new, signed)
+        return redirect("/people")
+
+    async def rename(self, visit: ConsoleRequest) -> Response:
+        """Call a passkey of one's own something else; nothing is decided by its name, so nothing is signed."""
+        keyid, name = visit.form["keyid"], _name_of(visit)
+        journal = self._runner.journal
+        key = (await journal.registry.keys()).get(keyid)
+        if key is None or key.passkey is None or key.person != visit.person.name:
+            raise AilyusError("no_authority", "people name passkeys of their own only")
+        await journal.write((), lambda txn: passkeys.rename(txn, keyid, name))
         return redirect("/people")
 
     async def introduce(self, visit: ConsoleRequest) -> Page | Response:
@@ -156,8 +186,13 @@ class PeoplePages:
         return Page("introduced.html", "The link", body)
 
     async def revoke(self, visit: ConsoleRequest) -> Response:
-        """Revoke a key; its sessions end with it."""
+        """Revoke a key; its sessions end with it. The last one of a person only by an extra word."""
         signed = SignedKeyAuthorization.model_validate_json(visit.form["signed"])
+        keys = await self._runner.journal.registry.keys()
+        key = keys.get(signed.word.about)
+        if key is not None and _is_last(key, keys.values()) and visit.form.get("last") != "yes":
+            sentence = "it is the last passkey of its person, who signs in and approves nothing without it"
+            raise AilyusError("bad_form", sentence, hint="tick beside the button that this is meant")
         await self._introductions.revoke(visit.person, signed)
         return redirect("/people")
 
@@ -177,12 +212,30 @@ class PeoplePages:
             "user_name": person,
         }
 
-    async def _brought(self, visit: ConsoleRequest) -> tuple[bytes, Passkey]:
-        """The public key and the place of a new passkey, checked (WebAuthn Level 3, section 7.1)."""
+    async def _brought(self, visit: ConsoleRequest) -> NewPasskey:
+        """A new passkey, checked (WebAuthn Level 3, section 7.1)."""
+        # before the challenge is used up: a name that is too long can be mended on the page
+        name = _name_of(visit)
         attestation = Attestation.model_validate_json(visit.form["attestation"])
         challenge = decode(visit.form["challenge"])
         # taken, and not only looked at: an attestation counts once
         if not await self._challenges.take(challenge, "ailyus-enrol-v1"):
             raise AilyusError("bad_form", "the page is past its time", hint="open it again")
         public = attested(attestation, challenge, self._rp_id, self._origin)
-        return public, Passkey(attestation.credential, self._rp_id, self._origin)
+        passkey = Passkey(attestation.credential, self._rp_id, self._origin)
+        return NewPasskey(public, passkey, attestation.attestation_object, name)
+
+
+def _name_of(visit: ConsoleRequest) -> str:
+    """What a form calls a passkey; empty when it says nothing."""
+    name = visit.form.get("name", "").strip()
+    if len(name) > NAME_LENGTH:
+        raise AilyusError("bad_form", f"a passkey's name has at most {NAME_LENGTH} characters", hint="shorten it")
+    return name
+
+
+def _is_last(key: Key, keys: Iterable[Key]) -> bool:
+    """Is this the only passkey that its person has left?"""
+    # keys of files sign at the terminal only: they let nobody in here
+    left = [one.keyid for one in keys if one.person == key.person and one.passkey is not None and not one.revoked]
+    return left == [key.keyid]

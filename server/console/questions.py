@@ -5,19 +5,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from receipts.audit.attestation import LogAttestation, attestation
 from receipts.audit.audit import audit
 from receipts.audit.denials import denied
 from receipts.audit.query import Found
 from receipts.audit.questions import allowed_by, approved_by, changed_by, first_since, unconfirmed
 from receipts.audit.record_search import done_to
 from receipts.audit.roots import read_roots
-from receipts.audit.vocabulary import require_agent, require_contract, require_kind, require_status
+from receipts.audit.vocabulary import require_agent
 from receipts.log.head import remembered
 from receipts.store.row import Read
+from receipts.tables.receipt_search import subjects_of
 from server.approvals.inbox import Inbox
 from server.console.receipt_reader import ReceiptReader
 from server.console.visit import ConsoleRequest, Page, View
 
+Row = dict[str, object]
 LIMIT = 200
 """Receipts on one page; a narrower search finds the others."""
 DEFAULT_SINCE = "12h"
@@ -68,24 +73,27 @@ class QuestionPages:
         """What did this agent change?"""
         agent, since = visit.asked("agent"), self._reader.since_ms(visit.asked("since"), DEFAULT_SINCE)
 
-        def look(read: Read) -> list[Found]:
-            require_known(read, {"agent": agent}, visit.tenant)
-            return changed_by(read, agent, since, visit.tenant, LIMIT)
+        def look(read: Read) -> list[Row]:
+            if agent:
+                require_agent(read, agent, visit.tenant)
+            return _rows(read, changed_by(read, agent, since, visit.tenant, LIMIT))
 
-        found = await self._reader.aside(look)
-        return _answered("changed", found, visit)
+        return _answered("changed", await self._reader.aside(look), visit)
 
     async def unconfirmed(self, visit: ConsoleRequest) -> Page:
         """What was not confirmed?"""
         since = self._reader.since_ms(visit.asked("since"), "168h")
-        found = await self._reader.aside(lambda read: unconfirmed(read, since, visit.tenant, LIMIT))
+        found = await self._reader.aside(lambda read: _rows(read, unconfirmed(read, since, visit.tenant, LIMIT)))
         return _answered("unconfirmed", found, visit)
 
     async def done_to(self, visit: ConsoleRequest) -> Page:
         """What was done to this person or record?"""
         value = visit.asked("match")
-        found = await self._reader.aside(lambda read: done_to(read, value, visit.tenant, LIMIT)) if value else []
-        return _answered("done-to", found, visit)
+
+        def look(read: Read) -> list[Row]:
+            return _rows(read, done_to(read, value, visit.tenant, LIMIT)) if value else []
+
+        return _answered("done-to", await self._reader.aside(look), visit)
 
     async def approved_by(self, visit: ConsoleRequest) -> Page:
         """Who approved it, and what did they see?"""
@@ -112,30 +120,40 @@ class QuestionPages:
         # before the snapshot, which may only hold more
         head = await asyncio.to_thread(remembered, self._inbox.runner.journal.store.head_path)
 
-        def look(read: Read) -> tuple[list[str], tuple[int, int]]:
-            return list(audit(read, read_roots(self._roots), head)), first_since(read, since, visit.tenant)
+        def look(read: Read) -> tuple[list[str], tuple[int, int], LogAttestation | None]:
+            roots = read_roots(self._roots)
+            findings = list(audit(read, roots, head))
+            return findings, first_since(read, since, visit.tenant), attestation(read, roots)
 
         # one snapshot for both: a count of another moment would not fit what was compared
-        findings, (then, now) = await self._reader.one_by_one(look)
-        body = {"ok": not findings, "findings": findings, "then": then, "now": now, "attested": "self"}
+        findings, (then, now), attested = await self._reader.one_by_one(look)
+        body: dict[str, JsonValue] = {"ok": not findings, "findings": list(findings), "then": then, "now": now}
+        body |= {"attested": "witness" if attested else "self", "witnessed": attested.size if attested else 0}
+        body["says"] = attested.says if attested else ""
         return _question("missing", "missing.html", body, visit)
 
 
-def _answered(path: str, found: list[Found], visit: ConsoleRequest) -> Page:
+def _rows(read: Read, found: list[Found]) -> list[Row]:
+    """Receipts as rows of a list, with the sentences of their actions."""
+    said = subjects_of(read, sorted({one.action_id for one in found if one.action_id}))
+    rows: list[Row] = []
+    for one in found:
+        sentence, person = said.get(one.action_id or "", (None, ""))
+        parts = [[text, is_value] for text, is_value in sentence.parts] if sentence else []
+        rows.append({**asdict(one), "parts": parts, "says": sentence.quoted if sentence else "", "person": person})
+    return rows
+
+
+def _answered(path: str, found: list[Row], visit: ConsoleRequest) -> Page:
     saved = next(q for q in QUESTIONS if q.path == path)
-    return receipts_page(saved.question, found, path, {name: visit.asked(name) for name in saved.fields})
-
-
-def receipts_page(title: str, found: list[Found], current: str | None, asked: Mapping[str, str]) -> Page:
-    """The page of the search, with what was found and what was asked."""
     body = {
-        "found": [asdict(f) for f in found],
+        "found": found,
         "full": len(found) >= LIMIT,
         "questions": [asdict(q) for q in QUESTIONS],
-        "current": current,
-        "asked": dict(asked),
+        "current": path,
+        "asked": {name: visit.asked(name) for name in saved.fields},
     }
-    return Page("receipts.html", title, body)
+    return Page("receipts.html", saved.question, body)
 
 
 def _question(path: str, template: str, body: Mapping[str, object], visit: ConsoleRequest) -> Page:
@@ -143,15 +161,3 @@ def _question(path: str, template: str, body: Mapping[str, object], visit: Conso
     asked = {name: visit.asked(name) for name in saved.fields}
     more = {"questions": [asdict(q) for q in QUESTIONS], "current": path, "asked": asked}
     return Page(template, saved.question, {**body, **more})
-
-
-def require_known(read: Read, asked: Mapping[str, str], tenant: str) -> None:
-    """A name that nobody ever had is an error, not an empty page."""
-    if agent := asked.get("agent"):
-        require_agent(read, agent, tenant)
-    if contract := asked.get("contract"):
-        require_contract(read, contract, tenant)
-    if status := asked.get("status"):
-        require_status(read, status)
-    if kind := asked.get("kind"):
-        require_kind(kind)

@@ -1,7 +1,6 @@
 """Receipts: their search, one receipt, its proof, and its verification in this browser."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -9,14 +8,13 @@ from starlette.responses import Response
 
 from receipts.audit.denials import reason_of
 from receipts.audit.proof import write_proof
-from receipts.audit.query import Found, Query, find
-from receipts.audit.record_search import search_values
 from receipts.log.signing import Envelope
 from receipts.statement import entries, evidence
-from receipts.store.row import Read
+from receipts.tables.receipt_search import subjects_of
 from server.admin import access
 from server.approvals.inbox import Inbox
-from server.console.questions import LIMIT, QuestionPages, receipts_page, require_known
+from server.console.questions import QuestionPages
+from server.console.receipt_list import ReceiptLists
 from server.console.receipt_reader import ReceiptReader
 from server.console.visit import ConsoleRequest, Page, View
 from server.results.receipt_summary import summarize
@@ -30,40 +28,18 @@ class ReceiptPages:
         self._roots = roots
         self._reader = ReceiptReader(inbox)
         self._questions = QuestionPages(inbox, self._reader, roots)
+        self._lists = ReceiptLists(inbox)
 
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/receipts", self.search),
+            *self._lists.views(),
             *self._questions.views(),
             View("GET", "/receipts/{receipt}/proof", self.proof),
             View("GET", "/receipts/{receipt}/verify", self.verify),
             View("GET", "/receipts/{receipt}", self.receipt),
             View("GET", "/roots", self.roots),
         ]
-
-    async def search(self, visit: ConsoleRequest) -> Page:
-        """Filters as in a good log tool; personal values are looked up by HMAC."""
-        asked = {name: visit.asked(name) for name in ("agent", "contract", "status", "kind", "match", "since")}
-        query = Query(
-            tenant=visit.tenant,
-            agent=asked["agent"] or None,
-            contract=asked["contract"] or None,
-            status=asked["status"] or None,
-            kind=asked["kind"] or None,
-            since_ms=self._reader.since_ms(asked["since"], ""),
-            limit=LIMIT,
-        )
-
-        def look(read: Read) -> list[Found]:
-            require_known(read, asked, visit.tenant)
-            if not asked["match"]:
-                return find(read, query)
-            matches = search_values(read, asked["match"])
-            return find(read, replace(query, matches=matches)) if matches else []
-
-        found = await self._reader.aside(look)
-        return receipts_page("Receipts", found, None, asked)
 
     async def receipt(self, visit: ConsoleRequest) -> Page:
         """One receipt: sentences before any hash."""
@@ -73,16 +49,23 @@ class ReceiptPages:
         entry = await entries.get(store, receipt)
         statement = orjson.loads(Envelope.decode(entry.envelope).payload)
         why = await self._reader.aside(lambda read: reason_of(read, receipt))
+        about = await self._reader.aside(lambda read: subjects_of(read, [entry.action_id or ""]))
+        said, person = about.get(entry.action_id or "", (None, ""))
         sizes = await evidence.sizes(store, entry.leaf_index)
         body = {
             "receipt": receipt,
             "action": entry.action_id,
             "index": entry.leaf_index,
+            "kind": entry.kind,
+            "status": entry.status,
+            "at_ms": entry.at_ms,
+            "person": person,
+            "parts": [[text, is_value] for text, is_value in said.parts] if said else [],
             "says": summarize(statement["predicate"], why),
             "statement": orjson.dumps(statement, option=orjson.OPT_INDENT_2).decode(),
             "evidence": [{"label": one.label, "bytes": one.size} for one in sizes],
         }
-        return Page("receipt.html", "Receipt", body)
+        return Page("receipt.html", said.quoted if said else "Receipt", body)
 
     async def proof(self, visit: ConsoleRequest) -> Response:
         """The offline file that proves a receipt."""

@@ -13,7 +13,7 @@ def redirect(path: str) -> Response:
 def inside(path: str) -> str:
     """A path of this console, and nothing else: no other host, no scheme."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isascii() and path.isprintable()
-    return path if plain else "/inbox"
+    return path if plain else "/"
 
 
 def cookie(secret: str, seconds: int) -> str:

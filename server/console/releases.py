@@ -1,5 +1,6 @@
 """What was released: who, when and why, what each release changed, what is proposed, and what was refused."""
 
+from policies.release import Release
 from server.console.candidates import candidate_row
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.candidates import Candidates
@@ -29,7 +30,7 @@ class ReleasePages:
         rows = [{**entry.document, "changes": list(entry.changed)} for entry in entries]
         live = self._releases.runner.release
         # a sentence about a file may name what is another tenant's
-        alone = {t.tenant for t in live.targets.values()} | {p.tenant for p in live.people.by_name.values()} == {tenant}
+        alone = is_alone(live, tenant)
         body = {
             "live": live.digest,
             "governed": live.governed,
@@ -39,6 +40,12 @@ class ReleasePages:
             "behind": _shown(self._releases.behind, whole=alone),
         }
         return Page("releases.html", "Releases", body)
+
+
+def is_alone(release: Release, tenant: str) -> bool:
+    """Is everything in the release this tenant's, so that its people may see whole files?"""
+    tenants = {target.tenant for target in release.targets.values()}
+    return tenants | {person.tenant for person in release.people.by_name.values()} == {tenant}
 
 
 def _shown(refused: RefusedRelease | None, *, whole: bool) -> dict[str, object] | None:

@@ -9,8 +9,10 @@ from starlette.responses import Response
 STATIC = {
     "console.css": "text/css",
     "console.js": "text/javascript",
+    "encoding.js": "text/javascript",
     "verify.js": "text/javascript",
     "icon.svg": "image/svg+xml",
+    "icon-waiting.svg": "image/svg+xml",
 }
 
 

@@ -16,12 +16,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from contracts.errors import AilyusError
-from contracts.text.visible_text import visible
+from server.console.filters import FILTERS
 from server.console.host_guard import HostGuard
 from server.console.session import COOKIE, ConsoleSession
 from server.console.static_files import static_file
 from server.console.visit import ConsoleRequest, Page, View
-from server.results.timestamp import iso
 from server.workspace.public_address import PublicAddress
 
 MAX_BODY = 256 * 1024
@@ -42,10 +41,14 @@ class Web:
     """Routes, sessions, headers, templates."""
 
     def __init__(
-        self, sessions: SessionFinder, navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]]
+        self,
+        sessions: SessionFinder,
+        navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]],
+        clock: Callable[[], int],
     ) -> None:
         self._sessions = sessions
         self._navigation = navigation
+        self._clock = clock
         self.origin = ""
         self._templates = Environment(
             loader=PackageLoader("server.console"),
@@ -54,11 +57,7 @@ class Web:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {
-            "visible": lambda v: visible(str(v)),
-            "iso": lambda v: iso(int(str(v))),
-            "json": _json,
-        }
+        self._templates.filters |= FILTERS
 
     def app(self, address: PublicAddress, views: list[View]) -> ASGIApp:
         """The application, for browsers that reach it there."""
@@ -69,7 +68,6 @@ class Web:
             if view.method == "GET":
                 routes.append(Route(f"{view.path}.json", self._endpoint(view, as_json=True), methods=["GET"]))
             routes.append(Route(view.path, self._endpoint(view, as_json=False), methods=[view.method]))
-        routes.append(Route("/", lambda request: RedirectResponse("/inbox", 303)))
         # last, since it takes whatever is left: every address is answered by a page of this console
         routes.append(Route("/{path:path}", self._endpoint(View("GET", "", _nothing, public=True), as_json=False)))
         return HostGuard(Starlette(routes=routes), address)
@@ -111,6 +109,7 @@ class Web:
             **page.body,
             page_title=page.title,
             path=visit.request.url.path,
+            clock_ms=self._clock(),
             me=session.person if session else None,
             navigation=await self._navigation(session) if session else {},
             token=session.token if session else lambda path: "",
@@ -147,7 +146,3 @@ def fault_page(error: AilyusError, status: int | None = None) -> Page:
 
 async def _nothing(visit: ConsoleRequest) -> Page:
     raise AilyusError("not_found", "there is no such page", hint="start at the inbox")
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value, default=list).decode()

@@ -19,6 +19,14 @@ class Row:
     note: str = ""
 
     @property
+    def verdict(self) -> str:
+        """What is shown: nothing wrong is `ok` only where something was sent, since only then a fault could meet it."""
+        # `ok` for a fault that met nothing would be a promise that nobody looked at
+        if not self.wrong and self.status == "confirmed" and not self.sends:
+            return "not tried: it was so already (let an input differ: `--input NAME={n}`)"
+        return self.wrong or "ok"
+
+    @property
     def wrong(self) -> str:
         """What must never be, or nothing."""
         if self.note:

@@ -11,7 +11,7 @@ from adapters.credentials.cache import Credentials
 from adapters.python.host import Call, HostReply
 from adapters.python.pool import Hosts
 from contracts.action.target import Target
-from server.contract_testing.tcp_relay import CLAIMED, Relay
+from server.contract_testing.tcp_relay import CLAIMED, UNMET, Relay
 
 _STALE_SECONDS: Final = 0.5
 
@@ -48,7 +48,8 @@ class FaultyHosts(Hosts):
         relay.victim = (await self.of(target, reference)).pid
         if relay.fault == "refused":  # a port that listens always takes the connection: only a shut one refuses
             await relay.shut()
-        relay.writing = relay.fault not in ("none", "twice", "stale read", "refused")
+        meets = relay.fault not in ("none", "twice", "stale read", "refused")
+        relay.writing = meets
         try:
             answer = await super().ask(target, reference, call)
             if relay.fault == "twice":
@@ -60,6 +61,8 @@ class FaultyHosts(Hosts):
         # INVARIANT 4: an adapter that says `not_sent` of bytes that left would have the action sent twice
         if answer.end == "not_sent" and relay.reached:
             relay.note = CLAIMED
+        if meets and not relay.is_struck:
+            relay.note = UNMET
         if answer.end == "answer" and relay.fault == "none":
             self._said = answer.value
         if relay.fault == "stale read":

@@ -17,7 +17,7 @@ from receipts.store.transaction import Txn
 from receipts.tables import grants
 from receipts.tables.grants import NewGrant, StoredGrant
 from server.app import App
-from server.connections.grants import is_of
+from server.operations.connections.grants import is_of
 from server.workspace.stores import reading, sealing_key
 from server.workspace.workspace import Workspace
 
@@ -41,7 +41,7 @@ async def lend_tokens(
 
     def work(txn: Txn) -> None:
         for grant in new:
-            app.grants.put(txn, grant)
+            app.connections.grants.put(txn, grant)
 
     await app.store.write(work)
 
@@ -53,7 +53,7 @@ def _rows(workspace: Workspace, connection: str) -> list[StoredGrant]:
 
 def _granted(app: App, target: Target, side: Side, row: StoredGrant | None, seal: TokenSeal, holder: str) -> NewGrant:
     if row is None:
-        hint = f"connect it: `ailyus connection connect {target.name}`"
+        hint = f"connect it: `ailyus connection sign-in {target.name}`"
         raise AilyusError("not_connected", f"nobody signed in to `{target.name}`", hint=hint)
     left = None if row.tokens.expires_ms is None else (row.tokens.expires_ms - app.store.now_ms()) // 1000
     token = seal.opened(row.id, "access", row.tokens.access)
@@ -61,4 +61,6 @@ def _granted(app: App, target: Target, side: Side, row: StoredGrant | None, seal
         hint = "start the gateway, which refreshes it, or connect it anew"
         raise AilyusError("not_connected", f"the access token of `{target.name}` has ended", hint=hint)
     answer = TokenAnswer(token, expires_in=left, scopes=frozenset(row.scopes))
-    return app.grants.granted(target, side, holder, answer, account=row.account, connected_by=row.connected_by)
+    return app.connections.grants.granted(
+        target, side, holder, answer, account=row.account, connected_by=row.connected_by
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import httpx2
+import orjson
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import RequestParamsMeta
@@ -15,6 +16,7 @@ from pydantic import JsonValue
 from adapters.router import AdapterRouter
 from adapters.tls import no_trust
 from contracts.action.observation import Observation, Reading, ReadOutage
+from contracts.action.request import Caller
 from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
@@ -29,11 +31,13 @@ from server.contract_testing.fault_result import Row
 from server.contract_testing.faulty_hosts import FaultyHosts
 from server.contract_testing.http_proxy import FAULTS, RETRY_AFTER_SECONDS, Proxy, proxied
 from server.contract_testing.rehearsal_grants import lend_tokens
+from server.contract_testing.rehearsal_secrets import lend_secrets
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
 from server.contract_testing.tcp_relay import ADAPTER_FAULTS, Relay, relayed
 from server.gateway_process import running
 from server.operations.halts import lift
 from server.workspace.credentials import credentials_of
+from server.workspace.settings.person import PersonPart
 from server.workspace.workspace import Workspace
 
 Between = Proxy | Relay
@@ -61,8 +65,10 @@ async def rehearse(
     faults: Sequence[str],
     told: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
-    """Try a contract against each fault, or against all. In `inputs`, `{n}` is the number of the fault.
+    """Try a contract against each fault, or against all. In `inputs`, `{n}` is the number of the fault, and a text is
+    read as the type that the contract declares.
 
+    A secret input becomes a handle, new for each fault, of the value in `inputs` or of a random one.
     Where the connection is the sandbox's, a sandbox of its own is used and set back before each fault.
     """
     async with rehearsal_workspace(workspace) as (real, set_back):
@@ -71,6 +77,7 @@ async def rehearse(
         faults = _chosen(faults, FAULTS if isinstance(route, HttpProgram) else ADAPTER_FAULTS)
         connection = _connection(release, program, str(inputs.get("connection", "")))
         target = release.targets[connection]
+        person = _person(real, target)
         async with _between(route, target) as (between, base_url):
             changed = {"base_url": base_url, "max_timeout": _TIMES_MS, "max_settle": _TIMES_MS}
             behind = {**real.settings.connections}
@@ -79,8 +86,8 @@ async def rehearse(
             hosts = FaultyHosts(credentials_of(there), between) if isinstance(between, Relay) else None
             app = App(there, await asyncio.to_thread(there.release), hosts)
             async with running(app, 0) as address:
-                person = next(p for p in real.settings.people if p.tenant == target.tenant)
                 roles = frozenset(person.roles)
+                owner = Caller("rehearsal", person.tenant, person.name, person.name, roles, roles)
                 token = await app.agents.add("rehearsal", person.tenant, person.name, person.name, roles, False)
                 both = (target, app.runner.release.targets[connection])
                 await lend_tokens(workspace, app, workspace.targets()[connection], both, person.name)
@@ -91,9 +98,8 @@ async def rehearse(
                     for number, fault in enumerate(faults, 1):
                         await set_back()
                         between.begin(fault)
-                        given = {
-                            k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in inputs.items()
-                        }
+                        given = {k: _given(program, k, v, number) for k, v in inputs.items()}
+                        given = await lend_secrets(app, program, owner, given)
                         rows.append(await _row(stage, between, given))
                         told(rows[-1])
                         if fault == "429":  # the gateway asks nothing until the pause is over that the target wanted
@@ -104,6 +110,32 @@ async def rehearse(
                 finally:
                     await looking.close()
         return rows
+
+
+def _person(workspace: Workspace, target: Target) -> PersonPart:
+    """Somebody of the connection's tenant, for whom the rehearsal asks. Raises `bad_settings` where there is nobody."""
+    people = workspace.settings.people
+    found = next((one for one in people if one.tenant == target.tenant), None)
+    if found is None:
+        tenants = ", ".join(sorted({f"`{one.tenant}`" for one in people})) or "none"
+        sentence = f"nobody has the tenant `{target.tenant}` of the connection `{target.name}`; people have {tenants}"
+        hint = "give the connection the tenant of those who ask, or declare a person of it under [[people]]"
+        raise AilyusError("bad_settings", sentence, hint=hint)
+    return found
+
+
+def _given(program: Program, name: str, value: JsonValue, number: int) -> JsonValue:
+    """An input of this fault: `{n}` is its number, and a text is read as the type that the contract declares."""
+    if not isinstance(value, str):
+        return value
+    text, declared = value.replace("{n}", str(number)), program.contract.inputs.get(name)
+    try:
+        found: JsonValue = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    # `1` is text where text is declared, and `"1"` is so anywhere
+    is_text = declared is None or declared.type in ("string", "secret")
+    return text if is_text and not isinstance(found, str) else found
 
 
 async def _row(stage: _Stage, between: Between, given: dict[str, JsonValue]) -> Row:

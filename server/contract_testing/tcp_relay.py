@@ -33,6 +33,9 @@ _LATE_SECONDS: Final = 0.6
 _QUIET_SECONDS: Final = 0.05
 """A request is whole when nothing more has come for so long: the relay does not know the protocol."""
 AGAIN: Final = "it sent again by itself"
+UNMET: Final = "it sent nothing that the fault could meet"
+_LOOKS: Final = (b"GET ", b"HEAD ")
+"""What an adapter looks at before it writes, as HTTP names it (RFC 9110, section 9.2.1): no fault is for that."""
 CLAIMED: Final = "it said that nothing was sent"
 
 
@@ -58,6 +61,11 @@ class Relay:
     def begin(self, fault: str) -> None:
         """The next fault."""
         self.fault, self.sends, self.note, self._struck, self.reached = fault, 0, "", None, False
+
+    @property
+    def is_struck(self) -> bool:
+        """Has the fault met a write?"""
+        return self._struck is not None
 
     async def listen(self) -> None:
         """Take connections, always on the same port."""
@@ -98,7 +106,9 @@ class Relay:
         self, reader: asyncio.StreamReader, there: asyncio.StreamWriter, here: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(65536):
-            if self.writing and self._struck is None:
+            if not self.writing or data.startswith(_LOOKS):
+                pass
+            elif self._struck is None:
                 data = await self._whole(reader, data)
                 self._struck = here
                 if self.fault == "lost request":
@@ -108,7 +118,7 @@ class Relay:
                     self.later.add(task)
                     return
                 self.reached = True
-            elif self.writing and self._struck is not here:
+            elif self._struck is not here:
                 self.note = AGAIN  # guard: sent again
             there.write(data)
             await there.drain()  # without it a peer that reads slowly fills this process

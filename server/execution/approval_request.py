@@ -11,7 +11,6 @@ from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest, Caller
 from contracts.canonical import sha256
 from contracts.compiler.check import ABSENT, lookup
-from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from contracts.hiding import Hiding
@@ -25,7 +24,7 @@ from receipts.action.action import Action
 from receipts.journal.journal import Journal
 from server.execution.decisions import NO_APPROVALS, ApprovalCount
 from server.execution.resolved_action import ResolvedAction
-from server.results.description import shown, shows_of
+from server.results.description import shown, shows_of, told_of
 
 
 class ApprovalRequest(BaseModel):
@@ -227,9 +226,7 @@ def value_digest(value: object) -> str:
 def _display(resolved: ResolvedAction, required: ApprovalRequired, scope: Mapping[str, object], undo: str) -> Display:
     request, program, target = resolved.request, resolved.program, resolved.target
     facts, needs = required.facts, required.needs
-    said = program.says.told(scope) if program.says else (program.contract.title, ())
-    if isinstance(said, Fault):
-        raise AilyusError("internal", "what will change cannot be said")
+    said = told_of(program, scope)
     lines = [Line(label="what will change", value=said[0], origin="contract")]
     lines += apart("", said[1], request.params)
     lines.append(
@@ -251,7 +248,7 @@ def _display(resolved: ResolvedAction, required: ApprovalRequired, scope: Mappin
     for name, value in request.params.items():
         lines.append(Line(label=f"input {name}", value=shown(value), origin="caller"))
     for path, value in shows_of(program, scope).items():
-        lines.append(Line(label=path, value=value, origin="source_of_truth"))
+        lines.append(Line(label=path, value=str(value), origin="source_of_truth"))
     return Display(lines=tuple(lines))
 
 

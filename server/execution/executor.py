@@ -35,10 +35,11 @@ from receipts.reconciliation.reconciliation import reconcile
 from receipts.statement import entries
 from receipts.store.transaction import Work
 from server.execution.attempt import OrphanRemoval, PendingEnd, PermittedAction, Redecision, SentAttempt
-from server.execution.decisions import Decisions
+from server.execution.decisions import Decisions, Observe, unobserved
 from server.execution.fair_limiter import FairLimiter
 from server.execution.intent_builder import IntentBuilder
 from server.execution.outcome_builder import Judgement, OutcomeBuilder
+from server.execution.patience import Patience, observe_patiently
 from server.execution.read_back import ReadBack
 from server.execution.redecision import is_as_before, may_begin
 from server.execution.resolved_action import ResolvedAction, base_scope, resolve
@@ -63,13 +64,14 @@ class ActionExecutor:
         adapter: Adapter,
         current: Callable[[Caller], Awaitable[Caller | None]],
         limiter: FairLimiter,
+        observe: Observe = unobserved,
     ) -> None:
         self.journal = journal
         self.release = release
         self.adapter = adapter
         self.current = current
         self.limiter = limiter
-        self.decisions = Decisions(journal, release)
+        self.decisions = Decisions(journal, release, observe)
         self.statements = ActionStatements(journal, release)
         self.ends = UnsentEnds(journal, release, self.statements)
         self.routes = Routes(journal)
@@ -92,6 +94,7 @@ class ActionExecutor:
             resolved = resolve(self.release, action)
         if isinstance(resolved, Denied):
             metrics.record_decision(action.request.contract, "denied")
+            self.decisions.observe(action.id, action.request, resolved.record)
         return resolved
 
     async def observe(self, permit: ReadPermit) -> Observation:
@@ -154,7 +157,7 @@ class ActionExecutor:
             closed = f"no route of `{action.request.contract}` is open: each is halted, or its breaker is"
             return Unavailable(closed, record, "no_open_route", action.request.connection)
         if lacks := await self.adapter.lacks(action.request, choice.route):
-            return Unavailable(lacks.sentence, record, lacks.outage, lacks.connection)
+            return Unavailable(lacks.sentence, record, lacks.outage, lacks.connection, lacks.frees_seconds)
         rendered = self._intents.rendered(ready, choice.route)
         if isinstance(rendered, Fault):
             return Denied(f"the request cannot be built: {rendered.sentence}", record)
@@ -239,11 +242,14 @@ class ActionExecutor:
         if route is None:
             return None
         await asyncio.sleep((sent.execution.retry_after_ms or FIRST_RETRY_MS * 2**sent.intent.attempt) / 1000)
-        ready = await self._still_permitted(sent, redecision)
-        if ready is None:
-            return None
-        further = await self.send(ready, (), sent.attempts, route)
-        return further if isinstance(further, SentAttempt) else None
+        patience = Patience(target)
+        while (ready := await self._still_permitted(sent, redecision)) is not None:
+            further = await self.send(ready, (), sent.attempts, route)
+            if isinstance(further, SentAttempt):
+                return further
+            if not (isinstance(further, Unavailable) and await patience.bears(further.outage)):
+                return None
+        return None
 
     async def _still_permitted(self, sent: SentAttempt, redecision: Redecision) -> PermittedAction | None:
         """INVARIANT 3 and 4: agent, halts, state and policies, all asked anew between two sends."""
@@ -254,7 +260,7 @@ class ActionExecutor:
         resolved = self.resolve(replace(sent.action, caller=caller))
         if isinstance(resolved, Denied):
             return None
-        before, moved = await self.observe(resolved.permit), sent.execution.stale
+        before, moved = await observe_patiently(self.observe, resolved.permit, resolved.target), sent.execution.stale
         if not before.ok or not (moved or is_as_before(resolved.program, sent.before, before)):
             return None
         if moved and not may_begin(resolved, before):

@@ -1,5 +1,7 @@
 """The intent of one attempt: what is signed and committed before the first byte leaves (step 6)."""
 
+from dataclasses import replace
+
 import orjson
 
 from contracts.action.observation import Execution, Observation
@@ -8,7 +10,10 @@ from contracts.canonical import new_id
 from contracts.compiler.check import cut_path
 from contracts.compiler.expressions import Fault
 from contracts.compiler.route_compiler import route_expressions
+from policies.decision import DecisionContext
 from policies.release import Release
+from receipts.action.action import Action
+from receipts.journal.budget_count import BudgetCount
 from receipts.journal.intent import IntentCommit, Limits
 from receipts.journal.journal import Journal
 from receipts.statement.action_facts import IntentFacts
@@ -92,6 +97,7 @@ class IntentBuilder:
             result=answers.running(action.id, receipt),
             # compared again in the commit, where a policy reads it: two that each saw room for one are not both let in
             rate=context.rate if context and "rate" in reads else None,
+            budgets=self._counted(action, context) if context and "budget" in reads else (),
             spent=context.spends if context else 0,
             limits=Limits(target.max_in_flight, target.per_minute),
             # what is taken back may still hold the resource that it was made on
@@ -100,6 +106,14 @@ class IntentBuilder:
             via=self._routes.name(action.request, program, route),
             trip=self._routes.trip(action.request, program, attempts[-1].route) if attempts else None,
             former_failed=not attempts or attempts[-1].delivery != "no_effect",
+        )
+
+    def _counted(self, action: Action, context: DecisionContext) -> tuple[BudgetCount, ...]:
+        """What the decision counted of each budget, without the action's own share."""
+        decisions = self._decisions
+        return tuple(
+            replace(count, used=context.budgets[count.budget.name] - decisions.share(count.budget, action))
+            for count in decisions.budget_counts(action.request)
         )
 
     def _sealed(

@@ -1,7 +1,8 @@
 """The read-back: the source of truth is read until it shows what was expected, or until not to show it proves it.
 
 The settle time of a contract says how long a read that shows no effect proves nothing. It counts from the complete
-answer, or from the deadline where none came: until then the request may still be on its way.
+answer, or from the deadline where none came: until then the request may still be on its way. A look that was not taken
+says nothing: where the last one could not be, another is tried for some seconds.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from receipts.reconciliation.reconciliation import reconcile
 from receipts.reconciliation.scope import scope_of
 from server.execution.attempt import SentAttempt
 from server.execution.job_look import look_with_job
+from server.execution.patience import Patience, outage_of
 from server.execution.resolved_action import base_scope
 
 READ_SECONDS = 10.0
@@ -47,6 +49,7 @@ class ReadBack:
         final = execution.delivery in _FINAL or (execution.delivery == "rejected" and target.direct)
         base = base_scope(program, sent.action.request, target)
         # 50 ms finds what an API wrote before it answered; a second is often enough for what lags behind
+        patience = Patience(target)
         pause, seconds = 0.05, FLOW_READ_SECONDS if _by_pages(program) else READ_SECONDS
         while True:
             # asked before the look: only a look that began after the settle time proves that nothing is there
@@ -54,7 +57,9 @@ class ReadBack:
             permit = self._journal.may_observe(intent, sent.action, seconds)
             after = await look_with_job(self._observe, permit, program, base, sent.before, execution)
             if late or final or _is_settled(sent, program, base, after):
-                return after
+                if not await patience.bears(outage_of(after)):
+                    return after
+                continue
             pause = _job_pause(program.job, after) if program.job is not None else pause
             await asyncio.sleep(max(0.0, min(pause, (end - self._now()) / 1000)))
             pause = min(pause * 2, 1.0)

@@ -1,7 +1,7 @@
 """An action with everything that its request names in one release: the contract, the connection, leave to read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.action.dispatch import ReadPermit
 from contracts.action.observation import Observation
@@ -11,6 +11,7 @@ from contracts.compiler.program import Program
 from policies.decision import Denied
 from policies.release import Release
 from receipts.action.action import Action
+from server.results.action_sentence import names_of, sentence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class ResolvedAction:
     def scope(self, before: Observation) -> dict[str, object]:
         """The names that an expression may use once the source of truth was read."""
         return {**self.base, **before.scope("before")}
+
+    def told(self, before: Observation, release: Release) -> "ResolvedAction":
+        """The same, with the sentence of the action; one that was committed before stays as it is."""
+        if self.action.sentence is not None:
+            return self
+        scope = self.scope(before)
+        names = names_of(self.program, scope, release.indexed(self.request))
+        return replace(self, action=replace(self.action, sentence=sentence_of(self.program, scope), names=names))
 
 
 def resolve(release: Release, action: Action) -> ResolvedAction | Denied:

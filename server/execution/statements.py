@@ -49,6 +49,7 @@ class ActionStatements:
             resource_id=facts.resource_id if facts else "",
             label=facts.label if facts else None,
             indexed=self._release.indexed(action.request),
+            sentence=action.sentence,
         )
 
 

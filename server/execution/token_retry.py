@@ -7,16 +7,15 @@ from server.execution.outcome_builder import Judgement
 
 
 def with_another_token(judged: Judgement) -> Judgement:
-    """What a target refused with 401 because of an access token may be sent once more, with another token.
+    """What a target refused with 401 because of an access token may be sent once more, where another token can be had.
 
     INVARIANT 4: a 401 is an answer, and it says that the request was not even looked at; the record agrees. A second
     one is final.
     """
     sent, target = judged.sent, judged.target
-    answer = sent.execution.response
-    is_refused = sent.execution.delivery == "refused" and answer is not None and answer.status == 401
+    is_refused = sent.execution.delivery == "refused" and sent.execution.renewable  # guard: the same token twice
     once = sum(one.delivery == "refused" for one in sent.attempts) == 1  # guard: one other token for a write
-    if target is None or target.oauth2 is None or judged.outcome.verdict != "not_applied" or not (is_refused and once):
+    if target is None or judged.outcome.verdict != "not_applied" or not (is_refused and once):
         return judged
     again = replace(judged.outcome, verdict="again", changed=False, reason=Reason.UNAUTHORIZED)
     return replace(judged, outcome=again)

@@ -154,6 +154,7 @@ class Compensation:
         if isinstance(resolved, Denied):
             return NotCompensated("the policies do not allow the undo")
         before = await executor.observe(resolved.permit)
+        resolved = resolved.told(before, executor.release)
         if not before.ok:
             return NotCompensated("the record could not be read")
         widens = resolved.program.widens

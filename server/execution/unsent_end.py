@@ -4,6 +4,8 @@
 it. `require` is looked at first: that it already is so is said only of what the contract allows and policies permit.
 """
 
+from dataclasses import replace
+
 import structlog
 
 from contracts.action.observation import Observation
@@ -23,9 +25,10 @@ from receipts.statement.decision_record import decision_evidence, decision_facts
 from server.execution.approval_request import needs_of
 from server.execution.attempt import PendingEnd
 from server.execution.evidence import kept, readings, seen
-from server.execution.resolved_action import ResolvedAction
+from server.execution.resolved_action import ResolvedAction, base_scope
 from server.execution.statements import ActionStatements
 from server.results import answers
+from server.results.action_sentence import plan_sentence, sentence_of
 
 log = structlog.get_logger()
 
@@ -79,6 +82,7 @@ class UnsentEnds:
 
     def deny(self, action: Action, denied: Denied, code: str | None = None) -> PendingEnd:
         """Policy says no, or it can no longer be established; a system that cannot be asked is told as that."""
+        action = self._told(action)
         if isinstance(denied, Unavailable):
             return self._unavailable(action, denied)
         receipt = new_id("rcp")
@@ -105,9 +109,12 @@ class UnsentEnds:
             action=action.id,
         )
         target = self._release.targets.get(connection)
-        is_own = target is not None and target.oauth2 is not None and target.oauth2.per_person
+        client = target.oauth2 if target is not None else None
         # what is missing of an account that all use is the operator's business, and not told
-        if is_own and why.outage == "not_connected":
+        is_own = client is not None and client.per_person and why.outage == "not_connected"
+        if client is not None and client.is_exchanged and is_own:
+            answer = answers.unexchanged(action, receipt, connection)
+        elif is_own:
             answer = answers.unconnected(action, receipt, connection)
         else:
             answer = answers.unavailable(action, receipt)
@@ -166,6 +173,21 @@ class UnsentEnds:
         sealed = self._statements.seal(facts, receipt, about, "confirmed", False, evidence)
         work = self._journal.end_unsent_work(action, sealed, "confirmed", answer, 0)
         return PendingEnd(action, "confirmed", answer, work, unsent=True)
+
+    def _told(self, action: Action) -> Action:
+        """The action with a sentence, where it ends before its record was read: what it is called, and about what."""
+        request, catalog = action.request, self._release.catalog
+        program, plan = catalog.programs.get(request.contract), catalog.plans.get(request.contract)
+        if action.sentence is not None:
+            return action
+        names = frozenset(self._release.indexed(request).values())
+        if program is not None:
+            return replace(action, sentence=sentence_of(program, base_scope(program, request, None)), names=names)
+        given = request.params.get("plan")  # of an agent's own plan
+        title = plan.plan.title if plan else str(given.get("title", "")) if isinstance(given, dict) else ""
+        inputs = plan.plan.inputs if plan else {}
+        said = plan_sentence(request.contract, title or request.contract, inputs, request.params)
+        return replace(action, sentence=said, names=names)
 
     def held_ms(self, request: ActionRequest) -> int:
         """How long a no is held, in milliseconds."""

@@ -18,7 +18,8 @@ from policies.release import Release
 from receipts.journal.epoch import bump
 from receipts.journal.journal import Journal
 from receipts.statement.gateway_facts import AgentFacts
-from receipts.store.transaction import Txn
+from receipts.statement.statement import SignedStatement
+from receipts.store.transaction import Conflict, Txn
 from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 from server.identity.access_tokens import MAX_TOKEN, Tokens
@@ -58,10 +59,18 @@ class Agent:
 class Agents:
     """Registered agents, and whose token is whose."""
 
-    def __init__(self, journal: Journal, release: Callable[[], Release], tokens: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        release: Callable[[], Release],
+        tokens: Tokens | None = None,
+        came: Callable[[str, str, float], None] = lambda person, token, until: None,
+    ) -> None:
+        """`came` is told of each call's access token that holds: whose it is, and until when."""
         self._journal = journal
         self._release = release
         self._tokens = tokens
+        self._came = came
         self._registrations = Registrations(journal, release)
         self._callers: OrderedDict[str, KnownToken] = OrderedDict()
         self._under: tuple[str, int, int] = ("", 0, 0)
@@ -82,12 +91,10 @@ class Agents:
             raise AilyusError("bad_settings", f"`{name}` is no name for an agent", hint="letters, digits, `-` and `_`")
         token = PREFIX + secrets.token_urlsafe(32)
         hashed = _hashed(token)
-        at = self._journal.store.now_ms()
         row = AgentRow(name, tenant, owner, person or owner, " ".join(sorted(roles)), observe_only, False, hashed)
         said = row.registration(observe_only=observe_only)
         facts = AgentFacts(event="added", agent=name, observe_only=observe_only, registration=said)
-        subject = {name: sha256(name.encode())}
-        sealed = self._journal.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, subject, at)
+        sealed = self._said(facts, tenant)
 
         def work(txn: Txn) -> None:
             agents.register(txn, row)
@@ -98,19 +105,52 @@ class Agents:
         await self._journal.controls.refresh()
         return token
 
-    async def change(self, name: str, *, revoke: bool) -> None:
-        """Revoke an agent's token, or promote an observing agent."""
-        rows = await self._registrations.rows(lambda store: agents.named(store, name))
-        if not rows:
-            raise AilyusError("unknown_agent", f"there is no agent `{name}`")
-        row = rows[0]
+    async def rotate(self, name: str, by: str, given_ms: int) -> str:
+        """Give an agent another token, which is shown once; the one that it was given at `given_ms` is nobody's then.
+
+        `by` is the person who does it: their name is evidence of the statement.
+        """
+        row = await self._row(name)
+        token = PREFIX + secrets.token_urlsafe(32)
+        new = replace(row, token_hash=_hashed(token))
+        # the event of a registration, since that is what it is: versions that know of no rotation read it too
+        facts = AgentFacts(
+            event="added",
+            agent=name,
+            observe_only=row.observe_only,
+            registration=new.registration(observe_only=row.observe_only),
+        )
+        sealed = self._said(facts, row.tenant, by)
+
+        def work(txn: Txn) -> None:
+            agents.rotate(txn, name, row.token_hash, new.token_hash)
+            sealed.insert(txn)
+            bump(txn)
+
+        try:
+            # a form that is sent twice makes no second token, of which its page would be shown to whoever reloads it
+            if row.revoked or self.given_ms(name) != given_ms:  # guard: a token is rotated once
+                raise Conflict
+            await self._journal.store.write(work)
+        except Conflict:
+            sentence = f"the token of `{name}` was rotated or revoked meanwhile"
+            raise AilyusError("used", sentence, hint="look at the page of the agent again") from None
+        await self._journal.controls.refresh()
+        return token
+
+    def given_ms(self, name: str) -> int:
+        """When an agent was given the token that it has; 0 where an earlier version did not log that."""
+        return self._journal.ledger.tokens.get(name, 0)
+
+    async def change(self, name: str, *, revoke: bool, by: str = "") -> None:
+        """Revoke an agent's token, or promote an observing agent; `by` is the person, where it is known."""
+        row = await self._row(name)
         facts = (
             AgentFacts(event="revoked", agent=name)
             if revoke
             else AgentFacts(event="promoted", agent=name, registration=row.registration(observe_only=False))
         )
-        at, subject = self._journal.store.now_ms(), {name: sha256(name.encode())}
-        sealed = self._journal.notary.sign_gateway_statement(facts, new_id("rcp"), row.tenant, subject, at)
+        sealed = self._said(facts, row.tenant, by)
 
         def work(txn: Txn) -> None:
             (agents.revoke if revoke else agents.promote)(txn, name)
@@ -119,6 +159,18 @@ class Agents:
 
         await self._journal.store.write(work)
         await self._journal.controls.refresh()
+
+    async def _row(self, name: str) -> AgentRow:
+        rows = await self._registrations.rows(lambda store: agents.named(store, name))
+        if not rows:
+            raise AilyusError("unknown_agent", f"there is no agent `{name}`")
+        return rows[0]
+
+    def _said(self, facts: AgentFacts, tenant: str, by: str = "") -> SignedStatement:
+        """A statement about an agent. Who said it is a personal value: the log holds a commitment to it."""
+        at, subject = self._journal.store.now_ms(), {facts.agent: sha256(facts.agent.encode())}
+        evidence = {"by": by.encode()} if by else {}
+        return self._journal.notary.sign_gateway_statement(facts, new_id("rcp"), tenant, subject, at, evidence)
 
     async def list(self) -> list[Agent]:
         """Every registered agent, by name."""
@@ -144,7 +196,7 @@ class Agents:
         known = self._callers.get(key)
         if known is not None and known.until > now and self._journal.controls.is_fresh:
             self._callers.move_to_end(key)
-            return known.caller
+            return self._told(known, token, own=own)
         if own:
             known = KnownToken(await self._registrations.of_token(_hashed(token), boundary), math.inf)
         else:
@@ -155,6 +207,12 @@ class Agents:
             self._callers[key] = known
             while len(self._callers) > MAX_KNOWN:
                 self._callers.popitem(last=False)
+        return self._told(known, token, own=own)
+
+    def _told(self, known: KnownToken, token: str, *, own: bool) -> Caller | None:
+        """The caller; a token of the authorization server may also be one that a connection exchanges."""
+        if known.caller is not None and not own:
+            self._came(known.caller.person, token, known.until)
         return known.caller
 
     def remembers(self, token: str, boundary: str = "network") -> bool:

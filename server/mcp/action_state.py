@@ -15,6 +15,8 @@ from server.results import answers
 
 REPORT_SECONDS = 0.5
 """Pause between two progress notifications."""
+FIRST_SECONDS = 0.2
+"""When the first may come: what has ended by then needs none."""
 
 
 class ActionStates:
@@ -72,17 +74,20 @@ class ActionStates:
     async def report(self, ctx: Context, action_id: str) -> None:
         """Progress notifications: of a plan so many of so many and the current step; of an action that it is out."""
         with self._runner.journal.watching(action_id) as watch:
+            await asyncio.sleep(FIRST_SECONDS)
             while True:
-                runner = self._runner
+                runner, pause = self._runner, 0.0
                 action = await runner.journal.get(action_id)
                 if action is not None and action.state == "running":
+                    pause = REPORT_SECONDS
                     progress = (await runner.plans.progress(action)).progress if action.plan else None
                     if progress is not None:
                         await ctx.session.report_progress(progress.done, progress.total, progress.current or None)
                     elif action.plan is None:
                         await ctx.session.report_progress(1, 2, "sent; it is being read back")
+                # what is not out yet is told as soon as it is
+                await asyncio.sleep(pause)
                 await watch.change(1.0)
-                await asyncio.sleep(REPORT_SECONDS)
 
 
 def is_place_of(runner: ActionRunner, place: ArchivePlace, caller: Caller) -> bool:

@@ -33,6 +33,7 @@ from server.approvals.inbox import Inbox
 from server.identity.agents import Agents
 from server.mcp.action_state import ActionStates
 from server.mcp.admission import Admission
+from server.mcp.built_in_tools import FIND_RECEIPTS, GET_ACTION
 from server.mcp.callers import Callers
 from server.mcp.endpoint import HttpEndpoint
 from server.mcp.instructions import INSTRUCTIONS
@@ -43,7 +44,7 @@ from server.mcp.resources import ReceiptResources
 from server.mcp.session_ids import SessionIds
 from server.mcp.subscriptions import ToolSubscriptions
 from server.mcp.tasks import METHODS, Context, Task, serve_tasks
-from server.mcp.tools import FIND_RECEIPTS, GET_ACTION, is_tool, schema_of, tools_for
+from server.mcp.tools import is_tool, schema_of, tools_for
 from server.mcp.transport import apps_of
 from server.observability import metrics, tracing
 from server.results import answers
@@ -109,6 +110,9 @@ class Gateway:
         shared = self._runner.journal.store.shared
         # a replica has no live sessions, so that nobody could be told what was promised
         self.server.tells = not shared
+        self.server.website_url = address.console
+        # the server's own, for all of its tools: an icon on each would cost more than two tools, and no model sees it
+        self.server.icons = [types.Icon(src=f"{address.console}/static/icon.svg", mime_type="image/svg+xml")]
         if tracing.is_on():
             self.server.middleware.insert(0, tracing.Calls(lambda name: is_tool(self._runner.release, name), METHODS))
         return HttpEndpoint(
@@ -159,6 +163,9 @@ class Gateway:
         """`told` gets the status that the answer tells."""
         caller = await self.callers.of(ctx)
         arguments: Mapping[str, object] = params.arguments or {}
+        if params.name in (GET_ACTION.name, FIND_RECEIPTS.name):
+            # as with every read: an agent may say why, although nobody asks
+            arguments = {name: value for name, value in arguments.items() if name != "reason"}
         if params.name == GET_ACTION.name:
             given = _GET_ACTION.parse(arguments)
             wait = given["wait_seconds"]

@@ -8,6 +8,7 @@ from adapters.browser.chromium import Chromium
 from adapters.mcp.pool import Servers
 from adapters.python.pool import Hosts
 from policies.release import Release
+from receipts.export.standing import ExportStanding
 from receipts.journal.breaker import BREAKER
 from receipts.journal.halt import Halt, Scope
 from receipts.journal.journal import Journal
@@ -31,6 +32,10 @@ class GatewayParts:
     browser: Chromium
     servers: Servers
     hosts: Hosts
+    witnesses: Callable[[], tuple[int, int] | None]
+    """How many statements are witnessed, and how many witnesses refuse the log; None where none is asked."""
+    exports: Callable[[], Mapping[str, ExportStanding]]
+    """How far each export is behind, by its name."""
 
 
 class Gauges:
@@ -60,6 +65,11 @@ class Gauges:
             catalog.REPEATED: lambda: [(store.repeated, ())],
             catalog.QUEUED: lambda: [(store.queued, ())],
             catalog.LOG_SIZE: lambda: [(store.size, ())],
+            catalog.WITNESSED: lambda: [(found[0], ()) for found in (self._parts.witnesses(),) if found is not None],
+            catalog.REFUSING: lambda: [(found[1], ()) for found in (self._parts.witnesses(),) if found is not None],
+            catalog.EXPORT_LAG: lambda: [(one.behind, (name,)) for name, one in self._parts.exports().items()],
+            catalog.EXPORT_AGE: self._export_ages,
+            catalog.EXPORT_STOPPED: lambda: [(int(one.stopped), (n,)) for n, one in self._parts.exports().items()],
             catalog.RUNNING: lambda: [(self._parts.running(), ())],
             catalog.READABLE: lambda: [(int(self._sample() is not None), ())],
             catalog.STORE_SIZE: lambda: sample(lambda s: [(s.bytes, ())]),
@@ -111,6 +121,11 @@ class Gauges:
         halts = self._parts.journal.controls.halts
         for name in names:
             yield int(any(_stops(halt, scope, name) for halt in halts)), (name,)
+
+    def _export_ages(self) -> Iterator[Sample]:
+        now = self._parts.journal.store.now_ms()
+        for name, one in self._parts.exports().items():
+            yield max(0, now - one.since_ms) / 1000 if one.since_ms else 0.0, (name,)
 
     def _used(self) -> Iterator[Sample]:
         parts = self._parts

@@ -40,16 +40,20 @@ FIELDS: Final[Mapping[str, str]] = {
     "hint": "what to do next, in words of ours",
     "next": "what to do next, in words of ours",
     "route": "a route of notices or escalations that the settings declare",
+    "export": "an export that the settings declare",
+    "witness": "a witness that the settings declare",
     "issuer": "the issuer of tokens that the settings declare",
     "declared": "whether a person is declared",
     "registered": "whether an agent is registered",
     "method": "a method of the protocol, or `other`",
     "page": "the path of a page of the console, with the names of its parts",
+    "chore": "one of the chores of a gateway, by its name",
     "name": "a connection, or a part of the settings",
     "table": "a table of the store",
     "actions": "how many actions",
     "tools": "how many tools a server lists",
     "listed": "the name of a tool that a server lists",
+    "lines": "how many lines could not be written",
     "megabytes": "the size of a file",
     "held_by": "processes that keep a file open, by name and number",
     "check": "a check of `/livez` or `/readyz`",
@@ -68,6 +72,29 @@ MAX_FRAMES: Final = 20
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _level = logging.INFO
+
+
+class _StandardError:
+    """Where lines go. One that cannot be written, since the disk is full or nobody reads, is dropped and counted.
+
+    INVARIANT: no line that is lost ends what it tells of: loops log what went wrong, and go on.
+    """
+
+    lost = 0
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        try:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):  # guard: a log that cannot be written
+            _StandardError.lost += 1
+            return
+        if lost := _StandardError.lost:
+            _StandardError.lost = 0
+            structlog.get_logger().warning("lines_lost", lines=lost)
+
+    log = debug = info = warning = error = critical = exception = msg
 
 
 class _Lines(logging.Handler):
@@ -101,7 +128,7 @@ def configure(settings: LogsPart | None = None) -> None:
             in_text if part.format == "text" else in_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: _StandardError(),
         cache_logger_on_first_use=False,
     )
 

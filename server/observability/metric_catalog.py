@@ -12,7 +12,9 @@ TOOL, CONTRACT, CONNECTION = "gen_ai.tool.name", "ailyus.contract", "ailyus.conn
 STATUS, DECISION, VERDICT = "ailyus.status", "ailyus.decision", "ailyus.approval.verdict"
 STEP, ATTEMPT, DELIVERY = "ailyus.step", "ailyus.attempt", "ailyus.delivery"
 OUTAGE, HTTP_STATUS, SCOPE, BY = "ailyus.outage", "http.response.status_code", "ailyus.halt.scope", "ailyus.halt.by"
+SHADOW_OUTCOME = "ailyus.shadow.outcome"
 POOL, SESSION, CREDENTIAL = "ailyus.pool", "ailyus.session", "ailyus.credential"
+EXPORT = "ailyus.export"
 
 LABELS: Final[Mapping[str, str]] = {
     TOOL: "a tool that the release declares, `get_action`, `find_receipts` or `run_plan`; `other` for all other names",
@@ -20,6 +22,7 @@ LABELS: Final[Mapping[str, str]] = {
     CONNECTION: "a connection that the release declares",
     STATUS: "a public status of an action; `error` where the protocol answered with an error, or the client was gone",
     DECISION: "`permitted`, `approval`, `denied` or `unavailable`",
+    SHADOW_OUTCOME: "`same`, `wider`, `narrower`, `unfit` (not decided again) or `dropped` (no time for it)",
     VERDICT: "`approve` or `refuse`",
     STEP: "`parse`, `early_decision`, `look`, `decide`, `intent`, `send`, `read_back` or `receipt`",
     ATTEMPT: "the number of the attempt: 1, 2 or 3",
@@ -31,6 +34,7 @@ LABELS: Final[Mapping[str, str]] = {
     POOL: "`browser_tabs`, `mcp_servers`, `adapter_processes` or `store_readers`",
     SESSION: "`console` or `mcp`",
     CREDENTIAL: "`read` or `write`",
+    EXPORT: "an export that the settings declare",
 }
 """Each attribute, and what it may hold."""
 
@@ -57,6 +61,13 @@ DECISIONS = Metric(
     "{decision}",
     (CONTRACT, DECISION),
     "Decisions of the policies, early denials included.",
+)
+SHADOW = Metric(
+    "ailyus.shadow.decisions",
+    "counter",
+    "{decision}",
+    (SHADOW_OUTCOME,),
+    "Decisions that the shadow of the live release made beside it, by how they compare.",
 )
 VERDICTS = Metric(
     "ailyus.approvals", "counter", "{approval}", (CONTRACT, VERDICT), "Decisions that people signed and that count."
@@ -116,6 +127,26 @@ READABLE = Metric(
 )
 STORE_SIZE = Metric("ailyus.store.size", "gauge", "By", (), "What the store takes on its disk.", read=True)
 LOG_SIZE = Metric("ailyus.log.statements", "gauge", "{statement}", (), "Signed statements in the log.", read=True)
+WITNESSED = Metric(
+    "ailyus.witness.statements",
+    "gauge",
+    "{statement}",
+    (),
+    "Statements that enough witnesses cosigned; none without any.",
+    read=True,
+)
+REFUSING = Metric(
+    "ailyus.witness.refusing", "gauge", "{witness}", (), "Witnesses that refuse the log; none without any.", read=True
+)
+EXPORT_LAG = Metric(
+    "ailyus.export.lag", "gauge", "{statement}", (EXPORT,), "Leaves of the log that an export has not sent.", read=True
+)
+EXPORT_AGE = Metric(
+    "ailyus.export.lag.age", "gauge", "s", (EXPORT,), "How long the oldest statement of them has waited.", read=True
+)
+EXPORT_STOPPED = Metric(
+    "ailyus.export.stopped", "gauge", "", (EXPORT,), "1 if the export waits for a person; else 0.", read=True
+)
 WAITING = Metric(
     "ailyus.approvals.waiting", "gauge", "{action}", (CONTRACT,), "Actions that wait for people.", read=True
 )
@@ -185,6 +216,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     CALL_SECONDS,
     REFUSALS,
     DECISIONS,
+    SHADOW,
     VERDICTS,
     VERDICT_SECONDS,
     ACTIONS,
@@ -218,6 +250,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     READABLE,
     STORE_SIZE,
     LOG_SIZE,
+    WITNESSED,
+    REFUSING,
+    EXPORT_LAG,
+    EXPORT_AGE,
+    EXPORT_STOPPED,
     LOOP_LAG,
 )
 """All of them, in the order of the document."""

@@ -24,6 +24,7 @@ OTHER: Final = "other"
 MAX_SERIES: Final = 2_000
 """Sets of labels of one metric; the next ones are `other`."""
 DOUBTFUL: Final[tuple[Status, ...]] = ("unknown", "diverged")
+SHADOW_OUTCOMES: Final = ("same", "wider", "narrower", "unfit", "dropped")
 REFUSALS: Final = (401, 403, 408, 413, 429, 503)
 _OUTAGES: Final[tuple[Outage, ...]] = get_args(Outage)
 
@@ -101,6 +102,8 @@ def declare_series(contracts: Iterable[str], connections: Iterable[str]) -> None
         _on.count(catalog.OUTCOMES, contract, status, amount=0)
     for connection, outage in product(connections, _OUTAGES):
         _on.count(catalog.UNAVAILABLE, connection, outage, amount=0)
+    for outcome in SHADOW_OUTCOMES:
+        _on.count(catalog.SHADOW, outcome, amount=0)
     for code in REFUSALS:
         _on.count(catalog.REFUSALS, code, amount=0)
 
@@ -116,6 +119,12 @@ def record_refusal(status: int) -> None:
     """A request of an agent was refused before any of it was parsed."""
     if _on is not None:
         _on.count(catalog.REFUSALS, status)
+
+
+def record_shadow(outcome: str, amount: int) -> None:
+    """The shadow of the live release decided, or had no time to."""
+    if _on is not None:
+        _on.count(catalog.SHADOW, outcome, amount=amount)
 
 
 def record_decision(contract: str, decision: str) -> None:

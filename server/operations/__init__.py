@@ -1,1 +1,1 @@
-"""What people do beside approvals: halts, escalations, resolutions, later looks."""
+"""What people do beside approvals: releases, connections, halts, escalations, resolutions, later looks."""

@@ -1,8 +1,8 @@
 """Telling people that they are needed: at once, again after a third of the time, the next group after two thirds.
 
 Level-triggered: what must be told follows from what waits, so a crash forgets nothing, and the outbox (`notices` in the
-store) tells nobody the same twice. A notice has the contract's title, risk, how many wait, and a link: never a value,
-never a button that decides.
+store) tells nobody the same twice. A notice has the contract's title, risk, how many wait, and a link; the sentence
+of the action only where the route's settings say so; never a button that decides.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -55,6 +55,33 @@ class ApprovalNotifications:
         self._told_lost: frozenset[str] = frozenset()
         self._http = client()
 
+    @property
+    def tells(self) -> bool:
+        """Is anybody told at all?"""
+        return bool(self._routes)
+
+    def routes_of(self, tenant: str) -> Mapping[str, NoticePart]:
+        """Who is told what this tenant asks for, by the names of the settings."""
+        # INVARIANT 9: a route of another tenant is none of this one's business, and would learn what it asks for
+        return {name: route for name, route in self._routes.items() if self._tenant(route) in (None, tenant)}
+
+    def _tenant(self, route: NoticePart) -> str | None:
+        """Whose requests it is told: of a channel its connection's tenant, else as the settings say; None for all."""
+        target = self._inbox.runner.release.targets.get(route.connection or "")
+        return route.tenant if target is None else target.tenant
+
+    async def test(self, name: str, tenant: str) -> bool:
+        """Send one message by a route that says that it is a test; was it taken?"""
+        route, title = self._routes[name], "A test of Ailyus: nothing waits"
+        try:
+            if route.webhook is None:
+                return await self._slack(route, f"{title}. <{self._console()}/notices|Its page>", tenant)
+            document = {"event": "test", "title": title, "link": f"{self._console()}/notices"}
+            return await self._posted(new_id("ntc"), route, document)
+        except AilyusError as error:  # no credential: what is told to people is that it was not taken
+            log.warning("notice", route=name, code=error.code)
+            return False
+
     async def close(self) -> None:
         """Give connections back."""
         await self._http.aclose()
@@ -103,13 +130,14 @@ class ApprovalNotifications:
         """Who is to be told what by now; what was told already is written down once."""
         needs = orjson.loads(action.asked or b"{}")["subject"]["needs"]
         wanted = {role for need in needs for role, _ in need}
-        asked = [name for name, route in self._routes.items() if not route.roles or wanted & set(route.roles)]
+        own = self.routes_of(action.request.tenant)
+        asked = [name for name, route in own.items() if not route.roles or wanted & set(route.roles)]
         first = [name for name in asked if not _is_next(name, self._routes)]
         events: list[tuple[Event, str]] = [("waiting", name) for name in first]
         if stage >= 1:
             events += [("reminder", name) for name in first]
         if stage >= 2:
-            events += [("next_group", follow) for name in first if (follow := self._routes[name].next)]
+            events += [("next_group", follow) for name in first if (follow := own[name].next) and follow in own]
         return events
 
     async def _claimed(self, due: DueNotice) -> bool:
@@ -155,7 +183,7 @@ class ApprovalNotifications:
     async def _sent(self, due: DueNotice, about: Action | ConnectionNotice, route: NoticePart) -> bool:
         if isinstance(about, ConnectionNotice):
             if route.webhook is not None:
-                return await self._posted(due, route, about.document())
+                return await self._posted(due.id, route, about.document())
             return await self._slack(route, about.slack_text(), about.tenant)
         return await self._told_of(due, about, route)
 
@@ -164,16 +192,17 @@ class ApprovalNotifications:
         count = sum(a.request.tenant == action.request.tenant for a in await self._inbox.waiting())
         link = f"{self._console()}/approvals/{action.id}"
         title, risk = self._inbox.title(contract), action.request.risk
+        says = action.sentence.quoted if route.sentence and action.sentence is not None else ""
         if route.webhook is not None:
             notice: dict[str, JsonValue] = {"event": due.event, "title": title, "risk": risk, "waiting": count}
-            notice["link"] = link
-            return await self._posted(due, route, notice)
-        return await self._slack(route, slack_text(due.event, title, risk, count, link), action.request.tenant)
+            notice |= {"says": says, "link": link} if says else {"link": link}
+            return await self._posted(due.id, route, notice)
+        return await self._slack(route, slack_text(due.event, says or title, risk, count, link), action.request.tenant)
 
-    async def _posted(self, due: DueNotice, route: NoticePart, notice: Mapping[str, JsonValue]) -> bool:
+    async def _posted(self, id_: str, route: NoticePart, notice: Mapping[str, JsonValue]) -> bool:
         body, secret = orjson.dumps(notice), await self._credentials.value(route.secret or "none") or ""
         at = self._inbox.runner.journal.store.now_ms()
-        return await delivered(self._http, route.webhook or "", body, signed_headers(secret, due.id, at, body))
+        return await delivered(self._http, route.webhook or "", body, signed_headers(secret, id_, at, body))
 
     async def _slack(self, route: NoticePart, text: str, tenant: str) -> bool:
         """Slack's `chat.postMessage`, with the connection's own credential; it answers 200 to what it refuses too."""
@@ -184,6 +213,8 @@ class ApprovalNotifications:
         headers = {target.header: f"{target.scheme} {await self._credentials.value(target.write) or ''}".strip()}
         # no preview: Slack would fetch the link, and show what stands behind it in the channel
         message = {"channel": route.channel, "text": text, "unfurl_links": False, "unfurl_media": False}
+        # nor does a name or an address in a sentence become a link or call somebody
+        message |= {"parse": "none", "link_names": False}
         try:
             answer = await self._http.post(f"{target.base_url}/chat.postMessage", json=message, headers=headers)
             return answer.status_code == 200 and answer.json().get("ok") is True
@@ -192,7 +223,7 @@ class ApprovalNotifications:
 
 
 def slack_text(event: str, title: str, risk: str, count: int, link: str) -> str:
-    """A message in Slack's mrkdwn: `&`, `<` and `>` are its only control characters, and only our link has them."""
+    """A message in Slack's mrkdwn about a title or a sentence: only our link has its control characters `&<>`."""
     plain = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     again = {"reminder": "Still waiting: ", "next_group": "Nobody answered: "}.get(event, "")
     return f"{again}{plain} ({risk} risk) needs a person; {count} waiting. <{link}|Look and decide>"
@@ -210,6 +241,9 @@ def _is_next(name: str, routes: Mapping[str, NoticePart]) -> bool:
 
 def _check(name: str, route: NoticePart, routes: Mapping[str, NoticePart]) -> None:
     where = f"notices.{name}"
+    if route.connection is not None and route.tenant is not None:
+        hint = "take `tenant` away"
+        raise AilyusError("bad_settings", f"`{where}` has the tenant of its `connection`", hint=hint)
     if (route.webhook is None) == (route.connection is None):
         hint = "see server/README.md"
         raise AilyusError("bad_settings", f"`{where}` needs a `webhook` or a `connection`, not both", hint=hint)

@@ -52,7 +52,7 @@ class Candidates:
     """What waits to become the live release."""
 
     def __init__(self, workspace: Workspace, releases: Releases, console: Callable[[], str]) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self.releases = releases
         self._journal = releases.runner.journal
         self._console = console
@@ -67,12 +67,12 @@ class Candidates:
         signed, journal = package.signed, self._journal
         if signed is None:
             raise AilyusError("not_released", "nobody has signed what is proposed")
-        release = await asyncio.to_thread(package.built, self._workspace)
+        release = await asyncio.to_thread(package.built, self.workspace)
         accepted = await accept(journal, release, signed)
         live = await self.reviews.live()
         if accepted.again:
             raise AilyusError("not_released", "this is the live release already", hint="nothing needs to be done")
-        await asyncio.to_thread(require_sound, self._workspace, release, True)
+        await asyncio.to_thread(require_sound, self.workspace, release, True)
         await asyncio.to_thread(run_tests_of, release, package.files)
         others = await self.reviews.newest()
         if sum(standing == "waiting" for _, standing in others) >= MAX_WAITING:

@@ -11,7 +11,7 @@ from contracts.action.target import Target
 from receipts.store.store import Store
 from receipts.tables import grants
 from receipts.tables.grants import StoredGrant
-from server.connections.grants import is_of
+from server.operations.connections.grants import is_of
 from server.workspace.settings.notification import NoticePart
 
 EVENT: Final[Literal["connection"]] = "connection"
@@ -61,7 +61,9 @@ def events(
                 continue
             channel = targets.get(route.connection or "")
             # INVARIANT 9: a channel of another tenant would learn of it
-            is_others = route.connection is not None and (channel is None or channel.tenant != row.tenant)
+            is_others = route.tenant not in (None, row.tenant) or (
+                route.connection is not None and (channel is None or channel.tenant != row.tenant)
+            )
             if (not route.roles or set(route.roles) & set(admins)) and not is_others:
                 found.append((subject(row), EVENT, name))
     return found

@@ -1,7 +1,6 @@
 """Telling somebody: an escalation is delivered by its route, acknowledged by a person, or goes on to the next route."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -19,36 +18,36 @@ from receipts.tables import escalations
 from receipts.tables.escalations import OpenEscalation
 from server.actions.runner import ActionRunner
 from server.operations.webhooks import CLAIM_MS, client, delivered, signed_headers
+from server.workspace.settings.notification import EscalationPart
 
 MAX_TRIES = 5
 """Failed deliveries after which the next route is told too."""
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class EscalationRoute:
-    """One route: its webhook, which route is told when nobody acknowledges within `after_ms`, and what signs it."""
-
-    webhook: str
-    next: str | None
-    after_ms: int
-    secret: str | None = None
-
-
 class Escalations:
     """Delivers escalations; what is not acknowledged goes on."""
 
-    def __init__(self, runner: ActionRunner, ways: Mapping[str, EscalationRoute], credentials: Credentials) -> None:
-        for way in ways.values():
-            check_base_url(way.webhook)
+    def __init__(self, runner: ActionRunner, routes: Mapping[str, EscalationPart], credentials: Credentials) -> None:
+        for route in routes.values():
+            check_base_url(route.webhook)
         self._runner = runner
-        self._ways = ways
+        self._routes = routes
         self._credentials = credentials
         self._http = client()
 
     async def close(self) -> None:
         """Give connections back."""
         await self._http.aclose()
+
+    def routes_of(self, tenant: str) -> Mapping[str, EscalationPart]:
+        """Where somebody is told of this tenant's actions, by the names of the settings."""
+        # INVARIANT 9: a route of another tenant would learn what became of this one's
+        return {name: route for name, route in self._routes.items() if route.tenant in (None, tenant)}
+
+    async def test(self, name: str) -> bool:
+        """Send one message by a route that says that it is a test, and is about no action; was it taken?"""
+        return await self._posted(new_id("esc"), name, {"route": name, "event": "test"})
 
     async def sweep(self) -> None:
         """Deliver what is due; go on to the next route where nobody acknowledged."""
@@ -65,8 +64,8 @@ class Escalations:
         return True
 
     async def _one(self, open_: OpenEscalation) -> None:
-        way = self._ways.get(open_.route)
-        if way is None:
+        route = self.routes_of(open_.tenant).get(open_.route)
+        if route is None:
             log.warning("no_route", route=open_.route, hint="give it a webhook under [escalations] in ailyus.toml")
             # put off and not dropped: a route that is added to the settings later is used then
             await self._update(
@@ -74,24 +73,24 @@ class Escalations:
             )
             return
         if open_.delivered:
-            await self._go_on(open_, way, "unacknowledged")
-        elif await self._delivered(open_, way):
-            at, following = self._now(), self._now() + way.after_ms
+            await self._go_on(open_, route, "unacknowledged")
+        elif await self._delivered(open_):
+            at, following = self._now(), self._now() + route.after
             change = partial(escalations.deliver, escalation=open_.id, at_ms=at, next_ms=following)
             await self._update(open_, change, event="delivered")
         elif open_.tried + 1 >= MAX_TRIES:  # a pager that is down must not keep the next person from being called
-            await self._go_on(open_, way, "undeliverable")
+            await self._go_on(open_, route, "undeliverable")
         else:
             pause = min(60_000, 1000 * 2**open_.tried)
             await self._update(open_, partial(escalations.put_off, escalation=open_.id, next_ms=self._now() + pause))
 
-    async def _delivered(self, open_: OpenEscalation, way: EscalationRoute) -> bool:
+    async def _delivered(self, open_: OpenEscalation) -> bool:
         journal = self._runner.journal
         action = await journal.get(open_.action_id)
         if action is None:  # nothing is left to tell of, so that it is not tried again either
             return True
-        # names and ids only: what a target or an agent wrote leaves by the console, never by a notice
-        notice = {
+        # names and ids: what a target or an agent wrote leaves by the console alone, unless the settings say otherwise
+        notice: dict[str, JsonValue] = {
             "escalation": open_.id,
             "route": open_.route,
             "action": action.id,
@@ -100,25 +99,31 @@ class Escalations:
             "status": action.status,
             "receipt": action.receipt_id,
         }
-        body, headers = orjson.dumps(notice), {"content-type": "application/json"}
+        if self._routes[open_.route].sentence and action.sentence is not None:
+            notice["says"] = action.sentence.quoted
+        return await self._posted(open_.id, open_.route, notice)
+
+    async def _posted(self, id_: str, name: str, notice: Mapping[str, JsonValue]) -> bool:
+        route, headers = self._routes[name], {"content-type": "application/json"}
+        body = orjson.dumps(notice)
         try:
-            secret = await self._credentials.value(way.secret or "none")
+            secret = await self._credentials.value(route.secret or "none")
         except AilyusError as error:
-            log.warning("no_secret", route=open_.route, hint=error.hint)
+            log.warning("no_secret", route=name, hint=error.hint)
             return False
         if secret is not None:
-            headers = signed_headers(secret, open_.id, self._now(), body)
-        return await delivered(self._http, way.webhook, body, headers)
+            headers = signed_headers(secret, id_, self._now(), body)
+        return await delivered(self._http, route.webhook, body, headers)
 
-    async def _go_on(self, open_: OpenEscalation, way: EscalationRoute, event: str) -> None:
-        following = way.next if way.next in self._ways else None
+    async def _go_on(self, open_: OpenEscalation, route: EscalationPart, event: str) -> None:
+        following = route.next if route.next in self.routes_of(open_.tenant) else None
         more = Escalation(new_id("esc"), following) if following else None
         if more:
             change = partial(escalations.hand_on, escalation=open_.id, at_ms=self._now())
             await self._update(open_, change, event=event, more=more)
             return
         # without a next route the same one is told again
-        again = self._now() + way.after_ms
+        again = self._now() + route.after
         await self._update(open_, partial(escalations.begin_again, escalation=open_.id, next_ms=again), event=event)
 
     async def acknowledge(self, escalation: str, person: str) -> None:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.errors import AilyusError
+from contracts.text.nearest import did_you_mean
 from receipts.journal.halt import Scope, halt_statement, new_halt
 from server.actions.runner import ActionRunner
 from server.identity.agents import Agents
@@ -17,7 +18,7 @@ class NewHalt(BaseModel):
     name: str = ""
     allow_undo: bool = False
     by: str
-    reason: str = Field(min_length=3, max_length=300)
+    reason: str = Field(min_length=1, max_length=300)  # `P1` will do: in an incident nobody counts letters
 
 
 async def halt(runner: ActionRunner, agents: Agents, new: NewHalt) -> None:
@@ -30,7 +31,9 @@ async def halt(runner: ActionRunner, agents: Agents, new: NewHalt) -> None:
         "agent": {agent.name for agent in await agents.list()},
     }.get(new.scope, set())
     if new.name not in known:
-        hint = f"one of {', '.join(sorted(known))}"
+        hint = did_you_mean(
+            new.name, known, where="`ailyus connection list`, `contract list` and `agent list` name them"
+        )
         raise AilyusError("not_found", f"there is no {new.scope} `{new.name}`", hint=hint)
     if release.people.get(new.by) is None:
         raise AilyusError("unknown_person", f"`{new.by}` is no declared person")
@@ -44,7 +47,7 @@ async def lift(runner: ActionRunner, scope: str, name: str, by: str) -> None:
     journal = runner.journal
     found = next((h for h in journal.controls.halts if (h.scope, h.name) == (scope, name)), None)
     if found is None:
-        raise AilyusError("not_found", f"`{scope} {name}`".strip() + " is not halted", hint="`ailyus halts`")
+        raise AilyusError("not_found", f"`{scope} {name}`".strip() + " is not halted", hint="`ailyus halt list`")
     if runner.release.people.get(by) is None:
         raise AilyusError("unknown_person", f"`{by}` is no declared person")
     await journal.controls.unhalt(found.scope, found.name, halt_statement(journal.notary, found, "lifted", by))

@@ -171,6 +171,8 @@ async def open_incidents(runner: ActionRunner, tenant: str | None = None) -> lis
             "contract": one.contract,
             "status": one.status,
             "agent": one.agent,
+            "person": one.person,
+            "says": one.says,
             "atMs": one.at_ms,
         }
         for one in await incidents.unresolved(runner.journal.store, tenant)

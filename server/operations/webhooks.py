@@ -9,13 +9,19 @@ import hashlib
 import hmac
 
 import httpx2
+import structlog
 
+from adapters.credentials.cache import Credentials
 from adapters.tls import trusted
+from contracts.canonical import new_id
+from contracts.errors import AilyusError
+from server.workspace.settings.notification import EscalationPart
 
 TIMEOUT = 5.0
 """Seconds for one delivery."""
 CLAIM_MS = 30_000
 """How long whoever delivers has it for itself: longer than a delivery may take."""
+log = structlog.get_logger()
 
 
 def client() -> httpx2.AsyncClient:
@@ -43,6 +49,21 @@ async def delivered(http: httpx2.AsyncClient, url: str, body: bytes, headers: di
     except httpx2.HTTPError:
         return False
     return 200 <= answer.status_code < 300
+
+
+async def posted(
+    http: httpx2.AsyncClient, credentials: Credentials, route: EscalationPart, body: bytes, at_ms: int
+) -> bool:
+    """Tell an escalation something that is about no action, signed where it has a secret; was it taken?"""
+    headers = {"content-type": "application/json"}
+    try:
+        secret = await credentials.value(route.secret or "none")
+    except AilyusError as error:
+        log.warning("no_secret", reference=route.secret, hint=error.hint)
+        return False
+    if secret is not None:
+        headers = signed_headers(secret, new_id("esc"), at_ms, body)
+    return await delivered(http, route.webhook, body, headers)
 
 
 def _key(secret: str) -> bytes:

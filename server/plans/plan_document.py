@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from contracts.compiler.check import lookup
+from contracts.schema.plan import Plan
 from policies.approval_document import Display, Line
 from policies.run_plan_schema import RUN_PLAN
 from receipts.action.action import Action
@@ -20,6 +21,19 @@ IF_A_STEP_FAILS: Mapping[str, str] = {
 }
 
 
+def told_of_plan(action: Action, looked: PlanPreflight) -> tuple[str, tuple[str, ...]]:
+    """What a plan will change, in one sentence, and the words that stand apart from it."""
+    # a row of before there were sentences has none: what was asked about it then stays as it was
+    said = None if action.request.contract == RUN_PLAN else action.sentence
+    return (said.text, said.apart) if said else (looked.planned.program.plan.title, ())
+
+
+def undo_of_plan(plan: Plan) -> str:
+    """What becomes of what was done when a step fails."""
+    kept = f"; but kept: {', '.join(plan.keep)} stays" if plan.keep else ""
+    return IF_A_STEP_FAILS[plan.on_failure] + kept
+
+
 def display_of(action: Action, looked: PlanPreflight) -> Display:
     """What an approver is shown of a whole plan."""
     request, plan = action.request, looked.planned.program.plan
@@ -27,9 +41,14 @@ def display_of(action: Action, looked: PlanPreflight) -> Display:
     wanted = needed(looked.needs)
     waves = len({u.wave for u in looked.planned.units})
     in_waves = f" in {waves} waves" if waves > 1 else ""
-    failure = IF_A_STEP_FAILS[plan.on_failure]
+    says, words_apart = told_of_plan(action, looked)
     lines = [
-        Line(label="what will change", value=plan.title, origin="agent" if agents else "contract"),
+        Line(
+            label="what will change",
+            value=says,
+            origin="agent" if agents else "contract",
+        ),
+        *apart("", words_apart, request.params),
         Line(
             label="plan",
             value=f"{plan.plan}@{plan.version}, risk {request.risk}, {len(looked.looks)} actions{in_waves}",
@@ -40,9 +59,7 @@ def display_of(action: Action, looked: PlanPreflight) -> Display:
     if request.reason:
         lines.append(Line(label="reason", value=request.reason, origin="agent"))
     lines.append(Line(label="why you", value=f"the policies ask for {wanted}", origin="policy"))
-    if plan.keep:
-        failure += f"; but kept: {', '.join(plan.keep)} stays"
-    lines.append(Line(label="if a step fails", value=failure, origin="contract"))
+    lines.append(Line(label="if a step fails", value=undo_of_plan(plan), origin="contract"))
     for number, look in enumerate(looked.looks, 1):
         where = look.part.request.connection
         label = f"{number}. {look.unit.key} ({look.unit.contract}, wave {look.unit.wave}, {where})"

@@ -61,5 +61,6 @@ def remains(action: Action, made: list[Action]) -> PlanRequest:
         on_failure="escalate",
     )
     inputs = InputSchema.compile(_NOTHING, {})
-    program = PlanProgram(plan, action.request.contract_digest, inputs, (), (), (), None, action.request.risk)
+    # it is no plan of a release, so no evidence of one keeps it
+    program = PlanProgram(plan, action.request.contract_digest, b"", inputs, (), (), (), None, action.request.risk)
     return PlanRequest(action.request, program, units, tuple(known[p].request for p in sorted(known)))

@@ -61,6 +61,7 @@ def previewed(
         changed=False,
         steps=tally.steps,
         would=would,
+        from_outside=("would",),
     )
 
 

@@ -13,10 +13,10 @@ from server.execution.approval_request import ApprovalRequest, ApprovalReview, n
 from server.execution.evidence import seen
 from server.execution.executor import ActionExecutor
 from server.plans import plan_results
-from server.plans.plan_document import IF_A_STEP_FAILS, display_of
+from server.plans.plan_document import display_of, told_of_plan, undo_of_plan
 from server.plans.preflight import PlanPreflight
 from server.plans.progress import Progress
-from server.results.description import needed, would
+from server.results.description import apart_shown, needed, would
 
 
 class PlanReviews:
@@ -79,7 +79,7 @@ class PlanReviews:
     async def preview(self, action: Action, looked: PlanPreflight) -> ActionResult:
         """Decided and looked at; nothing is sent."""
         executor, receipt = self._executor, new_id("rcp")
-        answer = plan_results.previewed(action, receipt, looked.needs, looked.tally, self._would(looked))
+        answer = plan_results.previewed(action, receipt, looked.needs, looked.tally, self._would(action, looked))
         facts = DecisionFacts(
             needs=needs_of(looked.needs),
             plan_of=PlanRef(name=looked.planned.program.name, units=len(looked.planned.units)),
@@ -91,7 +91,7 @@ class PlanReviews:
         await executor.journal.end_unsent(action, sealed, "previewed", answer, 0)
         return answer
 
-    def _would(self, looked: PlanPreflight) -> Would:
+    def _would(self, action: Action, looked: PlanPreflight) -> Would:
         """What the plan would do, in the words that an approver would read."""
         plan, steps = looked.planned.program.plan, list[WouldStep]()
         for look in looked.looks:
@@ -106,10 +106,12 @@ class PlanReviews:
                 checks=said.checks,
             )
             steps.append(step)
+        says, apart = told_of_plan(action, looked)
         return Would(
-            says=plan.title,
+            says=says,
+            shows=apart_shown(apart) or None,
             needs=needed(looked.needs),
-            undo=IF_A_STEP_FAILS[plan.on_failure],
+            undo=undo_of_plan(plan),
             checks=tuple(check.said for check in looked.planned.program.expect),
             steps=tuple(steps),
         )

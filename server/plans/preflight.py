@@ -1,6 +1,7 @@
 """Looking at a whole plan before its first step: every step observed and decided, and its undo too."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,10 +18,11 @@ from policies.plan_parser import PlanRequest
 from receipts.action.action import Action, PlanStep
 from receipts.reconciliation.checks import checks_of
 from server.execution.approval_request import ReviewedRequest, pinned
-from server.execution.decisions import NO_USE
+from server.execution.decisions import NO_USE, EarlierUse
 from server.execution.executor import ActionExecutor
 from server.execution.resolved_action import ResolvedAction
 from server.plans.tally import Tally
+from server.results.action_sentence import plan_sentence
 
 SIDE_BY_SIDE = 16
 """Steps that are looked at side by side."""
@@ -57,6 +59,16 @@ class PlanPreflight:
     needs: tuple[ApprovalRequirement, ...]
     unmet: dict[str, str]
 
+    def told(self, action: Action) -> Action:
+        """The plan's action with its sentence: its title, and whom or what its steps are about."""
+        if action.sentence is not None:
+            return action
+        plan, facts = self.planned.program.plan, [look.part.facts for look in self.looks]
+        records = [one.label or one.resource_id for one in facts]
+        said = plan_sentence(action.request.contract, plan.title, plan.inputs, action.request.params, records)
+        names = {name for one in facts for name in (one.label, one.resource_id) if name}
+        return replace(action, sentence=said, names=frozenset(names))
+
     @property
     def tally(self) -> Tally:
         """Every step of it, before any was taken."""
@@ -91,7 +103,7 @@ class Preflight:
     async def look(self, action: Action, planned: PlanRequest) -> PlanPreflight | Denied:
         """Observe and decide every step; one that is not permitted denies the whole, unless it may be left out."""
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
-        ahead = self._used_by_earlier_steps(planned)
+        ahead = self._used_by_earlier_steps(action, planned)
 
         async def one(position: int) -> StepPreflight | Unmet | Denied:
             async with gate:
@@ -117,18 +129,25 @@ class Preflight:
         needs = merge_requirements([p.needs for look in looks for p in (look.part, look.undo_part) if p and p.needs])
         return PlanPreflight(planned, tuple(looks), left_out, needs, unmet)
 
-    def _used_by_earlier_steps(self, planned: PlanRequest) -> list[Rate]:
-        """For each step what the earlier ones of the same contract will have taken from its rates and budgets."""
+    def _used_by_earlier_steps(self, action: Action, planned: PlanRequest) -> list[EarlierUse]:
+        """For each step what the earlier ones will have taken: of the same contract from its rate, and from budgets."""
         taken: dict[str, Rate] = {}
-        ahead = []
+        budgets: Counter[tuple[str, str]] = Counter()
+        decisions, ahead = self._executor.decisions, []
+        # of which the later ones may pass on what they read
+        read: set[str] = set()
         for request in planned.steps:
             before = taken.get(request.contract, Rate())
-            ahead.append(before)
-            taken[request.contract] = before.plus(Rate(1, 1, self._executor.decisions.budget_cost(request)))
+            ahead.append(EarlierUse(before, dict(budgets), frozenset(read)))
+            read.add(request.contract)
+            taken[request.contract] = before.plus(Rate(1, 1, decisions.budget_cost(request)))
+            for count in decisions.budget_counts(request):
+                key = EarlierUse.key_of(count.budget, request)
+                budgets[key] += decisions.share(count.budget, replace(action, request=request))
         return ahead
 
     async def _look(
-        self, action: Action, planned: PlanRequest, position: int, ahead: Rate
+        self, action: Action, planned: PlanRequest, position: int, ahead: EarlierUse
     ) -> StepPreflight | Unmet | Denied:
         unit, request = planned.units[position], planned.steps[position]
         step = PlanStep(action.id, 0, position, len(planned.units), unit.key, unit.wave, action.request.action_digest)
@@ -151,13 +170,13 @@ class Preflight:
         pins = pinned(program, decided.part.facts, scope, self._executor.journal.hiding)
         return StepPreflight(unit, resolved, decided.part, before, pins, says, undo[0], undo[1])
 
-    async def _decided(self, child: Action, ahead: Rate = NO_USE) -> DecidedStep | Denied:
+    async def _decided(self, child: Action, ahead: EarlierUse = NO_USE) -> DecidedStep | Denied:
         executor = self._executor
         resolved = executor.resolve(child)
         if isinstance(resolved, Denied):
             return resolved
         before = await executor.observe(resolved.permit)
-        decision = await executor.decisions.decide(resolved, before, used_by_earlier_steps=ahead)
+        decision = await executor.decisions.decide(resolved, before, earlier=ahead)
         if isinstance(decision, Denied):
             return decision
         needs = decision.needs if isinstance(decision, ApprovalRequired) else ()

@@ -30,6 +30,7 @@ from server.execution.approval_request import ApprovalReview, valid_approvals
 from server.execution.decisions import NO_APPROVALS, ApprovalCount
 from server.execution.evidence import kept_health
 from server.execution.executor import ActionExecutor
+from server.execution.patience import ApprovalPatience, keeps_approval, left_approved
 from server.plans import plan_results
 from server.plans.commits import PlanCommits
 from server.plans.compensation import PlanCompensation
@@ -79,9 +80,12 @@ class Plans:
         action = replace(action, caller=caller)
         if action.state == "new" and (halt := self._halt(planned)):
             return await executor.deny(action, Denied(answers.halt_line(halt)), answers.halt_code(halt))
-        looked = await self._preflight.look(action, planned)
+        looked = await self._looked(action, planned)
+        if isinstance(looked, Unavailable) and await keeps_approval(executor.journal, executor.release, action, looked):
+            return left_approved(action, looked)
         if isinstance(looked, Denied):
             return await executor.deny(action, looked)
+        action = looked.told(action)
         if action.caller.observe_only or action.preview:
             return await self._reviews.preview(action, looked)
         approvals: tuple[SignedApproval, ...] = ()
@@ -96,6 +100,18 @@ class Plans:
                 return await executor.deny(action, Denied(code), code)
             approvals, approved = valid.approvals, valid.count
         return await self._begin(action, looked, approvals, approved)
+
+    async def _looked(self, action: Action, planned: PlanRequest) -> PlanPreflight | Denied:
+        """One look at all of it; where people have approved it and a system does not answer, further ones."""
+        patience = ApprovalPatience()
+        while True:
+            looked = await self._preflight.look(action, planned)
+            if not isinstance(looked, Unavailable):
+                return looked
+            if not await keeps_approval(self._executor.journal, self._executor.release, action, looked):
+                return looked
+            if not await patience.bears():
+                return looked
 
     async def _begin(
         self, action: Action, looked: PlanPreflight, approvals: tuple[SignedApproval, ...], approved: ApprovalCount
@@ -179,6 +195,11 @@ class Plans:
             return plan_results.halted(action, run.tally, halt, run.until_ms(self._executor.now()))
         current = planned.units[run.open.step.position].key if run.open and run.open.step else None
         return plan_results.running(action, run.tally, current)
+
+    async def waves(self, action: Action) -> dict[str, int]:
+        """The wave of each step, as the live release unfolds the plan; empty where it is none of its plans any more."""
+        planned = await asyncio.to_thread(self._requests.unfold, action)
+        return {} if isinstance(planned, Denied) else {unit.key: unit.wave for unit in planned.units}
 
     async def look_again(self, plan_id: str) -> str:
         """The status of a plan that ended `unknown`, now that more may be known of its steps."""

@@ -14,11 +14,12 @@ from contracts.canonical import new_id
 from contracts.compiler.plan_program import Unit
 from contracts.errors import AilyusError
 from policies.approval import count_by_role
-from policies.decision import Denied, Permitted
+from policies.decision import Denied, Permitted, Unavailable
 from receipts.action.action import Action, PlanStep
 from receipts.journal.intent import Busy, DecisionBasis, Stale
 from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt, interrupted_attempt
 from server.execution.executor import ActionExecutor
+from server.execution.patience import Patience, has_waited, observe_patiently
 from server.execution.redecision import CountedBefore
 from server.execution.undo import Compensation
 from server.plans.commits import BUSY_PAUSE_SECONDS, TRIES, PlanCommits
@@ -108,6 +109,10 @@ class PlanSteps:
             if error.code in RETRYABLE:
                 raise
             return self._executor.ends.deny(action, Denied(error.sentence), error.code)
+        if isinstance(sent, Unavailable):
+            patience = Patience(ready.resolved.target)  # a step before it may have to be undone else
+            if await has_waited(sent) or await patience.bears(sent.outage):
+                return Stale()
         if isinstance(sent, Denied):
             return self._executor.ends.deny(action, sent)
         return sent
@@ -133,7 +138,9 @@ class PlanSteps:
         resolved = executor.resolve(action)
         if isinstance(resolved, Denied):
             return ends.deny(action, resolved)
-        before = await executor.observe(resolved.permit)
+        before = await observe_patiently(executor.observe, resolved.permit, resolved.target)
+        resolved = resolved.told(before, executor.release)
+        action = resolved.action
         decision = await executor.decisions.decide(resolved, before, run.approved)
         if isinstance(decision, Denied):
             return ends.deny(action, decision)

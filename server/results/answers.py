@@ -9,7 +9,7 @@ request before they approve it is not made here.
 - A denial by policy and a record that does not exist MUST be told in the same words.
 - `confirmed` MUST be told only of an action that ended so (invariant 6); what is in doubt MUST say that it may have
   happened.
-- The text block MUST have 1,200 characters at most, and MUST say where it was cut.
+- The text block MUST have 4,000 characters at most, MUST say where it was cut, and MUST NOT cut JSON apart.
 - Every statement that ends an action says the digest of its answer (`digest_of`), so that a changed row is found.
 """
 
@@ -24,7 +24,7 @@ from contracts.errors import AilyusError
 from policies.approval_requirement import ApprovalRequirement
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
-from receipts.action.result_parts import ResultApproval, ResultConnection, ResultError
+from receipts.action.result_parts import ResultApproval, ResultConnection, ResultError, ResultFault
 from receipts.journal.breaker import BREAKER
 from receipts.journal.halt import Halt
 from receipts.reconciliation.checks import CheckResult
@@ -43,7 +43,8 @@ _NOT_NOW = frozenset(
 
 def invalid(error: AilyusError, tool: str, finder: str | None = None) -> ActionResult:
     """Nothing was sent: the field, the form that is expected, and the tool that finds the value."""
-    following = f"Correct the arguments of {tool} as the hint says, then call it again."
+    says = "as the hints say" if error.also else "as the hint says"
+    following = f"Correct the arguments of {tool} {says}, then call it again."
     if error.code in _NOT_NOW:
         following = f"The arguments are as they should be. Call {tool} with the same ones again, when the hint says."
     if error.code == "unknown_tool":
@@ -56,7 +57,12 @@ def invalid(error: AilyusError, tool: str, finder: str | None = None) -> ActionR
         next=following,
         action_id=None,
         receipt_id=None,
-        error=ResultError(code=error.code, field=error.field or "", hint=error.hint),
+        error=ResultError(
+            code=error.code,
+            field=error.field or "",
+            hint=error.hint,
+            also=tuple(ResultFault(code=f.code, field=f.field or "", hint=f.hint) for f in error.also) or None,
+        ),
     )
 
 
@@ -98,6 +104,21 @@ def unavailable(action: Action, receipt: str) -> ActionResult:
         receipt_id=receipt,
         changed=False,
         error=ResultError(code="unavailable", field="", hint=AilyusError("unavailable", "").hint),
+    )
+
+
+def unexchanged(action: Action, receipt: str, connection: str) -> ActionResult:
+    """A system is asked with the requester's own access token in exchange, and none of theirs holds."""
+    return ActionResult(
+        status="unavailable",
+        summary=f"Nothing was sent and nothing changed: {connection} is asked with the requester's own access token, "
+        "and this gateway has none of theirs that holds.",
+        next=f"Call {action.request.contract} again with the same arguments and with a new access token of the "
+        "requester (sign in to this server by OAuth). Do not try another tool or user.",
+        action_id=action.id,
+        receipt_id=receipt,
+        changed=False,
+        error=ResultError(code="not_connected", field="", hint="call again with a new access token of the requester"),
     )
 
 
@@ -252,4 +273,5 @@ def previewed(
         receipt_id=receipt,
         changed=False,
         would=would(program, scope, needs, undo),
+        from_outside=("would",),  # guard: marks on what a preview shows
     )

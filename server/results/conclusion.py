@@ -121,7 +121,7 @@ def _not_applied(tool: str, outcome: Reconciliation, send: Send, hand_over: str)
     if outcome.reason is Reason.STALE:
         return f"Nothing changed: somebody else changed the record first, in each of {send.attempts} attempts.", again
     if outcome.reason is Reason.NOT_SENT:
-        return f"Nothing changed: the target could not be reached in {send.attempts} attempts.", again
+        return f"Nothing changed: nothing could be sent in {send.attempts} attempts.", again
     return f"Nothing changed: {came}, and the record was as before when read back over {settle}.", again
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import orjson
+from pydantic import JsonValue
 
 from contracts.compiler.check import ABSENT, lookup
 from contracts.compiler.expressions import Fault
@@ -12,18 +13,23 @@ from policies.approval_requirement import ApprovalRequirement
 from receipts.action.result_parts import Would
 
 
-def says_of(program: Program, scope: Mapping[str, object]) -> str:
-    """What will change, in one sentence with the values of the record."""
-    says = program.says.text(scope) if program.says else program.contract.title
+def told_of(program: Program, scope: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
+    """What will change, in one sentence, and the words of the record that stand apart from it as `[1]`, `[2]`, …"""
+    told = program.says.told(scope) if program.says else (program.contract.title, ())
     # INVARIANT 2: nobody approves what could not be put into words
-    if isinstance(says, Fault):
+    if isinstance(told, Fault):
         raise AilyusError("internal", "what will change cannot be said")
-    return says
+    return told
 
 
-def shows_of(program: Program, scope: Mapping[str, object]) -> dict[str, str]:
+def shows_of(program: Program, scope: Mapping[str, object]) -> dict[str, JsonValue]:
     """What the contract shows of the record as it is, by path."""
     return {path: shown(lookup(path, scope)) for path in program.contract.shows}
+
+
+def apart_shown(apart: Sequence[str]) -> dict[str, JsonValue]:
+    """What stands apart from a sentence, by its mark."""
+    return {f"[{number}]": value for number, value in enumerate(apart, 1)}
 
 
 def shown(value: object) -> str:
@@ -40,9 +46,10 @@ def needed(needs: Sequence[ApprovalRequirement]) -> str:
 
 def would(program: Program, scope: Mapping[str, object], needs: Sequence[ApprovalRequirement], undo: str) -> Would:
     """What an action would do: what an approver's document says of it, and what is read back afterwards."""
+    says, apart = told_of(program, scope)
     return Would(
-        says=says_of(program, scope),
-        shows=dict(shows_of(program, scope)),
+        says=says,
+        shows=apart_shown(apart) | shows_of(program, scope),
         needs=needed(needs),
         undo=undo,
         checks=tuple(check.said for check in program.expect),

@@ -1,9 +1,15 @@
-"""The JSON schema of what an agent is told: it is made of `ActionResult`, and published with every tool."""
+"""The JSON schemas of what an agent is told. `get_action` publishes the whole form, made of `ActionResult`.
+
+Every other tool publishes what all results have and what is its own: the types of its outputs. A client reads all
+tools at once, and 36 copies of the whole form were two thirds of what it read.
+"""
 
 from collections.abc import Mapping
 
 from pydantic import JsonValue, TypeAdapter
 
+from contracts.compiler.output_schema import output_schemas
+from contracts.compiler.program import Program
 from receipts.action.action_result import ActionResult
 
 _OF_OUR_CLASSES = frozenset({"$defs", "title", "description", "default"})
@@ -40,3 +46,36 @@ def _plain(schema: Mapping[str, JsonValue], parts: Mapping[str, Mapping[str, Jso
 
 
 OUTPUT_SCHEMA: dict[str, JsonValue] = _schema()
+RECEIPTS_OUTPUT_SCHEMA: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {
+        "data": {
+            "type": "object",
+            "properties": {
+                "receipts": {
+                    "type": "array",
+                    "items": {"type": "object", "required": ["receipt_id", "action_id", "tool", "status", "at"]},
+                }
+            },
+        }
+    },
+    "required": OUTPUT_SCHEMA["required"],
+}
+PLAN_OUTPUT_SCHEMA: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {"steps": {"type": "array", "items": {"type": "object", "required": ["id", "tool", "state"]}}},
+    "required": OUTPUT_SCHEMA["required"],
+}
+
+
+def output_schema_of(program: Program) -> dict[str, JsonValue]:
+    """What every result of one contract is; what a write gives back stands under `outputs`, of a read under `data`."""
+    outputs = output_schemas(program)
+    own: dict[str, JsonValue] = {"type": "object", "properties": outputs}
+    name = "outputs" if program.is_write else "data"
+    properties: dict[str, JsonValue] = {name: own} if outputs else {}
+    return {
+        "type": "object",
+        **({"properties": properties} if properties else {}),
+        "required": OUTPUT_SCHEMA["required"],
+    }

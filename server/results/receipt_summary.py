@@ -8,15 +8,19 @@ from server.results.json_value import list_of, object_of
 from server.results.timestamp import iso
 
 
-def summarize(predicate: Mapping[str, JsonValue], why: str = "") -> list[str]:
-    """Six plain sentences about one statement; values stand in backticks. `why`, the reason of a no, comes first."""
+def summarize(predicate: Mapping[str, JsonValue], why: str = "", says: str = "") -> list[str]:
+    """Six plain sentences about one statement; values stand in backticks.
+
+    `says`, the sentence of its action, comes first; then `why`, the reason of a no.
+    """
     contract, decision = object_of(predicate.get("contract")), object_of(predicate.get("decision"))
     at = predicate.get("atMs")
     when = iso(at) if isinstance(at, int) else "an unknown time"
     if predicate.get("action") is None:  # of the gateway itself: a release, a key, an agent
         about = object_of(predicate.get("about"))
         return [f"This is a `{predicate.get('kind')}` statement of {when}.", *(f"{k}: `{v}`" for k, v in about.items())]
-    because = [f"{str(predicate.get('status')).capitalize()}: {why}."] if why else []
+    because = [f"{says}."] if says else []
+    because += [f"{str(predicate.get('status')).capitalize()}: {why}."] if why else []
     changed = {True: "something changed", False: "nothing changed", None: "it is not known whether something changed"}
     state = predicate.get("changed")
     lines = [

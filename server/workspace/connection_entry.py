@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from contracts.errors import AilyusError
+from server.workspace.library.connection_text import tenant_of
 from server.workspace.settings.connection import McpPart
 from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
@@ -27,10 +28,7 @@ def add_mcp_connection(workspace: Workspace, name: str, part: McpPart, credentia
 def add_connection(workspace: Workspace, name: str, read: str, write: str, more: Sequence[str]) -> None:
     """Add a connection to the settings, or leave them as they are."""
     settings = workspace.settings
-    tenants = sorted({p.tenant for p in settings.people} | {c.tenant for c in settings.connections.values()})
-    people = sorted({p.tenant for p in settings.people})
-    own = people[0] if len(people) == 1 else tenants[0] if tenants else "main"
-    lines = [f"\n[connections.{name}]", f'kind = "{name}"', f"tenant = {json.dumps(own)}"]
+    lines = [f"\n[connections.{name}]", f'kind = "{name}"', f"tenant = {json.dumps(tenant_of(settings))}"]
     lines += [f"environment = {json.dumps(settings.environments[0])}", f"read = {json.dumps(read)}"]
     lines += [f"write = {json.dumps(write)}", f'principal = "{name}"', *more]
     # appended as text: nothing of what people wrote there is moved or formatted anew

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -14,12 +15,20 @@ from contracts.drafts.draft import Draft, DraftInput, refuse_unused
 from contracts.drafts.mcp_import import draft_tool
 from contracts.drafts.openapi import Description
 from contracts.errors import AilyusError
+from contracts.text.document import read_document
+from contracts.text.draft_mark import marked
+from contracts.text.todo import todos
 from server.workspace.connection_check import check_server
 from server.workspace.connection_entry import add_connection, add_mcp_connection
 from server.workspace.schemas import write_file
 from server.workspace.settings.file import FILE
 from server.workspace.upstream_server import UpstreamServer, kind_of, listed
 from server.workspace.workspace import Workspace
+
+NEXT: Final = (
+    "next: `ailyus contract check` names what is still to do; then take the line `draft: true` away, where there is "
+    "one, and permit the action by a policy"
+)
 
 
 def import_mcp(workspace: Workspace, named: UpstreamServer, said: DraftInput) -> list[str]:
@@ -32,6 +41,7 @@ def import_mcp(workspace: Workspace, named: UpstreamServer, said: DraftInput) ->
         raise AilyusError("bad_settings", f"the connection `{kind}` has no MCP server", hint=hint)
     check_server(part)
     tools = asyncio.run(listed(workspace, kind, part, named.credential))
+    # a list is all that somebody can want who has named no tool
     if not named.tools:
         lines = [f"  {tool.get('name')}: {str(tool.get('description') or '')[:90]}" for tool in tools]
         return [f"{len(tools)} tools; name those to govern with --tool:", *lines]
@@ -42,7 +52,7 @@ def import_mcp(workspace: Workspace, named: UpstreamServer, said: DraftInput) ->
     if known is None:
         add_mcp_connection(workspace, kind, part, named.credential)
         lines.append(f"added [connections.{kind}] to {FILE}")
-    return [*lines, "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"]
+    return [*lines, NEXT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +104,17 @@ def draft_curl(
 
 def _reach(workspace: Workspace, api: ApiConnection, credential: tuple[str, str] | None) -> list[str]:
     """Add the connection where it is new and its base URL is known, with the header that the credential stands in."""
-    following = "next: fill what is still to do (`ailyus contract check`), and permit it by a policy"
     header, scheme = credential or ("Authorization", "Bearer")
     known = [c for c in workspace.settings.connections.values() if c.kind == api.name]
     if known:
         other = [c for c in known if (c.header.lower(), c.scheme) != (header.lower(), scheme)]
         if credential is None or not other:
-            return [following]
+            return [NEXT]
         word = f"`header = {json.dumps(header)}`, `scheme = {json.dumps(scheme)}`"
-        return [f"the connection sends its credential otherwise: compare it with {word}", following]
+        return [f"the connection sends its credential otherwise: compare it with {word}", NEXT]
     if not api.base_url:
-        return [f"add [connections.{api.name}] with `base_url` to {FILE}", following]
+        return [f"add [connections.{api.name}] with `base_url` to {FILE}", NEXT]
+    # before it is written: a credential must not go out in clear by a file of ours
     check_base_url(api.base_url)
     lines = [f"base_url = {json.dumps(api.base_url)}", "direct = false"]
     lines += [f"header = {json.dumps(header)}", f"scheme = {json.dumps(scheme)}"] if credential else []
@@ -116,7 +126,7 @@ def _reach(workspace: Workspace, api: ApiConnection, credential: tuple[str, str]
         told.append(
             f"its credential (`{said}`) was not kept: name it in `read` and `write` (env:NAME or file:PATH){what}"
         )
-    return [*told, following]
+    return [*told, NEXT]
 
 
 def write(workspace: Workspace, draft: Draft, said: DraftInput) -> str:
@@ -126,6 +136,9 @@ def write(workspace: Workspace, draft: Draft, said: DraftInput) -> str:
         where = path.relative_to(workspace.root)
         raise AilyusError("bad_contract", f"`{where}` exists already", hint="edit it, or move it away")
     text = draft.text(said)
+    content = read_document(text)[1]
+    if isinstance(content, dict) and any(todos(content)):
+        text = marked(text)  # a half-written contract keeps no gateway from starting
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(workspace.root, path, text)
     return f"wrote {path.relative_to(workspace.root)}"

@@ -1,8 +1,8 @@
 """The copy of the bundled library in a new workspace: contracts, policies and their tests."""
 
 import re
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -10,47 +10,48 @@ from contracts.text.source import files_of
 from server.workspace.schemas import with_line, write_schemas
 
 
-def copy_library(folder: Path, systems: Sequence[str], policies: Sequence[str], without: Sequence[str] = ()) -> None:
-    """Copy the contracts of these systems and these policy files, without the contracts that are named."""
-    with as_file(files("contracts").joinpath("library")) as library:
-        for system in systems:
-            (folder / "contracts" / system).mkdir(parents=True)
-            if (library / system).is_dir():  # a back office is nobody else's: its contracts are drafted
-                shutil.copytree(library / system, folder / "contracts" / system, dirs_exist_ok=True)
-            for name in without:
-                (folder / "contracts" / system / f"{name}.yaml").unlink(missing_ok=True)
+def copy_library(folder: Path, systems: Sequence[str], policies: Sequence[str]) -> None:
+    """Copy the contracts of these systems and these policy files."""
+    contracts: dict[Path, str] = {}
+    for system in systems:
+        place = folder / "contracts" / system
+        place.mkdir(parents=True)
+        # a back office is nobody else's: its contracts are drafted
+        contracts |= {place / name: text for name, text in _bundled("contracts", system).items()}
     (folder / "policies").mkdir(exist_ok=True)
-    with as_file(files("policies").joinpath("library")) as library:
-        for name in policies:
-            shutil.copy(library / f"{name}.cedar", folder / "policies" / f"{name}.cedar")
-            # a case about a contract that is not here would fail, and keep the first release from being signed
-            tests = _tests_of((library / f"{name}.test.yaml").read_text(), folder / "contracts")
-            if tests:
-                (folder / "policies" / f"{name}.test.yaml").write_text(tests)
+    library = _bundled("policies", ".")
+    written = dict(contracts)
+    for name in policies:
+        (folder / "policies" / f"{name}.cedar").write_text(library[f"{name}.cedar"], encoding="utf-8")
+        # a case about a contract that is not here would fail, and keep the first release from being signed
+        tests = _tests_of(library[f"{name}.test.yaml"], contracts)
+        if tests:
+            written[folder / "policies" / f"{name}.test.yaml"] = tests
     write_schemas(folder)
-    for path in (*files_of(folder / "contracts", "*.yaml"), *files_of(folder / "policies", "*.yaml")):
-        path.write_text(with_line(folder, path, path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in written.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(with_line(folder, path, text), encoding="utf-8")
 
 
-def _tests_of(text: str, contracts: Path) -> str:
+@cache
+def _bundled(package: str, name: str) -> Mapping[str, str]:
+    """The files below a folder of a package's library. They do not change while a process runs."""
+    with as_file(files(package).joinpath("library", name)) as folder:
+        found = [path for path in files_of(folder, "*.*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def _tests_of(text: str, contracts: Mapping[Path, str]) -> str:
     """The cases about contracts and tags that are here, and those about every contract."""
     head, *cases = re.split(r"^(?=  - name:)", text, flags=re.MULTILINE)
-    files = {path.stem: path.read_text(encoding="utf-8") for path in files_of(contracts, "*.yaml")}
-    lists = (re.search(r"^tags: \[(.*)\]", file, re.MULTILINE) for file in files.values())
+    names = {path.stem for path in contracts}
+    lists = (re.search(r"^tags: \[(.*)\]", file, re.MULTILINE) for file in contracts.values())
     tags = {tag.strip() for found in lists if found for tag in found[1].split(",")}
 
+    # a case about every contract holds in any workspace
     def is_here(case: str) -> bool:
         about = re.search(r"^    action: (?:(\w+)|\{every: tag_(\w+)\})", case, re.MULTILINE)
-        return about is None or about[1] in files or about[2] in tags
+        return about is None or about[1] in names or about[2] in tags
 
     kept = [case for case in cases if is_here(case)]
     return head + "".join(kept) if kept else ""
-
-
-def remove_policies(path: Path, ids: list[str]) -> None:
-    """Take policies out of a file by their `@id`, with the comment line above each."""
-    # by text: Cedar's own printer would lose every comment of the file
-    text = path.read_text()
-    for name in ids:
-        text = re.sub(rf'(// [^\n]*\n)?@id\("{name}"\)[^;]*;\n*', "", text)
-    path.write_text(text)

@@ -11,7 +11,7 @@ from contracts.errors import AilyusError
 from receipts.journal.secret_vault import mark_of
 from receipts.log.log_keys import LogKey, LogKeys
 from receipts.log.rotation import MARK
-from receipts.log.signing import Envelope, Signer
+from receipts.log.signing import Envelope, Signer, verifier_key
 from receipts.statement import entries
 from receipts.store.row import Read
 from server.workspace.log_key import held_log_keys
@@ -28,7 +28,10 @@ KeyState = Literal["in use", "retired", "next", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:
-    """One key. `since` is the time (UTC) and `first` the leaf from which it counts; `source` is where it is read."""
+    """One key. `since` is the time (UTC) and `first` the leaf from which it counts; `source` is where it is read.
+
+    `verifier_key` is the line by which mirrors and witnesses know a key of the log.
+    """
 
     kind: KeyUse
     keyid: str
@@ -36,6 +39,7 @@ class OwnKey:
     since: str
     first: int | None
     source: str
+    verifier_key: str = ""
 
 
 def own_keys(workspace: "Workspace") -> list[OwnKey]:
@@ -44,7 +48,7 @@ def own_keys(workspace: "Workspace") -> list[OwnKey]:
 
 
 def _of_log(workspace: "Workspace") -> Iterator[OwnKey]:
-    source = workspace.settings.log.key
+    source, origin = workspace.settings.log.key, workspace.settings.origin
     try:
         held = [Signer(key).keyid for key in held_log_keys(workspace)]
     except AilyusError:
@@ -58,7 +62,9 @@ def _of_log(workspace: "Workspace") -> Iterator[OwnKey]:
     for key in known:
         place = source if key.keyid in held else ""
         state: KeyState = "retired" if key.end is not None else "in use" if place else "missing"
-        yield OwnKey("log", key.keyid, state, times.get(key.first, ""), key.first, place)
+        yield OwnKey(
+            "log", key.keyid, state, times.get(key.first, ""), key.first, place, verifier_key(origin, key.public)
+        )
     for keyid in held:
         if keyid not in {key.keyid for key in known}:
             yield OwnKey("log", keyid, "next", "", None, source)

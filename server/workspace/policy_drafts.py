@@ -1,18 +1,22 @@
 """`policy new`: write a policy with all that it needs to hold, and its test, into a workspace."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from contracts.errors import AilyusError
+from contracts.text.document import read_document
 from policies.approvers import may
+from policies.budget import FILE as BUDGET_FILE
 from policies.bundle import load_bundle
-from policies.case import Case, Who, load_tests
+from policies.case import CaseFile, Who, load_tests
 from policies.decider import Decider
-from policies.decision import ApprovalRequired, Denied, Permitted
+from policies.principal import Person
 from policies.release import Release
 from policies.release_policy import FILE
+from policies.rule_templates import RULES, with_budget, write_rule
 from policies.templates import (
     approve_cases_of,
     approve_permit_of,
@@ -20,7 +24,8 @@ from policies.templates import (
     permit_test_of,
     write_template,
 )
-from policies.testing import evaluate, run_tests
+from policies.testing import run_tests
+from server.workspace.policy_outcome import plain_case, plain_outcome
 from server.workspace.schemas import without_line, write_file
 from server.workspace.workspace import Workspace
 
@@ -29,15 +34,21 @@ RELEASE_APPROVAL = "release-approval"
 BUNDLED_ROLE = "SecurityLead"
 """The role that the bundled policies about releases ask for."""
 
+_ANYBODY = Person("person", "", "person", "acme", frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """What somebody asks for: a template, the contract it is about, the role in it, and who asks for the action."""
+    """What somebody asks for: a template, the contract it is about, the role in it, and who asks for the action.
+
+    `values` are what the template of a rule takes besides.
+    """
 
     template: str
     action: str
     role: str
     asker: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_policy(workspace: Workspace, wanted: PolicyRequest) -> list[str]:
@@ -50,15 +61,23 @@ def write_policy(workspace: Workspace, wanted: PolicyRequest) -> list[str]:
     name = f"{wanted.action.replace('_', '-')}-{wanted.template}"
     if (folder / f"{name}.cedar").exists():
         raise AilyusError("bad_policy", f"`{name}.cedar` exists already", hint="edit it")
+    # the files of the workspace as they are, not those of the live release
     before = _texts(release)
     policy, test, said = _parts(release, wanted)
     # compiled with all others before a byte is written: a draft never leaves a workspace that does not load
-    decider = _decider(release, {**before, f"{name}.cedar": policy})
+    budgets = with_budget(wanted.template, wanted.action, wanted.values, before.get(BUDGET_FILE, ""))
+    declared = {BUDGET_FILE: budgets} if budgets else {}
+    decider = _decider(release, {**before, **declared, f"{name}.cedar": policy})
+    if wanted.template in RULES:
+        _require_met(decider, release, test)
     if wanted.template == "permit":
-        outcome = _outcome(decider, release, wanted.action, wanted.role)
+        outcome = _expected(decider, release, wanted.action, wanted.role)
         test = permit_test_of(wanted.action, wanted.role, outcome)
         if outcome != "permitted":
             said.append(_left(wanted, outcome))
+    if budgets != before.get(BUDGET_FILE, ""):
+        write_file(workspace.root, folder / BUDGET_FILE, budgets)
+        said.append(f"declared the budget in policies/{BUDGET_FILE}")
     (folder / f"{name}.cedar").write_text(policy)
     write_file(workspace.root, folder / f"{name}.test.yaml", test)
     said.insert(0, f"wrote policies/{name}.cedar and policies/{name}.test.yaml; run `ailyus policy test`")
@@ -93,6 +112,10 @@ def _require_declared(release: Release, wanted: PolicyRequest) -> None:
 def _parts(release: Release, wanted: PolicyRequest) -> tuple[str, str, list[str]]:
     """The policy and its test; of `require-approval` with the permits to ask and to approve that are missing."""
     asker, may_ask = _asker(release, wanted)
+    if wanted.template in RULES:
+        return *write_rule(wanted.template, wanted.action, wanted.role, asker, wanted.values), []
+    if wanted.values:
+        raise AilyusError("bad_policy", f"`{wanted.template}` takes no values", hint="leave out `--with`")
     policy, test = write_template(wanted.template, wanted.action, wanted.role, asker)
     if wanted.template != "require-approval":
         return policy, test, []
@@ -104,36 +127,41 @@ def _parts(release: Release, wanted: PolicyRequest) -> tuple[str, str, list[str]
         policy += "\n" + approve_permit_of(wanted.action, wanted.role)
         said.append(f"nobody was permitted to approve it: it permits the role {wanted.role} to")
     decider = _decider(release, {**_texts(release), "new.cedar": policy})
-    decision = evaluate(decider, release.catalog.programs, _case(wanted.action, asker))
-    if not isinstance(decision, ApprovalRequired):
-        decided = _deciding(decision)
+    outcome = plain_outcome(decider, release.catalog.programs, wanted.action, asker)
+    if not outcome.need:
         raise AilyusError(
-            "bad_policy", f"`{wanted.action}` would still be decided by {decided}", hint="change that policy"
+            "bad_policy", f"`{wanted.action}` would still be decided by {outcome.deciding}", hint="change that policy"
         )
-    test = re.sub(r"need: \{.*\}", f"need: {_need(decision)}", test)
-    return policy, test + approve_cases_of(wanted.action, wanted.role, asker, _need(decision)), said
+    test = re.sub(r"need: \{.*\}", f"need: {outcome.need}", test)
+    return policy, test + approve_cases_of(wanted.action, wanted.role, asker, outcome.need), said
+
+
+def _require_met(decider: Decider, release: Release, test: str) -> None:
+    """Raise `AilyusError` where a rule does not hold by its own test, under all the other policies."""
+    cases = CaseFile.model_validate(read_document(test)[1]).tests
+    for result in run_tests(decider, release.catalog.programs, cases):
+        if result.failure:
+            hint = "permit it first (`ailyus policy new permit`), or change the policy that decides"
+            raise AilyusError("bad_policy", f"the rule would change nothing: {result.failure}", hint=hint)
 
 
 def _asker(release: Release, wanted: PolicyRequest) -> tuple[str, bool]:
     """A role that asks for the action, and whether it may: the one that is named, one that may, or a first one."""
     declared = sorted(release.decider.bundle.roles, key=lambda role: (role == wanted.role, role))
     roles = [wanted.asker] if wanted.asker else declared
+    # the role that approves comes last: it would ask for what it approves
     for role in roles:
-        if may(release.decider.bundle, "person", "acme", (role,), wanted.action):
+        if may(release.decider.bundle, _ANYBODY, (role,), wanted.action):
             return role, True
     return roles[0], False
 
 
 def _may_approve(release: Release, action: str, role: str) -> bool:
-    case = _case(action, role).model_copy(
+    case = plain_case(action, role).model_copy(
         update={"approver": Who(roles=(role,)), "role": role, "expect": "may_approve"}
     )
     (result,) = run_tests(release.decider, release.catalog.programs, [case])
     return not result.failure
-
-
-def _case(action: str, role: str) -> Case:
-    return Case(name="new", action=action, agent=Who(roles=(role,)), person=Who(roles=(role,)), expect="permitted")
 
 
 def _texts(release: Release) -> dict[str, str]:
@@ -145,25 +173,8 @@ def _decider(release: Release, texts: dict[str, str]) -> Decider:
     return Decider(load_bundle(texts, programs, bundle.roles, bundle.environments), programs)
 
 
-def _outcome(decider: Decider, release: Release, action: str, role: str) -> str:
-    """What comes of it now, as a test writes it."""
-    decision = evaluate(decider, release.catalog.programs, _case(action, role))
-    match decision:
-        case Permitted():
-            return "permitted"
-        case ApprovalRequired():
-            return f"approval_required\n    need: {_need(decision)}"
-        case _:
-            return f"denied\n    because: [{_deciding(decision)}]"
-
-
-def _need(decision: ApprovalRequired) -> str:
-    return "{" + ", ".join(f"{role}: {n}" for role, n in decision.needs[0]) + "}"
-
-
-def _deciding(decision: Permitted | Denied | ApprovalRequired) -> str:
-    policies = decision.record.policies if decision.record else {}
-    return ", ".join(sorted({name for names in policies.values() for name in names}))
+def _expected(decider: Decider, release: Release, action: str, role: str) -> str:
+    return plain_outcome(decider, release.catalog.programs, action, role).expected
 
 
 def _left(wanted: PolicyRequest, outcome: str) -> str:
@@ -187,9 +198,9 @@ def _repaired(root: Path, release: Release, decider: Decider, wanted: PolicyRequ
         role = case.person.roles[0] if case.person.roles else ""
         # byte for byte what was generated: nobody has made it theirs
         if role and without_line(path.read_text()) == permit_test_of(
-            wanted.action, role, _outcome(release.decider, release, wanted.action, role)
+            wanted.action, role, _expected(release.decider, release, wanted.action, role)
         ):
-            text = permit_test_of(wanted.action, role, _outcome(decider, release, wanted.action, role))
+            text = permit_test_of(wanted.action, role, _expected(decider, release, wanted.action, role))
             write_file(root, path, text)
             said.append(f"repaired policies/{path.relative_to(folder)}: `{case.name}` is decided otherwise now")
         else:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from adapters.credentials.cache import Credentials
 from adapters.http.adapter import HttpAdapter
+from adapters.http.check import CheckAnswer, checked
 from contracts.action.dispatch import Dispatch
 from contracts.action.http_request import render_read
 from contracts.action.observation import Outage, ReadOutage
@@ -20,6 +21,7 @@ from contracts.action.target import Target
 from contracts.compiler.expressions import Fault
 from contracts.compiler.program import Program, placeholder
 from contracts.compiler.read_program import Read
+from contracts.errors import CODES, AilyusError
 from policies.release import Release
 from server.workspace.clock import now_ms
 from server.workspace.credentials import credentials_of
@@ -29,11 +31,14 @@ SECONDS = 5.0
 """How long one connection may take to answer."""
 _NEXT: dict[Outage, str] = {
     "no_credential": "set the environment variable or write the file that the reference names, or its program",
-    "not_connected": "connect it: `ailyus connection connect NAME`",
+    "not_connected": "connect it: `ailyus connection sign-in NAME`",
     "credential_refused": "renew the credential that `read` names",
     "unreachable": "correct `base_url`, or start the system",
     "target_failed": "look at the system itself, then ask again",
 }
+
+
+_REFUSED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,17 @@ class ProbeResult:
     says: str
     next: str = ""
     noun: str = "connection"
+
+
+def _next(lack: AilyusError) -> str:
+    """What to do for a credential that is missing: of a connection that signs in, what its server said leads there."""
+    is_told = lack.hint != CODES["no_credential"]
+    return lack.hint if is_told else _NEXT["no_credential"]
+
+
+def _each(words: list[str]) -> str:
+    """Each sentence once."""
+    return "; ".join(dict.fromkeys(words))
 
 
 class _Shut:
@@ -90,18 +106,23 @@ async def _probed(
     adapter: HttpAdapter, credentials: Credentials, release: Release, target: Target, person: str = ""
 ) -> ProbeResult:
     # looked up first: a read without its credential would be told as a refusal of the system
-    missing = [fault for reference in _references(target) if (fault := await credentials.missing(reference))]
+    missing = [lack for reference in _references(target) if (lack := await credentials.lack(reference)) is not None]
     if missing:  # guard: references are looked up
-        return ProbeResult(target.name, False, "; ".join(missing), _NEXT["no_credential"])
+        # reading and writing often lack the same thing
+        says, following = _each([one.sentence for one in missing]), _each([_next(one) for one in missing])
+        return ProbeResult(target.name, False, says, following)
     if target.mcp is not None or target.plugin is not None:
         return ProbeResult(target.name, True, "its references give values; it is not read here")
+    if target.check:
+        return (await probe_check(target, await credentials.value(target.read, person)))[0]
     chosen = _read_of(release, target)  # never a request of our own making: contracts say what may be asked
     if chosen is None:
         return ProbeResult(target.name, True, "its references give values; no contract offers a read to try")
     read, scope = chosen
     seen = await adapter.read(read, target, scope, time.monotonic() + SECONDS, person)
     if isinstance(seen, ReadOutage):  # guard: each connection is asked
-        return ProbeResult(target.name, False, seen.sentence, _NEXT.get(seen.outage, ""))
+        following = _renewal(target) if seen.outage == "credential_refused" else _NEXT.get(seen.outage, "")
+        return ProbeResult(target.name, False, seen.sentence, following)
     if isinstance(seen, Fault):  # an answer that the contract cannot read is an answer all the same
         return ProbeResult(
             target.name, True, f"it is reachable, and does not answer the read that was tried: {seen.sentence}"
@@ -110,6 +131,31 @@ async def _probed(
     return ProbeResult(
         target.name, True, f"it answered the read `{read.name}` ({answered}); the write credential is not tried"
     )
+
+
+async def probe_check(target: Target, credential: str | None) -> tuple[ProbeResult, CheckAnswer | None]:
+    """Ask a connection by its declared harmless read, once; with the answer that it took, where it took it."""
+    seen = await checked(target, credential)
+    if isinstance(seen, Fault):
+        return ProbeResult(
+            target.name, False, seen.sentence, "correct `base_url` and `check`, or start the system"
+        ), None
+    said = f"it answered `{target.check}` with {seen.status}"
+    if seen.is_taken:
+        return ProbeResult(target.name, True, f"{said}; the write credential is not tried"), seen
+    following = _renewal(target) if seen.status in _REFUSED else "correct `check`, or look at the system itself"
+    return ProbeResult(target.name, False, said, following), None
+
+
+def _renewal(target: Target) -> str:
+    """What to do where a target refuses the credential that reads."""
+    client = target.oauth2
+    if client is None:
+        return _NEXT["credential_refused"]
+    if client.is_stored:
+        return f"connect it anew: `ailyus connection sign-in {target.name}`"
+    part = f"[connections.{target.name}.oauth2]"
+    return f"are the `read_scopes` of {part} those that the read needs, and does the server give them?"
 
 
 def _references(target: Target) -> list[str]:
@@ -159,6 +205,7 @@ async def _of_settings(workspace: Workspace, credentials: Credentials) -> AsyncI
         named["console.oidc"] = settings.console.oidc.client_secret
     if settings.metrics is not None:
         named["metrics"] = settings.metrics.token
+    # looked up and not used: whoever is told by them is told nothing by a check
     for name, reference in named.items():
         if reference and (fault := await credentials.missing(reference)):
             yield ProbeResult(name, False, fault, _NEXT["no_credential"], "credential")

@@ -83,7 +83,7 @@ async def _key_of(
         return keys[signed.keyid], False
     has_one = any(k.person == author and k.kind != "passkey" and not k.revoked for k in keys.values())
     if before is not None or has_one or signed.assertion is not None:
-        hint = "link it while the gateway runs: `ailyus approval enrol --as PERSON`"
+        hint = "link it while the gateway runs: `ailyus person enrol --as PERSON`"
         raise AilyusError("unlinked_key", f"the key that signed the release is not linked to `{author}`", hint=hint)
     public = bytes.fromhex(signed.public)
     return Key(signed.keyid, public, author, "development" if release.development else "file"), True

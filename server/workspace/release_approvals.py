@@ -11,13 +11,12 @@ verifies each approval that a release brings: one that does not count is an erro
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contracts.errors import AilyusError
 from policies.principal import Key, Person
 from policies.release import Release
 from policies.release_approval import CandidateApprovalDocument, ReleaseApproval, ReleaseSubject, check_approval
-from policies.release_content import ReleaseContent
 from policies.release_diff import release_changes
 from policies.release_policy import FILE, RISK, ReleaseDecision, ReleasePolicies, ReleaseRequest
 from policies.signed_release import SignedRelease
@@ -45,7 +44,7 @@ class LiveRules:
 
     policies: ReleasePolicies
     settings: ReleaseSettings
-    content: ReleaseContent
+    evidence: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
     def read(cls, read: Read, record: ReleaseRecord, keys: LogKeys) -> "LiveRules | None":
@@ -55,14 +54,14 @@ class LiveRules:
             return None
         settings = ReleaseSettings.decode(evidence[SETTINGS])
         policies = ReleasePolicies.of(evidence.get(_POLICY, b"").decode(), settings.roles)
-        return cls(policies, settings, content_of(evidence))
+        return cls(policies, settings, evidence)
 
     def person(self, name: str) -> Person | None:
         """A person as the live release declares them."""
         found = self.settings.people.get(name)
         if found is None:
             return None
-        return Person(name, found.issuer, found.subject, found.tenant, frozenset(found.roles))
+        return found.person(name)
 
     def decide(
         self, following: "NextRelease", approvals: Mapping[str, int], oldest_seconds: int = 0
@@ -70,7 +69,7 @@ class LiveRules:
         """May it become live with these verified approvals?"""
         release = following.release
         after = content_of(release_evidence(release, following.sources, None))
-        changes = release_changes(self.content, after)
+        changes = release_changes(content_of(self.evidence), after)
         author = self.person(following.author) or release.people.by_name[following.author]
         request = ReleaseRequest(
             author.name,
@@ -178,7 +177,7 @@ async def _counted(
         seen.add(document.approver)
         _check_time(approval, signed, now)
         if approval.keyid not in keys:
-            hint = "link it while the gateway runs: `ailyus approval enrol --as PERSON`"
+            hint = "link it while the gateway runs: `ailyus person enrol --as PERSON`"
             raise AilyusError("unlinked_key", f"the key of `{document.approver}` is not linked", hint=hint)
         check_approval(approval, subject, keys[approval.keyid], now, development=release.development)
         await _check_logged(journal, approval)

@@ -78,6 +78,16 @@ def former(workspace: Workspace, digest: str) -> ArchivedRelease:
         return archived(read, found[0], keys)
 
 
+def live_release(workspace: Workspace) -> ArchivedRelease | None:
+    """What was released last; None where nothing was."""
+    if not workspace.settings.has_database and not workspace.store.exists():
+        return None
+    with reading(workspace) as read:
+        keys = trusted_keys(workspace, read)
+        last = releases.newest(read, keys) if is_made(workspace, read) else None
+        return archived(read, last, keys) if last is not None else None
+
+
 def adopted(release: Release, record: ReleaseRecord) -> Release:
     """The same release, by who released it last."""
     return replace(release, author=record.author, governed=record.governed)

@@ -27,17 +27,23 @@ def require_sound(workspace: "Workspace", release: "Release", allow_wider: bool 
 
 def require_approvable(workspace: "Workspace", release: "Release") -> None:
     """Raise `AilyusError` `bad_policy` for the guards whose approvals nobody can give, all of them at once."""
+    errors = approval_faults(workspace, release)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        sentence = "approvals are asked for that nobody can give\n  " + "\n  ".join(e.sentence for e in errors)
+        raise AilyusError("bad_policy", sentence, hint=errors[0].hint, field=errors[0].field)
+
+
+def approval_faults(workspace: "Workspace", release: "Release") -> list[AilyusError]:
+    """Each guard whose approvals nobody can give, of actions and of releases."""
     oidc = workspace.settings.console.oidc
     # whose roles a provider tells holds any role that it may tell of
     claims = {oidc.issuer: frozenset(oidc.roles.values())} if oidc else {}
     errors = [fault.error for fault in unapprovable(release, claims)]
     if (error := unapprovable_release(release, claims)) is not None:
         errors.append(error)
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        sentence = "approvals are asked for that nobody can give\n  " + "\n  ".join(e.sentence for e in errors)
-        raise AilyusError("bad_policy", sentence, hint=errors[0].hint, field=errors[0].field)
+    return errors
 
 
 def require_tested(workspace: "Workspace", release: "Release") -> None:

@@ -12,6 +12,8 @@ from contracts.canonical import sha256
 from contracts.errors import AilyusError
 from contracts.text.document import read_document
 from contracts.text.source import MalformedSource
+from policies.budget import FILE as BUDGET_FILE
+from policies.budget import parsed
 from policies.release import Release
 from policies.release_content import Facts, Noun, ReleaseContent, policy_facts, reach_of
 from policies.release_diff import ReleaseChange, release_changes
@@ -91,11 +93,14 @@ def content_of(evidence: Mapping[str, bytes]) -> ReleaseContent:
         noun: {} for noun in ("contract", "plan", "system", "flow", "policy", "tests")
     }
     slices: dict[str, Mapping[str, object]] = {}
+    budgets: dict[str, Facts] = {}
     try:
         for label, data in evidence.items():
             what, _, name = label.partition("/")
             if what == "contract" or what == "plan":
                 parts["contract" if what == "contract" else "plan"][name] = _FACTS.validate_json(data)
+            elif what == "policy" and name == BUDGET_FILE:
+                budgets = {f"budget {one.name}": one.facts for one in parsed(data.decode())}
             elif what == "policy":
                 parts["policy"] |= policy_facts(name, data.decode())
             elif what == "slice":
@@ -111,12 +116,13 @@ def content_of(evidence: Mapping[str, bytes]) -> ReleaseContent:
         raise AilyusError("store_corrupt", "the evidence of a release cannot be read") from None
     if SETTINGS in evidence:
         parts |= _settings(ReleaseSettings.decode(evidence[SETTINGS]))
+        parts["setting"] |= budgets
     return ReleaseContent(parts, reach_of(slices))
 
 
 def _settings(settings: ReleaseSettings) -> dict[Noun, dict[str, Facts]]:
     said = settings.model_dump(mode="json")
-    names = ("roles", "environments", "releasers", "change_freeze")
+    names = ("roles", "environments", "releasers", "change_freeze", "incident", "time_zone", "session_hours")
     single: dict[str, Facts] = {name: {"value": said[name]} for name in names}
     return {"connection": said["connections"], "person": said["people"], "setting": single}
 

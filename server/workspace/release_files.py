@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
+from contracts.text.draft_mark import is_draft
 from contracts.text.source import MalformedSource, files_of, read_bytes, read_source
+from policies.budget import FILE as BUDGET_FILE
 from policies.case import load_tests
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_results
@@ -18,18 +20,27 @@ SIGNED_FILE = "release.json"
 """Where an author's signature waits for the gateway, beside the files that it is about."""
 
 _MAX_SIGNED = 4 * 1024 * 1024
+_PATTERNS = (
+    ("contracts", "*.yaml"),
+    ("policies", "*.cedar"),
+    ("policies", "*.test.yaml"),
+    ("policies", BUDGET_FILE),
+)
 
 
 def sources_of(root: Path) -> dict[str, bytes]:
     """Every file that a release is made of, and its tests, by the path in the workspace. Raises `AilyusError`."""
     found = {}
-    for folder, pattern in (("contracts", "*.yaml"), ("policies", "*.cedar"), ("policies", "*.test.yaml")):
+    for folder, pattern in _PATTERNS:
         for path in files_of(root / folder, pattern):
             name = path.relative_to(root).as_posix()
             try:
-                found[name] = read_source(path).encode()
+                text = read_source(path)
             except MalformedSource as error:
                 raise AilyusError("bad_contract", str(error), hint="correct or remove the file", field=name) from None
+            # a draft is no part of a release, so an edit of one makes no other release
+            if folder != "contracts" or not is_draft(text):
+                found[name] = text.encode()
     return found
 
 

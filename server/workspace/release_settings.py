@@ -13,7 +13,7 @@ from contracts.action.target import Target
 from contracts.compiler.catalog import Catalog
 from contracts.errors import AilyusError
 from policies.candidate import Candidate
-from policies.principal import People, Person
+from policies.principal import People, Person, PersonAttributes
 from policies.release import Release
 from server.workspace.connection_check import check_connection
 from server.workspace.settings.person import PERSON, TENANT
@@ -21,7 +21,21 @@ from server.workspace.settings.settings import Settings
 
 SETTINGS: Final = "settings"
 """The label of a release's evidence that holds this."""
-_RELEASED: Final = frozenset({"roles", "environments", "people", "connections", "adapters", "change_freeze", "release"})
+_RELEASED: Final = frozenset(
+    {
+        "roles",
+        "environments",
+        "people",
+        "connections",
+        "adapters",
+        "change_freeze",
+        "release",
+        "incident",
+        "time_zone",
+        "session_hours",
+    }
+)
+_ATTRIBUTES: Final = ("team", "manager", "region", "employment", "on_call")
 """The parts of the settings' file that go into it."""
 
 
@@ -34,6 +48,32 @@ class DeclaredPerson(BaseModel):
     subject: str
     tenant: str = Field(pattern=TENANT)
     roles: tuple[str, ...]
+    team: str = ""
+    manager: str = ""
+    region: str = ""
+    employment: str = ""
+    on_call: bool = False
+
+    @classmethod
+    def of(cls, person: Person) -> "DeclaredPerson":
+        """One person of a release."""
+        known = person.attributes
+        return cls(
+            issuer=person.issuer,
+            subject=person.subject,
+            tenant=person.tenant,
+            roles=tuple(sorted(person.roles)),
+            team=known.team,
+            manager=known.manager,
+            region=known.region,
+            employment=known.employment,
+            on_call=known.on_call,
+        )
+
+    def person(self, name: str) -> Person:
+        """The same person for policies."""
+        attributes = PersonAttributes(self.team, self.manager, self.region, self.employment, self.on_call)
+        return Person(name, self.issuer, self.subject, self.tenant, frozenset(self.roles), attributes)
 
 
 class ReleaseSettings(BaseModel):
@@ -47,6 +87,9 @@ class ReleaseSettings(BaseModel):
     change_freeze: bool
     people: dict[Annotated[str, Field(pattern=PERSON)], DeclaredPerson]
     connections: dict[str, Target]
+    incident: bool = False
+    time_zone: str = "UTC"
+    session_hours: int = 8
 
     @classmethod
     def of(cls, release: Release) -> "ReleaseSettings":
@@ -57,11 +100,11 @@ class ReleaseSettings(BaseModel):
             environments=tuple(sorted(bundle.environments)),
             releasers=tuple(sorted(release.releasers)),
             change_freeze=release.change_freeze,
-            people={
-                name: DeclaredPerson(issuer=p.issuer, subject=p.subject, tenant=p.tenant, roles=tuple(sorted(p.roles)))
-                for name, p in sorted(people.items())
-            },
+            people={name: DeclaredPerson.of(person) for name, person in sorted(people.items())},
             connections={t.name: t for t in sorted(release.targets.values(), key=lambda target: target.name)},
+            incident=release.incident,
+            time_zone=release.time_zone,
+            session_hours=release.session_hours,
         )
 
     @classmethod
@@ -77,7 +120,10 @@ class ReleaseSettings(BaseModel):
     @property
     def encoded(self) -> bytes:
         """The form in which the log keeps them."""
-        return self.model_dump_json().encode()
+        # what came later is left out where it says nothing: an older replica reads the same release
+        own = {name: True for name in ("incident", "time_zone", "session_hours") if _is_default(self, name)}
+        people = {name: {key for key in _ATTRIBUTES if _is_default(p, key)} for name, p in self.people.items()}
+        return self.model_dump_json(exclude={**own, "people": people}).encode()
 
     def candidate(self, catalog: Catalog, policies: Mapping[str, str], origin: str, *, development: bool) -> Candidate:
         """These settings with contracts and policies. Raises `AilyusError`."""
@@ -85,9 +131,7 @@ class ReleaseSettings(BaseModel):
             if name != target.name:
                 raise AilyusError("bad_settings", f"the connection `{name}` has another name inside")
             check_connection(target)
-        people = {
-            name: Person(name, p.issuer, p.subject, p.tenant, frozenset(p.roles)) for name, p in self.people.items()
-        }
+        people = {name: declared.person(name) for name, declared in self.people.items()}
         return Candidate(
             catalog,
             policies,
@@ -99,7 +143,14 @@ class ReleaseSettings(BaseModel):
             development=development,
             change_freeze=self.change_freeze,
             releasers=self.releasers,
+            incident=self.incident,
+            time_zone=self.time_zone,
+            session_hours=self.session_hours,
         )
+
+
+def _is_default(part: BaseModel, name: str) -> bool:
+    return bool(getattr(part, name) == type(part).model_fields[name].default)
 
 
 def settings_for_restart(before: Settings, after: Settings) -> list[str]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import orjson
 
-from contracts.canonical import canonical
 from policies.bundle import ENGINE
 from policies.release import Release
 from policies.release_approval import ReleaseApproval
@@ -50,9 +49,8 @@ def _approval(approval: ReleaseApproval) -> ReleaseApprovalFacts:
 def release_evidence(release: Release, sources: Mapping[str, bytes], signed: SignedRelease | None) -> dict[str, bytes]:
     """The release as compiled, its files as they were, who may release after it, and its author's signature."""
     programs, bundle = release.catalog.programs.values(), release.decider.bundle
-    evidence = {f"contract/{p.name}": canonical(p.contract.model_dump(mode="json", by_alias=True)) for p in programs}
-    plans = release.catalog.plans.values()
-    evidence |= {f"plan/{p.name}": canonical(p.plan.model_dump(mode="json", by_alias=True)) for p in plans}
+    evidence = {f"contract/{p.name}": p.document for p in programs}
+    evidence |= {f"plan/{p.name}": p.document for p in release.catalog.plans.values()}
     evidence |= {f"policy/{name}": text.encode() for name, text in bundle.texts.items()}
     evidence[CONNECTIONS] = connections_of(release)
     evidence[SETTINGS] = ReleaseSettings.of(release).encoded

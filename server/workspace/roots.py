@@ -47,15 +47,21 @@ def trusted_keys(workspace: "Workspace", read: Read | None = None) -> LogKeys:
 
 
 def write_roots(workspace: "Workspace", store: Store, *, extend: bool = False) -> None:
-    """Write what a verifier needs to trust. What is there is replaced only to `extend` it by what the log says."""
+    """Write what a verifier needs to trust. What is there is replaced only to `extend` it by what the log says.
+
+    The witnesses that the file names stay; a new file names those of the settings.
+    """
     path = workspace.root / ROOTS
+    part = workspace.settings.witness
+    witness = part.roots if part is not None else None
     if path.exists():
         if not extend:
             return
         check_roots(workspace, store)
+        witness = read_roots(path).witness
     whole = path.with_name(f".{ROOTS}.{os.getpid()}")  # a half one would be refused for ever
     try:
-        whole.write_bytes(Roots.of(store.origin, store.keys).encoded())
+        whole.write_bytes(Roots.of(store.origin, store.keys, witness).encoded())
     except OSError:
         hint = "start the gateway once where it may write there, and keep the file with the workspace"
         raise AilyusError("bad_settings", f"`{ROOTS}` is missing and cannot be written", hint=hint) from None
@@ -65,6 +71,19 @@ def write_roots(workspace: "Workspace", store: Store, *, extend: bool = False) -
     with contextlib.suppress(FileExistsError):  # another replica was first
         os.link(whole, path)
     whole.unlink()
+
+
+def trust_witnesses(workspace: "Workspace") -> Roots:
+    """Let `roots.json` name the witnesses of the settings, and nothing else of it change. Raises `bad_settings`."""
+    path, part = workspace.root / ROOTS, workspace.settings.witness
+    if part is None:
+        hint = "add [witness] to ailyus.toml, with the keys that `ailyus witness key` printed"
+        raise AilyusError("bad_settings", "the settings name no witness", hint=hint)
+    roots = read_roots(path).model_copy(update={"witness": part.roots})
+    whole = path.with_name(f".{ROOTS}.{os.getpid()}")
+    whole.write_bytes(roots.encoded())
+    os.replace(whole, path)
+    return roots
 
 
 def _fits(roots: Roots, known: LogKeys) -> bool:

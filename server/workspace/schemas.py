@@ -18,12 +18,17 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, JsonValue
 
+from contracts.compiler.catalog import SYSTEM_FILE
 from contracts.errors import AilyusError
 from contracts.schema.contract import Contract, System
 from contracts.schema.fields import DURATION, as_duration
 from contracts.schema.flow import Flow
 from contracts.schema.plan import Plan
+from policies.budget import FILE as BUDGET_FILE
+from policies.budget import BudgetFile
 from policies.case import CaseFile
+from policies.proof.invariant import FILE as INVARIANTS_FILE
+from policies.proof.invariant import InvariantFile
 from server.workspace.settings.settings import Settings
 
 FOLDER = Path(".ailyus", "schema")
@@ -33,6 +38,8 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "flow": Flow,
     "system": System,
     "policy-test": CaseFile,
+    "invariants": InvariantFile,
+    "budgets": BudgetFile,
     "settings": Settings,
 }
 """Each kind of file that people write, and the model that reads it."""
@@ -106,7 +113,11 @@ def _kind_of(path: Path, text: str) -> str:
     """Which kind of file it is: by its name, else by its first key, as those who load it tell."""
     if path.name.endswith(".test.yaml"):
         return "policy-test"
-    if path.name == "_system.yaml":
+    if path.name == SYSTEM_FILE:
         return "system"
+    if path.name == INVARIANTS_FILE:
+        return "invariants"
+    if path.name == BUDGET_FILE:
+        return "budgets"
     first = next((line for line in text.splitlines() if line.strip() and line[0] not in "#-"), "")
     return next((kind for kind in ("plan", "flow") if first.startswith(f"{kind}:")), "contract")

@@ -48,7 +48,7 @@ kind = "{kind}"
 base_url = "http://127.0.0.1:{sandbox_port}/{org}/{kind}"
 tenant = "{org}"
 environment = "prod"
-{scheme}read = "file:.ailyus/secrets/{name}-read"
+{more}read = "file:.ailyus/secrets/{name}-read"
 write = "file:.ailyus/secrets/{name}-write"
 principal = "ailyus-writer"
 direct = true
@@ -61,23 +61,23 @@ webhook = "http://127.0.0.1:{sandbox_port}/_sandbox/oncall"
 {following}
 """
 
-OKTA = """\
+OWN = """\
 #:schema .ailyus/schema/settings.json
-# An Ailyus workspace on your own Okta. Credentials are the names of environment variables, never values.
+# An Ailyus workspace on systems of your own. Credentials are references, such as `env:NAME`, and never values.
 origin = "ailyus.local/{name}"
-development = false
-roles = ["Support", "SecurityLead"]
+{development}roles = ["Support", "SecurityLead"]
 environments = ["prod", "staging"]
 
 [server]
 port = {port}
 
 [console]
-admins = ["SecurityLead"]
+admins = ["SecurityLead"]               # two people who hold one of these roles vouch for new passkeys
 
 [release]
-roles = ["SecurityLead"]
+roles = ["SecurityLead"]                # who may sign a release of this folder: `ailyus release apply --as PERSON`
 
+# People: `requester`, for whom the agent acts, and two leads, who approve. Put your own in their place.
 [[people]]
 name = "requester"
 tenant = "main"
@@ -92,14 +92,4 @@ roles = ["SecurityLead"]
 name = "second-lead"
 tenant = "main"
 roles = ["SecurityLead"]
-
-[connections.okta]
-kind = "okta"
-base_url = "{base_url}"
-tenant = "main"
-environment = "prod"
-scheme = "SSWS"
-read = "env:{read}"
-write = "env:{write}"
-principal = "ailyus"
 """

@@ -73,7 +73,7 @@ def _client(connection: ConnectionPart) -> OAuthClient | None:
         resource=part.resource,
         read_scopes=part.read_scopes,
         write_scopes=part.write_scopes,
-        per_person=part.per_person,
+        per_person=part.per_person or part.grant == "token_exchange",
         account=part.account,
         expect_account=part.expect_account,
         authorize_parameters=tuple(sorted(part.authorize_parameters.items())),

@@ -7,6 +7,7 @@ from contracts.action.target import Target
 from contracts.compiler.catalog import Catalog, load_catalog
 from contracts.errors import AilyusError
 from contracts.text.source import files_of
+from policies.budget import FILE as BUDGET_FILE
 from policies.candidate import Candidate
 from policies.policy_file import read_policies
 from policies.principal import People, Person
@@ -63,19 +64,20 @@ class Workspace:
     def people(self) -> dict[str, Person]:
         """The declared people by name."""
         return {
-            p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles))
+            p.name: Person(p.name, p.issuer, p.subject or p.name, p.tenant, frozenset(p.roles), p.attributes)
             for p in self.settings.people
         }
 
     def policies(self, root: Path | None = None) -> dict[str, str]:
-        """Policy files by name."""
+        """Policy files by name, and the file of budgets beside them."""
         folder = (root or self.root) / "policies"
         for path in files_of(folder, "*"):
             # a wall that nobody loads is believed in all the same
             if path.suffix.lower() == ".cedar" and path.suffix != ".cedar":
                 hint = "rename it so that its name ends in `.cedar`"
                 raise AilyusError("bad_policy", "no policies are read from it", hint=hint, field=path.name)
-        return {str(p.relative_to(folder)): read_policies(p) for p in files_of(folder, "*.cedar")}
+        found = [*files_of(folder, "*.cedar"), *files_of(folder, BUDGET_FILE)]
+        return {str(p.relative_to(folder)): read_policies(p) for p in found}
 
     def release(
         self,
@@ -113,4 +115,7 @@ class Workspace:
             development=settings.development,
             change_freeze=settings.change_freeze,
             releasers=settings.release.roles,
+            incident=settings.incident,
+            time_zone=settings.time_zone,
+            session_hours=settings.session_hours,
         )

@@ -55,7 +55,7 @@ def test_byte_code_that_fits_time_and_size_is_not_run(packages: Path) -> None:
     text = packages / "named_one.py"
     at = text.stat()
     cached = Path(cache_from_source(str(text)))
-    cached.parent.mkdir()
+    cached.parent.mkdir(parents=True)
     head = MAGIC_NUMBER + struct.pack("<III", 0, int(at.st_mtime) & 0xFFFFFFFF, at.st_size & 0xFFFFFFFF)
     planted = head + marshal.dumps(compile("VALUE = 'planted'\n", str(text), "exec"))
     cached.write_bytes(planted)

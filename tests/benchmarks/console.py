@@ -52,7 +52,7 @@ async def measure(served: Served, url: str, pending: int, calls: int, blocks: in
     """Print both, as numbers of one run."""
     root = str(served.workspace.root)
     token = served.token()
-    link = (await asyncio.to_thread(cli, "console", "link", "lead", "-w", root)).strip()
+    link = (await asyncio.to_thread(cli, "person", "invite", "lead", "-w", root)).strip()
     origin = link.partition("/enrol/")[0]
     async with web(timeout=30) as http:
         cookie = await signed_in(http, link, Authenticator(origin))

@@ -52,7 +52,7 @@ def tree(root: int) -> Iterator[int]:
 def own(world: World) -> Iterator[int]:
     """The gateway, which is this process, with its browser."""
     yield os.getpid()
-    for pid in world.app.browser.pids():
+    for pid in world.app.adapters.browser.pids():
         yield from tree(pid)
 
 

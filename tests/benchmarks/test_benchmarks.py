@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import console, releases, upstream
+from tests.benchmarks import console, releases, simulation, upstream
 
 Said = Callable[[Callable[[], None]], str]
 
@@ -47,3 +47,11 @@ def test_the_short_form_of_releases(short: Said) -> None:
     said = short(releases.main)
     assert re.findall(r"from the commit until (one|both) worked under it: p50", said) == ["one", "both"]
     assert "2 releases, each with a contract, a policy and a credential" in said
+
+
+def test_the_short_form_of_the_simulation(short: Said) -> None:
+    said = short(simulation.main)
+    found = re.findall(r"an edit (.*): .* a second of CPU, (\d+) same, 0 wider, (\d+) narrower, 0 unfit", said)
+    assert [name for name, *_ in found] == list(simulation.EDITS)
+    # whether decisions are told apart or not, the same ones flip
+    assert [counts for _, *counts in found] == [["60", "0"], *[["46", "14"]] * 3]

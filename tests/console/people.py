@@ -23,6 +23,8 @@ from playwright.async_api import (
 )
 
 from adapters.browser.launch import find_browser
+from tests.browsers import shared_browser
+from tests.slowness import scaled
 from tests.world import LEO, Sandbox, World, gateway, make_workspace
 
 SECOND_LEAD = """
@@ -110,7 +112,7 @@ class Person:
     async def sign_in(self) -> None:
         await self.go("/sign-in")
         await self.press("sign in with a passkey")
-        assert self.page.url.endswith("/inbox"), await self.text()
+        assert self.page.url == f"{self.url}/", await self.text()
 
     async def decide(self, action: str, verdict: str = "approve", comment: str = "") -> str:
         await self.go(f"/approvals/{action}")
@@ -130,6 +132,7 @@ class People:
 
     async def person(self, name: str, *, ready: bool = True, **options: Any) -> Person:
         context = await self.browser.new_context(**options)
+        context.set_default_timeout(scaled(30) * 1000)
         page = await context.new_page()
         cdp = await context.new_cdp_session(page)
         await cdp.send("WebAuthn.enable")
@@ -141,6 +144,15 @@ class People:
             await person.enrol()
             await person.sign_in()
         return person
+
+    async def without_javascript(self, person: Person, **options: Any) -> Person:
+        """The same person's session at a browser that runs no script: everything but a passkey's word."""
+        context = await self.browser.new_context(java_script_enabled=False, **options)
+        context.set_default_timeout(scaled(30) * 1000)
+        await context.add_cookies(await person.context.cookies())  # type: ignore[arg-type]  # what it gave it takes
+        plain = Person(self.world, person.name, context, await context.new_page(), person.cdp, person.authenticator)
+        self.all.append(plain)
+        return plain
 
     def complaints(self) -> list[str]:
         return [fault for person in self.all for fault in person.faults]
@@ -173,15 +185,39 @@ async def launched(playwright: Playwright, path: str, *arguments: str) -> Browse
     return await playwright.chromium.launch(executable_path=path, args=[*given, "--no-sandbox"])
 
 
+async def plugged(lead: Person) -> None:
+    """A security key is there while a passkey is made, and gone when the first one is asked."""
+    options = {**OPTIONS, "transport": "usb"}
+    added = await lead.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    async def unplug() -> None:
+        await lead.cdp.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": added["authenticatorId"]})
+
+    await lead.page.expose_function("unplug", unplug)
+    await lead.page.evaluate(
+        "() => { const get = navigator.credentials.get.bind(navigator.credentials);"
+        " navigator.credentials.get = async (options) => { await unplug(); return get(options); }; }"
+    )
+
+
 @asynccontextmanager
 async def browsing(world: World, *arguments: str) -> AsyncIterator[People]:
+    """Browsers for the people of a world: contexts of the shared one, or with `arguments` a process of its own."""
     path = find_browser()
     assert path is not None
+    # started in a thread, since its driver would block the loop
+    shared = "" if arguments else (await asyncio.to_thread(shared_browser)).url
     async with async_playwright() as playwright:
-        browser = await launched(playwright, str(path), *arguments)
+        if shared:
+            browser = await playwright.chromium.connect_over_cdp(shared)
+        else:
+            browser = await launched(playwright, str(path), *arguments)
+        people = People(browser, world)
         try:
-            yield People(browser, world)
+            yield people
         finally:
+            for person in people.all:
+                await person.context.close()
             await browser.close()
 
 

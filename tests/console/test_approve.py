@@ -11,7 +11,7 @@ from playwright.async_api import Route
 from receipts.log.signing import Envelope
 from server.console.live import SECONDS
 from server.workspace.workspace import Workspace
-from tests.console.people import OPTIONS, SECOND_LEAD, People, Person, browsing, people_of
+from tests.console.people import SECOND_LEAD, People, Person, browsing, people_of, plugged
 from tests.until import until
 from tests.world import FILE, LEO, MARIA, Sandbox, cli, gateway, make_workspace
 
@@ -34,13 +34,14 @@ async def test_enrol_sign_in_and_approve(people: People) -> None:
     await lead.go("/inbox")
     assert "Reset" in await lead.text()
     await lead.page.get_by_role("link", name="look and decide").click()
-    labels = await lead.page.locator("dt, section h2").all_inner_texts()
-    wanted = ["what will change", "who asked", "reason the agent's words", "why you", "if wrong", "so far today"]
+    assert await lead.page.locator("h1").inner_text() == "Remove 2 MFA factors of maria@example.com"
+    labels = await lead.page.locator("main > dl dt, section h2").all_inner_texts()
+    wanted = ["who asked", "reason the agent's words", "why you", "if wrong", "reviewers", "so far today"]
     assert [label for label in labels if label in wanted] == wanted
     await lead.press("approve with a passkey")
     assert lead.page.url.endswith(f"/actions/{action}")
     # the page looks again by itself, until the outcome is read back
-    await lead.page.wait_for_selector("h1 .status.confirmed")
+    await lead.page.wait_for_selector(".marks .status.confirmed")
     assert (await people.world.get(action))["status"] == "confirmed"
     assert people.complaints() == []
     rows = people.world.rows("SELECT count(*) FROM passkeys AS p JOIN keys USING (keyid) WHERE kind = 'passkey'")
@@ -326,6 +327,7 @@ async def test_a_revoked_passkey_voids_what_it_approved(people: People) -> None:
         k.keyid for k in (await people.world.app.journal.registry.keys()).values() if k.person == "lead" and k.passkey
     )
     await second.go("/people")
+    await second.page.get_by_label("the last passkey of lead,").check()
     await second.press(f"revoke {keyid[:8]}")
     await second.decide(action)
     ended = await people.world.get(action, 5)
@@ -363,7 +365,7 @@ async def test_the_first_link(people: People) -> None:
     assert "used or is past its time" in await lead.text()
     await lead.go("/enrol/guessed")
     assert "used or is past its time" in await lead.text()
-    printed = await asyncio.to_thread(cli, "console", "link", "lead-two", "-w", str(people.world.workspace.root))
+    printed = await asyncio.to_thread(cli, "person", "invite", "lead-two", "-w", str(people.world.workspace.root))
     assert printed.startswith(f"{lead.url}/enrol/")
     first = await people.world.app.console.first_run()
     assert first is None  # somebody has a passkey
@@ -374,7 +376,7 @@ async def test_who_brings_further_passkeys(tmp_path: Path, sandbox: Sandbox, bro
         lead, two = await people.person("lead"), await people.person("lead-two")
         # two admins have passkeys: the terminal introduces nobody any more
         refused = await asyncio.to_thread(
-            cli, "console", "link", "requester", "-w", str(people.world.workspace.root), ok=False
+            cli, "person", "invite", "requester", "-w", str(people.world.workspace.root), ok=False
         )
         assert "two admins have passkeys" in refused
         # one admin is not enough, and the same one twice is not two
@@ -398,21 +400,6 @@ async def test_who_brings_further_passkeys(tmp_path: Path, sandbox: Sandbox, bro
         rows = people.world.rows("SELECT count(*) FROM statements WHERE kind = 'key'")
         assert rows[0][0] >= 3
         assert people.complaints() == []
-
-
-async def plugged(lead: Person) -> None:
-    """A security key is there while a passkey is made, and gone when the first one is asked."""
-    options = {**OPTIONS, "transport": "usb"}
-    added = await lead.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-    async def unplug() -> None:
-        await lead.cdp.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": added["authenticatorId"]})
-
-    await lead.page.expose_function("unplug", unplug)
-    await lead.page.evaluate(
-        "() => { const get = navigator.credentials.get.bind(navigator.credentials);"
-        " navigator.credentials.get = async (options) => { await unplug(); return get(options); }; }"
-    )
 
 
 async def test_a_further_passkey_of_ones_own(people: People) -> None:

@@ -41,7 +41,7 @@ def test_a_terminal_is_shown_it_and_a_log_is_not(tmp_path: Path, sandbox: Sandbo
         end = time.monotonic() + scaled(20)
         while "the console is at" not in (tmp_path / "serve.log").read_text() and time.monotonic() < end:
             time.sleep(0.05)
-        assert "/enrol/" in cli("console", "link", "lead", "-w", str(workspace.root))
+        assert "/enrol/" in cli("person", "invite", "lead", "-w", str(workspace.root))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(scaled(20))

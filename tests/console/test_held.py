@@ -26,7 +26,7 @@ async def test_the_pages_say_that_it_is_held(people: People) -> None:
     lead = await people.person("lead")
     world = people.world
     asked = await world.call("reset_user_mfa", MARIA)
-    await ailyus(world, "halt", "contract", "reset_user_mfa", "--as", "lead", "--reason", "an incident")
+    await ailyus(world, "halt", "add", "contract", "reset_user_mfa", "--as", "lead", "--reason", "an incident")
     for path in ("/inbox", f"/approvals/{asked['action_id']}", "/people"):
         await lead.go(path)
         assert await lead.page.locator("#halted").inner_text() == "halted now: contract reset_user_mfa"
@@ -38,6 +38,6 @@ async def test_the_pages_say_that_it_is_held(people: People) -> None:
     assert "When the halt is lifted before" in page["held"]
     await lead.go(f"/actions/{asked['action_id']}")
     assert "approved, held by a halt" in await lead.text()
-    await ailyus(world, "unhalt", "contract", "reset_user_mfa")
+    await ailyus(world, "halt", "lift", "contract", "reset_user_mfa")
     await lead.go("/inbox")
     assert await lead.page.locator("#halted").count() == 0

@@ -11,7 +11,7 @@ import pytest
 from contracts.errors import AilyusError
 from server.console.loss import accept_loss_here
 from server.workspace.workspace import Workspace
-from tests.console.axe import no_serious_faults
+from tests.console.axe import no_faults
 from tests.console.people import SECOND_LEAD, browsing
 from tests.hostile import findings
 from tests.world import FILE, LEO, Sandbox, ailyus, cli, gateway, make_workspace
@@ -48,7 +48,7 @@ async def test_a_loss_is_accepted_with_a_passkey(tmp_path: Path, sandbox: Sandbo
         await lead.page.goto(link)
         for width in (390, 1280):
             await lead.page.set_viewport_size({"width": width, "height": 900})
-            await no_serious_faults(lead.page, f"loss {width}")
+            await no_faults(lead.page, f"loss {width}")
             assert await lead.page.evaluate("document.documentElement.scrollWidth") <= width
         assert "the <b>disk</b> broke" in await lead.text()
         # a word about anything else than what is shown is not taken
@@ -68,6 +68,6 @@ async def test_a_loss_is_accepted_with_a_passkey(tmp_path: Path, sandbox: Sandbo
         assert done.remembered.size > done.restored.size
         lead.faults.clear()  # of the pages that were open while no gateway ran
         async with gateway(workspace, sandbox, port=port) as world:
-            assert "restored from a backup" in await ailyus(world, "halts")
+            assert "restored from a backup" in await ailyus(world, "halt", "list")
             assert findings(workspace) == []
             assert "the <b>disk</b> broke" in await ailyus(world, "audit")

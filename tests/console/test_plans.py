@@ -13,17 +13,19 @@ async def test_a_plan_is_one_card(people: People) -> None:
     assert await lead.page.locator(".card").count() == 1
     assert "a plan of 3 steps" in await lead.text()
     assert await lead.page.locator(".card ol li").count() == 3
+    assert (await lead.json("/inbox.json"))["own"] == 1
     await lead.page.get_by_role("link", name="look and decide").click()
     text = await lead.text()
     assert "one approval for a whole plan" in text
-    assert text.index("what will change") < text.index("who asked") < text.index("if a step fails")
+    assert text.index("who asked") < text.index("if a step fails") < text.index("3. ")
+    assert await lead.page.locator("ol.cards > li > h3[data-line]").count() == 3
     assert "key_old00001" in text
     await lead.press("approve with a passkey")
     answer = await people.world.get(asked["action_id"], 45)
     assert answer["status"] == "confirmed", answer
     (new,) = keys(people.world).values()
     assert integration(people.world)["credential_key"] == new["id"]
-    await lead.page.wait_for_selector("h1 .status.confirmed")
+    await lead.page.wait_for_selector(".marks .status.confirmed")
     assert await lead.page.locator("#steps + ol li").count() == 3
     await lead.go(f"/receipts/{answer['receipt_id']}/verify")
     said = await in_browser(lead, proof_of(people, answer["receipt_id"]), roots_of(people))

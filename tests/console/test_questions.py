@@ -124,7 +124,7 @@ async def test_nobody_reads_another_tenants_receipts(people: People) -> None:
         answer = await outsider.context.request.get(outsider.url + path, headers=await outsider.cookies())
         assert answer.status == 404, path
     own = {"/receipts.json": "found", "/actions.json": "actions", "/questions/denied.json": "groups"}
-    for path, field in {**own, "/inbox.json": "groups", "/agents.json": "agents"}.items():
+    for path, field in {**own, "/inbox.json": "cards", "/agents.json": "agents"}.items():
         rows = (await outsider.json(path))[field]
         assert [row for row in rows if row.get("tenant", "") != "globex"] == [], path
     assert (await outsider.json("/questions/done-to.json?match=maria@example.com"))["found"] == []

@@ -1,5 +1,6 @@
 """Our canonical JSON is RFC 8785's, and what has no canonical form is refused."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.canonical import canonical, digest, new_id
+from contracts.canonical import canonical, digest, first_id, new_id
 from contracts.errors import AilyusError
 
 KEYS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=12)
@@ -63,3 +64,9 @@ def test_ids_are_random_and_of_one_form() -> None:
     ids = {new_id("act") for _ in range(1000)}
     assert len(ids) == 1000
     assert all(len(i) == 30 and i.startswith("act_") for i in ids)
+
+
+def test_the_first_id_of_a_time_is_before_all_that_are_made_then() -> None:
+    now = time.time_ns() // 1_000_000
+    assert first_id("act", now - 1000) < new_id("act") < first_id("act", now + 60_000)
+    assert len(first_id("act", now)) == len(new_id("act"))

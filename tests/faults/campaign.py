@@ -270,7 +270,7 @@ async def freeze(campaign: Campaign, point: str, *, ask: bool = False) -> None:
     writes = campaign.sandbox.writes(work.records[0])
     await asyncio.sleep(scaled(1.5))  # past the deadline of its intent
     if ask:
-        said = await asyncio.to_thread(cli, "halts", cwd=campaign.workspace.root, ok=False)
+        said = await asyncio.to_thread(cli, "halt", "list", cwd=campaign.workspace.root, ok=False)
         if "the gateway does not answer" not in said or "frozen or overloaded" not in said:
             campaign.wrong.append(f"frozen at {point}: the command line said {said}")
     os.kill(served.process.pid, signal.SIGCONT)

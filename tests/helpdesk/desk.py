@@ -86,6 +86,22 @@ class Site:
             self.process.stdout.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the site, which can be given again."""
+
+    content: bytes
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    def again(self) -> Response:
+        answer = Response(self.content, self.status)
+        answer.raw_headers = list(self.headers)
+        return answer
+
+
+_STATIC: dict[str, Answer] = {}
+"""Pictures, styles and scripts of the site, thirty for each page: they are the same at every site."""
 Before = Callable[[Request, bytes], Awaitable[Response | None]]
 
 
@@ -117,7 +133,9 @@ class Front:
         headers = {k: v for k, v in request.headers.items() if k not in ("content-length", "connection")}
         headers["accept-encoding"] = "identity"
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        async with web(timeout=20) as http:
+        if path in _STATIC:
+            return _STATIC[path].again()
+        async with web(timeout=20) as http:  # one for each request: a client would keep the cookies of all browsers
             found = await http.request(request.method, self.site.url + path, headers=headers, content=body)
         content = found.content
         if "html" in found.headers.get("content-type", ""):
@@ -127,11 +145,12 @@ class Front:
                     assert old in text or request.method != "GET", f"{old} is not on {request.url.path}"
                     text = text.replace(old, new)
             content = text.encode()
-        answer = Response(content, found.status_code)
-        answer.raw_headers = [
-            (k, v) for k, v in found.headers.raw if k.lower() not in (b"content-length", b"transfer-encoding")
-        ] + [(b"content-length", str(len(content)).encode())]
-        return answer
+        left_out = (b"content-length", b"transfer-encoding")
+        raw = [(k, v) for k, v in found.headers.raw if k.lower() not in left_out]
+        answer = Answer(content, found.status_code, [*raw, (b"content-length", str(len(content)).encode())])
+        if request.method == "GET" and path.startswith("/static/") and found.status_code == 200:
+            _STATIC[path] = answer
+        return answer.again()
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ def then(hook: Before) -> Before:
 
 
 def kill(desk: Desk) -> None:
-    for pid in desk.world.app.browser.pids():
+    for pid in desk.world.app.adapters.browser.pids():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

@@ -115,10 +115,10 @@ async def test_a_tab_begins_with_nothing_of_another(chromium: Chromium, site: Si
 async def test_a_browser_that_died_is_followed_by_a_new_one(desk: Desk) -> None:
     desk.front.before = only_pages
     assert (await desk.set_priority("high"))["status"] == "confirmed"
-    first = desk.world.app.browser.pids()
+    first = desk.world.app.adapters.browser.pids()
     kill(desk)
     assert (await desk.set_priority("low"))["status"] == "confirmed"
-    second = desk.world.app.browser.pids()
+    second = desk.world.app.adapters.browser.pids()
     assert second
     assert not set(first) & set(second)
 

@@ -124,11 +124,11 @@ async def test_a_route_whose_breaker_is_open_is_skipped(
         assert receipt["skipped"] == [{"route": 0, "why": "breaker"}]
         assert [a["via"] for a in receipt["attempts"]] == ["browser:helpdesk_set_priority"]
         root = desk.world.workspace.root
-        listed = await asyncio.to_thread(cli, "halts", cwd=root)
+        listed = await asyncio.to_thread(cli, "halt", "list", cwd=root)
         name = "helpdesk/set_ticket_priority/http:PATCH"
         assert name in listed
         desk.front.before = None
-        await asyncio.to_thread(cli, "unhalt", "route", name, "--as", "lead", cwd=root)
+        await asyncio.to_thread(cli, "halt", "lift", "route", name, "--as", "lead", cwd=root)
         answer = await desk.set_priority("high", 4)
         assert [a["via"] for a in desk.world.proof(answer["receipt_id"]).receipt["attempts"]] == ["http"]
 

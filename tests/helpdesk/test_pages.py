@@ -279,7 +279,7 @@ async def test_halted_while_the_page_is_open(pages: Desk) -> None:
     async def hook(request: Request, body: bytes) -> Response | None:
         if request.method == "GET" and request.url.path == CHANGE:
             root = pages.world.workspace.root
-            how = ("halt", "connection", "helpdesk", "--as", "lead", "--reason", "an incident")
+            how = ("halt", "add", "connection", "helpdesk", "--as", "lead", "--reason", "an incident")
             await asyncio.to_thread(cli, *how, cwd=root)
         return None
 

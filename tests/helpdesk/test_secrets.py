@@ -109,7 +109,9 @@ async def test_the_login_is_in_no_record(desk: Desk, caplog: pytest.LogCaptureFi
     found = [place for place in places(desk.world, "ailyus-pass-1", [answer]) if ".ailyus/secrets/" not in place]
     assert found == []
     assert "ailyus-pass-1" not in caplog.text
-    cookies = [c["value"] for s in desk.world.app._sessions._known.values() if s.state for c in s.state["cookies"]]
+    cookies = [
+        c["value"] for s in desk.world.app.adapters.sessions._known.values() if s.state for c in s.state["cookies"]
+    ]
     assert cookies
     for cookie in cookies:
         assert places(desk.world, cookie, [answer]) == []

@@ -13,11 +13,17 @@ from tests.wire_between import Between, between
 from tests.world import Sandbox, World, gateway
 
 
-@pytest.fixture
-def scim() -> Iterator[Scim]:
+@pytest.fixture(scope="session")
+def scim_process() -> Iterator[Scim]:
     server = Scim()
     yield server
     server.close()
+
+
+@pytest.fixture
+def scim(scim_process: Scim) -> Scim:
+    scim_process.reset()
+    return scim_process
 
 
 @asynccontextmanager

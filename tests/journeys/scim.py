@@ -40,12 +40,12 @@ class Scim:
         headers = {"authorization": "Bearer secret", "content-type": "application/scim+json"}
         self.http = blocking_web(base_url=f"http://127.0.0.1:{self.port}/v2", headers=headers)
         try:
-            self._fill()
+            self._wait()
         except BaseException:
             self.close()
             raise
 
-    def _fill(self) -> None:
+    def _wait(self) -> None:
         for _ in range(200):
             try:
                 self.http.get("/Users")
@@ -53,6 +53,13 @@ class Scim:
             except httpx2.TransportError:
                 assert self.process.poll() is None, "scim2-server ended"
                 time.sleep(0.05)
+
+    def reset(self) -> None:
+        """Two people and two groups, and nothing of an earlier test."""
+        for path in ("/Groups", "/Users"):
+            while resources := self.http.get(path).json().get("Resources"):  # a page at a time
+                for found in resources:
+                    assert self.http.delete(f"{path}/{found['id']}").status_code == 204
         schema = "urn:ietf:params:scim:schemas:core:2.0:"
         self.maria = self.create("/Users", {"schemas": [schema + "User"], "userName": "maria@example.com"})
         self.leo = self.create("/Users", {"schemas": [schema + "User"], "userName": "leo@example.com"})

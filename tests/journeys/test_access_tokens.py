@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from adapters.oauth import client_tokens
+from adapters.oauth.token_answer import TokenAnswer
 from receipts.store.transaction import Txn
+from receipts.tables import grants
+from server.operations.halts import NewHalt, halt, lift
 from tests.authorization_server import AuthorizationServer
 from tests.books import books, books_workspace, consenting
 from tests.connected import Connected
@@ -70,7 +74,22 @@ async def test_a_write_that_is_refused_with_401_goes_once_more_with_another_toke
         assert len(writes) == 2
 
 
-async def test_a_second_401_of_a_write_is_final(tmp_path: Path, sandbox: Sandbox) -> None:
+async def test_a_401_of_a_token_that_nothing_renews_is_final_at_once(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with consenting() as (server, port), books(tmp_path / "w", sandbox, server, port=port) as made:
+        await made.connect()
+        kept = made.world.app.connections.grants
+        (row,) = await kept.rows()
+        alone = kept.sealed(row.id, TokenAnswer(kept.opened(row).access, expires_in=3600), "")
+        await made.world.app.store.write(lambda txn: grants.replace_tokens(txn, row, alone, row.scopes))
+        server.set(refuse_writes=True)
+        assert (await put(made.world, "b1", "one"))["status"] == "not_applied"
+        assert refused(server) == ["PUT"]
+
+
+async def test_a_second_401_of_a_write_is_final(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_tokens, "AGAIN_SECONDS", 0.0)  # else nothing would renew it so soon after the first one
     async with (
         consenting() as (server, _),
         books(tmp_path / "w", sandbox, server, grant="client_credentials", sides=(READ, BOTH)) as made,
@@ -81,6 +100,41 @@ async def test_a_second_401_of_a_write_is_final(tmp_path: Path, sandbox: Sandbox
         assert refused(server) == ["PUT", "PUT"]
         assert granted(server, "client_credentials") == 3
         assert server.state()["records"] == {}
+
+
+async def test_a_write_that_is_refused_while_the_token_endpoint_fails_goes_once_more_when_it_answers(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    async with (
+        consenting() as (server, port),
+        books(tmp_path / "w", sandbox, server, port=port, sides=(READ, BOTH)) as made,
+    ):
+        for side in ("read", "write"):
+            assert (await made.connect("lead", "books", side)).status_code in (200, 302, 303)
+        server.set(refuse_writes=True, faults=[{"on": "refresh_token", "fault": 503}])
+        written = asyncio.create_task(put(made.world, "b1", "one"))
+        await until(lambda: server.log("refresh_token"))
+        server.set(refuse_writes=False)
+        assert (await written)["status"] == "confirmed"
+        assert refused(server) == ["PUT"]
+
+
+async def test_what_a_lost_connection_leaves_in_doubt_is_settled_when_somebody_connects_it(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    async with consenting() as (server, port), books(tmp_path / "w", sandbox, server, port=port) as made:
+        await made.connect()
+        server.set(refuse_writes=True, faults=[{"on": "refresh_token", "fault": "lose_answer"}])
+        lost = await put(made.world, "b1", "one")
+        assert (lost["status"], refused(server)) == ("unknown", ["PUT"])
+        ((state,),) = made.world.rows("SELECT state FROM grants")
+        assert state == "needs_person"
+        # its first look comes a second after its end, and cannot read either; the next one is 30 s away
+        await until(lambda: made.world.rows("SELECT 1 FROM rechecks WHERE done_ms IS NOT NULL"))
+        server.set(refuse_writes=False)
+        await made.connect()
+        await until(lambda: made.world.rows("SELECT 1 FROM actions WHERE status = 'not_applied'"))
+        assert (await put(made.world, "b1", "one"))["status"] == "confirmed"
 
 
 async def test_twenty_callers_on_two_replicas_at_the_end_of_a_token_cause_one_refresh(
@@ -119,6 +173,19 @@ async def test_a_token_is_refreshed_while_an_action_waits_for_people(tmp_path: P
             await world.approve(asked["action_id"])
             assert (await world.get(asked["action_id"]))["status"] == "confirmed"
             assert refused(server) == []
+            # a refresh that is put off after the approval keeps the action waiting, and the approval counts
+            asked = await put(world, "b1", "two")
+            stop = NewHalt(scope="contract", name="put_book", by="lead", reason="so that the token ends first")
+            await halt(world.app.runner, world.app.agents, stop)
+            await world.approve(asked["action_id"])
+            before = len(server.log("refresh_token"))
+            server.set(faults=[{"on": "refresh_token", "fault": 503, "times": 2}])
+            await ends(world)
+            await until(lambda: len(server.log("refresh_token")) > before)
+            await lift(world.app.runner, "contract", "put_book", "lead")
+            with heard() as lines:
+                assert (await world.get(asked["action_id"]))["status"] == "confirmed"
+            assert "unavailable" not in {line["event"] for line in lines}
 
 
 @pytest.mark.both_stores
@@ -134,8 +201,8 @@ async def test_no_token_stands_in_the_log_the_store_a_receipt_or_an_answer(
             world, tokens = made.world, set[str]()
 
             async def collect() -> None:
-                for row in await world.app.grants.rows():
-                    opened = world.app.grants.opened(row)
+                for row in await world.app.connections.grants.rows():
+                    opened = world.app.connections.grants.opened(row)
                     tokens.update((opened.access, opened.refresh))
 
             await collect()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.aws import Aws, aws_workspace
-from tests.aws import aws as aws
 from tests.journeys.rotation import states
 from tests.leaks import places
 from tests.wire import wire_to

@@ -50,7 +50,9 @@ async def test_three_bridges_one_log_and_an_approval_from_the_command_line(tmp_p
             assert {f["status"] for f in found} == {"confirmed"}
             asked = await asyncio.gather(*(_call(c, "reset_user_mfa", MARIA) for c in (one, two, three)))
             assert len({a["action_id"] for a in asked}) == 1
-            shown = await asyncio.to_thread(cli, "approval", "approve", "--as", "lead", "-w", str(workspace.root))
+            shown = await asyncio.to_thread(
+                cli, "approval", "approve", asked[0]["action_id"], "--yes", "-w", str(workspace.root)
+            )
             assert "Remove 2 MFA factors of maria@example.com" in shown
             waited = {"action_id": asked[0]["action_id"], "wait_seconds": 20}
             ends = await asyncio.gather(*(_call(c, "get_action", waited) for c in (one, two, three)))

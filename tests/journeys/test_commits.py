@@ -87,7 +87,7 @@ async def test_one_approval_used_by_twenty_and_a_process_that_dies(tmp_path: Pat
         token = workspace.token_file("support-bot").read_text().strip()
         asked = await call_tool(url, token, "reset_user_mfa", MARIA)
         sandbox.fault("hang_after_effect", ms=3000)
-        await asyncio.to_thread(cli, "approval", "approve", "--as", "lead", cwd=workspace.root)
+        await asyncio.to_thread(cli, "approval", "approve", asked["action_id"], "--yes", cwd=workspace.root)
         uses = [asyncio.to_thread(_approve_again, workspace.root, asked["action_id"]) for _ in range(5)]
         await asyncio.gather(*uses)
         await until(lambda: sandbox.writes() == 1)
@@ -104,4 +104,4 @@ async def test_one_approval_used_by_twenty_and_a_process_that_dies(tmp_path: Pat
 
 
 def _approve_again(root: Path, action: str) -> str:
-    return cli("approval", "approve", action, "--as", "lead", cwd=root, ok=False)
+    return cli("approval", "approve", action, "--yes", "--as", "lead", cwd=root, ok=False)

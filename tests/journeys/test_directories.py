@@ -8,7 +8,6 @@ import pytest
 
 from contracts.errors import AilyusError
 from tests.journeys.directory import directory, until
-from tests.journeys.directory import scim as scim
 from tests.journeys.scim import Scim
 from tests.world import Sandbox, ailyus
 

@@ -104,7 +104,7 @@ async def test_a_lost_machine_is_replaced(
     await load.reaches(6)
     said = orjson.loads(await cli_at(workspace, "store", "backup", str(out), "--format", "json"))
     # the original goes on: what waited in the backup is approved and sent, and a verifier keeps a newer checkpoint
-    await cli_at(workspace, "approval", "approve", waits["action_id"], "--as", "lead")
+    await cli_at(workspace, "approval", "approve", waits["action_id"], "--yes", "--as", "lead")
     await until(lambda: sandbox.effects("reset_factors") == 1)
     await load.reaches(len(load.confirmed) + 6)
     await cli_at(workspace, "audit", "--checkpoint", str(kept))
@@ -140,7 +140,7 @@ async def test_a_lost_machine_is_replaced(
         assert "restored from a backup" in answer["summary"]
         held = await call_tool(url, token, "add_event", {"record": "r1", "name": "early"})
         assert held["status"] == "denied"
-        await cli_at(elsewhere, "unhalt", "all", "--as", "lead")
+        await cli_at(elsewhere, "halt", "lift", "all", "--as", "lead")
         # it goes on, past the checkpoint that the verifier kept
         after = Load(url, token)
         await until(lambda: size(elsewhere) > int(kept.read_text().split("\n")[1]) + 2, 30.0)

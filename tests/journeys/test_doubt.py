@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 
 from receipts.log.signing import Envelope
 from tests.aws import Aws, aws_workspace
-from tests.aws import aws as aws
 from tests.helpdesk.desk import Desk
 from tests.journeys.directory import until
 from tests.wire_between import between

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tests.journeys.directory import scim as scim
 from tests.journeys.scim import Scim, scim_workspace
 from tests.journeys.wire import losing_wire
 from tests.world import Sandbox, World, gateway

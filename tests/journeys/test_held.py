@@ -11,10 +11,10 @@ from tests.world import MARIA, Sandbox, World, add_records, ailyus, gateway
 
 async def test_what_is_approved_while_it_is_halted(world: World) -> None:
     asked = await world.call("reset_user_mfa", MARIA)
-    await ailyus(world, "halt", "contract", "reset_user_mfa", "--as", "lead", "--reason", "an incident")
+    await ailyus(world, "halt", "add", "contract", "reset_user_mfa", "--as", "lead", "--reason", "an incident")
     shown = await ailyus(world, "approval", "show", asked["action_id"])
     assert "the contract `reset_user_mfa` is halted by lead: an incident" in shown
-    approved = await ailyus(world, "approval", "approve", asked["action_id"], "--as", "lead")
+    approved = await ailyus(world, "approval", "approve", asked["action_id"], "--yes", "--as", "lead")
     assert "approved, held by a halt: the contract `reset_user_mfa` is halted by lead: an incident" in approved
     held = await world.get(asked["action_id"], 0)
     assert held["status"] == "running", held
@@ -25,7 +25,7 @@ async def test_what_is_approved_while_it_is_halted(world: World) -> None:
     # the same call again is told the same
     again = await world.call("reset_user_mfa", MARIA)
     assert (again["action_id"], again["summary"]) == (asked["action_id"], held["summary"])
-    await ailyus(world, "unhalt", "contract", "reset_user_mfa")
+    await ailyus(world, "halt", "lift", "contract", "reset_user_mfa")
     assert (await world.get(asked["action_id"], 45))["status"] == "confirmed"
 
 
@@ -41,7 +41,7 @@ async def test_a_plan_that_is_held_says_so(records: World) -> None:
         assert told["status"] == "running", told
         assert "held by a halt, since a person halted it" in told["summary"]
         assert "goes on at the step where it stopped" in told["summary"]
-    await ailyus(records, "unhalt", "connection", "records")
+    await ailyus(records, "halt", "lift", "connection", "records")
     assert (await records.get(answer["action_id"], 45))["status"] == "confirmed"
 
 

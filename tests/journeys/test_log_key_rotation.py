@@ -19,7 +19,7 @@ from server.workspace.backups import back_up
 from server.workspace.log_key import key_file, open_log_key
 from tests.postgres import Postgres
 from tests.replicas.pair import pair_of
-from tests.slowness import scaled
+from tests.until import until
 from tests.world import Sandbox, World, add_records, ailyus, gateway
 
 ROTATE = ("key", "rotate", "log", "--as", "lead", "--reason", "once a year")
@@ -78,19 +78,12 @@ async def test_a_replica_waits_for_the_new_key_and_takes_it_where_it_reads_its_o
         done = orjson.loads(await ailyus(pair.a, *ROTATE, "--format", "json"))
         b = pair.b.app
 
-        async def is_ready(wanted: bool) -> str:
-            async with asyncio.timeout(scaled(20)):
-                while True:
-                    found = b.health.ready()
-                    if found.ok is wanted:
-                        return str(found)
-                    await asyncio.sleep(0.1)
-
         # INVARIANT 10: it adds nothing with the former key, and says which one it needs
-        assert done["keyid"] in await is_ready(False)
+        await until(lambda: done["keyid"] in str(b.health.ready()))
+        assert not b.health.ready().ok
         own, other = key_file(workspace), key_file(pair.b.workspace)
         shutil.copy(own or "", other or "")
-        await is_ready(True)
+        await until(lambda: b.health.ready().ok)
         receipt = await acted(pair.b, "other")
         roots = Roots.of(workspace.settings.origin, b.store.keys)
         assert verify(proof_of(pair.b, receipt), roots).receipt["receipt"] == receipt

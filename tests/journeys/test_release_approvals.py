@@ -189,8 +189,8 @@ async def test_the_commands(tmp_path: Path, sandbox: Sandbox) -> None:
         (workspace.root / "release.json").write_text("no signature")  # signing again is how it is mended
         said = await ailyus(world, "release", "sign", "--as", "lead", "--allow-wider")
         assert "next: another person runs ailyus release approve --as PERSON" in said
-        assert "signed this release" in await ailyus(world, "release", "approve", "--as", "lead", ok=False)
-        said = await ailyus(world, "release", "approve", "--as", "second", "--comment", "seen")
+        assert "signed this release" in await ailyus(world, "release", "approve", "--yes", "--as", "lead", ok=False)
+        said = await ailyus(world, "release", "approve", "--yes", "--as", "second", "--comment", "seen")
         assert "changed policy prod-high-needs-lead, risk " in said
         assert "second approved release" in said
         assert "is live" in await ailyus(world, "release", "apply")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from tests.journeys.directory import directory
-from tests.journeys.directory import scim as scim
 from tests.journeys.rotation import states
 from tests.journeys.scim import Scim, scim_workspace
 from tests.journeys.wire import losing_wire

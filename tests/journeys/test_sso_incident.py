@@ -1,11 +1,8 @@
 """Story 4: a rollout cut off 200 users. One plan over Okta, SCIM and the CRM, in waves; seven users do not exist."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.journeys.rotation import states
 from tests.journeys.scim import Scim, scim_workspace
@@ -15,13 +12,6 @@ APP = "0oa1sso000001"
 USERS = [f"00u{n:05}sso" for n in range(200)]
 GONE = USERS[20:27]
 ACCOUNTS = [f"acc{n:04}" for n in range(1, 24)]
-
-
-@pytest.fixture
-def scim() -> Iterator[Scim]:
-    server = Scim()
-    yield server
-    server.close()
 
 
 def seeded(sandbox: Sandbox, fragile: list[str]) -> None:

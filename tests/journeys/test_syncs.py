@@ -83,7 +83,7 @@ async def test_the_template_is_that_workspace(tmp_path: Path, sandbox: Sandbox) 
         )
         assert answer["status"] == "confirmed", answer
         assert "0 failed" in await asyncio.to_thread(cli, "policy", "test", cwd=workspace.root)
-        assert await asyncio.to_thread(cli, "contract", "check", cwd=workspace.root) == ""
+        assert await asyncio.to_thread(cli, "contract", "check", "-q", cwd=workspace.root) == ""
 
 
 async def test_an_invoice_of_somebody_else_stops_the_next_wave(world: World) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from contracts.compiler.catalog import Complaints, load_catalog
 from tests.aws import Aws, aws_workspace
-from tests.aws import aws as aws
 from tests.journeys.rotation import ROTATE, integration, keys, states, works
 from tests.plans.records import seeded, values
 from tests.wire import wire_to

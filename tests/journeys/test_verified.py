@@ -7,9 +7,7 @@ import pytest
 from contracts.compiler.catalog import load_catalog
 from contracts.schema.contract import Undo
 from tests.aws import Aws, aws_workspace
-from tests.aws import aws as aws
 from tests.journeys.directory import directory
-from tests.journeys.directory import scim as scim
 from tests.journeys.rotation import states
 from tests.journeys.scim import Scim
 from tests.wire_between import between

@@ -1,72 +1,69 @@
 """`uv run python -m tests.oauth_kills --kills 300`: deaths and lost answers around the refresh of a token.
 
 Two replicas with `--store postgres`. Exit 0 iff no connection was lost that could be recovered, every other one was told
-to a person, and no action failed or was done twice.
+to a person, and no action failed or was done twice. `--round` makes one situation again and again, as a finding names it.
 """
 
-import argparse
 import asyncio
 import contextlib
+import itertools
+import math
+import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.oauth_kills.campaign import Campaign, campaign
+from tests.deaths import joined, options, shares, told
+from tests.oauth_kills.campaign import Campaign, Situation, campaign, dealt
 from tests.postgres import serving
+from tests.slowness import measure
 from tests.world import Sandbox
 
-LANES = 4
-"""Campaigns side by side: most of the time is spent in waiting for tokens and leases to end."""
 
+async def run(kills: int, seed: int, store: str, lanes: int, only: Situation | None, until: float) -> Campaign:
+    def situations(lane: int) -> Iterator[Situation]:
+        return itertools.repeat(only) if only is not None else dealt(random.Random(seed + lane))
 
-async def run(kills: int, seed: int, store: str) -> Campaign:
-    shares = [kills // LANES + (lane < kills % LANES) for lane in range(LANES)]
     sandbox = Sandbox()
     try:
         with contextlib.ExitStack() as opened:
-            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="ailyus-oauth-"))
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="ailyus-oauth-")))
             server = opened.enter_context(serving()) if store == "postgres" else None
-            lanes = [
-                campaign(
-                    Path(folder) / f"{n}", sandbox, share, seed + n, server.database(f"tokens_{n}") if server else ""
+            made = await asyncio.gather(
+                *(
+                    campaign(
+                        folder / f"{n}",
+                        sandbox,
+                        share,
+                        situations(n),
+                        until,
+                        server.database(f"tokens_{n}") if server else "",
+                    )
+                    for n, share in enumerate(shares(kills, lanes))
                 )
-                for n, share in enumerate(shares)
-                if share
-            ]
-            made = await asyncio.gather(*lanes)
+            )
     finally:
         sandbox.close()
-    whole = made[0]
-    for one in made[1:]:
-        whole.deaths += one.deaths
-        whole.ends += one.ends
-        whole.wrong += one.wrong
-        whole.lost += one.lost
+    lost = sum(one.lost for one in made)
+    whole = joined(made)
+    whole.lost = lost
     return whole
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.oauth_kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
-    arguments = parser.parse_args()
-    started = time.monotonic()
-    made = asyncio.run(run(arguments.kills, arguments.seed, arguments.store))
-    for name, count in sorted(made.deaths.items()):
-        print(f"{count:6}  {name}")
-    for name, count in sorted(made.ends.items()):
-        print(f"{count:6}  ended: {name}")
-    for sentence in made.wrong:
-        print(f"WRONG: {sentence}")
-    total = sum(made.deaths.values())
-    print(
-        f"{total} deaths and lost answers, {made.lost} connections needed a person, {len(made.wrong)} findings,",
-        end=" ",
-    )
-    print(f"{time.monotonic() - started:.0f} s")
-    return 1 if made.wrong else 0
+    parser = options("tests.oauth_kills", __doc__)
+    # most of the time is spent in waiting for tokens and leases to end
+    parser.add_argument("--lanes", type=int, default=4, help="campaigns side by side")
+    parser.add_argument("--round", type=Situation.parse, help="only such, for example after_commit,503,grace")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no round after that")
+    asked = parser.parse_args()
+    measure()
+    began = time.monotonic()
+    until = began + 60 * asked.minutes
+    made = asyncio.run(run(asked.kills, asked.seed, asked.store, asked.lanes, asked.round, until))
+    return told(made, began, f"deaths and lost answers, {made.lost} connections needed a person")
 
 
 sys.exit(main())

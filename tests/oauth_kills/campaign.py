@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +28,13 @@ from tests.slowness import scaled
 from tests.world import ROOT, Sandbox, Served, gateway
 
 LIFE_SECONDS = 2
-"""How long an access token holds: each round sees the end of one."""
-LOST = ("lose_answer", "lose_request", 503)
+"""How long an access token holds on an idle machine: each round sees the end of one."""
+LOST = ("lose_answer", "lose_request", "503")
 GRACE_SECONDS = 600
-FAILED = frozenset({"unknown", "not_applied", "diverged", "failed"})
+FAILED = frozenset({"unknown", "not_applied", "diverged"})
+UNDONE = frozenset({"not_applied"})
+"""So a write may end that was under way when its connection was lost for good: its receipt says that nothing happened,
+and the same call does it after the sign-in."""
 
 
 class Replica(Served):
@@ -59,19 +64,55 @@ class Replica(Served):
             os.kill(self.process.pid, number)
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a round is about: where a gateway dies, how an answer is lost, whether a used refresh token still holds.
+
+    Each may be empty, but one of the first two is not. A strict server takes a refresh token once, and ends all of its
+    family at the second use; the other one takes it again for a while.
+    """
+
+    point: str
+    fault: str
+    is_strict: bool
+
+    def __str__(self) -> str:
+        return f"{self.point or 'none'},{self.fault or 'none'},{'strict' if self.is_strict else 'grace'}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Situation":
+        """From how a finding names it."""
+        point, fault, manner = text.split(",")
+        if point not in ("none", *POINTS) or fault not in ("none", *LOST) or manner not in ("strict", "grace"):
+            raise ValueError(text)
+        return cls(point.replace("none", ""), fault.replace("none", ""), manner == "strict")
+
+    @property
+    def may_lose(self) -> bool:
+        """Can the only copy of the new tokens be lost in it, where its point is reached?"""
+        return self.is_strict and (self.fault == "lose_answer" or self.point in MAY_LOSE)
+
+
+def dealt(dice: random.Random, points: tuple[str, ...] = POINTS) -> Iterator[Situation]:
+    """Situations without an end; of so many as there are points, and one more, each is about another point."""
+    while True:
+        for point in (*dice.sample(points, len(points)), ""):
+            yield Situation(point, dice.choice(("", "", "", *LOST) if point else LOST), dice.random() < 0.5)
+
+
 @dataclass
 class Campaign:
     """What was done, what became of it, and everything that was not as it must be.
 
     `other` is the second replica of a database: it is frozen until the first one died, and takes over. A file has one
-    gateway at a time, and the next one takes over. `console` is the workspace in which people sign in.
+    gateway at a time, and the next one takes over. `console` is the workspace in which people sign in. `life` is how
+    long a token holds here, in seconds: one that ends before a busy machine has refreshed it is never seen to hold.
     """
 
     workspace: Workspace
     sandbox: Sandbox
     server: AuthorizationServer
     port: int
-    dice: random.Random
     other: Replica | None = None
     deaths: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
@@ -79,6 +120,7 @@ class Campaign:
     lost: int = 0
     number: int = 0
     token: str = ""
+    life: int = field(default_factory=lambda: round(scaled(LIFE_SECONDS)))
 
     @property
     def console(self) -> Workspace:
@@ -97,7 +139,7 @@ class Campaign:
 
     async def begin(self, replicas: int) -> None:
         """Let the workspace be seeded and somebody sign in, then start the second replica."""
-        self.server.set(access_seconds=LIFE_SECONDS)
+        self.server.set(access_seconds=self.life)
         await self.connect()
         self.token = await token_of(self.workspace)
         if replicas > 1:
@@ -110,13 +152,12 @@ class Campaign:
             answer = await Connected(world, self.server).connect()
             assert answer.status_code in (200, 302, 303), answer.text
 
-    async def run(self, kills: int, points: tuple[str, ...] = POINTS) -> None:
+    async def run(self, kills: int, situations: Iterator[Situation], until: float = math.inf) -> None:
+        """So many deaths and lost answers, or as many as there is time for."""
         first = Replica(self.workspace)
-        wheel: list[str] = []
         try:
-            while sum(self.deaths.values()) < kills:
-                wheel = wheel or [*self.dice.sample(points, len(points)), ""]
-                await self.round(first, wheel.pop(0))
+            while sum(self.deaths.values()) < kills and time.monotonic() < until:
+                await self.round(first, next(situations))
         finally:
             await self.end(first)
 
@@ -126,45 +167,55 @@ class Campaign:
             one.say(signal.SIGCONT)
             await asyncio.to_thread(one.stop)
 
-    async def round(
-        self, first: Replica, point: str, fault: str | int | None = None, strict: bool | None = None
-    ) -> None:
+    async def round(self, first: Replica, now: Situation) -> None:
         """Agents write while a token ends; one gateway dies at the point, or an answer is lost; then all is judged."""
         self.number += 1
-        strict = self.dice.random() < 0.5 if strict is None else strict
-        fault = fault or self.dice.choice((None, None, None, *LOST) if point else LOST)
-        where = f"round {self.number}: {point or 'no death'}, {fault}, {'strict' if strict else 'grace'}"
-        await asyncio.to_thread(self.prepare, fault, strict)
-        ((version,),) = await asyncio.to_thread(self.rows, "SELECT version FROM grants")
+        where, may_lose = f"round {self.number}, {now}", now.may_lose
         if self.other is not None:
-            self.other.say(signal.SIGSTOP)
-        url = await asyncio.to_thread(first.begin, point)
+            await self.freeze(self.other)
+        await asyncio.to_thread(self.prepare, now)
+        ((version,),) = await asyncio.to_thread(self.rows, "SELECT version FROM grants")
+        url = await asyncio.to_thread(first.begin, now.point)
         call = asyncio.create_task(self.call(url, "a"))
-        may_lose = strict and (fault == "lose_answer" or point in MAY_LOSE)
-        if point:
+        if now.point:
             is_there = await self.died(first)
-            self.deaths[f"killed {point}" if is_there else "killed at random"] += 1
-            may_lose |= strict and not is_there
+            self.deaths[f"killed {now.point}" if is_there else "killed at random"] += 1
+            may_lose |= now.is_strict and not is_there
         else:
-            await self.moved(version, 8.0)
-            self.deaths[f"no death, {fault}"] += 1
+            await self.moved(version, self.life + scaled(6))
+            self.deaths[f"no death, {now.fault}"] += 1
         if self.other is not None:
             self.other.say(signal.SIGCONT)
         elif not first.is_alive:
             await asyncio.to_thread(first.begin)
         await call
         await self.look(where, first, version, may_lose=may_lose)
+        # this death is no part of a situation, so it interrupts no refresh: the next server may be a strict one
+        await self.freeze(first)
         await asyncio.to_thread(first.kill)
 
-    def prepare(self, fault: str | int | None, strict: bool) -> None:
+    async def freeze(self, replica: Replica) -> None:
+        """Stop a replica while it asks for nothing: what it asked for would be lost with a strict server."""
+        end = time.monotonic() + scaled(10)
+        while True:
+            replica.say(signal.SIGSTOP)
+            ((state,),) = await asyncio.to_thread(self.rows, "SELECT state FROM grants")
+            if state != "refreshing" or time.monotonic() > end:
+                return
+            replica.say(signal.SIGCONT)
+            await asyncio.sleep(0.1)
+
+    def prepare(self, now: Situation) -> None:
+        """The server as it is in this round."""
         self.server.reset()
+        fault = int(now.fault) if now.fault.isdigit() else now.fault
         faults = [{"on": "refresh_token", "fault": fault}] if fault else []
-        grace = 0 if strict else GRACE_SECONDS
-        self.server.set(access_seconds=LIFE_SECONDS, grace_seconds=grace, faults=faults)
+        grace = 0 if now.is_strict else GRACE_SECONDS
+        self.server.set(access_seconds=self.life, grace_seconds=grace, faults=faults)
 
     async def died(self, first: Replica) -> bool:
         """Wait for the point to be reached: the token ends, so it is soon."""
-        end = time.monotonic() + scaled(LIFE_SECONDS + 6)
+        end = time.monotonic() + self.life + scaled(6)
         while time.monotonic() < end and first.is_alive:
             await asyncio.sleep(0.01)
         is_dead = not first.is_alive
@@ -173,8 +224,8 @@ class Campaign:
 
     async def look(self, where: str, first: Replica, version: int, *, may_lose: bool) -> None:
         """Recovered, or told to a person where recovery was not possible; each write once, and none failed."""
-        if not await self.moved(version, 30.0):
-            self.wrong.append(f"{where}: the token was neither refreshed nor called lost")
+        if not await self.moved(version, scaled(30)):
+            self.wrong.append(f"{where}: the token was neither refreshed nor called lost; {self.said()}")
         ((state, reason),) = await asyncio.to_thread(self.rows, "SELECT state, reason FROM grants")
         if state == "needs_person":
             self.lost += 1
@@ -196,7 +247,7 @@ class Campaign:
             await asyncio.sleep(0.05)
         if left:
             self.wrong.append(f"{where}: {len(left)} actions never ended")
-        await asyncio.to_thread(self.count, where)
+        await asyncio.to_thread(self.count, where, FAILED - UNDONE if state == "needs_person" else FAILED)
 
     async def written(self, where: str, name: str, replica: Replica) -> None:
         """The agent calls until it is told that its write stands: an outage is over by then."""
@@ -208,23 +259,33 @@ class Campaign:
             await asyncio.sleep(0.1)
         self.wrong.append(f"{where}: a write of `{name}` does not stand, but is {said}")
 
-    def count(self, where: str) -> None:
+    def said(self) -> str:
+        """What stands in the store of the token, and what the other replica logged: of its health, and last."""
+        rows = self.rows("SELECT state, reason, tried, version, fence, lease_until_ms, expires_ms, next_ms FROM grants")
+        log = (self.other or self).workspace.private / "serve.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        # what fails again and again would hide since when, and why
+        health = [line for line in lines if '"check"' in line]
+        return "\n".join((str(rows), *health[-8:], *lines[-6:]))
+
+    def count(self, where: str, failed: frozenset[str]) -> None:
         """Ask the target itself: each write had one effect, and no action says that one failed."""
         state = self.server.state()
         for book, record in state["records"].items():
             effects = sum(bool(one.get("effect")) for one in state["log"] if one.get("path") == f"/api/records/{book}")
             if effects != 1 or record["value"] != f"v{self.number}":
                 self.wrong.append(f"{where}: `{book}` was written {effects} times")
-        ends = Counter(status for (status,) in self.rows("SELECT status FROM actions"))
-        for status in FAILED:
-            if ends[status] > self.ends[status]:
-                self.wrong.append(f"{where}: an action is {status}")
-        self.ends = ends
+        rows = self.rows("SELECT status, result FROM actions ORDER BY created_ms")
+        for status, result in rows[sum(self.ends.values()) :]:
+            if status in failed:
+                self.wrong.append(f"{where}: an action is {status}: {bytes(result).decode()}")
+        self.ends = Counter(status for status, _ in rows)
 
     async def moved(self, version: int, seconds: float) -> bool:
         """Wait until other tokens are kept, or a person is needed."""
-        end = time.monotonic() + scaled(seconds)
-        sql = f"SELECT 1 FROM grants WHERE (version > {version} AND state = 'ready') OR state = 'needs_person'"
+        end = time.monotonic() + seconds
+        # also where they are being refreshed again by now: the version moves with the tokens alone
+        sql = f"SELECT 1 FROM grants WHERE version > {version} OR state = 'needs_person'"
         while not await asyncio.to_thread(self.rows, sql):
             if time.monotonic() > end:
                 return False
@@ -240,12 +301,12 @@ class Campaign:
 
 
 async def campaign(
-    folder: Path, sandbox: Sandbox, kills: int, seed: int, database: str = "", points: tuple[str, ...] = POINTS
+    folder: Path, sandbox: Sandbox, kills: int, situations: Iterator[Situation], until: float, database: str = ""
 ) -> Campaign:
     """A campaign over a file, or over two replicas of a database."""
     async with consenting() as (server, port):
         workspace = books_workspace(folder / "w", sandbox, server, database=database)
-        made = Campaign(workspace, sandbox, server, port, random.Random(seed))
+        made = Campaign(workspace, sandbox, server, port)
         await made.begin(replicas=2 if database else 1)
-        await made.run(kills, points)
+        await made.run(kills, situations, until)
         return made

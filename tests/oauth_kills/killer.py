@@ -33,7 +33,7 @@ def arm(point: str) -> None:
     from receipts.store.postgres import PostgresStore
     from receipts.store.sqlite import SqliteStore
     from receipts.tables import grants
-    from server.connections.token_refresh import TokenRefresh
+    from server.operations.connections.token_refresh import TokenRefresh
 
     def hit(here: str) -> None:
         if here == point:

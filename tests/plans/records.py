@@ -7,6 +7,11 @@ from tests.until import until
 from tests.world import World
 
 REASON = "a test of several steps"
+SHARED = "budgets:\n  - {name: events, action: add_event, per: tenant, window: 1h}\n"
+SHARE = """
+@id("ten-of-all")
+forbid (principal is Agent, action == Action::"add_event", resource) when { context.budget.events > 10 };
+"""
 
 
 def seeded(world: World, *names: str) -> None:

@@ -48,7 +48,7 @@ async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) 
     )  # the command comes while it runs
     task = asyncio.create_task(run(records, [step]))
     await until(lambda: records.sandbox.effects() >= 20)
-    await ailyus(records, "halt", "connection", "records", "--reason", "an incident")
+    await ailyus(records, "halt", "add", "connection", "records", "--reason", "an incident")
     sent = records.sandbox.writes()
     await asyncio.sleep(1.0)
     assert records.sandbox.writes() == sent
@@ -59,12 +59,12 @@ async def test_a_halt_during_a_plan_of_two_hundred_and_on_again(records: World) 
     words = [s["state"] for s in answer["steps"]]
     assert words.count("done") == sent
     assert words.count("untouched") == 200 - sent
-    assert "an incident" in await ailyus(records, "halts")
+    assert "an incident" in await ailyus(records, "halt", "list")
     blocked = await records.call("set_value", {"record": "n0", "value": "other"})
     assert (blocked["status"], blocked["error"]["code"]) == ("denied", "halted")
     await asyncio.sleep(0.7)
     assert records.sandbox.writes() == sent
-    await ailyus(records, "unhalt", "connection", "records")
+    await ailyus(records, "halt", "lift", "connection", "records")
     done = await records.get(answer["action_id"], 45)
     assert done["status"] == "confirmed", done
     assert records.sandbox.effects() == 200
@@ -89,8 +89,8 @@ async def test_three_lies_in_a_row_trip_the_breaker(records: World) -> None:
         ("connection", "breaker"),
     }
     records.sandbox._client.delete("/faults")
-    await ailyus(records, "unhalt", "contract", "set_value")
-    await ailyus(records, "unhalt", "connection", "records")
+    await ailyus(records, "halt", "lift", "contract", "set_value")
+    await ailyus(records, "halt", "lift", "connection", "records")
     assert (await records.call("set_value", {"record": "d", "value": "x"}))["status"] == "confirmed"
 
 
@@ -98,7 +98,7 @@ async def test_after_an_unknown_outcome_the_resource_waits_for_a_person(records:
     answer = await unknown(records)
     blocked = await records.call("put_record", {"record": "r1", "value": "new"})
     assert blocked["status"] == "denied"
-    assert answer["action_id"] in await ailyus(records, "action", "open")
+    assert answer["action_id"] in await ailyus(records, "action", "list", "--in-doubt")
     for person, code in (("requester", "self_approval"),):
         with pytest.raises(AilyusError) as caught:
             await records.app.resolutions.resolve(signed(records, answer["action_id"], person))
@@ -110,7 +110,7 @@ async def test_after_an_unknown_outcome_the_resource_waits_for_a_person(records:
     assert "asserted_not_applied" in said
     rows = records.rows("SELECT status FROM statements WHERE kind = 'resolution'")
     assert rows == [("asserted_not_applied",)]
-    assert "nothing is open" in await ailyus(records, "action", "open")
+    assert "nothing is in doubt" in await ailyus(records, "action", "list", "--in-doubt")
     # the denial is held for the same call, another one goes
     assert (await records.call("put_record", {"record": "r1", "value": "other"}))["status"] == "confirmed"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.plans.records import run, seeded
+from tests.plans.records import SHARE, SHARED, run, seeded
 from tests.world import Sandbox, World, add_records, gateway
 
 
@@ -193,3 +193,18 @@ async def test_a_budget_is_reserved_and_given_back(tmp_path: Any, sandbox: Sandb
         assert first["status"] == ("not_applied" if lying else "confirmed")
         second = await world.call("pay", {"record": "a", "name": "more", "cents": 400})
         assert second["status"] == ("confirmed" if lying else "denied")
+
+
+async def test_sixteen_racing_callers_never_go_over_a_budget(tmp_path: Any, sandbox: Sandbox) -> None:
+    workspace = limited(tmp_path, sandbox, "", SHARE)
+    (workspace.root / "policies" / "budgets.yaml").write_text(SHARED)
+    async with gateway(workspace, sandbox) as world:
+        seeded(world, *(f"n{n}" for n in range(16)))
+        # a plan takes all its steps from it before the first one runs
+        each = [{**event("each", "${item}", "x"), "for_each": [f"n{n}" for n in range(11)]}]
+        assert (await run(world, each))["status"] == "denied"
+        answers = await asyncio.gather(*(world.call("add_event", {"record": f"n{n}", "name": "x"}) for n in range(16)))
+        ended = [await world.get(a["action_id"], 45) if a["status"] == "running" else a for a in answers]
+        # whoever lost a race was decided again: nobody is told to call again while there is room
+        assert sorted(a["status"] for a in ended) == ["confirmed"] * 10 + ["denied"] * 6
+        assert sandbox.effects() == 10

@@ -203,7 +203,7 @@ async def test_a_plan_whose_contracts_changed_is_closed_with_what_it_did(tmp_pat
 def halt(world: World) -> None:
     from tests.world import cli
 
-    cli("halt", "all", "--reason", "a test", cwd=world.workspace.root)
+    cli("halt", "add", "all", "--reason", "a test", cwd=world.workspace.root)
 
 
 async def test_an_agent_that_was_revoked_sends_nothing_more(records: World) -> None:

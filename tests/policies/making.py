@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import cedarpy
+from cedarpy import pst
+
 from contracts.action.request import ActionRequest, Caller
 from contracts.compiler.catalog import load_catalog
 from contracts.compiler.program import Program
@@ -18,6 +21,19 @@ CALLER = Caller("bot", "acme", "ann", "ann", frozenset({"Support"}), frozenset({
 
 def bundle(*policies: str) -> Bundle:
     return load_bundle({"test.cedar": "\n".join(policies)}, PROGRAMS, ROLES, ("prod", "staging"))
+
+
+def clauses(conditions: str) -> pst.Template:
+    """A policy with these conditions."""
+    text = f"permit (principal, action, resource) {conditions};"
+    (found,) = cedarpy.policies_to_pst(text).static_policies.values()
+    return found
+
+
+def condition(text: str) -> pst.Expr:
+    """The expression of one condition."""
+    (clause,) = clauses(f"when {{ {text} }}").clauses
+    return clause.expr
 
 
 def request(contract: str = "reset_user_mfa", **params: Any) -> ActionRequest:

@@ -106,7 +106,7 @@ def test_a_guard_that_asks_nobody_is_refused(name: str) -> None:
     with pytest.raises(AilyusError, match="asks nobody") as caught:
         bundle(PERMIT, f'@id("g") {HIGH} {ASK_NOBODY[name]};')
     assert caught.value.code == "bad_policy"
-    assert caught.value.field == "test.cedar"
+    assert caught.value.field == "test.cedar:2:1"
 
 
 def test_an_age_in_milliseconds_is_refused() -> None:

@@ -46,6 +46,7 @@ def whole(made: Bundle) -> Bundle:
         spends=st.integers(0, 3),
         plan_size=st.integers(0, 3),
         open_incident=st.booleans(),
+        saw=st.just(frozenset()),
     ),
     st.dictionaries(st.sampled_from(ROLES), st.integers(0, 2)),
     st.booleans(),

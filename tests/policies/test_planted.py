@@ -4,8 +4,6 @@ Each was silent, or stopped for a wrong reason, until it had its place here. Wha
 against the live release is in tests/server/workspace/test_widening.py.
 """
 
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,36 +13,7 @@ from server.workspace.release_checks import require_sound, require_tested
 from server.workspace.settings.file import FILE
 from server.workspace.templates import TEMPLATES, init_sandbox
 from server.workspace.workspace import Workspace
-
-Edit = Callable[[Path], None]
-
-
-def swap(file: str, old: str, new: str) -> Edit:
-    def edit(root: Path) -> None:
-        path = root / file
-        text = path.read_text()
-        assert old in text, text
-        path.write_text(text.replace(old, new))
-
-    return edit
-
-
-def write(file: str, text: str) -> Edit:
-    def edit(root: Path) -> None:
-        (root / file).write_text(text)
-
-    return edit
-
-
-def without(file: str, *ids: str) -> Edit:
-    def edit(root: Path) -> None:
-        path = root / file
-        for name in ids:
-            text, count = re.subn(rf'@id\("{name}"\)[^;]*;', "", path.read_text())
-            assert count == 1
-            path.write_text(text)
-
-    return edit
+from tests.policies.edits import APPROVALS, BASE, OWN, Edit, swap, without, write
 
 
 def case(**fields: str) -> str:
@@ -53,7 +22,6 @@ def case(**fields: str) -> str:
 
 
 GUARD = '@id("own") forbid (principal, action == Action::"suspend_user", resource) '
-APPROVALS, BASE, OWN = "policies/approvals.cedar", "policies/base.cedar", "policies/own.cedar"
 LEAD = "unless { context.approvals.SecurityLead >= 1 && context.approvals.oldestSeconds <= 900 }"
 
 PLANTED: dict[str, tuple[Edit, str]] = {

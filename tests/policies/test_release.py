@@ -79,3 +79,27 @@ def test_an_author_is_a_declared_person() -> None:
     with pytest.raises(AilyusError) as caught:
         release(ONE, author="nobody")
     assert caught.value.code == "unknown_person"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("get_user", {"user_id": "00u1maria0001"}), ("add_ticket_tag", {"ticket": "1", "tag": "x"})]
+)
+def test_a_reason_is_kept_where_nobody_asks_for_one(name: str, arguments: dict[str, str]) -> None:
+    made = release(ONE, replace(ONE, name="zendesk", kind="zendesk"))
+    without = made.calls.parse(ToolCall(name=name, arguments=arguments), CALLER)
+    given = made.calls.parse(ToolCall(name=name, arguments={**arguments, "reason": "asked"}), CALLER)
+    assert (without.reason, given.reason) == (None, "asked")
+    assert (without.call_key, without.action_digest) == (given.call_key, given.action_digest)
+    for wrong in ("x" * 301, 5, "a\u200b"):
+        with pytest.raises(AilyusError) as caught:
+            made.calls.parse(ToolCall(name=name, arguments={**arguments, "reason": wrong}), CALLER)
+        assert caught.value.field == "/reason"
+
+
+def test_a_reason_is_required_where_the_risk_asks_for_one() -> None:
+    made, maria = release(ONE), {"user_id": "00u1maria0001"}
+    schema = made.schemas.of_contract(LIBRARY.programs["unlock_user"], "acme").schema
+    assert "reason" in schema["required"]  # type: ignore[operator]  # a list
+    with pytest.raises(AilyusError) as caught:
+        made.calls.parse(ToolCall(name="unlock_user", arguments={**maria, "reason": "short"}), CALLER)
+    assert (caught.value.code, caught.value.field) == ("too_short", "/reason")

@@ -67,3 +67,15 @@ def test_a_template_that_cannot_help_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(AilyusError, match="would still be decided by never"):
         write_policy(Workspace.open(tmp_path / "w"), PolicyRequest("require-approval", "unlock_user", "SecurityLead"))
     assert not (tmp_path / "w" / "policies" / "unlock-user-require-approval.cedar").exists()
+
+
+def test_a_rule_that_changes_nothing_is_not_written(tmp_path: Path) -> None:
+    init_sandbox(tmp_path / "w")
+    workspace = Workspace.open(tmp_path / "w")
+    said = write_policy(workspace, PolicyRequest("limit-per-day", "unlock_user", "SecurityLead", values={"limit": "7"}))
+    assert said[0].startswith("wrote policies/unlock-user-limit-per-day.cedar")
+    require_tested(workspace, workspace.release())
+    # what a guard holds back all the same, no other permit lets through
+    with pytest.raises(AilyusError, match="would change nothing"):
+        write_policy(workspace, PolicyRequest("free-in", "reset_user_mfa", "SecurityLead"))
+    assert not (tmp_path / "w" / "policies" / "reset-user-mfa-free-in.cedar").exists()

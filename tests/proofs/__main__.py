@@ -1,6 +1,7 @@
 """`uv run python -m tests.proofs --mutants 5000`: changed proof files before both verifiers; exit 0 iff none misled one.
 
-`--write` makes the named vectors of tests/vectors/proofs anew, `--write-rotations` those of tests/vectors/rotations.
+`--write` makes the named vectors of tests/vectors/proofs anew, `--write-rotations` those of
+tests/vectors/rotations, `--write-witnessed` those of tests/vectors/witnessed.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 from receipts.audit.roots import Roots
-from tests.proofs import rotated
+from tests.proofs import rotated, witnessed
 from tests.proofs.made import forged
 from tests.proofs.mutants import Genuine, campaign
 from tests.proofs.worlds import lived
@@ -19,6 +20,7 @@ from tests.world import ROOT, Sandbox
 
 VECTORS = ROOT / "tests" / "vectors" / "proofs"
 ROTATIONS = ROOT / "tests" / "vectors" / "rotations"
+WITNESSED = ROOT / "tests" / "vectors" / "witnessed"
 
 
 async def _made() -> tuple[dict[str, bytes], dict[str, bytes], Roots]:
@@ -46,13 +48,25 @@ def _write_rotations() -> int:
     return 0
 
 
+def _write_witnessed() -> int:
+    good, bad, roots = witnessed.made()
+    WITNESSED.mkdir(parents=True, exist_ok=True)
+    for name, data in {**good, **bad, "roots": roots.encoded()}.items():
+        (WITNESSED / f"{name}.json").write_bytes(data)
+    print(f"{len(good)} good and {len(bad)} bad files of witnessed checkpoints written")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.proofs", description=__doc__)
     parser.add_argument("--mutants", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--write-rotations", action="store_true")
+    parser.add_argument("--write-witnessed", action="store_true")
     asked = parser.parse_args()
+    if asked.write_witnessed:
+        return _write_witnessed()
     if asked.write_rotations:
         return _write_rotations()
     good, bad, roots = asyncio.run(_made())

@@ -4,7 +4,8 @@ const fs = require("node:fs");
 const vm = require("node:vm");
 const [folder, list] = process.argv.slice(2);
 globalThis.document = { querySelectorAll: () => [], getElementById: () => null, body: { dataset: {} } };
-for (const name of ["console.js", "verify.js"]) vm.runInThisContext(fs.readFileSync(`${folder}/${name}`, "utf8"), name);
+globalThis.setInterval = () => 0; // nothing here renews its times, and a timer would keep the process alive
+for (const name of ["encoding.js", "console.js", "verify.js"]) vm.runInThisContext(fs.readFileSync(`${folder}/${name}`, "utf8"), name);
 
 async function main() {
   for (const line of fs.readFileSync(list, "utf8").trim().split("\n")) {

@@ -85,7 +85,7 @@ async def pair_served(
     lines = f'rate = 0\ndrain = "{drain}s"\nhosts = ["127.0.0.1:{outer}", "localhost:{outer}"]'
     if nginx is not None:
         lines += '\nforwarded = ["127.0.0.1"]\ntls_terminated_by = ["127.0.0.1"]'
-    workspace = with_database(with_server(add_records(folder / "w", sandbox), lines), database)
+    workspace = with_database(with_server(add_records(folder / "w", sandbox, timeout="5s"), lines), database)
     first = Served(workspace)
     await asyncio.to_thread(first.start)
     token = await asyncio.to_thread(first.token)

@@ -17,6 +17,7 @@ from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.faults.campaign import prepared
 from tests.identity.clients import modern
+from tests.plans.records import SHARE, SHARED, seeded
 from tests.postgres import Postgres
 from tests.receipts import making
 from tests.replicas.database import with_database
@@ -57,6 +58,22 @@ async def test_one_call_at_both_is_one_action(pair: Pair) -> None:
     assert one == other
     assert one["status"] == "confirmed"
     assert pair.a.sandbox.effects() == 1
+
+
+async def test_racing_callers_at_two_replicas_never_go_over_a_budget(
+    tmp_path: Path, sandbox: Sandbox, database: str
+) -> None:
+    workspace = with_database(add_records(tmp_path / "w", sandbox), database)
+    policies = workspace.root / "policies"
+    policies.joinpath("budgets.yaml").write_text(SHARED)
+    policies.joinpath("records.cedar").write_text(policies.joinpath("records.cedar").read_text() + SHARE)
+    async with pair_of(Workspace.open(workspace.root), sandbox) as pair:
+        seeded(pair.a, *(f"n{n}" for n in range(16)))
+        callers = [(pair.a, pair.b)[n % 2].call("add_event", {"record": f"n{n}", "name": "x"}) for n in range(16)]
+        answers = await asyncio.gather(*callers)
+        ended = [await pair.a.get(a["action_id"], 45) if a["status"] == "running" else a for a in answers]
+        assert sorted(a["status"] for a in ended) == ["confirmed"] * 10 + ["denied"] * 6
+        assert sandbox.effects() == 10
 
 
 async def test_two_agents_at_two_replicas_take_turns_at_one_record(pair: Pair) -> None:
@@ -115,8 +132,7 @@ async def test_the_replica_that_is_left_finishes_what_a_gone_one_began(
         async with gateway(copied(workspace, tmp_path / "b"), sandbox) as b:
             asked = await a.call("reset_user_mfa", LEO)
             # the one that would carry it on is gone: its sweep and its orders with it
-            for task in b.app.recovery._tasks:
-                task.cancel()
+            await b.app.recovery.stop()
             b.app.inbox._wake = lambda action: asyncio.sleep(0)  # type: ignore[method-assign, assignment]
             await b.approve(asked["action_id"])
             assert (await a.get(asked["action_id"]))["status"] == "confirmed"
@@ -148,11 +164,14 @@ async def test_a_lease_lasts_as_long_as_it_is_renewed(
     await journal.store.aclose()
 
 
-async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a gateway starts: how often it renews them is known then."""
     for name in ("receipts.journal.lease", "server.actions.recovery", "receipts.journal.plan_transitions"):
         monkeypatch.setattr(f"{name}.LEASE_MS", 600)
+
+
+async def test_what_is_under_way_longer_than_a_lease_stays_with_its_owner(short_leases: None, pair: Pair) -> None:
     pair.a.sandbox.fault("stale_read", "records", "records", times=60)
     answer = await pair.a.call("put_record", {"record": "r1", "value": "x"})
     assert answer["status"] in ("unknown", "confirmed", "not_applied"), answer

@@ -42,6 +42,11 @@ class Versions:
         run = one.checkout.run if isinstance(one, ServedCheckout) else cli
         return await asyncio.to_thread(run, *arguments, cwd=one.workspace.root, ok=ok)
 
+    async def approve(self, one: Served, action: str) -> None:
+        """As lead, by the words that this version's command line takes: an older one asks nobody."""
+        asks = "--yes" in await self.command(one, "approval", "approve", "--help")
+        await self.command(one, "approval", "approve", action, "--as", "lead", *(["--yes"] if asks else []))
+
     async def stop(self) -> None:
         for one in self.both:
             await asyncio.to_thread(one.stop)
@@ -102,7 +107,7 @@ async def asked_there(at: Versions, here: Served, there: Served) -> str:
     at.sandbox.reset()
     asked = await at.call(here, "reset_user_mfa", user)
     assert asked["status"] == "approval_required", asked
-    await at.command(there, "approval", "approve", asked["action_id"], "--as", "lead")
+    await at.approve(there, asked["action_id"])
     for one in (there, here):
         assert (await at.get(one, asked["action_id"]))["status"] == "confirmed"
     assert at.sandbox.effects("reset_factors") == 1
@@ -131,7 +136,7 @@ async def upgraded_apart(at: Versions) -> None:
     for command in (("serve",), ("store", "migrate")):
         assert "use a newer ailyus" in await at.command(older, *command, ok=False)
     await at.start(newer)
-    await at.command(newer, "approval", "approve", asked["action_id"], "--as", "lead")
+    await at.approve(newer, asked["action_id"])
     assert (await at.get(newer, asked["action_id"]))["status"] == "confirmed"
     assert "nothing is missing" in await at.command(newer, "audit")
 

@@ -9,23 +9,15 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.browser.account_session import BrowserSessions
-from adapters.browser.adapter import BrowserAdapter
-from adapters.browser.chromium import Chromium
 from adapters.browser.launch import BrowserSettings
 from adapters.credentials.cache import Credentials
-from adapters.http.adapter import HttpAdapter
-from adapters.mcp.adapter import McpAdapter
-from adapters.mcp.pool import Servers
-from adapters.python.adapter import PythonAdapter
-from adapters.python.pool import Hosts
-from adapters.router import AdapterRouter
 from adapters.sandbox.app import Sandbox
 from contracts.action.request import Caller, ToolCall
 from contracts.action.target import Target
 from contracts.canonical import new_id
 from contracts.compiler.catalog import load_catalog
 from policies.approval import Binding, SignedApproval, sign_binding
+from policies.budget import FILE
 from policies.candidate import Candidate
 from policies.decision import Permitted
 from policies.principal import Key, People, Person, keyid_of
@@ -44,6 +36,7 @@ from server.execution.attempt import PendingEnd, PermittedAction, SentAttempt
 from server.execution.executor import ActionExecutor
 from server.execution.fair_limiter import FairLimiter
 from server.execution.resolved_action import ResolvedAction
+from server.execution.target_adapters import TargetAdapters
 from server.workspace.free_port import free_port
 from tests.free import free
 from tests.receipts.making import SIGNER, store_at
@@ -70,13 +63,21 @@ def target_at(root: Path, port: int, **more: Any) -> Target:
     return Target("records", "records", base, "acme", "prod", read, write, "p", **(known | more))
 
 
-def release_of(root: Path, port: int, *policies: str, contracts: Path = CONTRACTS, **more: Any) -> Release:
+def release_of(
+    root: Path, port: int, *policies: str, contracts: Path = CONTRACTS, budgets: str = "", **more: Any
+) -> Release:
     """The contracts of tests/vectors/records under these policies, which are by default a permission for all."""
     target = target_at(root, port, **more)
     text = "\n".join(policies or (PERMIT,))
     catalog = load_catalog(contracts)
     candidate = Candidate(
-        catalog, {"test.cedar": text}, {"records": target}, PEOPLE, ROLES, origin="o", development=True
+        catalog,
+        {"test.cedar": text} | ({FILE: budgets} if budgets else {}),
+        {"records": target},
+        PEOPLE,
+        ROLES,
+        origin="o",
+        development=True,
     )
     return Release.build(candidate)
 
@@ -212,12 +213,14 @@ def evidence_of(sealed: SignedStatement) -> dict[str, bytes]:
 
 
 @asynccontextmanager
-async def engine(root: Path, *policies: str, contracts: Path = CONTRACTS, **more: Any) -> AsyncIterator[Engine]:
+async def engine(
+    root: Path, *policies: str, contracts: Path = CONTRACTS, budgets: str = "", **more: Any
+) -> AsyncIterator[Engine]:
     """A release of these policies at work on a new store; `more` are fields of its connection."""
     sandbox, port = Sandbox(), free_port()
     for use in ("read", "write"):
         (root / use).write_text(f"records-{use}-acme\n")
-    release = release_of(root, port, *policies, contracts=contracts, **more)
+    release = release_of(root, port, *policies, contracts=contracts, budgets=budgets, **more)
     journal = Journal(store_at(root / "store.db"), SIGNER)
     await journal.load()
     sealed = journal.notary.sign_gateway_statement(
@@ -228,14 +231,7 @@ async def engine(root: Path, *policies: str, contracts: Path = CONTRACTS, **more
     async def current(caller: Caller) -> Caller | None:
         return caller if made.registered else None
 
-    reach = (release, journal, Credentials(root), journal.store.now_ms)
-    router = AdapterRouter(
-        release,
-        HttpAdapter(*reach),
-        BrowserAdapter(*reach, BrowserSessions(Chromium(BrowserSettings()))),
-        McpAdapter(release, journal, journal.store.now_ms, Servers(Credentials(root))),
-        PythonAdapter(release, journal, journal.store.now_ms, Hosts(Credentials(root))),
-    )
+    router = TargetAdapters(journal, Credentials(root), BrowserSettings()).router(release)
     made = Engine(
         journal, release, LiveRelease.of(journal, release, router, current, FairLimiter()), sandbox, root, port
     )

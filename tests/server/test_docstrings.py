@@ -2,18 +2,14 @@
 
 import ast
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.world import ROOT
+from tests.project import PACKAGES, ROOT
 
-PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"][
-    "packages"
-]
 INVARIANTS = 10
 CORE = (
     "server/app.py",

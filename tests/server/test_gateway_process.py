@@ -120,7 +120,7 @@ async def test_what_an_error_prints_commands_no_terminal(tmp_path: Path, sandbox
     said = cli(
         "receipt", "show", "rcp_\x1b[2J\x1b]8;;http://evil.example\x07\u202e", "-w", str(workspace.root), ok=False
     )
-    assert said.startswith("error: there is no receipt `rcp_\\u{001B}[2J")
+    assert said.startswith("error: there is no receipt or action `rcp_\\u{001B}[2J")
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
 
 

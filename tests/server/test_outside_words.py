@@ -29,6 +29,23 @@ async def test_what_a_target_says_is_marked_for_agents(records: World) -> None:
     assert read["from_outside"] == ["data"], read
 
 
+async def test_what_a_preview_shows_is_marked_for_agents(world: World) -> None:
+    state = world.sandbox.state()
+    state["acme"]["okta"]["users"][MARIA["user_id"]]["profile"]["email"] = ORDER
+    for user in state["acme"]["zendesk"]["users"].values():
+        if user["email"] == "maria@example.com":
+            user["email"] = ORDER
+    world.sandbox.put(state)
+    told = await world.call("reset_user_mfa", {**MARIA, "preview": True})
+    assert told["status"] == "previewed", told
+    assert told["from_outside"] == ["would"]
+    assert (told["would"]["says"], told["would"]["shows"]["[1]"]) == ("Remove 2 MFA factors of [1]", ORDER)
+    # whoever is denied is told nothing of the record
+    denied = await world.call("suspend_user", {**MARIA, "preview": True})
+    assert denied["status"] in ("denied", "invalid"), denied
+    assert "would" not in denied
+
+
 async def test_what_a_record_says_stands_apart_from_our_words(world: World) -> None:
     state = world.sandbox.state()
     profile = state["acme"]["okta"]["users"][MARIA["user_id"]]["profile"]

@@ -161,7 +161,7 @@ async def test_halted_while_the_definitions_are_compared(tmp_path: Path, sandbox
         staff.become(mode="slow list")
         acting = asyncio.create_task(staff.set("suspended"))
         await until(lambda: staff.state().get("listing"))
-        how = ("halt", "connection", "people", "--as", "lead", "--reason", "an incident")
+        how = ("halt", "add", "connection", "people", "--as", "lead", "--reason", "an incident")
         await asyncio.to_thread(cli, *how, cwd=root)
         staff.become(mode="")
         answer = await acting
@@ -317,5 +317,5 @@ async def test_doctor_and_pins_say_what_changed(staff: Staff) -> None:
 async def test_many_at_once_share_one_session(staff: Staff) -> None:
     answers = await asyncio.gather(*(staff.get(f"u{1 + n % 4}") for n in range(24)))
     assert {a["status"] for a in answers} == {"confirmed"}
-    servers = staff.world.app.servers
+    servers = staff.world.app.adapters.servers
     assert len(servers.sessions) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from adapters.browser.launch import check_driver, find_browser
@@ -26,8 +26,10 @@ MAX_UNSEEN_SECONDS: Final = 1.5
 _WRITE_SECONDS: Final = 1.0
 
 
-def health_of(releases: Releases, recovery: RecoveryLoop, browser: str | None) -> HealthMonitor:
-    """The monitor of a gateway; `browser` is the one that the settings name."""
+def health_of(
+    releases: Releases, recovery: RecoveryLoop, browser: str | None, further: Sequence[HealthCheck] = ()
+) -> HealthMonitor:
+    """The monitor of a gateway; `browser` is the one that the settings name, `further` are checks of what they add."""
     runner, journal = releases.runner, releases.runner.journal
     store, controls = journal.store, journal.controls
     ready = [
@@ -38,6 +40,7 @@ def health_of(releases: Releases, recovery: RecoveryLoop, browser: str | None) -
         HealthCheck("lease", lambda: _lease(store, controls.unseen_seconds if store.shared else 0.0)),
         HealthCheck("connections", lambda: _connections(store, runner.release), _WRITE_SECONDS),
         HealthCheck("browser", _BrowserCheck(lambda: runner.release, browser).look, _WRITE_SECONDS),
+        *further,
     ]
     alive = [HealthCheck("writer", lambda: _writer(store)), HealthCheck("recovery", lambda: _recovery(recovery))]
     return HealthMonitor(ready, alive)

@@ -1,20 +1,5 @@
-// Passkeys and live updates. Everything else is plain forms and links.
+// Passkeys, live updates, local times, keys. Everything else is plain forms and links.
 "use strict";
-
-const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-const textOf = (buffer) =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-
-/** RFC 8785 for what our documents hold: sorted ASCII keys, whole numbers, text. */
-function canonical(value) {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
-}
-
-const sha256 = (bytes) => crypto.subtle.digest("SHA-256", bytes);
-const digestOf = (value) => sha256(new TextEncoder().encode(canonical(value)));
-const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 /** A passkey's word on a challenge; the user is verified, not only present. */
 async function assertion(challenge, keys, rpId) {
@@ -98,6 +83,16 @@ const ceremonies = {
       throw new Error("what is shown is not what would be signed: open the page again");
     form.elements.signed.value = JSON.stringify(await signed("document", word, options.keys));
   },
+  propose: async (form, options) => {
+    const { policies } = options.document;
+    for (const { name, value } of form.querySelectorAll("input[name^='edit:policies/']:not([name$='.test.yaml'])")) {
+      const digest = value.trim() && hex(await sha256(new TextEncoder().encode(value)));
+      // the author signs what stands on the page, never a digest that the page was sent
+      if (digest !== (policies[name.slice("edit:policies/".length)] ?? ""))
+        throw new Error("what is shown is not what would be signed: check it again");
+    }
+    form.elements.signed.value = JSON.stringify(await signed("document", options.document, options.keys));
+  },
   resolve: async (form, options, button) => {
     const resolution = { ...options.resolution, asserted: button.value, comment: form.elements.comment.value.trim() };
     form.elements.signed.value = JSON.stringify(await signed("resolution", resolution, options.keys));
@@ -155,9 +150,81 @@ async function lookAgain() {
   if (page === null) return location.reload(); // signed out meanwhile, or the page is gone
   for (const part of ["header", "main"]) document.querySelector(part).replaceWith(page.querySelector(part));
   document.title = page.title;
+  document.querySelector("link[rel=icon]").replaceWith(page.querySelector("link[rel=icon]"));
   document.body.dataset.mark = page.body.dataset.mark;
   bind(document.querySelector("main"));
+  refine(document);
 }
+
+// server/console/filters.py `ago` has the same words and limits
+const AHEAD_MS = Number(document.body.dataset.clock) - Date.now(); // by how much this clock is behind the gateway's
+function ago(ms) {
+  const clock = Date.now() + AHEAD_MS;
+  const past = ms <= clock;
+  const seconds = Math.floor(Math.abs(clock - ms) / 1000);
+  if (seconds < 45) return past ? "just now" : "in a moment";
+  if (seconds >= 45 * 86400) return new Date(ms).toISOString().slice(0, 10);
+  const days = Math.round(seconds / 86400);
+  let said = `${days} ${days === 1 ? "day" : "days"}`;
+  if (seconds < 90 * 60) said = `${Math.round(seconds / 60) || 1} min`;
+  else if (seconds < 36 * 3600) said = `${Math.round(seconds / 3600)} h`;
+  return past ? `${said} ago` : `in ${said}`;
+}
+
+/** Times say the local time; ids get a button that copies them. */
+function refine(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const local = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+    if (time.dataset.ago === undefined) time.title = local;
+    else time.title = `${local} · ${time.dateTime}`;
+  }
+  for (const button of root.querySelectorAll("button.copy[hidden]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copy));
+  }
+}
+refine(document);
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const said = ago(Date.parse(time.dateTime));
+    if (time.textContent !== said) time.textContent = said;
+  }
+}, 10000);
+
+const PLACES = { h: "/", i: "/inbox", a: "/actions", r: "/receipts" };
+/** Single keys, where nobody types and nobody turned them off. */
+function keys() {
+  const off = document.getElementById("keys-off");
+  if (!off) return;
+  const isOff = () => localStorage.getItem("keys") === "off";
+  const label = () => (off.textContent = isOff() ? "turn these keys on" : "turn these keys off");
+  off.hidden = false;
+  off.addEventListener("click", () => {
+    localStorage.setItem("keys", isOff() ? "on" : "off");
+    label();
+  });
+  label();
+  let went = 0;
+  addEventListener("keydown", (event) => {
+    if (isOff() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea")) return;
+    const isPlace = Date.now() - went < 1500 && event.key in PLACES;
+    went = event.key === "g" ? Date.now() : 0;
+    if (isPlace) return location.assign(document.body.dataset.base + PLACES[event.key]);
+    if (event.key === "?") document.getElementById("keys").togglePopover();
+    if (event.key === "j" || event.key === "k") {
+      const all = [...document.querySelectorAll("main a.whole, main .card a.button")];
+      const at = all.indexOf(document.activeElement);
+      all[event.key === "j" ? Math.min(at + 1, all.length - 1) : Math.max(at - 1, 0)]?.focus();
+    }
+    if (event.key !== "/") return;
+    event.preventDefault();
+    const search = document.getElementById("q");
+    if (!search.checkVisibility()) document.getElementById("menu").showPopover();
+    search.focus();
+  });
+}
+keys();
 
 const PAUSE_MS = 1000;
 
@@ -170,7 +237,7 @@ function watch() {
   let looking = false;
   const show = async () => {
     if (looking || newest === document.body.dataset.mark) return;
-    const busy = document.activeElement?.closest("main form, main details[open]");
+    const busy = document.activeElement?.closest("form, details[open], [popover]");
     if (watchAsks !== undefined || busy) {
       document.getElementById("live").hidden = false;
       return;

@@ -1,4 +1,4 @@
-// Verifies an ailyus-proof-v1 file in the browser, with WebCrypto and nothing of the gateway's code.
+// Verifies an ailyus-proof-v1 or ailyus-bundle-v1 file in the browser, with WebCrypto and nothing of the gateway's code.
 // DSSE v1, RFC 6962 / RFC 9162 section 2.1.3.2, C2SP signed notes and tlog-proof@v1, WebAuthn Level 3 section 7.2.
 "use strict";
 
@@ -63,6 +63,58 @@ async function ed25519(publicKey, signature, message) {
 
 async function noteKey(name, publicKey) {
   return (await hash(name, "\n", Uint8Array.of(1), publicKey)).slice(0, 4);
+}
+
+/** Who cosigned a checkpoint's note: the names of trusted witnesses (C2SP tlog-cosignature, Ed25519). */
+async function cosigned(note, { cosigners }) {
+  const cut = note.lastIndexOf("\n\n");
+  const found = new Set();
+  for (const line of note.slice(cut + 2).split("\n")) {
+    const [dash, name, blob, more] = line.split(" ");
+    const own = cosigners.find((one) => one.name === name);
+    if (dash !== "—" || !own || more !== undefined || !blob) continue;
+    let bytes;
+    try {
+      bytes = un64(blob);
+    } catch {
+      continue; // a signature of a kind that we do not know says nothing to us
+    }
+    if (bytes.length !== 76 || !same(bytes.slice(0, 4), own.id)) continue;
+    const seconds = bytes.slice(4, 12).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    if (seconds >= 1n << 63n) continue;
+    const message = utf8.encode(`cosignature/v1\ntime ${seconds}\n${note.slice(0, cut + 1)}`);
+    if (await ed25519(own.key, bytes.slice(12), message)) found.add(name);
+  }
+  return [...found];
+}
+
+/** The witnesses of trusted roots, by their verifier keys: each once, and no more needed than there are. */
+async function witnessesOf(roots) {
+  if (roots.witness == null) return null;
+  const { quorum, cosigners } = roots.witness;
+  const right = Object.keys(roots.witness).length === 2 && Number.isInteger(quorum) && quorum >= 1 && Array.isArray(cosigners);
+  must(right && quorum <= cosigners.length, "the witnesses of the trusted roots are malformed");
+  const found = [];
+  for (const text of cosigners) {
+    const [, name, id, data] = /^([!-*,-~]{1,200})\+([0-9a-f]{8})\+(.+)$/.exec(text) ?? [];
+    must(name, "a key of a witness is malformed");
+    const key = un64(data);
+    must(key.length === 33 && key[0] === 4, "a key of a witness is of another kind");
+    must(hex((await hash(name, "\n", key)).slice(0, 4)) === id, "a key of a witness does not fit its name");
+    found.push({ name, id: unhex(id), key: key.slice(1) });
+  }
+  for (const part of [found.map((one) => one.name), found.map((one) => hex(one.key))])
+    must(new Set(part).size === found.length, "a witness is named twice");
+  return { quorum, cosigners: found };
+}
+
+/** The names of the witnesses that cosigned; fewer than the roots ask for do not count. */
+async function witnessed(note, witnesses) {
+  if (witnesses === null) return [];
+  const found = await cosigned(note, witnesses);
+  const said = `the checkpoint is cosigned by ${found.length} of ${witnesses.cosigners.length} witnesses: ${witnesses.quorum} must be`;
+  must(found.length >= witnesses.quorum, said); // guard: enough witnesses, in the browser
+  return found;
 }
 
 /** A checkpoint whose signature holds under a trusted key, in the part of the log that this signs, and name. */
@@ -170,10 +222,11 @@ async function keysOf(entries, roots) {
 }
 
 /** One statement: its signature, its place in the log, its body. */
-async function statement(entry, origin, keys) {
+async function statement(entry, origin, keys, witnesses) {
   const { keyid, sig, payload, index, hashes, note } = entry;
   must(await holdsUnder(keys, entry), "a statement's signature does not hold under a trusted key");
   const head = await checkpoint(note, origin, keys);
+  const vouched = await witnessed(note, witnesses);
   const leaf = canonical({ keyid, payload: hex(await hash(payload)), sig });
   const inside = await included(await hash(Uint8Array.of(0), leaf), index, head.size, hashes.map(un64), head.root);
   must(inside, "a statement is not in the log that its proof names");
@@ -183,7 +236,7 @@ async function statement(entry, origin, keys) {
   const kind = `https://ailyus.dev/${predicate.kind}/v1`;
   const right = body._type === "https://in-toto.io/Statement/v1" && body.predicateType === kind;
   must(right && typeof predicate.receipt === "string", "a payload is not a canonical in-toto statement");
-  return { index, head, predicate, subjects: canonical(body.subject), subject: body.subject };
+  return { index, head, vouched, predicate, subjects: canonical(body.subject), subject: body.subject };
 }
 
 // -- people's words --------------------------------------------------------------------------------------------------
@@ -342,7 +395,7 @@ function notShown(statements, disclosed) {
     .flatMap((s) => Object.keys(s.predicate.commitments ?? {}).filter((label) => !disclosed.has(`${s.predicate.receipt} ${label}`)));
   return [
     UNSEEN,
-    SELF,
+    !statements[0].vouched.length && SELF,
     missing && `${missing} of ${slots.length} approvals that the intents name are not in the file`,
     intents.length && !slots.length &&
       "no approval: the intents name none, so the gateway's word is taken that the policies asked for none",
@@ -353,7 +406,7 @@ function notShown(statements, disclosed) {
 /** Trusted roots: the log's name, and keys of 32 bytes under the ids that their digests begin with. */
 async function checkRoots(roots) {
   const right = roots && typeof roots.origin === "string" && roots.keys && typeof roots.keys === "object";
-  const more = Object.keys(roots).filter((key) => !["origin", "keys", "ranges"].includes(key));
+  const more = Object.keys(roots).filter((key) => !["origin", "keys", "ranges", "witness"].includes(key));
   must(right && more.length === 0, "the trusted roots are malformed");
   for (const [keyid, { first, end }] of Object.entries(roots.ranges ?? {})) {
     const isRange = Number.isInteger(first) && first >= 0 && (end == null || (Number.isInteger(end) && end > first));
@@ -365,20 +418,38 @@ async function checkRoots(roots) {
   }
 }
 
+/** A bundle's own keys; its proof is checked as every proof is. */
+function checkBundle(bundle) {
+  closed(bundle, ["format", "kind", "id", "proof", "withheld"]);
+  const { kind, id, withheld } = bundle;
+  const right = ["receipt", "action", "plan"].includes(kind) && typeof id === "string" && id.length <= 200;
+  const patterns = Array.isArray(withheld) && withheld.length <= 100 && withheld.every((one) => typeof one === "string");
+  must(right && patterns, "the file is no ailyus-proof-v1");
+}
+
+/** Is the proof's receipt of what the bundle is about? */
+function isAbout({ kind, id }, receipt) {
+  if (kind === "receipt") return receipt.receipt === id;
+  return receipt.action === id && (kind === "plan") === Boolean(receipt.planOf);
+}
+
 /** Every check in order, as `{says, ok}`; the first that fails is the last. `unseen`: what the verdict does not cover. */
 async function verifyProof(proofText, roots) {
   const checks = [];
   const holds = (says) => checks.push({ says, ok: true });
   try {
-    const file = strict(proofText, "the file");
+    const whole = strict(proofText, "the file");
+    const bundle = whole?.format === "ailyus-bundle-v1" ? whole : null;
+    if (bundle) checkBundle(bundle);
+    const file = bundle ? bundle.proof : whole;
     closed(file, ["format", "receipt", "statements", "disclosures"], ["consistency"]);
     must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
     await checkRoots(roots);
     const entries = file.statements.map(parsed);
-    const keys = await keysOf(entries, roots);
+    const [keys, witnesses] = [await keysOf(entries, roots), await witnessesOf(roots)];
     const statements = [];
-    for (const entry of entries) statements.push(await statement(entry, roots.origin, keys));
-    const { head } = statements[0];
+    for (const entry of entries) statements.push(await statement(entry, roots.origin, keys, witnesses));
+    const { head, vouched } = statements[0];
     must(
       statements.every((s) => s.head.size === head.size && same(s.head.root, head.root)),
       "the proofs end in different checkpoints",
@@ -387,7 +458,10 @@ async function verifyProof(proofText, roots) {
       must(new Set(part).size === part.length, "a statement is in the file twice");
     const own = statements.find((s) => s.predicate.receipt === file.receipt);
     must(own, "the receipt is not among the statements");
+    // guard: a bundle and its proof, in the browser
+    must(!bundle || isAbout(bundle, own.predicate), "the bundle is about something else than its proof");
     holds(`${statements.length} statements are signed by a trusted key, and in a log of ${head.size}`);
+    if (vouched.length) holds(`the log up to there is witnessed by ${vouched.join(", ")}`);
     for (const { index, predicate, subjects } of statements) {
       if (predicate.kind !== "outcome" || predicate.intent == null) continue;
       const intent = statements.find((s) => s.predicate.receipt === predicate.intent);
@@ -442,6 +516,8 @@ if (form)
       verdict.textContent = "this is no roots.json";
       return;
     }
+    // our own roots show nothing of witnesses that our own keys do not: a receipt of this minute is not cosigned yet
+    if (!brought) delete roots.witness;
     const { ok, checks, unseen } = await verifyProof(proof, roots);
     for (const { says, ok: met } of checks) {
       const item = document.createElement("li");

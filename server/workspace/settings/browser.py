@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from adapters.browser.launch import BrowserSettings
 from server.workspace.settings.part import Measure, SettingsPart
 
 
@@ -18,3 +19,8 @@ class BrowserPart(SettingsPart):
     """Does it keep its sandbox? `false` is for workspaces with `development = true`."""
     pages: Annotated[int, Measure("pages")] = Field(4, ge=1, le=32)
     """How many pages may be open at once."""
+
+    @property
+    def launch(self) -> BrowserSettings:
+        """What the browser is started with."""
+        return BrowserSettings(self.path, self.user, self.sandbox, self.pages)

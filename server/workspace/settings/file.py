@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
 from contracts.text.source import MalformedSource, read_source
 from server.workspace.connection_check import check_connection
+from server.workspace.settings.notification import EscalationPart, NoticePart
 from server.workspace.settings.references import check_references, variables_in
 from server.workspace.settings.settings import PREFIX, SEPARATOR, Settings
 from server.workspace.targets import targets_of
@@ -59,6 +61,7 @@ def check_settings(settings: Settings) -> None:
     check_references(settings)
     _check_issuers(settings)
     _check_roles(settings)
+    _check_tenants(settings)
     if not settings.browser.sandbox and not settings.development:
         hint = "`sandbox = false` is for workspaces with `development = true`; see `user` under [browser]"
         raise AilyusError("bad_settings", "the browser keeps its sandbox", hint=hint, field=FILE)
@@ -81,6 +84,11 @@ def _is_of_a_part(variable: str) -> bool:
 
 def _check_issuers(settings: Settings) -> None:
     oauth, oidc = settings.oauth, settings.console.oidc
+    for name, one in settings.connections.items():
+        if oauth is None and one.oauth2 is not None and one.oauth2.grant == "token_exchange":
+            hint = "`[oauth]` names the issuer of the access tokens that agents call with; other calls bring none"
+            sentence = "`token_exchange` needs `[oauth]`"
+            raise AilyusError("bad_settings", sentence, hint=hint, field=f"{FILE}: connections.{name}.oauth2")
     for place, url in (
         *((("oauth", oauth.issuer), ("oauth", oauth.keys or oauth.issuer)) if oauth else ()),
         *((("console.oidc", oidc.issuer),) if oidc else ()),
@@ -105,3 +113,22 @@ def _check_roles(settings: Settings) -> None:
             raise AilyusError(
                 "bad_settings", f"`{unknown[0]}` is no declared role", hint=hint, field=f"{FILE}: {where}"
             )
+
+
+def _check_tenants(settings: Settings) -> None:
+    # a route of a tenant that nobody belongs to would tell nobody, and everybody would believe that somebody is told
+    known = sorted({p.tenant for p in settings.people} | {c.tenant for c in settings.connections.values()})
+    routes: Mapping[str, Mapping[str, NoticePart | EscalationPart]] = {
+        "notices": settings.notices,
+        "escalations": settings.escalations,
+    }
+    for noun, parts in routes.items():
+        for name, part in parts.items():
+            field, following = f"{FILE}: {noun}.{name}", parts.get(part.next or "")
+            if part.tenant is not None and part.tenant not in known:
+                hint = f"one of {', '.join(known)}" if known else "no person and no connection names a tenant yet"
+                raise AilyusError("bad_settings", f"`{part.tenant}` is no tenant", hint=hint, field=f"{field}: tenant")
+            if following is not None and following.tenant not in (None, part.tenant):
+                sentence = f"`{part.next}` is told of the tenant `{following.tenant}` alone"
+                hint = f'tenant = "{following.tenant}" here, or none there'
+                raise AilyusError("bad_settings", sentence, hint=hint, field=f"{field}: next")

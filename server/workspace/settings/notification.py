@@ -21,6 +21,10 @@ class NoticePart(SettingsPart):
     """It is told only when one of these roles is asked for; without them always."""
     next: str | None = Field(None, examples=["on-call"])
     """Another notice, which is told too when two thirds of the time have passed."""
+    tenant: str | None = Field(None, examples=["acme"])
+    """It is told only what this tenant asks for, and only its people see the webhook; without it every tenant's."""
+    sentence: bool = False
+    """It also says what is asked for, in the sentence that approvers see: that may name people and records."""
 
 
 class EscalationPart(SettingsPart):
@@ -34,3 +38,7 @@ class EscalationPart(SettingsPart):
     """How long it waits for somebody to acknowledge."""
     secret: Reference | None = Field(None, examples=["env:ESCALATION_SECRET"])
     """What its messages are signed with, by reference (Standard Webhooks)."""
+    tenant: str | None = Field(None, examples=["acme"])
+    """It is told only of this tenant's actions, and only its people see the webhook; without it of every tenant's."""
+    sentence: bool = False
+    """It also says what is in doubt, in the action's sentence: that may name people and records."""

@@ -28,6 +28,8 @@ _OURS: Final = frozenset(
     )
 )
 """Parameters of an authorization request that the gateway makes itself, or that would change whom it asks for what."""
+_PROVEN: Final = frozenset(("client_credentials", "token_exchange"))
+"""Grants that a client gets tokens by whom nothing proves but its secret or its key."""
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 
@@ -36,7 +38,8 @@ class OAuthClientPart(SettingsPart):
 
     grant: Grant = Field(examples=["authorization_code"])
     """How tokens are got: by the client's own right (`client_credentials`, RFC 6749), by what it signs (`jwt_bearer`,
-    RFC 7523), or after a person signed in once (`authorization_code`; they are refreshed from then on)."""
+    RFC 7523), after a person signed in once (`authorization_code`; they are refreshed from then on), or for each
+    requester in exchange for the access token that their agent calls with (`token_exchange`, RFC 8693)."""
     client_id: str = Field(min_length=1, max_length=512, examples=["3MVG9…"])
     """Its id, as the authorization server gave it; of a Google service account its e-mail address."""
     client_secret: Reference | None = Field(None, examples=["file:.ailyus/secrets/xero-client"])
@@ -60,7 +63,8 @@ class OAuthClientPart(SettingsPart):
     subject: str = Field("", max_length=512, examples=["integration@acme.example"])
     """The account that `jwt_bearer` asks for (`sub`)."""
     audience: str = Field("", max_length=512, examples=["https://login.salesforce.com"])
-    """Whom what is signed is meant for (`aud`); without it the token endpoint."""
+    """Whom what is signed is meant for (`aud`); without it the token endpoint. With `token_exchange` it is the name of
+    the system that the tokens are for."""
     resource: str = Field("", pattern=_URL, examples=["https://api.example.com"])
     """The API that tokens are meant for (RFC 8707), where the server asks for it."""
     read_scopes: tuple[str, ...] = Field((), max_length=64, examples=[["accounting.transactions.read"]])
@@ -94,18 +98,21 @@ class OAuthClientPart(SettingsPart):
     @model_validator(mode="after")
     def _complete(self) -> "OAuthClientPart":
         is_stored, auth = self.grant == "authorization_code", self.proof
+        is_exchanged = self.grant == "token_exchange"
+        signed_for = "" if is_exchanged else self.audience
         faults = (
             (not self.issuer and not self.token_url, "it needs `issuer` or `token_url`"),
             (is_stored and not self.issuer and not self.authorize_url, "this grant needs `issuer` or `authorize_url`"),
             (not is_stored and bool(self.authorize_url), "`authorize_url` is for `authorization_code` alone"),
-            (not is_stored and self.per_person, "`per_person` is for `authorization_code` alone"),
+            (not (is_stored or is_exchanged) and self.per_person, "`per_person` is for `authorization_code` alone"),
             (auth in ("basic", "post") and self.client_secret is None, f"`{auth}` needs `client_secret`"),
             (auth not in ("basic", "post") and self.client_secret is not None, f"`{auth}` takes no `client_secret`"),
             (auth == "private_key_jwt" and self.key is None, "`private_key_jwt` needs `key`"),
-            (auth == "none" and self.grant == "client_credentials", "this grant needs `client_secret` or `key`"),
+            (auth == "none" and self.grant in _PROVEN, "this grant needs `client_secret` or `key`"),
             (self.grant == "jwt_bearer" and self.key is None, "`jwt_bearer` needs `key`"),
             (self.grant != "jwt_bearer" and bool(self.subject), "`subject` is for `jwt_bearer` alone"),
-            (self.key is None and bool(self.key_id or self.audience), "`key_id` and `audience` need `key`"),
+            (self.key is None and bool(self.key_id or signed_for), "`key_id` and `audience` need `key`"),
+            (is_exchanged and self.per_person, "`token_exchange` is for each person anyway, without `per_person`"),
             (not self._has_key_use() and self.key is not None, "`key` is used by `jwt_bearer` and `private_key_jwt`"),
             # a token without scopes often is one with all of them
             (bool(self.read_scopes) is not bool(self.write_scopes), "give both `read_scopes` and `write_scopes`"),

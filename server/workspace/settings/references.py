@@ -21,6 +21,7 @@ def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.console.oidc is not None:
         found.append(("console.oidc.client_secret", settings.console.oidc.client_secret))
     found += ((f"notices.{name}.secret", one.secret) for name, one in settings.notices.items())
+    found += ((f"export.{name}.token", one.token) for name, one in settings.export.items())
     found += ((f"escalations.{name}.secret", one.secret) for name, one in settings.escalations.items())
     for name, connection in settings.connections.items():
         found += ((f"connections.{name}.{key}", text) for key, text in _of_connection(connection))

@@ -13,9 +13,10 @@ UNIX: Final = "unix"
 """Stands among addresses for whoever connects by the gateway's Unix socket."""
 OWN_PATHS: Final = frozenset(
     (
-        *(".well-known", "livez", "mcp", "readyz", "static"),
-        *("actions", "agents", "approvals", "connections", "contracts", "enrol", "escalations", "events", "evidence"),
-        *("halts", "inbox", "people", "questions", "receipts", "releases", "roots", "sign-in", "sign-out"),
+        *(".well-known", "actions", "agents", "approvals", "bookmarks", "connections", "contracts", "design", "enrol"),
+        *("escalations", "events", "evidence", "halts", "inbox", "livez", "log", "mcp", "notices", "people", "plans"),
+        *("policies", "policy-edits", "questions", "readyz", "receipts", "releases", "roots", "search", "sign-in"),
+        *("sign-out", "static"),
     )
 )
 """What the gateway's own paths begin with, so that a `base_path` is told from one of them."""

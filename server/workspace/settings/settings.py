@@ -14,6 +14,7 @@ from server.workspace.settings.browser import BrowserPart
 from server.workspace.settings.connection import AdapterPart, ConnectionPart
 from server.workspace.settings.console import ConsolePart
 from server.workspace.settings.credentials import CredentialsPart
+from server.workspace.settings.export import ExportPart
 from server.workspace.settings.notification import EscalationPart, NoticePart
 from server.workspace.settings.oauth import OAuthPart
 from server.workspace.settings.observability import LogsPart, MetricsPart, TelemetryPart
@@ -21,6 +22,7 @@ from server.workspace.settings.part import Documented, Measure, SettingsPart
 from server.workspace.settings.person import PersonPart
 from server.workspace.settings.server import ServerPart
 from server.workspace.settings.store import LogPart, StorePart
+from server.workspace.settings.witness import WitnessPart
 
 PREFIX = "AILYUS_"
 """What the environment variables of settings begin with."""
@@ -67,6 +69,12 @@ class Settings(BaseSettings, Documented):
     """Is this a trial? Then keys without a passphrase count, and receipts say `governed: false`."""
     change_freeze: bool = False
     """Is a freeze on? Policies read it as `env.changeFreeze`."""
+    incident: bool = False
+    """Is there an incident? Policies read it as `env.incident`."""
+    time_zone: str = Field("UTC", examples=["Europe/Berlin"])
+    """The IANA time zone by whose clocks policies read `env.weekday` (1 is Monday) and `env.localTime`."""
+    session_hours: Annotated[int, Measure("hours")] = Field(8, ge=1, le=24)
+    """How far back `session.saw` looks: what an agent was shown for its person since then."""
     roles: tuple[str, ...] = Field(examples=[["Support", "SecurityLead"]])
     """All roles that people can have and policies can name."""
     environments: tuple[str, ...] = ("prod",)
@@ -79,6 +87,8 @@ class Settings(BaseSettings, Documented):
     """Where the store is, and the key that seals secrets in it; without it files in `.ailyus/`."""
     log: LogPart = LogPart()
     """The key that signs the log of statements."""
+    witness: WitnessPart | None = None
+    """Who cosigns the log's checkpoints; without it the log is attested by its own operator."""
     logs: LogsPart = LogsPart()
     """The log lines on standard error."""
     credentials: CredentialsPart = CredentialsPart()
@@ -107,6 +117,8 @@ class Settings(BaseSettings, Documented):
     """How many requests may wait."""
     notices: dict[str, NoticePart] = Field(default_factory=dict)
     """Who is told that people are needed, by name."""
+    export: dict[str, ExportPart] = Field(default_factory=dict)
+    """Where the statements of the log are pushed to, by name."""
 
     @property
     def has_database(self) -> bool:

@@ -19,10 +19,12 @@ class StorePart(SettingsPart):
 
 
 class LogPart(SettingsPart):
-    """The key that signs the log, and its passphrase, both by reference."""
+    """The key that signs the log, its passphrase, both by reference, and whether everybody may mirror it."""
 
     key: Reference = "file:.ailyus/log.pem"
     """The Ed25519 key as PEM, by reference; the first start makes the file. While it is rotated (`ailyus key rotate
     log`) the new key stands after it."""
     passphrase: ReferenceOrNone = Field("none", examples=["env:LOG_PASSPHRASE"])
     """What the key is encrypted with, by reference; `none` for nothing."""
+    public: bool = False
+    """May everybody read the log's hashes and signatures at `/log/` (C2SP tlog-tiles)? They show how much is done."""

@@ -4,17 +4,31 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from adapters.http.answer import MAX_ANSWER, fields_of
+from adapters.http.answer import MAX_ANSWER, TooLarge, content_of, fields_of
 from contracts.compiler.expressions import Fault
 from tests.adapters.raw_server import Handler, answer, raw_server
 from tests.adapters.requests import adapter_for, execute, look, release_for
 from tests.slowness import scaled
 
 PIECE = 1024 * 1024
+
+
+class Pieces(httpx2.AsyncByteStream):
+    """A body that comes in pieces of seven bytes."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._raw), 7):
+            yield self._raw[start : start + 7]
 
 
 def unending(*pieces: bytes) -> Handler:
@@ -97,7 +111,21 @@ async def test_an_encoding_that_was_not_asked_for_is_refused(extra: bytes) -> No
     assert all(b"\r\naccept-encoding: gzip\r\n" in request for request in seen)
 
 
-@pytest.mark.parametrize("raw", [b'{"id":"r1"}', gzip.compress(b"{}", mtime=0)[:-8] + bytes(8)])
+ROWS = b'[{"id":"r1"},{"id":"r2"}]\n'
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"id":"r1"}',
+        gzip.compress(b"{}", mtime=0)[:-8] + bytes(8),
+        gzip.compress(ROWS, mtime=0)[:-9],
+        gzip.compress(ROWS, mtime=0)[:-8],  # all of the content, and nothing that says so
+        gzip.compress(ROWS, mtime=0)[:-1],
+        gzip.compress(ROWS, mtime=0)[:4],
+        gzip.compress(b"id,name\nr1,a\n", mtime=0) + gzip.compress(b"r2,b\n", mtime=0),  # of which one would be read
+    ],
+)
 async def test_a_broken_encoding_is_refused(raw: bytes) -> None:
     async with raw_server(answer(200, raw, b"content-encoding: gzip\r\n")) as (port, _):
         execution = await execute(release_for(port))
@@ -115,3 +143,24 @@ def test_several_links_in_several_lines_are_one_list() -> None:
     lines = [("Link", '<https://x.example/>; rel="self"'), ("Link", '<https://x.example/2>; rel="next"'), ("X", "1")]
     found = fields_of(httpx2.Response(200, headers=lines))
     assert found == {"link": '<https://x.example/>; rel="self", <https://x.example/2>; rel="next"', "x": "1"}
+
+
+async def test_a_packed_answer_without_a_byte_is_empty() -> None:
+    async with raw_server(answer(204, b"", b"content-encoding: gzip\r\n")) as (port, _):
+        execution = await execute(release_for(port))
+    assert execution.response is not None
+    assert (execution.response.status, execution.response.raw) == (204, b"")
+
+
+@given(st.binary(max_size=400), st.integers(min_value=1, max_value=30))
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+def test_a_stream_that_was_cut_is_never_taken_for_a_whole_one(content: bytes, missing: int) -> None:
+    packed = gzip.compress(content, mtime=0)
+
+    async def read(raw: bytes) -> bytes:
+        body = httpx2.Response(200, headers={"content-encoding": "gzip"}, stream=Pieces(raw))
+        return await content_of(body)
+
+    assert asyncio.run(read(packed)) == content
+    with pytest.raises(TooLarge):
+        asyncio.run(read(packed[:-missing] if missing < len(packed) else packed[:1]))

@@ -181,3 +181,41 @@ async def test_metadata_that_is_not_the_issuers_or_not_safe_is_refused(
         # also where the settings name the token endpoint themselves
         assert await servers.fetch(client_of(endpoint, issuer=endpoint.url), "both") == TokenFault("refused", code)
         assert endpoint.asked == []
+
+
+async def test_a_token_of_a_person_is_exchanged_for_one_of_an_api(tmp_path: Path) -> None:
+    async with token_endpoint() as endpoint, asking(tmp_path) as servers:
+        meant = {"audience": "crm", "resource": "https://api", "read_scopes": ("a",), "write_scopes": ("a",)}
+        client = client_of(endpoint, grant="token_exchange", per_person=True, **meant)
+        endpoint.says = {"issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
+        found = await servers.exchange_token(client, "both", "of-maria")
+        assert isinstance(found, TokenAnswer)
+        assert (found.access_token, found.expires_in) == ("at-1", 3600)
+        access_token = "urn:ietf:params:oauth:token-type:access_token"
+        assert endpoint.asked == [
+            {
+                "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+                "subject_token": "of-maria",
+                "subject_token_type": access_token,
+                "requested_token_type": access_token,
+                "scope": "a",
+                "audience": "crm",
+                "resource": "https://api",
+            }
+        ]
+        endpoint.says = {"issued_token_type": "urn:ietf:params:oauth:token-type:saml2"}
+        refused = await servers.exchange_token(client, "both", "of-maria")
+        assert refused == TokenFault("refused", "other_token_type")
+        endpoint.says = {"token_type": "N_A"}
+        assert await servers.exchange_token(client, "both", "of-maria") == TokenFault("lost", "no_bearer_token")
+
+
+async def test_the_audience_of_an_exchange_is_not_that_of_the_clients_proof(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "key").write_bytes(key.private_bytes(PEM, PKCS8, serialization.NoEncryption()))
+    async with token_endpoint() as endpoint, asking(tmp_path) as servers:
+        signs = {"client_auth": "private_key_jwt", "client_secret": "", "key": "file:key", "audience": "crm"}
+        await servers.exchange_token(client_of(endpoint, grant="token_exchange", **signs), "both", "of-maria")
+        (asked,) = endpoint.asked
+        jwt.decode(asked["client_assertion"], key.public_key(), ["ES256"], audience=f"{endpoint.url}/token")
+        assert asked["audience"] == "crm"

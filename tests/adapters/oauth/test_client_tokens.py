@@ -55,10 +55,11 @@ async def test_a_token_that_a_target_refuses_is_fetched_anew_once(tmp_path: Path
         assert endpoint.count("client_credentials") == 2
         # the new one is refused too: the server is not asked at each call
         assert not await tokens.is_renewed(reference, time.monotonic(), "")
-        tokens.doubt(reference, "")
+        assert tokens.doubt(reference, "", since)  # who was refused before has another one by now
+        assert not tokens.doubt(reference, "", time.monotonic())
         assert await tokens.value(reference, "") == "at-2"
         tokens._known[reference].doubted_at -= 60
-        tokens.doubt(reference, "")
+        assert tokens.doubt(reference, "", time.monotonic())
         assert await tokens.value(reference, "") == "at-3"
 
 
@@ -69,6 +70,10 @@ async def test_a_server_that_gives_none_is_asked_again_only_after_a_pause(tmp_pa
             with pytest.raises(AilyusError, match=r"`crm` gets no access token: .* \(invalid_client\)") as caught:
                 await tokens.value(reference, "")
             assert caught.value.code == "no_credential"
+            assert (
+                "are `client_id`, `client_secret` and `client_auth` those that the server knows?" in caught.value.hint
+            )
+            assert "[connections.crm.oauth2]" in caught.value.hint
         assert len(endpoint.asked) == 1
         fault, _ = tokens._refused[reference]
         tokens._refused[reference] = fault, time.monotonic()
@@ -101,3 +106,43 @@ async def test_reading_and_writing_have_tokens_of_their_own(tmp_path: Path) -> N
         assert await tokens.is_obtainable(target.read)
         assert not await tokens.is_obtainable(stored.read)
         await tokens.close()
+
+
+EXCHANGE: dict[str, Any] = {"grant": "token_exchange", "per_person": True}
+
+
+async def test_each_person_has_tokens_in_exchange_for_their_own(tmp_path: Path) -> None:
+    async with tokens_at(tmp_path, **EXCHANGE) as (endpoint, tokens, reference):
+        for person in ("maria", "otto"):
+            tokens.subjects.keep(person, f"of-{person}", time.time() + 60)
+        found = [await tokens.value(reference, person) for person in ("maria", "otto", "maria")]
+        assert found == ["at-1", "at-2", "at-1"]
+        assert [one["subject_token"] for one in endpoint.asked] == ["of-maria", "of-otto"]
+        since = time.monotonic()
+        assert tokens.doubt(reference, "maria", since)  # a target refused hers, and nobody else's
+        assert [await tokens.value(reference, person) for person in ("maria", "otto")] == ["at-3", "at-2"]
+        assert not await tokens.is_renewed(reference, time.monotonic(), "leo")
+
+
+async def test_without_a_token_of_the_person_nobody_is_asked(tmp_path: Path) -> None:
+    async with tokens_at(tmp_path, **EXCHANGE) as (endpoint, tokens, reference):
+        with pytest.raises(AilyusError, match="no call has brought one that holds") as caught:
+            await tokens.value(reference, "maria")
+        assert caught.value.code == "not_connected"
+        assert endpoint.asked == []
+        assert await tokens.is_obtainable(reference)
+        tokens.subjects.keep("maria", "of-maria", time.time() + 60)
+        assert await tokens.value(reference, "maria") == "at-1"
+
+
+async def test_a_token_that_came_after_a_refusal_is_exchanged_at_once(tmp_path: Path) -> None:
+    async with tokens_at(tmp_path, **EXCHANGE) as (endpoint, tokens, reference):
+        tokens.subjects.keep("maria", "revoked", time.time() + 60)
+        endpoint.faults = [{"status": 400, "error": "invalid_grant"}]
+        for _ in range(2):
+            with pytest.raises(AilyusError, match="the grant no more") as caught:
+                await tokens.value(reference, "maria")
+            assert (caught.value.code, len(endpoint.asked)) == ("not_connected", 1)
+            assert "revoked" not in str(caught.value)
+        tokens.subjects.keep("maria", "new", time.time() + 60)
+        assert await tokens.value(reference, "maria") == "at-1"

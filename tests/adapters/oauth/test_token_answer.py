@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.credentials.source import usable
@@ -26,6 +26,7 @@ def test_whatever_an_endpoint_says_is_tokens_or_a_fault(said: dict[str, Any]) ->
 
 
 @given(st.text())
+@example("_")
 def test_the_code_of_an_error_is_a_word_and_never_a_text_of_the_server(text: str) -> None:
     code = fault_of(text).code
     assert code.isascii()
@@ -60,3 +61,21 @@ def test_scopes_are_those_that_it_says_however_it_separates_them() -> None:
     assert found.fields == {"scope": "users:read,chat:write", "team": {"id": "T1"}, "expires_in": "43200"}
     assert isinstance(answer_of({"access_token": "a\r\nx-admin: 1"}), TokenFault)
     assert isinstance(answer_of({"access_token": "a", "token_type": "DPoP"}), TokenFault)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "hint"),
+    [
+        (TokenFault("not_sent", "no_client_secret"), "where `client_secret` refers to", "write the file"),
+        (TokenFault("refused", "wrong_issuer"), "names another issuer", "letter by letter"),
+        (TokenFault("not_sent", "no_metadata"), "no metadata", "`token_url`"),
+        (TokenFault("not_sent", "unreachable"), "cannot be reached", "is the server up"),
+        (TokenFault("refused", "invalid_client"), "refuses the client", "`client_auth`"),
+        (TokenFault("refused", "a_word_of_the_vendor"), "refuses the client", ""),
+    ],
+)
+def test_a_fault_says_what_is_wrong_and_where_to_look(fault: TokenFault, says: str, hint: str) -> None:
+    assert says in fault.sentence
+    assert fault.sentence.endswith(f"({fault.code})")
+    assert hint in fault.hint
+    assert bool(fault.hint) is bool(hint)

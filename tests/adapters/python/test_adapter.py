@@ -26,7 +26,6 @@ from server.contract_testing.tcp_relay import ADAPTER_FAULTS, AGAIN, CLAIMED
 from server.workspace.workspace import Workspace
 from tests.adapters.plugins import CONTRACT, Environment, add, example
 from tests.aws import Aws
-from tests.aws import aws as aws
 from tests.until import until
 from tests.world import Sandbox, cli, gateway, make_workspace
 
@@ -371,7 +370,7 @@ async def test_halted_while_its_process_starts(environment: Environment, tmp_pat
         call = {"user": "u-1", "group": "deployers", "reason": "joins the team that deploys"}
         acting = asyncio.create_task(world.call("add_to_group", call))
         await until(begun.exists)
-        how = ("halt", "connection", "aws_groups", "--as", "lead", "--reason", "an incident")
+        how = ("halt", "add", "connection", "aws_groups", "--as", "lead", "--reason", "an incident")
         await asyncio.to_thread(cli, *how, cwd=root)
         halted.touch()
         answer = await acting

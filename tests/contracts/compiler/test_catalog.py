@@ -1,6 +1,7 @@
 """Contracts: the bundled ones hold together; each named bad one is refused with file and line."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,25 @@ def test_the_library_holds_together() -> None:
                 assert name in program.inputs.finders
 
 
+def test_a_contract_is_compiled_again_where_it_or_what_it_shares_changed(tmp_path: Path) -> None:
+    """Its file, the declarations of its system, and the flows: whatever else changes in the folder."""
+    here = folder(tmp_path, GOOD)
+    copied = shutil.copytree(LIBRARY / "helpdesk", here / "helpdesk")
+    before = load_catalog(here).programs
+
+    def changed(path: Path, more: str) -> set[str]:
+        text = path.read_text()
+        path.write_text(text + more)
+        after = load_catalog(here).programs
+        path.write_text(text)
+        return {name for name in before if after[name] is not before[name]}
+
+    assert changed(copied / "set_ticket_priority.yaml", "# a word\n") == {"set_ticket_priority"}
+    assert changed(copied / "_system.yaml", "# a word\n") == set(before) - {"find_user", "unlock_user"}
+    assert changed(next(copied.glob("flow_*.yaml")), "# a word\n") == set(before)
+    assert load_catalog(here).programs is before
+
+
 def test_the_same_files_are_compiled_once_and_every_change_is_seen(tmp_path: Path) -> None:
     here = folder(tmp_path / "one", GOOD)
     first = load_catalog(here)
@@ -94,3 +114,37 @@ def test_one_look_shows_every_fault_of_a_file(tmp_path: Path) -> None:
     assert len(told) == 3, told
     for word in ("inputs.recrd", "inputz.value", "does not compile"):
         assert any(word in sentence for sentence in told.values()), told
+
+
+HALF = "contract: half\ndraft: true\nrisk: TODO choose one\nexecute: [\n"
+
+
+def test_a_draft_stops_nothing_and_counts_for_nothing(tmp_path: Path) -> None:
+    here = folder(tmp_path, GOOD)
+    (here / "okta" / "half.yaml").write_text(HALF)
+    catalog = load_catalog(here)
+    assert catalog.programs.keys() == load_catalog(folder(tmp_path / "plain", GOOD)).programs.keys()
+    assert [line.split(";")[0] for line in catalog.warnings] == [
+        "`contracts/okta/half.yaml` is a draft and does not count"
+    ]
+    (here / "okta" / "half.yaml").write_text(HALF.replace("execute: [\n", ""))
+    assert load_catalog(here).warnings == (
+        "`contracts/okta/half.yaml` is a draft and does not count",
+        "contracts/okta/half.yaml:3: `risk` is still to do: choose one",
+    )
+    (here / "okta" / "unlock_user.yaml").write_text(f"{GOOD}draft: true\n")
+    (done,) = [line for line in load_catalog(here).warnings if "unlock_user" in line]
+    assert done.endswith("when it is done, take the line `draft: true` away")
+
+
+def test_what_is_a_draft_is_never_half_of_a_catalog(tmp_path: Path) -> None:
+    here = folder(tmp_path, GOOD.replace("undo: none", "undo: {contract: half, inputs: {}}"))
+    (here / "okta" / "half.yaml").write_text(HALF)
+    with pytest.raises(Complaints) as caught:
+        load_catalog(here)
+    assert "the undo `half` is no action of this catalog" in str(caught.value)
+    (here / "okta" / "half.yaml").unlink()
+    (here / "okta" / "unlock_user.yaml").write_text(f"{GOOD}draft:   true\n")
+    with pytest.raises(Complaints) as caught:
+        load_catalog(here)
+    assert "is written on a line of its own" in str(caught.value)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.compiler.catalog import Complaints, load_catalog
 from contracts.compiler.compile import compile_contract
 from contracts.compiler.contract_folder import ContractFolder
 from contracts.compiler.program import Program
@@ -91,3 +92,60 @@ def test_a_file_that_is_not_there_is_a_fault_and_no_exception(tmp_path: Path) ->
     assert made.system(tmp_path / "contracts" / "a.yaml") is None
     assert all("the file cannot be read" in fault.sentence for fault in made.faults)
     assert len(made.faults) == 2
+
+
+def told_at(text: str, faults: list[str]) -> list[str]:
+    """The first words of each line that a fault names."""
+    lines = text.splitlines()
+    return [lines[int(fault.split(":")[1]) - 1].split(":")[0].strip(" -{") for fault in faults]
+
+
+def test_after_a_key_that_does_not_exist_the_rest_is_still_looked_at(tmp_path: Path) -> None:
+    text = GOOD.replace("expect:\n", "expect:\n  - {that: after.record.value == 1 +, els: y}\n")
+    text = text.replace("from ${before.record", "of ${before.recrd")
+    program, faults = compiled(tmp_path, text)
+    assert program is None
+    assert told_at(text, faults) == ["that", "that", "says"], faults
+
+
+def test_what_is_still_to_do_hides_no_other_fault(tmp_path: Path) -> None:
+    text = GOOD.replace('that: "after.record.value == inputs.value"', "that: TODO say what holds then")
+    text = text.replace("settle: {within: 300ms", "settle: {within: 300 ms").replace(
+        "from ${before.record", "of ${befor"
+    )
+    program, faults = compiled(tmp_path, text)
+    assert program is None
+    assert told_at(text, faults) == ["that", "settle"], faults  # and without `settle`, which has a default, no more
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ('pattern: "^[a-z0-9]{1,20}$"', 'pattern: "^[a-z"', {"record", "unchanged"}),  # an input
+        ("{record: {get:", "{record: {gett:", {"observe"}),  # a look: the resource names it, and nothing is without one
+    ],
+)
+def test_what_only_follows_from_a_fault_is_not_told(tmp_path: Path, good: str, bad: str, told: set[str]) -> None:
+    """Everything else of this file names the record."""
+    text = GOOD.replace(good, bad, 1).replace("evidence:", "unchanged: [nobody.x]\nevidence:")
+    program, faults = compiled(tmp_path, text)
+    assert program is None
+    assert (set(told_at(text, faults)), len(faults)) == (told, len(told)), faults
+
+
+def test_a_contract_that_names_a_faulty_file_has_no_fault_by_that(tmp_path: Path) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "a.yaml").write_text(GOOD.replace("risk: low", "risk: TODO"))
+    other = GOOD.replace("contract: set_value\n", "contract: put_value\n")
+    (contracts / "b.yaml").write_text(other)
+    plan = "plan: two\ntitle: Two\nsummary: Two steps.\nuse_when: never\nsteps:\n"
+    step = "  - {id: %s, contract: %s, inputs: {record: r1, value: a}}\n"
+    (contracts / "c.yaml").write_text(plan + step % ("one", "set_value") + step % ("two", "put_value"))
+    with pytest.raises(Complaints) as caught:
+        load_catalog(contracts)
+    assert [str(fault).split("\n")[0] for fault in caught.value.faults] == ["contracts/a.yaml:7: `risk` is still to do"]
+    (contracts / "a.yaml").unlink()
+    with pytest.raises(Complaints) as missing:
+        load_catalog(contracts)
+    assert len(missing.value.faults) == 2, str(missing.value)  # the plan's step, and the undo

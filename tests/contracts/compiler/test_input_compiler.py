@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.compiler.agent_arguments import RESERVED
-from contracts.compiler.input_compiler import compile_inputs, input_names
+from contracts.compiler.input_compiler import compile_inputs, input_names, is_bounded
 from contracts.compiler.inputs import DEFAULT_MAX_LENGTH, InputSchema
 from contracts.errors import AilyusError
 from contracts.schema.input import Input
@@ -53,11 +53,29 @@ def test_every_text_and_list_has_a_bound() -> None:
         field(type="array")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "bounded"),
+    [
+        ("^00u[0-9A-Za-z]{4,20}$", True),
+        (r"^\+?[*+|]a?(b|c)?$", False),  # an alternative, wherever it stands, could have no end
+        (r"^\+?[*+]\*(b{2,3})?$", True),
+        ("^[0-9]+$", False),
+        ("^[0-9]{3,}$", False),
+        (r"^a\$", False),
+        ("[0-9]{3}", False),
+        ("^a$|b", False),
+    ],
+)
+def test_a_pattern_that_bounds_a_text_is_its_bound(pattern: str, bounded: bool) -> None:
+    assert is_bounded(pattern) is bounded
+    assert ("maxLength" not in field(pattern=pattern)) is bounded
+
+
 def test_no_word_of_ours_is_left_in_the_schema() -> None:
     made = compiled(x={"from": "find_x", "index": True, "optional": True, "late": {"max": 3}, "minLength": 2})
     assert made.fields["x"] == {
         "type": "string",
-        "description": "D (from find_x)",
+        "description": "D.",
         "minLength": 2,
         "maxLength": DEFAULT_MAX_LENGTH,
     }

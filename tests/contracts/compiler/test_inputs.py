@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.compiler.catalog import load_catalog
+from contracts.compiler.inputs import MAX_FAULTS
 from contracts.errors import AilyusError
 from tests.world import ROOT
 
@@ -32,8 +33,39 @@ def test_what_is_wrong_and_where(change: dict[str, object], code: str, field: st
     error = caught.value
     assert error.code == code
     assert error.hint
-    expected = {field, field.replace("~1", "/").replace("~0", "~")} if code == "unknown_field" else {field}
-    assert error.field in expected
+    assert error.field == field
+    assert not error.also
+
+
+def test_all_faults_of_a_call_are_told_at_once() -> None:
+    with pytest.raises(AilyusError) as caught:
+        PROGRAMS["reset_user_mfa"].inputs.parse({"user_id": "maria", "tikcet": "4711", "__x": 1, "a": 1.5})
+    told = [(fault.code, fault.field) for fault in (caught.value, *caught.value.also)]
+    assert told == [
+        ("reserved_key", "/__x"),
+        ("wrong_type", "/a"),
+        ("wrong_format", "/user_id"),
+        ("unknown_field", "/tikcet"),
+        ("missing_field", "/ticket"),
+    ]
+    assert caught.value.sentence.count("; ") == 4
+    # an unknown field is told as itself, with the name that it is nearest to
+    assert "did you mean `ticket`?" in next(f for f in caught.value.also if f.field == "/tikcet").hint
+
+
+def test_what_a_value_cannot_be_is_told_once() -> None:
+    with pytest.raises(AilyusError) as caught:
+        PROGRAMS["reset_user_mfa"].inputs.parse({**RESET, "user_id": 1.5})
+    assert not caught.value.also
+
+
+def test_a_call_with_a_thousand_faults_is_told_of_ten() -> None:
+    with pytest.raises(AilyusError) as caught:
+        PROGRAMS["reset_user_mfa"].inputs.parse({**RESET, **{f"x{n}": n for n in range(1000)}})
+    assert len(caught.value.also) == MAX_FAULTS - 1
+    with pytest.raises(AilyusError) as caught:
+        PROGRAMS["reset_user_mfa"].inputs.parse({**RESET, **{f"__{n}": n for n in range(1000)}})
+    assert len(caught.value.also) == MAX_FAULTS - 1
 
 
 def test_a_missing_field_names_its_finder() -> None:

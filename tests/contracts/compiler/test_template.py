@@ -150,3 +150,30 @@ def test_its_expressions_and_slashes() -> None:
     made = template("/a/${inputs.id}/b/${scim.string(inputs.id)}")
     assert [expression.text for expression in made.expressions] == ["inputs.id", "inputs.id"]
     assert made.source_slashes == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "n", "text"),
+    [
+        ("Remove ${plural(inputs.n, 'MFA factor')} of x", 1, "Remove 1 MFA factor of x"),
+        ("Remove ${plural(inputs.n, 'MFA factor')} of x", 2, "Remove 2 MFA factors of x"),
+        ("${plural(inputs.n, 'entry', 'entries')}", 0, "0 entries"),
+        ("${plural(inputs.n + size([1, 2]), \"entry\", 'entries')}", -1, "1 entry"),
+    ],
+)
+def test_a_count_says_one_or_several(source: str, n: int, text: str) -> None:
+    made = template(source)
+    # the words are the contract's, so none of them stands apart
+    assert made.told({"inputs.n": n}) == (text, ())
+    assert made.text({"inputs.n": n}) == text
+
+
+@pytest.mark.parametrize("source", ["${plural(inputs.n)}", "${plural('a')}", "${plural(inputs.n, inputs.id)}"])
+def test_a_count_without_its_words_is_refused(source: str) -> None:
+    with pytest.raises(AilyusError, match="does not say what is counted"):
+        template(source)
+
+
+@pytest.mark.parametrize("value", [True, "2", None, 1.5])
+def test_only_a_whole_number_is_counted(value: object) -> None:
+    assert isinstance(template("${plural(before.user, 'user')}").text({"before.user": value}), Fault)

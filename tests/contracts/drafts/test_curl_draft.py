@@ -38,6 +38,7 @@ def test_two_curl_lines_become_a_contract(tmp_path: Path) -> None:
     (tmp_path / "draft.yaml").write_text(draft.text(FILLED))
     program = load_catalog(tmp_path).programs["lock_user"]
     content = yaml.safe_load(draft.text(FILLED))
+    assert content["execute"][0]["declined"] == "response.status in [400, 422]"
     assert content["execute"][0]["http"] == {
         "patch": "/api/v2/users/${inputs.user_id}",
         "json": {"locked": True, "reason_code": "${inputs.reason_code}", "notify": {"days": "${inputs.days}"}},

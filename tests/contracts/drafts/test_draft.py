@@ -89,6 +89,9 @@ def test_what_a_person_said_stands_there() -> None:
     assert yaml.safe_load(text)["resource"] == {"type": "Repo", "id": "${inputs.repo}"}
     said = yaml.safe_load(draft(route={"http": {}}).text(DraftInput("high", "", "It does.", "", ("a == 1",))))
     assert (said["summary"], said["says"], said["risk"]) == ("It does.", "It does.", "high")
+    assert yaml.safe_load(draft(route={}).text(DraftInput("high", "Repo=${inputs.repo}", "It does.")))["says"] == (
+        "It does: ${inputs.repo}"
+    )
     assert said["expect"] == [{"that": "a == 1", "so": "a == 1", "else": "not so: a == 1"}]
 
 

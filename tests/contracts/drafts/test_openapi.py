@@ -63,6 +63,7 @@ def test_the_answers_that_are_ok_are_those_of_the_description(tmp_path: Path) ->
         two(tmp_path, responses={"204": {}, "202": {}, "404": {}, "2XX": {}}).draft("removeUser", "", "d", {})
     )
     assert made["execute"][0]["ok"] == "response.status in [202, 204]"
+    assert made["execute"][0]["declined"] == "response.status in [400, 422]"
     none = content(two(tmp_path, responses={"default": {}}).draft("removeUser", "", "d", {}))
     assert none["execute"][0]["ok"] == "response.status in [200, 201, 202, 204]"
 

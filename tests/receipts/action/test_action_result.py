@@ -17,6 +17,7 @@ from receipts.action.result_parts import (
     ResultApproval,
     ResultCheck,
     ResultError,
+    ResultFault,
     ResultProgress,
     ResultStep,
     Would,
@@ -64,7 +65,7 @@ RESULT = st.builds(
     outputs=maybe(VALUES),
     data=maybe(VALUES),
     from_outside=maybe(several(WORDS)),
-    error=maybe(parts(ResultError)),
+    error=maybe(parts(ResultError, also=maybe(several(parts(ResultFault))))),
 )
 
 

@@ -1,13 +1,19 @@
 """Every row that repeats a statement is compared with it: what says more, less or otherwise is one finding."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from contracts.canonical import new_id
+from receipts.action.sentence import ActionSentence
 from receipts.audit.audit_rows import audit_rows
 from receipts.audit.log_walk import LogWalk
+from receipts.statement.statement import StatementSubject
 from receipts.store.row import Read
+from tests.free import free
 from tests.receipts.audit.proofs import LEAD, ROOTS, Approved, approved
+from tests.receipts.making import action, intend, journal_at
 from tests.receipts.stages import halt
 
 
@@ -78,3 +84,41 @@ KEY = "the key `{key}`"
 )
 async def test_each_change_is_one_finding(one: Approved, sql: str, finding: str) -> None:
     assert await findings(one, sql) == [finding.format(key=LEAD.keyid, approval=one.approval.id, action=one.action.id)]
+
+
+async def listed(path: Path, *sql: str) -> list[str]:
+    """What is found of an action with a sentence, after these statements."""
+    journal = await journal_at(path)
+    of = replace(action(), sentence=ActionSentence.of("Remove 2 MFA factors of ann@acme.test"))
+    about = StatementSubject(of.request, of.id, "release-1", True, sentence=of.sentence)
+    sealed = journal.notary.seal(
+        free("intent"), new_id("rcp"), about, status="running", changed=None, at_ms=1, evidence={}
+    )
+    await intend(journal, of, sealed=sealed)
+    for one in sql:
+        await journal.store.write(lambda txn, one=one: txn.write(one, rows=None))  # type: ignore[misc]  # mypy and defaults
+
+    def ask(read: Read) -> list[str]:
+        walk = LogWalk(read, ROOTS, None)
+        assert list(walk.statements()) == []
+        return [found for found in audit_rows(read, walk.words) if "sentence" in found]
+
+    try:
+        return await journal.store.read_aside(ask)
+    finally:
+        await journal.store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("sql", "finding"),
+    [
+        (["UPDATE actions SET says = 'Remove 1 MFA factor of eve@acme.test'"], "is not what its statement says"),
+        (["DELETE FROM action_words WHERE word = 'ann'"], "is not found by every word of its sentence"),
+        (["DELETE FROM evidence", "UPDATE actions SET says = ''", "DELETE FROM action_words"], None),
+        ([], None),
+    ],
+)
+async def test_a_sentence_that_is_not_what_was_signed_is_found(tmp_path: Path, sql: list[str], finding: str) -> None:
+    found = await listed(tmp_path / "s.db", *sql)
+    assert bool(found) is bool(finding)
+    assert all(finding in one for one in found[:1])

@@ -19,13 +19,13 @@ async def test_who_was_denied_what_and_names_that_nobody_has(journal: Journal, t
     def ask(read: Read) -> list[denials.Denials]:
         vocabulary.require_agent(read, "bot", tenant)
         vocabulary.require_contract(read, "reset", tenant)
-        vocabulary.require_status(read, "denied")
+        vocabulary.require_status("denied")
         with pytest.raises(AilyusError, match="there is no agent `nobody`"):
             vocabulary.require_agent(read, "nobody", tenant)
         with pytest.raises(AilyusError, match="there is no contract `nothing`"):
             vocabulary.require_contract(read, "nothing", tenant)
         with pytest.raises(AilyusError, match="there is no status `odd`"):
-            vocabulary.require_status(read, "odd")
+            vocabulary.require_status("odd")
         return denials.denied(read, 0, tenant)
 
     (group,) = await journal.store.read_aside(ask)

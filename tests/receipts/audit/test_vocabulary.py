@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from contracts.errors import AilyusError
-from receipts.audit.vocabulary import require_agent, require_contract, require_kind, require_status
+from receipts.audit.vocabulary import (
+    require_agent,
+    require_connection,
+    require_contract,
+    require_kind,
+    require_person,
+    require_status,
+)
 from receipts.store.row import Read
 from tests.free import free
 from tests.receipts.making import journal_at
@@ -35,7 +42,7 @@ async def test_whoever_acts_or_is_registered_is_known_in_its_own_tenant(read: An
     for name, tenant in (("bot", None), ("bot", "acme"), ("idle", None), ("idle", "umbrella")):
         await read(lambda r, name=name, tenant=tenant: require_agent(r, name, tenant))
     for name, tenant, known in (
-        ("bto", None, "one of bot, idle"), ("bot", "umbrella", "one of idle"), ("x", "none", "there is none yet"),
+        ("bto", None, "did you mean `bot`? It is one of bot, idle"), ("bot", "umbrella", "one of idle"), ("x", "none", "there is none yet"),
     ):  # fmt: skip
         with pytest.raises(AilyusError, match=f"there is no agent `{name}`") as caught:
             await read(lambda r, name=name, tenant=tenant: require_agent(r, name, tenant))
@@ -47,14 +54,14 @@ async def test_what_was_released_or_called_is_known(read: Any) -> None:
         await read(lambda r, name=name: require_contract(r, name))
     with pytest.raises(AilyusError, match="there is no contract `rest`") as caught:
         await read(lambda r: require_contract(r, "rest", "acme"))
-    assert (caught.value.code, caught.value.hint) == ("not_found", "one of reset, unlock")
+    assert (caught.value.code, caught.value.hint) == ("not_found", "did you mean `reset`? It is one of reset, unlock")
 
 
-async def test_a_status_is_one_that_a_statement_can_have(read: Any) -> None:
+def test_a_status_is_one_that_a_statement_can_have() -> None:
     for status in ("confirmed", "withdrawn", "asserted_applied", "drifted"):
-        await read(lambda r, status=status: require_status(r, status))
+        require_status(status)
     with pytest.raises(AilyusError, match="there is no status `done`") as caught:
-        await read(lambda r: require_status(r, "done"))
+        require_status("done")
     assert "confirmed" in caught.value.hint
 
 
@@ -63,3 +70,14 @@ def test_a_kind_is_one_of_those_that_there_are() -> None:
     with pytest.raises(AilyusError, match="there is no kind `receipt`") as caught:
         require_kind("receipt")
     assert caught.value.hint.startswith("one of intent, outcome, ")
+
+
+async def test_people_and_connections_are_those_of_actions_and_those_that_there_are(read: Any) -> None:
+    await read(lambda r: require_person(r, "ann", "acme"))
+    await read(lambda r: require_person(r, "lead", "acme", ["lead"]))
+    await read(lambda r: require_connection(r, "okta"))
+    with pytest.raises(AilyusError, match="there is no person `anne`") as caught:
+        await read(lambda r: require_person(r, "anne", "acme"))
+    assert caught.value.hint == "did you mean `ann`? It is one of ann"
+    with pytest.raises(AilyusError, match="there is no connection `okat`"):
+        await read(lambda r: require_connection(r, "okat", "acme"))

@@ -84,10 +84,10 @@ async def test_two_that_each_saw_room_for_one_are_not_both_let_in(journal: Journ
     seen = await rate(journal, action("r1"))
     assert seen == Rate()
     await send(journal, "r1", rate=seen, spent=5)
-    assert await refused(journal, "r2", rate=seen) == Stale()
+    assert await refused(journal, "r2", rate=seen) == Stale(counted=True)
     now = await rate(journal, action("r2"))
     assert now == Rate(last_hour=1, last_day=1, spent_last_day=5)
-    assert await refused(journal, "r2", rate=replace(now, spent_last_day=4)) == Stale()
+    assert await refused(journal, "r2", rate=replace(now, spent_last_day=4)) == Stale(counted=True)
     await intend(journal, action("r2"), rate=now)
 
 

@@ -29,8 +29,8 @@ async def test_an_order_is_used_once(journal: Journal) -> None:
 
 
 async def test_an_order_past_its_deadline_does_not_act(journal: Journal) -> None:
-    dispatch = await intend(journal, action(), timeout_ms=60)
-    await asyncio.sleep(0.08)
+    dispatch = await intend(journal, action(), timeout_ms=300)
+    await asyncio.sleep(0.35)
     assert journal.enter(dispatch) == "the deadline has passed"
 
 

@@ -2,25 +2,30 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope as TheirEnvelope
 from securesystemslib.signer import SSlibKey
 
 from contracts.errors import AilyusError
-from receipts.log.signing import Envelope, Signer, create_key, is_encrypted, load_key, open_note, pae
+from receipts.log.signing import Envelope, Signer, create_key, is_encrypted, load_key, open_note, pae, verifier_key
+from tests.project import ROOT
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
 
 
 def test_securesystemslib_verifies_our_envelope() -> None:
-    import orjson
-
     envelope = SIGNER.envelope(b'{"a":1}')
     theirs = TheirEnvelope.from_dict(orjson.loads(envelope.encoded()))
     key = SSlibKey(SIGNER.keyid, "ed25519", "ed25519", {"public": SIGNER.public.hex()})
     assert theirs.pae() == pae(envelope.payload)
     assert list(theirs.verify([key], 1)) == [SIGNER.keyid]
+
+
+def test_a_log_s_verifier_key_is_the_one_that_a_third_party_took() -> None:
+    vector = orjson.loads((ROOT / "tests" / "vectors" / "witness" / "aics-witness.json").read_bytes())
+    assert verifier_key(vector["origin"], bytes.fromhex(vector["log"])) == vector["log_verifier_key"]
 
 
 def test_one_bit_or_another_key() -> None:

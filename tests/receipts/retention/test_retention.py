@@ -1,7 +1,9 @@
 """Closed actions leave the store for a file: nothing is lost, nothing that is live goes, and the log stays whole."""
 
 import asyncio
+import contextlib
 import itertools
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -105,6 +107,16 @@ async def broken_off(journal: Journal, out: Path, monkeypatch: pytest.MonkeyPatc
         patched.setattr(run, name, ends)
         with pytest.raises(RuntimeError, match="the end of its process"):
             await retention(journal).archive(out, ago(journal, 90))
+    await asyncio.to_thread(gone, journal)
+
+
+def gone(journal: Journal) -> None:
+    """Wait until the database knows that the session of an archiver has ended."""
+    for _ in range(500):
+        with contextlib.suppress(AilyusError), journal.store.archiving():
+            return
+        time.sleep(0.02)
+    pytest.fail("somebody still archives")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,15 @@ def test_a_revocation_keeps_what_the_link_said() -> None:
     assert (words.keys["k1"].event, words.keys["k1"].text("public"), words.keys["k1"].leaf) == ("revoked", "00", 1)
 
 
+def test_a_token_is_as_old_as_its_registration() -> None:
+    words = Words()
+    words.learn(0, said("agent", event="added", agent="bot"))
+    words.learn(1, said("agent", event="promoted", agent="bot") | {"atMs": 2})
+    assert words.tokens == {"bot": 1}
+    words.learn(2, said("agent", event="added", agent="bot") | {"atMs": 3})
+    assert words.tokens == {"bot": 3}
+
+
 def test_an_approval_that_was_taken_back_stays_so() -> None:
     words = Words()
     words.learn(0, said("decision", "withdrawn"))

@@ -45,13 +45,14 @@ async def _read(readers: Readers) -> list[Row]:
 
 
 def test_a_password_that_changed_is_read_anew_and_once(postgres: Postgres) -> None:
-    admin = DatabaseSession(postgres.database("renewed"))
+    place = postgres.database("renewed")
+    admin = DatabaseSession(place)
     admin.open()
     admin.execute("CREATE ROLE renewed LOGIN PASSWORD 'one'")
     _asks_for_a_password(postgres, "renewed")
 
     def url(password: str) -> str:
-        return f"postgresql://renewed:{password}@127.0.0.1:{postgres.port}/renewed"
+        return place.replace("ailyus@", f"renewed:{password}@")
 
     asyncio.run(_waited(url("wrong")))
     kept, asked = ["one"], 0

@@ -80,17 +80,18 @@ async def sql(url: str, *texts: str) -> None:
 
 async def test_what_a_pooler_drops_is_noticed_when_the_store_opens(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.database("pooled")
+    database = url.rpartition("/")[2]
     with pooler(postgres.port) as port:
         through = url.replace(f":{postgres.port}/", f":{port}/")
         with pytest.raises(AilyusError) as caught:
             PostgresStore(through, tmp_path / "store.db", SIGNER, "ailyus.test")
         assert caught.value.code == "bad_settings"
         assert "idle_in_transaction_session_timeout = 0" in caught.value.sentence
-        await sql(url, *(f"ALTER DATABASE pooled SET {one}" for one in SETTINGS[1:]))
-        await sql(url, "ALTER DATABASE pooled SET synchronous_commit = off")
+        await sql(url, *(f"ALTER DATABASE {database} SET {one}" for one in SETTINGS[1:]))
+        await sql(url, f"ALTER DATABASE {database} SET synchronous_commit = off")
         with pytest.raises(AilyusError, match="synchronous_commit = off"):
             PostgresStore(through, tmp_path / "store.db", SIGNER, "ailyus.test")
-        await sql(url, f"ALTER DATABASE pooled SET {SETTINGS[0]}")
+        await sql(url, f"ALTER DATABASE {database} SET {SETTINGS[0]}")
         store = PostgresStore(through, tmp_path / "store.db", SIGNER, "ailyus.test")
         await store.write(lambda txn: statement(txn, "rcp_1"))
         await store.aclose()

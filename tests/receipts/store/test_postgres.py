@@ -159,3 +159,34 @@ async def test_reading_cannot_write(postgres: Postgres, tmp_path: Path) -> None:
 def test_placeholders() -> None:
     assert numbered("a = ? AND b = ?") == "a = $1 AND b = $2"
     assert numbered("a = ?2 OR a = ?1 OR b = ?2") == "a = $2 OR a = $1 OR b = $2"
+
+
+@pytest.mark.parametrize("fault", [asyncpg.InternalClientError, asyncpg.ProtocolError])
+async def test_a_driver_that_lost_its_place_gets_a_new_connection(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    """As a replica does that stood still: one write is told to be lost, and the next ones are taken."""
+    store = opened(postgres.database("lost_place"), tmp_path)
+    await store.write(lambda txn: statement(txn, "rcp_1"))
+    before = store._session._connection
+    with monkeypatch.context() as broken:
+
+        async def fetch(*_: object, **__: object) -> None:
+            raise fault("got result for unknown protocol state 3")
+
+        broken.setattr(asyncpg.Connection, "fetch", fetch)
+        with pytest.raises(NotDurable):
+            await store.write(lambda txn: statement(txn, "rcp_2"))
+    await store.write(lambda txn: statement(txn, "rcp_3"))
+    between = store._session._connection
+    assert between is not before
+
+    def loses(txn: Txn) -> None:
+        statement(txn, "rcp_4")
+        raise fault("got result for unknown protocol state 3")
+
+    with pytest.raises(NotDurable, match="did not take the commit"):
+        await store.write(loses)
+    assert store._session._connection is not between
+    assert [row[0] for row in await store.read("SELECT id FROM statements ORDER BY leaf_index")] == ["rcp_1", "rcp_3"]
+    await store.aclose()

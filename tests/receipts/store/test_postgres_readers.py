@@ -58,7 +58,10 @@ def test_a_snapshot_stands_still_and_writes_nothing(url: str) -> None:
 
 
 def test_a_database_that_is_not_there_is_said_in_a_word() -> None:
-    with pytest.raises(AilyusError, match="the store cannot be read: ") as caught, snapshot("postgres://127.0.0.1:1/n"):
+    with (
+        pytest.raises(AilyusError, match="the database does not open: ") as caught,
+        snapshot("postgres://127.0.0.1:1/n"),
+    ):
         pytest.fail("there is nothing to read")
-    assert caught.value.code == "store_corrupt"
+    assert caught.value.code == "store_unavailable"  # and nobody is told to restore a backup
     assert "127.0.0.1" not in str(caught.value)

@@ -6,6 +6,7 @@ import pytest
 
 from receipts.journal.journal import Journal
 from receipts.statement.signed_rows import registration
+from receipts.store.transaction import Conflict
 from receipts.tables import agents
 from receipts.tables.agents import AgentRow
 
@@ -28,6 +29,17 @@ async def test_the_same_name_again_replaces_the_row(journal: Journal) -> None:
     again = replace(_BOT, roles="Support", owner="eve", token_hash="other")
     await journal.store.write(lambda txn: agents.register(txn, again))
     assert await agents.every(journal.store) == [again]
+
+
+async def test_a_token_is_rotated_by_whoever_knows_which_one_it_is(journal: Journal) -> None:
+    await journal.store.write(lambda txn: agents.register(txn, _BOT))
+    await journal.store.write(lambda txn: agents.rotate(txn, "bot", "hash", "new"))
+    assert await agents.every(journal.store) == [replace(_BOT, token_hash="new")]
+    with pytest.raises(Conflict):
+        await journal.store.write(lambda txn: agents.rotate(txn, "bot", "hash", "third"))
+    await journal.store.write(lambda txn: agents.revoke(txn, "bot"))
+    with pytest.raises(Conflict):
+        await journal.store.write(lambda txn: agents.rotate(txn, "bot", "new", "third"))
 
 
 async def test_an_observing_agent_is_promoted(journal: Journal) -> None:

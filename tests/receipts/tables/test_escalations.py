@@ -19,7 +19,7 @@ async def _open(journal: Journal) -> OpenEscalation:
     await intend(journal, asked)
     await journal.store.write(lambda txn: escalate(txn, Escalation("esc_1", "night"), asked.id))
     (due,) = await escalations.due(journal.store)
-    assert due == OpenEscalation("esc_1", asked.id, "night", 0, False)
+    assert due == OpenEscalation("esc_1", asked.id, "night", 0, False, "acme")
     assert await escalations.find(journal.store, "esc_1") == due
     return due
 

@@ -37,7 +37,7 @@ async def claim(journal: Journal, row: StoredGrant, lease_ms: int = LEASE_MS) ->
 
 
 async def replace(journal: Journal, row: StoredGrant, name: str) -> None:
-    await journal.store.write(lambda txn: grants.replace_tokens(txn, row, tokens(name, 2**49)))
+    await journal.store.write(lambda txn: grants.replace_tokens(txn, row, tokens(name, 2**49), row.scopes))
 
 
 async def test_what_a_sign_in_gave_is_found_and_listed(journal: Journal) -> None:

@@ -31,8 +31,8 @@ async def test_an_incident_is_open_until_it_is_resolved(journal: Journal) -> Non
     found = await incidents.unresolved(journal.store, "acme")
     at = [one.at_ms for one in found]
     assert found == [
-        OpenIncident(first, "reset", "unknown", "bot", at[0]),
-        OpenIncident(second, "reset", "unknown", "bot", at[1]),
+        OpenIncident(first, "reset", "unknown", "bot", "ann", "Reset", at[0]),
+        OpenIncident(second, "reset", "unknown", "bot", "ann", "Reset", at[1]),
     ]
     assert await incidents.unresolved(journal.store) == found
     assert await incidents.unresolved(journal.store, "other") == []

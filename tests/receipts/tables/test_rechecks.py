@@ -35,6 +35,20 @@ async def test_a_look_is_due_until_it_is_done(journal: Journal) -> None:
     assert await journal.store.read("SELECT count(*) FROM rechecks WHERE done_ms IS NULL") == [(0,)]
 
 
+async def test_what_is_unknown_at_a_connection_is_looked_at_once_more_when_somebody_connects_it(
+    journal: Journal,
+) -> None:
+    asked = await _unknown(journal, 2**52)
+    await journal.store.write(lambda txn: rechecks.hasten(txn, "another"))
+    assert await rechecks.due(journal.store) == []
+    await journal.store.write(lambda txn: rechecks.hasten(txn, asked.request.connection))
+    assert await rechecks.due(journal.store) == [DueRecheck(asked.id, "unknown")]
+    # what is looked at no more is begun by nobody
+    await journal.store.write(lambda txn: rechecks.finish(txn, asked.id, 2**53))
+    await journal.store.write(lambda txn: rechecks.hasten(txn, asked.request.connection))
+    assert await rechecks.due(journal.store) == []
+
+
 async def test_what_is_found_is_found_once(journal: Journal) -> None:
     asked = await _unknown(journal)
     assert not await journal.is_ours(asked.id)

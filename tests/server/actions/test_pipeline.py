@@ -14,7 +14,7 @@ ACT = ["decide", "send", "_finish"]
 SEND = ["intend", "_execute"]
 FINISH = ["_judged", "_retry", "outcome"]
 JUDGE = ["settled", "reconcile"]
-AGAIN = ["current", "halted", "resolve", "observe", "is_as_before", "permit"]
+AGAIN = ["current", "halted", "resolve", "observe_patiently", "is_as_before", "permit"]
 
 
 def calls(function: object) -> list[str]:

@@ -8,9 +8,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from contracts.errors import AilyusError
+from contracts.errors import AilyusError, NotDurable
+from receipts.action.action import Action
 from receipts.log.signing import Envelope
 from receipts.store.row import blob
+from receipts.store.transaction import Conflict
+from server.actions.chore import Chore
 from server.actions.recovery import RecoveryLoop
 from server.plans.runner import Plans
 from tests.receipts.making import lose
@@ -125,6 +128,66 @@ async def test_it_starts_over_what_a_dead_owner_left_and_stops(permissive: Engin
     assert len(tasks) == 1
     assert (await tasks[0]).status == "confirmed"
     await loop.stop()
+
+
+async def test_what_nobody_decides_expires_beside_a_notice_that_hangs_and_a_sweep_that_fails(guarded: Engine) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    further = (Chore("notices", asyncio.Event().wait, 0.001), Chore("tokens", fail, 0.001))
+    loop = RecoveryLoop(guarded.runner, guarded.inbox.expire, further)
+    await loop.start()
+    action = await guarded.waiting()
+    await guarded.journal.store.write(
+        lambda txn: txn.write("UPDATE actions SET expires_ms = 1 WHERE id = ?", action.id)
+    )  # nobody decided in time
+    while (await guarded.row(action.id)).state != "ended":
+        await asyncio.sleep(0.01)
+    assert loop.is_alive
+    await loop._chores.stop(drain_seconds=0.01)
+    assert (await guarded.row(action.id)).status == "expired"
+
+
+async def test_an_action_that_fails_keeps_no_other_waiting(guarded: Engine) -> None:
+    guarded.seed("r2")
+    first, second = await guarded.waiting(), await guarded.waiting(record="r2", value="new")
+    await guarded.journal.store.write(lambda txn: txn.write("UPDATE actions SET expires_ms = 1", rows=2))
+
+    async def expire(action: Action) -> None:
+        if action.id == first.id:
+            raise ValueError
+        await guarded.inbox.expire(action)
+
+    loop = RecoveryLoop(guarded.runner, expire)
+    await loop._expire_waiting()
+    assert [(await guarded.row(action.id)).state for action in (first, second)] == ["waiting", "ended"]
+
+
+@pytest.mark.parametrize("error", [ValueError(), Conflict(), AilyusError("not_found", "it is gone")])
+async def test_an_action_that_cannot_be_carried_on_keeps_no_other_waiting(guarded: Engine, error: Exception) -> None:
+    guarded.seed("r2")
+    for record in ("r1", "r2"):
+        await guarded.inbox.decide(await guarded.signed((await guarded.waiting(record=record, value="new")).id))
+    await after_a_loss(guarded)
+    seen = []
+
+    async def expire(action: Action) -> None:
+        seen.append(action.id)
+        raise error
+
+    assert await RecoveryLoop(guarded.runner, expire).scan() == []
+    assert len(seen) == 2
+
+
+async def test_a_store_that_cannot_be_written_ends_the_look(guarded: Engine) -> None:
+    await guarded.inbox.decide(await guarded.signed((await guarded.waiting()).id))
+    await after_a_loss(guarded)
+
+    async def expire(action: Action) -> None:
+        raise NotDurable("the disk is full")
+
+    with pytest.raises(NotDurable):
+        await RecoveryLoop(guarded.runner, expire).scan()
 
 
 async def after_a_loss(made: Engine) -> None:

@@ -39,6 +39,10 @@ async def test_a_download_and_each_command_leave_an_access_statement(tmp_path: P
         await asyncio.to_thread(cli, "receipt", "proof", receipt, "--no-disclose", "-w", str(root))
         await asyncio.to_thread(cli, "receipt", "evidence", receipt, "-w", str(root))
         assert len(accesses(world)) == 3
+        await asyncio.to_thread(cli, "receipt", "show", receipt, cwd=root)  # sentences alone: no evidence
+        assert len(accesses(world)) == 3
+        await asyncio.to_thread(cli, "receipt", "show", receipt, "--changes", cwd=root)
+        assert accesses(world)[3:] == [(receipt, "evidence")]
     await asyncio.to_thread(cli, "receipt", "proof", receipt, "-w", str(workspace.root))
     async with gateway(workspace, sandbox) as world:
-        assert [what for _, what in accesses(world)] == ["proof", "proof", "evidence", "proof"]
+        assert [what for _, what in accesses(world)] == ["proof", "proof", "evidence", "evidence", "proof"]

@@ -50,7 +50,7 @@ async def test_a_refusal_names_who_refused_by_a_pseudonym_and_keeps_what_was_sig
     said = orjson.loads(Envelope.decode(blob(envelope)).payload)["predicate"]
     assert said["approver"] == approver_of(guarded.runner, action, signed)
     assert "lead" not in said["approver"]
-    assert set(said["commitments"]) == {"params", "decision"}
+    assert set(said["commitments"]) == {"params", "decision", "says"}
 
 
 async def test_two_people_have_two_pseudonyms(guarded: Engine) -> None:

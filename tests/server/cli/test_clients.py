@@ -4,31 +4,41 @@ import asyncio
 import json
 import os
 import stat
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
+from typer.testing import CliRunner
 
-from tests.world import COMMAND, ROOT, Sandbox, make_workspace
+from server.cli.clients import McpClient, client_of
+from server.cli.root_command import app
+from tests.world import ROOT, Sandbox, cli, make_workspace
 
 FILES = {
     "claude-code": (".claude.json", "mcpServers"),
     "claude-desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
     "cursor": (".cursor/mcp.json", "mcpServers"),
+    "gemini-cli": (".gemini/settings.json", "mcpServers"),
     "vscode": (".config/Code/User/mcp.json", "servers"),
+    "windsurf": (".codeium/windsurf/mcp_config.json", "mcpServers"),
+}
+ADDRESS = "https://ailyus.example.com/mcp"
+REMOTE: dict[str, dict[str, Any]] = {
+    "claude-code": {"type": "http", "url": ADDRESS, "headers": {"Authorization": "Bearer ${AILYUS_TOKEN}"}},
+    "cursor": {"url": ADDRESS, "headers": {"Authorization": "Bearer ${env:AILYUS_TOKEN}"}},
+    "gemini-cli": {"httpUrl": ADDRESS, "headers": {"Authorization": "Bearer ${AILYUS_TOKEN}"}},
+    "vscode": {"type": "http", "url": ADDRESS, "headers": {"Authorization": "Bearer ${input:ailyus-token}"}},
+    "windsurf": {"serverUrl": ADDRESS, "headers": {"Authorization": "Bearer ${env:AILYUS_TOKEN}"}},
 }
 
 
 def run(home: Path, *arguments: str, ok: bool = True) -> str:
     clean = {n: v for n, v in os.environ.items() if n not in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR")}
-    environment = {**clean, "HOME": str(home), "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, env=environment, check=False)
-    assert (ran.returncode == 0) is ok, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
+    return cli(*arguments, ok=ok, environment={**clean, "HOME": str(home)})
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ def root(tmp_path: Path, sandbox: Sandbox) -> str:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the places of Linux")
 
 
-@pytest.mark.parametrize("client", FILES)
+@pytest.mark.parametrize("client", ["cursor", "vscode"])
 def test_an_entry_goes_in_and_out_and_the_rest_stays(home: Path, root: str, client: str) -> None:
     name, key = FILES[client]
     path = home / name
@@ -68,13 +78,92 @@ def test_an_entry_goes_in_and_out_and_the_rest_stays(home: Path, root: str, clie
     assert "was not in" in run(home, "connect", client, "--remove", "-w", root)
 
 
-@pytest.mark.parametrize("client", FILES)
-def test_a_client_that_is_not_there_gets_it_printed(home: Path, root: str, client: str) -> None:
-    said = run(home, "connect", client, "-w", root)
-    assert "was not found here" in said
+def test_a_client_that_is_not_there_gets_it_printed_and_is_no_success(home: Path, root: str) -> None:
+    client = "windsurf"
+    said = run(home, "connect", client, "-w", root, ok=False)
+    assert "was not found here, and nothing was written" in said
+    assert FILES[client][0] in said
     assert FILES[client][1] in said
     assert list(home.iterdir()) == []
     run(home, "connect", client, "--remove", "-w", root, ok=False)
+
+
+@pytest.fixture
+def of(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], McpClient]:
+    """A client by its name, at this home."""
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return client_of
+
+
+@pytest.mark.parametrize("client", FILES)
+def test_each_client_reads_its_own_file(home: Path, of: Callable[[str], McpClient], client: str) -> None:
+    path, key = FILES[client]
+    assert (of(client).file, of(client).key) == (home / path, key)
+
+
+@pytest.mark.parametrize("client", REMOTE)
+def test_a_gateway_elsewhere_in_the_words_of_each_client(
+    home: Path, of: Callable[[str], McpClient], client: str
+) -> None:
+    found = of(client)
+    found.file.parent.mkdir(parents=True, exist_ok=True)
+    before = {"theme": "dark"}
+    found.file.write_text(json.dumps(before))
+    entry = found.remote("ailyus", ADDRESS, "AILYUS_TOKEN")
+    assert entry == REMOTE[client]
+    assert found.put("ailyus", entry)
+    after = json.loads(found.file.read_text())
+    assert after == before | found.document("ailyus", entry)
+    # what people sign in to has an address and no header
+    assert found.put("ailyus", found.remote("ailyus", ADDRESS, None))
+    after = json.loads(found.file.read_text())
+    assert after == before | {found.key: {"ailyus": {n: v for n, v in REMOTE[client].items() if n != "headers"}}}
+    assert found.put("ailyus", None)
+    assert json.loads(found.file.read_text()) == before | {found.key: {}}
+
+
+def test_vs_code_asks_for_the_token_and_keeps_what_else_it_asks_for(of: Callable[[str], McpClient]) -> None:
+    found = of("vscode")
+    found.file.parent.mkdir(parents=True)
+    other = {"type": "promptString", "id": "mine"}
+    found.file.write_text(json.dumps({"inputs": [other]}))
+    found.put("ailyus", found.remote("ailyus", ADDRESS, "AILYUS_TOKEN"))
+    mine, ours = json.loads(found.file.read_text())["inputs"]
+    assert (mine, ours["id"], ours["password"]) == (other, "ailyus-token", True)
+    found.put("ailyus", None)
+    assert json.loads(found.file.read_text())["inputs"] == [other]
+
+
+def test_a_client_of_another_machine_is_connected_without_a_workspace(home: Path) -> None:
+    (home / ".cursor").mkdir()
+    said = run(home, "connect", "cursor", "--url", ADDRESS, "--token-env", "BOT_TOKEN")
+    assert "set BOT_TOKEN to it where cursor starts" in said
+    entry = json.loads((home / ".cursor" / "mcp.json").read_text())["mcpServers"]["ailyus"]
+    assert entry == {"url": ADDRESS, "headers": {"Authorization": "Bearer ${env:BOT_TOKEN}"}}
+
+
+@pytest.mark.parametrize(
+    ("client", "given", "says"),
+    [
+        ("claude-desktop", ["--url", ADDRESS], "claude-desktop takes no address from claude_desktop_config.json"),
+        ("cursor", ["--url", "http://ailyus.example.com/mcp"], "is plain HTTP"),
+        ("cursor", ["--url", "https://ailyus.example.com"], "does not end in `/mcp`"),
+        ("cursor", ["--url", "ailyus.example.com/mcp"], "is no address of a gateway"),
+        ("cursor", ["--url", "https://me:secret@ailyus.example.com/mcp"], "is no address of a gateway"),
+        ("cursor", ["--url", "https://ailyus.example.com:x/mcp"], "is no address"),
+        ("cursor", ["--url", ADDRESS, "--token-env", "ailyus_abc/1"], "is no name of a variable"),
+        ("cursor", ["--oauth"], "are about a gateway elsewhere"),
+    ],
+)
+def test_what_cannot_be_connected_is_refused(
+    of: Callable[[str], McpClient], home: Path, client: str, given: list[str], says: str
+) -> None:
+    refused = CliRunner().invoke(app, ["connect", client, *given])
+    assert refused.exit_code == 1
+    assert says in refused.output
+    assert list(home.iterdir()) == []
 
 
 def test_a_file_with_comments_is_left_alone(home: Path, root: str) -> None:

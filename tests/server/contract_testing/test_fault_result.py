@@ -22,3 +22,11 @@ def test_a_status_that_the_target_contradicts_is_wrong(status: str, effects: int
 
 def test_what_an_adapter_must_never_do_comes_first() -> None:
     assert Row("lost reply", "confirmed", 2, 2, True, "it sent again by itself").wrong == "it sent again by itself"
+
+
+def test_a_fault_that_met_nothing_was_not_tried() -> None:
+    row = Row("lost reply", "confirmed", 0, 0, True)
+    assert row.wrong == ""
+    assert row.verdict.startswith("not tried: it was so already")
+    assert Row("429", "unavailable", 0, 0, False).verdict == "ok"
+    assert Row("lie", "confirmed", 1, 0, False).verdict == "confirmed, and it is not so"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from contracts.errors import AilyusError
 from server.contract_testing.http_proxy import FAULTS
 from server.contract_testing.rehearsal_workspace import rehearsal_workspace
-from server.contract_testing.runner import rehearse
+from server.contract_testing.runner import _given, rehearse
 from server.workspace.log_key import open_log_key
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
 from tests.connected import connected
+from tests.policies.making import PROGRAMS
 from tests.world import Sandbox, cli, make_workspace
 
 
@@ -70,6 +72,37 @@ def test_what_cannot_be_tried(tmp_path: Path) -> None:
         (("suspend_user", "--input", "user_id=00u9nobody9999", "--fault", "none"), "is there such a record"),
     ):
         assert words in cli("contract", "test", *arguments, cwd=root, ok=False)
+
+
+async def test_a_connection_whose_tenant_nobody_has_is_told(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    people = tuple(one.model_copy(update={"tenant": "main"}) for one in workspace.settings.people)
+    other = replace(workspace, settings=workspace.settings.model_copy(update={"people": people}))
+    with pytest.raises(AilyusError, match="nobody has the tenant `acme` of the connection `okta`; people have `main`"):
+        await rehearse(other, "suspend_user", {"user_id": "00u1maria0001"}, ["none"])
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "given"),
+    [
+        ("string", "1", "1"),
+        ("string", "true", "true"),
+        ("string", '"1"', "1"),
+        ("string", "r-{n}", "r-3"),
+        ("secret", "12", "12"),
+        ("integer", "{n}", 3),
+        ("boolean", "true", True),
+        ("array", '["a"]', ["a"]),
+        ("integer", "one", "one"),
+        ("", "1", "1"),
+    ],
+)
+def test_an_input_is_read_as_the_type_that_is_declared(type_: str, text: str, given: object) -> None:
+    program = PROGRAMS["reset_user_mfa"]
+    declared = {"one": program.contract.inputs["ticket"].model_copy(update={"type": type_})} if type_ else {}
+    changed = replace(program, contract=program.contract.model_copy(update={"inputs": declared}))
+    assert _given(changed, "one", text, 3) == given
+    assert _given(changed, "one", 7, 3) == 7
 
 
 @pytest.mark.both_stores

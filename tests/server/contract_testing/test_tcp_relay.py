@@ -26,13 +26,13 @@ async def between() -> AsyncIterator[tuple[Relay, list[bytes]]]:
         yield relay, seen
 
 
-async def ask(relay: Relay, *, writes: bool = True) -> bytes:
+async def ask(relay: Relay, *, writes: bool = True, request: bytes = REQUEST) -> bytes:
     """One request, and what came back until the answer was whole or the connection ended."""
     relay.writing = writes
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.own)
     got = b""
     try:
-        writer.write(REQUEST)
+        writer.write(request)
         await writer.drain()
         async with asyncio.timeout(scaled(10)):
             while not got.endswith(BODY) and (more := await reader.read(65536)):
@@ -101,6 +101,16 @@ async def test_an_adapter_that_sends_again_by_itself_is_noted() -> None:
         await ask(relay)
         assert relay.note == AGAIN
         assert len(seen) == 2
+
+
+async def test_a_look_before_the_write_meets_no_fault() -> None:
+    async with between() as (relay, seen):
+        relay.begin("lost reply")
+        look = b"GET /key HTTP/1.1\r\n\r\n"
+        assert (await ask(relay, request=look)).endswith(BODY)
+        assert (relay.is_struck, relay.reached) == (False, False)
+        assert await ask(relay) == b""
+        assert (relay.is_struck, relay.note, seen) == (True, "", [look, REQUEST])
 
 
 async def test_a_shut_relay_refuses_and_listens_again_on_the_same_port() -> None:

@@ -46,6 +46,13 @@ SERIES: dict[str, dict[str, str]] = {
     },
     "AilyusIncidentsOpen": {"ailyus_incidents_open": "1x40"},
     "AilyusEscalationIgnored": {"ailyus_escalations_open": "1x40"},
+    "AilyusWitnessRefuses": {"ailyus_witness_refusing": "1x40"},
+    "AilyusWitnessBehind": {
+        'ailyus_witness_statements{instance="a"}': "7x40",
+        'ailyus_log_statements{instance="a"}': "7+1x40",
+    },
+    "AilyusExportStopped": {'ailyus_export_stopped{ailyus_export="siem"}': "1x40"},
+    "AilyusExportBehind": {'ailyus_export_lag_age_seconds{ailyus_export="siem"}': "0+60x40"},
     "AilyusNoticesNotDelivered": {"ailyus_notices_open": "1x40"},
     "AilyusIntentStuck": {'ailyus_intents_open_age_seconds{ailyus_connection="okta"}': "0+60x40"},
     "AilyusApprovalWaits": {'ailyus_approvals_waiting_age_seconds{ailyus_contract="reset"}': "2000+60x40"},
@@ -66,6 +73,8 @@ SERIES: dict[str, dict[str, str]] = {
 }
 # the same series in good order
 CALM = {
+    "7x40": "7+1x40",
+    "7+1x40": "7+1x40",
     "0x40": "1x40",
     "1x40": "0x40",
     "0x30 1x10": "0x40",

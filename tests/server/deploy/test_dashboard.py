@@ -24,8 +24,8 @@ from receipts.journal.halt import Scope
 from server.cli.demo_stage import Stage
 from server.cli.demo_story import tell_story
 from server.cli.output import Format
-from server.observability.metric_catalog import CERTIFICATE, METRICS
-from server.observability.metrics import REFUSALS, Step
+from server.observability.metric_catalog import CERTIFICATE, METRICS, REFUSING, WITNESSED
+from server.observability.metrics import REFUSALS, SHADOW_OUTCOMES, Step
 from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
 from tests.log_lines import secrets_of
@@ -47,6 +47,9 @@ port = {port}
 
 [logs]
 level = "debug"
+
+[export.kept]
+file = "kept.jsonl"
 
 [connections.partner]
 kind = "partner"
@@ -140,8 +143,10 @@ def test_what_is_scraped_is_what_the_document_says(told: Told) -> None:
     for name, metric in ours.items():
         assert (page[name].type, page[name].unit) == (metric.kind, metric.suffix), metric
         assert page[name].documentation == metric.meaning
-        # the story has no TLS of its own
-        assert page[name].samples or metric is CERTIFICATE, f"the story brings no sample of {name}"
+        # the story has no TLS of its own, and no witness
+        assert page[name].samples or metric in (CERTIFICATE, WITNESSED, REFUSING), (
+            f"the story brings no sample of {name}"
+        )
         for sample in page[name].samples:
             assert set(sample.labels) - {"le"} == set(metric.labels), sample
     for name, (kind, *_) in PROCESS.items():
@@ -168,6 +173,8 @@ def test_no_label_is_unbounded_or_personal(told: Told) -> None:
         "ailyus_pool": {"browser_tabs", "mcp_servers", "adapter_processes", "store_readers"},
         "ailyus_session": {"console", "mcp"},
         "ailyus_credential": {"read", "write"},
+        "ailyus_shadow_outcome": set(SHADOW_OUTCOMES),
+        "ailyus_export": {"kept"},
     }
     seen: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(told.pages[0]):

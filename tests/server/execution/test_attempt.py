@@ -53,5 +53,7 @@ def test_an_end_gives_its_outputs_to_later_steps() -> None:
 async def test_what_is_permitted_names_its_action(permissive: Engine) -> None:
     asked = permissive.action()
     ready = await permissive.permitted(asked)
-    assert ready.action == asked
+    assert (ready.action.id, ready.action.request) == (asked.id, asked.request)
+    assert ready.action.sentence is not None
+    assert ready.action.sentence.text == "Set the record r1 from old"
     assert ready.basis == permissive.executor.basis

@@ -9,9 +9,9 @@ import pytest
 from contracts.action.observation import Observation
 from policies.decision import ApprovalRequired, Denied, Permitted, Rate, Unavailable
 from receipts.action.action import Action, PlanStep
-from server.execution.decisions import NO_APPROVALS, NO_USE, UNKNOWN_COST, ApprovalCount
+from server.execution.decisions import NO_APPROVALS, UNKNOWN_COST, ApprovalCount, EarlierUse
 from server.execution.resolved_action import ResolvedAction
-from tests.server.engine import CONTRACTS, LEAD, PERMIT, Engine, engine
+from tests.server.engine import BOT, CONTRACTS, LEAD, PERMIT, Engine, engine
 
 RATED = (
     '@id("one-an-hour") forbid (principal, action == Action::"set_value", resource) when { context.rate.lastHour > 0 };'
@@ -51,14 +51,14 @@ async def test_earlier_steps_of_a_plan_take_from_the_rate(tmp_path: Path) -> Non
         resolved, before = await looked(made, made.action())
         decide = made.executor.decisions.decide
         assert isinstance(await decide(resolved, before), Permitted)
-        assert isinstance(await decide(resolved, before, NO_APPROVALS, Rate(1, 1, 0)), Denied)
+        assert isinstance(await decide(resolved, before, NO_APPROVALS, EarlierUse(Rate(1, 1, 0))), Denied)
 
 
 async def test_a_rate_that_no_policy_reads_is_not_counted(permissive: Engine, tmp_path: Path) -> None:
     await permissive.live.pipeline.act(permissive.action())
     later = permissive.action(record="r1", value="newer")
-    context = await permissive.executor.decisions.context(later, used_by_earlier_steps=Rate(9, 9, 9))
-    assert context.rate == NO_USE
+    context = await permissive.executor.decisions.context(later, earlier=EarlierUse(Rate(9, 9, 9)))
+    assert context.rate == Rate()
     (tmp_path / "rated").mkdir()
     async with engine(tmp_path / "rated", PERMIT, RATED) as made:
         await made.live.pipeline.act(made.action())
@@ -108,3 +108,32 @@ async def test_a_resource_is_known_by_a_pseudonym_of_its_tenant(permissive: Engi
     assert "r1" not in name
     elsewhere = replace(action.request, connection="other")
     assert permissive.executor.decisions.resource(elsewhere, ready.permitted.facts) != name
+
+
+READ_FIRST = '@id("look") forbid (principal, action == Action::"set_value", resource) unless { context.session.saw.contains("get_record") };'
+
+
+async def test_what_an_agent_was_shown_for_its_person_is_known_within_its_hours(tmp_path: Path) -> None:
+    async with engine(tmp_path, PERMIT, READ_FIRST) as made:
+        act, saw = made.live.pipeline.act, made.executor.decisions.context
+        assert (await act(made.action())).status == "denied"
+        # a denial showed nothing
+        assert (await saw(made.action())).saw == frozenset()
+        assert (await act(made.action("get_record", record="r1"))).status == "confirmed"
+        assert {"get_record", "read"} <= ((await saw(made.action())).saw or set())
+        # by another agent, or for another person, nothing was seen
+        for other in (replace(BOT, agent="other"), replace(BOT, person="lead")):
+            assert (await saw(made.action(caller=other))).saw == frozenset()
+        # what a step of a plan before it reads, it may pass on
+        assert "read" in (
+            (
+                await saw(
+                    made.action(caller=replace(BOT, agent="other")),
+                    earlier=EarlierUse(contracts=frozenset({"get_record"})),
+                )
+            ).saw
+            or ()
+        )
+        assert (await act(made.action())).status == "confirmed"
+        hours = 9 * 3_600_000
+        assert await made.journal.shown(made.action(), made.journal.store.now_ms() + hours) == frozenset()

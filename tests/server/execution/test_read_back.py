@@ -77,3 +77,12 @@ async def test_another_connection_than_the_one_that_was_written_to_shows_nothing
     after, looks = await settled(permissive, other)
     assert after.fault == "the connection is not the one that was written to"
     assert looks == []
+
+
+@pytest.mark.parametrize("delivery", ["refused", "in_doubt"])
+async def test_where_the_last_look_could_not_be_taken_another_one_is(permissive: Engine, delivery: Delivery) -> None:
+    sent = await permissive.sent(permissive.action())
+    permissive.fault("503", reads=True)
+    past = replace(sent, intent=replace(sent.intent, deadline_ms=0))
+    after, looks = await settled(permissive, ended(past, delivery, answered=False))
+    assert (after.ok, len(looks)) == (True, 2)

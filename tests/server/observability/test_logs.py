@@ -2,7 +2,11 @@
 
 import ast
 import asyncio
+import contextlib
+import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +19,9 @@ from contracts.action.target import Target
 from server.observability.logs import FIELDS, MAX_CAUSES, bind_action, bind_request, configure
 from server.workspace.settings.observability import LogsPart
 from tests.log_lines import faults_of
+from tests.project import PACKAGES
 from tests.world import MARIA, ROOT, Sandbox, World, gateway, make_workspace
 
-PACKAGES = ("contracts", "policies", "adapters", "receipts", "server")
 LEVELS = {"debug", "info", "warning", "error", "exception", "log"}
 log = structlog.get_logger()
 
@@ -90,6 +94,32 @@ def test_text_is_one_line_for_people_that_commands_no_terminal(capsys: pytest.Ca
     assert "connection=okta milliseconds=12" in line
     assert r'hint="do this\u001b[2J\u202e\nand that"' in line
     assert "code" not in line
+
+
+def test_a_line_that_cannot_be_written_ends_nothing_and_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    with monkeypatch.context() as elsewhere, contextlib.suppress(OSError):
+        full = open("/dev/full", "w")  # noqa: SIM115  # closing it fails as well
+        elsewhere.setattr(sys, "stderr", full)
+        log.warning("no_room", name="first")
+        logging.getLogger("library").error("no room")
+        full.close()
+    closed, writer = os.pipe()
+    os.close(closed)
+    with monkeypatch.context() as elsewhere, contextlib.suppress(OSError):
+        nobody = os.fdopen(writer, "w")
+        elsewhere.setattr(sys, "stderr", nobody)
+        log.warning("nobody_reads")
+        nobody.close()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "stderr", full)
+        log.warning("closed")
+    log.warning("room_again")
+    log.warning("and_again")
+    told = [(line["event"], line.get("lines")) for line in lines(capsys.readouterr().err)]
+    assert told == [("room_again", None), ("lines_lost", 4), ("and_again", None)]
 
 
 def test_an_exception_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:

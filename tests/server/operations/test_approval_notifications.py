@@ -3,89 +3,19 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from contracts.errors import AilyusError
 from server.app import App
 from server.operations.approval_notifications import slack_text
-from server.workspace.free_port import free_port
 from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
+from tests.server.operations.listener import noticing, told
 from tests.until import until
-from tests.world import MARIA, Sandbox, World, app_serving, gateway, make_workspace
-
-SETTINGS = """
-[notices.leads]
-webhook = "http://127.0.0.1:{port}/leads"
-secret = "file:.ailyus/secrets/notices"
-roles = ["SecurityLead"]
-next = "everybody"
-[notices.everybody]
-connection = "slack"
-channel = "#security"
-[notices.operations]
-webhook = "http://127.0.0.1:{port}/operations"
-secret = "file:.ailyus/secrets/notices"
-roles = ["Operations"]
-[connections.slack]
-kind = "slack"
-base_url = "http://127.0.0.1:{sandbox}/acme/slack"
-tenant = "acme"
-environment = "prod"
-read = "file:.ailyus/secrets/slack"
-write = "file:.ailyus/secrets/slack"
-principal = "ailyus"
-"""
-SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
-
-
-def told(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """What was posted to the channel for security, beside what it began with."""
-    posted = [m["message"] for m in sandbox.state()["acme"]["slack"]["messages"] if m["channel"] == "C0SECURITY1"]
-    return posted[1:]
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.seen: list[tuple[str, dict[str, str], bytes]] = []
-        self.refuse = 0
-
-    async def take(self, request: Request) -> Response:
-        self.seen.append((request.url.path, dict(request.headers), await request.body()))
-        self.refuse -= 1
-        return Response(status_code=503 if self.refuse >= 0 else 204)
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [orjson.loads(body) for _, _, body in self.seen]
-
-
-@asynccontextmanager
-async def listening() -> AsyncIterator[Listener]:
-    listener = Listener()
-    app = Starlette(routes=[Route("/{path:path}", listener.take, methods=["POST"])])
-    async with app_serving(app, listener.port):
-        yield listener
-
-
-@asynccontextmanager
-async def noticing(folder: Path, sandbox: Sandbox) -> AsyncIterator[tuple[World, Listener]]:
-    async with listening() as listener:
-        workspace = make_workspace(folder, sandbox, extra=SETTINGS.format(port=listener.port, sandbox=sandbox.port))
-        (workspace.root / ".ailyus" / "secrets" / "slack").write_text("slack-write-acme")
-        (workspace.root / ".ailyus" / "secrets" / "notices").write_text(SECRET)
-        async with gateway(workspace, sandbox) as world:
-            yield world, listener
+from tests.world import MARIA, Sandbox, World, make_workspace
 
 
 async def age(world: World, share: float) -> None:
@@ -125,14 +55,19 @@ async def test_a_reminder_then_the_next_group_then_the_end(tmp_path: Path, sandb
     async with noticing(tmp_path / "w", sandbox) as (world, listener):
         asked = await world.call("reset_user_mfa", MARIA)
         await until(lambda: len(listener.seen) == 1)
+        # the sentence may name people, so a route says it only where its settings do
+        leads = world.app.notices.routes_of("acme")["leads"].model_copy(update={"sentence": True})
+        world.app.notices._routes = {**world.app.notices._routes, "leads": leads}
         await age(world, 0.4)
         await until(lambda: len(listener.seen) == 2)
         assert [b["event"] for b in listener.bodies()] == ["waiting", "reminder"]
+        says = "Remove 2 MFA factors of maria@example.com"
+        assert [b.get("says") for b in listener.bodies()] == [None, says]
         assert told(sandbox) == []
         await age(world, 0.3)
         await until(lambda: told(sandbox) != [])
         (message,) = told(sandbox)
-        assert message["text"].startswith("Nobody answered: ")
+        assert message["text"].startswith(f"Nobody answered: {says} (high risk)")
         assert f"<{world.app.console.origin}/approvals/{asked['action_id']}|Look and decide>" in message["text"]
         await age(world, 0.4)
         assert (await world.get(asked["action_id"]))["status"] == "expired"
@@ -188,6 +123,7 @@ def test_a_title_is_no_markup_in_slack() -> None:
         ('[notices.a]\nwebhook = "http://127.0.0.1:1/x"\n', "has no `secret`"),
         ('[notices.a]\nroles = ["SecurityLead"]\n', "needs a `webhook` or a `connection`"),
         ('[notices.a]\nconnection = "slack"\n', "has no `channel`"),
+        ('[notices.a]\nconnection = "slack"\ntenant = "acme"\n', "has the tenant of its `connection`"),
         ('[notices.a]\nconnection = "slack"\nchannel = "#x"\nnext = "b"\n', "is no notice"),
     ],
 )
@@ -207,3 +143,37 @@ def test_a_role_that_nobody_declared(tmp_path: Path, sandbox: Sandbox, line: str
     )
     with pytest.raises(AilyusError, match="`Lead` is no declared role"):
         Workspace.open(workspace.root)
+
+
+TOLD = """
+[notices.a]
+webhook = "https://hooks.example.com/a"
+secret = "env:S"
+{}
+[notices.b]
+webhook = "https://hooks.example.com/b"
+secret = "env:S"
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        ('tenant = "acne"', "", "`acne` is no tenant"),
+        ('next = "b"', 'tenant = "acme"', "`b` is told of the tenant `acme` alone"),
+        ('next = "b"\ntenant = "globex"', 'tenant = "acme"', "`b` is told of the tenant `acme` alone"),
+        ('next = "b"\ntenant = "acme"', 'tenant = "acme"', ""),
+        ('next = "b"\ntenant = "acme"', "", ""),
+    ],
+)
+def test_a_route_of_a_tenant(tmp_path: Path, sandbox: Sandbox, first: str, second: str, sentence: str) -> None:
+    """It exists, and the route that follows is told of it too."""
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    path = workspace.root / FILE
+    path.write_text(path.read_text() + TOLD.format(first, second))
+    if sentence:
+        with pytest.raises(AilyusError, match=sentence):
+            Workspace.open(workspace.root)
+    else:
+        assert Workspace.open(workspace.root).settings.notices["a"].next == "b"

@@ -47,6 +47,7 @@ def test_admins_and_whoever_takes_every_notice_are_told_of_their_own_tenants_con
         "later": NoticePart(webhook=webhook),
         "own": NoticePart(connection="slack", channel="C1"),
         "other": NoticePart(connection="foreign", channel="C1"),
+        "theirs": NoticePart(webhook=webhook, tenant="globex"),
         "none": NoticePart(connection="absent", channel="C1"),
     }
     targets = {"books": BOOKS, "slack": slack_of("slack", "acme"), "foreign": slack_of("foreign", "globex")}

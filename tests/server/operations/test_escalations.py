@@ -10,19 +10,25 @@ import pytest
 
 from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
-from server.operations.escalations import MAX_TRIES, EscalationRoute, Escalations
+from server.operations.escalations import MAX_TRIES, Escalations
+from server.workspace.settings.notification import EscalationPart
 from tests.adapters.raw_server import answer, raw_server
 from tests.server.engine import Engine
 
 
-def told_by(made: Engine, **routes: EscalationRoute) -> Escalations:
+def told_by(made: Engine, **routes: EscalationPart) -> Escalations:
     """`records-oncall` is the route that the contracts name."""
     ways = {name.replace("_", "-"): way for name, way in routes.items()}
     return Escalations(made.runner, ways, Credentials(made.root))
 
 
-def oncall(made: Engine, following: str | None = None, after_ms: int = 60_000) -> EscalationRoute:
-    return EscalationRoute(f"http://127.0.0.1:{made.port}/_sandbox/oncall", following, after_ms)
+def route_to(webhook: str, **more: str | None) -> EscalationPart:
+    """A route as the settings have it."""
+    return EscalationPart.model_validate({"webhook": webhook, **more})
+
+
+def oncall(made: Engine, following: str | None = None, after: str = "60s") -> EscalationPart:
+    return route_to(f"http://127.0.0.1:{made.port}/_sandbox/oncall", next=following, after=after)
 
 
 async def state(made: Engine) -> list[dict[str, Any]]:
@@ -53,11 +59,26 @@ async def test_a_notice_holds_names_and_ids_and_nothing_that_anybody_wrote(permi
     await escalations.close()
 
 
+async def test_a_route_says_the_sentence_where_its_settings_do_and_only_of_its_tenant(permissive: Engine) -> None:
+    action = await permissive.unknown()
+    others = oncall(permissive).model_copy(update={"tenant": "globex"})
+    own = others.model_copy(update={"tenant": action.request.tenant, "sentence": True})
+    for route, count in ((others, 0), (own, 1)):
+        escalations = told_by(permissive, records_oncall=route)
+        await make_due(permissive)
+        await escalations.sweep()
+        await escalations.close()
+        assert len(permissive.sandbox.notices) == count
+    (notice,) = permissive.sandbox.notices
+    assert action.sentence is not None
+    assert notice["says"] == action.sentence.quoted
+
+
 async def test_a_route_with_a_secret_signs_what_it_sends(permissive: Engine) -> None:
     action = await permissive.unknown()
     (permissive.root / "hook").write_text("a secret\n")
     async with raw_server(answer(200)) as (port, seen):
-        way = EscalationRoute(f"http://127.0.0.1:{port}/hook", None, 60_000, f"file:{permissive.root}/hook")
+        way = route_to(f"http://127.0.0.1:{port}/hook", after="60s", secret=f"file:{permissive.root}/hook")
         escalations = told_by(permissive, records_oncall=way)
         await escalations.sweep()
         await escalations.close()
@@ -99,7 +120,7 @@ async def test_without_a_next_route_the_same_one_is_told_again(permissive: Engin
 
 async def test_a_pager_that_is_down_does_not_keep_the_next_person_from_being_called(permissive: Engine) -> None:
     await permissive.unknown()
-    down = EscalationRoute("http://127.0.0.1:1/hook", "security-oncall", 60_000)
+    down = route_to("http://127.0.0.1:1/hook", next="security-oncall", after="60s")
     escalations = told_by(permissive, records_oncall=down, security_oncall=oncall(permissive))
     for _ in range(MAX_TRIES):
         await escalations.sweep()
@@ -141,4 +162,4 @@ async def test_a_person_takes_it_on_once(permissive: Engine) -> None:
 
 async def test_a_notice_leaves_only_for_an_address_that_is_safe(permissive: Engine) -> None:
     with pytest.raises(AilyusError):
-        told_by(permissive, records_oncall=EscalationRoute("http://pager.example.com/hook", None, 1))
+        told_by(permissive, records_oncall=route_to("http://pager.example.com/hook", after="1ms"))

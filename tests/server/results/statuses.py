@@ -98,6 +98,7 @@ RESULTS: dict[str, ActionResult] = {
     "denied": answers.denied(ACTION, RECEIPT),
     "unavailable": answers.unavailable(ACTION, RECEIPT),
     "unavailable_unconnected": answers.unconnected(ACTION, RECEIPT, "notes"),
+    "unavailable_unexchanged": answers.unexchanged(ACTION, RECEIPT, "notes"),
     "denied_drift": answers.denied(ACTION, RECEIPT, "state_changed"),
     "running_held": answers.held(ACTION, RECEIPT, Halt("hlt_1", "connection", "okta", False, "lead", "an incident", 0), 1_767_000_000_000),
     "denied_breaker": answers.denied(ACTION, RECEIPT, "breaker_open"),

@@ -59,7 +59,7 @@ def test_a_person_is_told_of_what_is_in_doubt_and_of_a_page_but_not_of_what_chan
     ("reason", "send", "summary"),
     [
         (Reason.REFUSED, execution(403), "Nothing changed: the target answered 403 and refused."),
-        (Reason.NOT_SENT, None, "Nothing changed: the target could not be reached in 3 attempts."),
+        (Reason.NOT_SENT, None, "Nothing changed: nothing could be sent in 3 attempts."),
         (
             Reason.AS_IT_WAS,
             execution(200),

@@ -39,7 +39,7 @@ async def test_the_remembered_head_is_in_the_statement_and_is_replaced(tmp_path:
     assert said["restored"]["size"] < known.size
     async with gateway(workspace, sandbox) as world:
         assert (await world.call("reset_user_mfa", MARIA))["status"] == "denied"
-        assert "restored from a backup" in await ailyus(world, "halts")
+        assert "restored from a backup" in await ailyus(world, "halt", "list")
         told = await ailyus(world, "audit")
         assert f"in place of a log that was remembered at {known.size}" in told
         assert said["receipt"] in await ailyus(world, "receipt", "find", "--kind", "loss")

@@ -1,13 +1,22 @@
 """`doctor` and `serve` say which connection cannot be used, before anybody calls a tool."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from server.workspace.free_port import free_port
+from server.workspace.probe import probe, probe_check
 from server.workspace.settings.file import FILE
-from tests.world import Sandbox, Served, World, cli, make_workspace
+from tests.adapters.oauth.clients import client_of, target_of
+from tests.token_endpoint import token_endpoint
+from tests.world import Sandbox, Served, World, app_serving, cli, make_workspace
 
 
 async def doctor(world: World, *, ok: bool) -> dict[str, dict[str, object]]:
@@ -47,6 +56,61 @@ async def test_what_cannot_be_used_is_named_with_what_to_do(world: World) -> Non
         assert not found[layer]["ok"], layer
         assert word in str(found[layer]["says"]), found[layer]
         assert following in str(found[layer]["next"]), found[layer]
+
+
+@pytest.mark.parametrize(
+    ("status", "grant", "ok", "following"),
+    [
+        (200, "", True, ""),
+        (403, "", False, "renew the credential that `read` names"),
+        (
+            403,
+            "client_credentials",
+            False,
+            "are the `read_scopes` of [connections.crm.oauth2] those that the read needs",
+        ),
+        (401, "authorization_code", False, "connect it anew: `ailyus connection sign-in crm`"),
+        (500, "", False, "correct `check`, or look at the system itself"),
+    ],
+)
+async def test_the_declared_check_says_whether_a_connection_can_be_used(
+    tmp_path: Path, status: int, grant: str, ok: bool, following: str
+) -> None:
+    async def check(request: Request) -> Response:
+        return Response(status_code=status)
+
+    async with token_endpoint() as endpoint:
+        port = free_port()
+        client = client_of(endpoint, grant=grant) if grant else None
+        target = replace(
+            target_of(client_of(endpoint)), base_url=f"http://127.0.0.1:{port}", check="/me", oauth2=client
+        )
+        async with app_serving(Starlette(routes=[Route("/me", check)]), port):
+            found, answer = await probe_check(target, "a-token")
+    assert (found.ok, answer is not None) == (ok, ok)
+    assert found.next.startswith(following)
+    assert f"it answered `/me` with {status}" in found.says
+
+
+async def test_what_lacks_for_reading_and_writing_is_said_once(tmp_path: Path, sandbox: Sandbox) -> None:
+    text = """
+[connections.desk]
+kind = "records"
+base_url = "http://127.0.0.1:9/api"
+tenant = "acme"
+environment = "staging"
+auth = "oauth2"
+[connections.desk.oauth2]
+grant = "client_credentials"
+token_url = "http://127.0.0.1:9/token"
+client_id = "desk"
+client_secret = "file:.ailyus/secrets/desk-client"
+"""
+    workspace = make_workspace(tmp_path / "w", sandbox, extra=text)
+    (found,) = [one for one in await probe(workspace, workspace.release()) if one.name == "desk"]
+    assert found.says.count("no_client_secret") == 1
+    assert "there is no usable secret where `client_secret` refers to" in found.says
+    assert found.next.startswith("write the file or set the variable that `client_secret` refers to")
 
 
 async def test_serve_warns_and_serves(tmp_path: Path, sandbox: Sandbox) -> None:

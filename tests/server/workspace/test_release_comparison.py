@@ -33,7 +33,7 @@ def test_every_part_is_found_in_the_evidence(tmp_path: Path) -> None:
         "tests": ["policies/test.test.yaml"],
         "connection": ["records"],
         "person": ["ann", "lead"],
-        "setting": ["change_freeze", "environments", "releasers", "roles"],
+        "setting": ["change_freeze", "environments", "incident", "releasers", "roles", "session_hours", "time_zone"],
     }
     assert content.reach == {"permit-all": frozenset({"set_value"})}
     assert content.risk_of("connection", "records") == content.risk_of("policy", "permit-all") == "low"

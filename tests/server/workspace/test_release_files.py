@@ -30,6 +30,7 @@ def test_a_release_is_made_of_contracts_policies_and_their_tests(tmp_path: Path)
     (workspace.root / "policies" / "notes.txt").write_text("not a part of it")
     (workspace.root / "contracts" / "deep").mkdir()
     (workspace.root / "contracts" / "deep" / "more.yaml").write_text("a: 1\n")
+    (workspace.root / "contracts" / "half.yaml").write_text("contract: half\ndraft: true\n")
     assert set(sources_of(workspace.root)) == {
         "contracts/set_value.yaml",
         "contracts/deep/more.yaml",

@@ -16,12 +16,13 @@ from contracts.errors import AilyusError
 from contracts.schema.fields import as_duration, milliseconds
 from contracts.text.document import read_document
 from contracts.text.source import files_of
-from server.cli import main
+from server.cli.root_command import app
 from server.workspace import contract_drafts as drafting
+from server.workspace.own_systems import init_okta
 from server.workspace.policy_drafts import PolicyRequest, write_policy
 from server.workspace.schemas import KINDS, schema_of, with_line, without_line, write_schemas
 from server.workspace.settings.file import FILE
-from server.workspace.templates import TEMPLATES, init_okta, init_sandbox
+from server.workspace.templates import TEMPLATES, init_sandbox
 from server.workspace.workspace import Workspace
 from tests.world import ROOT
 
@@ -31,6 +32,7 @@ EXAMPLES = {
     "flow": ROOT / "contracts" / "library" / "helpdesk" / "flow_login.yaml",
     "system": ROOT / "contracts" / "library" / "okta" / "_system.yaml",
     "policy-test": ROOT / "policies" / "library" / "base.test.yaml",
+    "invariants": ROOT / "policies" / "library" / "invariants.yaml",
 }
 
 
@@ -165,17 +167,16 @@ def test_after_a_clone_one_command_writes_the_schemas(tmp_path: Path, monkeypatc
     assert (root / ".gitignore").read_text() == ".ailyus/\n"
     shutil.rmtree(root / ".ailyus")
     monkeypatch.chdir(root)
-    main._register()
-    ran = CliRunner().invoke(main.app, ["contract", "schema", "--write"])
+    ran = CliRunner().invoke(app, ["contract", "schema", "--write"])
     assert ran.exit_code == 0, ran.output
     assert "wrote .ailyus/schema/: contract.json" in ran.output
     assert (root / ".ailyus").stat().st_mode & 0o077 == 0
     for path in [root / FILE, *sources(root)]:
         assert complaints(path, named(path).read_bytes()) == []
-    refused = CliRunner().invoke(main.app, ["contract", "schema", "--write", "-w", str(tmp_path)])
+    refused = CliRunner().invoke(app, ["contract", "schema", "--write", "-w", str(tmp_path)])
     assert refused.exit_code == 1
     assert "hint:" in refused.output
-    assert CliRunner().invoke(main.app, ["contract", "schema", "--write", "--plan"]).exit_code == 1
+    assert CliRunner().invoke(app, ["contract", "schema", "--write", "--plan"]).exit_code == 1
 
 
 def test_schemas_that_cannot_be_written_are_told_and_stop_no_draft(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ _PARTS = {  # what else a part needs, so that one key of it can be set
     "credentials": '[credentials.exec.name]\ncommand = ["a"]\n'
     '[credentials.vault]\naddress = "https://v.example"\ntoken = "env:T"\n',
     "escalations": '[escalations.name]\nwebhook = "https://a.example"\n',
+    "witness": '[[witness.cosigners]]\nurl = "https://a.example"\nkey = "w.test/1+79dcb387+BIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"\n'
+    '[[witness.cosigners]]\nurl = "https://b.example"\nkey = "w.test/2+175ddbea+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU"\n',
+    "export": '[export.name]\nurl = "https://a.example"\n',
     "notices": '[notices.name]\nwebhook = "https://a.example"\n',
 }
 _SIGNS_IN = (
@@ -38,6 +41,8 @@ _BY_KEY = 'grant = "jwt_bearer"\nkey = "env:K"\n'
 
 def part_of(key: SettingKey) -> str:
     """The table that a key stands in, with what else it needs."""
+    if key.path[0] == "export" and key.path[-1] == "file":
+        return ""  # it goes to one place, which is the file then
     if "oauth2" not in key.path:
         return _PARTS.get(key.path[0], "")
     return _SIGNS_IN + (_BY_KEY if key.path[-1] in ("key", "key_id", "subject", "audience") else _BY_SECRET)

@@ -13,6 +13,7 @@ KEY: dict[str, Any] = {"client_id": "c", "key": "env:K", "token_url": "https://a
 OWN: dict[str, Any] = {"grant": "client_credentials"}
 SIGNED: dict[str, Any] = {"grant": "jwt_bearer"}
 PEOPLE: dict[str, Any] = {"grant": "authorization_code", "authorize_url": "https://a.example/authorize"}
+EXCHANGED: dict[str, Any] = {"grant": "token_exchange"}
 PLAIN: dict[str, Any] = {"kind": "k", "base_url": "https://a.example", "tenant": "t", "environment": "prod"}
 
 
@@ -25,6 +26,8 @@ PLAIN: dict[str, Any] = {"kind": "k", "base_url": "https://a.example", "tenant":
         ({**SIGNED, **KEY, "subject": "s", "audience": "a"}, "none"),
         ({**SIGNED, **KEY, "client_secret": "env:S"}, "basic"),
         ({**PEOPLE, **SECRET}, "basic"),
+        ({**EXCHANGED, **SECRET, "audience": "crm"}, "basic"),
+        ({**EXCHANGED, **KEY}, "private_key_jwt"),
         ({**PEOPLE, "client_id": "public", "token_url": "https://a.example/token", "per_person": True}, "none"),
         ({"grant": "authorization_code", "client_id": "c", "issuer": "https://a.example"}, "none"),
     ],
@@ -45,6 +48,13 @@ def test_how_a_client_proves_itself_follows_from_what_it_has(given: dict[str, An
         ({**OWN, **SECRET, "client_auth": "private_key_jwt"}, "`private_key_jwt` takes no `client_secret`"),
         ({**OWN, "client_id": "c", "token_url": "https://a.example"}, "this grant needs `client_secret` or `key`"),
         ({**SIGNED, **SECRET}, "`jwt_bearer` needs `key`"),
+        (
+            {**EXCHANGED, "client_id": "c", "token_url": "https://a.example"},
+            "this grant needs `client_secret` or `key`",
+        ),
+        ({**EXCHANGED, **SECRET, "per_person": True}, "`token_exchange` is for each person anyway"),
+        ({**EXCHANGED, **SECRET, "key_id": "k"}, "`key_id` and `audience` need `key`"),
+        ({**EXCHANGED, **SECRET, "account": "token.id"}, "are for `authorization_code` alone"),
         ({**OWN, **SECRET, "subject": "s"}, "`subject` is for `jwt_bearer` alone"),
         ({**OWN, **SECRET, "audience": "a"}, "`key_id` and `audience` need `key`"),
         ({**OWN, **SECRET, "key": "env:K"}, "`key` is used by `jwt_bearer` and `private_key_jwt`"),

@@ -58,4 +58,4 @@ def test_the_own_paths_are_those_of_the_pages() -> None:
     begun = set(re.findall(r'(?:View|Route)\(\s*(?:"[A-Z]+", )?f?"/([a-z-]+)', pages))
     begun |= set(re.findall(r'^BACK = "/([a-z-]+)', pages, re.MULTILINE))
     assert len(begun) > 12
-    assert begun | {".well-known", "livez", "mcp", "readyz"} == OWN_PATHS
+    assert begun | {".well-known", "livez", "log", "mcp", "readyz"} == OWN_PATHS

@@ -1,0 +1,4 @@
+-- Version 13 to 14: passkeys have names, and say when they last signed.
+
+ALTER TABLE passkeys ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE passkeys ADD COLUMN used_ms INTEGER;

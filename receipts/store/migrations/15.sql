@@ -1,0 +1,3 @@
+-- Version 14 to 15: budgets count what all agents of a tenant sent.
+
+CREATE INDEX actions_sent ON actions (tenant, contract, sent_ms) WHERE sent_ms > 0;

@@ -1,0 +1,20 @@
+"""Bytecode of all that tests import, written although the machine says not to: where `PYTHONDONTWRITEBYTECODE` is set.
+
+A test run starts a hundred interpreters. Without bytecode each of them compiles some thousand files, which takes most of
+the CPU time of the short ones. It is kept beside the environment and not beside the sources. `tests/__init__.py` calls
+`keep` before anything is imported.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+FOLDER = Path(sys.prefix) / "share" / "ailyus-test-bytecode"
+
+
+def keep() -> None:
+    """For this process and those that it starts; a machine that writes bytecode goes on as it does."""
+    if sys.dont_write_bytecode:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(FOLDER)
+        sys.dont_write_bytecode = False

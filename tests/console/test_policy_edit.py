@@ -1,0 +1,161 @@
+"""An admin writes policies at the console: a mistake is shown where it stands, the meaning is shown, a passkey signs."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.workspace.workspace import Workspace
+from tests.console.axe import no_faults
+from tests.console.people import People, Person, browsing
+from tests.console.visitor import Visitor, visitor
+from tests.journeys.releases import add_policies, edit
+from tests.world import FILE as SETTINGS
+from tests.world import Sandbox, gateway, make_workspace
+
+SECOND = '\n[[people]]\nname = "lead-two"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
+STRANGER = '\n[[people]]\nname = "outsider"\ntenant = "globex"\nroles = ["SecurityLead"]\n'
+FILE, TESTS = "policies/approvals.cedar", "policies/approvals.test.yaml"
+
+
+def of_one_tenant(folder: Path, sandbox: Sandbox) -> Workspace:
+    workspace = make_workspace(folder, sandbox, extra=SECOND)
+    edit(workspace, SETTINGS, 'tenant = "globex"', 'tenant = "acme"')
+    return Workspace.open(folder)
+
+
+@pytest.fixture
+async def people(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> AsyncIterator[People]:
+    workspace = of_one_tenant(tmp_path / "w", sandbox)
+    add_policies(workspace.root)
+    async with gateway(workspace, sandbox) as world, browsing(world) as running:
+        yield running
+
+
+async def replace(person: Person, old: str, new: str) -> None:
+    """Change the text in the form, and have it checked."""
+    area = person.page.locator("textarea")
+    text = await area.input_value()
+    assert old in text
+    await area.fill(text.replace(old, new))
+    await person.press("check what it means")
+
+
+async def open_file(person: Person, name: str) -> None:
+    await person.page.get_by_text("another file", exact=True).click()
+    await person.page.get_by_label("a file that is there").select_option(name)
+    await person.press("open it, and keep this edit")
+
+
+async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approves(people: People) -> None:
+    lead, second = await people.person("lead"), await people.person("lead-two")
+    await lead.go("/policies/prod-high-needs-lead")
+    await lead.page.get_by_role("link", name="edit its file").click()
+    await replace(lead, "approvals.SecurityLead", "approvals.SecurityLeed")
+    said = await lead.page.locator("pre.finding").first.inner_text()
+    assert f"{FILE}:" in said
+    assert "approvals.SecurityLeed" in said
+    assert "^" in said
+    assert await lead.page.get_by_role("button", name="propose").count() == 0
+    await replace(lead, "approvals.SecurityLeed", "approvals.SecurityLead")
+    assert "Nothing differs from what is live." in await lead.text()
+    # a test says what this would change
+    await replace(lead, "<= 900", "<= 901")
+    assert f"{TESTS}:" in await lead.page.locator("pre.finding").first.inner_text()
+    await open_file(lead, TESTS)
+    await lead.page.get_by_label("why").fill("a second <b>more</b>")
+    await replace(lead, "oldest_seconds: 901", "oldest_seconds: 902")
+    said = await lead.text()
+    for words in ("The policies are valid", "changed policy prod-high-needs-lead", "let more through"):
+        assert words in said, words
+    assert "<= 901" in said
+    assert await lead.page.locator("table .status", has_text="wider").count() > 0
+    for width in (390, 1280):
+        await lead.page.set_viewport_size({"width": width, "height": 900})
+        await no_faults(lead.page, f"policy edit {width}")
+        assert await lead.page.evaluate("document.documentElement.scrollWidth") <= width
+    await lead.press("propose it with a passkey")
+    digest = lead.page.url.rpartition("/")[2]
+    await second.page.set_viewport_size({"width": 390, "height": 900})
+    await second.go(f"/releases/{digest}")
+    assert "a second <b>more</b>" in await second.text()
+    await second.press("approve with a passkey")
+    await lead.page.reload()
+    await lead.press("make it the live release")
+    texts = people.world.app.runner.release.decider.bundle.texts
+    assert "<= 901" in texts["approvals.cedar"]
+    assert people.complaints() == []
+
+
+async def test_what_is_signed_is_what_stands_on_the_page(people: People) -> None:
+    lead = await people.person("lead")
+    await lead.go(f"/policy-edits?file={FILE}")
+    await lead.page.locator("textarea").fill((await lead.page.locator("textarea").input_value()) + "\n// a word\n")
+    await lead.press("check what it means")
+    await lead.page.evaluate(
+        "document.querySelector(\"form[data-ceremony=propose] input[name^='edit:']\").value += '// another'"
+    )
+    await lead.page.get_by_role("button", name="propose it with a passkey").click()
+    await lead.page.get_by_text("what is shown is not what would be signed").wait_for()
+    # nor does the gateway take other texts than those that were signed
+    await lead.page.evaluate("document.querySelector('form[data-ceremony=propose]').dataset.ceremony = ''")
+    word = await lead.page.evaluate(
+        """async () => {
+            const { document: word, keys } = JSON.parse(
+                document.querySelector("form[data-options]").dataset.options);
+            return JSON.stringify(await signed("document", word, keys));
+        }"""
+    )
+    status, text = await lead.post("/policy-edits/propose", {"signed": word, f"edit:{FILE}": "// nothing\n"})
+    assert (status, "not_released" in text or "not what the files say" in text or "tests" in text) == (409, True)
+    assert people.world.rows("SELECT count(*) FROM statements WHERE kind = 'candidate'") == [(0,)]
+
+
+async def checked(lead: Visitor, edits: dict[str, str]) -> str:
+    form = await lead.form("/policy-edits", "/policy-edits")
+    return str((await lead.post("/policy-edits", {**form, **edits, "do": "check"})).text)
+
+
+async def test_without_javascript_files_come_go_and_stay_in_the_form(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = of_one_tenant(tmp_path / "w", sandbox)
+    async with gateway(workspace, sandbox) as world, visitor(world, "lead") as lead:
+        new = (
+            '@id("nobody-at-night")\r\nforbid (principal, action, resource) when { resource.tenant == "nowhere" };\r\n'
+        )
+        said = await checked(lead, {"edit:policies/night.cedar": new})
+        assert "added policy nobody-at-night" in said
+        said = await checked(lead, {f"edit:{FILE}": "", f"edit:{TESTS}": ""})
+        # without the guard other tests fail, and say so
+        assert "[tests_failed]" in said
+        assert "propose it with a passkey" not in said
+        for name in ("policies/../ailyus.toml", "contracts/okta.yaml", "policies/NIGHT.cedar"):
+            assert "is no file of policies" in await checked(lead, {f"edit:{name}": "x"}), name
+        said = (
+            await lead.post(
+                "/policy-edits",
+                await lead.form("/policy-edits", "/policy-edits")
+                | {"edit:policies/night.cedar": new, "new": "policies/day.cedar", "do": "open"},
+            )
+        ).text
+        assert "nobody-at-night" in said
+        assert 'name="edit:policies/day.cedar"' in said
+
+
+async def test_only_an_admin_edits(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with gateway(of_one_tenant(tmp_path / "w", sandbox), sandbox) as world:
+        async with visitor(world, "lead") as lead:
+            form = await lead.form("/policy-edits", "/policy-edits")
+            assert "edit policies" in await lead.get("/policies")
+        async with visitor(world, "requester") as requester:
+            await requester.get("/policy-edits", 403)
+            assert "edit policies" not in await requester.get("/policies")
+            assert (await requester.post("/policy-edits", {**form, "do": "check"})).status_code == 403
+
+
+async def test_nobody_edits_where_there_are_several_tenants(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra=STRANGER)
+    async with gateway(workspace, sandbox) as world:
+        for person in ("lead", "outsider"):
+            async with visitor(world, person) as one:
+                await one.get("/policy-edits", 403)
+                assert "edit policies" not in await one.get("/policies")

@@ -1,0 +1,1 @@
+"""Exports: batches of the log, their lines and events."""
