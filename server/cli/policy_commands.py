@@ -171,14 +171,19 @@ def explain_policy(
     workspace: WorkspaceOption = ".",
     bundled: BundledOption = False,
 ) -> Answer[Explained]:
-    """When is approval required, and why? The deciding ids for the agent and for the person apart."""
+    """What is decided, by which policies, for agent and person apart, and which single change would turn it?
+
+    For a contract by its name and the options, or for what a receipt's decision was asked, by its id.
+    """
     from contracts.text.document import read_document
     from contracts.text.source import MalformedSource
     from policies.case import Case, What, Who
+    from policies.diagnosis import diagnosis_of
     from policies.explanation import explain
-    from policies.testing import evaluate
     from server.workspace.policy_set import policy_set_of
 
+    if name.startswith("rcp_"):
+        return _explained_receipt(workspace, name)
     found = policy_set_of(None if bundled else Path(workspace).resolve())
     decider, programs = found.decider, found.programs
     if name not in programs:
@@ -206,8 +211,9 @@ def explain_policy(
         approvals=counts,
         expect="permitted",
     )
-    lines = explain(evaluate(decider, programs, case))
-    return Answer(Explained(name, list(lines)), lines)
+    told = diagnosis_of(decider, programs, case)
+    lines = [*explain(told.decision), *told.lines]
+    return Answer(Explained(name, lines), lines)
 
 
 @verb(policy, "schema")
@@ -253,6 +259,25 @@ def new_policy(
     values = {key: value for key, _, value in (text.partition("=") for text in with_ or [])}
     said = list(write_policy(open_workspace(workspace), PolicyRequest(template, action, role, asker, values)))
     return Answer(WrittenPolicy(said), says=said)
+
+
+def _explained_receipt(workspace: str, receipt: str) -> Answer[Explained]:
+    """What the files decide of what a receipt's decision was asked, and who of the declared people could approve."""
+    from policies.diagnosis import diagnosis_of, with_givers
+    from policies.explanation import explain
+    from server.workspace.recorded_test import case_of_receipt
+
+    space = open_workspace(workspace)
+    release = space.release()
+    case, programs = case_of_receipt(space, release, receipt), release.catalog.programs
+    people = [
+        (one, one.roles)
+        for one in release.people.by_name.values()
+        if one.tenant == case.resource.tenant and one.name not in (case.person.name, release.author)
+    ]
+    told = with_givers(diagnosis_of(release.decider, programs, case), release.decider, programs, case, people)
+    lines = [*explain(told.decision), *told.lines]
+    return Answer(Explained(str(case.action), lines), lines)
 
 
 def _tenant(workspace: str, bundled: bool) -> str:

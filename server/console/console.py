@@ -27,6 +27,7 @@ from server.console.notices import NoticePages
 from server.console.people import PeoplePages
 from server.console.policies import PolicyPages
 from server.console.policy_edit import PolicyEditPages
+from server.console.policy_question import PolicyQuestionPages
 from server.console.provider import Provider
 from server.console.receipts import ReceiptPages
 from server.console.releases import ReleasePages
@@ -80,6 +81,7 @@ class Console:
             *ContractPages(self._estate, agents).views(),
             *PolicyPages(self._estate, self._introductions.is_admin).views(),
             *PolicyEditPages(PolicyEdits(candidates), self._introductions.is_admin).views(),
+            *PolicyQuestionPages(runner, self._estate).views(),
             *AgentPages(runner, agents, self._introductions.is_admin).views(),
             *ReleasePages(candidates).views(),
             *CandidatePages(candidates, self._introductions.is_admin).views(),

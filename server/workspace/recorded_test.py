@@ -24,13 +24,7 @@ _HINT = "take another receipt of the action: `ailyus receipt find`"
 
 def write_recorded_test(workspace: "Workspace", receipt: str) -> Sequence[str]:
     """Write the test beside the policies; returns what was written, in sentences. Raises `AilyusError`."""
-    with reading(workspace) as read:
-        recorded = decision_of(read, receipt)
-    if recorded is None:
-        sentence = f"no receipt `{receipt}` keeps what was decided"
-        raise AilyusError(
-            "not_found", sentence, hint="list receipts with `ailyus receipt find`; evidence may be erased"
-        )
+    recorded = _found(workspace, receipt)
     release = workspace.release()
     case = _case(release, recorded)
     (result,) = run_tests(release.decider, release.catalog.programs, [case])
@@ -49,7 +43,8 @@ def write_recorded_test(workspace: "Workspace", receipt: str) -> Sequence[str]:
     )
 
 
-def _case(release: "Release", recorded: RecordedDecision) -> Case:
+def recorded_case(release: "Release", recorded: RecordedDecision) -> Case:
+    """The whole situation of a recorded decision, as this release is asked about it. Raises `AilyusError`."""
     target = release.targets.get(recorded.connection)
     environment = target.environment if target is not None else None
     bundle = release.decider.bundle
@@ -64,5 +59,24 @@ def _case(release: "Release", recorded: RecordedDecision) -> Case:
     if target is None and asked.is_early:
         sentence = f"`{recorded.receipt}` was denied early at a connection that is not known any more"
         raise AilyusError("bad_policy", sentence, hint=_HINT)
-    name = f"{asked.action} as in {recorded.receipt}"
-    return least_case(release.decider, release.catalog.programs, whole.model_copy(update={"name": name}))
+    return whole.model_copy(update={"name": f"{asked.action} as in {recorded.receipt}"})
+
+
+def case_of_receipt(workspace: "Workspace", release: "Release", receipt: str) -> Case:
+    """The whole situation of a receipt of this workspace. Raises `AilyusError`."""
+    return recorded_case(release, _found(workspace, receipt))
+
+
+def _found(workspace: "Workspace", receipt: str) -> RecordedDecision:
+    with reading(workspace) as read:
+        recorded = decision_of(read, receipt)
+    if recorded is None:
+        sentence = f"no receipt `{receipt}` keeps what was decided"
+        raise AilyusError(
+            "not_found", sentence, hint="list receipts with `ailyus receipt find`; evidence may be erased"
+        )
+    return recorded
+
+
+def _case(release: "Release", recorded: RecordedDecision) -> Case:
+    return least_case(release.decider, release.catalog.programs, recorded_case(release, recorded))

@@ -54,6 +54,10 @@ async def test_a_decision_becomes_a_test_and_a_shadow_tells_what_would_be_others
     assert (await told(world, "policy", "shadow", "off"))["state"] == "off"
 
     ((receipt,),) = world.rows("SELECT id FROM statements WHERE contract = 'get_user' LIMIT 1")
+    explained = (await told(world, "policy", "explain", str(receipt)))["explanation"]
+    assert isinstance(explained, list)
+    assert explained[0] == "permitted"
+    assert any("does not apply" in one for one in explained)
     written = await ailyus(world, "policy", "new", "test", receipt)
     (path,) = (root / "policies").glob(f"get-user-{receipt[-8:].lower()}.test.yaml")
     assert "expect: permitted" in path.read_text(), written
