@@ -1,5 +1,6 @@
 """The first hour as a new user has it: the blocks of the README and of the tutorial, run as they are printed."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -98,6 +99,7 @@ def seats(held: dict[str, dict[str, Any]]) -> Starlette:
     return Starlette(routes=[Route("/v1/seats/{id}", seat, methods=["GET", "PATCH"])])
 
 
+PLAY, _, _, _, TRY, _ = TUTORIAL.blocks("sh")
 OWN_API, KNOWN_API = (block for block in TUTORIAL.blocks("sh") if "X-Api-Key" in block)
 
 
@@ -108,15 +110,15 @@ def known_first() -> str:
     return "\n".join([begin, *rest, ""])
 
 
-@pytest.mark.parametrize("block", [OWN_API, known_first()], ids=["blank", "http"])
+@pytest.mark.parametrize("block_of", [OWN_API, known_first()], ids=["blank", "http"])
 async def test_from_nothing_to_a_governed_call_on_an_api_of_ones_own(
     tmp_path: Path,
     newcomer: dict[str, str],
     serving: Callable[[str, Path, Mapping[str, str]], tuple[str, str]],
-    block: str,
+    block_of: str,
 ) -> None:
     port = free_port()
-    block = block.replace("http://127.0.0.1:9000/", f"http://127.0.0.1:{port}/")  # as printed but for the port
+    block = block_of.replace("http://127.0.0.1:9000/", f"http://127.0.0.1:{port}/")  # as printed but for the port
     lines = lines_of(block)
     assert len(lines) <= 6
     assert lines[-1] == "ailyus serve"
@@ -133,6 +135,9 @@ async def test_from_nothing_to_a_governed_call_on_an_api_of_ones_own(
         answer = await call(url, token, "set_plan", given)
         assert (answer["status"], answer["changed"]) == ("confirmed", True), answer
         assert held["s-7"]["plan"] == "pro"
+        if block_of is OWN_API:
+            tried = await asyncio.to_thread(shell, TRY, root, env)
+            assert len([line for line in tried.splitlines() if line.endswith(" ok")]) == 10, tried
 
 
 def test_the_readmes_block_as_it_is_printed(
@@ -140,6 +145,8 @@ def test_the_readmes_block_as_it_is_printed(
 ) -> None:
     """It installs what it calls. The block before it is the demo, which has tests of its own."""
     install, *before, serve = lines_of(README.blocks("sh")[1])
+    # the tutorial begins with the same
+    assert lines_of(PLAY) == [before[0].partition(" #")[0].strip(), serve.partition(" #")[0].strip()]
     # uv is installed here, and what it fetched before is not fetched again
     uv = shutil.which("uv")
     assert uv is not None

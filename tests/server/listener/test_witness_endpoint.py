@@ -1,5 +1,6 @@
 """A witness over HTTP: one path, bounded bodies, the media type of a size; and as a process that is ended and restarted."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from server.listener.witness_endpoint import application
 from server.workspace.free_port import free_port
 from tests.forks import Forked
 from tests.receipts.witness.log import ORIGIN, SmallLog
+from tests.server.guide.blocks import block, commands_of
 from tests.slowness import scaled
 from tests.web import blocking_web, web
 from tests.world import app_serving, cli
@@ -55,11 +57,14 @@ async def test_a_witness_that_cannot_write_cosigns_nothing(tmp_path: Path) -> No
 def test_a_witness_is_a_process_with_a_key_and_a_store_of_its_own(tmp_path: Path) -> None:
     log = SmallLog().grow(3)
     (tmp_path / "roots.json").write_bytes(Roots.of(ORIGIN, log.keys).encoded())
-    line = cli("witness", "key", "--name", "w.test/1", "-q", cwd=tmp_path).strip()
+    # as receipts/README.md says it, but for the port
+    key, serve = (shlex.split(one)[1:] for one in commands_of(block("receipts/README.md", "ailyus witness key")))
+    assert serve.pop() == "--new"
+    line = cli(*key, "-q", cwd=tmp_path).strip()
     assert (tmp_path / "witness.pem").stat().st_mode & 0o777 == 0o600
-    assert cli("witness", "key", "--name", "w.test/1", "-q", cwd=tmp_path).strip() == line
+    assert cli(*key, "-q", cwd=tmp_path).strip() == line
     port = free_port()
-    serve = ("witness", "serve", "--name", "w.test/1", "--log", "roots.json", "--listen", f"127.0.0.1:{port}")
+    serve += ["--listen", f"127.0.0.1:{port}"]
     # a key whose store is lost could cosign a second past
     assert "there is no store" in cli(*serve, cwd=tmp_path, ok=False)
     for more, old in ((("--new",), 0), ((), 3)):
