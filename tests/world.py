@@ -118,9 +118,10 @@ def make_workspace(
     extra: str = "",
     template: str = "everything",
     database: str = "",
+    init: Callable[[Path, str], None] = init_sandbox,
 ) -> Workspace:
-    """A workspace like `ailyus init` writes it, on this sandbox, with short times."""
-    init_sandbox(folder, template)
+    """A workspace like `ailyus init` (of this version, if no other is given) writes it, on this sandbox, with short times."""
+    init(folder, template)
     path = folder / FILE
     text = path.read_text()
     own = Workspace.open(folder).settings.sandbox
@@ -420,9 +421,16 @@ def add_record_contracts(folder: Path) -> None:
     (folder / "policies" / "records.cedar").write_text(policy)
 
 
-def add_records(folder: Path, sandbox: Sandbox, database: str = "", timeout: str = "1s") -> Workspace:
+def add_records(
+    folder: Path,
+    sandbox: Sandbox,
+    database: str = "",
+    timeout: str = "1s",
+    init: Callable[[Path, str], None] = init_sandbox,
+) -> Workspace:
     """A workspace with the contracts of tests/vectors/records beside the usual ones; a send may take this long."""
-    workspace = make_workspace(folder, sandbox, extra=records_settings(sandbox, timeout), database=database)
+    extra = records_settings(sandbox, timeout)
+    workspace = make_workspace(folder, sandbox, extra=extra, database=database, init=init)
     add_record_contracts(folder)
     for use in ("read", "write"):
         (folder / ".ailyus" / "secrets" / f"records-{use}").write_text(f"records-{use}-acme\n")

@@ -116,6 +116,13 @@ class Controls:
         """Is an unknown or diverged outcome on this resource (a pseudonym) unresolved?"""
         return resource in self._incidents
 
+    async def has_open_incident(self, resource: str) -> bool:
+        """Is it unresolved now? Read again before a yes: whoever saw it settled a moment ago may act at once."""
+        if not self.has_incident(resource):
+            return False
+        await self.refresh()
+        return self.has_incident(resource)
+
     def _is_live(self, scope: str, name: str) -> bool:
         said = self.ledger.halts.get((scope, name))
         return said is not None and said.event == "halted"

@@ -135,7 +135,7 @@ class Decisions:
         reads = self._release.decider.bundle.slices[request.contract].reads
         incident = False
         if facts is not None and "resourceOpenIncident" in reads:
-            incident = journal.controls.has_incident(self.resource(request, facts))
+            incident = await journal.controls.has_open_incident(self.resource(request, facts))
         # counted in the store, so it is not asked for where no policy looks
         rate = await journal.rate(action) if "rate" in reads else Rate()
         return DecisionContext(

@@ -134,7 +134,8 @@ async def test_what_a_lost_connection_leaves_in_doubt_is_settled_when_somebody_c
         server.set(refuse_writes=False)
         await made.connect()
         await until(lambda: made.world.rows("SELECT 1 FROM actions WHERE status = 'not_applied'"))
-        assert (await put(made.world, "b1", "one"))["status"] == "confirmed"
+        done = await put(made.world, "b1", "one")
+        assert done["status"] == "confirmed", done
 
 
 async def test_twenty_callers_on_two_replicas_at_the_end_of_a_token_cause_one_refresh(

@@ -70,7 +70,7 @@ class Versions:
 
 async def side_by_side(folder: Path, sandbox: Sandbox, database: str, checkout: Checkout) -> None:
     """Everything that a rolling upgrade from this checkout relies on."""
-    workspace = with_database(add_records(folder / "w", sandbox), database)
+    workspace = with_database(add_records(folder / "w", sandbox, init=checkout.init), database)
     older, newer = ServedCheckout(workspace, checkout), Served(copied(workspace, folder / "newer"))
     at = Versions(sandbox, older, newer)
     try:

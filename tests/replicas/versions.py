@@ -42,6 +42,16 @@ class Checkout:
         """The version of its tables on PostgreSQL."""
         return schema_in(self.folder)
 
+    def init(self, folder: Path, template: str) -> None:
+        """A workspace as this version writes it: an upgrade finds the files of the version before."""
+        program = (
+            "import pathlib, sys; from server.workspace.templates import init_sandbox;"
+            " init_sandbox(pathlib.Path(sys.argv[1]), sys.argv[2])"
+        )
+        command = [sys.executable, "-P", "-c", program, str(folder), template]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def run(self, *arguments: str, cwd: Path, ok: bool = True) -> str:
         """One run of its command line."""
         done = subprocess.run(
