@@ -111,7 +111,7 @@ class App:
         self.runner = ActionRunner(self.journal, self._under(release), ArchiveReader(self.store, archive))
         self._activation = Activation(self.runner, self._under, self._released)
         self.releases = Releases(workspace, self._activation, signed_only=signed_only)
-        self.candidates = Candidates(workspace, self.releases, self._console_url)
+        self.candidates = Candidates(workspace, self.releases, self._console_url, self.shadow)
         self.inbox = Inbox(self.runner, lambda action: self.recovery.resume(action))
         self.resolutions = Resolutions(self.runner)
         self.escalations = Escalations(self.runner, workspace.settings.escalations, credentials)

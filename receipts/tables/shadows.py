@@ -45,7 +45,8 @@ class ShadowCount(_Kept):
 class ShadowRecord(_Kept):
     """One shadow: what people call it, who began it and when, its package as JSON, and what came of it so far.
 
-    Times are milliseconds since the epoch; `until_ms` is when it ends by itself, `ended_ms` when it has ended.
+    Times are milliseconds since the epoch; `until_ms` is when it ends by itself, `ended_ms` when it has ended, by whom
+    where that is known.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ShadowRecord(_Kept):
     package: str = Field(repr=False)
     until_ms: int | None = None
     ended_ms: int | None = None
+    ended_by: str = ""
     count: ShadowCount = ShadowCount()
 
     def is_on(self, now_ms: int) -> bool:
@@ -111,12 +113,13 @@ def begin(txn: Txn, record: ShadowRecord) -> None:
     txn.write(_SET, _KEY, record.model_dump_json(), rows=None)
 
 
-def end(txn: Txn) -> bool:
+def end(txn: Txn, by: str = "") -> bool:
     """End the shadow; what came of it stays. False where none is on."""
     record = current(txn.query)
     if record is None or not record.is_on(txn.now_ms):
         return False
-    txn.write(_SET, _KEY, record.model_copy(update={"ended_ms": txn.now_ms}).model_dump_json(), rows=None)
+    ended = record.model_copy(update={"ended_ms": txn.now_ms, "ended_by": by})
+    txn.write(_SET, _KEY, ended.model_dump_json(), rows=None)
     return True
 
 

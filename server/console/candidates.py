@@ -9,8 +9,10 @@ from starlette.responses import Response
 from contracts.errors import AilyusError
 from policies.principal import Person
 from receipts.statement.candidates import CandidateRecord
+from server.console.estate import is_alone
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
+from server.console.shadow import may_shadow, shadow_of
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.candidate_review import CandidateReview, Standing
 from server.operations.candidates import Candidates, CandidateWord
@@ -37,8 +39,11 @@ class CandidatePages:
         """One candidate, compared afresh with the live release, and the document that is signed."""
         digest, reviews = visit.named("candidate"), self._candidates.reviews
         record, standing = await reviews.standing(digest)
-        body: dict[str, object] = {**candidate_row(record, standing), "waiting": None}
+        body: dict[str, object] = {**candidate_row(record, standing), "waiting": None, "shadow": None}
+        runner = self._candidates.releases.runner
+        body["may_edit"] = may_shadow(self._is_admin(visit.person), is_alone(runner.release, visit.tenant))
         if standing == "waiting":
+            body["shadow"] = await shadow_of(runner.journal.store, visit.tenant)
             review = await reviews.review(digest, visit.tenant)
             body["waiting"] = await self._waiting(visit, review)
         return Page("candidate.html", "A release is proposed", body)

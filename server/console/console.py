@@ -33,6 +33,7 @@ from server.console.receipts import ReceiptPages
 from server.console.releases import ReleasePages
 from server.console.search import SearchPage
 from server.console.session import ConsoleSession, ConsoleSessions
+from server.console.shadow import ShadowPages
 from server.console.web import Web
 from server.identity.agents import Agents
 from server.operations.approval_notifications import ApprovalNotifications
@@ -83,8 +84,9 @@ class Console:
             *PolicyEditPages(PolicyEdits(candidates), self._introductions.is_admin).views(),
             *PolicyQuestionPages(runner, self._estate).views(),
             *AgentPages(runner, agents, self._introductions.is_admin).views(),
-            *ReleasePages(candidates).views(),
+            *ReleasePages(candidates, self._introductions.is_admin).views(),
             *CandidatePages(candidates, self._introductions.is_admin).views(),
+            *ShadowPages(candidates, self._introductions.is_admin).views(),
             *self._live.views(),
             *SearchPage(runner, self._estate).views(),
             *NoticePages(runner, notices, escalations, self._introductions.is_admin).views(),

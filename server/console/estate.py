@@ -191,3 +191,9 @@ class Inventory:
     def halted(self, scope: str) -> set[str]:
         """The names that are halted in one scope."""
         return {h.name for h in self._runner.journal.controls.halts if h.scope == scope}
+
+
+def is_alone(release: Release, tenant: str) -> bool:
+    """Is everything in the release this tenant's, so that its people may see whole files?"""
+    tenants = {target.tenant for target in release.targets.values()}
+    return tenants | {person.tenant for person in release.people.by_name.values()} == {tenant}

@@ -10,16 +10,13 @@ from policies.bundle import Bundle
 from policies.policy_text import text_of_policy
 from policies.policy_words import words_of
 from policies.principal import Person
-from receipts.tables import shadows
 from receipts.tables.policy_uses import PolicyUse, policy_uses
-from server.console.estate import Inventory
-from server.console.releases import is_alone
+from server.console.estate import Inventory, is_alone
+from server.console.shadow import shadow_of
 from server.console.visit import ConsoleRequest, Page, View
 
 DAYS = 30
 """How far back decisions are counted."""
-MAX_FLIPS = 50
-"""Kinds of flips of a shadow on one page; `ailyus policy shadow report` has all."""
 
 
 class PolicyPages:
@@ -38,23 +35,9 @@ class PolicyPages:
         uses = await self._uses(visit.tenant)
         rows = [self._row(name, uses, contracts) for name, contracts in self._estate.policies_of(visit.tenant).items()]
         rows.sort(key=lambda row: (-sum(asdict(uses.get(str(row["name"]), PolicyUse())).values()), str(row["name"])))
-        shadow = await self._shadow(visit.tenant)
+        shadow = await shadow_of(self._estate.store, visit.tenant)
         body = {"policies": rows, "days": DAYS, "shadow": shadow, "may_edit": self._may_edit(visit)}
         return Page("policies.html", "Policies", body)
-
-    async def _shadow(self, tenant: str) -> dict[str, JsonValue] | None:
-        """The candidate that decides beside the live release, and what it makes otherwise for this tenant."""
-        store = self._estate.store
-        record = await store.read_aside(shadows.current)
-        if record is None or not record.is_on(store.now_ms()):
-            return None
-        # what the shadow did for other tenants is not told here, as a number neither
-        flips = [one for one in await store.read_aside(shadows.flips) if one.tenant == tenant]
-        counts: dict[str, JsonValue] = {
-            kind: sum(one.count for one in flips if one.kind == kind) for kind in ("wider", "narrower")
-        }
-        told: list[JsonValue] = [one.model_dump(mode="json") for one in flips[:MAX_FLIPS]]
-        return {"name": record.name, "by": record.by, "began_ms": record.began_ms, **counts, "flips": told}
 
     async def policy(self, visit: ConsoleRequest) -> Page:
         """One policy."""

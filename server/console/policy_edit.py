@@ -15,8 +15,8 @@ from contracts.errors import AilyusError
 from policies.outcome import OutcomeChange
 from policies.policy_finding import PolicyFinding
 from policies.principal import Person
+from server.console.estate import is_alone
 from server.console.redirection import redirect
-from server.console.releases import is_alone
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.policy_edit import AuthorWord, PolicyEdit, PolicyEdits
@@ -44,10 +44,15 @@ class PolicyEditPages:
         ]
 
     async def edit(self, visit: ConsoleRequest) -> Page:
-        """The form, with the file that the address names."""
+        """The form, with the file that the address names, or with the policies of the former release that it names."""
         self._require_right(visit)
-        texts = await self._edits.texts()
-        return Page("policy_edit.html", "Edit policies", _form(texts, {}, visit.asked("file")))
+        texts, digest = await self._edits.texts(), visit.asked("release")
+        mine = await self._edits.former(digest) if digest else {}
+        file = visit.asked("file") or next((name for name in mine if name.endswith(".cedar")), next(iter(mine), ""))
+        body = _form(texts, mine, file)
+        if digest:
+            body |= {"again": digest, "reason": f"the policies of release {digest[:12]} again"}
+        return Page("policy_edit.html", "Edit policies", body)
 
     async def check(self, visit: ConsoleRequest) -> Page:
         """The form again, with another file of the edit, or with what the edit means."""
@@ -55,12 +60,12 @@ class PolicyEditPages:
         texts, mine = await self._edits.texts(), _edits_of(visit.form)
         mine = {name: text for name, text in mine.items() if text != texts.get(name, "")}
         file = visit.form.get("new", "").strip() or visit.form.get("open", "") or visit.form.get("file", "")
-        body = _form(texts, mine, file)
+        reason = visit.form.get("reason", "").strip()
+        body = {**_form(texts, mine, file), "reason": reason}
         if visit.form.get("do") != "check":
             return Page("policy_edit.html", "Edit policies", body)
-        reason = visit.form.get("reason", "").strip()
         found = await self._edits.check(mine)
-        body |= {"found": _found(found, {**texts, **mine}), "reason": reason}
+        body["found"] = _found(found, {**texts, **mine})
         if found.made is not None and found.differs:
             body["proposal"] = await self._proposal(visit, found, reason)
         return Page("policy_edit.html", "Edit policies", body)
@@ -105,6 +110,7 @@ def _form(texts: Mapping[str, str], mine: Mapping[str, str], file: str) -> dict[
         "text": mine.get(file, texts.get(file, "")),
         "others": {name: text for name, text in mine.items() if name != file},
         "edited": sorted(mine),
+        "again": "",
         "reason": "",
         "found": None,
         "proposal": None,

@@ -1,7 +1,10 @@
 """What was released: who, when and why, what each release changed, what is proposed, and what was refused."""
 
-from policies.release import Release
+from collections.abc import Callable
+
+from policies.principal import Person
 from server.console.candidates import candidate_row
+from server.console.estate import is_alone
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.candidates import Candidates
 from server.operations.releases import RefusedRelease
@@ -14,8 +17,9 @@ SHOWN = 10
 class ReleasePages:
     """The releases, as one tenant sees them."""
 
-    def __init__(self, candidates: Candidates) -> None:
+    def __init__(self, candidates: Candidates, is_admin: Callable[[Person], bool]) -> None:
         self._candidates = candidates
+        self._is_admin = is_admin
         self._releases = candidates.releases
 
     def views(self) -> list[View]:
@@ -34,18 +38,13 @@ class ReleasePages:
         body = {
             "live": live.digest,
             "governed": live.governed,
+            "may_edit": alone and self._is_admin(visit.person),
             "releases": rows,
             "candidates": [candidate_row(*one) for one in (await self._candidates.reviews.newest())[:SHOWN]],
             "refused": _shown(self._releases.refused, whole=alone),
             "behind": _shown(self._releases.behind, whole=alone),
         }
         return Page("releases.html", "Releases", body)
-
-
-def is_alone(release: Release, tenant: str) -> bool:
-    """Is everything in the release this tenant's, so that its people may see whole files?"""
-    tenants = {target.tenant for target in release.targets.values()}
-    return tenants | {person.tenant for person in release.people.by_name.values()} == {tenant}
 
 
 def _shown(refused: RefusedRelease | None, *, whole: bool) -> dict[str, object] | None:

@@ -19,8 +19,11 @@ from policies.principal import Person
 from policies.release_approval import CandidateApprovalDocument, ReleaseApproval, check_word
 from receipts.statement.candidates import CandidateRecord, End
 from receipts.statement.gateway_facts import CandidateFacts
+from receipts.tables import shadows
+from receipts.tables.shadows import ShadowRecord
 from server.operations.candidate_review import VALID_MS, CandidateReview, CandidateReviews, with_approvals
 from server.operations.releases import Releases
+from server.operations.shadow import Shadow
 from server.workspace.release_acceptance import AHEAD_MS, accept
 from server.workspace.release_approvals import decide_release
 from server.workspace.release_checks import require_sound
@@ -51,9 +54,10 @@ class CandidateWord(BaseModel):
 class Candidates:
     """What waits to become the live release."""
 
-    def __init__(self, workspace: Workspace, releases: Releases, console: Callable[[], str]) -> None:
+    def __init__(self, workspace: Workspace, releases: Releases, console: Callable[[], str], shadow: Shadow) -> None:
         self.workspace = workspace
         self.releases = releases
+        self.shadow = shadow
         self._journal = releases.runner.journal
         self._console = console
         self.reviews = CandidateReviews(workspace, self._journal)
@@ -159,7 +163,28 @@ class Candidates:
         latest = await self.reviews.log.find(digest)
         if latest is not None and latest.end is None:
             await self.reviews.log.say(latest, _word(latest, "applied", by, ""))
+        await self._end_shadow(digest, by)
         return changed
+
+    async def begin_shadow(self, digest: str, by: str) -> None:
+        """Let a candidate that waits decide beside the live release, in place of another one. Raises `AilyusError`."""
+        record = await self.reviews.waiting(digest)
+        package, _ = await self.reviews.candidate(record)
+        # the store keeps who began it: what only counts has no statement of its own
+        shadow = ShadowRecord(
+            name=f"candidate {digest[:12]}",
+            by=by,
+            digest=digest,
+            began_ms=self._journal.store.now_ms(),
+            package=package.model_dump_json(),
+        )
+        await self.shadow.begin(shadow)
+
+    async def _end_shadow(self, digest: str, by: str) -> None:
+        """What is live decides, and is no shadow any more."""
+        found = await self._journal.store.read_aside(shadows.current)
+        if found is not None and found.digest == digest:
+            await self.shadow.end(by)
 
 
 def _word(

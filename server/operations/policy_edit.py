@@ -25,11 +25,13 @@ from policies.principal import Key, Person
 from policies.release import Release
 from policies.release_diff import ReleaseChange
 from policies.signed_release import ReleaseDocument, SignedRelease, check_author, document_of
+from receipts.statement import releases
+from receipts.store.row import Read
 from server.operations.candidate_review import CandidateReview
 from server.operations.candidates import SIGN_MS, Candidates
 from server.workspace.file_comparison import FileDifference, file_differences
 from server.workspace.policy_review import FOLDER, faults_at, unsound
-from server.workspace.release_archive import ArchivedRelease, archived
+from server.workspace.release_archive import MAX_HISTORY, ArchivedRelease, archived
 from server.workspace.release_files import run_tests_of, written_files
 from server.workspace.release_package import ReleasePackage
 from server.workspace.release_settings import ReleaseSettings
@@ -76,6 +78,7 @@ class PolicyEdits:
         self._journal = candidates.releases.runner.journal
         # a check takes a processor for seconds, which agents need too
         self._one_at_a_time = asyncio.Semaphore(1)
+        self._kept: ArchivedRelease | None = None
 
     @property
     def live(self) -> Release:
@@ -84,8 +87,26 @@ class PolicyEdits:
 
     async def texts(self) -> dict[str, str]:
         """The policies and their tests as they are live, by file."""
-        live = await self._live()
-        return {name: data.decode() for name, data in live.sources.items() if name.startswith(FOLDER)}
+        return _policies(await self._live())
+
+    async def former(self, digest: str) -> dict[str, str]:
+        """The edit by which the policies of an earlier release come back, empty where a file is new since then.
+
+        Raises `not_found` for what was never released.
+        """
+        store = self._journal.store
+
+        def found(read: Read) -> ArchivedRelease | None:
+            records = releases.history(read, store.keys, MAX_HISTORY)
+            record = next((one for one in records if one.digest == digest), None)
+            return archived(read, record, store.keys) if record is not None else None
+
+        former, texts = await store.read_aside(found), await self.texts()
+        if former is None:
+            raise AilyusError("not_found", "nothing of this digest was released", hint="see the page Releases")
+        before = _policies(former)
+        names = sorted({*before, *texts})
+        return {name: before.get(name, "") for name in names if before.get(name) != texts.get(name)}
 
     async def check(self, texts: Mapping[str, str]) -> PolicyEdit:
         """Look at an edit: each file with its new text, empty to remove it. Raises `bad_form` for another file."""
@@ -128,8 +149,11 @@ class PolicyEdits:
         return await self._candidates.propose(ReleasePackage(settings=settings, sources=sources, signed=signed))
 
     async def _live(self) -> ArchivedRelease:
-        record, store = await self._candidates.reviews.live(), self._journal.store
-        return await store.read_aside(lambda read: archived(read, record, store.keys))
+        record, store, kept = await self._candidates.reviews.live(), self._journal.store, self._kept
+        # by its place in the log: the same release, released again, may have other settings
+        if kept is None or (kept.record.digest, kept.record.leaf) != (record.digest, record.leaf):
+            kept = self._kept = await store.read_aside(lambda read: archived(read, record, store.keys))
+        return kept
 
     def _made(self, sources: Mapping[str, bytes], live: ArchivedRelease, before: Release) -> PolicyEdit:
         """The edit as a release, and which outcomes differ. In a thread."""
@@ -145,6 +169,10 @@ class PolicyEdits:
         package = ReleasePackage.of(release, sources)
         tests = run_tests_of(release, sources)
         return PolicyEdit((), files, tests, outcomes=_outcomes(before, release), made=(release, package))
+
+
+def _policies(release: ArchivedRelease) -> dict[str, str]:
+    return {name: data.decode() for name, data in release.sources.items() if name.startswith(FOLDER)}
 
 
 def _edited(sources: Mapping[str, bytes], texts: Mapping[str, str]) -> dict[str, bytes]:

@@ -104,9 +104,9 @@ class Shadow:
         await runner.journal.store.write(lambda txn: shadows.begin(txn, record))
         await self.follow()
 
-    async def end(self) -> bool:
+    async def end(self, by: str = "") -> bool:
         """End it, with what came of it; False where none is on."""
-        ended = await self._started().journal.store.write(shadows.end)
+        ended = await self._started().journal.store.write(lambda txn: shadows.end(txn, by))
         await self.follow()
         return ended
 

@@ -1,20 +1,27 @@
 """An admin writes policies at the console: a mistake is shown where it stands, the meaning is shown, a passkey signs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from receipts.tables import shadows
+from server.operations import policy_edit
 from server.workspace.workspace import Workspace
 from tests.console.axe import no_faults
 from tests.console.people import People, Person, browsing
 from tests.console.visitor import Visitor, visitor
 from tests.journeys.releases import add_policies, edit
+from tests.server.operations.shadowing import flips
 from tests.world import FILE as SETTINGS
-from tests.world import Sandbox, gateway, make_workspace
+from tests.world import MARIA, Sandbox, gateway, make_workspace
 
 SECOND = '\n[[people]]\nname = "lead-two"\ntenant = "acme"\nroles = ["SecurityLead"]\n'
 STRANGER = '\n[[people]]\nname = "outsider"\ntenant = "globex"\nroles = ["SecurityLead"]\n'
+NOT_MARIA = f"""@id("not-maria")
+forbid (principal, action == Action::"get_user", resource)
+when {{ context.params.user_id == "{MARIA["user_id"]}" }};
+"""
 FILE, TESTS = "policies/approvals.cedar", "policies/approvals.test.yaml"
 
 
@@ -47,7 +54,9 @@ async def open_file(person: Person, name: str) -> None:
     await person.press("open it, and keep this edit")
 
 
-async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approves(people: People) -> None:
+async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approves(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lead, second = await people.person("lead"), await people.person("lead-two")
     await lead.go("/policies/prod-high-needs-lead")
     await lead.page.get_by_role("link", name="edit its file").click()
@@ -70,21 +79,58 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
         assert words in said, words
     assert "<= 901" in said
     assert await lead.page.locator("table .status", has_text="wider").count() > 0
+    # what outcomes differ was seen: from here on nobody waits for them
+    monkeypatch.setattr(policy_edit, "MAX_SECONDS", -1.0)
+    await lead.page.get_by_text("another file", exact=True).click()
+    await lead.page.get_by_label("or a new one").fill("policies/maria.cedar")
+    await lead.press("open it, and keep this edit")
+    await lead.page.locator("textarea").fill(NOT_MARIA)
+    await lead.press("check what it means")
     for width in (390, 1280):
         await lead.page.set_viewport_size({"width": width, "height": 900})
         await no_faults(lead.page, f"policy edit {width}")
         assert await lead.page.evaluate("document.documentElement.scrollWidth") <= width
     await lead.press("propose it with a passkey")
     digest = lead.page.url.rpartition("/")[2]
+    before = policies(people)
+    # a shadow first: it tells what would be otherwise, and permits and denies nothing
+    await lead.press("let it decide as a shadow")
+    read = await people.world.call("get_user", {"user_id": MARIA["user_id"], "connection": "okta"})
+    assert read["status"] == "confirmed", read
+    await flips(people.world)
+    await lead.page.reload()
+    row = lead.page.locator("section[aria-labelledby=shadow] tbody tr").first
+    assert "get_user" in await row.inner_text()
+    assert "denied" in await row.inner_text()
     await second.page.set_viewport_size({"width": 390, "height": 900})
     await second.go(f"/releases/{digest}")
     assert "a second <b>more</b>" in await second.text()
+    await no_faults(second.page, "a proposed release with its shadow 390")
+    assert await second.page.evaluate("document.documentElement.scrollWidth") <= 390
     await second.press("approve with a passkey")
     await lead.page.reload()
     await lead.press("make it the live release")
-    texts = people.world.app.runner.release.decider.bundle.texts
-    assert "<= 901" in texts["approvals.cedar"]
+    assert "<= 901" in policies(people)["approvals.cedar"]
+    # what is live is no shadow any more
+    kept = await people.world.app.store.read_aside(shadows.current)
+    assert kept is not None
+    assert (kept.by, kept.ended_by) == ("lead", "lead")
+    # and back again, which is proposed, signed and approved like any other edit
+    await lead.page.get_by_role("link", name="propose its policies again").first.click()
+    await lead.press("check what it means")
+    assert "removed policy not-maria" in await lead.text()
+    await lead.press("propose it with a passkey")
+    await second.go(f"/releases/{lead.page.url.rpartition('/')[2]}")
+    if await second.page.get_by_role("button", name="approve with a passkey").count():
+        await second.press("approve with a passkey")
+    await lead.page.reload()
+    await lead.press("make it the live release")
+    assert policies(people) == before
     assert people.complaints() == []
+
+
+def policies(people: People) -> Mapping[str, str]:
+    return people.world.app.runner.release.decider.bundle.texts
 
 
 async def test_what_is_signed_is_what_stands_on_the_page(people: People) -> None:
@@ -146,6 +192,10 @@ async def test_only_an_admin_edits(tmp_path: Path, sandbox: Sandbox) -> None:
         async with visitor(world, "lead") as lead:
             form = await lead.form("/policy-edits", "/policy-edits")
             assert "edit policies" in await lead.get("/policies")
+            assert "propose its policies again" not in await lead.get("/releases")
+            said = await lead.get(f"/policy-edits?release={world.app.runner.release.digest}")
+            assert "are those that are live" in said
+            await lead.get(f"/policy-edits?release={'0' * 64}", 404)
         async with visitor(world, "requester") as requester:
             await requester.get("/policy-edits", 403)
             assert "edit policies" not in await requester.get("/policies")
