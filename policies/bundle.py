@@ -28,6 +28,8 @@ from policies.budget import Budgets, budgets_of, names_of
 from policies.policy_check import faults_of
 from policies.policy_file import all_of, policies_of
 from policies.policy_slice import Slice, groups_of, slice_of
+from policies.receipt_policy import APART, ReceiptPolicies
+from policies.receipt_policy import FILE as RECEIPT_FILE
 from policies.release_policy import FILE as RELEASE_FILE
 from policies.release_policy import ReleasePolicies
 from policies.schema import SENTINEL, generate_schema, meaning
@@ -53,6 +55,7 @@ class Bundle:
     environments: frozenset[str]
     digest: str
     releases: ReleasePolicies
+    receipts: ReceiptPolicies
     # in Cedar's JSON and not as written: a comment that changes is no other policy
     sources: Mapping[str, bytes] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
@@ -94,15 +97,17 @@ def load_bundle(
     sources: dict[str, str] = {}
     texts_of: dict[str, bytes] = {}
     releases = ReleasePolicies.of(texts.get(RELEASE_FILE, ""), roles)
+    receipts = ReceiptPolicies.of(texts.get(RECEIPT_FILE), roles)
+    apart = releases.nodes.keys() | (receipts.nodes.keys() if RECEIPT_FILE in texts else set())
     # all faults at once: whoever mends one does not want to learn of the next one then
     faults: list[AilyusError] = []
     for file, text in sorted(texts.items()):
-        if file in (RELEASE_FILE, BUDGET_FILE):
+        if file == BUDGET_FILE or file in APART:
             continue
         try:
             for found in policies_of(file, text, schema):
                 name = found.name
-                if name in nodes or name in releases.nodes:
+                if name in nodes or name in apart:
                     says = f"the id `{name}` is used twice"
                     faults.append(AilyusError("bad_policy", says, field=str(found.position)))
                     continue
@@ -119,26 +124,16 @@ def load_bundle(
     # names of files are left out, since a renamed file decides the same
     content: dict[str, object] = {"schema": schema_digest, "policies": sources}
     # left out where there are none, so that an older set keeps its digest
-    if releases.nodes:
-        content["releases"] = releases.digest
-    if budgets.by_name:
-        content["budgets"] = budgets.content
+    content |= {"releases": releases.digest} if releases.nodes else {}
+    content |= {"receipts": receipts.digest} if RECEIPT_FILE in texts else {}
+    content |= {"budgets": budgets.content} if budgets.by_name else {}
     reads = {name: slices[name].reads for name in programs}
     narrow = cedarpy.Schema.from_str(generate_schema(programs.values(), roles, environments, reads, covering))
+    content_digest = digest(content)
     bundle = Bundle(
-        schema_text,
-        schema,
-        narrow,
-        schema_digest,
-        slices,
-        dict(texts),
-        roles,
-        environments,
-        digest(content),
-        releases,
-        texts_of,
-        budgets,
-    )
+        schema_text, schema, narrow, schema_digest, slices, dict(texts), roles, environments, content_digest, releases,
+        receipts, texts_of, budgets,
+    )  # fmt: skip
     # INVARIANT 9: proven with the very handles that decide, before any of them does
     canary(bundle)
     return bundle

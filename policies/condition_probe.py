@@ -15,7 +15,7 @@ from policies.bundle import Bundle
 from policies.policy_position import Position, policy_texts
 from policies.policy_slice import Slice, groups_of, slice_of
 from policies.policy_syntax import Clause, PolicySyntax, Span
-from policies.release_policy import FILE as RELEASE_FILE
+from policies.receipt_policy import APART
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ConditionProbes:
 def written_policies(bundle: Bundle) -> Iterator[PolicySyntax]:
     """Each policy about actions as it is written, in the order of the files."""
     for file, text in sorted(bundle.policy_texts.items()):
-        for written in policy_texts(file, text) if file != RELEASE_FILE else ():
+        for written in policy_texts(file, text) if file not in APART else ():
             yield PolicySyntax.of(written)
 
 

@@ -38,7 +38,7 @@ class ConditionCoverage:
 
 
 class Coverage:
-    """What cases have seen of the policies about actions; `release.cedar` has tests of its own kind."""
+    """What cases have seen of the policies about actions; those about no contract are looked at apart."""
 
     def __init__(self, decider: Decider, programs: Mapping[str, Program]) -> None:
         self._programs = programs

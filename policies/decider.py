@@ -44,6 +44,7 @@ from policies.denial import permits, reason_of
 from policies.folding import bind_resource
 from policies.policy_slice import Slice
 from policies.principal import People, Person
+from policies.receipt_policy import DECISIONS
 from policies.recorded_request import RecordedRequest
 
 Ask = Callable[[Mapping[str, int], int, bool], dict[str, object]]
@@ -206,6 +207,11 @@ class Decider:
     ) -> frozenset[str] | None:
         """The policies by which Cedar now permits `approve:<contract>` for this person in this role; None when not."""
         if role not in person.person_roles or role not in self.bundle.roles:
+            return None
+        # whoever only reads approves nothing, in whatever other role
+        deciding = Person(person.person, "", person.person, person.tenant, person.person_roles)
+        # guard: who only reads approves nothing
+        if not self.bundle.receipts.permits(DECISIONS, deciding, person.tenant):
             return None
         sliced = self.bundle.slices[f"approve:{request.contract}"]
         documents = [*self._principals(caller), self._requests.resource(facts)]

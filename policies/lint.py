@@ -23,8 +23,8 @@ from policies.folding import facts_of, never_applies
 from policies.policy_finding import Level, PolicyFinding
 from policies.policy_position import PolicyText, policy_texts
 from policies.policy_slice import groups_of, matches
+from policies.receipt_policy import APART
 from policies.release import Release
-from policies.release_policy import FILE as RELEASE_FILE
 from policies.schema import RESERVED_ROLE
 from policies.unsatisfiable import fits_resource
 
@@ -74,7 +74,7 @@ def forbids_of(bundle: Bundle) -> Forbids:
 
 def _policies(bundle: Bundle, programs: Mapping[str, Program]) -> Iterator[_Policy]:
     groups = groups_of(programs)
-    files = {file: text for file, text in bundle.policy_texts.items() if file != RELEASE_FILE}
+    files = {file: text for file, text in bundle.policy_texts.items() if file not in APART}
     texts = {one.id: one for file, text in files.items() for one in policy_texts(file, text)}
     nodes = {n: p for sliced in bundle.slices.values() for n, p in sliced.nodes.items()}
     for name, text in texts.items():

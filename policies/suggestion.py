@@ -12,8 +12,8 @@ from typing import Final, Literal
 from policies.bundle import Bundle
 from policies.policy_position import Position, policy_texts
 from policies.policy_syntax import PolicySyntax, Span, Token
+from policies.receipt_policy import APART
 from policies.recorded_request import RecordedRequest
-from policies.release_policy import FILE as RELEASE_FILE
 
 SuggestionKind = Literal["unused", "unheld", "range"]
 _STEPS: Final = (1, 2, 5)
@@ -58,7 +58,7 @@ def suggestions_of(bundle: Bundle, usage: PolicyUsage, held: Collection[str]) ->
     Nothing is said of who may approve: a grant that is there for an emergency is not used before one.
     """
     for file, text in sorted(bundle.policy_texts.items()):
-        for written in policy_texts(file, text) if file != RELEASE_FILE else ():
+        for written in policy_texts(file, text) if file not in APART else ():
             syntax = PolicySyntax.of(written)
             actions = [a for a, sliced in bundle.slices.items() if written.id in sliced.nodes]
             asked = [action for action in actions if not action.startswith("approve:")]

@@ -84,6 +84,8 @@ class Prover:
         reasons = found.reasons
         if self.rules.bundle.releases.digest != live.bundle.releases.digest:
             reasons += ("`release.cedar` differs, and policies about releases have no translation",)
+        if self.rules.bundle.receipts.digest != live.bundle.receipts.digest:
+            reasons += ("`receipts.cedar` differs, and policies about receipts have no translation",)
         # one number stands for a count, whatever it counts: of another window or scope it says nothing
         defined = [one.bundle.budgets.by_name for one in (self.rules, live)]
         moved = sorted(name for name in defined[0].keys() & defined[1].keys() if defined[0][name] != defined[1][name])

@@ -1,9 +1,15 @@
-"""Who read evidence: an `access` statement in the log, before anything is given."""
+"""Who may read receipts and evidence, and who did: an `access` statement in the log, before anything is given."""
 
 from typing import TYPE_CHECKING
 
+import structlog
+
+from contracts.action.request import Caller
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
+from policies.principal import Person
+from policies.receipt_policy import Access
+from policies.release import Release
 from receipts.journal.journal import Journal
 from receipts.statement import entries
 from receipts.statement.gateway_facts import AccessFacts
@@ -15,6 +21,29 @@ PROOF = "proof"
 """The label of a whole proof file."""
 EVERYTHING = "evidence"
 """The label of all evidence of one receipt."""
+_REFUSED = {
+    "read_receipts": "you may not read the receipts of your tenant",
+    "read_evidence": "you may not read evidence",
+    "take_decisions": "you may look, and decide nothing",
+}
+log = structlog.get_logger()
+
+
+def require(release: Release, access: Access, who: Person | Caller) -> None:
+    """Raise `no_authority`, and log it, unless the policies about receipts permit it in the tenant of who asks."""
+    if may(release, access, who):
+        return
+    # no line of the log names anybody
+    log.warning("access_refused", access=access, registered=isinstance(who, Caller))
+    raise AilyusError("no_authority", _REFUSED[access], hint="`policies/receipts.cedar` says who may")
+
+
+def may(release: Release, access: Access, who: Person | Caller) -> bool:
+    """Do the policies about receipts permit it?"""
+    policies = release.decider.bundle.receipts
+    if isinstance(who, Person):
+        return policies.permits(access, who, who.tenant)
+    return policies.permits_caller(access, who, who.tenant)
 
 
 async def record(journal: Journal, receipt: str, label: str, person: str | None) -> None:

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from contracts.schema.contract import RISKS
+from policies.receipt_policy import RECEIPTS
 from receipts.action.status import Status
 from receipts.audit import vocabulary
 from receipts.store.row import Read
@@ -37,7 +38,10 @@ class ActionLists:
 
     def views(self) -> list[View]:
         """Where they are reached."""
-        return [View("GET", "/actions", self.actions), View("GET", "/actions.csv", self.export)]
+        return [
+            View("GET", "/actions", self.actions, access=RECEIPTS),
+            View("GET", "/actions.csv", self.export, access=RECEIPTS),
+        ]
 
     async def actions(self, visit: ConsoleRequest) -> Page:
         """Actions, newest first; steps of plans are folded into their plan unless something is asked for."""

@@ -9,8 +9,10 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from contracts.errors import AilyusError
+from policies.receipt_policy import EVIDENCE, RECEIPTS
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
+from receipts.action.action_result import ActionResult
 from receipts.action.sentence import ActionSentence
 from receipts.audit.denials import reason_of
 from receipts.audit.questions import approved_by
@@ -58,11 +60,11 @@ class Actions:
         """Where they are reached."""
         return [
             *self._lists.views(),
-            View("GET", "/actions/{action}", self.action),
-            View("GET", "/actions/{action}/changes", self.changes),
+            View("GET", "/actions/{action}", self.action, access=RECEIPTS),
+            View("GET", "/actions/{action}/changes", self.changes, access=EVIDENCE),
             View("POST", "/actions/{action}/recheck", self.recheck),
             View("POST", "/actions/{action}/resolve", self.resolve),
-            View("GET", "/evidence/{receipt}/{label:path}", self.evidence),
+            View("GET", "/evidence/{receipt}/{label:path}", self.evidence, access=EVIDENCE),
         ]
 
     async def action(self, visit: ConsoleRequest) -> Page:
@@ -74,7 +76,7 @@ class Actions:
         open_now = await journal.open_intent(action.id)
         keys = passkeys_of((await journal.registry.keys()).values(), visit.person)
         doubtful = await self._is_open(action)
-        timeline, decided = await self._timeline(action)
+        timeline, decided = await self._timeline(action, with_words=self._opens(visit))
         said = action.sentence or ActionSentence.of(self._inbox.title(action.request.contract))
         runner = self._inbox.runner
         halt = runner.halt_of(action) if action.state == "ready" else None
@@ -94,7 +96,6 @@ class Actions:
                 "kind": action.request.kind,
                 "connection": action.request.connection,
                 "plan": action.step.plan_id if action.step else None,
-                "links": links_of(runner.release, action),
                 "created_ms": action.created_ms,
                 "ended_ms": action.updated_ms if action.state == "ended" else None,
                 "approvals": decided,
@@ -106,9 +107,7 @@ class Actions:
                 "status": action.status,
                 "agent": action.request.agent,
                 "person": action.request.person,
-                "reason": action.request.reason or "",
-                "params": [[name, _text(value)] for name, value in action.request.params.items()],
-                "told": text_of(told).split("\n") if told else [],
+                **self._content(visit, action, told),
                 "halt": halt_line(halt) if halt else "",
                 "held": told.summary if told and halt else "",
                 "timeline": timeline,
@@ -130,21 +129,37 @@ class Actions:
             },
         )
 
+    def _opens(self, visit: ConsoleRequest) -> bool:
+        return access.may(self._inbox.runner.release, EVIDENCE, visit.person)
+
+    def _content(self, visit: ConsoleRequest, action: Action, told: ActionResult | None) -> dict[str, list[Any] | str]:
+        """What was asked with and what was answered: nothing for whoever reads no evidence."""
+        if not self._opens(visit):  # guard: inputs are evidence
+            return {"links": [], "reason": "", "params": [], "told": []}
+        return {
+            "links": links_of(self._inbox.runner.release, action),
+            "reason": action.request.reason or "",
+            "params": [[name, _text(value)] for name, value in action.request.params.items()],
+            "told": text_of(told).split("\n") if told else [],
+        }
+
     async def _waves(self, action: Action) -> dict[str, int]:
         return await self._inbox.runner.plans.waves(action) if action.plan is not None else {}
 
-    async def _timeline(self, action: Action) -> tuple[list[dict[str, Any]], list[dict[str, JsonValue]]]:
+    async def _timeline(
+        self, action: Action, *, with_words: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, JsonValue]]]:
         """Each statement with the time since the one before it; and what people decided."""
         store = self._inbox.runner.journal.store
         found = await entries.of_action(store, action.id)
         decided = await store.read_aside(lambda read: approved_by(read, found[0].receipt)) if found else []
         words = {str(d["receipt"]): f"{d['person']} as {d['role']}, {d['key']} key" for d in decided}
-        comments = {str(d["receipt"]): str(d["comment"]) for d in decided}
+        comments = {str(d["receipt"]): str(d["comment"]) for d in decided if with_words}
         moments = [await self._moment(one, words.get(one.receipt), comments.get(one.receipt, "")) for one in found]
         last = action.created_ms
         for moment in moments:
             moment["after_ms"], last = max(0, moment["at_ms"] - last), moment["at_ms"]
-        return moments, [{k: v for k, v in one.items() if k != "saw"} for one in decided]
+        return moments, [{k: v for k, v in one.items() if k != "saw"} for one in decided if with_words]
 
     async def changes(self, visit: ConsoleRequest) -> Page:
         """What was observed before and after: where they differ, and each piece of evidence to be read."""

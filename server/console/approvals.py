@@ -12,6 +12,7 @@ from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.approval import SignedApproval
 from policies.policy_words import words_of
+from policies.receipt_policy import EVIDENCE
 from receipts.action.action import Action
 from receipts.audit.questions import day_of
 from server.approvals.inbox import Inbox
@@ -40,7 +41,7 @@ class Approvals:
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/approvals/{action}", self.approval),
+            View("GET", "/approvals/{action}", self.approval, access=EVIDENCE),
             View("POST", "/approvals/{action}/decide", self.decide),
             View("POST", "/approvals/{action}/withdraw", self.withdraw),
             View("POST", "/approvals/{action}/cancel", self.cancel),

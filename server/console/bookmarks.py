@@ -65,7 +65,10 @@ class BookmarkPages:
 
     def views(self) -> list[View]:
         """Where they are reached."""
-        return [View("POST", "/bookmarks", self.keep), View("POST", "/bookmarks/remove", self.remove)]
+        return [
+            View("POST", "/bookmarks", self.keep, personal=True),
+            View("POST", "/bookmarks/remove", self.remove, personal=True),
+        ]
 
     async def keep(self, visit: ConsoleRequest) -> Response:
         """Keep these filters under a name; the same name means the newer ones from now on."""

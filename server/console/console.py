@@ -8,7 +8,10 @@ from starlette.types import ASGIApp
 
 from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
+from policies.principal import Person
+from policies.receipt_policy import Access
 from receipts.tables import inventory
+from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.actions import Actions
 from server.console.agents import AgentPages
@@ -70,7 +73,7 @@ class Console:
         self._introductions = PasskeyInvitations(runner, settings.admins)
         self._live = Live(runner, self._is_signed_in)
         self._estate = Inventory(runner, agents, connections)
-        self._web = Web(self._sessions, self._navigation, lambda: runner.journal.store.now_ms())
+        self._web = Web(self._sessions, self._navigation, lambda: runner.journal.store.now_ms(), self._permitted)
         waiting = InboxPages(inbox, escalations, notices, self._live.mark, candidates.reviews)
         self._views = [
             *HomePage(waiting, self._estate, notices, self._introductions).views(),
@@ -134,6 +137,9 @@ class Console:
         people = sorted(runner.release.people.by_name.values(), key=lambda person: person.name)
         admin = next((person for person in people if self._introductions.is_admin(person)), None)
         return (admin.name, await self.introduce(admin.name)) if admin else None
+
+    def _permitted(self, needed: Access, person: Person) -> None:
+        access.require(self._runner.release, needed, person)
 
     async def _is_signed_in(self, secret: str) -> bool:
         return await self._sessions.find(secret) is not None

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pydantic import JsonValue
 
 from policies.principal import Person
+from policies.receipt_policy import RECEIPTS
 from receipts.journal.halt import Halt
 from receipts.tables import inventory
 from server.console.estate import UNUSED, Inventory
@@ -33,7 +34,7 @@ class HomePage:
 
     def views(self) -> list[View]:
         """Where it is reached."""
-        return [View("GET", "/", self.home)]
+        return [View("GET", "/", self.home, access=RECEIPTS)]
 
     async def home(self, visit: ConsoleRequest) -> Page:
         """Everything that somebody who comes in the morning wants to know first."""

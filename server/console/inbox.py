@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.principal import Person
+from policies.receipt_policy import EVIDENCE, RECEIPTS
 from receipts.action.action import Action
 from receipts.tables import intents
+from server.admin import access
 from server.approvals.inbox import Inbox
 from server.console.candidates import candidate_row
 from server.console.document_rows import HEADING, apart_of, steps_told
@@ -45,7 +47,7 @@ class InboxPages:
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
-            View("GET", "/inbox", self.inbox),
+            View("GET", "/inbox", self.inbox, access=RECEIPTS),
             View("POST", "/escalations/{escalation}/acknowledge", self.acknowledge),
         ]
 
@@ -71,7 +73,9 @@ class InboxPages:
         return await self._mark(tenant, "inbox")
 
     async def cards(self, person: Person) -> list[dict[str, JsonValue]]:
-        """What waits in a person's tenant, what expires first first."""
+        """What waits in a person's tenant, what expires first first; nothing for whoever reads no evidence."""
+        if not access.may(self.runner.release, EVIDENCE, person):  # guard: requests show evidence
+            return []
         waiting = [a for a in await self._inbox.waiting() if a.request.tenant == person.tenant and a.asked is not None]
         return [await self._card(a, person) for a in sorted(waiting, key=lambda action: action.expires_ms)]
 

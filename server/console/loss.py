@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.passkey import Assertion
+from policies.principal import Person
+from policies.receipt_policy import Access
 from policies.signed_loss import LossDocument, SignedLoss
 from server.console.session import ConsoleSession
 from server.console.visit import ConsoleRequest, Page, View
@@ -127,7 +129,7 @@ async def accept_loss_here(
         address = public_address(settings, listener.bound)
         files = (workspace.root / part.certificate, workspace.root / part.key)
         tls = Certificate(*files).context if part.certificate else None
-        app = Web(NoSessions(), _nowhere, now_ms).app(address, page.views())
+        app = Web(NoSessions(), _nowhere, now_ms, _nobody).app(address, page.views())
         front = Front(app, Response("a loss is to be accepted first\n", 503, media_type="text/plain"), part)
         async with serving(front, listener.sockets, "off", tls=tls):
             tell(f"{address.console}/accept-loss/{page.link}")
@@ -141,3 +143,7 @@ async def accept_loss_here(
 
 async def _nowhere(session: ConsoleSession) -> Mapping[str, JsonValue]:
     return {}
+
+
+def _nobody(access: Access, person: Person) -> None:
+    raise AilyusError("no_authority", "nobody signs in here")

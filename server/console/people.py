@@ -53,12 +53,12 @@ class PeoplePages:
         return [
             View("GET", "/sign-in", self.door, public=True),
             View("POST", "/sign-in", self.sign_in, public=True),
-            View("POST", "/sign-out", self.sign_out),
+            View("POST", "/sign-out", self.sign_out, personal=True),
             View("GET", "/enrol/{link}", self.invited, public=True),
             View("POST", "/enrol/{link}", self.enrol, public=True),
             View("GET", "/people", self.people),
-            View("POST", "/people/add", self.add),
-            View("POST", "/people/name", self.rename),
+            View("POST", "/people/add", self.add, personal=True),
+            View("POST", "/people/name", self.rename, personal=True),
             View("POST", "/people/introduce", self.introduce),
             View("POST", "/people/revoke", self.revoke),
         ]

@@ -21,6 +21,7 @@ from policies.case import Case
 from policies.diagnosis import Diagnosis, diagnosis_of, with_givers
 from policies.policy_words import words_of
 from policies.principal import Person
+from policies.receipt_policy import EVIDENCE
 from policies.release import Release
 from receipts.statement.recorded_decisions import decision_of
 from server.actions.runner import ActionRunner
@@ -110,6 +111,7 @@ class PolicyQuestionPages:
         if recorded is None or recorded.tenant != visit.tenant:  # guard: questions about receipts of one's own tenant
             hint = "take one of an action that was decided: see Receipts"
             raise AilyusError("not_found", "no receipt that you may see keeps such a decision", hint=hint)
+        access.require(release, EVIDENCE, visit.person)  # guard: a recorded question is evidence
         await access.record(journal, receipt, _LABEL, visit.person.name)
         case = await asyncio.to_thread(recorded_case, release, recorded)
         return _Question(release, case, await self._barred(case, agents))

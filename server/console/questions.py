@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from policies.receipt_policy import EVIDENCE, RECEIPTS
 from receipts.audit.attestation import LogAttestation, attestation
 from receipts.audit.audit import audit
 from receipts.audit.denials import denied
@@ -61,13 +62,14 @@ class QuestionPages:
         questions = {
             "changed": self.changed,
             "unconfirmed": self.unconfirmed,
-            "approved-by": self.approved_by,
             "done-to": self.done_to,
             "allowed-by": self.allowed_by,
             "denied": self.denied,
             "missing": self.missing,
         }
-        return [View("GET", f"/questions/{path}", handler) for path, handler in questions.items()]
+        views = [View("GET", f"/questions/{path}", handler, access=RECEIPTS) for path, handler in questions.items()]
+        # what approvers saw is the content of records
+        return [*views, View("GET", "/questions/approved-by", self.approved_by, access=EVIDENCE)]
 
     async def changed(self, visit: ConsoleRequest) -> Page:
         """What did this agent change?"""

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from contracts.schema.contract import RISKS
+from policies.receipt_policy import RECEIPTS
 from receipts.action.status import Status
 from receipts.audit import vocabulary
 from receipts.audit.vocabulary import OTHER_STATUSES
@@ -38,7 +39,10 @@ class ReceiptLists:
 
     def views(self) -> list[View]:
         """Where they are reached."""
-        return [View("GET", "/receipts", self.receipts), View("GET", "/receipts.csv", self.export)]
+        return [
+            View("GET", "/receipts", self.receipts, access=RECEIPTS),
+            View("GET", "/receipts.csv", self.export, access=RECEIPTS),
+        ]
 
     async def receipts(self, visit: ConsoleRequest) -> Page:
         """Receipts, newest first; an intent is folded into what came of it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 from starlette.responses import Response
 
+from policies.receipt_policy import EVIDENCE, RECEIPTS
 from receipts.audit.denials import reason_of
 from receipts.audit.proof import write_proof
 from receipts.log.signing import Envelope
@@ -35,9 +36,9 @@ class ReceiptPages:
         return [
             *self._lists.views(),
             *self._questions.views(),
-            View("GET", "/receipts/{receipt}/proof", self.proof),
-            View("GET", "/receipts/{receipt}/verify", self.verify),
-            View("GET", "/receipts/{receipt}", self.receipt),
+            View("GET", "/receipts/{receipt}/proof", self.proof, access=EVIDENCE),
+            View("GET", "/receipts/{receipt}/verify", self.verify, access=EVIDENCE),
+            View("GET", "/receipts/{receipt}", self.receipt, access=RECEIPTS),
             View("GET", "/roots", self.roots),
         ]
 

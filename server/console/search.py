@@ -4,6 +4,7 @@ import re
 
 from starlette.responses import Response
 
+from policies.receipt_policy import RECEIPTS
 from receipts.store.row import Read
 from receipts.tables.action_search import ActionFilter, FoundAction, find_actions
 from server.actions.runner import ActionRunner
@@ -26,7 +27,7 @@ class SearchPage:
 
     def views(self) -> list[View]:
         """Where it is reached."""
-        return [View("GET", "/search", self.search)]
+        return [View("GET", "/search", self.search, access=RECEIPTS)]
 
     async def search(self, visit: ConsoleRequest) -> Page | Response:
         """Where an id leads, or everything that is named so."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.principal import Person
+from policies.receipt_policy import DECISIONS, Access
 from receipts.action.action import Action
 from receipts.journal.journal import Journal
 from server.console.session import ConsoleSession
@@ -71,9 +72,19 @@ Handler = Callable[[ConsoleRequest], Awaitable[Page | Response]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where a handler is reached; `public` needs no session."""
+    """Where a handler is reached; `public` needs no session. A form decides something unless it is `personal`."""
 
     method: str
     path: str
     handler: Handler
     public: bool = False
+    access: Access | None = None
+    personal: bool = False
+
+    @property
+    def needs(self) -> Access | None:
+        """What the policies about receipts must permit to whoever is signed in."""
+        if self.public or self.personal:
+            return None
+        # INVARIANT: a form that nobody thought of decides something
+        return DECISIONS if self.method == "POST" else self.access

@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from contracts.errors import AilyusError
+from policies.principal import Person
+from policies.receipt_policy import Access
 from server.console.filters import FILTERS
 from server.console.host_guard import HostGuard
 from server.console.session import COOKIE, ConsoleSession
@@ -45,10 +47,13 @@ class Web:
         sessions: SessionFinder,
         navigation: Callable[[ConsoleSession], Awaitable[Mapping[str, JsonValue]]],
         clock: Callable[[], int],
+        require: Callable[[Access, Person], None],
     ) -> None:
+        """`require` raises for what the policies about receipts do not permit."""
         self._sessions = sessions
         self._navigation = navigation
         self._clock = clock
+        self._require = require
         self.origin = ""
         self._templates = Environment(
             loader=PackageLoader("server.console"),
@@ -86,6 +91,8 @@ class Web:
                     if request.method == "GET" and not as_json:
                         return RedirectResponse(f"/sign-in?to={quote(request.url.path)}", 303)
                     raise AilyusError("signed_out", "your session has ended")
+                if view.needs is not None and visit.session is not None:
+                    self._require(view.needs, visit.session.person)  # guard: who reads and who decides
                 if request.method == "POST":
                     visit = ConsoleRequest(request, visit.session, await self._form(request, visit.session))
                 answer = await view.handler(visit)

@@ -45,6 +45,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "issuer": "the issuer of tokens that the settings declare",
     "declared": "whether a person is declared",
     "registered": "whether an agent is registered",
+    "access": "what somebody may not do: read receipts, read evidence, or take decisions",
     "method": "a method of the protocol, or `other`",
     "page": "the path of a page of the console, with the names of its parts",
     "chore": "one of the chores of a gateway, by its name",

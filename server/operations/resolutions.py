@@ -1,12 +1,14 @@
 """After the end of an action: what people assert about it, and looking again whether it still holds."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
+from policies.receipt_policy import DECISIONS
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
 from receipts.action.status import Status
@@ -51,6 +53,11 @@ class Resolutions:
         # INVARIANT: nobody says for themselves that what they asked for happened
         if said.person in (action.request.person, action.request.owner) or person.tenant != action.request.tenant:
             raise AilyusError("self_approval", "somebody else of the same tenant must resolve it")
+        deciding = replace(person, roles=await journal.roles.fresh(person))
+        # guard: who only reads resolves nothing
+        if not release.decider.bundle.receipts.permits(DECISIONS, deciding, action.request.tenant):
+            hint = "`policies/receipts.cedar` says who decides"
+            raise AilyusError("no_authority", "you may look, and decide nothing", hint=hint)
         if key.kind == "development" and not release.development:
             raise AilyusError("weak_key", "a development key counts only in a workspace marked so")
         if action.state != "ended" or action.status not in OPEN:

@@ -49,6 +49,8 @@ PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
 GRANTS = "tests/receipts/tables/test_grants.py::test_"
+RECEIPT_POLICY = "tests/policies/test_receipt_policy.py::test_"
+READERS = "tests/identity/test_readers.py::test_"
 RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 RELEASE_WORD = "tests/policies/test_release_approval.py::test_a_word_about_anything_else"
@@ -115,6 +117,19 @@ GUARDS = [
         RELEASE_POLICY + "a_policy_that_errs",
     ),
     Guard("Cedar confirms what a solver finds", "return example", "tests/policies/proof/test_prover.py::test_what_cedar_does_not_confirm"),
+    Guard("receipts of one tenant", "own = nodes", RECEIPT_POLICY + "nobody_reads_another"),
+    Guard("an error is no permit to read", "return result.decision is cedarpy.Decision.Allow", RECEIPT_POLICY + "an_empty_file"),
+    Guard(
+        "a program reads no more than its person",
+        "return any(self._permits(access, kind, name, caller.tenant, held, tenant) for kind, name, held in both)",
+        RECEIPT_POLICY + "the_bundled_policies_about_programs",
+    ),
+    Guard("who only reads approves nothing", "if False:", RECEIPT_POLICY + "who_only_reads"),
+    Guard("who only reads resolves nothing", "if False:", READERS + "an_auditor_reads"),
+    Guard("who reads and who decides", "pass", READERS + "an_auditor_reads"),
+    Guard("requests show evidence", "if False:", READERS + "an_analyst"),
+    Guard("a recorded question is evidence", "pass", READERS + "an_analyst"),
+    Guard("inputs are evidence", "if False:", READERS + "an_analyst"),
     Guard("a release can be approved", "if False:", RELEASE_POLICY + "what_would_not_decide"),
     Guard("an approval is of one release", "if False:", RELEASE_APPROVALS + "an_approval_is_of_one_signature"),
     Guard("approvals of a release", "if False:", RELEASE_APPROVALS + "what_lets_more_through"),

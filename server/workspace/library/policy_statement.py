@@ -7,7 +7,7 @@ from typing import Final
 
 from contracts.text.source import files_of
 from policies.policy_file import read_policies
-from policies.release_policy import FILE as RELEASE_FILE
+from policies.receipt_policy import APART
 from server.workspace.library.shelf import LibraryFile
 
 _STATEMENT: Final = re.compile(r'((?://[^\n]*\n)*)@id\("([^"]+)"\)\n[^;]*;\n')
@@ -51,7 +51,7 @@ class PolicyStatement:
 def library_statements() -> list[PolicyStatement]:
     """Every policy about actions in the bundled library."""
     with as_file(files("policies").joinpath("library")) as root:
-        texts = {path.stem: read_policies(path) for path in files_of(root, "*.cedar") if path.name != RELEASE_FILE}
+        texts = {path.stem: read_policies(path) for path in files_of(root, "*.cedar") if path.name not in APART}
     return [statement for file, text in texts.items() for statement in statements_of(file, text)]
 
 
