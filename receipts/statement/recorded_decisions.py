@@ -1,13 +1,13 @@
 """The decisions that the log keeps evidence of: what Cedar was asked, page by page in the order of the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
 from receipts.log.signing import Envelope
-from receipts.store.row import Read, blob, integer
+from receipts.store.row import Read, Value, blob, integer
 
 PAGE: Final = 500
 """Decisions that are read at once; with their evidence they take about two megabytes."""
@@ -17,6 +17,13 @@ _PAGE_SQL: Final = (
     " JOIN evidence AS n ON n.leaf_index = s.leaf_index AND n.label = 'cedar/entities'"
     " LEFT JOIN actions AS a ON a.id = s.action_id"
     " WHERE s.leaf_index > ? AND s.at_ms >= ? ORDER BY s.leaf_index LIMIT ?"
+)
+_NEWEST_SQL: Final = (
+    "SELECT s.leaf_index, s.id, s.tenant, COALESCE(a.connection, ''), q.data, n.data FROM statements AS s"
+    " JOIN evidence AS q ON q.leaf_index = s.leaf_index AND q.label = 'cedar/requests'"
+    " JOIN evidence AS n ON n.leaf_index = s.leaf_index AND n.label = 'cedar/entities'"
+    " LEFT JOIN actions AS a ON a.id = s.action_id"
+    " WHERE s.leaf_index < ? ORDER BY s.leaf_index DESC LIMIT ?"
 )
 _ONE_SQL: Final = (
     "SELECT s.id, s.tenant, COALESCE(a.connection, ''), q.data, n.data FROM statements AS s"
@@ -47,10 +54,21 @@ def decision_pages(read: Read, since_ms: int) -> Iterator[list[RecordedDecision]
     leaf = -1
     while rows := read(_PAGE_SQL, leaf, since_ms, PAGE):
         leaf = integer(rows[-1][0])
-        yield [
-            RecordedDecision(str(receipt), str(tenant), str(connection), blob(requests), blob(entities))
-            for _, receipt, tenant, connection, requests, entities in rows
-        ]
+        yield [_recorded(row) for row in rows]
+
+
+def newest_decisions(read: Read, below: int, most: int) -> tuple[list[RecordedDecision], int]:
+    """The newest recorded decisions whose statements stand below this place of the log, and where the last one stands.
+
+    Where there are none, the place is 0.
+    """
+    rows = read(_NEWEST_SQL, below, most)
+    return [_recorded(row) for row in rows], integer(rows[-1][0]) if rows else 0
+
+
+def _recorded(row: Sequence[Value]) -> RecordedDecision:
+    _, receipt, tenant, connection, requests, entities = row
+    return RecordedDecision(str(receipt), str(tenant), str(connection), blob(requests), blob(entities))
 
 
 def deciding_policies(read: Read, since_ms: int) -> set[str]:

@@ -29,6 +29,7 @@ from receipts.statement import releases
 from receipts.store.row import Read
 from server.operations.candidate_review import CandidateReview
 from server.operations.candidates import SIGN_MS, Candidates
+from server.operations.policy_impact import PolicyImpact, impact_of
 from server.workspace.file_comparison import FileDifference, file_differences
 from server.workspace.policy_review import FOLDER, faults_at, unsound
 from server.workspace.release_archive import MAX_HISTORY, ArchivedRelease, archived
@@ -44,13 +45,17 @@ _NAMES: Final = "name it like `policies/NAME.cedar` or `policies/NAME.test.yaml`
 
 @dataclass(frozen=True, slots=True)
 class PolicyEdit:
-    """What an edit makes: its findings, or else how many tests pass, what changes, and its package."""
+    """What an edit makes: its findings, or else how many tests pass, what changes, and its package.
+
+    `impact` is what it makes of recorded decisions, where it differs at all from what is live.
+    """
 
     findings: tuple[PolicyFinding, ...]
     files: tuple[FileDifference, ...]
     tests: int = 0
     changes: tuple[ReleaseChange, ...] = ()
     outcomes: Difference | None = None
+    impact: PolicyImpact | None = None
     made: tuple[Release, ReleasePackage] | None = None
 
     @property
@@ -114,9 +119,11 @@ class PolicyEdits:
         sources = _edited(live.sources, texts)
         async with self._one_at_a_time:
             edit = await asyncio.to_thread(self._made, sources, live, before)
-        if edit.made is None:
-            return edit
-        release, package = edit.made
+            if edit.made is None:
+                return edit
+            release, package = edit.made
+            if edit.differs:
+                edit = replace(edit, impact=await impact_of(self._journal.store, before, release))
         compared = await self._candidates.reviews.compared(package, release, live.record)
         return replace(edit, changes=compared.changes)
 

@@ -118,7 +118,10 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
     # and back again, which is proposed, signed and approved like any other edit
     await lead.page.get_by_role("link", name="propose its policies again").first.click()
     await lead.press("check what it means")
-    assert "removed policy not-maria" in await lead.text()
+    said = await lead.text()
+    assert "removed policy not-maria" in said
+    assert "What it would have made of recorded decisions" in said
+    assert await lead.page.locator("section[aria-labelledby=impact] .status", has_text="wider").count() == 1
     await lead.press("propose it with a passkey")
     await second.go(f"/releases/{lead.page.url.rpartition('/')[2]}")
     if await second.page.get_by_role("button", name="approve with a passkey").count():

@@ -8,11 +8,11 @@ import pytest
 
 from contracts.errors import AilyusError
 from policies.release_content import Noun
-from server.operations import policy_edit
+from server.operations import policy_edit, policy_impact
 from server.operations.policy_edit import AuthorWord, PolicyEdits
 from tests.journeys.candidates import Signer, candidates
 from tests.journeys.releases import SECOND, add_policies
-from tests.world import Sandbox, World, gateway, make_workspace
+from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 NEW = "policies/night.cedar"
 NIGHT = MappingProxyType(
@@ -82,6 +82,50 @@ async def test_what_an_edit_means_is_said_and_as_far_as_there_is_time(
     wanted: Noun = "policy"
     assert [(one.noun, one.name) for one in found.changes] == [(wanted, "night")]
     assert (found.tests > 0, [one.name for one in found.files]) == (True, [NEW])
+
+
+async def test_recorded_decisions_are_decided_again_as_far_as_there_is_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_edit, "MAX_SECONDS", -1.0)
+    read = await world.call("get_user", {"user_id": MARIA["user_id"]})
+    assert read["status"] == "confirmed", read
+    edits = PolicyEdits(candidates(world))
+    texts = {
+        NEW: '@id("night")\nforbid (principal, action == Action::"get_user", resource)'
+        f' when {{ context.params.user_id == "{MARIA["user_id"]}" }};\n'
+    }
+    impact = (await edits.check(texts)).impact
+    assert impact is not None
+    assert (impact.tally.wider, impact.narrower, impact.is_whole) == (0, impact.read - impact.tally.same, True)
+    kinds = {(one.action, one.before, one.after, one.policies): flips for one, flips in impact.tally.flips.items()}
+    (flips,) = [flips for key, flips in kinds.items() if key[:3] == ("get_user", "permitted", "denied")]
+    rows = world.rows("SELECT id FROM statements WHERE contract = 'get_user'")
+    assert set(flips.receipts) <= {str(row[0]) for row in rows}
+    # what differs in nothing is not decided again, and what there is no time for is not said to be whole
+    assert (await edits.check({})).impact is None
+    monkeypatch.setattr(policy_impact, "MAX_SECONDS", -1.0)
+    late = (await edits.check(texts)).impact
+    assert late is not None
+    assert (late.read, late.is_whole) == (0, False)
+
+
+async def test_the_policies_of_a_former_release_are_an_edit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_edit, "MAX_SECONDS", -1.0)
+    lead, second = await Signer(world, "lead").linked(), await Signer(world, "second").linked()
+    edits, first, texts = PolicyEdits(candidates(world)), world.app.runner.release.digest, dict(NIGHT)
+    assert await edits.former(first) == {}
+    person = world.app.runner.release.people.get("lead")
+    assert person is not None
+    review = await edits.propose(texts, person, await word(world, lead, texts))
+    if not review.decision.permitted:
+        await second.approve(review.record.digest)
+    assert await candidates(world).apply(review.record.digest, "lead")
+    # the live files were read before, and are read again
+    assert await edits.former(first) == {NEW: ""}
+    back = await edits.check(await edits.former(first))
+    assert back.made is not None
+    assert back.made[0].digest == first
 
 
 async def test_an_edit_waits_for_people_and_nobody_proposes_for_somebody_else(
