@@ -40,6 +40,8 @@ CODES = MappingProxyType(
         "not_waiting": "the action does not wait for an approval",
         "no_authority": "somebody who may do this must do it",
         "signed_out": "sign in and do it again; nothing happened",
+        "unauthenticated": "bring the token of an agent that may read receipts",
+        "too_many": "ask again a little later",
         "bad_form": "open the page again and send its own form; nothing happened",
         "unknown_approval": "list the open approvals with `ailyus approval list`",
         # contracts, policies, settings

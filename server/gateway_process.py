@@ -14,12 +14,14 @@ from starlette.types import ASGIApp
 from server.admin.admin_socket import bind_admin_socket, close_admin_socket
 from server.admin.health.check import HealthCheck, HealthResult
 from server.admin.health.endpoint import HealthEndpoint
-from server.app import App
+from server.app import VERSION, App
+from server.console.api.endpoint import ReceiptApi
 from server.listener.certificate import Certificate
 from server.listener.front import Front
 from server.listener.http_server import serving
 from server.listener.listener import open_listener
 from server.listener.log_endpoint import LogEndpoint
+from server.mcp.admission import Admission
 from server.workspace.public_address import public_address
 
 ANSWERS_AFTER = 1.0
@@ -43,6 +45,8 @@ async def running(app: App, port: int) -> AsyncIterator[str]:
         pages: ASGIApp = app.monitor.mount(app.console.app(address))
         if app.workspace.settings.log.public:
             pages = LogEndpoint(app.store, pages)
+        admission = Admission(part.rate, part.patience / 1000)
+        pages = ReceiptApi(app.runner, app.agents, admission, address, VERSION).before(pages)
         endpoint = app.gateway.app(address, pages, part)
         if certificate is not None:
             await opened.enter_async_context(certificate.followed())
