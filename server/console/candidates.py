@@ -1,5 +1,6 @@
 """The page of one candidate for a release: what it changes, who has signed it, and a person's own word."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -8,14 +9,17 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.principal import Person
+from policies.receipt_policy import RECEIPTS
 from receipts.statement.candidates import CandidateRecord
 from server.console.estate import is_alone
+from server.console.impact_rows import impact_rows
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.shadow import may_shadow, shadow_of
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.candidate_review import CandidateReview, Standing
 from server.operations.candidates import Candidates, CandidateWord
+from server.operations.policy_impact import impact_of
 
 
 class CandidatePages:
@@ -24,11 +28,14 @@ class CandidatePages:
     def __init__(self, candidates: Candidates, is_admin: Callable[[Person], bool]) -> None:
         self._candidates = candidates
         self._is_admin = is_admin
+        # it takes a processor for seconds, which agents need too
+        self._one_at_a_time = asyncio.Semaphore(1)
 
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
             View("GET", "/releases/{candidate}", self.candidate),
+            View("GET", "/releases/{candidate}/impact", self.impact, access=RECEIPTS),
             View("POST", "/releases/{candidate}/decide", self.decide),
             View("POST", "/releases/{candidate}/take-back", self.take_back),
             View("POST", "/releases/{candidate}/withdraw", self.withdraw),
@@ -60,6 +67,7 @@ class CandidatePages:
             document = review.document(person.name, roles[0], journal.store.now_ms()).model_dump(mode="json")
         return {
             "lines": lines,
+            "alone": is_alone(self._candidates.releases.runner.release, visit.tenant),
             "files": [asdict(one) for one in review.comparison.files],
             "own": [change.says for change in review.comparison.own],
             "asked": "nobody else is asked" if review.asked.permitted else review.asked.says,
@@ -77,6 +85,20 @@ class CandidatePages:
             "admin": self._is_admin(person),
             "ready": review.fault is None and review.decision.permitted,
         }
+
+    async def impact(self, visit: ConsoleRequest) -> Page:
+        """What a candidate that waits would have made of the newest recorded decisions, for whoever may see it all."""
+        digest, reviews = visit.named("candidate"), self._candidates.reviews
+        _, release = await reviews.candidate(await reviews.waiting(digest))
+        runner = self._candidates.releases.runner
+        live = runner.release
+        # INVARIANT 9: what it makes of other tenants' decisions is theirs
+        if not (is_alone(live, visit.tenant) and is_alone(release, visit.tenant)):  # guard: whose decisions are told of
+            raise _others()
+        async with self._one_at_a_time:
+            found = await impact_of(runner.journal.store, live, release)
+        body = {"candidate": digest, "impact": impact_rows(found)}
+        return Page("candidate_impact.html", "The impact of a proposed release", body)
 
     async def decide(self, visit: ConsoleRequest) -> Response:
         """Take a signed approval or refusal."""

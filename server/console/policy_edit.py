@@ -16,11 +16,11 @@ from policies.outcome import OutcomeChange
 from policies.policy_finding import PolicyFinding
 from policies.principal import Person
 from server.console.estate import is_alone
+from server.console.impact_rows import impact_rows
 from server.console.redirection import redirect
 from server.console.session import passkeys_of
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.policy_edit import AuthorWord, PolicyEdit, PolicyEdits
-from server.operations.policy_impact import PolicyImpact
 from server.workspace.policy_review import FOLDER
 
 FIELD: Final = "edit:"
@@ -131,35 +131,7 @@ def _found(edit: PolicyEdit, texts: Mapping[str, str]) -> dict[str, object]:
         "wider": sum(one.widens for one in outcomes.changes) if outcomes else 0,
         "situations": outcomes.situations if outcomes else 0,
         "is_whole": outcomes is not None and outcomes.is_whole,
-        "impact": None if edit.impact is None else _impact(edit.impact),
-    }
-
-
-def _impact(impact: PolicyImpact) -> dict[str, object]:
-    """What it makes of recorded decisions: wider ones first, then those that are most."""
-    tally = impact.tally
-    kinds = sorted(tally.flips.items(), key=lambda one: (one[0].kind != "wider", -one[1].count, one[0].action))
-    return {
-        "read": impact.read,
-        "is_whole": impact.is_whole,
-        "same": tally.same,
-        "wider": tally.wider,
-        "narrower": impact.narrower,
-        "unfit": tally.unfit + tally.unplaced,
-        "flips": [
-            {
-                "kind": kind.kind,
-                "action": kind.action,
-                "who": f"{kind.agent} for {kind.person}",
-                "before": kind.before,
-                "after": kind.after,
-                "policies": list(kind.policies),
-                "count": flips.count,
-                "receipt": flips.receipts[0],
-            }
-            for kind, flips in kinds[:SHOWN]
-        ],
-        "more": max(0, len(kinds) - SHOWN),
+        "impact": None if edit.impact is None else impact_rows(edit.impact),
     }
 
 

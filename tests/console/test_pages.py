@@ -66,6 +66,7 @@ async def seen(people: People) -> dict[str, str]:
         "contract-plan": "/plans/rotate_api_key_and_update_integration",
         "policies": "/policies",
         "policy": "/policies/prod-high-needs-lead",
+        "asked": "/questions/policies?agent=support-bot&action=reset_user_mfa",
         "agents": "/agents",
         "agent": "/agents/support-bot",
         "connections": "/connections",

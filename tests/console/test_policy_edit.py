@@ -107,6 +107,10 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
     assert "a second <b>more</b>" in await second.text()
     await no_faults(second.page, "a proposed release with its shadow 390")
     assert await second.page.evaluate("document.documentElement.scrollWidth") <= 390
+    await second.page.get_by_role("link", name="what it would have made of recorded decisions").click()
+    assert "get_user" in await second.page.locator("section[aria-labelledby=impact] tbody").inner_text()
+    await no_faults(second.page, "the impact of a proposed release 390")
+    await second.go(f"/releases/{digest}")
     await second.press("approve with a passkey")
     await lead.page.reload()
     await lead.press("make it the live release")

@@ -26,6 +26,8 @@ async def test_an_admin_begins_and_ends_a_shadow(tmp_path: Path, sandbox: Sandbo
                 assert (await requester.post(path, {"token": session.token(path)})).status_code == 403
         assert await kept(world) is None
         async with visitor(world, "lead") as lead:
+            told = (await lead.json(f"{page}/impact.json"))["impact"]
+            assert (told["wider"], told["narrower"], told["is_whole"]) == (0, 0, True)
             assert (await lead.submit(page, begin)).headers["location"] == page
             found = await kept(world)
             assert found is not None
@@ -37,6 +39,21 @@ async def test_an_admin_begins_and_ends_a_shadow(tmp_path: Path, sandbox: Sandbo
             assert found is not None
             assert (found.ended_by, found.ended_ms is None) == ("lead", False)
             assert (await lead.json(f"{page}.json"))["shadow"] is None
+
+
+async def test_with_several_tenants_nobody_begins_one_or_reads_an_impact_here(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND)
+    async with gateway(workspace, sandbox) as world, visitor(world, "lead") as lead:
+        widen(world.workspace)
+        page = f"/releases/{(await candidates(world).propose(package(world))).record.digest}"
+        said = await lead.get(page)
+        assert "let it decide as a shadow" not in said
+        assert f"{page}/impact" not in said
+        await lead.get(f"{page}/impact", 403)
+        session = await world.app.console._sessions.find(lead.client.headers["cookie"].partition("=")[2])
+        assert session is not None
+        answer = await lead.post(f"{page}/shadow", {"token": session.token(f"{page}/shadow")})
+        assert (answer.status_code, await kept(world)) == (403, None)
 
 
 async def kept(world: World) -> ShadowRecord | None:

@@ -159,6 +159,7 @@ GUARDS = [
     Guard("policies of one tenant are edited", "if False:", "tests/console/test_policy_edit.py::test_nobody_edits"),
     Guard("questions about receipts of one's own tenant", "if recorded is None:", "tests/console/test_policy_question.py::test_a_receipt_and_a_policy"),
     Guard("who begins a shadow at the console", "return True", "tests/console/test_shadow.py::test_an_admin_begins"),
+    Guard("whose decisions are told of", "if False:", "tests/console/test_shadow.py::test_with_several_tenants"),
     Guard("an edit is of policies alone", "if False:", POLICY_EDITS + "an_edit_is_of_policies"),
     Guard("an edit is proposed by who signed it", "if False:", POLICY_EDITS + "an_edit_waits_for_people"),
     Guard("the author's signature in the log", "if False:", RELEASE_SIGNATURES + "an_author_who"),
