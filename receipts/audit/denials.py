@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from receipts.audit.query import Query, find
 from receipts.store.row import Read, blob, integer
 
 PROBING = 10
@@ -32,21 +31,28 @@ class Denials:
 
 def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials]:
     """What was tried and denied since then, grouped by agent and contract, most first; the newest receipts of each."""
+    whose, of_whom = ("", ()) if tenant is None else ("tenant = ? AND ", (tenant,))
+    chosen = f"FROM statements WHERE {whose}at_ms >= ? AND kind = 'decision' AND status = 'denied'"
+    # the tenant too: two tenants may have agents of one name
     rows = read(
-        "SELECT agent, contract, tenant, count(*), min(at_ms), max(at_ms) FROM statements"
-        " WHERE kind = 'decision' AND status = 'denied' AND at_ms >= ?1 AND (tenant = ?2 OR ?2 IS NULL)"
-        # the tenant too: two tenants may have agents of one name
+        f"SELECT agent, contract, tenant, count(*), min(at_ms), max(at_ms) {chosen}"
         " GROUP BY agent, contract, tenant ORDER BY count(*) DESC, agent, contract",
+        *of_whom,
         since_ms,
-        tenant,
     )
+    newest: dict[tuple[str, str, str], list[str]] = {}
+    for agent, contract, of, receipt in read(
+        "SELECT agent, contract, tenant, id FROM (SELECT agent, contract, tenant, id, leaf_index,"
+        f" row_number() OVER (PARTITION BY agent, contract, tenant ORDER BY leaf_index DESC) AS place {chosen})"
+        " AS placed WHERE place <= ? ORDER BY leaf_index DESC",
+        *of_whom,
+        since_ms,
+        NAMED,
+    ):
+        newest.setdefault((str(agent), str(contract), str(of)), []).append(str(receipt))
     groups = []
     for agent, contract, of, count, first, last in rows:
-        query = Query(
-            tenant=str(of), agent=str(agent), contract=str(contract), kind="decision", status="denied",
-            since_ms=since_ms, limit=NAMED,
-        )  # fmt: skip
-        receipts = tuple(one.receipt_id for one in find(read, query))
+        receipts = tuple(newest.get((str(agent), str(contract), str(of)), ()))
         reasons = {receipt: why for receipt in receipts if (why := reason_of(read, receipt))}
         groups.append(
             Denials(str(agent), str(contract), integer(count), integer(first), integer(last), receipts, reasons)

@@ -12,6 +12,7 @@ from receipts.store.transaction import Conflict, Txn, Work
 
 MAX_PENDING = (5, 50)
 """Requests that may wait for people: of one agent for one person, and of one tenant."""
+_WAITING = "SELECT count(*) FROM actions WHERE state <> 'ended' AND state = 'waiting'"
 WITHDRAWN = "SELECT {} FROM statements WHERE action_id = ? AND kind = 'decision' AND status = 'withdrawn'"
 
 
@@ -21,12 +22,12 @@ def request_approval(action: Action, sealed: SignedStatement, row: ActionRow, pe
     def work(txn: Txn) -> None:
         request = action.request
         ((pair,),) = txn.query(
-            "SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ? AND agent = ? AND person = ?",
+            f"{_WAITING} AND tenant = ? AND agent = ? AND person = ?",
             request.tenant,
             request.agent,
             request.person,
         )
-        ((tenant,),) = txn.query("SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", request.tenant)
+        ((tenant,),) = txn.query(f"{_WAITING} AND tenant = ?", request.tenant)
         if integer(pair) >= pending[0] or integer(tenant) >= pending[1]:
             raise AilyusError("too_many_pending", "too many requests wait for a person")
         insert_action(txn, action, row)

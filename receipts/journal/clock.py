@@ -21,7 +21,7 @@ _TO_NOW: Final = (
     "UPDATE role_facts SET at_ms = 0 WHERE at_ms > ?1 AND CAST(?2 AS BIGINT) > 0",
     "UPDATE handles SET expires_ms = ?1 WHERE expires_ms > ?2",
     # what waits for people, for its turn or for its deadline
-    "UPDATE actions SET expires_ms = ?1 WHERE expires_ms > ?2 AND state = 'waiting'",
+    "UPDATE actions SET expires_ms = ?1 WHERE expires_ms > ?2 AND state <> 'ended' AND state = 'waiting'",
     "UPDATE actions SET held_until_ms = ?1 WHERE held_until_ms > ?2",
     "UPDATE actions SET lease_until_ms = ?1 WHERE lease_until_ms > ?2",
     "UPDATE intents SET deadline_ms = ?1 WHERE deadline_ms > ?2 AND state = 'intent'",

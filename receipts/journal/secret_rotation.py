@@ -44,7 +44,7 @@ async def rotate_secrets(journal: Journal, key: bytes, by: str, reason: str) -> 
         )
 
     def work(txn: Txn) -> SecretRotationRecord:
-        ((out,),) = txn.query("SELECT count(*) FROM actions WHERE state = 'running'")
+        ((out,),) = txn.query("SELECT count(*) FROM actions WHERE state <> 'ended' AND state = 'running'")
         if out:  # guard: no rotation of secrets while an action is out
             hint = "start the gateway, let them be read back (`ailyus action list`), end it, and run this again"
             raise AilyusError("bad_settings", f"{out!s} actions are out and not read back yet", hint=hint)

@@ -45,7 +45,7 @@ def counts(read: Read) -> StoreCounts:
 
     return StoreCounts(
         statements=count("SELECT count(*) FROM statements"),
-        waiting=count("SELECT count(*) FROM actions WHERE state = 'waiting'"),
+        waiting=count("SELECT count(*) FROM actions WHERE state <> 'ended' AND state = 'waiting'"),
         intents=count("SELECT count(*) FROM open_intents"),
         halts=count("SELECT count(*) FROM halts WHERE lifted_ms IS NULL"),
         incidents=count("SELECT count(*) FROM incidents WHERE resolved_ms IS NULL"),

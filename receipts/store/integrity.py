@@ -26,7 +26,7 @@ _STRAY: Final = (
     ),
     (
         "the action `{}` runs without an intent",
-        "SELECT id FROM actions AS a WHERE state = 'running' AND plan IS NULL"
+        "SELECT id FROM actions AS a WHERE state <> 'ended' AND state = 'running' AND plan IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.action_id = a.id AND i.state = 'intent')",
     ),
     (

@@ -30,7 +30,9 @@ def backlog(read: Read, now_ms: int) -> Backlog:
     """Everything at once, as one state of the store has it."""
     return Backlog(
         waiting=_shares(
-            read, "SELECT contract, count(*), min(created_ms) FROM actions WHERE state = 'waiting' GROUP BY contract"
+            read,
+            "SELECT contract, count(*), min(created_ms) FROM actions"
+            " WHERE state <> 'ended' AND state = 'waiting' GROUP BY contract",
         ),
         # an intent is as old as its statement: its row keeps no time of its own where nothing is counted per minute
         intents=_shares(

@@ -32,9 +32,10 @@ async def on_the_wire(store: Store) -> list[WireIntent]:
 
 async def per_connection(store: Store, tenant: str) -> dict[str, int]:
     """How many actions of a tenant are on the wire, by connection."""
+    # without `|| ''` an index leads to every action of the tenant, and then to its intents
     rows = await store.read(
         "SELECT i.connection, count(*) FROM intents AS i JOIN actions AS a ON a.id = i.action_id"
-        " WHERE i.state = 'intent' AND a.tenant = ? GROUP BY i.connection",
+        " WHERE i.state = 'intent' AND a.tenant || '' = ? GROUP BY i.connection",
         tenant,
     )
     return {str(name): integer(count) for name, count in rows}
@@ -43,7 +44,7 @@ async def per_connection(store: Store, tenant: str) -> dict[str, int]:
 async def of_tenant(store: Store, tenant: str) -> list[OpenIntent]:
     """The actions of a tenant that are on the wire, 100 at most."""
     rows = await store.read(
-        "SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant = ? LIMIT 100", tenant
+        "SELECT action_id, agent, contract, deadline_ms FROM open_intents WHERE tenant || '' = ? LIMIT 100", tenant
     )
     return [OpenIntent(str(r[0]), str(r[1]), str(r[2]), integer(r[3])) for r in rows]
 

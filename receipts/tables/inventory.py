@@ -46,7 +46,7 @@ def newest(read: Read) -> list[ListedAction]:
 async def newest_of(store: Store, tenant: str) -> list[ListedAction]:
     """The newest actions of a tenant, without the steps of plans, 100 at most."""
     rows = await store.read(
-        f"{_LISTED} WHERE tenant = ? AND plan_id IS NULL ORDER BY rowid DESC LIMIT 100",
+        f"{_LISTED} WHERE tenant = ? AND plan_id IS NULL ORDER BY id DESC LIMIT 100",
         tenant,
     )
     return [_listed(row) for row in rows]
@@ -60,19 +60,31 @@ def told(read: Read, action_id: str) -> ToldResult | None:
 
 async def waiting_times(store: Store) -> list[WaitingTime]:
     """The times of every action that waits for people."""
-    rows = await store.read("SELECT id, created_ms, expires_ms FROM actions WHERE state = 'waiting'")
+    rows = await store.read(
+        "SELECT id, created_ms, expires_ms FROM actions WHERE state <> 'ended' AND state = 'waiting'"
+    )
     return [WaitingTime(str(r[0]), integer(r[1]), integer(r[2])) for r in rows]
 
 
 async def waiting_count(store: Store, tenant: str) -> int:
     """How many actions of a tenant wait for people."""
-    rows = await store.read("SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", tenant)
+    rows = await store.read(
+        "SELECT count(*) FROM actions WHERE state <> 'ended' AND state = 'waiting' AND tenant = ?", tenant
+    )
     return integer(rows[0][0])
 
 
 def last_calls(read: Read, tenant: str) -> dict[str, int]:
     """When each contract was last called in a tenant."""
-    rows = read("SELECT contract, max(created_ms) FROM actions WHERE tenant = ? GROUP BY contract", tenant)
+    # from one name to the next by the index, since to group all actions would read each of them
+    rows = read(
+        "WITH RECURSIVE names (contract) AS (SELECT min(contract) FROM actions WHERE tenant = ?1 UNION ALL"
+        " SELECT (SELECT min(contract) FROM actions WHERE tenant = ?1 AND contract > names.contract) FROM names"
+        " WHERE names.contract IS NOT NULL)"
+        " SELECT contract, (SELECT created_ms FROM actions WHERE tenant = ?1 AND contract = names.contract"
+        " ORDER BY id DESC LIMIT 1) FROM names WHERE contract IS NOT NULL",
+        tenant,
+    )
     return {str(name): integer(at) for name, at in rows}
 
 

@@ -11,12 +11,13 @@ ActionMark = list[tuple[str, str, int, int | None, int]]
 
 async def of_inbox(store: Store, tenant: str) -> InboxMark:
     """The mark of a tenant's inbox."""
+    # the few that are open come first; without `|| ''` every action of the tenant would be looked at
     rows = await store.read(
-        "SELECT id, updated_ms FROM actions WHERE state = 'waiting' AND tenant = ?1"
+        "SELECT id, updated_ms FROM actions WHERE state <> 'ended' AND state = 'waiting' AND tenant = ?1"
         " UNION ALL SELECT e.id, e.next_ms FROM escalations AS e JOIN actions AS a ON a.id = e.action_id"
-        " WHERE e.acknowledged_ms IS NULL AND a.tenant = ?1"
+        " WHERE e.acknowledged_ms IS NULL AND a.tenant || '' = ?1"
         " UNION ALL SELECT i.action_id, i.at_ms FROM incidents AS i JOIN actions AS a ON a.id = i.action_id"
-        " WHERE i.resolved_ms IS NULL AND a.tenant = ?1",
+        " WHERE i.resolved_ms IS NULL AND a.tenant || '' = ?1",
         tenant,
     )
     return [(str(id_), integer(at)) for id_, at in rows]

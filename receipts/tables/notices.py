@@ -41,7 +41,7 @@ async def failed(store: Store, tenant: str) -> list[FailedNotice]:
     """The notices that were given up, about requests of a tenant that still wait."""
     rows = await store.read(
         "SELECT n.action_id, n.route FROM notices AS n JOIN actions AS a ON a.id = n.action_id"
-        " WHERE n.delivered_ms IS NULL AND n.failed_ms IS NOT NULL AND a.tenant = ? AND a.state = 'waiting'",
+        " WHERE n.delivered_ms IS NULL AND n.failed_ms IS NOT NULL AND a.tenant || '' = ? AND a.state = 'waiting'",
         tenant,
     )
     return [FailedNotice(str(action), str(route)) for action, route in rows]

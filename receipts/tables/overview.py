@@ -17,9 +17,15 @@ MAX_STATEMENTS: Final = 20_000
 MAX_ACTIONS: Final = 500
 """The newest actions, approvals and denials that are looked at one by one."""
 _RECENT: Final = (
-    "WITH recent AS (SELECT leaf_index, at_ms, kind, status FROM statements"
+    "WITH recent AS (SELECT at_ms, kind, status FROM statements"
     " WHERE tenant = ?1 AND at_ms >= ?2 ORDER BY at_ms DESC LIMIT ?3) "
 )
+_DECIDED: Final = (
+    "WITH newest AS (SELECT leaf_index, action_id, at_ms, kind FROM statements"
+    " WHERE tenant = ?1 AND status = ?2 ORDER BY leaf_index DESC LIMIT ?3)"
+)
+"""By the index of statuses: to look for decisions among the newest of all statements takes ten times as long."""
+_SINCE: Final = "s.kind = 'decision' AND s.at_ms >= ?4"
 _ENDS: Final = "kind IN ('outcome', 'decision') AND status NOT IN ('approved', 'withdrawn', 'approval_required')"
 
 
@@ -77,14 +83,12 @@ def oldest_counted(read: Read, tenant: str, since_ms: int) -> int:
 def lead_times(read: Read, tenant: str, since_ms: int) -> list[Taken]:
     """How long the newest approvals took, from the request to the person's word."""
     rows = read(
-        f"{_RECENT}, approved AS (SELECT leaf_index FROM recent WHERE kind = 'decision' AND status = 'approved'"
-        " ORDER BY at_ms DESC LIMIT ?4)"
-        " SELECT s.at_ms, a.created_ms FROM approved JOIN statements AS s USING (leaf_index)"
-        " JOIN actions AS a ON a.id = s.action_id ORDER BY s.leaf_index",
+        f"{_DECIDED} SELECT s.at_ms, a.created_ms FROM newest AS s JOIN actions AS a ON a.id = s.action_id"
+        f" WHERE {_SINCE} ORDER BY s.leaf_index",
         tenant,
-        since_ms,
-        MAX_STATEMENTS,
+        "approved",
         MAX_ACTIONS,
+        since_ms,
     )
     return [Taken(integer(at), integer(at) - integer(created)) for at, created in rows]
 
@@ -92,13 +96,11 @@ def lead_times(read: Read, tenant: str, since_ms: int) -> list[Taken]:
 def denials_by_rule(read: Read, tenant: str, since_ms: int) -> dict[str, int]:
     """How often each policy denied, of the newest denials, most first; the empty id is what no policy permits."""
     rows = read(
-        f"{_RECENT}, denied AS (SELECT leaf_index FROM recent WHERE kind = 'decision' AND status = 'denied'"
-        " ORDER BY at_ms DESC LIMIT ?4)"
-        " SELECT s.envelope FROM denied JOIN statements AS s USING (leaf_index)",
+        f"{_DECIDED} SELECT l.envelope FROM newest AS s JOIN statements AS l USING (leaf_index) WHERE {_SINCE}",
         tenant,
-        since_ms,
-        MAX_STATEMENTS,
+        "denied",
         MAX_ACTIONS,
+        since_ms,
     )
     counts: dict[str, int] = {}
     for (envelope,) in rows:

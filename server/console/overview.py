@@ -50,8 +50,8 @@ def overview_of(read: Read, tenant: str, now_ms: int) -> Overview:
     begin = (now_ms // PART_MS + 1) * PART_MS - DAYS * 86_400_000
     since = overview.oldest_counted(read, tenant, begin)
     ends = overview.outcomes(read, tenant, begin, PART_MS)
-    taken = overview.lead_times(read, tenant, begin)
-    denied = overview.denials_by_rule(read, tenant, begin)
+    taken = overview.lead_times(read, tenant, since)
+    denied = overview.denials_by_rule(read, tenant, since)
     sent = overview.sent(read, tenant, begin)
     return Overview(
         since_ms=since,

@@ -10,9 +10,9 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -34,6 +34,8 @@ from tests.receipts.making import CALLER, request, told
 BEGUN_MS = 1_780_000_000_000
 EVERY_MS = 20_000
 """An action every 20 s, so that half a million of them take four months."""
+NEWEST = 30_000
+"""Statements that a page might open one by one; those before are empty, which makes a smaller file."""
 ROUNDS = 7
 VERBS = ("Remove 2 MFA factors of", "Unlock", "Suspend", "Reset the password of", "Add to the group staff:")
 STATUSES = (("confirmed", 9_000), ("denied", 700), ("not_applied", 250), ("refused", 49), ("unknown", 1))
@@ -50,14 +52,29 @@ WORDS = "INSERT INTO action_words (tenant, word, action_id) VALUES (?, ?, ?)"
 Batch = tuple[list[Row], list[Row], list[Row], list[Row]]
 
 
-def batches(receipts: int, size: int = 5_000) -> Iterator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """When the first action was, the place of its first statement, under which key people are known, what decided."""
+
+    begun_ms: int = BEGUN_MS
+    leaf: int = 0
+    key: bytes = KEY
+    envelopes: Mapping[str, bytes] = field(default_factory=dict)
+    """An envelope by its status, where pages open those of the newest."""
+
+    def envelope(self, status: str) -> bytes:
+        """What one statement holds."""
+        return self.envelopes.get(status) or self.envelopes.get("confirmed", b"{}")
+
+
+def batches(receipts: int, size: int = 5_000, past: Past = Past()) -> Iterator[Batch]:
     """Rows of actions, statements and words, so many actions at a time."""
     dice = random.Random(7)
     packed = pack_request(request()), pack_caller(CALLER), orjson.dumps(told("confirmed").document())
     names, weights = zip(*STATUSES, strict=True)
     done: Batch = ([], [], [], [])
     for number in range(receipts // 2):
-        at, id_ = BEGUN_MS + number * EVERY_MS, f"act_{number:026}"
+        at, id_ = past.begun_ms + number * EVERY_MS, f"act_{number:026}"
         agent = "rare-bot" if number % 100_000 == 7 else f"bot-{dice.randrange(5)}"
         user = f"user{dice.randrange(20_000)}"
         verb = dice.randrange(len(VERBS))
@@ -66,9 +83,13 @@ def batches(receipts: int, size: int = 5_000) -> Iterator[Batch]:
         person, risk = f"person{dice.randrange(50)}", "high" if verb == 0 else "low"
         told_of = (id_, "acme", agent, person, contract, "ended", status, "r")
         done[0].append((*told_of, *packed, at, at, "okta", "write", risk, said.packed))
-        for kind, then, leaf in (("intent", "running", 2 * number), ("outcome", status, 2 * number + 1)):
-            done[1].append((leaf, f"rcp_{leaf:026}", kind, id_, "acme", agent, contract, then, 1, at, b"{}"))
-            done[3].append((pseudonym(KEY, "person", person), leaf))
+        ends = "decision" if status == "denied" else "outcome"
+        begins = ("decision", "approved") if risk == "high" else ("intent", "running")
+        for place, (kind, then) in enumerate((begins, (ends, status))):
+            leaf, told_as = past.leaf + 2 * number + place, f"rcp_{2 * number + place:026}"
+            envelope = past.envelope(then) if 2 * number > receipts - NEWEST else b"{}"
+            done[1].append((leaf, told_as, kind, id_, "acme", agent, contract, then, 1, at, envelope))
+            done[3].append((pseudonym(past.key, "person", person), leaf))
         done[2].extend(("acme", word, id_) for word in sorted(said.words | {f"={user}@example.com"}))
         if len(done[0]) == size:
             yield done
@@ -111,6 +132,7 @@ SINCE_MS = BEGUN_MS + 7 * 86_400_000
 PAGES["home outcomes"] = lambda read: overview.outcomes(read, "acme", SINCE_MS, 6 * 3_600_000)
 PAGES["home lead times"] = lambda read: overview.lead_times(read, "acme", SINCE_MS)
 PAGES["home denials"] = lambda read: overview.denials_by_rule(read, "acme", SINCE_MS)
+PAGES["home begin"] = lambda read: overview.oldest_counted(read, "acme", SINCE_MS)
 PAGES["home sent"] = lambda read: overview.sent(read, "acme", SINCE_MS)
 PAGES["actions deep"] = lambda read: find_actions(read, ActionFilter(tenant="acme"), before=f"act_{1000:026}")
 
@@ -121,13 +143,18 @@ def fill_file(path: Path, receipts: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("INSERT INTO tenant_keys VALUES ('acme', ?)", (KEY,))
-        for actions, statements, words, people in batches(receipts):
-            connection.execute("BEGIN")
-            connection.executemany(ACTIONS, actions)
-            connection.executemany(STATEMENTS, statements)
-            connection.executemany(WORDS, words)
-            connection.executemany(SEARCH, people)
-            connection.execute("COMMIT")
+        fill(connection, batches(receipts))
+
+
+def fill(connection: sqlite3.Connection, rows: Iterator[Batch]) -> None:
+    """Rows into the tables of a file."""
+    for actions, statements, words, people in rows:
+        connection.execute("BEGIN")
+        connection.executemany(ACTIONS, actions)
+        connection.executemany(STATEMENTS, statements)
+        connection.executemany(WORDS, words)
+        connection.executemany(SEARCH, people)
+        connection.execute("COMMIT")
 
 
 def fill_database(session: DatabaseSession, receipts: int) -> None:

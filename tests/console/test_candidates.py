@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.console.axe import no_faults
+from tests.console.looks import pictured
 from tests.console.people import SECOND_LEAD, People, Person, browsing
 from tests.journeys.releases import add_policies, edit, widen
 from tests.world import Sandbox, ailyus, cli, gateway, make_workspace
@@ -73,6 +74,7 @@ async def test_two_people_release_together(people: People) -> None:
         await second.page.set_viewport_size({"width": width, "height": 900})
         await no_faults(second.page, f"candidate {width}")
         assert await second.page.evaluate("document.documentElement.scrollWidth") <= width
+    await pictured(second.page, "full", "candidate")
     said = await second.text()
     for words in ("2 changes, 1 of which", "changed policy prod-high-needs-lead, risk ", "<b>one</b> second"):
         assert words in said, words
@@ -96,6 +98,7 @@ async def test_two_people_release_together(people: People) -> None:
     assert (record.author, [a.document.approver for a in record.signed.approvals]) == ("lead", ["lead-two"])
     await lead.go(f"/releases/{digest}")
     assert "applied by lead" in await lead.text()
+    await pictured(lead.page, "full", "candidate-applied")
     assert people.complaints() == []
     said = cli("audit", cwd=people.world.workspace.root)
     assert "nothing is missing and nothing was changed" in said

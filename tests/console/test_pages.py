@@ -1,32 +1,41 @@
 """Every page, in light, dark and on a phone: as pictures, for screen readers, without JavaScript, by keyboard."""
 
-import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
 
-from tests.console.axe import no_faults
+from tests.console.looks import looked_at, page_routes, pictured, route_of
 from tests.console.people import People, Person, in_doubt
 from tests.journeys.rotation import ROTATE
-from tests.world import LEO, MARIA, ROOT
+from tests.world import LEO, MARIA
 
-ARTEFACTS = Path(os.environ.get("AILYUS_ARTEFACTS", ROOT / ".artefacts")) / "console"
-LOOKS: dict[str, tuple[str, int]] = {
-    "light": ("light", 1280),
-    "dark": ("dark", 1280),
-    "phone": ("light", 390),
-    "phone-dark": ("dark", 390),
-}
-"""Colours, and the width of the window."""
 MAX_PAGE = 60 * 1024
 """Bytes of a page with its styles, scripts and icon."""
 EMPTY = (
     *("/", "/inbox", "/actions", "/receipts", "/agents", "/connections", "/releases", "/people", "/notices"),
     "/questions/denied",
 )
-"""Pages that say something else while nothing has happened yet."""
+"""Pages that say something else while nothing has happened yet, and so are looked at in each look."""
+UNUSED = (
+    *("/contracts", "/contracts/reset_user_mfa", "/plans/rotate_api_key_and_update_integration", "/policies"),
+    *("/policies/prod-high-needs-lead", "/agents/support-bot", "/connections/okta", "/search?q=nobody"),
+    *("/questions/changed", "/questions/unconfirmed", "/questions/approved-by", "/questions/done-to"),
+    *("/questions/allowed-by", "/questions/missing", "/questions/policies"),
+)
+"""Pages whose other state is shown by one picture."""
+NO_PAGES = {
+    "/static/{name}",
+    *("/actions.csv", "/receipts.csv", "/receipts/{receipt}/proof", "/evidence/{receipt}/{label:path}", "/roots"),
+    *("/events", "/connections/{name}/back"),
+}
+"""What is downloaded, listened to, or sends a browser on."""
+ELSEWHERE = {"/releases/{candidate}": "test_candidates.py", "/policy-edits": "test_policy_edit.py"}
+"""Pages that need a world of their own, with the test that takes their pictures."""
+ONE_STATE = {"/design", "/{path:path}"}
+"""The page about the looks themselves, and the one about whatever is not there."""
 
 
 async def seen(people: People) -> dict[str, str]:
@@ -61,6 +70,7 @@ async def seen(people: People) -> dict[str, str]:
         "allowed-by": f"/questions/allowed-by?receipt={receipt}",
         "denied": "/questions/denied",
         "missing": "/questions/missing",
+        "would": "/questions/policies?agent=support-bot&action=reset_user_mfa",
         "contracts": "/contracts",
         "contract": "/contracts/reset_user_mfa",
         "contract-plan": "/plans/rotate_api_key_and_update_integration",
@@ -81,33 +91,41 @@ async def seen(people: People) -> dict[str, str]:
     }
 
 
-async def looked_at(page: Page, folder: str, name: str) -> None:
-    """A page that stands, in each look: a picture, what a screen reader stumbles over, and what is too wide."""
-    for look, (colours, width) in LOOKS.items():
-        await page.set_viewport_size({"width": width, "height": 844})
-        await page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]  # one of ours
-        path = ARTEFACTS / folder / look / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=path, full_page=True)
-        assert path.stat().st_size > 1_000
-        # all rules once, then those whose answer a width or colours can change
-        await no_faults(page, f"{folder} {look} {name}", whole=look == "light")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width, (look, name)
-
-
 async def test_pictures_and_screen_readers(people: People, still: Page) -> None:
     """Every page, empty and full, as it comes from the server."""
     url = people.world.app.console.url
-    for path in EMPTY:
+    shown = [*EMPTY, *UNUSED]
+    for path in shown:
         await still.goto(url + path)
-        await looked_at(still, "empty", path.strip("/").replace("/", "-") or "home")
-    for name, path in (await seen(people)).items():
+        look = looked_at if path in EMPTY else pictured
+        await look(still, "empty", re.sub(r"\W+", "-", path).strip("-") or "home")
+    full = await seen(people)
+    for name, path in full.items():
         await still.goto(url + path)
         await looked_at(still, "full", name)
+    denied = await people.world.call("reset_user_mfa", {**MARIA, "ticket": "4713", "reason": "again"})
+    for place in ("/actions/{}", "/actions/{}/changes", "/receipts/{}", "/receipts/{}/verify"):
+        path = place.format(denied["receipt_id" if "receipts" in place else "action_id"])
+        await still.goto(url + path)
+        await pictured(still, "denied", re.sub(r"\W+", "-", place).strip("-"))
+        shown.append(path)
     await still.context.clear_cookies()
-    for name, path in (("sign-in", f"{url}/sign-in"), ("enrol", await people.world.app.console.introduce("lead-two"))):
-        await still.goto(path)
+    invited = (await people.world.app.console.introduce("lead-two")).removeprefix(url)
+    for name, path in (("sign-in", "/sign-in"), ("enrol", invited)):
+        await still.goto(url + path)
         await looked_at(still, "full", name)
+    for name, path in (("sign-in-first", "/sign-in?to=/people"), ("enrol-ended", "/enrol/nobody")):
+        await still.goto(url + path)
+        await pictured(still, "empty", name)
+        shown.append(path)
+    shown += [*full.values(), "/sign-in", invited]
+    routes = page_routes(people)
+    states = Counter(route_of(routes, path) for path in shown)
+    wanted = {one.path for one in routes} - NO_PAGES - ELSEWHERE.keys()
+    assert wanted == states.keys(), "each page has its pictures here"
+    assert {path for path, count in states.items() if count < 2} <= ONE_STATE
+    for file in ELSEWHERE.values():
+        assert (Path(__file__).parent / file).read_text().count("await pictured(") >= 2
 
 
 STANDS = """() => new Promise((done) => {

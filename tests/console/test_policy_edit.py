@@ -9,6 +9,7 @@ from receipts.tables import shadows
 from server.operations import policy_edit
 from server.workspace.workspace import Workspace
 from tests.console.axe import no_faults
+from tests.console.looks import pictured
 from tests.console.people import People, Person, browsing
 from tests.console.visitor import Visitor, visitor
 from tests.journeys.releases import add_policies, edit
@@ -65,6 +66,7 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
     assert f"{FILE}:" in said
     assert "approvals.SecurityLeed" in said
     assert "^" in said
+    await pictured(lead.page, "full", "policy-edit-mistake")
     assert await lead.page.get_by_role("button", name="propose").count() == 0
     await replace(lead, "approvals.SecurityLeed", "approvals.SecurityLead")
     assert "Nothing differs from what is live." in await lead.text()
@@ -90,6 +92,7 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
         await lead.page.set_viewport_size({"width": width, "height": 900})
         await no_faults(lead.page, f"policy edit {width}")
         assert await lead.page.evaluate("document.documentElement.scrollWidth") <= width
+    await pictured(lead.page, "full", "policy-edit")
     await lead.press("propose it with a passkey")
     digest = lead.page.url.rpartition("/")[2]
     before = policies(people)
