@@ -31,6 +31,7 @@ async def take(folder: Path, sandbox: Sandbox) -> None:
         waiting = await world.call("reset_user_mfa", ADA)
         for name, path, size in (
             ("approval", f"/approvals/{waiting['action_id']}", PHONE),
+            ("approval-desk", f"/approvals/{waiting['action_id']}", DESK),
             ("actions", "/actions", DESK),
         ):
             await shown(await lead.go(path), size)

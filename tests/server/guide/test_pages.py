@@ -53,6 +53,14 @@ def test_each_picture_is_shown_by_a_page() -> None:
     assert pictures <= shown
 
 
+def test_the_two_drawings_of_the_path_count_alike() -> None:
+    (drawn,) = PAGES["README.md"].blocks("")
+    (path,) = (one for one in PAGES["server/ARCHITECTURE.md"].blocks("mermaid") if one.startswith("sequence"))
+    steps = [str(number) for number in range(1, 11)]
+    assert re.findall(r"─ +(\d+) ", drawn) == steps
+    assert re.findall(r"(?:: |opt |loop )(\d+) ", path) == steps
+
+
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ("CHANGELOG.md", "server/cli/README.md")])
 def test_each_command_exists_with_its_options(name: str) -> None:
     assert [fault for command in PAGES[name].commands() if (fault := fault_of(command, OPTIONS))] == []
