@@ -35,9 +35,9 @@ _ASKED: Final[Mapping[str, JsonValue]] = {"verified": True, "requesterIsSubject"
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """What one policy comes to for the agent or for the person. `failing`: the part that does not hold, '' for none.
+    """What one policy comes to for `who`: the agent, the person, or both alike.
 
-    `is_near`: it is about them, and one of its conditions fails.
+    `failing`: the part that does not hold, '' for none. `is_near`: it is about them, and one of its conditions fails.
     """
 
     who: str
@@ -108,7 +108,7 @@ def diagnosis_of(
     decision = evaluate(decider, programs, case)
     nodes = decider.bundle.slices[str(case.action)].nodes
     own = {name: node for name, node in nodes.items() if shown is None or name in shown}
-    verdicts = sorted(_verdicts(decider, programs, case, own), key=_order)
+    verdicts = sorted(_joined(_verdicts(decider, programs, case, own)), key=_order)
     flips = _flips(decider, programs, case, ActionOutcome.of(decision), own)
     return Diagnosis(decision, tuple(verdicts), tuple(flips), ())
 
@@ -138,6 +138,15 @@ def with_givers(
 
 def _order(one: PolicyVerdict) -> tuple[bool, bool, str, str]:
     return not one.holds, not one.is_near, one.who, one.policy
+
+
+def _joined(verdicts: Iterable[PolicyVerdict]) -> Iterator[PolicyVerdict]:
+    """One line for agent and person where a policy comes to the same for both."""
+    alike: dict[PolicyVerdict, list[str]] = {}
+    for one in verdicts:
+        alike.setdefault(replace(one, who=""), []).append(one.who)
+    for one, who in alike.items():
+        yield replace(one, who=" and ".join(who))
 
 
 def _verdicts(
