@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
@@ -49,7 +49,7 @@ class Disclosure(_Wire):
 class Consistency(_Wire):
     """A consistency proof from an older size to the checkpoint of the proofs."""
 
-    old: int
+    old: int = Field(strict=True)
     hashes: tuple[str, ...]
 
 

@@ -427,6 +427,14 @@ function checkBundle(bundle) {
   must(right && patterns, "the file is no ailyus-proof-v1");
 }
 
+/** A consistency proof is not used here, and one that the command cannot read is none. */
+function checkConsistency(proof) {
+  if (proof === null) return;
+  closed(proof, ["old", "hashes"]);
+  const right = Number.isInteger(proof.old) && Array.isArray(proof.hashes) && proof.hashes.every((one) => typeof one === "string");
+  must(right, "the file is no ailyus-proof-v1");
+}
+
 /** Is the proof's receipt of what the bundle is about? */
 function isAbout({ kind, id }, receipt) {
   if (kind === "receipt") return receipt.receipt === id;
@@ -444,6 +452,8 @@ async function verifyProof(proofText, roots) {
     const file = bundle ? bundle.proof : whole;
     closed(file, ["format", "receipt", "statements", "disclosures"], ["consistency"]);
     must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
+    // guard: a consistency proof of the right form, in the browser
+    checkConsistency(file.consistency ?? null);
     await checkRoots(roots);
     const entries = file.statements.map(parsed);
     const [keys, witnesses] = [await keysOf(entries, roots), await witnessesOf(roots)];
