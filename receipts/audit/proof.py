@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, field_validator
 
 from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
@@ -49,8 +49,16 @@ class Disclosure(_Wire):
 class Consistency(_Wire):
     """A consistency proof from an older size to the checkpoint of the proofs."""
 
-    old: int = Field(strict=True)
+    old: int
     hashes: tuple[str, ...]
+
+    @field_validator("old", mode="before")
+    @classmethod
+    def _is_number(cls, old: object) -> object:
+        # as JavaScript reads it: `1.0` is the number 1, and neither a text nor a boolean is one
+        if isinstance(old, bool | str):
+            raise ValueError("expected a number")
+        return old
 
 
 class ProofFile(_Wire):

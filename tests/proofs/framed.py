@@ -97,6 +97,7 @@ def bad(good: Mapping[str, bytes]) -> dict[str, bytes]:
         "bundle-without-what-is-withheld": {k: v for k, v in read.items() if k != "withheld"},
         "bundle-in-a-bundle": {**read, "proof": read},
         "bundle-with-a-consistency-of-another-form": {**read, "proof": {**read["proof"], "consistency": {"old": "1"}}},
+        "bundle-whose-evidence-is-a-text": {**read, "proof": {**read["proof"], "disclosures": ""}},
         "bundle-without-its-first-statement": {**read, "proof": {**read["proof"], "statements": others}},
         "bundle-with-a-statement-twice": {**read, "proof": {**read["proof"], "statements": [first, first, *others]}},
     }

@@ -26,6 +26,7 @@ BAD = {
     "bundle-of-an-unknown-kind": _MALFORMED,
     "bundle-of-another-proof": _ELSE,
     "bundle-of-another-receipt": _ELSE,
+    "bundle-whose-evidence-is-a-text": _MALFORMED,
     "bundle-with-a-consistency-of-another-form": _MALFORMED,
     "bundle-with-a-statement-twice": "a statement is in the file twice",
     "bundle-with-an-unknown-key": _MALFORMED,

@@ -452,6 +452,8 @@ async function verifyProof(proofText, roots) {
     const file = bundle ? bundle.proof : whole;
     closed(file, ["format", "receipt", "statements", "disclosures"], ["consistency"]);
     must(file.format === "ailyus-proof-v1", "the file is no ailyus-proof-v1");
+    // guard: lists are lists, in the browser
+    must(Array.isArray(file.statements) && Array.isArray(file.disclosures), "the file is no ailyus-proof-v1");
     // guard: a consistency proof of the right form, in the browser
     checkConsistency(file.consistency ?? null);
     await checkRoots(roots);
