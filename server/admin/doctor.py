@@ -13,7 +13,7 @@ from server.admin.connection_health import adapter_findings, connection_findings
 from server.admin.export_health import export_findings
 from server.admin.finding import Finding
 from server.admin.health.page_use import uses_pages
-from server.admin.machine_health import certificate_finding, disk_finding
+from server.admin.machine_health import certificate_finding, disk_finding, secrets_finding
 from server.admin.store_health import store_findings
 from server.admin.witness_health import witness_finding
 from server.results.timestamp import iso
@@ -41,7 +41,7 @@ def examine(folder: Path) -> list[Finding]:
     )
     findings.append(_routes(workspace, release))
     findings.append(browser_finding(workspace, release))
-    findings += [disk_finding(workspace), certificate_finding(workspace)]
+    findings += [disk_finding(workspace), secrets_finding(workspace), certificate_finding(workspace)]
     findings.extend(server_findings(workspace))
     findings.extend(adapter_findings(workspace))
     findings.extend(issuer_findings(workspace, release))

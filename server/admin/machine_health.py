@@ -1,7 +1,9 @@
-"""The health of what stands around the gateway: the disk of the store, its certificate, and who has a passkey."""
+"""The health of what stands around the gateway: the disk of the store, secret files, its certificate, passkeys."""
 
 import datetime as dt
+import shlex
 import shutil
+import stat
 from collections.abc import Collection
 from typing import Final
 
@@ -14,6 +16,10 @@ FULL: Final = 64 * 1024 * 1024
 """Bytes left with which nothing is sent soon: the gateway itself stops at 8 MiB."""
 LOW: Final = 1024 * 1024 * 1024
 """Bytes left with which somebody should look."""
+SECRETS: Final = ("secrets/*", "agents/*", "keys/*.pem", "*.pem", "*.secrets")
+"""What holds a secret in `.ailyus`: credentials, tokens of agents, keys of people and of the gateway."""
+SHOWN: Final = 3
+"""How many files are named."""
 
 
 def disk_finding(workspace: Workspace) -> Finding:
@@ -23,6 +29,19 @@ def disk_finding(workspace: Workspace) -> Finding:
     says = f"{free / 1e9:.1f} GB are free where the store stands"
     following = "free disk space, or move closed actions out: ailyus store archive FILE --before 90d"
     return Finding("disk", free >= FULL, says, following if free < LOW else "", warns=free < LOW)
+
+
+def secrets_finding(workspace: Workspace) -> Finding:
+    """Can anybody but their owner read the files of `.ailyus` that hold secrets?"""
+    private = workspace.private
+    found = [path for pattern in SECRETS for path in sorted(private.glob(pattern)) if path.is_file()]
+    opened = [path for path in found if path.stat().st_mode & stat.S_IRWXO]
+    if not opened:
+        return Finding("secrets", True, f"{len(found)} files hold secrets; others may read none of them")
+    names = ", ".join(f"`{path.relative_to(workspace.root)}`" for path in opened[:SHOWN])
+    more = f" and {len(opened) - SHOWN} more" if len(opened) > SHOWN else ""
+    following = f"chmod o-rwx {shlex.quote(str(opened[0].relative_to(workspace.root)))}"
+    return Finding("secrets", True, f"others may read {names}{more}", following, warns=True)
 
 
 def certificate_finding(workspace: Workspace) -> Finding:

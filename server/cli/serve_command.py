@@ -68,6 +68,8 @@ def serve(
             "bad_settings", "`--dev` takes what nobody signs, on every save", hint="leave one of them out"
         )
     space = open_workspace(workspace)
+    # at once: what follows takes seconds, and whoever sees nothing ends it
+    typer.echo(f"loading the contracts and policies of {space.root}")
     as_ = None if as_ is None else require_person(space, as_)
     signed = sign(space, as_, None, "", allow_wider) if as_ and not dev else None
     if signed is not None and (require_signature or not space.settings.development):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.admin import machine_health
-from server.admin.machine_health import LOW, certificate_finding, disk_finding, passkey_finding
+from server.admin.machine_health import LOW, certificate_finding, disk_finding, passkey_finding, secrets_finding
 from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
 from tests.certificates import authority
@@ -29,6 +29,21 @@ def test_a_disk_warns_before_it_fails(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage(free))
         found = disk_finding(workspace(tmp_path / "w"))
         assert (found.level, bool(found.next)) == (level, level != "OK")
+
+
+def test_a_secret_that_others_may_read_is_named(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    for name, mode in (("secrets/okta-read", 0o600), ("keys/lead.pub", 0o644), ("log.pem", 0o640)):
+        path = space.private / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        path.chmod(mode)
+    found = secrets_finding(space)
+    assert (found.level, found.says) == ("OK", "2 files hold secrets; others may read none of them")
+    (space.private / "secrets" / "okta-read").chmod(0o644)
+    found = secrets_finding(space)
+    assert (found.level, found.says) == ("WARN", "others may read `.ailyus/secrets/okta-read`")
+    assert found.next == "chmod o-rwx .ailyus/secrets/okta-read"
 
 
 def test_who_listens_to_others_needs_tls(tmp_path: Path) -> None:

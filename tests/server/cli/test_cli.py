@@ -58,6 +58,9 @@ def test_init_serve_and_every_verb(tmp_path: Path, sandbox: Sandbox) -> None:
     root = workspace.root
     served = Served(workspace)
     url = served.start()
+    # whoever starts it sees at once that it works, and on what
+    log = (workspace.private / "serve.log").read_text()
+    assert log.startswith(f"loading the contracts and policies of {root}\n")
     try:
         token = served.token("support-bot")
         asked = _call(url, token, "reset_user_mfa", MARIA)
