@@ -8,6 +8,7 @@ again. What was proposed, and each word about it, stands in the log (`receipts/s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -182,9 +183,10 @@ class Candidates:
 
     async def _end_shadow(self, digest: str, by: str) -> None:
         """What is live decides, and is no shadow any more."""
-        found = await self._journal.store.read_aside(shadows.current)
-        if found is not None and found.digest == digest:
-            await self.shadow.end(by)
+        with contextlib.suppress(AilyusError):  # it is live, whatever becomes of its shadow, which permits nothing
+            found = await self._journal.store.read_aside(shadows.current)
+            if found is not None and found.digest == digest:
+                await self.shadow.end(by)
 
 
 def _word(

@@ -60,6 +60,15 @@ async def test_a_receipt_and_a_policy_of_another_tenant_are_not_told_of(tmp_path
             # the evidence that it rests on was read, and the log says by whom
             assert world.rows("SELECT id FROM statements WHERE kind = 'access'")
             assert (await ask(outsider, receipt=str(receipt)))["answer"] is None
+            # a denial before the record was looked at is explained as well
+            token = await world.app.agents.add("idle-bot", "acme", "requester", None, frozenset(), False)
+            early = await world.call("find_user", {"email": "maria@example.com"}, token)
+            assert early["status"] == "denied", early
+            ((refused,),) = world.rows("SELECT id FROM statements WHERE contract = 'find_user' LIMIT 1")
+            why = (await ask(lead, receipt=str(refused)))["answer"]
+            assert isinstance(why, dict)
+            assert (why["says"], why["agent"]) == ("denied", "idle-bot")
+            assert {"change": "the role Support of agent", "after": "permitted"} in why["flips"]
             about = (await ask(lead, agent="support-bot", action="reset_user_mfa"))["answer"]
             assert about is not None
             assert "globex" not in str(about)
