@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import itertools
 import os
 import tempfile
@@ -35,6 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Measure this machine once, before the workers start, and let no test hang longer than that makes right."""
     measure()
     config.option.timeout = scaled(float(config.getini("timeout")))
+
+
+def pytest_collection_finish() -> None:
+    """Some hundred thousand objects of modules and cases live as long as the process: nothing looks at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -19,7 +19,7 @@ def test_what_began_later_counts_by_the_load(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(module, "crowding", crowding)
-    for load, factor in ((4.0, 1.0), (5.75, 1.0), (11.75, 4.0), (99.0, MOST)):
+    for load, factor in ((4.0, 1.0), (5.25, 1.5), (10.25, 4.0), (99.0, MOST)):
         monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
         assert slowness() == factor
 

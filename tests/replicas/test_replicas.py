@@ -22,6 +22,7 @@ from tests.postgres import Postgres
 from tests.receipts import making
 from tests.replicas.database import with_database
 from tests.replicas.pair import Pair, copied, pair_of
+from tests.slowness import scaled
 from tests.until import until
 from tests.web import web
 from tests.world import LEO, MARIA, Sandbox, World, add_records, gateway, make_workspace
@@ -151,16 +152,17 @@ async def test_an_order_leaves_only_while_the_epoch_is_known(tmp_path: Path, dat
 async def test_a_lease_lasts_as_long_as_it_is_renewed(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receipts.journal.lease.LEASE_MS", 1500)
+    lease = scaled(4)
+    monkeypatch.setattr("receipts.journal.lease.LEASE_MS", int(lease * 1000))
     journal = await making.journal_at(tmp_path / "store.db", database=database)
     asked = making.action("a")
     await making.intend(journal, asked, timeout_ms=300)
-    await asyncio.sleep(1.0)
-    await journal.renew({asked.id, "act_of_somebody_else"})
-    await asyncio.sleep(1.0)
-    assert not await journal.lease_ended(asked.id)
-    await asyncio.sleep(1.0)
-    assert await journal.lease_ended(asked.id)
+    for _ in range(2):  # together longer than a lease, and each much shorter
+        await asyncio.sleep(0.6 * lease)
+        assert not await journal.lease_ended(asked.id)
+        await journal.renew({asked.id, "act_of_somebody_else"})
+    while not await journal.lease_ended(asked.id):
+        await asyncio.sleep(0.05)
     await journal.store.aclose()
 
 
