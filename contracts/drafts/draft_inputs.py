@@ -17,6 +17,14 @@ from contracts.text.todo import TODO
 # what is beyond is named in one TODO: nobody reads through more inputs of one action
 MAX_PROPERTIES: Final = 60
 MAX_NESTING: Final = 6
+PLACES: Final = {
+    "path": "What the address of the request names.",
+    "query": "A choice or filter in the query of the request.",
+    "body": "A value that the body of the request sets.",
+    "header": "A value in a header of the request.",
+    "arguments": "An argument of the tool of the server.",
+}
+"""What an input is for, as far as its place tells; whoever reads the draft knows more."""
 # a number stands for the input until all are known: its name depends on the others
 _TOKEN = re.compile(r"inputs\.@(\d+)\b")
 
@@ -87,9 +95,8 @@ class Inputs:
                 raise AilyusError("bad_contract", f"`{name}` stands at {both}", hint="name the one that is meant")
         names = _named([leaf.place for leaf in self._leaves])
         for name, leaf in zip(names, self._leaves, strict=True):
-            own = Inputs.described(name)
-            said = leaf.field.get("description")
-            draft.inputs[name] = {**leaf.field, "description": said or own["description"]}
+            said = leaf.field.get("description") or Inputs.described(leaf.place)
+            draft.inputs[name] = {**leaf.field, "description": said}
         draft.observe = {name: _settled_part(part, names) for name, part in draft.observe.items()}
         draft.route = None if draft.route is None else _settled_part(draft.route, names)
 
@@ -98,9 +105,9 @@ class Inputs:
         return f"the inputs are {', '.join(known)}" if known else "there is no input"
 
     @staticmethod
-    def described(_: str) -> dict[str, JsonValue]:
+    def described(place: tuple[str, ...]) -> str:
         """A description in words of ours: those from outside reach no agent, and a property's name is from outside."""
-        return {"description": "A value of the request."}
+        return PLACES.get(place[0], "A value of the request.")
 
     # -- JSON Schema ------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def test_one_place_is_one_input_and_another_kind_there_is_another() -> None:
     assert inputs.take(("body", "other"), {"type": "string"}, ("query", "id")) == one
     draft = filled(inputs, a=one)
     # needed at one place is needed
-    said = "A value of the request."
+    said = "A choice or filter in the query of the request."
     assert list(draft.inputs.values()) == [{"type": kind, "description": said} for kind in ("string", "integer")]
     assert draft.route == {"a": f"${{inputs.{next(iter(draft.inputs))}}}"}
 
