@@ -96,6 +96,8 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
     await lead.press("propose it with a passkey")
     digest = lead.page.url.rpartition("/")[2]
     before = policies(people)
+    await second.go(f"/releases/{digest}/impact")
+    await pictured(second.page, "empty", "candidate-impact")
     # a shadow first: it tells what would be otherwise, and permits and denies nothing
     await lead.press("let it decide as a shadow")
     read = await people.world.call("get_user", {"user_id": MARIA["user_id"], "connection": "okta"})
@@ -113,6 +115,7 @@ async def test_an_admin_mends_a_mistake_sees_the_meaning_and_another_one_approve
     await second.page.get_by_role("link", name="what it would have made of recorded decisions").click()
     assert "get_user" in await second.page.locator("section[aria-labelledby=impact] tbody").inner_text()
     await no_faults(second.page, "the impact of a proposed release 390")
+    await pictured(second.page, "full", "candidate-impact", "phone")
     await second.go(f"/releases/{digest}")
     await second.press("approve with a passkey")
     await lead.page.reload()
