@@ -5,7 +5,7 @@ boundary value of what the policies read that differ for the action. That is a s
 and `Difference.is_whole` says whether every combination was looked at. `policy prove` speaks of all requests.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Final
@@ -69,12 +69,6 @@ class _Pair:
         for release in (self.before, self.after):
             if self.action in release.decider.bundle.slices:
                 yield release.decider.bundle.slices[self.action].reads
-
-    def nodes(self, prefix: str = "") -> dict[str, pst.Template]:
-        """Every policy of both slices."""
-        deciders = (self.before.decider, self.after.decider)
-        slices = [decider.bundle.slices.get(prefix + self.action) for decider in deciders]
-        return {name: node for one in slices if one is not None for name, node in one.nodes.items()}
 
     def policies(self, prefix: str = "") -> list[pst.Template]:
         """Every version of every policy of both slices: what only the former one reads turns an outcome, too."""
@@ -161,16 +155,15 @@ def _changes(pair: _Pair) -> tuple[list[OutcomeChange], int, bool]:
     """The changes of one action, how many situations were looked at, and whether those are all."""
     found: dict[_Group, OutcomeChange] = {}
     count, is_whole = 0, True
-    nodes = pair.nodes()
     values = boundary_values(pair.policies(), pair.program, pair.zones)
     # of everything that is read, so that no other policy hides the change
     some, whole = combinations(values, MAX_SITUATIONS)
     if not whole:
         own = [node for node in pair.policies() if pair.is_open(node)] or pair.policies()
         some, is_whole = combinations(boundary_values(own, pair.program, pair.zones), MAX_SITUATIONS)[0], False
-    held = [{}, *_approvals(pair, nodes)]
+    held = [{}, *_approvals(pair)]
     for place in pair.places():
-        for who, asker in _principals(pair, nodes, place):
+        for who, asker in _principals(pair, place):
             # what is denied to them whatever the record looks like, before and after, differs in nothing
             if _is_denied_early(pair, place, asker):
                 continue
@@ -223,16 +216,17 @@ def _add(found: dict[_Group, OutcomeChange], change: OutcomeChange) -> None:
         found[group] = replace(first, policies=policies, situations=first.situations + 1)
 
 
-def _principals(pair: _Pair, nodes: Mapping[str, pst.Template], place: Place) -> Iterator[tuple[str, Values]]:
+def _principals(pair: _Pair, place: Place) -> Iterator[tuple[str, Values]]:
     """Who asks: agent and person of each role that a policy names, of none, and of all; of another tenant if it counts.
 
     Agent and person have different roles only where a policy that differs is about one kind of them: any other one
     decides alike for both, and both must be permitted.
     """
-    # a role that no policy names decides nothing
-    named = sorted({uid.id for node in nodes.values() for uid in pst.entity_uids(node) if str(uid.type) == "Role"})
+    # a role that no policy names decides nothing; one that only the former version names does
+    policies = pair.policies()
+    named = sorted({uid.id for node in policies for uid in pst.entity_uids(node) if str(uid.type) == "Role"})
     roles: dict[str, list[JsonValue]] = {"no role": [], **{role: [role] for role in named}, _EVERY: ["*"]}
-    own = [nodes[name] for name in pair.differing & nodes.keys()]
+    own = [node for node in policies if node.id in pair.differing]
     mixed = any(isinstance(node.principal, pst.ScopeIs | pst.ScopeIsIn) for node in own)
     for tenant in (place.tenant, *(("another",) if reads_tenant(own) else ())):
         for one in roles:
@@ -243,12 +237,15 @@ def _principals(pair: _Pair, nodes: Mapping[str, pst.Template], place: Place) ->
                 yield who, {**tenants, ("agent", "roles"): roles[agent], ("person", "roles"): roles[person]}
 
 
-def _approvals(pair: _Pair, nodes: Mapping[str, pst.Template]) -> Iterator[Values]:
+def _approvals(pair: _Pair) -> Iterator[Values]:
     """All approvals that anything asks for, at the ages at which one of the differing policies turns."""
     roles = pair.before.decider.bundle.roles | pair.after.decider.bundle.roles
-    asked = [(role, n) for name, node in nodes.items() for c in node.clauses for role, n in literals(c.expr, roles)]
-    differing = [nodes[name] for name in pair.differing & nodes.keys()]
-    own = [(role, n) for node in differing for c in node.clauses for role, n in literals(c.expr, roles)]
+    policies = pair.policies()
+    differing = [node for node in policies if node.id in pair.differing]
+    asked, own = (
+        [(role, n) for node in some for c in node.clauses for role, n in literals(c.expr, roles)]
+        for some in (policies, differing)
+    )
     most: dict[str, int] = {}
     for role, n in asked:
         if role != RESERVED_ROLE:
@@ -312,8 +309,7 @@ def _decided(release: Release, case: Case, environment: str) -> tuple[ActionOutc
 
 def _approvers(pair: _Pair, place: Place) -> Iterator[OutcomeChange]:
     """Who may approve the action, role by role, in the same tenant and from another one, by what is known of people."""
-    nodes = pair.nodes("approve:")
-    policies = tuple(sorted(pair.differing & nodes.keys()))
+    policies = tuple(sorted(pair.differing & {node.id for node in pair.policies("approve:")}))
     if not policies:
         return
     values = person_values(pair.policies("approve:"), (("principal",),), "approver")

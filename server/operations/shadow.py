@@ -131,6 +131,7 @@ class Shadow:
                 log.warning("shadow_not_taken", code=error.code, hint="end it, and begin it with files that load")
             self._active, self.fault = None, error.sentence
             return
+        # guard: a shadow never permits
         self._active, self.fault = _Active(record.digest, release, live, Simulation(live, release)), ""
 
     def _started(self) -> ActionRunner:
@@ -181,7 +182,18 @@ class Shadow:
             return
         self._count, self._flips = ShadowCount(), {}
         digest = active.digest
-        await self._started().journal.store.write(lambda txn: shadows.add(txn, digest, count, flips))
+        try:
+            await self._started().journal.store.write(lambda txn: shadows.add(txn, digest, count, flips))
+        except Exception:
+            # what the store did not take, for whatever reason, is written with what comes next
+            self._put_back(count, flips)
+            raise
+
+    def _put_back(self, count: ShadowCount, flips: Iterable[ShadowFlip]) -> None:
+        self._count = count.plus(self._count)
+        for flip in flips:
+            later = self._flips.get(flip.id)
+            self._flips[flip.id] = flip if later is None else flip.plus(later)
 
 
 def _decided(

@@ -145,6 +145,11 @@ GUARDS = [
     Guard("everybody approves once, and no author", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
     Guard("roles that approve a release", "if False:", RELEASE_APPROVALS + "an_approval_that_does_not_count"),
     Guard("a refusal", "if False:", RELEASE_WORD),
+    Guard(
+        "a shadow never permits",
+        'self._active, _, self.fault = _Active(record.digest, release, live, Simulation(live, release)), vars(live.decider).update(vars(release.decider)), ""',
+        "tests/server/operations/test_shadow.py::test_a_shadow_that_permits_all",
+    ),
     Guard("the loss that is accepted", "if False:", "tests/console/test_loss.py::test_a_loss_is_accepted"),
     Guard("the link of a loss", "if False:", "tests/console/test_loss.py::test_a_loss_is_accepted"),
     Guard("an approval is of one candidate", "if False:", RELEASE_WORD),

@@ -15,7 +15,7 @@ from policies.outcome_diff import outcome_changes
 from policies.release import Release
 from policies.testing import run_tests
 from tests.policies.making import PROGRAMS, clauses, facts, request
-from tests.policies.small_world import BASE, OKTA, ROLES, SUSPEND, release
+from tests.policies.small_world import ACTIONS, BASE, OKTA, ROLES, SUSPEND, release
 
 EDITS: Mapping[str, tuple[str, str, bool]] = {
     "a comment": ('@id("may")', '// as before\n@id("may")', False),
@@ -24,6 +24,8 @@ EDITS: Mapping[str, tuple[str, str, bool]] = {
     "older approvals count": ("<= 900", "<= 1800", True),
     "leads may write": ('action in Action::"read"', "action", True),
     "the limit is off by one": (">= 10", "> 10", True),
+    "another role may": ('permit (principal in Role::"Support"', 'permit (principal in Role::"SecurityLead"', True),
+    "no age counts any more": (" && context.approvals.oldestSeconds <= 900", "", True),
     "the freeze is turned": ("when { context.env.changeFreeze }", "unless { context.env.changeFreeze }", True),
 }  # fmt: skip
 
@@ -46,6 +48,15 @@ def test_every_outcome_that_an_edit_changes_is_found_and_no_other(name: str) -> 
     assert bool(said) is differs
 
 
+def test_whom_only_the_former_policy_names_is_looked_at() -> None:
+    text = (
+        '@id("all") permit (principal, action, resource); @id("no") forbid (principal in Role::"%s", action, resource);'
+    )
+    before, after = (release(text % role) for role in ("Support", "SecurityLead"))
+    changes = [one for one in outcome_changes(before, after).changes if one.action == "unlock_user"]
+    assert {(one.who, one.widens) for one in changes} == {("Support", True), ("SecurityLead", False)}
+
+
 def test_a_search_that_ends_early_says_that_it_is_not_whole() -> None:
     after = release(
         BASE.replace("forbid (principal, " + SUSPEND, "forbid (principal, " + SUSPEND.replace("suspend", "unlock"), 1)
@@ -66,7 +77,7 @@ def by_brute_force(before: Release, after: Release) -> set[str]:
     approvals = ((0, 0), (1, 0), (1, 901), (1, 1801), (2, 0))
     differ = set()
     for action, held, environment, (count, age), context in product(
-        ("suspend_user", "unlock_user"), roles, ("prod", "staging"), approvals, contexts
+        ACTIONS, roles, ("prod", "staging"), approvals, contexts
     ):
         caller, known = Caller("bot", "acme", "ann", "ann", held, held), facts(action, environment=environment)
         outcomes = [

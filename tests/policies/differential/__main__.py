@@ -35,6 +35,7 @@ def main() -> None:
     with ProcessPoolExecutor(wanted.processes) as pool:
         for found in pool.map(some, (range(at, min(at + step, sets)) for at in range(0, sets, step))):
             count.add(found)
+            print(f"{count.asked} asked, {len(count.differ)} otherwise", file=sys.stderr, flush=True)
     print(*count.differ[:3], sep="\n\n")
     print(
         f"{count.asked} requests under {sets} sets of policies: {count.permitted} permitted, {count.approvals} with "

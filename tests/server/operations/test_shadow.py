@@ -1,11 +1,13 @@
 """A shadow decides beside the live release: it lets nothing through, is counted, and goes on over a restart."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from contracts.errors import AilyusError
 from policies.decision import DecisionRecord
+from receipts.store.transaction import Conflict
 from receipts.tables import shadows
 from receipts.tables.shadows import ShadowCount
 from server.operations.shadow import MAX_QUEUE
@@ -75,6 +77,25 @@ async def test_what_is_too_much_is_dropped_and_counted_and_nobody_waits(world: W
         shadow.observe("act_1", request(), decided)
     assert shadow._count == ShadowCount(dropped=7)
     await until(lambda: shadow._count.unfit == MAX_QUEUE or not shadow._count.dropped)
+
+
+async def test_what_the_store_did_not_take_is_written_later(world: World) -> None:
+    await world.app.shadow.begin(record(candidate(world.workspace, ALL, NONE)))
+    refused = "BEGIN SELECT RAISE(ABORT, 'full'); END"
+    await world.app.store.write(
+        lambda txn: txn.write(
+            f"CREATE TRIGGER full_disk BEFORE INSERT ON meta WHEN NEW.key LIKE 'shadow/%' {refused}", rows=None
+        )
+    )
+    await world.call("get_user", {"user_id": MARIA["user_id"]})
+    await until(lambda: world.app.shadow._count.narrower > 0)
+    # the gateway writes by itself, too, and one of both was refused
+    with contextlib.suppress(Conflict):
+        await world.app.shadow.follow()
+    await until(lambda: world.app.shadow._count.narrower > 0)
+    await world.app.store.write(lambda txn: txn.write("DROP TRIGGER full_disk", rows=None))
+    (flip,) = await flips(world)
+    assert (flip.kind, flip.action) == ("narrower", "get_user")
 
 
 async def test_what_does_not_load_begins_no_shadow(world: World) -> None:
