@@ -7,7 +7,7 @@ and of what it does not read the form is: whether a request fits a schema hangs 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import orjson
 from cedarpy import pst
@@ -15,12 +15,16 @@ from cedarpy import pst
 from policies.cedar_expression import children, walk
 from policies.recorded_request import Entity, RecordedRequest
 
+Use = Literal["identity", "whole"]
 _PRINCIPALS: Final = ("Agent", "Person")
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionReads:
-    """What some policies read: attributes and keys by name, wherever they are; `whole`: identities, or records whole.
+    """What some policies read: attributes and keys by name, wherever they are; `whole`: records as such.
+
+    `identities`: they ask who a principal or which record it is. Cedar only tells entities apart, so that those which
+    no policy names (`named`) can change places: the key then says which of them are the same.
 
     A name counts wherever it is read, of a principal, a record or the context: the key is then larger than it must be,
     and never smaller.
@@ -28,14 +32,19 @@ class DecisionReads:
 
     names: frozenset[str]
     whole: bool
+    identities: bool = False
+    named: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(cls, policies: Iterable[pst.Template]) -> "DecisionReads":
         """What these policies read."""
         names: set[str] = set()
-        whole = False
+        named: set[tuple[str, str]] = set()
+        whole = identities = False
         for policy in policies:
-            whole = whole or _names_one(policy.principal) or _names_one(policy.resource)
+            literals = {(str(uid.type), str(uid.id)) for uid in pst.entity_uids(policy)}
+            named |= {uid for uid in literals if not _is_declared(uid[0]) and uid[0] != "Action"}
+            identities = identities or _names_one(policy.principal) or _names_one(policy.resource)
             for clause in policy.clauses:
                 for node in walk(clause.expr):
                     match node:
@@ -43,12 +52,11 @@ class DecisionReads:
                             names.add(name)
                         case pst.HasAttr(attrs=path):
                             names.update(path)
-                        case pst.EntityLit(value=uid) if not _is_declared(str(uid.type)):
-                            whole = True
                         case _:
                             pass
-                    whole = whole or _is_whole(node)
-        return cls(frozenset(names), whole)
+                    use = _use_of(node)
+                    whole, identities = whole or use == "whole", identities or use == "identity"
+        return cls(frozenset(names), whole, identities or bool(named), frozenset(named))
 
     def key(self, asked: RecordedRequest, connection: str) -> bytes | None:
         """The key of a request; None where every request is one of its own."""
@@ -56,26 +64,36 @@ class DecisionReads:
         if self.whole or asked.is_early:
             return None
         agent, person, *others = asked.known
+        # by first use in this request; what a policy names keeps its name
+        places: dict[tuple[str, str], int] = {}
         parts = [
             asked.action,
             connection,
             sorted(asked.approvals.items()),
             asked.oldest_seconds,
-            [self._entity(one) for one in (agent, person)],
-            [self._entity(one) for one in others],
-            self._value(dict(asked.plain), is_read=True),
+            [self._entity(one, places) for one in (agent, person)],
+            [self._entity(one, places) for one in others],
+            self._value(dict(asked.plain), places, is_read=True),
             # whichever was counted: another release may count what this one does not read
             asked.plain.get("budget"),
         ]
         return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
-    def _entity(self, entity: Entity) -> object:
+    def _entity(self, entity: Entity, places: dict[tuple[str, str], int]) -> object:
         uid, parents = entity["uid"], entity["parents"]
         kind = uid["type"] if isinstance(uid, Mapping) else None
-        attributes = entity["attrs"]
-        return [kind, sorted(_text(one) for one in _list(parents)), self._value(attributes, is_read=True)]
+        own = [self._place(one, places) for one in (uid, *_list(parents)) if isinstance(one, Mapping)]
+        attributes = self._value(entity["attrs"], places, is_read=True)
+        return [kind, own[:1], sorted(_text(one) for one in own[1:]), attributes]
 
-    def _value(self, value: object, *, is_read: bool) -> object:
+    def _place(self, uid: Mapping[str, object], places: dict[tuple[str, str], int]) -> object:
+        """Which entity it is, as far as policies can tell it from others."""
+        kind, name = str(uid.get("type")), str(uid.get("id"))
+        if _is_declared(kind) or (kind, name) in self.named:
+            return [kind, name]
+        return [kind, places.setdefault((kind, name), len(places))] if self.identities else kind
+
+    def _value(self, value: object, places: dict[tuple[str, str], int], *, is_read: bool) -> object:
         """A value that is read; of any other one its form, and what a schema could refuse."""
         if isinstance(value, list) and not is_read:
             return sorted({type(one).__name__ for one in value})
@@ -85,11 +103,11 @@ class DecisionReads:
             reference = value["__entity"]
             # a person is known by attributes alone; an enum's value has to be one that is declared
             if isinstance(reference, Mapping) and reference.get("type") in _PRINCIPALS:
-                return reference["type"]
+                return self._place(reference, places)
             return value
         if "__extn" in value:
             return value if is_read else "__extn"
-        return {name: self._value(one, is_read=name in self.names) for name, one in value.items()}
+        return {name: self._value(one, places, is_read=name in self.names) for name, one in sorted(value.items())}
 
 
 def _names_one(scope: pst.PrincipalOrResourceConstraint) -> bool:
@@ -108,17 +126,25 @@ def _is_declared(kind: str) -> bool:
     return kind in ("Role", "Environment") or kind.endswith("Value")
 
 
-def _is_whole(node: pst.Expr) -> bool:
-    """Does an expression use a principal, a record or a part of the context as such, and not one value of it?"""
+def _use_of(node: pst.Expr) -> Use | None:
+    """Does an expression use a principal or a record as such, or a part of the context as a whole?"""
     match node:
         case pst.GetAttr() | pst.HasAttr():
-            return False
-        case pst.BinaryOp(op="in", left=pst.Var(name="principal"), right=right):
-            return not _is_role(right)
-        case pst.Is(base=pst.Var(), in_expr=right):
-            return right is not None and not _is_role(right)
+            return None
+        # no schema of ours has tags; their values are in no key
+        case pst.BinaryOp(op="has_tag" | "get_tag"):
+            return "whole"
+        case pst.BinaryOp(op="in", left=pst.Var(name="principal"), right=right) if _is_role(right):
+            return None
+        case pst.Is(base=pst.Var(), in_expr=right) if right is None or _is_role(right):
+            return None
         case _:
-            return any(isinstance(one, pst.Var) or _is_record(one) for one in children(node))
+            used = children(node)
+    if any(_is_record(one) for one in used):
+        return "whole"
+    # the action is in the key as it is
+    subjects = [one for one in used if _is_person(one) or (isinstance(one, pst.Var) and one.name != "action")]
+    return "identity" if subjects else None
 
 
 def _is_role(node: pst.Expr) -> bool:
@@ -131,11 +157,17 @@ def _is_role(node: pst.Expr) -> bool:
             return False
 
 
+def _is_person(node: pst.Expr) -> bool:
+    return isinstance(node, pst.GetAttr) and node.base == pst.Var("context") and node.attr == "person"
+
+
 def _is_record(node: pst.Expr) -> bool:
-    """A reference to a person, or a record of the context."""
+    """The context, or a record of it."""
     match node:
+        case pst.Var(name="context"):
+            return True
         case pst.GetAttr(base=pst.Var(name="context"), attr=name):
-            return name not in ("guarded", "repeat", "resourceOpenIncident")
+            return name not in ("guarded", "repeat", "resourceOpenIncident", "person")
         case _:
             return False
 

@@ -147,7 +147,7 @@ GUARDS = [
     Guard("a refusal", "if False:", RELEASE_WORD),
     Guard(
         "a shadow never permits",
-        'self._active, _, self.fault = _Active(record.digest, release, live, Simulation(live, release)), vars(live.decider).update(vars(release.decider)), ""',
+        'self._active, self.fault, vars(live)["decider"] = _Active(record.digest, release, live, Simulation(live, release)), "", vars(release)["decider"]',
         "tests/server/operations/test_shadow.py::test_a_shadow_that_permits_all",
     ),
     Guard("the loss that is accepted", "if False:", "tests/console/test_loss.py::test_a_loss_is_accepted"),

@@ -1,4 +1,4 @@
-"""Decisions that have the same key have the same outcome, and a policy that looks at a name or an id has no key."""
+"""Decisions that have the same key have the same outcome, also where a policy asks who somebody is."""
 
 from dataclasses import replace
 from itertools import product
@@ -37,11 +37,12 @@ def flips(tally: SimulationTally) -> dict[tuple[str, ...], list[str]]:
     }
 
 
-@pytest.mark.parametrize("name", [*EDITS, "by a name", "by an id", "by who is meant"])
+@pytest.mark.parametrize("name", [*EDITS, "by a name", "by an id", "by who is meant", "by which it is"])
 def test_what_is_decided_once_is_what_each_decision_alone_is(name: str) -> None:
     own = {
         "by a name": 'principal is Person, action, resource) when { principal.name == "bea"',
         "by an id": 'principal, action in Action::"write", resource == OktaUser::"r2"',
+        "by which it is": 'principal, action == Action::"suspend_user", resource) when { [OktaUser::"r2", OktaUser::"r9"].contains(resource)',
         "by who is meant": 'principal, action in Action::"write", resource) when { principal == context.person',
     }
     text = own.get(name, "")
@@ -67,16 +68,39 @@ def key(conditions: str, one: Kept = KEPT[-1]) -> bytes | None:
     return DecisionReads.of([clauses(conditions)]).key(asked, "okta")
 
 
-@pytest.mark.parametrize(
-    "condition",
-    [
-        'principal == Agent::"bot"', '[Agent::"bot"].contains(principal)', "resource == resource",
-        "context.person == principal", 'principal in Person::"ann"', "context.env == context.env",
-        '(if true then context else context).repeat > 1', 'Person::"ann".onCall', 'resource is OktaUser in User::"x"',
-    ],
-)  # fmt: skip
-def test_identities_and_whole_records_have_no_key(condition: str) -> None:
+def test_who_is_compared_with_whom_is_asked_once_for_all_people() -> None:
+    own = '@id("own") forbid (principal is Person, action in Action::"write", resource) when { principal != context.person };'
+    simulation = Simulation(BEFORE, release(f"{BASE}\n{own}"))
+    simulation.of(KEPT)
+    # as many as where no policy asks who it is
+    assert len(simulation._decided_once) == 2 * 3 * 2
+
+
+@pytest.mark.parametrize("condition", ["context.env == context.env", "(if true then context else context).repeat > 1"])
+def test_whole_records_have_no_key(condition: str) -> None:
     assert key(f"when {{ {condition} }}") is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "differs"),
+    [
+        ('principal == Person::"bea"', True),
+        ('[Person::"ann"].contains(principal)', True),
+        ('Person::"ann".onCall', True),
+        ('principal in Person::"ann"', True),
+        ('principal == Person::"eve"', False),
+        ("context.person == principal", False),
+        ("resource == resource", False),
+        ('resource is OktaUser in User::"x"', False),
+    ],
+)
+def test_whom_a_policy_names_stays_apart(condition: str, differs: bool) -> None:
+    # the last decisions of both people: 24 lie between them
+    one, other = KEPT[-1], KEPT[-25]
+    assert one.requests != other.requests
+    keys = [key(f"when {{ {condition} }}", kept) for kept in (one, other)]
+    assert None not in keys
+    assert (keys[0] != keys[1]) is differs
 
 
 @pytest.mark.parametrize(

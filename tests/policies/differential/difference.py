@@ -122,8 +122,10 @@ def _question(one: Drawn, most: int, *, approves: bool) -> dict[str, object]:
             "env": one.context["env"],
         },
     }
+    # a live decision knows agent, person and record; whoever would approve it comes later
+    own = [*one.entities[:2], one.bill] if approves else one.entities
     return {
-        "principals": one.principals, "action": action, "resource": resource, "entities": one.entities,
+        "principals": one.principals, "action": action, "resource": resource, "entities": own,
         "context": one.context, "held": one.held, "oldest": one.oldest, "vectors": vectors, "approval": approval if approves and one.holds_role else None,
     }  # fmt: skip
 
