@@ -50,7 +50,7 @@ class CandidatePages:
         runner = self._candidates.releases.runner
         body["may_edit"] = may_shadow(self._is_admin(visit.person), is_alone(runner.release, visit.tenant))
         if standing == "waiting":
-            body["shadow"] = await shadow_of(runner.journal.store, visit.tenant)
+            body["shadow"] = await shadow_of(runner.journal.store, runner.release, visit.person)
             review = await reviews.review(digest, visit.tenant)
             body["waiting"] = await self._waiting(visit, review)
         return Page("candidate.html", "A release is proposed", body)

@@ -35,7 +35,7 @@ class PolicyPages:
         uses = await self._uses(visit.tenant)
         rows = [self._row(name, uses, contracts) for name, contracts in self._estate.policies_of(visit.tenant).items()]
         rows.sort(key=lambda row: (-sum(asdict(uses.get(str(row["name"]), PolicyUse())).values()), str(row["name"])))
-        shadow = await shadow_of(self._estate.store, visit.tenant)
+        shadow = await shadow_of(self._estate.store, self._estate.release, visit.person)
         body = {"policies": rows, "days": DAYS, "shadow": shadow, "may_edit": self._may_edit(visit)}
         return Page("policies.html", "Policies", body)
 

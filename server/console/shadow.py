@@ -7,8 +7,11 @@ from starlette.responses import Response
 
 from contracts.errors import AilyusError
 from policies.principal import Person
+from policies.receipt_policy import RECEIPTS
+from policies.release import Release
 from receipts.store.store import Store
 from receipts.tables import shadows
+from server.admin import access
 from server.console.estate import is_alone
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, View
@@ -58,17 +61,21 @@ def may_shadow(is_admin: bool, is_alone: bool) -> bool:
     return is_admin and is_alone  # guard: who begins a shadow at the console
 
 
-async def shadow_of(store: Store, tenant: str) -> dict[str, JsonValue] | None:
-    """The candidate that decides beside the live release, and what it makes otherwise for this tenant."""
+async def shadow_of(store: Store, release: Release, person: Person) -> dict[str, JsonValue] | None:
+    """The candidate that decides beside the live release, and what it makes otherwise for the tenant of a person.
+
+    Whose calls these are is told to whoever reads receipts; others see how many there are.
+    """
     record = await store.read_aside(shadows.current)
     if record is None or not record.is_on(store.now_ms()):
         return None
     # what the shadow did for other tenants is not told here, as a number neither
-    flips = [one for one in await store.read_aside(shadows.flips) if one.tenant == tenant]
+    flips = [one for one in await store.read_aside(shadows.flips) if one.tenant == person.tenant]
     counts: dict[str, JsonValue] = {
         kind: sum(one.count for one in flips if one.kind == kind) for kind in ("wider", "narrower")
     }
-    told: list[JsonValue] = [one.model_dump(mode="json") for one in flips[:MAX_FLIPS]]
+    shown = flips[:MAX_FLIPS] if access.may(release, RECEIPTS, person) else []
+    told: list[JsonValue] = [one.model_dump(mode="json") for one in shown]
     return {
         "name": record.name,
         "by": record.by,

@@ -50,6 +50,22 @@ async def test_a_shadow_that_forbids_all_denies_nothing_and_the_console_tells_of
     assert not await world.app.shadow.end()
 
 
+READERS = '@id("leads-read") permit (principal in Role::"SecurityLead", action == Action::"read_receipts", resource);'
+
+
+async def test_whose_calls_they_are_is_told_to_who_reads_receipts(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    (workspace.root / "policies" / "receipts.cedar").write_text(READERS)
+    async with gateway(workspace, sandbox) as world:
+        await world.app.shadow.begin(record(candidate(workspace, ALL, NONE)))
+        await world.call("get_user", {"user_id": MARIA["user_id"]})
+        (flip,) = await flips(world)
+        for name, told in (("lead", ["get_user"]), ("requester", [])):
+            async with visitor(world, name) as person:
+                shown = (await person.json("/policies.json"))["shadow"]
+            assert (shown["narrower"], [one["action"] for one in shown["flips"]]) == (flip.count, told)
+
+
 async def test_it_goes_on_over_a_restart(tmp_path: Path, sandbox: Sandbox) -> None:
     workspace = make_workspace(tmp_path / "w", sandbox)
     async with gateway(workspace, sandbox) as world:
