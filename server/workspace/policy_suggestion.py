@@ -22,12 +22,7 @@ from policies.simulation import Simulation, SimulationTally
 from policies.suggestion import PolicyUsage, Suggestion, suggestions_of
 from policies.testing import run_tests
 from policies.vacuous_case import PROVES_NOTHING
-from receipts.statement.recorded_decisions import (
-    count_of_decisions,
-    deciding_policies,
-    decision_pages,
-    verdicts,
-)
+from receipts.statement.recorded_decisions import count_of_decisions, deciding_policies, decision_pages, verdicts
 from receipts.tables import agents
 from server.workspace.schemas import write_file
 from server.workspace.stores import reading
