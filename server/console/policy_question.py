@@ -19,20 +19,18 @@ from contracts.text.document import read_document
 from contracts.text.source import MalformedSource
 from policies.case import Case
 from policies.diagnosis import Diagnosis, diagnosis_of, with_givers
-from policies.policy_words import words_of
 from policies.principal import Person
 from policies.receipt_policy import EVIDENCE
 from policies.release import Release
 from receipts.statement.recorded_decisions import decision_of
 from server.actions.runner import ActionRunner
 from server.admin import access
+from server.console.diagnosis_rows import answer_of
 from server.console.estate import Inventory
 from server.console.visit import ConsoleRequest, Page, View
 from server.identity.agents import Agent
 from server.workspace.recorded_test import recorded_case
 
-SHOWN: Final = 60
-"""Policies, and changes, that one page shows."""
 _FIELDS: Final = ("agent", "person", "action", "connection", "record", "attributes", "inputs", "approvals", "receipt")
 _LABEL: Final = "cedar/requests"
 
@@ -102,7 +100,7 @@ class PolicyQuestionPages:
 
         async with self._one_at_a_time:
             found = await asyncio.to_thread(answered)
-        return _told(found, release, case)
+        return answer_of(found, release, case)
 
     async def _recorded(self, visit: ConsoleRequest, receipt: str, agents: list[Agent]) -> _Question:
         journal, release = self._runner.journal, self._estate.release
@@ -192,34 +190,3 @@ def _values(name: str, text: str) -> dict[str, JsonValue]:
     if not isinstance(found, dict):
         raise AilyusError("bad_form", f"the {name} are no list of names and values", hint="one `name: value` a line")
     return {str(key): value for key, value in found.items()}
-
-
-def _told(found: Diagnosis, release: Release, case: Case) -> dict[str, object]:
-    own = release.decider.bundle.slices[str(case.action)]
-    titles = {words.id: words for words in words_of(own, [one.policy for one in found.verdicts])}
-    rows = [
-        {
-            "policy": one.policy,
-            "title": titles[one.policy].title,
-            "why": titles[one.policy].why,
-            "who": one.who,
-            "effect": one.effect,
-            "holds": one.holds,
-            "near": one.is_near,
-            "failing": one.failing,
-        }
-        for one in found.verdicts
-    ]
-    return {
-        "says": found.outcome.says,
-        "permitted": found.outcome.permitted,
-        "asks": bool(found.outcome.needs),
-        "action": str(case.action),
-        "agent": case.agent.name,
-        "person": case.person.name,
-        "environment": case.resource.environment,
-        "verdicts": rows[:SHOWN],
-        "more": max(0, len(rows) - SHOWN),
-        "flips": [{"change": one.change, "after": one.after.says} for one in found.flips[:SHOWN]],
-        "givers": [{"person": one.person, "role": one.role} for one in found.givers],
-    }
