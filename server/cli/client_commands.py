@@ -54,7 +54,9 @@ def stdio(
 
 def connect(
     client: Annotated[
-        Literal["print", "http", "claude-code", "claude-desktop", "cursor", "gemini-cli", "vscode", "windsurf"],
+        Literal[
+            "print", "http", "claude-code", "claude-desktop", "codex", "cursor", "gemini-cli", "vscode", "windsurf"
+        ],
         typer.Argument(help="The MCP client; `print` shows an entry for any other, `http` one for another machine's."),
     ],
     agent: AgentOption = None,
@@ -98,12 +100,12 @@ def connect(
         arguments = [*before, "stdio", "--agent", agent_of(space, agent), "--workspace", str(space.root)]
         entry = found.entry(program, arguments)
     if client == "print" or only_print:
-        _print(found.document(name, entry))
+        typer.echo(found.text(name, entry), nl=False)
         return
     if not found.is_found:
         # a script would go on as if it were connected, so this is no success
         note(f"{client} was not found here, and nothing was written; put this into {found.file}:")
-        _print(found.document(name, entry))
+        typer.echo(found.text(name, entry), nl=False)
         raise typer.Exit(REFUSED)
     changed = found.put(name, entry)
     typer.echo(f"wrote `{name}` into {found.file}" if changed else f"`{name}` is in {found.file} already")

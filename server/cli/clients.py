@@ -12,6 +12,7 @@ import orjson
 from pydantic import JsonValue
 
 from contracts.errors import AilyusError
+from server.cli.toml_table import table_text, with_table
 
 MAX_FILE = 4 * 1024 * 1024
 
@@ -22,6 +23,7 @@ class McpClient:
 
     `url` is the key of an address, empty where the file holds none. `reference` is how a value refers to a variable of
     the environment, so that no token stands in the file; empty where the client asks its user instead (`inputs`).
+    `variable` is the key of the name of such a variable, where the file has one for it and needs no header.
     """
 
     file: Path
@@ -29,6 +31,7 @@ class McpClient:
     typed: bool
     url: str = "url"
     reference: str = "${{env:{}}}"
+    variable: str = ""
 
     @property
     def is_found(self) -> bool:
@@ -44,7 +47,9 @@ class McpClient:
         """The entry of a gateway elsewhere; `variable` holds the agent's token, None where people sign in (OAuth)."""
         entry: dict[str, JsonValue] = {"type": "http"} if self.typed else {}
         entry[self.url] = url
-        if variable is not None:
+        if variable is not None and self.variable:
+            entry[self.variable] = variable
+        elif variable is not None:
             given = self.reference.format(variable) if self.reference else f"${{input:{name}-token}}"
             entry["headers"] = {"Authorization": f"Bearer {given}"}
         return entry
@@ -54,8 +59,16 @@ class McpClient:
         inputs = self._inputs(name, entry)
         return {self.key: {name: dict(entry)}, **({"inputs": inputs} if inputs else {})}
 
+    def text(self, name: str, entry: Mapping[str, JsonValue]) -> str:
+        """The same, as the file spells it."""
+        if self._is_toml:
+            return table_text(self.key, name, entry)
+        return orjson.dumps(self.document(name, entry), option=orjson.OPT_INDENT_2).decode() + "\n"
+
     def put(self, name: str, entry: Mapping[str, JsonValue] | None) -> bool:
         """Put the entry in (None: take it out); was anything changed? Raises `AilyusError`, and then nothing was."""
+        if self._is_toml:
+            return self._put_table(name, entry)
         content = self._read()
         if not self.reference:
             self._put_inputs(content, name, self._inputs(name, entry) if entry is not None else [])
@@ -66,8 +79,22 @@ class McpClient:
             return False
         kept = {n: e for n, e in servers.items() if n != name}
         content[self.key] = kept | ({name: dict(entry)} if entry is not None else {})
-        self._write(content)
+        self._write(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
         return True
+
+    @property
+    def _is_toml(self) -> bool:
+        return self.file.suffix == ".toml"
+
+    def _put_table(self, name: str, entry: Mapping[str, JsonValue] | None) -> bool:
+        try:
+            before = self._bytes().decode()
+            after = with_table(before, self.key, name, entry)
+        except (ValueError, RecursionError) as error:  # no UTF-8 and no TOML among them
+            raise self._unreadable(str(error)) from None
+        if after != before:
+            self._write(after.encode())
+        return after != before
 
     def _inputs(self, name: str, entry: Mapping[str, JsonValue]) -> list[JsonValue]:
         """What the client is to ask its user for, once, because the entry refers to it."""
@@ -87,12 +114,14 @@ class McpClient:
         elif known:
             del content["inputs"]
 
-    def _read(self) -> dict[str, JsonValue]:
-        if not self.file.exists():
-            return {}
-        data = self.file.read_bytes()
+    def _bytes(self) -> bytes:
+        data = self.file.read_bytes() if self.file.exists() else b""
         if len(data) > MAX_FILE:
             raise self._unreadable("it is too large")
+        return data
+
+    def _read(self) -> dict[str, JsonValue]:
+        data = self._bytes()
         if not data.strip():
             return {}
         try:
@@ -104,14 +133,14 @@ class McpClient:
             raise self._unreadable("it is no object")
         return content
 
-    def _write(self, content: Mapping[str, JsonValue]) -> None:
+    def _write(self, data: bytes) -> None:
         """Whole or not at all, with the mode that it had."""
         target = self.file.resolve()  # a link to a file elsewhere stays a link
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         # beside the target: `os.replace` is whole or not at all only within one file system
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".ailyus-")
         with os.fdopen(handle, "wb") as file:
-            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+            file.write(data)
         os.chmod(temporary, mode)
         os.replace(temporary, target)
 
@@ -127,6 +156,10 @@ def client_of(name: str) -> McpClient:
     if name == "claude-code":
         folder = Path(os.environ.get("CLAUDE_CONFIG_DIR") or home)
         return McpClient(folder / ".claude.json", "mcpServers", True, reference="${{{}}}")
+    if name == "codex":
+        # it takes no token from its file, only the name of a variable
+        folder = Path(os.environ.get("CODEX_HOME") or home / ".codex")
+        return McpClient(folder / "config.toml", "mcp_servers", False, variable="bearer_token_env_var")
     if name == "cursor":
         return McpClient(home / ".cursor" / "mcp.json", "mcpServers", False)
     if name == "windsurf":

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from typer.testing import CliRunner
 
+from contracts.errors import AilyusError
 from server.cli.clients import McpClient, client_of
 from server.cli.root_command import app
 from tests.world import ROOT, Sandbox, cli, make_workspace
@@ -21,6 +23,7 @@ from tests.world import ROOT, Sandbox, cli, make_workspace
 FILES = {
     "claude-code": (".claude.json", "mcpServers"),
     "claude-desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
+    "codex": (".codex/config.toml", "mcp_servers"),
     "cursor": (".cursor/mcp.json", "mcpServers"),
     "gemini-cli": (".gemini/settings.json", "mcpServers"),
     "vscode": (".config/Code/User/mcp.json", "servers"),
@@ -37,7 +40,7 @@ REMOTE: dict[str, dict[str, Any]] = {
 
 
 def run(home: Path, *arguments: str, ok: bool = True) -> str:
-    clean = {n: v for n, v in os.environ.items() if n not in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR")}
+    clean = {n: v for n, v in os.environ.items() if n not in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME")}
     return cli(*arguments, ok=ok, environment={**clean, "HOME": str(home)})
 
 
@@ -92,7 +95,7 @@ def test_a_client_that_is_not_there_gets_it_printed_and_is_no_success(home: Path
 def of(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], McpClient]:
     """A client by its name, at this home."""
     monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"):
+    for name in ("XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME"):
         monkeypatch.delenv(name, raising=False)
     return client_of
 
@@ -164,6 +167,56 @@ def test_what_cannot_be_connected_is_refused(
     assert refused.exit_code == 1
     assert says in refused.output
     assert list(home.iterdir()) == []
+
+
+CODEX = """# mine
+model = "gpt"  # the one I like
+
+[mcp_servers.other]
+command = "x"
+args = ["ü"]
+"""
+
+
+def test_codex_reads_toml_whose_other_lines_stay(of: Callable[[str], McpClient]) -> None:
+    found = of("codex")
+    found.file.parent.mkdir()
+    found.file.write_text(CODEX)
+    remote = found.remote("ailyus", ADDRESS, "AILYUS_TOKEN")
+    assert remote == {"url": ADDRESS, "bearer_token_env_var": "AILYUS_TOKEN"}
+    for entry in (remote, found.remote("ailyus", ADDRESS, None), found.entry("/bin/ailyus", ["stdio", 'a"\\b\x7f'])):
+        assert found.put("ailyus", entry)
+        assert not found.put("ailyus", entry)
+        assert found.file.read_text() == f"{CODEX}\n{found.text('ailyus', entry)}"
+        assert tomllib.loads(found.file.read_text())["mcp_servers"]["ailyus"] == entry
+    # what another table of the user's says, and the words above it, are not ours to take
+    found.file.write_text(f"{found.file.read_text()}\n# below\n[tools]\nweb_search = true\n")
+    assert found.put("two words", remote)
+    assert found.put("ailyus", remote)
+    assert found.put("ailyus", None)
+    assert found.put("two words", None)
+    assert found.file.read_text() == f"{CODEX}\n# below\n[tools]\nweb_search = true\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mcp_servers = { ailyus = { url = "x" } }\n',
+        '[mcp_servers]\nailyus.url = "x"\n',
+        '[mcp_servers.ailyus]\nurl = "x"\n\n[mcp_servers.ailyus.tools.a]\napproval_mode = "approve"\n',
+        '[mcp_servers.ailyus]\nargs = [\n["x"],\n]\n',
+        "mcp_servers = 1\n",
+        "no toml\n",
+    ],
+)
+def test_what_stands_otherwise_in_toml_is_left_alone(of: Callable[[str], McpClient], text: str) -> None:
+    found = of("codex")
+    found.file.parent.mkdir()
+    found.file.write_text(text)
+    with pytest.raises(AilyusError) as refused:
+        found.put("ailyus", None if "args" in text or "tools" in text else found.remote("ailyus", ADDRESS, None))
+    assert "nothing was changed" in str(refused.value.hint)
+    assert found.file.read_text() == text
 
 
 def test_a_file_with_comments_is_left_alone(home: Path, root: str) -> None:
