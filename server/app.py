@@ -25,6 +25,7 @@ from receipts.archive.archive_reader import ArchiveReader
 from receipts.journal.journal import Journal
 from receipts.log.signing import Signer
 from receipts.store.transaction import Conflict
+from receipts.tables.input_names import KEEP_SECONDS, keep_input_names
 from server.actions.chore import Chore
 from server.actions.live_release import LiveRelease
 from server.actions.recovery import SCAN_SECONDS, RecoveryLoop
@@ -164,10 +165,14 @@ class App:
         return self.archive_runs, self.shadow, ExportRoutes(self.exports, self._live)
 
     def _further_chores(self) -> tuple[Chore, ...]:
-        part, shadow = self.workspace.settings.witness, Chore("shadow", self.shadow.follow, FOLLOW_SECONDS)
+        part, store = self.workspace.settings.witness, self.journal.store
+        own = (
+            Chore("shadow", self.shadow.follow, FOLLOW_SECONDS),
+            Chore("input_names", lambda: keep_input_names(store), KEEP_SECONDS),
+        )
         if part is None or self.witnesses is None:
-            return (shadow, *self.exports.chores)
-        return (shadow, Chore("witnesses", self.witnesses.round, part.interval / 1000), *self.exports.chores)
+            return (*own, *self.exports.chores)
+        return (*own, Chore("witnesses", self.witnesses.round, part.interval / 1000), *self.exports.chores)
 
     def systems(self, release: Release) -> AdapterRouter:
         """Every way to the targets of a release."""

@@ -8,7 +8,7 @@ from receipts.store.row import Read, blob, integer
 PROBING = 10
 """Denials of one contract for one agent that look like probing."""
 NAMED = 50
-"""Receipts that are named of each group of denials."""
+"""Receipts that are named of each group of denials, if no other number is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Denials:
         return self.count >= PROBING
 
 
-def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials]:
-    """What was tried and denied since then, grouped by agent and contract, most first; the newest receipts of each."""
+def denied(read: Read, since_ms: int, tenant: str | None = None, named: int = NAMED) -> list[Denials]:
+    """What was denied since then, by agent and contract, most first, with the `named` newest receipts of each."""
     whose, of_whom = ("", ()) if tenant is None else ("tenant = ? AND ", (tenant,))
     chosen = f"FROM statements WHERE {whose}at_ms >= ? AND kind = 'decision' AND status = 'denied'"
     # the tenant too: two tenants may have agents of one name
@@ -47,7 +47,7 @@ def denied(read: Read, since_ms: int, tenant: str | None = None) -> list[Denials
         " AS placed WHERE place <= ? ORDER BY leaf_index DESC",
         *of_whom,
         since_ms,
-        NAMED,
+        named,
     ):
         newest.setdefault((str(agent), str(contract), str(of)), []).append(str(receipt))
     groups = []

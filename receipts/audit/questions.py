@@ -89,6 +89,12 @@ def first_since(read: Read, since_ms: int, tenant: str | None = None) -> tuple[i
     return integer(rows[0][0]) + archived, integer(rows[0][1]) + archived
 
 
+def statements_kept(read: Read) -> int:
+    """How many statements an audit reads, by the places of the first and the last one; archived ones are not here."""
+    ((first, last),) = read("SELECT (SELECT min(leaf_index) FROM statements), (SELECT max(leaf_index) FROM statements)")
+    return integer(last) - integer(first) + 1 if last is not None else 0
+
+
 def day_of(read: Read, tenant: str, agent: str, now_ms: int) -> dict[str, int]:
     """How an agent's last 24 hours ended, by status: what an approver wants to know before the next yes."""
     rows = read(

@@ -7,9 +7,7 @@ import orjson
 from contracts.canonical import pseudonym
 from receipts.audit.query import MAX_FOUND, Found, Query, find, predicate_of
 from receipts.store.row import Read, blob
-
-_PAGE = 5_000
-"""Actions that are read at once."""
+from receipts.tables.input_names import input_names
 
 
 def done_to(read: Read, value: str, tenant: str | None = None, limit: int = MAX_FOUND) -> list[Found]:
@@ -61,13 +59,5 @@ def _keys(read: Read) -> dict[str, bytes]:
 
 
 def _kinds(read: Read) -> list[str]:
-    """Every kind of value that is indexed; one pass over all actions, a page at a time, so it is asked for once."""
-    names: set[str] = set()
-    last, size = "", _PAGE
-    while size == _PAGE:
-        rows = read("SELECT id, request FROM actions WHERE id > ? ORDER BY id LIMIT ?", last, _PAGE)
-        for action, request in rows:
-            names |= orjson.loads(blob(request))["params"].keys()
-            last = str(action)
-        size = len(rows)
-    return ["resource", "label", "person", *sorted(f"input.{name}" for name in names)]
+    """Every kind of value that is indexed."""
+    return ["resource", "label", "person", *sorted(f"input.{name}" for name in input_names(read))]

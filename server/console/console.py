@@ -26,12 +26,14 @@ from server.console.home import HomePage
 from server.console.inbox import InboxPages
 from server.console.introductions import PasskeyInvitations
 from server.console.live import Live
+from server.console.log_audits import LogAudits
 from server.console.notices import NoticePages
 from server.console.people import PeoplePages
 from server.console.policies import PolicyPages
 from server.console.policy_edit import PolicyEditPages
 from server.console.policy_question import PolicyQuestionPages
 from server.console.provider import Provider
+from server.console.receipt_reader import ReceiptReader
 from server.console.receipts import ReceiptPages
 from server.console.releases import ReleasePages
 from server.console.search import SearchPage
@@ -74,13 +76,15 @@ class Console:
         self._live = Live(runner, self._is_signed_in)
         self._estate = Inventory(runner, agents, connections)
         self._web = Web(self._sessions, self._navigation, lambda: runner.journal.store.now_ms(), self._permitted)
+        reader, roots = ReceiptReader(inbox), root / "roots.json"
+        self._audits = LogAudits(runner.journal.store, reader, roots)
         waiting = InboxPages(inbox, escalations, notices, self._live.mark, candidates.reviews)
         self._views = [
             *HomePage(waiting, self._estate, notices, self._introductions).views(),
             *waiting.views(),
             *Approvals(inbox, self._live.mark).views(),
             *Actions(inbox, resolutions, self._live.mark).views(),
-            *ReceiptPages(inbox, root / "roots.json").views(),
+            *ReceiptPages(inbox, reader, self._audits, roots).views(),
             *self._estate.views(),
             *ContractPages(self._estate, agents).views(),
             *PolicyPages(self._estate, self._introductions.is_admin).views(),
@@ -145,8 +149,9 @@ class Console:
         return await self._sessions.find(secret) is not None
 
     async def close(self) -> None:
-        """End the live pages."""
+        """End the live pages, and the audits that pages asked for."""
         await self._live.close()
+        await self._audits.close()
         if self._provider is not None:
             await self._provider.close()
 

@@ -1,31 +1,27 @@
 """The questions of security teams, as saved searches of the receipts: each is a page of its own."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pydantic import JsonValue
 
 from policies.receipt_policy import EVIDENCE, RECEIPTS
-from receipts.audit.attestation import LogAttestation, attestation
-from receipts.audit.audit import audit
 from receipts.audit.denials import denied
 from receipts.audit.query import Found
-from receipts.audit.questions import allowed_by, approved_by, changed_by, first_since, unconfirmed
+from receipts.audit.questions import allowed_by, approved_by, changed_by, unconfirmed
 from receipts.audit.record_search import done_to
-from receipts.audit.roots import read_roots
 from receipts.audit.vocabulary import require_agent
-from receipts.log.head import remembered
 from receipts.store.row import Read
 from receipts.tables.receipt_search import subjects_of
-from server.approvals.inbox import Inbox
+from server.console.log_audits import LogAudits
 from server.console.receipt_reader import ReceiptReader
 from server.console.visit import ConsoleRequest, Page, View
 
 Row = dict[str, object]
 LIMIT = 200
 """Receipts on one page; a narrower search finds the others."""
+NAMED = 10
+"""Receipts of each group of denials on the page; a link finds the others."""
 DEFAULT_SINCE = "12h"
 
 
@@ -52,10 +48,9 @@ QUESTIONS = (
 class QuestionPages:
     """A page for each question."""
 
-    def __init__(self, inbox: Inbox, reader: ReceiptReader, roots: Path) -> None:
-        self._inbox = inbox
+    def __init__(self, reader: ReceiptReader, audits: LogAudits) -> None:
         self._reader = reader
-        self._roots = roots
+        self._audits = audits
 
     def views(self) -> list[View]:
         """Where they are reached."""
@@ -112,26 +107,21 @@ class QuestionPages:
     async def denied(self, visit: ConsoleRequest) -> Page:
         """What was tried and denied?"""
         since = self._reader.since_ms(visit.asked("since"), "168h")
-        groups = await self._reader.aside(lambda read: denied(read, since, visit.tenant))
+        groups = await self._reader.aside(lambda read: denied(read, since, visit.tenant, NAMED))
         rows = [{**asdict(g), "looks_like_probing": g.looks_like_probing} for g in groups]
         return _question("denied", "denied.html", {"groups": rows}, visit)
 
     async def missing(self, visit: ConsoleRequest) -> Page:
-        """Is anything missing? The whole log is computed again, in a thread."""
-        since = self._reader.since_ms(visit.asked("since"), "168h")
-        # before the snapshot, which may only hold more
-        head = await asyncio.to_thread(remembered, self._inbox.runner.journal.store.head_path)
-
-        def look(read: Read) -> tuple[list[str], tuple[int, int], LogAttestation | None]:
-            roots = read_roots(self._roots)
-            findings = list(audit(read, roots, head))
-            return findings, first_since(read, since, visit.tenant), attestation(read, roots)
-
-        # one snapshot for both: a count of another moment would not fit what was compared
-        findings, (then, now), attested = await self._reader.one_by_one(look)
-        body: dict[str, JsonValue] = {"ok": not findings, "findings": list(findings), "then": then, "now": now}
-        body |= {"attested": "witness" if attested else "self", "witnessed": attested.size if attested else 0}
-        body["says"] = attested.says if attested else ""
+        """Is anything missing? The whole log is computed again; the page of a long one shows the last audit first."""
+        ago = visit.asked("since") or "168h"
+        found, began_ms = await self._audits.newest(visit.tenant, ago, self._reader.since_ms(ago, ago))
+        body: dict[str, JsonValue] = {"audited": found is not None, "began_ms": began_ms, "ok": None}
+        if found is not None:
+            attested = found.attested
+            body |= {"ok": not found.findings, "findings": list(found.findings), "ended_ms": found.ended_ms}
+            body |= {"ago": found.ago, "then": found.then, "now": found.now}
+            body |= {"attested": "witness" if attested else "self", "witnessed": attested.size if attested else 0}
+            body["says"] = attested.says if attested else ""
         return _question("missing", "missing.html", body, visit)
 
 

@@ -14,6 +14,7 @@ from receipts.statement import entries, evidence
 from receipts.tables.receipt_search import subjects_of
 from server.admin import access
 from server.approvals.inbox import Inbox
+from server.console.log_audits import LogAudits
 from server.console.questions import QuestionPages
 from server.console.receipt_list import ReceiptLists
 from server.console.receipt_reader import ReceiptReader
@@ -24,11 +25,11 @@ from server.results.receipt_summary import summarize
 class ReceiptPages:
     """What security teams read."""
 
-    def __init__(self, inbox: Inbox, roots: Path) -> None:
+    def __init__(self, inbox: Inbox, reader: ReceiptReader, audits: LogAudits, roots: Path) -> None:
         self._inbox = inbox
         self._roots = roots
-        self._reader = ReceiptReader(inbox)
-        self._questions = QuestionPages(inbox, self._reader, roots)
+        self._reader = reader
+        self._questions = QuestionPages(reader, audits)
         self._lists = ReceiptLists(inbox)
 
     def views(self) -> list[View]:

@@ -6,6 +6,7 @@ from contracts.errors import AilyusError
 from receipts.audit import denials, questions, record_search, vocabulary
 from receipts.journal.journal import Journal
 from receipts.store.row import Read
+from receipts.tables import input_names
 from tests.receipts.making import action, conclude, intend, seal
 
 pytestmark = pytest.mark.both_stores
@@ -48,7 +49,7 @@ async def test_what_was_changed_and_what_was_not_confirmed(journal: Journal, ten
 async def test_what_was_done_to_one_record(
     journal: Journal, tenant: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_search, "_PAGE", 2)  # the actions are read in several pages
+    monkeypatch.setattr(input_names, "PAGE", 2)  # the actions are read in several pages
     for _ in range(5):
         asked = action()
         await journal.store.write(seal(journal, asked, "decision", "denied").insert)
