@@ -55,7 +55,7 @@ _EQUAL = (("tenant", "tenant"), ("agent", "agent"), ("contract", "contract"), ("
 
 def find(read: Read, query: Query) -> list[Found]:
     """Statements that match, newest first."""
-    where = ["s.at_ms >= ?"]
+    source, where = "statements AS s", ["s.at_ms >= ?"]
     values: list[object] = [query.since_ms]
     for column, attribute in _EQUAL:
         value = getattr(query, attribute)
@@ -69,7 +69,7 @@ def find(read: Read, query: Query) -> list[Found]:
         where.append("s.id = ?")
         values.append(query.receipt)
     if query.person is not None:
-        where.append("EXISTS (SELECT 1 FROM search WHERE value = ? AND leaf_index = s.leaf_index)")
+        where.append("s.leaf_index IN (SELECT leaf_index FROM search WHERE value = ?)")
         values.append(query.person)
     if query.changed is not None:
         where.append("s.changed = ?")
@@ -81,13 +81,14 @@ def find(read: Read, query: Query) -> list[Found]:
         where.append("s.kind IN ('outcome', 'decision') AND s.status <> 'approved'")
     if query.matches:
         marks = ", ".join("?" for _ in query.matches)
-        # a join would give a statement twice that two of the values find
-        where.append(f"EXISTS (SELECT 1 FROM search WHERE value IN ({marks}) AND leaf_index = s.leaf_index)")
-        values.extend(query.matches)
+        # DISTINCT: two values may find one statement. CROSS JOIN: SQLite looks up these, and not each of a tenant
+        source = f"(SELECT DISTINCT leaf_index FROM search WHERE value IN ({marks})) AS c CROSS JOIN {source}"
+        where.append("s.leaf_index = c.leaf_index")
+        values = [*query.matches, *values]
     # only our own literals are joined into the text; every value is a parameter
     sql = (
         "SELECT s.id, s.leaf_index, s.kind, s.action_id, s.tenant, s.agent, s.contract, s.status, s.changed, s.at_ms"
-        f" FROM statements AS s WHERE {' AND '.join(where)} ORDER BY s.leaf_index DESC LIMIT ?"
+        f" FROM {source} WHERE {' AND '.join(where)} ORDER BY s.leaf_index DESC LIMIT ?"
     )
     rows = read(sql, *values, query.limit)
     return [

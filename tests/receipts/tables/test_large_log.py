@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from receipts.audit.denials import denied
+from receipts.audit.query import Query, find
 from receipts.store.row import Row, Value
 from receipts.store.sqlite_schema import prepared
 from receipts.store.store import Store
@@ -60,6 +61,15 @@ async def test_no_page_looks_at_each_action(tmp_path: Path) -> None:
         # what would look at each is noticed
         explained.query("SELECT count(*) FROM actions WHERE state = 'waiting' AND tenant = ?", "acme")
         assert len(explained.of_each_action()) == 1
+
+
+async def test_a_value_is_found_by_its_pseudonyms_and_not_by_a_look_at_each_statement(tmp_path: Path) -> None:
+    with closing(prepared(tmp_path / "store.db")) as connection:
+        explained = Explained(connection)
+        find(explained.query, Query(tenant="acme", matches=["a", "b"]))
+        (plan,) = explained.plans.values()
+        assert any(line.startswith("SEARCH s USING INTEGER PRIMARY KEY") for line in plan), plan
+        assert any(line.startswith("SEARCH search USING PRIMARY KEY") for line in plan), plan
 
 
 def test_what_is_open_is_read_by_the_index_of_what_is_open() -> None:
