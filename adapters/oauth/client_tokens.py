@@ -45,14 +45,23 @@ def declared(targets: Iterable[Target]) -> Mapping[str, DeclaredTokens]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class TokenTimes:
+    """When a token was fetched and when it ends, in ms since 1970; None where its server does not say."""
+
+    fetched_ms: int
+    expires_ms: int | None
+
+
 @dataclass(slots=True)
 class _Fetched:
-    """One token; times are those of the monotonic clock."""
+    """One token; times are those of the monotonic clock. `ends` is what the server said, and not how long we use it."""
 
     token: str
     at: float
     renew: float
     until: float
+    ends: float | None
     doubted_at: float = float("-inf")
     is_doubted: bool = False
 
@@ -88,6 +97,16 @@ class ClientTokens:
         if isinstance(found, TokenFault):
             raise no_token(self._declared[reference], found)
         return found.token
+
+    def times(self, now_ms: int) -> Mapping[str, TokenTimes]:
+        """The times of what was fetched here, by reference; a person's own under the reference with their name."""
+        start = now_ms - time.monotonic() * 1000  # what decides is monotonic: this is for people to read
+        return {
+            own: TokenTimes(
+                round(start + known.at * 1000), None if known.ends is None else round(start + known.ends * 1000)
+            )
+            for own, known in self._known.items()
+        }
 
     async def is_obtainable(self, reference: str) -> bool:
         """Did the server give one the last time it was asked, if it was?"""
@@ -163,7 +182,9 @@ class ClientTokens:
         until = asked + lasts - min(_SOONEST_END, lasts / 10)
         former = self._known.get(own)
         doubted = former.doubted_at if former is not None else float("-inf")
-        found = _Fetched(answer.access_token, time.monotonic(), until - min(_LONGEST_AHEAD, lasts / 4), until, doubted)
+        renew = until - min(_LONGEST_AHEAD, lasts / 4)
+        ends = asked + lasts if answer.expires_in is not None else None
+        found = _Fetched(answer.access_token, time.monotonic(), renew, until, ends, doubted)
         self._known[own] = found
         self._refused.pop(own, None)
         return found

@@ -138,7 +138,7 @@ def connections(workspace: WorkspaceOption = ".") -> Answer[list[ConnectionLine]
     """List the connections: account, state, scopes, when the token ends, was refreshed and was used last."""
     rows = asked(open_workspace(workspace), "GET", "/connections", list[ConnectionLine])
     columns = ("connection", "side", "person", "account", "state", "expires_at", "refreshed_at", "used_at", "scopes")
-    following = dict.fromkeys(f"{row.connection}: {row.next}" for row in rows if row.next)
+    following = dict.fromkeys(f"{row.connection}: {_following(row)}" for row in rows if _following(row))
     return Answer(rows, [*table(rows, columns), *following] if rows else ["the release has no connection"])
 
 
@@ -161,26 +161,41 @@ def sign_out(
     person: PersonOption = "",
     workspace: WorkspaceOption = ".",
 ) -> Answer[list[EndedConnection]]:
-    """Revoke a connection's tokens at the vendor and forget them; without `--person` those of everybody."""
+    """Revoke a connection's tokens at the vendor and forget them; without `--person` those of everybody.
+
+    Without `--as` the one who signed in does it, if that is one person.
+    """
     space = open_workspace(workspace)
-    _require_connection(workspace, name)
-    by = person_of(space, as_)
+    known = _require_connection(workspace, name)
+    # who signed in is more likely to be here than anybody else, and may end it
+    declared = {one.name for one in space.settings.people}
+    signed_in = {row.connected_by for row in known if person in ("", row.person)} & declared
+    by = person_of(space, signed_in.pop() if as_ is None and len(signed_in) == 1 else as_)
     rows = asked(space, "DELETE", f"/connections/{name}", list[EndedConnection], by=by, person=person)
     left = "; the server did not confirm it: revoke it there"
-    said = [f"disconnected{_side(row.side)} {row.person or 'for all'}{'' if row.revoked else left}" for row in rows]
+    said = [
+        f"disconnected{_side(row.side)} {row.person or 'for all'}, as {by}{'' if row.revoked else left}" for row in rows
+    ]
     return Answer(rows, says=said or ["nobody was connected"])
 
 
-def _require_connection(workspace: str, name: str) -> None:
+def _following(row: ConnectionLine) -> str:
+    """What is to be known or done besides; of a token that the gateway fetches, why there is no time yet."""
+    idle = "its token is fetched when it is needed" if row.state == "fetched" and not row.refreshed_at else ""
+    return row.next or idle
+
+
+def _require_connection(workspace: str, name: str) -> list[ConnectionLine]:
     space = open_workspace(workspace)
     rows = asked(space, "GET", "/connections", list[ConnectionLine])
     known = {row.connection for row in rows}
-    if name not in known and name in space.settings.connections:
+    if name in known:
+        return [row for row in rows if row.connection == name]
+    if name in space.settings.connections:
         hint = "it stands in ailyus.toml: make it live by `ailyus release apply --as PERSON`"
         raise AilyusError("not_found", f"the live release has no connection `{name}`", hint=hint)
-    if name not in known:
-        hint = did_you_mean(name, known, where="`ailyus connection list` names them")
-        raise AilyusError("not_found", f"there is no connection `{name}`", hint=hint)
+    hint = did_you_mean(name, known, where="`ailyus connection list` names them")
+    raise AilyusError("not_found", f"there is no connection `{name}`", hint=hint)
 
 
 def _side(side: str) -> str:

@@ -1,10 +1,11 @@
 """The connections of a release with what people connected: account, scopes, expiry, last refresh and use, state."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from adapters.oauth.client_tokens import TokenTimes
 from contracts.action.target import Target
 from receipts.tables.grants import StoredGrant
 from server.operations.connections.grants import is_of
@@ -25,7 +26,8 @@ class ConnectionRow:
     """One side of one connection, or one person's; times as RFC 3339, empty where there is none.
 
     `obsolete`: the connection is another one now than when somebody signed in. `fetched`: the gateway gets its tokens
-    by itself. `by_reference`: it has no tokens but a credential behind a reference.
+    by itself, and the times are those of the one that this replica has; without times it has none until it is needed.
+    `by_reference`: it has no tokens but a credential behind a reference.
     """
 
     connection: str
@@ -54,17 +56,23 @@ class ConnectionRow:
         return {**asdict(self), "scopes": list(self.scopes), "next": self.next}
 
 
-def connection_rows(targets: Iterable[Target], grants: Sequence[StoredGrant]) -> list[ConnectionRow]:
-    """A row for each side that somebody connected or has to, and one for each other connection, by name."""
-    return [row for target in sorted(targets, key=lambda t: t.name) for row in _of_target(target, grants)]
+def connection_rows(
+    targets: Iterable[Target], grants: Sequence[StoredGrant], times: Mapping[str, TokenTimes] = MappingProxyType({})
+) -> list[ConnectionRow]:
+    """A row for each side that somebody connected or has to, and one for each other connection, by name.
+
+    `times` are those of the tokens that the gateway fetched by itself, by reference.
+    """
+    return [row for target in sorted(targets, key=lambda t: t.name) for row in _of_target(target, grants, times)]
 
 
-def _of_target(target: Target, grants: Sequence[StoredGrant]) -> list[ConnectionRow]:
+def _of_target(target: Target, grants: Sequence[StoredGrant], times: Mapping[str, TokenTimes]) -> list[ConnectionRow]:
     client = target.oauth2
     if client is None:
         return [_empty(target, "by_reference")]
     if not client.is_stored:
-        return [_empty(target, "fetched", side) for side in client.sides]
+        references = {side: target.write if side == "write" else target.read for side in client.sides}
+        return [_fetched(_empty(target, "fetched", side), times.get(own)) for side, own in references.items()]
     own = [grant for grant in grants if grant.connection == target.name]
     rows = [_connected(target, grant) for grant in own]
     live = {grant.side for grant in own if is_of(grant, target)}
@@ -82,6 +90,12 @@ def _empty(target: Target, state: ConnectionState, side: str = "") -> Connection
         side=side,
         scopes=scopes,
     )
+
+
+def _fetched(row: ConnectionRow, times: TokenTimes | None) -> ConnectionRow:
+    if times is None:
+        return row
+    return replace(row, expires_at=_time(times.expires_ms), refreshed_at=_time(times.fetched_ms))
 
 
 def _connected(target: Target, grant: StoredGrant) -> ConnectionRow:

@@ -1,10 +1,10 @@
 """The connections of a running gateway, as people see and change them: list, test, connect, disconnect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from adapters.credentials.cache import Credentials
 from adapters.oauth.authorization_servers import AuthorizationServers
-from adapters.oauth.client_tokens import ClientTokens
+from adapters.oauth.client_tokens import ClientTokens, TokenTimes
 from adapters.oauth.subject_tokens import SubjectTokens
 from contracts.action.target import Target
 from contracts.errors import AilyusError
@@ -37,8 +37,8 @@ class Connections:
         servers = AuthorizationServers(credentials)
         self.grants = Grants(journal.store, journal.handles)
         self.subjects = SubjectTokens()
-        fetched = ClientTokens(servers, self.subjects)
-        self.access_tokens = credentials.tokens = AccessTokens(fetched, self.grants)
+        self._fetched = ClientTokens(servers, self.subjects)
+        self.access_tokens = credentials.tokens = AccessTokens(self._fetched, self.grants)
         self.authorizations = Authorizations(journal, release, admins, servers, self.grants)
         self.disconnection = Disconnection(journal, release, servers, self.grants)
 
@@ -56,11 +56,14 @@ class Connections:
 
     async def rows(self) -> list[ConnectionRow]:
         """Every connection of every tenant."""
-        return connection_rows(self._release().targets.values(), await self.grants.rows())
+        return connection_rows(self._release().targets.values(), await self.grants.rows(), self._times())
 
     async def rows_of(self, target: Target) -> list[ConnectionRow]:
         """One connection."""
-        return connection_rows((target,), await self.grants.rows(target.name))
+        return connection_rows((target,), await self.grants.rows(target.name), self._times())
+
+    def _times(self) -> Mapping[str, TokenTimes]:
+        return self._fetched.times(self.grants.store.now_ms())
 
     async def test(self, name: str, person: str = "") -> ConnectionFinding:
         """Ask one connection; a person is needed where each has an account of their own."""

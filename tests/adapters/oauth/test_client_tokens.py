@@ -47,6 +47,22 @@ async def test_a_token_is_fetched_ahead_of_its_end_and_nobody_waits_for_it(tmp_p
         assert await tokens.value(reference, "") == "at-3"
 
 
+async def test_when_a_token_was_fetched_and_ends_is_told_as_far_as_its_server_says(tmp_path: Path) -> None:
+    async with tokens_at(tmp_path) as (endpoint, tokens, reference):
+        endpoint.access_seconds = 3600
+        assert tokens.times(5_000) == {}
+        await tokens.value(reference, "")
+        now_ms = 10_000_000
+        told = tokens.times(now_ms)[reference]
+        assert told.fetched_ms <= now_ms
+        assert told.expires_ms is not None
+        assert told.fetched_ms < told.expires_ms <= told.fetched_ms + 3_600_000
+        endpoint.access_seconds = None
+        tokens.doubt(reference, "", time.monotonic())
+        assert await tokens.value(reference, "") == "at-2"
+        assert tokens.times(now_ms)[reference].expires_ms is None
+
+
 async def test_a_token_that_a_target_refuses_is_fetched_anew_once(tmp_path: Path) -> None:
     async with tokens_at(tmp_path) as (endpoint, tokens, reference):
         assert await tokens.value(reference, "") == "at-1"

@@ -255,6 +255,12 @@ async def test_what_the_vendor_does_not_confirm_is_forgotten_and_said(tmp_path: 
         assert house.statements()[-1]["about"]["revoked"] is False
 
 
+async def test_who_is_signed_in_signs_out_if_nobody_else_is_named(house: Connected) -> None:
+    await house.connect("requester", "notes")
+    assert "disconnected requester, as requester" in await ailyus(house.world, "connection", "sign-out", "notes")
+    assert house.statements()[-1]["names"]["by"] == "requester"
+
+
 async def test_what_needs_a_person_is_connected_anew(house: Connected) -> None:
     await house.connect()
     await attack(house.world.workspace, "UPDATE grants SET state = 'needs_person', reason = 'it holds no more'")
