@@ -77,12 +77,26 @@ def adapter_findings(workspace: Workspace) -> list[Finding]:
     return findings
 
 
+def tenant_finding(workspace: Workspace, release: Release) -> Finding:
+    """Can anybody use each connection? Who is of another tenant has no tool of it, and no agent acts for nobody.
+
+    The sandbox's twins are left out: one of them is another tenant's, to show that it is out of reach.
+    """
+    peopled = {person.tenant for person in release.people.by_name.values()}
+    twins = _twins(workspace, release)
+    alone = {name: t.tenant for name, t in sorted(release.targets.items()) if t.tenant not in peopled}
+    said = ", ".join(f"`{name}` is of `{tenant}`" for name, tenant in alone.items() if name not in twins)
+    if not said:
+        return Finding("tenants", True, "each connection is of a tenant that has people")
+    tenants = " or ".join(f'`tenant = "{tenant}"`' for tenant in sorted(peopled))
+    there = f"give the connection {tenants}" if peopled else "there are no people yet"
+    following = f"{there}, or declare a person of its tenant under [[people]] in {FILE}"
+    return Finding("tenants", True, f"no person is of the tenant, so nobody has a tool: {said}", following, warns=True)
+
+
 def connection_findings(workspace: Workspace, release: Release, *, running: bool) -> list[Finding]:
     """Every connection, asked; the sandbox's twins only while the gateway that starts them runs."""
-    twins = set()
-    if workspace.settings.sandbox and not running:
-        address = f"http://127.0.0.1:{workspace.settings.sandbox.port}/"
-        twins = {t.name for t in release.targets.values() if t.base_url.startswith(address)}
+    twins = set() if running else _twins(workspace, release)
     findings = []
     for one in asyncio.run(probe(workspace, release)):
         # twins are no fault of the workspace: `ailyus serve` has not started them yet
@@ -91,3 +105,11 @@ def connection_findings(workspace: Workspace, release: Release, *, running: bool
         else:
             findings.append(Finding(f"{one.noun} {one.name}", one.ok, one.says, one.next))
     return findings
+
+
+def _twins(workspace: Workspace, release: Release) -> set[str]:
+    """The connections whose systems are the sandbox's."""
+    if workspace.settings.sandbox is None:
+        return set()
+    address = f"http://127.0.0.1:{workspace.settings.sandbox.port}/"
+    return {target.name for target in release.targets.values() if target.base_url.startswith(address)}

@@ -9,7 +9,13 @@ from receipts.log.signing import Signer
 from server.admin.browser_health import browser_finding
 from server.admin.browser_install import install_browser
 from server.admin.client import ask_owner, find_owner
-from server.admin.connection_health import adapter_findings, connection_findings, issuer_findings, server_findings
+from server.admin.connection_health import (
+    adapter_findings,
+    connection_findings,
+    issuer_findings,
+    server_findings,
+    tenant_finding,
+)
 from server.admin.export_health import export_findings
 from server.admin.finding import Finding
 from server.admin.health.page_use import uses_pages
@@ -39,6 +45,7 @@ def examine(folder: Path) -> list[Finding]:
     findings.extend(
         Finding(f"guards {at.target.name}", at.denied, at.says, "" if at.denied else UNASKED) for at in release.guards()
     )
+    findings.append(tenant_finding(workspace, release))
     findings.append(_routes(workspace, release))
     findings.append(browser_finding(workspace, release))
     findings += [disk_finding(workspace), secrets_finding(workspace), certificate_finding(workspace)]
