@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from contracts.drafts.draft import DECLINED, Draft, identifier
 from contracts.drafts.draft_inputs import Inputs
+from contracts.drafts.openapi_answer import fields_note, refusal_note
 from contracts.drafts.openapi_body import FORM
 from contracts.drafts.openapi_file import read_description
 from contracts.drafts.openapi_parameter import Parameter, Part
@@ -79,10 +80,12 @@ class Description:
         if operation.method == "get":
             draft.observe["answer"] = self._read(operation, inputs, draft, needed_only=False)
             draft.outputs = {"answer": "${before.answer}"}
+            note = fields_note(operation.part.get("responses"), self._schemas)
         else:
             sent = self._sent(operation, Writer(inputs, "path", (), needed_only=False))
             route: dict[str, JsonValue] = {"http": sent.written(operation.method), "ok": self._ok(operation)}
             draft.route = {**route, "declined": DECLINED}
+            note = refusal_note(operation.part.get("responses"))
             if reader is None:
                 draft.observe["state"] = {"get": f"{TODO} the path that reads back what this changes"}
             else:
@@ -93,6 +96,7 @@ class Description:
                 shared = [HOLE.sub("{}", operation.path[: hole.start()]) for hole in HOLE.finditer(operation.path)]
                 draft.observe["state"] = {**self._read(reader, inputs, draft, shared), **absent}
                 draft.heard.append(_words(reader))
+        draft.notes += [note] if note else []
         if self._schemas.circular:
             draft.notes.append(
                 "a part of a schema that refers to itself was cut: compare the body with the description"
