@@ -128,7 +128,7 @@ GUARDS = [
     ),
     Guard("who only reads approves nothing", "if False:", RECEIPT_POLICY + "who_only_reads"),
     Guard("who only reads resolves nothing", "if False:", READERS + "an_auditor_reads"),
-    Guard("who reads and who decides", "pass", READERS + "an_auditor_reads"),
+    Guard("who reads and who decides", "pass", READERS + "an_analyst"),
     Guard("requests show evidence", "if False:", READERS + "an_analyst"),
     Guard("which programs read", "pass", READERS + "programs_read"),
     Guard("a host before a token, for programs", "if False:", READERS + "programs_read"),

@@ -66,13 +66,14 @@ async def test_an_auditor_reads_everything_and_decides_nothing(audited: World) -
         await lead.get(f"/approvals/{waiting}")
         # every form decides something, but for what is one's own
         form = await lead.form("/connections", "/halts", scope="all")
-        assert (await lead.post("/halts", {**form, "reason": "x"})).status_code == 403
+        refused = await lead.post("/halts", {**form, "reason": "x"})
+        assert (refused.status_code, "you may look, and decide nothing" in refused.text) == (403, True)
         assert (await lead.post(f"/approvals/{waiting}/decide", {})).status_code == 403
         assert (await lead.submit("/", "/sign-out")).status_code == 303
     assert audited.app.journal.controls.halts == ()
-    with pytest.raises(AilyusError) as refused:
+    with pytest.raises(AilyusError) as wrong:
         await audited.approve(waiting)
-    assert refused.value.code == "wrong_role"
+    assert wrong.value.code == "wrong_role"
     with pytest.raises(AilyusError, match="decide nothing"):
         await audited.app.resolutions.resolve(word(audited, action))
 
