@@ -68,6 +68,23 @@ def slice_of(
     return Slice(policies, own, digested, frozenset(guards), vectors_of(action, needs), reads, params)
 
 
+def slices_of(
+    nodes: Mapping[str, pst.Template],
+    sources: Mapping[str, str],
+    groups: Mapping[str, frozenset[str]],
+    roles: frozenset[str],
+) -> dict[str, Slice]:
+    """The slice of each action; actions that the very same policies cover share one, which is parsed once."""
+    made: dict[tuple[str, ...], Slice] = {}
+    slices: dict[str, Slice] = {}
+    for action, member_of in groups.items():
+        names = tuple(name for name, node in nodes.items() if matches(node.action, member_of))
+        if names not in made:
+            made[names] = slice_of(action, {name: nodes[name] for name in names}, sources, member_of, roles)
+        slices[action] = made[names]
+    return slices
+
+
 def groups_of(programs: Mapping[str, Program]) -> dict[str, frozenset[str]]:
     """The groups of each action, itself included; an approval of it is an action of its own."""
     members: dict[str, frozenset[str]] = {}

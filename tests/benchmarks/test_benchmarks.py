@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import console, releases, simulation, upstream
+from tests.benchmarks import console, policies, releases, simulation, upstream
 
 Said = Callable[[Callable[[], None]], str]
 
@@ -55,3 +55,9 @@ def test_the_short_form_of_the_simulation(short: Said) -> None:
     assert [name for name, *_ in found] == list(simulation.EDITS)
     # whether decisions are told apart or not, the same ones flip
     assert [counts for _, *counts in found] == [["60", "0"], *[["46", "14"]] * 3]
+
+
+def test_the_short_form_of_policies(short: Said) -> None:
+    said = short(policies.main)
+    assert re.findall(r"(\d+) policies: a decision p50", said) == ["10", "12", "20"]
+    assert "a release of 20 policies builds in" in said
