@@ -10,6 +10,7 @@ from playwright.async_api import async_playwright
 
 from server.console.verifier_page import verifier_page
 from tests.browsers import shared_browser
+from tests.console.axe import no_faults
 from tests.slowness import scaled
 from tests.world import ROOT, cli
 
@@ -65,5 +66,10 @@ async def test_it_verifies_from_a_folder_and_says_what_it_does_not_check(tmp_pat
         # what is dropped on it cannot leave it
         refused = await page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', (error) => error.name)")
         assert refused == "TypeError"
+        await page.set_viewport_size({"width": 390, "height": 844})  # a phone
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.set_input_files("#proof", tmp_path / "bundle.json")
+        await page.get_by_text("Authentic, under the keys that you brought.").wait_for()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await no_faults(page, "the verifier on a phone")
         await context.close()
