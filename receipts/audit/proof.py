@@ -19,6 +19,7 @@ from contracts.errors import AilyusError
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.rotation import MARK, rotation_of
 from receipts.log.signing import Envelope
+from receipts.statement.ledger import CONTROL
 from receipts.store.log_tables import consistency_by, note_over, proof_by
 from receipts.store.row import Read, Row, Value, blob, integer
 
@@ -135,8 +136,7 @@ def _of_action(read: Read, action: Value, leaf: Value) -> list[Row]:
 
 def _of_release(read: Read, leaf: Value) -> list[Row]:
     return read(
-        f"{_ROW} WHERE leaf_index ="
-        " (SELECT max(leaf_index) FROM statements WHERE kind = 'release' AND leaf_index <= ?)",
+        f"{_ROW} WHERE kind = 'release' AND leaf_index <= ? ORDER BY leaf_index DESC LIMIT 1",
         leaf,
     )
 
@@ -163,7 +163,7 @@ def _of_keys(read: Read, keyids: Collection[str], tenant: str) -> list[Row]:
     """What the log says of these keys."""
     if not keyids:
         return []
-    rows = read(f"{_ROW} WHERE kind = 'key' AND tenant IN (?, '') ORDER BY leaf_index", tenant)
+    rows = read(f"{_ROW} WHERE {CONTROL} AND kind = 'key' AND tenant IN (?, '') ORDER BY leaf_index", tenant)
     return [row for row in rows if _about(row).get("keyid") in keyids]  # guard: keys of other people
 
 

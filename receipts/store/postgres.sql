@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (12, 0, 0);
+INSERT INTO head VALUES (13, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -138,6 +138,8 @@ CREATE INDEX statements_status ON statements (tenant, status, leaf_index);
 -- What the gateway reads of the log when it starts: whose keys and agents there are, and what is halted.
 CREATE INDEX statements_control ON statements (leaf_index)
 WHERE kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn';
+-- A proof finds the release of its time, however many statements came after that.
+CREATE INDEX statements_release ON statements (leaf_index) WHERE kind = 'release';
 CREATE TABLE search (value TEXT NOT NULL, leaf_index BIGINT NOT NULL, PRIMARY KEY (value, leaf_index));
 CREATE INDEX search_leaf ON search (leaf_index);
 CREATE TABLE nodes (level BIGINT NOT NULL, idx BIGINT NOT NULL, hash BYTEA NOT NULL, PRIMARY KEY (level, idx));

@@ -134,6 +134,8 @@ CREATE INDEX statements_status ON statements (tenant, status, leaf_index);
 -- What the gateway reads of the log when it starts: whose keys and agents there are, and what is halted.
 CREATE INDEX statements_control ON statements (leaf_index)
 WHERE kind IN ('key', 'agent', 'halt', 'role', 'tenant') OR status = 'withdrawn';
+-- A proof finds the release of its time, however many statements came after that.
+CREATE INDEX statements_release ON statements (leaf_index) WHERE kind = 'release';
 CREATE TABLE search (value TEXT NOT NULL, leaf_index INTEGER NOT NULL, PRIMARY KEY (value, leaf_index)) STRICT, WITHOUT ROWID;
 CREATE INDEX search_leaf ON search (leaf_index);
 CREATE TABLE nodes (level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import console, policies, releases, simulation, upstream
+from tests.benchmarks import console, policies, releases, signed_log, simulation, upstream
 
 Said = Callable[[Callable[[], None]], str]
 
@@ -55,6 +55,13 @@ def test_the_short_form_of_the_simulation(short: Said) -> None:
     assert [name for name, *_ in found] == list(simulation.EDITS)
     # whether decisions are told apart or not, the same ones flip
     assert [counts for _, *counts in found] == [["60", "0"], *[["46", "14"]] * 3]
+
+
+def test_the_short_form_of_a_signed_log(short: Said) -> None:
+    said = short(signed_log.main)  # it audits what it wrote, and ends where anything is found
+    assert "301 receipts, filled in" in said
+    for words in ("a proof of inclusion", "a proof file", "what an agent changed", "a commit of two", "an audit"):
+        assert words in said
 
 
 def test_the_short_form_of_policies(short: Said) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import AilyusError
+from receipts.audit import query as query_module
 from receipts.audit.query import Found, Query, find, predicate_of
 from tests.receipts.audit.proofs import Approved, approved
 from tests.receipts.stages import end, send
@@ -67,3 +68,12 @@ async def test_the_signed_predicate_of_a_receipt(one: Approved) -> None:
 
     predicate = await one.journal.store.read_aside(ask)
     assert (predicate["receipt"], predicate["approval"]) == (receipt, one.approval.id)
+
+
+async def test_of_few_and_of_many_statements_since_a_time_the_same_are_found(
+    one: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_few = [await found(one, tenant=tenant, since_ms=1, limit=3) for tenant in ("acme", None)]
+    monkeypatch.setattr(query_module, "_FEW", 1)
+    assert [await found(one, tenant=tenant, since_ms=1, limit=3) for tenant in ("acme", None)] == of_few
+    assert all(len(statements) == 3 for statements in of_few)
