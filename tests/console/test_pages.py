@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
+from tests.console.axe import at_hand
 from tests.console.looks import looked_at, page_routes, pictured, route_of
 from tests.console.people import People, Person, in_doubt
 from tests.journeys.rotation import ROTATE
@@ -95,34 +96,48 @@ async def seen(people: People) -> dict[str, str]:
     }
 
 
-async def test_pictures_and_screen_readers(people: People, still: Page) -> None:
-    """Every page, empty and full, as it comes from the server."""
+DENIED = ("/actions/{}", "/actions/{}/changes", "/receipts/{}", "/receipts/{}/verify")
+"""Pages of a denied action, which say something else."""
+GONE = {"sign-in-first": "/sign-in?to=/people", "enrol-ended": "/enrol/nobody"}
+"""What somebody sees who is not signed in."""
+
+
+def named(path: str) -> str:
+    """The name of the picture of a path."""
+    return re.sub(r"\W+", "-", path).strip("-") or "home"
+
+
+async def test_pictures_and_screen_readers_where_nothing_has_happened(people: People, still: Page) -> None:
+    """Every page, empty, as it comes from the server."""
     url = people.world.app.console.url
-    shown = [*EMPTY, *UNUSED]
-    for path in shown:
+    for path in (*EMPTY, *UNUSED):
         await still.goto(url + path)
         look = looked_at if path in EMPTY else pictured
-        await look(still, "empty", re.sub(r"\W+", "-", path).strip("-") or "home")
+        await look(still, "empty", named(path))
+    await still.context.clear_cookies()
+    for name, path in GONE.items():
+        await still.goto(url + path)
+        await pictured(still, "empty", name)
+
+
+async def test_pictures_and_screen_readers(people: People, still: Page) -> None:
+    """Every page, full, as it comes from the server; with those of the test above, each page has two states at least."""
+    url = people.world.app.console.url
     full = await seen(people)
     for name, path in full.items():
         await still.goto(url + path)
         await looked_at(still, "full", name)
     denied = await people.world.call("reset_user_mfa", {**MARIA, "ticket": "4713", "reason": "again"})
-    for place in ("/actions/{}", "/actions/{}/changes", "/receipts/{}", "/receipts/{}/verify"):
-        path = place.format(denied["receipt_id" if "receipts" in place else "action_id"])
+    of_denied = [one.format(denied["receipt_id" if "receipts" in one else "action_id"]) for one in DENIED]
+    for place, path in zip(DENIED, of_denied, strict=True):
         await still.goto(url + path)
-        await pictured(still, "denied", re.sub(r"\W+", "-", place).strip("-"))
-        shown.append(path)
+        await pictured(still, "denied", named(place))
     await still.context.clear_cookies()
     invited = (await people.world.app.console.introduce("lead-two")).removeprefix(url)
     for name, path in (("sign-in", "/sign-in"), ("enrol", invited)):
         await still.goto(url + path)
         await looked_at(still, "full", name)
-    for name, path in (("sign-in-first", "/sign-in?to=/people"), ("enrol-ended", "/enrol/nobody")):
-        await still.goto(url + path)
-        await pictured(still, "empty", name)
-        shown.append(path)
-    shown += [*full.values(), "/sign-in", invited]
+    shown = [*EMPTY, *UNUSED, *GONE.values(), *full.values(), *of_denied, "/sign-in", invited]
     routes = page_routes(people)
     states = Counter(route_of(routes, path) for path in shown)
     wanted = {one.path for one in routes} - NO_PAGES - ELSEWHERE.keys()
@@ -186,6 +201,7 @@ async def still(people: People) -> Page:
     context = await people.browser.new_context()
     await context.add_cookies(await lead.context.cookies())  # type: ignore[arg-type]  # what it gave it takes
     await context.route("**/static/*.js", lambda route: route.abort())
+    await at_hand(context)
     return await context.new_page()
 
 
