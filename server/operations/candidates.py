@@ -23,9 +23,10 @@ from receipts.statement.gateway_facts import CandidateFacts
 from receipts.tables import shadows
 from receipts.tables.shadows import ShadowRecord
 from server.operations.candidate_review import VALID_MS, CandidateReview, CandidateReviews, with_approvals
+from server.operations.form_signature import FormSignature, signing_key
 from server.operations.releases import Releases
 from server.operations.shadow import Shadow
-from server.workspace.release_acceptance import AHEAD_MS, accept
+from server.workspace.release_acceptance import accept
 from server.workspace.release_approvals import decide_release
 from server.workspace.release_checks import require_sound
 from server.workspace.release_display import release_display
@@ -33,8 +34,6 @@ from server.workspace.release_files import run_tests_of
 from server.workspace.release_package import ReleasePackage
 from server.workspace.workspace import Workspace
 
-SIGN_MS: Final = 900_000
-"""How long after a page was opened its document may be signed."""
 MAX_WAITING: Final = 5
 """How many candidates may wait at once."""
 _BUILT: Final = 4
@@ -107,10 +106,9 @@ class Candidates:
     async def decide(self, person: Person, word: CandidateWord) -> None:
         """Take a person's signed approval or refusal. Raises `AilyusError`; then it does not count."""
         document, journal = word.document, self._journal
-        review, now = await self.reviews.review(document.candidate), journal.store.now_ms()
-        key = (await journal.registry.keys()).get(word.keyid)
-        if key is None or document.approver != person.name:
-            raise AilyusError("unlinked_key", "the decision is not signed with a key of yours")
+        review = await self.reviews.review(document.candidate)
+        signature = FormSignature(document.approver, document.at_ms, word.keyid, word.assertion)
+        key, now = await signing_key(journal, person, signature), journal.store.now_ms()
         approval = ReleaseApproval(document=document, public=key.public.hex(), assertion=word.assertion)
         development = self.releases.runner.release.development
         check_word(approval, review.subject, key, now, development=development)
@@ -118,12 +116,8 @@ class Candidates:
         # guard: what is signed was shown
         if (document.display_digest, document.expires_ms) != expected:
             raise AilyusError("state_changed", "what was signed is not what is shown now", hint="open the page again")
-        if not now - SIGN_MS <= document.at_ms <= now + AHEAD_MS:
-            raise AilyusError("expired", "the page is past its time", hint="open it again")
         if document.digest in review.record.taken_back:
             raise AilyusError("used", "this approval was taken back", hint="look at it again and sign anew")
-        if not await journal.registry.grows(word.keyid, word.assertion):
-            raise AilyusError("bad_signature", "the passkey does not count on from its last use")
         if (why := review.why_ineligible(person.name)) is not None:
             raise why
         held = review.roles & await journal.roles.fresh(person)

@@ -28,7 +28,8 @@ from policies.signed_release import ReleaseDocument, SignedRelease, check_author
 from receipts.statement import releases
 from receipts.store.row import Read
 from server.operations.candidate_review import CandidateReview
-from server.operations.candidates import SIGN_MS, Candidates
+from server.operations.candidates import Candidates
+from server.operations.form_signature import FormSignature, signing_key
 from server.operations.policy_impact import PolicyImpact, impact_of
 from server.workspace.file_comparison import FileDifference, file_differences
 from server.workspace.policy_review import FOLDER, faults_at, unsound
@@ -141,18 +142,13 @@ class PolicyEdits:
 
     async def propose(self, texts: Mapping[str, str], person: Person, word: AuthorWord) -> CandidateReview:
         """Put an edit before people. Raises `AilyusError`; then nothing is proposed."""
-        document, registry = word.document, self._journal.registry
-        key, now = (await registry.keys()).get(word.keyid), self._journal.store.now_ms()
-        if key is None or document.author != person.name:  # guard: an edit is proposed by who signed it
-            raise AilyusError("unlinked_key", "the release is not signed with a key of yours")
-        if not now - SIGN_MS <= document.at_ms <= now:
-            raise AilyusError("expired", "the page is past its time", hint="check the edit again")
+        document = word.document
+        signature = FormSignature(document.author, document.at_ms, word.keyid, word.assertion)
+        key = await signing_key(self._journal, person, signature)
         live = await self._live()
         settings = live.settings or ReleaseSettings.of(self.live)
         sources = {name: data.decode() for name, data in _edited(live.sources, texts).items()}
         signed = SignedRelease(document=document, public=key.public.hex(), assertion=word.assertion)
-        if not await registry.grows(word.keyid, word.assertion):
-            raise AilyusError("bad_signature", "the passkey does not count on from its last use")
         return await self._candidates.propose(ReleasePackage(settings=settings, sources=sources, signed=signed))
 
     async def _live(self) -> ArchivedRelease:

@@ -55,6 +55,7 @@ RELEASE_POLICY = "tests/policies/test_release_policy.py::test_"
 RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 RELEASE_WORD = "tests/policies/test_release_approval.py::test_a_word_about_anything_else"
 POLICY_EDITS = "tests/server/operations/test_policy_edit.py::test_"
+FORM_SIGNATURE = "tests/server/operations/test_form_signature.py::test_"
 CANDIDATES = "tests/server/operations/test_candidates.py::test_"
 CANDIDATE_LOG = "tests/receipts/journal/test_candidates.py::test_"
 RELEASE_SIGNATURES = "tests/receipts/audit/test_release_signatures.py::test_"
@@ -168,7 +169,8 @@ GUARDS = [
     Guard("who begins a shadow at the console", "return True", "tests/console/test_shadow.py::test_an_admin_begins"),
     Guard("whose decisions are told of", "if False:", "tests/console/test_shadow.py::test_with_several_tenants"),
     Guard("an edit is of policies alone", "if False:", POLICY_EDITS + "an_edit_is_of_policies"),
-    Guard("an edit is proposed by who signed it", "if False:", POLICY_EDITS + "an_edit_waits_for_people"),
+    Guard("a form is signed by who sends it", "if key is None:", FORM_SIGNATURE + "a_form_is_signed_by"),
+    Guard("a form is signed while its page counts", "if False:", FORM_SIGNATURE + "a_form_is_signed_by"),
     Guard("the author's signature in the log", "if False:", RELEASE_SIGNATURES + "an_author_who"),
     Guard("approvals of a release in the log", "if False:", RELEASE_SIGNATURES + "an_approval_that_does_not_hold"),
     Guard("a release that people can approve", "if False:", RELEASE_APPROVALS + "a_release_that_too_few"),
