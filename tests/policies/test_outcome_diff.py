@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import islice
 
 import pytest
 
-from contracts.action.request import Caller
 from policies.boundary_values import boundary_values, combinations
-from policies.case_situation import NOW_MS
-from policies.decision import DecisionContext, Rate
 from policies.outcome import ActionOutcome
 from policies.outcome_diff import outcome_changes
-from policies.release import Release
 from policies.testing import run_tests
-from tests.policies.making import PROGRAMS, clauses, facts, request
-from tests.policies.small_world import ACTIONS, BASE, OKTA, ROLES, SUSPEND, release
+from tests.policies.making import PROGRAMS, clauses
+from tests.policies.small_world import BASE, OKTA, SUSPEND, Decided, by_brute_force, decided, found, mutants, release
 
 EDITS: Mapping[str, tuple[str, str, bool]] = {
     "a comment": ('@id("may")', '// as before\n@id("may")', False),
@@ -33,19 +29,28 @@ EDITS: Mapping[str, tuple[str, str, bool]] = {
 BEFORE = release(BASE)
 
 
-def found(before: Release, after: Release) -> set[str]:
-    changes = outcome_changes(before, after).changes
-    return {f"{one.action}: {one.before.says} → {one.after.says}" for one in changes}
+@pytest.fixture(scope="module")
+def was() -> Decided:
+    """What is decided before any edit."""
+    return decided(BEFORE)
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_every_outcome_that_an_edit_changes_is_found_and_no_other(name: str) -> None:
+def test_every_outcome_that_an_edit_changes_is_found_and_no_other(name: str, was: Decided) -> None:
     old, new, differs = EDITS[name]
     after = release(BASE.replace(old, new, 1))
-    said = {one for one in found(BEFORE, after) if not one.startswith("approve:")}
+    said = found(BEFORE, after)
     # by brute force: other situations, made without a case
-    assert said == by_brute_force(BEFORE, after)
+    assert said == by_brute_force(was, decided(after))
     assert bool(said) is differs
+
+
+def test_every_twentieth_mistake_in_the_small_world_is_told_as_it_is_decided(was: Decided) -> None:
+    # all of them: `python -m tests.policies.differential --mistakes`
+    some = list(islice(mutants(), 0, None, 20))
+    assert len(some) == 3
+    for says, after in some:
+        assert found(BEFORE, after) == by_brute_force(was, decided(after)), says
 
 
 def test_whom_only_the_former_policy_names_is_looked_at() -> None:
@@ -68,25 +73,6 @@ def test_a_search_that_ends_early_says_that_it_is_not_whole() -> None:
     assert 0 < early.situations < outcome_changes(BEFORE, after).situations
     none = outcome_changes(BEFORE, after, is_over=lambda: True)
     assert (none.changes, none.situations, none.is_whole) == ((), 0, False)
-
-
-def by_brute_force(before: Release, after: Release) -> set[str]:
-    contexts = [DecisionContext(NOW_MS, rate=Rate(last_hour=hour)) for hour in (0, 9, 10, 11)]
-    contexts.append(DecisionContext(NOW_MS, change_freeze=True))
-    roles = (frozenset[str](), frozenset({"Support"}), frozenset({"SecurityLead"}), frozenset(ROLES))
-    approvals = ((0, 0), (1, 0), (1, 901), (1, 1801), (2, 0))
-    differ = set()
-    for action, held, environment, (count, age), context in product(
-        ACTIONS, roles, ("prod", "staging"), approvals, contexts
-    ):
-        caller, known = Caller("bot", "acme", "ann", "ann", held, held), facts(action, environment=environment)
-        outcomes = [
-            ActionOutcome.of(side.decider.decide(request(action), caller, known, context, {"SecurityLead": count}, age))
-            for side in (before, after)
-        ]
-        if outcomes[0] != outcomes[1]:
-            differ.add(f"{action}: {outcomes[0].says} → {outcomes[1].says}")
-    return differ
 
 
 def test_a_lower_risk_is_found_though_no_policy_has_changed() -> None:
