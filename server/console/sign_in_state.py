@@ -5,6 +5,7 @@ import hmac
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contracts.errors import AilyusError
 from policies.passkey import decode, encode
 
 
@@ -35,6 +36,6 @@ def opened(text: str, key: bytes, now_ms: int) -> SignInState | None:
         if not hmac.compare_digest(mac_of.encode(), mac.encode()):
             return None
         begun = SignInState.model_validate_json(content)
-    except (ValueError, ValidationError):
+    except (AilyusError, ValueError, ValidationError):  # no base64url, or no state: nobody of ours wrote it
         return None
     return begun if begun.until_ms > now_ms else None

@@ -8,6 +8,7 @@ from receipts.journal.halt import Scope, halt_statement, new_halt
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import OutcomeCommit
 from receipts.store.row import Row
+from receipts.store.sqlite import SqliteStore
 from tests.receipts.making import action, intend, seal, told
 
 START_MS = 1_800_000_000_000
@@ -52,8 +53,9 @@ async def stored(journal: Journal, of: Action) -> Action:
 
 
 async def rows(journal: Journal, columns: str, table: str) -> list[Row]:
-    """All rows of a table, in the order in which they were written."""
-    return await journal.store.read(f"SELECT {columns} FROM {table} ORDER BY rowid")
+    """All rows of a table as they lie there: in a file by when they came, in a database by when they last changed."""
+    order = "rowid" if isinstance(journal.store, SqliteStore) else "ctid"
+    return await journal.store.read(f"SELECT {columns} FROM {table} ORDER BY {order}")
 
 
 async def halt(journal: Journal, scope: Scope, name: str, *, allow_undo: bool = False, by: str = "lead") -> None:
