@@ -26,7 +26,7 @@ from receipts.archive.archive_file import ArchiveWriter, open_archive
 from receipts.archive.manifest import Manifest
 from receipts.journal.journal import Journal
 from receipts.retention.removal import RemovalCount, remove
-from receipts.retention.selection import RATES_MS, RetentionLine, closed_roots, hold_of
+from receipts.retention.selection import COUNTED_MS, RetentionLine, closed_roots, hold_of
 from receipts.retention.soundness import is_sound
 from receipts.statement.archive_leaves import LABEL, LeafRanges
 from receipts.statement.gateway_facts import ArchiveFacts
@@ -75,9 +75,9 @@ class Retention:
             await asyncio.to_thread(lock.__exit__, None, None, None)
 
     async def _archive(self, out: Path, before_ms: int) -> RetentionSummary:
-        if before_ms > self._store.now_ms() - RATES_MS:  # guard: what rates count is not archived
-            hint = "policies count what was sent within the last day: say `--before 1d` or more"
-            raise AilyusError("bad_settings", "only what closed a day ago, or earlier, is archived", hint=hint)
+        if before_ms > self._store.now_ms() - COUNTED_MS:  # guard: what rates count is not archived
+            hint = "policies count what was sent within a day, which may have 25 hours: say `--before 2d` or more"
+            raise AilyusError("bad_settings", "only what closed 26 hours ago, or earlier, is archived", hint=hint)
         finished, removed = [], RemovalCount()
         for known in await self._store.read_aside(archives.archives):
             if known.is_done:

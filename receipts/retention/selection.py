@@ -18,8 +18,10 @@ Hold = Literal[
 ]
 """Why a group stays; empty where nothing holds it."""
 PAGE: Final = 64
-RATES_MS: Final = 86_400_000
-"""The time within which policies count what was sent (`receipts/journal/intent.py` `rate_query`)."""
+COUNTED_MS: Final = 26 * 3_600_000
+"""The longest time within which policies count what was sent: a calendar day has 25 hours where clocks are put back.
+
+Rates (`receipts/journal/intent.py` `rate_query`) and rolling budgets count 24 hours; one of these 26 is to spare."""
 _CLOSED: Final = (
     "SELECT id FROM actions AS a WHERE id > ? AND state = 'ended' AND plan_id IS NULL AND updated_ms < ?"
     # an undo goes with what it takes back, and by itself once that has gone

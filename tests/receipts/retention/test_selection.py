@@ -2,22 +2,37 @@
 
 import asyncio
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.budget import Budget, BudgetText
 from receipts.archive.action_group import ActionGroup, read_groups
 from receipts.journal.journal import Journal
 from receipts.journal.outcome import Escalation
-from receipts.retention.selection import Hold, RetentionLine, closed_roots, hold_of
+from receipts.retention.selection import COUNTED_MS, Hold, RetentionLine, closed_roots, hold_of
 from receipts.store.row import Read
 from tests.receipts.closed import DAY_MS, ago, close, journal_of, retention
 from tests.receipts.stages import Clock, ask, end, send, stored
 
 OLD = 100
+
+
+def test_no_window_of_a_budget_reaches_beyond_what_an_archive_leaves() -> None:
+    text = BudgetText(name="day", action="write", window="day")
+    budget, longest = Budget(text, frozenset({"write"})), 0
+    # the last millisecond of each day of two years, by clocks of zones that put them back at other times
+    for zone in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Tehran", "America/Santiago"):
+        first = datetime(2026, 1, 1, tzinfo=ZoneInfo(zone))
+        for day in range(1, 731):
+            now_ms = int((first + timedelta(days=day)).timestamp() * 1000) - 1
+            longest = max(longest, now_ms - budget.since_ms(now_ms, zone))
+    assert 25 * 3_600_000 - 1 == longest < COUNTED_MS
 
 
 async def groups(journal: Journal, before_ms: int) -> dict[str, tuple[ActionGroup, Hold]]:
