@@ -56,11 +56,12 @@ def unapprovable(release: Release, claims: Mapping[str, frozenset[str]] = NOBODY
     A contract that nobody may ask for is left out: nobody waits there.
     """
     found: dict[str, Unapprovable] = {}
+    inquiry = _Inquiry(release.decider.bundle)
     for program in sorted(release.catalog.programs.values(), key=lambda p: p.name):
         if program.is_write:
             for target in sorted(release.targets.values(), key=lambda t: t.name):
                 if target.kind == program.contract.target:
-                    for fault in _faults(_Place(release, program, target, claims)):
+                    for fault in _faults(_Place(release, program, target, claims, inquiry)):
                         found.setdefault(fault.guard, fault)
     return tuple(found.values())
 
@@ -89,6 +90,7 @@ class _Place:
     program: Program
     target: Target
     claims: Mapping[str, frozenset[str]]
+    inquiry: "_Inquiry"
 
     @property
     def bundle(self) -> Bundle:
@@ -106,16 +108,38 @@ class _Place:
 
     def may(self, person: Person, roles: frozenset[str], action: str, known: Known) -> bool:
         """Could Cedar permit it for some record and some parameters?"""
-        return may(self.bundle, person, roles, action, known)
+        return self.inquiry.may(person, roles, action, known)
+
+
+class _Inquiry:
+    """Questions to Cedar about one bundle, in which each person and each set of policies is read once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._entities: dict[bytes, cedarpy.Entities] = {}
+        self._policies: dict[tuple[str, frozenset[tuple[pst.Expr, pst.Expr]]], cedarpy.PolicySet] = {}
+
+    def may(self, person: Person, roles: frozenset[str], action: str, known: Known) -> bool:
+        """Could Cedar permit it for some record and some parameters?"""
+        document = orjson.dumps([person_entity(person, roles)])
+        if document not in self._entities:
+            self._entities[document] = self._bundle.entities(document)
+        request = {"principal": f"Person::{quoted(person.name)}", "action": f'Action::"{action}"'}
+        result = cedarpy.is_authorized_partial(request, self._bound(action, known), self._entities[document])
+        return result.decision is not cedarpy.Decision.Deny and not result.diagnostics.errors
+
+    def _bound(self, action: str, known: Known) -> cedarpy.PolicySet:
+        sliced = self._bundle.slices[action]
+        # by its digest: most actions share their slice with others
+        key = sliced.digest, frozenset(known.items())
+        if key not in self._policies:
+            self._policies[key] = bound_policies(sliced.nodes, known)
+        return self._policies[key]
 
 
 def may(bundle: Bundle, person: Person, roles: Iterable[str], action: str, known: Known = NOTHING_KNOWN) -> bool:
     """Could Cedar permit an action to a person with these roles, for some record and some parameters?"""
-    entities = bundle.entities(orjson.dumps([person_entity(person, frozenset(roles))]))
-    policies = bound_policies(bundle.slices[action].nodes, known)
-    request = {"principal": f"Person::{quoted(person.name)}", "action": f'Action::"{action}"'}
-    result = cedarpy.is_authorized_partial(request, policies, entities)
-    return result.decision is not cedarpy.Decision.Deny and not result.diagnostics.errors
+    return _Inquiry(bundle).may(person, frozenset(roles), action, known)
 
 
 def _faults(place: _Place) -> Iterator[Unapprovable]:

@@ -1,7 +1,6 @@
 """The file of policies: its text, and each policy in it with its own `@id`."""
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +16,6 @@ from policies.policy_position import PolicyText, Position, policy_texts
 
 MAX_FILE = 1024 * 1024
 """Bytes that one file of policies may have."""
-_PAUSE = 0.0001
-"""Seconds of rest before each policy."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 
 
@@ -50,8 +47,6 @@ def policies_of(file: str, text: str, schema: cedarpy.Schema) -> Iterator[Parsed
     faults = []
     # one by one: each has its own position, and no file holds up the other threads for as long as all of it takes
     for written in policy_texts(file, text):
-        # lets other threads go on: between so many short calls of Cedar the event loop waited up to 1 s for its turn
-        time.sleep(_PAUSE)
         try:
             yield _parsed(written, schema)
         except AilyusError as error:
@@ -86,7 +81,7 @@ def _parsed(written: PolicyText, schema: cedarpy.Schema) -> ParsedPolicy:
     ((own, node),) = parsed.static_policies.items()
     name = node.annotations.get("id", "")
     # it returns errors only; what Cedar merely warns of is looked for in `policy_check`
-    for fault in cedarpy.validate_policies(written.source, schema).errors:
+    for fault in cedarpy.validate_policies(written.source, schema, release_gil=True).errors:
         sentence = _lower(re.sub(r"policy `?policy\d+`?", f"`{name}`", fault.error))
         raise _bad(sentence, written.of_fault(sentence.replace(f"`{name}`", "")))
     # INVARIANT: an id by position shifts when the file is edited; only the written @id is ever recorded.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Container, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from contracts.compiler.program import Program
@@ -71,7 +72,9 @@ def membership(program: Program) -> frozenset[str]:
     return groups(program.contract.kind, program.contract.risk, program.contract.tags)
 
 
-def groups(kind: str, risk: Risk, tags: Iterable[str]) -> frozenset[str]:
+# asked of each contract for each policy, and few contracts differ in it
+@lru_cache(maxsize=4096)
+def groups(kind: str, risk: Risk, tags: tuple[str, ...]) -> frozenset[str]:
     """Every group of an action of this kind and risk, with these tags."""
     nested = RISKS[: RISKS.index(risk) + 1]
     return frozenset({kind, *(f"tag_{tag}" for tag in tags), *(f"risk_at_least_{r}" for r in nested)})

@@ -41,8 +41,10 @@ def names_asked(expr: pst.Expr) -> Iterator[str]:
 
 def check_names(name: str, node: pst.Template, file: str, programs: Mapping[str, Program]) -> None:
     """Refuse a policy that looks for what nothing can have shown: its forbid would never hold. Raises `AilyusError`."""
-    known = shown_names(programs.values())
-    for asked in (one for clause in node.clauses for one in names_asked(clause.expr)):
+    names = [one for clause in node.clauses for one in names_asked(clause.expr)]
+    # most policies look for none, and what can be shown is put together of all contracts
+    known = shown_names(programs.values()) if names else frozenset()
+    for asked in names:
         if asked not in known:  # guard: what was seen is named as it is called
             sentence = f"`{name}` looks for `{asked}` in what was seen, which is no contract and no group of one"
             hint = did_you_mean(asked, known, where="name a contract, or a group such as `tag_untrusted`")

@@ -17,7 +17,7 @@ def is_impossible(policy: pst.Template, programs: Mapping[str, Program]) -> bool
     it only warns.
     """
     # no member means that it waits for a contract, which is no mistake
-    named = [w for w in _worlds(programs) if _names(policy.action, w[1], w[2])]
+    named = list(_worlds(policy.action, programs))
     # guard: scopes that no action fits
     return bool(named) and all(not _in_scope(policy, w[0], w[3]) or _never(policy, *w) for w in named)
 
@@ -27,20 +27,27 @@ def fits_resource(policy: pst.Template, kind: str) -> bool:
     return _fits(policy.resource, kind, kind)
 
 
-def _worlds(programs: Mapping[str, Program]) -> Iterator[tuple[str, str, frozenset[str], str]]:
+def _worlds(
+    scope: pst.ActionConstraint, programs: Mapping[str, Program]
+) -> Iterator[tuple[str, str, frozenset[str], str]]:
+    """Who may ask for which action of an action scope, the groups of that action, and the type of its resource."""
+    named = _named(scope)
     for program in programs.values():
-        for principal in ("Agent", "Person"):
-            yield principal, program.name, membership(program), program.resource_type
-        yield "Person", f"approve:{program.name}", frozenset({"approve"}), program.resource_type
+        groups, approval = membership(program), f"approve:{program.name}"
+        if named is None or program.name in named or not groups.isdisjoint(named):
+            for principal in ("Agent", "Person"):
+                yield principal, program.name, groups, program.resource_type
+        if named is None or approval in named or "approve" in named:
+            yield "Person", approval, frozenset({"approve"}), program.resource_type
 
 
-def _names(scope: pst.ActionConstraint, action: str, groups: frozenset[str]) -> bool:
-    named: set[str] = {action}
+def _named(scope: pst.ActionConstraint) -> frozenset[str] | None:
+    """The actions and groups that an action scope names; None where it takes every action."""
     if isinstance(scope, pst.ActionEq):
-        named = {scope.entity.id}
-    elif isinstance(scope, pst.ActionIn):
-        named = {entity.id for entity in scope.entities}
-    return bool(named & (groups | {action}))
+        return frozenset({scope.entity.id})
+    if isinstance(scope, pst.ActionIn):
+        return frozenset(entity.id for entity in scope.entities)
+    return None
 
 
 def _in_scope(policy: pst.Template, principal: str, resource: str) -> bool:

@@ -82,6 +82,9 @@ def _contracts(former: Former, release: Release) -> Iterator[Wider]:
         now = membership(program)
         # a policy names groups, so a contract widens by leaving one or by entering one
         left, entered = before.groups - now, now - before.groups
+        # most contracts are as they were, and all policies would be looked through for each
+        if not left and not entered:
+            continue
         own = release.decider.bundle.slices[name].nodes
         lost = [n for n, p in policies.items() if p.effect == "forbid" and _mentions(p, left) and n not in own]
         # still in the slice, but its condition names a group that the contract has left

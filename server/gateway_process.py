@@ -1,9 +1,10 @@
-"""One gateway as a process: its two addresses, the file that tells where they are, and its garbage collector."""
+"""One gateway as a process: its two addresses, the file that tells where they are, and its interpreter."""
 
 import asyncio
 import gc
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from server.listener.log_endpoint import LogEndpoint
 from server.mcp.admission import Admission
 from server.workspace.public_address import public_address
 
+_TURN_SECONDS = 0.0005
+"""How long a thread that computes keeps the interpreter while another one waits for it; Python's own is 5 ms."""
 ANSWERS_AFTER = 1.0
 """Seconds after which a gateway that ends lets no call wait for its action any more; its server's grace is longer."""
 
@@ -103,8 +106,13 @@ def answers_on(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def settle_collector() -> None:
-    """For a process that only serves: what is loaded stays for life, and garbage in cycles is rare."""
+def settle_interpreter() -> None:
+    """For a process that only serves: what is loaded stays for life, garbage is rare, and the event loop goes first.
+
+    While a thread computes, as in the build of a release, the event loop waits for the interpreter as long as
+    `_TURN_SECONDS` after each of its own waits, of which a call has about ten.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    sys.setswitchinterval(_TURN_SECONDS)

@@ -84,7 +84,7 @@ async def _serve(workspace: "Workspace", options: ServeOptions) -> None:
     from server.app import App
     from server.cli.seed import seed_agent
     from server.contract_testing.sandbox_process import start_sandbox
-    from server.gateway_process import answers_on, running, settle_collector
+    from server.gateway_process import answers_on, running, settle_interpreter
     from server.workspace.log_key import open_log_key
     from server.workspace.release_checks import require_sound
     from server.workspace.releases import begin
@@ -113,7 +113,7 @@ async def _serve(workspace: "Workspace", options: ServeOptions) -> None:
         async with running(app, settings.server.port if options.port is None else options.port) as url:
             await seed_agent(app)
             # after everything is imported and compiled: what stays for good is not looked at by the collector again
-            settle_collector()
+            settle_interpreter()
             _say_served(release, url, start.says, wider)
             typer.echo(f"the console is at {app.console.url}")
             await _first_link(app)

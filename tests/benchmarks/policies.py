@@ -31,6 +31,7 @@ from policies.decider import Decider
 from policies.decision import DecisionContext, ResourceFacts
 from policies.principal import People
 from policies.release import Release
+from server.gateway_process import settle_interpreter
 from tests.server.loads import FIND, headers
 from tests.web import web
 from tests.world import ROOT, Sandbox, Served, cli, make_workspace, unbounded
@@ -241,6 +242,7 @@ def main() -> None:
             f"{size:,} policies: a decision p50 {cost.first:.0f} µs, {cost.first / found[sizes[0]].first:.2f}x; "
             f"again about the same entities {cost.again:.0f} µs, {cost.again / found[sizes[0]].again:.2f}x"
         )
+    settle_interpreter()  # as `ailyus serve` does
     took, beside, alone = asyncio.run(held(catalog, sizes[-1]))
     print(
         f"a release of {sizes[-1]:,} policies builds in {took:.1f} s; beside it a coroutine waits {beside.waited:.0f} ms too "

@@ -15,7 +15,7 @@ import uvicorn
 from mcp.server.lowlevel.server import Server
 
 from server.app import App
-from server.gateway_process import running, settle_collector
+from server.gateway_process import running, settle_interpreter
 from server.workspace.settings.file import FILE
 from server.workspace.templates import init_sandbox
 from server.workspace.workspace import Workspace
@@ -128,7 +128,7 @@ async def gateway(target: str, folder: Path) -> None:
     app = App(workspace, workspace.release())
     async with running(app, 0) as url:
         await seed_agent(app)
-        settle_collector()  # as `ailyus serve` does
+        settle_interpreter()  # as `ailyus serve` does
         print(url, workspace.token_file("support-bot").read_text().strip(), flush=True)
         while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
             print(app.store.commits, flush=True)

@@ -36,8 +36,8 @@ def test_risk_groups_nest_so_that_a_rule_on_high_covers_critical() -> None:
             f'action "risk_at_least_{risk}" in [Action::"risk_at_least_{parent}"];'
         )
     assert line(text, 'action "risk_at_least_low"') == 'action "risk_at_least_low";'
-    assert groups("write", "high", ["mfa"]) >= {"risk_at_least_low", "risk_at_least_medium", "risk_at_least_high"}
-    assert "risk_at_least_critical" not in groups("write", "high", [])
+    assert groups("write", "high", ("mfa",)) >= {"risk_at_least_low", "risk_at_least_medium", "risk_at_least_high"}
+    assert "risk_at_least_critical" not in groups("write", "high", ())
     assert set(groups_of(RESET)) <= membership(RESET)
 
 
