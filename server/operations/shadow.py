@@ -10,7 +10,7 @@ of its own decides it again by both releases. `AdminApi` begins and ends a shado
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,8 +31,9 @@ from server.workspace.workspace import Workspace
 FOLLOW_SECONDS: Final = 2.0
 """How often a gateway looks which shadow is on, and writes what came of it."""
 MAX_QUEUE: Final = 1_000
-"""Decisions that wait for the shadow; with their evidence they take about four megabytes."""
-_BATCH: Final = 20
+"""Decisions that wait for the shadow; with their evidence they take about four megabytes. As many are decided."""
+_GATHER_SECONDS: Final = 0.1
+"""How long decisions gather before a thread takes them: one for each would take the interpreter from calls."""
 log = structlog.get_logger()
 
 
@@ -93,6 +94,7 @@ class Shadow:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            await self._decide(self._waiting())
             with contextlib.suppress(AilyusError):
                 await self._write()
 
@@ -149,20 +151,23 @@ class Shadow:
         except Exception:  # whatever it was, the chore looks for it again soon
             log.exception("shadow_failed")
         while True:
-            some = [await self._queue.get()]
-            while len(some) < _BATCH and not self._queue.empty():
-                some.append(self._queue.get_nowait())
-            active = self._active
-            if active is None:
-                continue
-            try:
-                told = await asyncio.to_thread(_decided, active.simulation, some)
-            except Exception:  # whatever it was, the next decision is looked at too
-                log.exception("shadow_failed")
-                self._add(ShadowCount(unfit=len(some)), ())
-                continue
-            for count, flips in told:
-                self._add(count, flips)
+            first = await self._queue.get()
+            await asyncio.sleep(_GATHER_SECONDS)
+            await self._decide([first, *self._waiting()])
+
+    def _waiting(self) -> list[ObservedDecision]:
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+    async def _decide(self, some: Sequence[ObservedDecision]) -> None:
+        active = self._active
+        if active is None or not some:
+            return
+        try:
+            count, flips = await asyncio.to_thread(_decided, active.simulation, some)
+        except Exception:  # whatever it was, the next decision is looked at too
+            log.exception("shadow_failed")
+            count, flips = ShadowCount(unfit=len(some)), ()
+        self._add(count, flips)
 
     def _add(self, count: ShadowCount, flips: Iterable[ShadowFlip]) -> None:
         self._count = self._count.plus(count)
@@ -196,11 +201,15 @@ class Shadow:
             self._flips[flip.id] = flip if later is None else flip.plus(later)
 
 
-def _decided(
-    simulation: Simulation, some: Iterable[ObservedDecision]
-) -> list[tuple[ShadowCount, tuple[ShadowFlip, ...]]]:
-    """What comes of each decision. Off the loop."""
-    return [_told(one, simulation.of([one])) for one in some]
+def _decided(simulation: Simulation, some: Iterable[ObservedDecision]) -> tuple[ShadowCount, tuple[ShadowFlip, ...]]:
+    """What comes of these decisions: how many of each outcome, and each flip. Off the loop."""
+    count = ShadowCount()
+    flips: list[ShadowFlip] = []
+    for one in some:
+        own, found = _told(one, simulation.of([one]))
+        count = count.plus(own)
+        flips += found
+    return count, tuple(flips)
 
 
 def _told(one: ObservedDecision, tally: SimulationTally) -> tuple[ShadowCount, tuple[ShadowFlip, ...]]:
