@@ -5,14 +5,16 @@ no name and no id decide all of them alike, so that each is asked of Cedar once.
 and of what it does not read the form is: whether a request fits a schema hangs on that.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import orjson
 from cedarpy import pst
 
 from policies.cedar_expression import children, walk
+from policies.compared_text import compared_texts, comparisons_of
 from policies.recorded_request import Entity, RecordedRequest
 
 Use = Literal["identity", "whole"]
@@ -27,18 +29,22 @@ class DecisionReads:
     no policy names (`named`) can change places: the key then says which of them are the same.
 
     A name counts wherever it is read, of a principal, a record or the context: the key is then larger than it must be,
-    and never smaller.
+    and never smaller. Where a name is compared with written texts and with nothing else (`compared`), texts that no
+    policy writes can change places too: all of them are unequal to those that are written.
     """
 
     names: frozenset[str]
     whole: bool
     identities: bool = False
     named: frozenset[tuple[str, str]] = frozenset()
+    compared: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, policies: Iterable[pst.Template]) -> "DecisionReads":
         """What these policies read."""
         names: set[str] = set()
+        reads: Counter[str] = Counter()
+        comparisons: list[tuple[str, frozenset[str]]] = []
         named: set[tuple[str, str]] = set()
         whole = identities = False
         for policy in policies:
@@ -50,13 +56,18 @@ class DecisionReads:
                     match node:
                         case pst.GetAttr(attr=name):
                             names.add(name)
+                            reads[name] += 1
                         case pst.HasAttr(attrs=path):
                             names.update(path)
+                        case pst.BinaryOp():
+                            comparisons += comparisons_of(node)
                         case _:
                             pass
                     use = _use_of(node)
                     whole, identities = whole or use == "whole", identities or use == "identity"
-        return cls(frozenset(names), whole, identities or bool(named), frozenset(named))
+        return cls(
+            frozenset(names), whole, identities or bool(named), frozenset(named), compared_texts(comparisons, reads)
+        )
 
     def key(self, asked: RecordedRequest, connection: str) -> bytes | None:
         """The key of a request; None where every request is one of its own."""
@@ -107,7 +118,15 @@ class DecisionReads:
             return value
         if "__extn" in value:
             return value if is_read else "__extn"
-        return {name: self._value(one, places, is_read=name in self.names) for name, one in sorted(value.items())}
+        return {name: self._named(name, one, places) for name, one in sorted(value.items())}
+
+    def _named(self, name: str, value: object, places: dict[tuple[str, str], int]) -> object:
+        """The value of an attribute or a key; None for a text that policies can tell from no other one."""
+        written = self.compared.get(name)
+        # None and not its form, which could be the text that a policy writes
+        if written is not None and isinstance(value, str) and value not in written:
+            return None
+        return self._value(value, places, is_read=name in self.names)
 
 
 def _names_one(scope: pst.PrincipalOrResourceConstraint) -> bool:
