@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import console, policies, releases, signed_log, simulation, upstream
+from tests.benchmarks import console, large_simulation, policies, releases, signed_log, simulation, upstream
 
 Said = Callable[[Callable[[], None]], str]
 
@@ -55,6 +55,14 @@ def test_the_short_form_of_the_simulation(short: Said) -> None:
     assert [name for name, *_ in found] == list(simulation.EDITS)
     # whether decisions are told apart or not, the same ones flip
     assert [counts for _, *counts in found] == [["60", "0"], *[["46", "14"]] * 3]
+
+
+def test_the_short_form_of_a_large_simulation(short: Said) -> None:
+    said = short(large_simulation.main)
+    found = re.findall(r"([0-9,]+) decisions: \d+ MB, .* a second, (\d+) flips", said)
+    assert [int(flips) > 0 for _, flips in found] == [True, True]
+    # those of the gateway itself are there too
+    assert int(found[1][0]) - int(found[0][0]) == 40
 
 
 def test_the_short_form_of_a_signed_log(short: Said) -> None:
