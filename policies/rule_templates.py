@@ -184,6 +184,17 @@ RULES: Mapping[str, RuleTemplate] = MappingProxyType(
             _EVERYBODY + _DENIED,
             {"read": ""},
         ),
+        "open-ticket": RuleTemplate(
+            'forbid (principal, action == Action::"$action", resource)\n'
+            "unless { context.request.verified && context.request.requesterIsSubject };",
+            _EVERYBODY
+            + "    request: {verified: false, requesterIsSubject: true}\n"
+            + _DENIED
+            + _NEXT
+            + _EVERYBODY
+            + "    request: {verified: true, requesterIsSubject: false}\n"
+            + _DENIED,
+        ),
         "break-glass": RuleTemplate(
             'permit (principal in Role::"$role", action == Action::"$action", resource)\n'
             "when { context.env.incident && context.person.onCall };",
