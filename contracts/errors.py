@@ -146,5 +146,5 @@ class AilyusError(Exception):
 class NotDurable(AilyusError):
     """The store could not say that a commit is durable: nothing may be sent on its strength."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__("store_unavailable", sentence)
+    def __init__(self, sentence: str, *, hint: str | None = None) -> None:
+        super().__init__("store_unavailable", sentence, hint=hint)

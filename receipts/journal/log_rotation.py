@@ -7,13 +7,12 @@ this, must hold the key of its newest checkpoint (`receipts/store/store.py`), so
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
 from receipts.log.rotation import MARK, LogRotation, PublicKey
 from receipts.log.signing import Signer
+from receipts.log.signing_key import SigningKey
 from receipts.statement.gateway_facts import RotationFacts
 from receipts.store.transaction import Txn
 
@@ -33,7 +32,7 @@ class RotationRecord:
     former: str
 
 
-async def rotate_log_key(journal: Journal, key: Ed25519PrivateKey, by: str, reason: str) -> RotationRecord:
+async def rotate_log_key(journal: Journal, key: SigningKey, by: str, reason: str) -> RotationRecord:
     """Let this key sign the log from now on. It must be kept already where it is read from at the next start.
 
     Raises `bad_settings` for a key that the log had before, or where another rotation was first; `NotDurable`.

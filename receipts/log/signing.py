@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from contracts.errors import AilyusError
 from policies.principal import keyid_of
+from receipts.log.signing_key import RemoteKey, SigningKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _ED25519_NOTE = b"\x01"
@@ -110,13 +111,20 @@ def _public_key(public: bytes) -> Ed25519PublicKey:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementPayload:
+    """A statement that nobody has signed yet."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Held:
-    key: Ed25519PrivateKey
+    key: SigningKey
     public: bytes
     keyid: str
 
     @classmethod
-    def of(cls, key: Ed25519PrivateKey) -> "_Held":
+    def of(cls, key: SigningKey) -> "_Held":
         public = key.public_key().public_bytes_raw()
         return cls(key, public, keyid_of(public))
 
@@ -124,7 +132,7 @@ class _Held:
 class Signer:
     """The private key of a log: signs envelopes and checkpoints; after a rotation with the key that came next."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: SigningKey) -> None:
         self._held = _Held.of(key)
         self._former: frozenset[str] = frozenset()
 
@@ -138,16 +146,25 @@ class Signer:
         """Its id."""
         return self._held.keyid
 
-    def succeed(self, key: Ed25519PrivateKey) -> None:
+    def succeed(self, key: SigningKey) -> None:
         """Sign with this key from now on."""
         # one assignment: whoever signs meanwhile, in another thread, does so with one key or with the other
         former, self._held = self._held, _Held.of(key)
         self._former |= {former.keyid}
 
+    @property
+    def remote(self) -> RemoteKey | None:
+        """The key that signs now, where it is held outside of this process."""
+        return self._held.key if isinstance(self._held.key, RemoteKey) else None
+
     def envelope(self, payload: bytes) -> Envelope:
-        """Sign a payload."""
+        """Sign a payload. With a remote key it waits, and raises `NoSignature`."""
         held = self._held
         return Envelope(payload, held.keyid, held.key.sign(pae(payload)))
+
+    def prepared(self, payload: bytes) -> "Envelope | StatementPayload":
+        """Sign a payload at once where nobody waits for it; else the writer of the store signs it."""
+        return StatementPayload(payload) if self.remote else self.envelope(payload)
 
     def renewed(self, envelope: Envelope) -> Envelope:
         """The envelope, signed anew where this signer made it before its key was rotated."""

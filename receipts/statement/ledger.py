@@ -50,8 +50,8 @@ class Ledger(Words):
             self._take(leaf, envelope)
         self.size = found.frontier.size
         if self.size - kept >= _REMEMBER_EVERY:
-            note = found.note(self._store.signer, self._store.origin)
-            await self._store.write(lambda txn: remember(txn, note))
+            # in the writer, which may wait for a signer outside of this process
+            await self._store.write(lambda txn: remember(txn, found.note(txn.signer, self._store.origin)))
 
     async def follow(self) -> None:
         """Read what was said since."""

@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from contracts.action.request import ActionRequest
 from contracts.canonical import canonical, commitment, new_salt, pseudonym, sha256
 from receipts.action.sentence import ActionSentence
-from receipts.log.signing import Envelope, Signer
+from receipts.log.signing import Envelope, Signer, StatementPayload
 from receipts.statement.action_facts import OutcomeFacts
 from receipts.statement.facts import ActionFacts, GatewayFacts
 from receipts.store.transaction import EVIDENCE, StatementIndex, Txn
@@ -42,10 +42,10 @@ LIMITS: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """A signed statement with its index row and the evidence that its commitments open to."""
+    """A statement with its index row and evidence; where the key is held elsewhere, its commit signs it."""
 
     index: StatementIndex
-    envelope: Envelope
+    envelope: Envelope | StatementPayload
     evidence: tuple[tuple[str, bytes, bytes], ...]
 
     def insert(self, txn: Txn) -> int:
@@ -122,7 +122,7 @@ class Notary:
             **facts.said,
         }
         subject: list[JsonValue] = [{"name": about.action_id, "digest": {"sha256": request.action_digest}}]
-        envelope = self._signer.envelope(_payload(kind, subject, predicate))
+        envelope = self._signer.prepared(_payload(kind, subject, predicate))
         index = StatementIndex(
             receipt_id,
             kind,
@@ -166,7 +166,7 @@ class Notary:
             "about": facts.said,
         }
         subjects: list[JsonValue] = [{"name": n, "digest": {"sha256": d}} for n, d in subject.items()]
-        envelope = self._signer.envelope(_payload(kind, subjects, predicate))
+        envelope = self._signer.prepared(_payload(kind, subjects, predicate))
         return SignedStatement(
             StatementIndex(receipt_id, kind, None, tenant, "", "", "", None, at_ms, search), envelope, rows
         )

@@ -22,6 +22,7 @@ import asyncpg
 from contracts.errors import AilyusError, NotDurable
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer
+from receipts.log.signing_key import NoSignature
 from receipts.store.connection import (
     ASKED,
     FAULTS,
@@ -174,6 +175,8 @@ class PostgresStore(Store):
             return self._recover(group, NotDurable(error.sentence))  # guard: a replica without the log's key
         except SettingsLost as error:  # INVARIANT: nothing is said to be durable by a session that may not make it so
             return self._recover(group, NotDurable(error.sentence))
+        except NoSignature as error:  # of the checkpoint: no COMMIT was asked for
+            return self._recover(group, error)  # guard: a group of a database without a checkpoint
         except AilyusError as error:  # the log is not the one that it was
             self._session.drop()
             self._failed = error.sentence

@@ -16,6 +16,7 @@ from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import LogProof
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer
+from receipts.log.signing_key import NoSignature
 from receipts.store import wal
 from receipts.store.entry import Entry, answer, answer_all, is_quiet
 from receipts.store.key_history import keys_to
@@ -151,6 +152,9 @@ class SqliteStore(Store):
                 at_ms = self._attempt(group, frontier, careful=careful)
             except (sqlite3.Error, OSError) as error:
                 return self._recover(group, frontier, error)
+            except NoSignature as error:  # of the checkpoint: no COMMIT was asked for
+                self._connection.execute("ROLLBACK")  # guard: a group without a checkpoint
+                return answer_all(group, error)
             if at_ms is not None:
                 return self._settle_group(group, frontier, at_ms)
             self.repeated += 1

@@ -24,13 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from contracts.errors import AilyusError, NotDurable
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer, open_note
+from receipts.log.signing_key import SigningKey
 from receipts.store.entry import Entry, answer_all
 from receipts.store.key_history import keys_from, keys_to
 from receipts.store.log_tables import CHECKPOINTS, NEWEST, NODES
@@ -80,7 +79,7 @@ class Store(ABC):
         self.signer = signer
         self.keys = LogKeys.of(signer)
         """Every key that signed the log, for whoever reads old statements."""
-        self.successors: Callable[[], Sequence[Ed25519PrivateKey]] = tuple
+        self.successors: Callable[[], Sequence[SigningKey]] = tuple
         """The keys that are held where the signer's was read from; asked when it does not sign the log any more."""
         self.origin = origin
         self.commits = 0
@@ -291,5 +290,6 @@ class Store(ABC):
 
 
 def _touch(txn: Txn) -> None:
-    """Inside a commit: a row of its own is written."""
+    """Inside a commit: a row of its own is written, and a signer outside of this process answers."""
+    txn.probe_signer()
     txn.write(_PROBE, str(txn.now_ms))

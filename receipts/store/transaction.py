@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from contracts.errors import AilyusError
 from receipts.log.merkle import leaf_hash
 from receipts.log.rotation import LogRotation
-from receipts.log.signing import Envelope, Signer
+from receipts.log.signing import Envelope, Signer, StatementPayload
+from receipts.log.signing_key import PROBE, SigningKey
 from receipts.store.row import Row, Value
 
 T = TypeVar("T")
@@ -48,7 +47,7 @@ class Txn(ABC):
     def __init__(self, signer: Signer, size: int, now_ms: int, clock_ok: bool) -> None:
         self.signer = signer
         """Signs what is logged from here on, and the checkpoint of the group."""
-        self.rotation: tuple[int, Ed25519PrivateKey, LogRotation] | None = None
+        self.rotation: tuple[int, SigningKey, LogRotation] | None = None
         """The leaf that says that the log's key was rotated, and to which."""
         self._own = signer
         self._base = size
@@ -88,13 +87,15 @@ class Txn(ABC):
     def _count(self, sql: str, params: Sequence[Value]) -> int:
         """Run one statement; how many rows it changed."""
 
-    def append(self, index: StatementIndex, envelope: Envelope) -> int:
-        """Log a signed statement; returns its leaf index, which is final only when the entry stays."""
+    def probe_signer(self) -> None:
+        """See that a signer outside of this process answers. Raises `NoSignature`."""
+        if remote := self.signer.remote:
+            remote.sign(PROBE)  # guard: a signer that does not answer
+
+    def append(self, index: StatementIndex, statement: Envelope | StatementPayload) -> int:
+        """Log a statement; returns its leaf index, which is final only when the entry stays. Raises `NoSignature`."""
         position = self._base + len(self.leaves)
-        # it was signed before it came into this group: since then, or in it, the key may have been rotated
-        envelope = self._own.renewed(envelope)
-        if self.signer is not self._own and envelope.keyid == self._own.keyid:
-            envelope = self.signer.envelope(envelope.payload)  # guard: statements after a rotation
+        envelope = self._signed(statement)
         changed = None if index.changed is None else int(index.changed)
         row = (
             position,
@@ -114,7 +115,16 @@ class Txn(ABC):
         self.leaves.append(leaf_hash(envelope.leaf()))
         return position
 
-    def rotate(self, key: Ed25519PrivateKey, rotation: LogRotation) -> None:
+    def _signed(self, statement: Envelope | StatementPayload) -> Envelope:
+        if isinstance(statement, StatementPayload):
+            return self.signer.envelope(statement.payload)
+        # it was signed before it came into this group: since then, or in it, the key may have been rotated
+        envelope = self._own.renewed(statement)
+        if self.signer is not self._own and envelope.keyid == self._own.keyid:
+            return self.signer.envelope(envelope.payload)  # guard: statements after a rotation
+        return envelope
+
+    def rotate(self, key: SigningKey, rotation: LogRotation) -> None:
         """Right after the statement that says so: another key signs the log. See `receipts/log/log_keys.py`."""
         # a second rotation of one group would be signed by a key that its statement does not name
         if rotation.former.keyid != self.signer.keyid:

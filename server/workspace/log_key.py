@@ -9,10 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from adapters.credentials.reference import CredentialReference
 from contracts.errors import AilyusError
 from receipts.log.signing import Signer, create_key, load_keys, open_note, parse_keys
+from receipts.log.signing_key import SigningKey
 from receipts.store import health
 from receipts.store.log_tables import newest_note
 from receipts.store.row import Read
 from server.workspace.credentials import credentials_of
+from server.workspace.log_signers import signers_of
 from server.workspace.stores import is_made, reading
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ ROOTS: Final = "roots.json"
 _HINT: Final = "[log] in ailyus.toml names the `key` and its `passphrase`, both by reference"
 
 
-def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519PrivateKey:
+def open_log_key(workspace: "Workspace", *, make: bool = True) -> SigningKey:
     """The key that signs the log now; made when neither it nor a log is there, if it may be. Raises `AilyusError`."""
     path = key_file(workspace)
-    if path is None or path.exists():
+    if path is None or path.exists() or workspace.settings.log.signers:
         held = held_log_keys(workspace)
         return held[0] if len(held) == 1 else _signing(workspace, held)
     with ThreadPoolExecutor(1) as pool:  # a database is read by a loop of its own
@@ -34,11 +36,17 @@ def open_log_key(workspace: "Workspace", *, make: bool = True) -> Ed25519Private
     return create_key(path, passphrase_of(workspace)) if make else Ed25519PrivateKey.generate()
 
 
-def held_log_keys(workspace: "Workspace") -> tuple[Ed25519PrivateKey, ...]:
-    """Every key where `[log] key` is read from, in its order: one, or two while one is rotated. It waits.
+def held_log_keys(workspace: "Workspace") -> tuple[SigningKey, ...]:
+    """The signers of `[log.signers]`, then each key where `[log] key` is read from: two while one is rotated.
 
-    Raises `AilyusError`.
+    It waits. Raises `AilyusError`.
     """
+    signers, path = signers_of(workspace), key_file(workspace)
+    # beside a signer there need be no file
+    return signers if signers and path is not None and not path.exists() else (*signers, *_read_keys(workspace))
+
+
+def _read_keys(workspace: "Workspace") -> tuple[Ed25519PrivateKey, ...]:
     text, path = workspace.settings.log.key, key_file(workspace)
     try:
         if path is not None:
@@ -61,7 +69,7 @@ def passphrase_of(workspace: "Workspace") -> bytes | None:
     return secret.encode() if secret else None
 
 
-def _signing(workspace: "Workspace", held: tuple[Ed25519PrivateKey, ...]) -> Ed25519PrivateKey:
+def _signing(workspace: "Workspace", held: tuple[SigningKey, ...]) -> SigningKey:
     """Of several keys the one that signed the newest checkpoint; the first where there is none."""
 
     def look() -> str:

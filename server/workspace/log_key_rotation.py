@@ -17,6 +17,7 @@ from adapters.credentials.reference import CredentialReference
 from contracts.errors import AilyusError
 from receipts.journal.log_rotation import RotationRecord, rotate_log_key
 from receipts.log.signing import Signer, pem_of
+from receipts.log.signing_key import RemoteKey, SigningKey
 from server.workspace.key_file import keep_key, replace_key
 from server.workspace.log_key import held_log_keys, key_file, passphrase_of
 from server.workspace.roots import write_roots
@@ -58,7 +59,7 @@ async def rotate_log(workspace: "Workspace", journal: "Journal", by: str, reason
     return LogKeyRotation(record, record.keyid, record.former, following)
 
 
-def prepare_log_key(workspace: "Workspace", own: str) -> Ed25519PrivateKey:
+def prepare_log_key(workspace: "Workspace", own: str) -> SigningKey:
     """The key that comes after the one with this id; made beside it, durably, where it is a file and none is there.
 
     Raises `bad_settings` with what to put where.
@@ -67,10 +68,15 @@ def prepare_log_key(workspace: "Workspace", own: str) -> Ed25519PrivateKey:
     ours = [key for key in held if Signer(key).keyid == own]
     others = [key for key in held if Signer(key).keyid != own]
     if len(ours) != 1 or len(others) > 1:
-        hint = f"`{workspace.settings.log.key}` holds the present key, and after it the new one, as PEM; nothing else"
+        hint = f"`{workspace.settings.log.key}` and [log.signers] hold the present key and the new one; nothing else"
         raise AilyusError("bad_settings", f"{len(held)} keys of the log are there, without a present one", hint=hint)
     if others:
         return others[0]
+    present = ours[0]
+    if not isinstance(present, Ed25519PrivateKey):
+        # a key in a file instead of a signer weakens the log: nobody gets one by leaving a table out
+        hint = f"name its signer under [log.signers], or put a key at `{workspace.settings.log.key}` (`{_MAKE}`)"
+        raise AilyusError("bad_settings", "there is no key to follow that of the signer", hint=hint)
     if path is None:
         place, sealed = workspace.settings.log.key, workspace.settings.log.passphrase
         same = (
@@ -79,21 +85,29 @@ def prepare_log_key(workspace: "Workspace", own: str) -> Ed25519PrivateKey:
         hint = f"make one (`{_MAKE}`),{same} put its PEM after that of the present key at `{place}`, and run this again"
         raise AilyusError("bad_settings", f"there is no new key at `{place}`", hint=hint)
     key, passphrase = Ed25519PrivateKey.generate(), passphrase_of(workspace)
-    replace_key(path, pem_of(ours[0], passphrase) + pem_of(key, passphrase))
+    replace_key(path, pem_of(present, passphrase) + pem_of(key, passphrase))
     return key
 
 
-def _retire(workspace: "Workspace", store: "Store", held: tuple[Ed25519PrivateKey, ...]) -> str:
+def _retire(workspace: "Workspace", store: "Store", held: tuple[SigningKey, ...]) -> str:
     """Keep former keys beside, leave the new one alone in its place, and say what is left to do."""
     write_roots(workspace, store, extend=True)
     path, passphrase = key_file(workspace), passphrase_of(workspace)
     own = next(key for key in held if Signer(key).keyid == store.signer.keyid)
+    former = [key for key in held if key is not own]
+    tables = ", ".join(f"[log.signers.{key.name}]" for key in former if isinstance(key, RemoteKey))
+    if tables:
+        return f"take {tables} out of ailyus.toml when every replica has been seen ready, and disable its key"
     if path is None:
         return f"take the former key away from `{workspace.settings.log.key}` when every replica has been seen ready"
-    kept = [former_file(path, Signer(key).keyid) for key in held if key is not own]
-    for place, key in zip(kept, (key for key in held if key is not own), strict=True):
+    read = [key for key in former if isinstance(key, Ed25519PrivateKey)]
+    kept = [former_file(path, Signer(key).keyid) for key in read]
+    for place, key in zip(kept, read, strict=True):
         keep_key(place, pem_of(key, passphrase))
-    replace_key(path, pem_of(own, passphrase))
+    if isinstance(own, Ed25519PrivateKey):
+        replace_key(path, pem_of(own, passphrase))
+    else:
+        path.unlink()  # the signer signs now; the former key is kept beside
     names = ", ".join(f"`{os.path.relpath(place, workspace.root)}`" for place in kept)
     return f"the former key is kept as {names}: only a backup from before needs it"
 

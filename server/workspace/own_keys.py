@@ -12,6 +12,7 @@ from receipts.journal.secret_vault import mark_of
 from receipts.log.log_keys import LogKey, LogKeys
 from receipts.log.rotation import MARK
 from receipts.log.signing import Envelope, Signer, verifier_key
+from receipts.log.signing_key import RemoteKey, SigningKey
 from receipts.statement import entries
 from receipts.store.row import Read
 from server.workspace.log_key import held_log_keys
@@ -50,9 +51,9 @@ def own_keys(workspace: "Workspace") -> list[OwnKey]:
 def _of_log(workspace: "Workspace") -> Iterator[OwnKey]:
     source, origin = workspace.settings.log.key, workspace.settings.origin
     try:
-        held = [Signer(key).keyid for key in held_log_keys(workspace)]
+        held = {Signer(key).keyid: _place(key, source) for key in held_log_keys(workspace)}
     except AilyusError:
-        held = []
+        held = {}
     known: tuple[LogKey, ...] = ()
     times: dict[int, str] = {}
     if workspace.settings.has_database or workspace.store.exists():
@@ -60,14 +61,18 @@ def _of_log(workspace: "Workspace") -> Iterator[OwnKey]:
             known = trusted_keys(workspace, read).keys
             times = {key.first: _since(read, key) for key in known} if is_made(workspace, read) else {}
     for key in known:
-        place = source if key.keyid in held else ""
+        place = held.get(key.keyid, "")
         state: KeyState = "retired" if key.end is not None else "in use" if place else "missing"
         yield OwnKey(
             "log", key.keyid, state, times.get(key.first, ""), key.first, place, verifier_key(origin, key.public)
         )
-    for keyid in held:
+    for keyid, place in held.items():
         if keyid not in {key.keyid for key in known}:
-            yield OwnKey("log", keyid, "next", "", None, source)
+            yield OwnKey("log", keyid, "next", "", None, place)
+
+
+def _place(key: SigningKey, source: str) -> str:
+    return f"[log.signers.{key.name}]" if isinstance(key, RemoteKey) else source
 
 
 def _of_secrets(workspace: "Workspace") -> Iterator[OwnKey]:

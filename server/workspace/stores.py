@@ -12,10 +12,9 @@ from contracts.errors import AilyusError
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from receipts.log.head import Head
     from receipts.log.signing import Signer
+    from receipts.log.signing_key import SigningKey
     from receipts.store.postgres_acceptance import PostgresAcceptance
     from receipts.store.row import Read
     from receipts.store.sqlite_acceptance import SqliteAcceptance
@@ -42,7 +41,7 @@ def _with_keys(store: "Store", workspace: "Workspace") -> "Store":
     """Let it look for the key that signs the log where the settings say, once another replica has rotated it."""
     from server.workspace.log_key import held_log_keys
 
-    def held() -> "tuple[Ed25519PrivateKey, ...]":
+    def held() -> "tuple[SigningKey, ...]":
         try:
             return held_log_keys(workspace)
         except AilyusError:

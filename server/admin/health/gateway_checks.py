@@ -35,6 +35,7 @@ def health_of(
     ready = [
         HealthCheck("store", lambda: _store(store), _WRITE_SECONDS),
         HealthCheck("log", lambda: _log(store)),
+        HealthCheck("signer", lambda: _signer(store)),
         HealthCheck("release", lambda: _release(releases, controls.live)),
         HealthCheck("clock", ClockCheck(store).look),
         HealthCheck("lease", lambda: _lease(store, controls.unseen_seconds if store.shared else 0.0)),
@@ -74,6 +75,14 @@ async def _log(store: Store) -> HealthResult:
         if head is None or head.size < before:
             return HealthResult(False, "the remembered head is behind the log")
     return HealthResult(True, "its head is that of its last statement")
+
+
+async def _signer(store: Store) -> HealthResult:
+    """What the signer of the log said last: each look of the `store` asks it anew."""
+    remote = store.signer.remote
+    if remote is None:
+        return HealthResult(True, "the key of the log is held here")
+    return HealthResult(not remote.fault, f"`{remote.name}` {remote.fault or 'signs'}")
 
 
 async def _release(releases: Releases, live: str) -> HealthResult:

@@ -12,6 +12,7 @@ from server.workspace.settings.settings import Settings
 def references_in(settings: Settings) -> Iterator[tuple[str, str]]:
     """Each reference with the key that holds it; not those that are not given."""
     found: list[tuple[str, str | None]] = [("log.key", settings.log.key), ("log.passphrase", settings.log.passphrase)]
+    found += ((f"log.signers.{name}.pin", one.pin) for name, one in settings.log.signers.items())
     if settings.store is not None:
         found += (("store.url", settings.store.url), ("store.secrets", settings.store.secrets))
     if settings.metrics is not None:

@@ -28,7 +28,7 @@ from tests.until import until
 from tests.web import web
 from tests.world import Sandbox, Served, World, gateway, make_workspace
 
-CHECKS = ["store", "log", "release", "clock", "lease", "connections", "browser"]
+CHECKS = ["store", "log", "signer", "release", "clock", "lease", "connections", "browser"]
 HOUR = 3_600_000
 UNLOCK = {"user_id": "00u2leo000001", "reason": "locked out since this morning"}
 
