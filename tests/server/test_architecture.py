@@ -294,7 +294,13 @@ def test_the_readme_of_a_package_names_only_files_that_are_there(package: str) -
 
 
 def test_every_package_that_is_used_is_named_with_the_place_that_uses_it() -> None:
-    modules = {"pyjwt": "jwt", "pyyaml": "yaml", "z3-solver": "z3", "opentelemetry-api": "opentelemetry"}
+    modules = {
+        "pyjwt": "jwt",
+        "pyyaml": "yaml",
+        "z3-solver": "z3",
+        "python-pkcs11": "pkcs11",
+        "opentelemetry-api": "opentelemetry",
+    }
     modules |= {"opentelemetry-sdk": "opentelemetry.sdk"}
     modules |= {"opentelemetry-exporter-otlp-proto-http": "opentelemetry.exporter.otlp.proto.http"}
     rows = ARCHITECTURE.read_text().partition("## The packages that we use")[2].partition("\n## ")[0].splitlines()

@@ -7,6 +7,12 @@ from contracts.schema.fields import Duration
 from receipts.log.pkcs11_uri import Pkcs11Uri
 from server.workspace.settings.part import Reference, ReferenceOrNone, SettingsPart
 
+_PUBLIC = """\
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
+
 
 class StorePart(SettingsPart):
     """Where the store is, and the key that seals secrets in it."""
@@ -24,9 +30,7 @@ class StorePart(SettingsPart):
 class SignerPart(SettingsPart):
     """A signer of the log outside of the gateway, which never sees the key: a program, or a key in a token."""
 
-    public: str = Field(
-        max_length=400, examples=["""-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA…\n-----END PUBLIC KEY-----"""]
-    )
+    public: str = Field(max_length=400, examples=[_PUBLIC])
     """Its Ed25519 public key as PEM (RFC 8410); a signature that does not fit it is never used."""
     command: tuple[str, ...] = Field((), examples=[["/usr/local/bin/kms-signer", "--key", "log"]])
     """A program that signs; it is told one JSON object a line. No shell reads its arguments."""

@@ -43,6 +43,11 @@ def part_of(key: SettingKey) -> str:
     """The table that a key stands in, with what else it needs."""
     if key.path[0] == "export" and key.path[-1] == "file":
         return ""  # it goes to one place, which is the file then
+    if "signers" in key.path:
+        from server.workspace.settings.store import _PUBLIC
+
+        signs = 'command = ["sign"]\n' if key.path[-1] not in ("command", "pkcs11") else ""
+        return f'[log.signers.name]\npublic = """{_PUBLIC}"""\n{signs}'
     if "oauth2" not in key.path:
         return _PARTS.get(key.path[0], "")
     return _SIGNS_IN + (_BY_KEY if key.path[-1] in ("key", "key_id", "subject", "audience") else _BY_SECRET)
