@@ -245,7 +245,7 @@ GUARDS = [
     Guard("what leaves the store is in the file", "return True", "tests/receipts/retention/test_retention.py::test_what_changed_since"),
     Guard("an archive is read again", "for fault in ():", "tests/receipts/retention/test_retention.py::test_a_disk_that_keeps"),
     Guard("the file that the log names", "if False:", "tests/receipts/retention/test_retention.py::test_another_file_of_its_name"),
-    Guard("what rates count is not archived", "if False:", "tests/receipts/retention/test_retention.py::test_only_what_closed"),
+    Guard("what rates count is not archived", "if False:", "tests/receipts/retention/test_retention.py::test_what_closed_within"),
     Guard("repeats that are archived", '" + 0 * length(?1)",', "tests/receipts/retention/test_retention.py::test_a_call_that_is_archived"),
     Guard("archived actions of another", "return True", "tests/journeys/test_archive.py::test_an_archived_action_is"),
     Guard("an archive of this log", "if False:", "tests/journeys/test_archive.py::test_an_archive_of_another_log"),
