@@ -2,8 +2,8 @@
 
 The shipped policies and contracts against themselves with one edit. The decisions are those of 200 people and 1,000
 records, of twelve contracts. The edits: of a contract that nobody called, so that nothing is decided anew; of a guard,
-whose decisions are told apart by what the policies read; of one that reads names, so that nearly each decision is one of
-its own; and of one that asks who somebody is, which tells no two people apart that no policy names.
+whose decisions are told apart by what the policies read; of one that compares a name with a written one; and of one
+that asks who somebody is, which tells no two people apart that no policy names.
 """
 
 import argparse
