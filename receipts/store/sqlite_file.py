@@ -28,6 +28,8 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
             # INVARIANT: NORMAL can lose the intent at power loss after the effect happened.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")
+            # evidence that was erased must be gone from the file, too, whatever this build's default is
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA journal_size_limit = {wal.LIMIT}")
     except BaseException:
         connection.close()

@@ -68,3 +68,17 @@ def test_a_store_has_one_owner_until_that_lets_go(tmp_path: Path) -> None:
     assert (tmp_path / "s.db.lock").read_text() == str(os.getpid())
     os.close(held)
     os.close(own(path))
+
+
+def test_what_is_deleted_is_overwritten_in_the_file(tmp_path: Path) -> None:
+    path, word = tmp_path / "s.db", b"maria@example.com"
+    with contextlib.closing(connect(path)) as connection:
+        connection.execute("CREATE TABLE evidence (data BLOB)")
+        connection.executemany("INSERT INTO evidence VALUES (?)", [(word * 50,)] * 200)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert word in path.read_bytes()
+        connection.execute("DELETE FROM evidence")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert word not in path.read_bytes()
+        # most builds overwrite by default, so that the bytes alone would not notice a default that is otherwise
+        assert connection.execute("PRAGMA secure_delete").fetchone() == (1,)
