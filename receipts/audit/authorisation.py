@@ -24,6 +24,7 @@ from receipts.audit.disclosure import Disclosed
 from receipts.audit.proof_answer import ProofAnswer, no, of_all, unknown, yes
 from receipts.audit.proof_statement import Predicate
 from receipts.audit.verify import AuthenticProof
+from receipts.statement.json_value import array_of, object_of
 
 _WHO: Final = ("agent", "person")
 _ENDED: Final = frozenset({"denied", "refused", "expired", "cancelled", "unavailable", "previewed"})
@@ -212,7 +213,7 @@ def _slots(one: Predicate, proof: AuthenticProof) -> list[tuple[str, str]]:
         (str(intent["receipt"]), f"approval/{place}")
         for intent in proof.statements
         if intent["kind"] == "intent" and home & set(_actions_of(intent))
-        for place in range(len(_list(intent.get("approvals"))))
+        for place in range(len(array_of(intent.get("approvals"))))
     ]
 
 
@@ -246,16 +247,10 @@ def _told_of(one: Predicate, told: JsonValue, proof: AuthenticProof) -> ProofAns
 
 
 def _approved(let_through: Sequence[Predicate]) -> str:
-    named = {str(one) for p in let_through for one in _list(p.get("approvals"))}
+    named = {str(one) for p in let_through for one in array_of(p.get("approvals"))}
     return f"; {len(named)} approvals of people hold" if named else ""
 
 
 def _policies(one: Predicate) -> Iterator[str]:
-    decision = one.get("decision")
-    policies = decision.get("policies") if isinstance(decision, dict) else None
-    for names in policies.values() if isinstance(policies, dict) else ():
-        yield from (str(name) for name in _list(names))
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
+    for names in object_of(object_of(one.get("decision")).get("policies")).values():
+        yield from (str(name) for name in array_of(names))

@@ -7,7 +7,7 @@ signed statement commits to them. It does not believe that they mean what the ou
 - Where the record says `confirmed` and an expectation does not hold, the answer MUST be no.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import orjson
@@ -25,6 +25,7 @@ from receipts.audit.proof_answer import ProofAnswer, no, of_all, unknown, yes
 from receipts.audit.proof_statement import Predicate
 from receipts.audit.verify import AuthenticProof
 from receipts.reconciliation.checks import checks_of
+from receipts.statement.json_value import array_of, object_of
 
 _OTHER: Final[Mapping[str, CelType]] = {
     "connection.tenant": "string",
@@ -108,7 +109,7 @@ def _evaluated(proof: AuthenticProof, last: Predicate) -> ProofAnswer:
     except AilyusError:
         return unknown("the contract cannot be compiled from the file")
     results = checks_of(checks, scope)
-    said = [one.get("met") for one in map(_object, _list(last.get("checks")))]
+    said = [one.get("met") for one in map(object_of, array_of(last.get("checks")))]
     for result in results:
         if result.unmet:  # guard: an expectation that does not hold
             return no(f"an expectation does not hold: {result.that}", contradicts=True)
@@ -126,7 +127,7 @@ class _NotShown(Exception):
 
 
 def _expectation(proof: AuthenticProof, one: Predicate) -> Expectation:
-    named, release = _object(one.get("contract")), release_of(proof, one)
+    named, release = object_of(one.get("contract")), release_of(proof, one)
     data = proof.disclosed.get((release or "", f"contract/{named.get('id')}"))
     if data is None:
         raise _NotShown(f"the contract `{named.get('id')}` of the release is not opened")
@@ -154,8 +155,8 @@ def _scope(proof: AuthenticProof, last: Predicate, expected: Expectation) -> dic
     after = last if last.get("after") else intent
     values = _read(proof, after, "after" if last.get("after") else "before", expected)
     scope |= {f"after.{name.split('.', 1)[1]}": value for name, value in values.items()}
-    attempts = _list(last.get("attempts"))
-    if attempts and (status := _object(attempts[-1]).get("status")) is not None:
+    attempts = array_of(last.get("attempts"))
+    if attempts and (status := object_of(attempts[-1]).get("status")) is not None:
         scope["response.status"] = status
         body = _decoded(proof.disclosed.get((str(last["receipt"]), "response")))
         if body is not None:
@@ -166,10 +167,10 @@ def _scope(proof: AuthenticProof, last: Predicate, expected: Expectation) -> dic
 def _read(proof: AuthenticProof, one: Predicate, phase: str, expected: Expectation) -> dict[str, object]:
     """The decoded bodies of a look, by their names in this phase."""
     found: dict[str, object] = {}
-    for name, fact in _object(one.get(phase)).items():
+    for name, fact in object_of(one.get(phase)).items():
         declared = expected.observe.get(name)
         # a 404 that the contract allows is read as null, whatever its body says
-        if _object(fact).get("status") == 404:
+        if object_of(fact).get("status") == 404:
             found[f"{phase}.{name}"] = None
             continue
         if isinstance(declared, Observe) and (declared.decode != "json" or declared.pages or not _by_http(declared)):
@@ -194,11 +195,3 @@ def _decoded(data: bytes | None) -> JsonValue:
     except ValueError:
         return None
     return value
-
-
-def _object(value: JsonValue) -> Mapping[str, JsonValue]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> Sequence[JsonValue]:
-    return value if isinstance(value, list) else []

@@ -25,6 +25,7 @@ from receipts.export.ocsf_words import (
     Activity,
 )
 from receipts.log.merkle import leaf_hash
+from receipts.statement.json_value import object_of
 
 VERSION: Final = "1.8.0"
 PROFILES: Final = ("security_control",)
@@ -47,7 +48,7 @@ def event_of(record: ExportRecord, version: str) -> Event:
 
 
 def _frame(record: ExportRecord, statement: Mapping[str, JsonValue], version: str) -> Event:
-    predicate = _object(statement["predicate"])
+    predicate = object_of(statement["predicate"])
     raw = record.envelope.encoded().decode()
     metadata: Event = {
         "version": VERSION,
@@ -85,7 +86,7 @@ def _frame(record: ExportRecord, statement: Mapping[str, JsonValue], version: st
 
 def _of_action(predicate: Mapping[str, JsonValue]) -> Event:
     kind, status = str(predicate["kind"]), str(predicate["status"])
-    contract, resource = _object(predicate["contract"]), predicate.get("resource")
+    contract, resource = object_of(predicate["contract"]), predicate.get("resource")
     # a statement names no kind of contract: a read is what has neither an intent nor an attempt
     is_read = kind == "outcome" and not {"attempts", "intent", "planOf"} & predicate.keys()
     activity: Activity = (2, "Read") if is_read else (3, "Update")
@@ -116,13 +117,13 @@ def _of_action(predicate: Mapping[str, JsonValue]) -> Event:
         event["status_detail"] = reason
     if isinstance(resource, dict):
         event["resources"] = [{"type": str(resource["type"]), "uid": str(resource["id"])}]
-    if authorizations := _authorizations(_object(predicate.get("decision")), denied=status == "denied"):
+    if authorizations := _authorizations(object_of(predicate.get("decision")), denied=status == "denied"):
         event["authorizations"] = authorizations
     return event
 
 
 def _of_gateway(predicate: Mapping[str, JsonValue]) -> Event:
-    kind, about = str(predicate["kind"]), _object(predicate.get("about"))
+    kind, about = str(predicate["kind"]), object_of(predicate.get("about"))
     event = str(about.get("event", ""))
     activity = ACTIVITIES.get((kind, event)) or ACTIVITIES.get((kind, "")) or (99, event or kind)
     key = ENTITIES.get(kind, "")
@@ -169,7 +170,7 @@ def _authorizations(decision: Mapping[str, JsonValue], *, denied: bool) -> list[
     """The policies that decided, for the agent and for the person."""
     word = "Denied" if denied else "Allowed"
     found: list[JsonValue] = []
-    for who, ids in _object(decision.get("policies")).items():
+    for who, ids in object_of(decision.get("policies")).items():
         policies = ids if isinstance(ids, list) else []
         found += [{"decision": word, "policy": {"uid": str(one), "group": {"name": who}}} for one in policies]
     return found
@@ -179,7 +180,3 @@ def _unmapped(predicate: Mapping[str, JsonValue]) -> Event:
     """What the framework has no place for."""
     names = ("kind", "changed", "governed", "boundary", "attribution", "observer", "plan", "undoes")
     return {name: predicate[name] for name in names if name in predicate}
-
-
-def _object(value: JsonValue) -> dict[str, JsonValue]:
-    return value if isinstance(value, dict) else {}

@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -28,6 +27,7 @@ from receipts.journal.journal import Journal
 from receipts.retention.removal import RemovalCount, remove
 from receipts.retention.selection import COUNTED_MS, RetentionLine, closed_roots, hold_of
 from receipts.retention.soundness import is_sound
+from receipts.retention.threaded_lock import holding
 from receipts.statement.archive_leaves import LABEL, LeafRanges
 from receipts.statement.gateway_facts import ArchiveFacts
 from receipts.store.backup import new_file
@@ -67,12 +67,8 @@ class Retention:
 
         An archive that was broken off is finished first, from its file beside `out` or in one of the folders.
         """
-        lock: AbstractContextManager[None] = self._store.archiving()
-        await asyncio.to_thread(lock.__enter__)
-        try:
+        async with holding(self._store.archiving()):
             return await self._archive(out, before_ms)
-        finally:
-            await asyncio.to_thread(lock.__exit__, None, None, None)
 
     async def _archive(self, out: Path, before_ms: int) -> RetentionSummary:
         if before_ms > self._store.now_ms() - COUNTED_MS:  # guard: what rates count is not archived
