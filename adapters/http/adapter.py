@@ -189,6 +189,20 @@ class HttpAdapter:
             renewable=renewable,
         )
 
+    async def ask(
+        self, target: Target, http: HttpRequest, seconds: float
+    ) -> tuple[int, Mapping[str, str], bytes] | Fault:
+        """One read of the target's audit log with the read-only credential, in so many seconds; whatever its status."""
+        if not same_place(http.url, target.base_url):  # guard: place of an audit log
+            return Fault("the path does not stay below the connection's base URL")
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._accepted(target, http, "")
+        except AilyusError as error:
+            return ReadOutage(error.sentence, credential_outage(error.code), target.name)
+        except (*_FAULTS, TooLarge) as error:
+            return ReadOutage(f"`{target.name}` could not be asked: {_fault(error)}", "unreachable", target.name)
+
     async def lacks(self, target: Target, reference: str, person: str) -> ReadOutage | None:
         """Why this credential of the target cannot be used, or None. One that is old is read again first."""
         lack = await self._credentials.lack(reference, person)

@@ -186,14 +186,16 @@ class Sandbox:
         before = copy.deepcopy(state) if request.method != "GET" else None
         answer = handler(state, request, **parameters)
         entry["status"] = answer.status
+        module, plain = SYSTEMS[system], {"x-request-id": f"req-{self._count + 1}"}
+        named = {**(module.headers() if hasattr(module, "headers") else plain), **answer.headers}
         if before is not None and before != state:
             entry["effect"] = True
+            if hasattr(module, "audit"):  # the vendor's own log of who changed what
+                module.audit(before, state, request, named)
             self._stale[org, system] = before
             self._changed[org, system] = time.monotonic()
             self._save()
         self._count += 1
-        module, plain = SYSTEMS[system], {"x-request-id": f"req-{self._count}"}
-        named = {**(module.headers() if hasattr(module, "headers") else plain), **answer.headers}
         return TwinResponse(answer.status, answer.body, named)
 
     def _pretended(self, org: str, system: str, request: Request) -> TwinResponse:

@@ -1,5 +1,6 @@
 """A small back office such as teams write for themselves: users, their API keys and integrations; an API and a page."""
 
+from collections.abc import Mapping
 from html import escape
 
 from adapters.sandbox.clock import stamp
@@ -100,6 +101,35 @@ def restart(state: Json, request: Request, integration: str) -> TwinResponse:
         return _missing()
     found |= {"state": "running", "error": ""}
     return TwinResponse(202, found)
+
+
+def audit(before: Json, state: Json, request: Request, answered: Mapping[str, str]) -> None:
+    """One event for each change: who, what, to which records, by which request."""
+    _, _, kind, *rest = request.path.split("/")
+    verb = rest[-1] if request.method == "POST" else "revoke"
+    objects = [part for part in rest if part[1:2] == "-"]
+    events = state.setdefault("audit", [])
+    events.append(
+        {
+            "id": f"e-{len(events) + 1}",
+            "at": stamp(),
+            "actor": {"id": "ailyus-writer"},
+            "action": f"{kind}.{verb}",
+            "objects": objects,
+            "request": answered["x-request-id"],
+        }
+    )
+
+
+@router.on("GET", "/api/audit")
+def list_audit(state: Json, request: Request) -> TwinResponse:
+    """The events between two times, 50 a page."""
+    since, until = request.query.get("since", ""), request.query.get("until", "9")
+    newest = stamp(-state.get("audit_after_ms", 0))
+    found = [e for e in state.get("audit", []) if since <= e["at"] < until and e["at"] <= newest]
+    start = int(request.query.get("cursor", "0"))
+    following = {"next": str(start + 50)} if start + 50 < len(found) else {}
+    return TwinResponse(200, {"events": found[start : start + 50], "page": following})
 
 
 @router.on("GET", "/users/{user}")

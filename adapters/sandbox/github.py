@@ -1,8 +1,11 @@
 """A twin of GitHub's REST API: memberships of organization and teams, deploy keys, Actions secrets, workflow runs."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
+from urllib.parse import urlencode
 
+from adapters.sandbox.github_audit import record, recorded
 from adapters.sandbox.github_records import API, deploy_key, organization, repository, user, workflow_run
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
@@ -80,7 +83,8 @@ def _listed(request: Request, items: list[Json]) -> tuple[list[Json], Json]:
     page, size = int(request.query.get("page", "1")), int(request.query.get("per_page", "30"))
     shown = items[(page - 1) * size : page * size]
     more = page * size < len(items)
-    following = f'<{request.base}{request.path}?per_page={size}&page={page + 1}>; rel="next"'
+    query = urlencode({**request.query, "per_page": str(size), "page": str(page + 1)})
+    following = f'<{request.base}{request.path}?{query}>; rel="next"'
     return shown, _RATE | ({"link": following} if more else {})
 
 
@@ -144,6 +148,21 @@ def remove_team_membership(state: Json, request: Request, org: str, team: str, l
     if state["teams"].get(f"{org}/{team}", {}).pop(login, None) is None:
         return _missing()
     return TwinResponse(204, None, _RATE)
+
+
+# -- the audit log ---------------------------------------------------------------------------------------------------
+
+
+def audit(before: Json, state: Json, request: Request, answered: Mapping[str, str]) -> None:
+    """Write down who changed what."""
+    record(state, request)
+
+
+@router.on("GET", "/orgs/{org}/audit-log")
+def list_audit_log(state: Json, request: Request, org: str) -> TwinResponse:
+    """The audit log of an organization, by times in `phrase`; the newest first, unless `order=asc`."""
+    shown, headers = _listed(request, recorded(state, request, org))
+    return TwinResponse(200, shown, headers)
 
 
 # -- deploy keys -----------------------------------------------------------------------------------------------------

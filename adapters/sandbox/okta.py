@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 
 from adapters.sandbox import okta_access
-from adapters.sandbox.okta_answers import error, limits, log, missing, page
+from adapters.sandbox.okta_answers import error, limits, log, missing, page, trace
 from adapters.sandbox.system import Json, Request, Router, TwinResponse
 
 router = Router()
@@ -33,6 +33,11 @@ def throttled() -> TwinResponse:
 def headers() -> Mapping[str, str]:
     """What stands beside every answer."""
     return {"x-okta-request-id": uuid.uuid4().hex, **limits()}
+
+
+def audit(before: Json, state: Json, request: Request, answered: Mapping[str, str]) -> None:
+    """Say in the system log which request made what it says that this one did."""
+    trace(state, len(before["logs"]), answered["x-okta-request-id"])
 
 
 def seed() -> Json:
@@ -102,6 +107,7 @@ def enroll_factor(state: Json, request: Request, user: str) -> TwinResponse:
         return _missing(user)
     factor = _factor(request.body.get("id", f"opf{len(state['factors'][user])}new"), request.body["factorType"])
     state["factors"][user].append(factor)
+    log(state, "user.mfa.factor.activate", "SUCCESS", user)
     return TwinResponse(200, factor)
 
 
@@ -122,6 +128,7 @@ def reset_factors(state: Json, request: Request, user: str) -> TwinResponse:
     if user not in state["users"]:
         return _missing(user)
     state["factors"][user] = []
+    log(state, "user.mfa.factor.reset_all", "SUCCESS", user)
     return TwinResponse(200)
 
 
@@ -133,27 +140,29 @@ def unlock(state: Json, request: Request, user: str) -> TwinResponse:
     if state["users"][user]["status"] != "LOCKED_OUT":
         return error(403, "E0000032", "Unlock is not allowed for this user.")
     state["users"][user]["status"] = "ACTIVE"
+    log(state, "user.account.unlock", "SUCCESS", user)
     return TwinResponse(200)
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/suspend")
 def suspend(state: Json, request: Request, user: str) -> TwinResponse:
     """Suspend an active user."""
-    return _moved(state, user, ("ACTIVE",), "SUSPENDED", "suspendUser")
+    return _moved(state, user, ("ACTIVE",), "SUSPENDED", "suspend")
 
 
 @router.on("POST", "/api/v1/users/{user}/lifecycle/unsuspend")
 def unsuspend(state: Json, request: Request, user: str) -> TwinResponse:
     """Let a suspended user sign in again."""
-    return _moved(state, user, ("SUSPENDED",), "ACTIVE", "unsuspendUser")
+    return _moved(state, user, ("SUSPENDED",), "ACTIVE", "unsuspend")
 
 
 def _moved(state: Json, user: str, before: tuple[str, ...], after: str, operation: str) -> TwinResponse:
     if user not in state["users"]:
         return _missing(user)
     if state["users"][user]["status"] not in before:
-        return error(400, "E0000001", f"Api validation failed: {operation}")
+        return error(400, "E0000001", f"Api validation failed: {operation}User")
     state["users"][user]["status"] = after
+    log(state, f"user.lifecycle.{operation}", "SUCCESS", user)
     return TwinResponse(200)
 
 

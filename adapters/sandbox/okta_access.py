@@ -166,12 +166,19 @@ def list_apps(state: Json, request: Request) -> TwinResponse:
 
 
 def list_logs(state: Json, request: Request) -> TwinResponse:
-    """The system log, by event type, outcome and target; the newest first with `sortOrder=DESCENDING`."""
+    """The system log, by time, event type, outcome and target; the newest first with `sortOrder=DESCENDING`.
+
+    `logs_after_ms` of the state is how late its lines come.
+    """
+    newest = stamp(-state.get("logs_after_ms", 0))
+    since, until = request.query.get("since", ""), request.query.get("until", "9")
     wanted = dict(_FILTER.findall(request.query.get("filter", "")))
     found = [
         e
         for e in state["logs"]
-        if wanted.get("eventType", e["eventType"]) == e["eventType"]
+        if since <= e["published"] < until
+        and e["published"] <= newest
+        and wanted.get("eventType", e["eventType"]) == e["eventType"]
         and wanted.get("outcome.result", e["outcome"]["result"]) == e["outcome"]["result"]
         and ("target.id" not in wanted or any(t["id"] == wanted["target.id"] for t in e["target"]))
     ]

@@ -49,6 +49,13 @@ def _link(request: Request, more: Mapping[str, str]) -> str:
     return f"{request.base}{request.path}" + (f"?{urlencode(query)}" if query else "")
 
 
+def trace(state: Json, first: int, request_id: str) -> None:
+    """The lines from this one on were written for one request."""
+    for line in state["logs"][first:]:
+        line["transaction"] = {"type": "WEB", "id": request_id, "detail": {}}
+        line["debugContext"] = {"debugData": {"requestId": request_id}}
+
+
 def log(state: Json, event: str, result: str, user: str, *others: tuple[str, str]) -> None:
     """One line of the system log, about a user and what else it touched (type, id)."""
     target = [{"type": kind, "id": one} for kind, one in (("User", user), *others)]

@@ -55,6 +55,7 @@ TREE: Final[Mapping[str, TreeEntry]] = {
     "doctor": TreeEntry("run_commands", "run", "Look at every layer; on failure, say the exact next command."),
     "sandbox": TreeEntry("run_commands", "run", "Run the local twins.", is_hidden=True),
     "audit": TreeEntry("receipt_commands", "run", "Is anything missing, was anything changed?"),
+    "audit coverage": TreeEntry("receipt_commands", "run", "Did our credential change anything without a receipt?"),
     "release": TreeEntry(
         "release_commands", "release", "Releases: what the files would change, make it live, take it back."
     ),
@@ -176,6 +177,13 @@ class Root(WordGroup):
         entry = TREE.get(cmd_name)
         return _loaded(entry, cmd_name) if entry else None
 
+    def resolve_command(self, ctx: object, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The same; two words that are a command of their own go before the command of the first one."""
+        both = " ".join(args[:2])
+        if len(args) > 1 and both in TREE:
+            return both, self.get_command(ctx, both), args[2:]
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: object) -> list[str]:
         """The words, in their order."""
         return list(TREE)
@@ -210,5 +218,5 @@ def words_of(tree: Mapping[str, Command]) -> Sequence[tuple[tuple[str, ...], Typ
             below = {word: own for word, own in one.commands.items() if isinstance(own, Command)}
             found += [((name, *words), own) for words, own in words_of(below)]
         elif not one.hidden:
-            found.append(((name,), one))
+            found.append((tuple(name.split()), one))
     return found

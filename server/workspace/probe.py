@@ -63,7 +63,7 @@ def _each(words: list[str]) -> str:
     return "; ".join(dict.fromkeys(words))
 
 
-class _Shut:
+class ShutGate:
     """The gate of an adapter that only reads: nothing passes."""
 
     def enter(self, dispatch: Dispatch) -> str | None:
@@ -78,7 +78,7 @@ class _Shut:
 async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
     """Look up every reference, and ask every connection that a contract reads over HTTP, side by side."""
     credentials = credentials_of(workspace)
-    adapter = HttpAdapter(release, _Shut(), credentials, now_ms)
+    adapter = HttpAdapter(release, ShutGate(), credentials, now_ms)
     try:
         signs_in = [t for t in release.targets.values() if t.oauth2 is not None and t.oauth2.is_stored]
         others = [t for t in release.targets.values() if t not in signs_in]
@@ -95,7 +95,7 @@ async def probe(workspace: Workspace, release: Release) -> list[ProbeResult]:
 
 async def probe_target(release: Release, credentials: Credentials, target: Target, person: str = "") -> ProbeResult:
     """The same of one connection, with the credentials of a gateway that runs, and the account of this person."""
-    adapter = HttpAdapter(release, _Shut(), credentials, now_ms)
+    adapter = HttpAdapter(release, ShutGate(), credentials, now_ms)
     try:
         return await _probed(adapter, credentials, release, target, person)
     finally:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.workspace.settings.browser import BrowserPart
 from server.workspace.settings.connection import AdapterPart, ConnectionPart
 from server.workspace.settings.console import ConsolePart
+from server.workspace.settings.coverage import CoveragePart
 from server.workspace.settings.credentials import CredentialsPart
 from server.workspace.settings.export import ExportPart
 from server.workspace.settings.notification import EscalationPart, NoticePart
@@ -119,6 +120,8 @@ class Settings(BaseSettings, Documented):
     """Who is told that people are needed, by name."""
     export: dict[str, ExportPart] = Field(default_factory=dict)
     """Where the statements of the log are pushed to, by name."""
+    coverage: dict[str, CoveragePart] = Field(default_factory=dict)
+    """The audit logs of systems that are compared with receipts, by name."""
 
     @property
     def has_database(self) -> bool:

@@ -27,6 +27,8 @@ _PARTS = {  # what else a part needs, so that one key of it can be set
     "escalations": '[escalations.name]\nwebhook = "https://a.example"\n',
     "witness": '[[witness.cosigners]]\nurl = "https://a.example"\nkey = "w.test/1+79dcb387+BIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"\n'
     '[[witness.cosigners]]\nurl = "https://b.example"\nkey = "w.test/2+175ddbea+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU"\n',
+    "coverage": '[coverage.name]\nconnection = "c"\nsource = "json"\nactors = ["a"]\n'
+    '[coverage.name.feed]\npath = "/a"\nnext = "n"\n',
     "export": '[export.name]\nurl = "https://a.example"\n',
     "notices": '[notices.name]\nwebhook = "https://a.example"\n',
 }
@@ -48,6 +50,9 @@ def part_of(key: SettingKey) -> str:
 
         signs = 'command = ["sign"]\n' if key.path[-1] not in ("command", "pkcs11") else ""
         return f'[log.signers.name]\npublic = """{_PUBLIC}"""\n{signs}'
+    if key.path[0] == "coverage" and "feed" not in key.path:
+        source = {"source": "", "organization": 'source = "github"\n'}.get(key.path[-1], 'source = "okta"\n')
+        return f'[coverage.name]\nconnection = "c"\nactors = ["a"]\n{source}'
     if "oauth2" not in key.path:
         return _PARTS.get(key.path[0], "")
     return _SIGNS_IN + (_BY_KEY if key.path[-1] in ("key", "key_id", "subject", "audience") else _BY_SECRET)
