@@ -1,6 +1,10 @@
-"""`uv run python -m tests.faults --kills 300`: every named point, with its count; exit 0 iff nothing was wrong."""
+"""`uv run python -m tests.faults --kills 300`: every named point, with its count; exit 0 iff nothing was wrong.
+
+With `--race`, 16 callers race for a budget in which a gateway or a replica dies, and agents read before (`race.py`).
+"""
 
 import asyncio
+import contextlib
 import random
 import statistics
 import sys
@@ -11,6 +15,7 @@ from pathlib import Path
 from receipts.journal.lease import LEASE_MS
 from tests.deaths import joined, options, shares, told
 from tests.faults.campaign import Campaign, freeze, prepared
+from tests.faults.race import POINTS, Race, race
 from tests.faults.replicas import campaign as pair
 from tests.faults.replicas import p99
 from tests.postgres import serving
@@ -18,6 +23,8 @@ from tests.world import Sandbox, add_records
 
 PAIRS = 3
 """Pairs of replicas side by side."""
+RACES = 2
+"""Races side by side: each has 20 callers."""
 
 
 async def campaign(kills: int, seed: int) -> Campaign:
@@ -46,11 +53,29 @@ async def replicas(kills: int, seed: int) -> tuple[Campaign, list[float]]:
     return joined(made), takeovers
 
 
+async def races(kills: int, seed: int, store: str) -> Race:
+    """Every point in turn, on twins of each lane's own."""
+    with contextlib.ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="ailyus-race-")))
+        server = opened.enter_context(serving()) if store == "postgres" else None
+        wheel = [POINTS[n % len(POINTS)] for n in range(kills)]
+        lanes = []
+        for lane in range(min(RACES, kills)):
+            sandbox = Sandbox()
+            opened.callback(sandbox.close)
+            lanes.append(race(folder / f"{lane}", sandbox, wheel[lane::RACES], seed + lane, server))
+        return joined(await asyncio.gather(*lanes))
+
+
 def main() -> int:
-    asked = options("tests.faults", __doc__).parse_args()
+    parser = options("tests.faults", __doc__)
+    parser.add_argument("--race", action="store_true", help="die in a race for a budget")
+    asked = parser.parse_args()
     began = time.monotonic()
     made: Campaign
-    if asked.store == "sqlite":
+    if asked.race:
+        made = asyncio.run(races(asked.kills, asked.seed, asked.store))
+    elif asked.store == "sqlite":
         made = asyncio.run(campaign(asked.kills, asked.seed))
     else:
         made, takeovers = asyncio.run(replicas(asked.kills, asked.seed))
