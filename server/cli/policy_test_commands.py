@@ -1,76 +1,26 @@
 """The command `ailyus policy test`: cases, what they cover, and which mistakes they notice."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.errors import AilyusError
-from server.cli.answer import Answer
+from server.cli.answer import Answer, FormatOption
 from server.cli.exit_code import DONE, FAILED
-from server.cli.output import table
+from server.cli.output import Format, table
+from server.cli.policy_test_report import MutationReport, SurvivingMistake, TestedPolicies, file_of, report_of
+from server.cli.policy_test_watch import watch_tests
 from server.cli.progress import working
 from server.cli.workspace_option import WorkspaceOption
 
 if TYPE_CHECKING:
-    from policies.coverage import ConditionCoverage
     from policies.mutation import Mutant
     from policies.mutation_score import MutationScore
-    from policies.testing import Result
     from server.workspace.policy_set import PolicySet
 
 BundledOption = Annotated[bool, typer.Option("--bundled", help="The policies and contracts that come with Ailyus.")]
-
-
-@dataclass(frozen=True, slots=True)
-class UnseenCondition:
-    """A condition that no case has seen true (`never_true`) or false, with its place."""
-
-    policy: str
-    file: str
-    line: int
-    column: int
-    text: str
-    never_true: bool
-    never_false: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SurvivingMistake:
-    """A mistake that no case notices: its kind, what is other, and where."""
-
-    policy: str
-    kind: str
-    says: str
-    file: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class MutationReport:
-    """How many mistakes the cases notice, in percent. `refused` do not load; of `untried` nobody knows."""
-
-    percent: int
-    noticed: int
-    refused: int
-    untried: int
-    survivors: list[SurvivingMistake]
-
-
-@dataclass(frozen=True, slots=True)
-class TestedPolicies:
-    """How many cases passed, the names of those that failed, and the policies that no test is about.
-
-    `conditions` are the parts of policies that were never true or never false; `mutation` where it was asked for.
-    """
-
-    passed: int
-    failed: list[str]
-    uncovered: list[str]
-    conditions: list[UnseenCondition]
-    mutation: MutationReport | None
 
 
 def test_policies(
@@ -85,68 +35,47 @@ def test_policies(
     timeout: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds for all mistakes together.")] = 600,
     processes: Annotated[int, typer.Option(min=0, help="How many; 0: one for each core where it is worth it.")] = 0,
     junit: Annotated[Path | None, typer.Option(help="Write the cases to this file in JUnit's XML, too.")] = None,
-) -> Answer[TestedPolicies]:
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run what a saved file is about again, until Ctrl-C; tell what changed.")
+    ] = False,
+    format: FormatOption = Format.table,
+) -> Answer[TestedPolicies] | None:
     """Run every `*.test.yaml`. One that names what does not exist, or proves nothing, fails; having none is an error.
 
     Exit 4: a test fails, or they notice fewer mistakes than `--min`.
     """
     from policies.case import load_tests
-    from policies.coverage import coverage_of
-    from policies.testing import run_tests, uncovered
+    from policies.testing import run_tests
     from server.cli.junit import JunitCase, write_junit
     from server.workspace.policy_set import policy_set_of
 
     if min_score and not mutation:
         raise AilyusError("bad_settings", "`--min` is about mistakes", hint="add `--mutation`")
     root = None if bundled else Path(workspace).resolve()
+    if watch:
+        if root is None or mutation or junit is not None:
+            hint = "leave out `--bundled`, `--mutation` and `--junit`"
+            raise AilyusError("bad_settings", "`--watch` runs the cases of a workspace, and nothing else", hint=hint)
+        watch_tests(root, format)
+        return None
     policies = policy_set_of(root)
     cases = load_tests(policies.folder)
     found = [(file, one) for file, case in cases for one in run_tests(policies.decider, policies.programs, [case])]
-    results = [one for _, one in found]
-    if not results and policies.programs:
+    if not found and policies.programs:
         raise AilyusError("bad_policy", "no policy test is about any contract", hint="`ailyus policy new` writes one")
     if junit is not None:
         write_junit(junit, "ailyus policy test", [JunitCase(file, r.case.name, r.failure) for file, r in found])
-    failed = [one for one in results if one.failure]
-    bare = uncovered(policies.decider, results)
-    # what a failing case has seen is nothing that anybody expects
-    whole = coverage_of(policies.decider, policies.programs, [case for _, case in cases]) if not failed else []
-    unseen = [one for one in whole if not one.is_whole]
-    lines = [f"FAILED {one.case.name}: {one.failure}" for one in failed]
-    says = [*_counts(results, failed, bare), *_unseen(whole, unseen, root is None)]
-    report, code = None, FAILED if failed else DONE
-    if mutation and not failed:
-        score = _score(root, timeout, processes)
-        report = _report(score, policies)
-        lines += _survivors(report)
-        says.append(_scored(score))
-        code = FAILED if score.percent < min_score else DONE
-    document = TestedPolicies(
-        len(results) - len(failed),
-        [one.case.name for one in failed],
-        list(bare),
-        [_condition(one, policies) for one in unseen],
-        report,
+    answer = report_of(policies, cases, found, is_bundled=root is None)
+    if not mutation or answer.code != DONE:
+        return answer
+    score = _score(root, timeout, processes)
+    report = _report(score, policies)
+    return Answer(
+        replace(answer.document, mutation=report),
+        [*answer.lines, *_survivors(report)],
+        [*answer.says, _scored(score)],
+        FAILED if score.percent < min_score else DONE,
     )
-    return Answer(document, lines, says, code)
-
-
-def _counts(results: "list[Result]", failed: "list[Result]", bare: list[str]) -> list[str]:
-    says = [f"{len(results) - len(failed)} passed, {len(failed)} failed"]
-    if not results:
-        says.append("there is no contract yet that a test could be about")
-    if bare:
-        verb = "policy is" if len(bare) == 1 else "policies are"
-        says.append(f"{len(bare)} {verb} covered by no test: {', '.join(bare)}")
-    return says
-
-
-def _unseen(whole: "list[ConditionCoverage]", unseen: "list[ConditionCoverage]", bundled: bool) -> list[str]:
-    if not whole:
-        return []
-    folder = "" if bundled else "policies/"
-    seen = f"{len(whole) - len(unseen)} of {len(whole)} conditions were both true and false in some case"
-    return [seen, *(f"{folder}{one.position}: {one.says}" for one in unseen)]
 
 
 def _score(root: Path | None, timeout: int, processes: int) -> "MutationScore":
@@ -173,18 +102,7 @@ def _place(mutant: "Mutant") -> tuple[str, int, int]:
 
 def _survivor(one: "Mutant", policies: "PolicySet") -> SurvivingMistake:
     at = one.position
-    return SurvivingMistake(one.policy, one.kind, one.says, _file(at.file, policies), at.line, at.column)
-
-
-def _condition(one: "ConditionCoverage", policies: "PolicySet") -> UnseenCondition:
-    at = one.position
-    file = _file(at.file, policies)
-    return UnseenCondition(one.policy, file, at.line, at.column, one.text, not one.seen_true, not one.seen_false)
-
-
-def _file(name: str, policies: "PolicySet") -> str:
-    """As it is named from the workspace's folder; a bundled one has no workspace."""
-    return f"policies/{name}" if policies.folder.name == "policies" else name
+    return SurvivingMistake(one.policy, one.kind, one.says, file_of(at.file, policies), at.line, at.column)
 
 
 def _survivors(report: MutationReport) -> list[str]:

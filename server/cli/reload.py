@@ -70,6 +70,12 @@ def _say(text: str, *, err: bool = False) -> None:
 def digest_of_files(root: Path) -> str:
     """What stands in the files of a release now: another name, content or absence is another digest."""
     from contracts.canonical import digest
+
+    return digest(sorted(digests_of_files(root).items()))
+
+
+def digests_of_files(root: Path) -> dict[str, str | None]:
+    """The SHA-256 of each file of a release, by its path from the workspace's folder; None for what is no file."""
     from contracts.text.source import files_of
     from server.workspace.release_files import SIGNED_FILE
 
@@ -78,10 +84,11 @@ def digest_of_files(root: Path) -> str:
     try:
         paths = [p for part in ("contracts", "policies") for p in files_of(root / part, "*")]
     except AilyusError as error:  # told when it is loaded
-        return digest([str(error)])
+        return {str(error): None}
     for path in [*paths, root / "ailyus.toml", root / SIGNED_FILE]:
+        name = path.relative_to(root).as_posix()
         try:
-            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError:  # a folder, a link that leads nowhere, a file that vanished
-            found[str(path)] = None
-    return digest(sorted(found.items()))
+            found[name] = None
+    return found
