@@ -1,9 +1,10 @@
 """The acceptance of a release: its signature, its time, and the right of its author to release."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.errors import AilyusError
-from policies.principal import Key
+from policies.principal import Key, Person
+from policies.receipt_policy import DECISIONS
 from policies.release import Release
 from policies.signed_release import SignedRelease, check_author, check_signature
 from receipts.journal.journal import Journal
@@ -94,7 +95,9 @@ async def _check_right(journal: Journal, release: Release, signed: SignedRelease
     person = release.people.get(author)
     if person is None or release.author != author:
         raise AilyusError("unknown_person", f"`{author}` signed this release and is no declared person")
-    check_author(author, await journal.roles.fresh(person), release.releasers)
+    held = await journal.roles.fresh(person)
+    check_author(author, held, release.releasers)
+    check_decides(release, replace(person, roles=held))
     # INVARIANT 8: who may release is what is live already, not what is being released
     # guard: who may release is live already
     if before is not None and before.releasers is not None and author not in before.releasers:
@@ -103,6 +106,18 @@ async def _check_right(journal: Journal, release: Release, signed: SignedRelease
         raise AilyusError("no_authority", sentence, hint="one of them releases the change of people or roles first")
 
 
+def check_decides(release: Release, person: Person) -> None:
+    """Raise `no_authority` for a person who only reads: under policies about receipts, an auditor releases nothing."""
+    if not _decides(release, person):  # guard: who only reads releases nothing
+        hint = "`policies/receipts.cedar` says who decides"
+        raise AilyusError("no_authority", f"`{person.name}` may look, and decide nothing", hint=hint)
+
+
 def releasers_of(release: Release) -> list[str]:
     """The people who may release what comes after this."""
-    return sorted(p.name for p in release.people.by_name.values() if p.roles & release.releasers)
+    people = release.people.by_name.values()
+    return sorted(p.name for p in people if p.roles & release.releasers and _decides(release, p))
+
+
+def _decides(release: Release, person: Person) -> bool:
+    return release.decider.bundle.receipts.permits(DECISIONS, person, person.tenant)

@@ -144,6 +144,7 @@ GUARDS = [
         RECEIPT_POLICY + "the_bundled_policies_about_programs",
     ),
     Guard("who only reads approves nothing", "if False:", RECEIPT_POLICY + "who_only_reads"),
+    Guard("who only reads releases nothing", "if False:", RELEASES + "an_auditor_releases_nothing"),
     Guard("who only reads resolves nothing", "if False:", READERS + "an_auditor_reads"),
     Guard("who reads and who decides", "pass", READERS + "an_analyst"),
     Guard("requests show evidence", "if False:", READERS + "an_analyst"),

@@ -15,6 +15,7 @@ from receipts.log.signing import Signer, create_key, load_key
 from server.admin.client import ask_owner
 from server.app import App
 from server.approvals.keys import NewKey, link_new
+from server.cli.release_signing import sign_as
 from server.gateway_process import running
 from server.operations import activation
 from server.workspace.log_key import open_log_key
@@ -62,6 +63,23 @@ async def test_who_may_release_is_declared(tmp_path: Path, sandbox: Sandbox) -> 
     edit(workspace, FILE, '[release]\nroles = ["SecurityLead"]', "[release]\nroles = []")
     none = Workspace.open(workspace.root)
     assert await refused(none, signed(none, "lead")) == "no_authority"
+
+
+async def test_an_auditor_releases_nothing_whatever_else_they_may(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = production(tmp_path / "w", sandbox)
+    edit(workspace, FILE, SECOND, SECOND.replace('["SecurityLead"]', '["SecurityLead", "Auditor"]'))
+    audited = Workspace.open(workspace.root)
+    async with started(audited, signed(audited, "lead")) as app:
+        await link(audited, app, "second")
+        last = await app.runner.journal.registry.newest()
+        assert last is not None
+        assert "lead" in last.releasers
+        assert "second" not in last.releasers
+    assert await refused(audited, signed(audited, "second"), "second") == "no_authority"
+    with pytest.raises(AilyusError) as caught:
+        sign_as(audited, audited.release("second"), "second", None, "a test")
+    assert (caught.value.code, "decide nothing" in caught.value.sentence) == ("no_authority", True)
+    await start(audited, signed(audited, "lead"))
 
 
 async def test_nobody_gives_themselves_the_right_to_release(tmp_path: Path, sandbox: Sandbox) -> None:
