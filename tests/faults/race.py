@@ -29,6 +29,11 @@ from tests.world import Sandbox, add_records
 CALLERS = 16
 READERS = 4
 SHARES = 10
+DOUBTED = ("a0", "a1")
+"""Records to which nothing ever arrives, and whose state tells nothing: what is sent there ends unknown.
+
+No more than two: a third doubt in a row would halt the contract.
+"""
 POINTS = (
     "before_intent",  # the budget was counted in the decision, nothing is taken
     "before_commit",
@@ -42,19 +47,19 @@ POINTS = (
     "answered_read",  # from outside, as soon as the agent has what it read
     "answered_write",  # from outside, as soon as the agent knows of its share
 )
-WIRE = (None, None, "lying_200", "lost_reply", "lost_request", "late_effect", "slow")
+WIRE = (None, None, "lost_reply", "lost_request", "late_effect", "slow")
 BUDGETS = """budgets:
-  - {name: calls, action: add_event, per: tenant, window: 24h}
-  - {name: amount, action: add_event, per: agent, window: 24h, counts: spends}
+  - {name: calls, action: [add_event, add_event_once], per: tenant, window: 24h}
+  - {name: amount, action: [add_event, add_event_once], per: agent, window: 24h, counts: spends}
 """
 POLICY = """
 @id("shares")
-forbid (principal is Agent, action == Action::"add_event", resource) when { context.budget.%s };
+forbid (principal is Agent, action in [Action::"add_event", Action::"add_event_once"], resource) when { context.budget.%s };
 @id("nothing-is-set-after-reading")
 forbid (principal is Agent, action == Action::"set_value", resource) when { context.session.saw.contains("get_record") };
 """
 FULL = (f"calls > {SHARES}", f"amount > {3 * SHARES}")
-SENT = "contract = 'add_event' AND sent_ms > 0"
+SENT = "contract IN ('add_event', 'add_event_once') AND sent_ms > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class Race(Campaign):
             died = await self.race_with_a_death(served, urls, point)
             self.deaths[point if died else "at the end of the race"] += 1
             await asyncio.to_thread(self.sandbox.heal)
+            self.lose()
             urls[0] = await asyncio.to_thread(served.begin, "")
             await self.settle()
             await self.race_again(urls)
@@ -116,15 +122,22 @@ class Race(Campaign):
         records = {name: {"id": name, "version": "1", "value": "old", "events": []} for name in names}
         state["acme"]["records"]["records"] = records
         self.sandbox.put(state)
+        self.lose()
         if wire:
             self.sandbox.fault(wire, "events", "records", ms=150, times=3)
+
+    def lose(self) -> None:
+        for name in DOUBTED:
+            self.sandbox.fault("lost_request", f"/{name}/events", "records", times=100)
 
     async def race_with_a_death(self, served: Mortal, urls: Sequence[str], point: str) -> bool:
         """16 callers and the readers at all gateways at once; whether the death came at its point."""
         self.cut_at = {"answered_read": "get_record", "answered_write": "add_event"}.get(point, "")
-        writes = [("add_event", f"a{n}") for n in range(CALLERS)]
+        names = [f"a{n}" for n in range(CALLERS)]
+        writes = [("add_event", name) for name in names if name not in DOUBTED]
         calls = [("get_record", f"s{n}") for n in range(self.reads)] + writes
         self.dice.shuffle(calls)
+        calls = [("add_event_once", name) for name in DOUBTED] + calls
         tasks = [asyncio.create_task(self.ask(urls[n % len(urls)], *call)) for n, call in enumerate(calls)]
         end = time.monotonic() + scaled(20)
         while time.monotonic() < end and not all(task.done() for task in tasks):
@@ -163,7 +176,7 @@ class Race(Campaign):
 
     async def ask(self, url: str, tool: str, record: str) -> str:
         """One call of the agent; the status that it was told, if any."""
-        more = {"add_event": {"name": "paid"}, "set_value": {"value": "new"}}.get(tool, {})
+        more = {"get_record": {}, "set_value": {"value": "new"}}.get(tool, {"name": "paid"})
         answer: dict[str, Any] = {}
         with contextlib.suppress(Exception):
             answer = await call_tool(url, self.token, tool, {"record": record, **more})
@@ -200,8 +213,9 @@ class Race(Campaign):
 def prepared(folder: Path, sandbox: Sandbox, full: str, database: str) -> Workspace:
     """A workspace whose budget has so many shares, whatever they are counted in."""
     workspace = add_records(folder, sandbox)
-    contract = folder / "contracts" / "records" / "add_event.yaml"
-    contract.write_text(contract.read_text() + 'spends: "3"\n')
+    for name in ("add_event", "add_event_once"):
+        contract = folder / "contracts" / "records" / f"{name}.yaml"
+        contract.write_text(contract.read_text() + 'spends: "3"\n')
     policies = folder / "policies"
     policies.joinpath("budgets.yaml").write_text(BUDGETS)
     policies.joinpath("records.cedar").write_text(policies.joinpath("records.cedar").read_text() + POLICY % full)
