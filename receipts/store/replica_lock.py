@@ -1,5 +1,6 @@
 """The advisory lock of a database: shared by the replicas that use it, held alone by whoever migrates or copies it."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ _SHARED: Final = "SELECT pg_try_advisory_lock_shared(8421)"
 """Held by every replica for as long as its session lives, so that nobody migrates under it."""
 _ALONE: Final = "SELECT pg_try_advisory_lock(8421)"
 _ARCHIVER: Final = "SELECT pg_try_advisory_lock(8423)"
+_ARCHIVED: Final = "SELECT pg_advisory_unlock(8423)"
 
 
 def share(session: DatabaseSession) -> None:
@@ -54,7 +56,12 @@ def archiver(url: str | DatabaseUrl) -> Iterator[None]:
         # not asked twice: an archive takes minutes, and who waited for it would find nothing left to do
         if not _taken(session, _ARCHIVER, 1):  # guard: one archives
             raise AilyusError("owner_elsewhere", ARCHIVES, hint="wait until it has ended")
-        yield
+        try:
+            yield
+        finally:
+            # the server knows a session that has just ended for a moment longer, and its lock with it
+            with contextlib.suppress(*FAULTS):
+                session.query(_ARCHIVED)
 
 
 @contextmanager

@@ -107,6 +107,9 @@ class Candidates:
         """Take a person's signed approval or refusal. Raises `AilyusError`; then it does not count."""
         document, journal = word.document, self._journal
         review = await self.reviews.review(document.candidate)
+        # asked first: the passkey has counted on since then, and that says less to whoever sends it again
+        if document.digest in review.record.taken_back:
+            raise AilyusError("used", "this approval was taken back", hint="look at it again and sign anew")
         signature = FormSignature(document.approver, document.at_ms, word.keyid, word.assertion)
         key, now = await signing_key(journal, person, signature), journal.store.now_ms()
         approval = ReleaseApproval(document=document, public=key.public.hex(), assertion=word.assertion)
@@ -116,8 +119,6 @@ class Candidates:
         # guard: what is signed was shown
         if (document.display_digest, document.expires_ms) != expected:
             raise AilyusError("state_changed", "what was signed is not what is shown now", hint="open the page again")
-        if document.digest in review.record.taken_back:
-            raise AilyusError("used", "this approval was taken back", hint="look at it again and sign anew")
         if (why := review.why_ineligible(person.name)) is not None:
             raise why
         held = review.roles & await journal.roles.fresh(person)

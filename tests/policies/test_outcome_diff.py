@@ -45,10 +45,10 @@ def test_every_outcome_that_an_edit_changes_is_found_and_no_other(name: str, was
     assert bool(said) is differs
 
 
-def test_every_twentieth_mistake_in_the_small_world_is_told_as_it_is_decided(was: Decided) -> None:
+def test_every_twenty_fifth_mistake_in_the_small_world_is_told_as_it_is_decided(was: Decided) -> None:
     # all of them: `python -m tests.policies.differential --mistakes`
-    some = list(islice(mutants(), 0, None, 20))
-    assert len(some) == 3
+    some = list(islice(mutants(), 0, None, 25))
+    assert len(some) == 2
     for says, after in some:
         assert found(BEFORE, after) == by_brute_force(was, decided(after)), says
 

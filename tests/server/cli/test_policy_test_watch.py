@@ -94,7 +94,11 @@ def test_a_save_runs_the_cases_again_until_the_person_ends_it(world: World) -> N
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0,
+        # a shell that starts tests behind itself has them ignore Ctrl-C, and all that they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         yield process
     finally:

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -68,8 +69,11 @@ class Reader:
             )
         shown = b""
         try:
-            while read := os.read(ours, 4096):
-                shown += read
+            # a process that ended before it took the terminal leaves nobody at its other end
+            while select.select([ours], [], [], 0.2)[0] or process.poll() is None:
+                if not select.select([ours], [], [], 0)[0]:
+                    continue
+                shown += os.read(ours, 4096)
                 if shown.rstrip().endswith(tuple(ANSWERS)):
                     os.write(ours, next(answer for asked, answer in ANSWERS.items() if shown.rstrip().endswith(asked)))
         except OSError:
