@@ -40,5 +40,11 @@ SYSTEM = System(
             page="https://docs.github.com/en/rest/actions/workflow-runs",
             of_a_part=True,
         ),
+        Allowed(
+            pattern=r"GET /orgs/(\{org\}|[a-z]+)/audit-log: the description has no such operation",
+            why="the description has no audit log, which is one of GitHub Enterprise Cloud",
+            page="https://docs.github.com/en/enterprise-cloud@latest/rest/orgs/orgs",
+            of_a_part=True,
+        ),
     ),
 )
