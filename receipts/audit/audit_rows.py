@@ -1,4 +1,5 @@
-"""The audit of rows that are an index to a statement: keys, passkeys, agents, halts, approvals and their uses, actions.
+"""The audit of rows that are an index to a statement: keys, passkeys, agents, halts, the shadow, approvals
+and their uses, actions.
 
 What a row says more, less or otherwise than its signed statement is a finding.
 """
@@ -17,6 +18,7 @@ from receipts.audit.row_words import ActionWords, RowWords
 from receipts.journal.roles import role_fact
 from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_said, key_of, registered
 from receipts.store.row import Read, Row, Value, blob, integer
+from receipts.tables import shadows
 
 _BATCH = 500
 _ACTION = (
@@ -31,6 +33,7 @@ def audit_rows(read: Read, words: RowWords, archives: Archives = NONE_AT_HAND) -
     yield from _keys(read, words, tenants)
     yield from _agents(read, words)
     yield from _halts(read, words)
+    yield from _shadow(read, words)
     yield from _roles(read, words, tenants)
     yield from _approvals(read, words, tenants, archives)
     for one in (read, *(file.read for file in archives.values())):
@@ -85,6 +88,16 @@ def _halts(read: Read, words: RowWords) -> Iterator[str]:
         reason = read("SELECT data FROM evidence WHERE leaf_index = ? AND label = 'reason'", said.leaf)
         if not row or (bool(row[2]), row[3], row[4]) != signed or [(str(row[5]).encode(),)] != (reason or [(b"",)]):
             yield f"the halt of `{' '.join(place).strip()}` is not what its statement says"
+
+
+def _shadow(read: Read, words: RowWords) -> Iterator[str]:
+    """A shadow that nobody ended, against the statement that began it; an earlier version logged none."""
+    record, said = shadows.current(read), words.shadow
+    if record is None or record.ended_ms is not None or said is None:
+        return
+    stated = (said.event, said.text("candidate"), said.text("by"), said.facts.get("untilMs"))
+    if stated != ("began", record.digest, record.by, record.until_ms):  # guard: who began the shadow
+        yield f"the shadow `{record.name}` is not what its statement says"
 
 
 def _roles(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:

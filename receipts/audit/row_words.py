@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from receipts.audit.grants import GrantWords
-from receipts.statement.words import Words
+from receipts.statement.words import LedgerEntry, Words
 
 Predicate = Mapping[str, JsonValue]
 
@@ -39,6 +39,8 @@ class RowWords(Words):
         self.used: dict[str, str] = {}
         self.actions: dict[str, ActionWords] = {}
         self.grants = GrantWords()
+        self.shadow: LedgerEntry | None = None
+        """The newest word about a shadow."""
 
     def hear(self, leaf: int, statement: Mapping[str, JsonValue]) -> None:
         """Take in a statement of the log."""
@@ -49,6 +51,8 @@ class RowWords(Words):
         about = predicate.get("about")
         if predicate["kind"] == "connection" and isinstance(about, dict):
             self.grants.hear(about)
+        if predicate["kind"] == "shadow" and isinstance(about, dict) and isinstance(at_ms := predicate["atMs"], int):
+            self.shadow = LedgerEntry(leaf, str(about.get("event", "")), "", at_ms, about)
         if isinstance(predicate.get("action"), str):
             self._hear_action(leaf, predicate, statement)
 

@@ -32,6 +32,7 @@ Kind = Literal[
     "rotation",
     "connection",
     "candidate",
+    "shadow",
 ]
 
 

@@ -55,6 +55,28 @@ class CandidateFacts(GatewayFacts):
     expires_ms: int = 0
 
 
+class ShadowFacts(GatewayFacts):
+    """A candidate begins or ends to decide beside the live release; it permits nothing. `name` is what people call it.
+
+    `until_ms` is when it ends by itself, which no statement tells. An end says what came of it: how many decisions it
+    made alike, wider and narrower, could not make (`unfit`), and had no time for (`dropped`).
+    """
+
+    of_kind: ClassVar[Kind] = "shadow"
+
+    event: Literal["began", "ended"]
+    candidate: Digest
+    name: str
+    live: Digest
+    by: str
+    until_ms: Ms | None = None
+    same: int = 0
+    wider: int = 0
+    narrower: int = 0
+    unfit: int = 0
+    dropped: int = 0
+
+
 class KeyFacts(GatewayFacts):
     """A person's key was linked or revoked."""
 

@@ -36,6 +36,7 @@ from receipts.statement.gateway_facts import (
     ReleaseFacts,
     RoleFacts,
     RotationFacts,
+    ShadowFacts,
     StateFacts,
     TenantFacts,
 )
@@ -208,6 +209,13 @@ class CandidatePredicate(_OfGateway):
     about: CandidateFacts
 
 
+class ShadowPredicate(_OfGateway):
+    """`https://ailyus.dev/shadow/v1`."""
+
+    kind: Literal["shadow"]
+    about: ShadowFacts
+
+
 class ErasurePredicate(_OfGateway):
     """`https://ailyus.dev/erasure/v1`."""
 
@@ -242,6 +250,7 @@ Predicate = Annotated[
     | ArchivePredicate
     | ConnectionPredicate
     | CandidatePredicate
+    | ShadowPredicate
     | ErasurePredicate
     | RotationPredicate,
     Field(discriminator="kind"),

@@ -1,6 +1,6 @@
 """The shadow: a candidate release that decides beside the live one and permits nothing, as entries of `meta`.
 
-No statement tells of it, since nothing is decided by it. What it would have decided otherwise is counted; of people and
+Who begins and who ends it stands in the log. What it would have decided otherwise is only counted; of people and
 records nothing is kept but the ids of actions.
 """
 
@@ -9,7 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.canonical import sha256
+from contracts.canonical import new_id, sha256
+from receipts.statement.gateway_facts import ShadowFacts
+from receipts.statement.statement import Notary
 from receipts.store.row import Read
 from receipts.store.transaction import Txn
 
@@ -107,17 +109,20 @@ def flips(read: Read) -> list[ShadowFlip]:
     return sorted(found, key=lambda one: (one.kind != "wider", -one.count, one.action, one.id))
 
 
-def begin(txn: Txn, record: ShadowRecord) -> None:
-    """Keep another shadow, in place of the last one and all that came of it."""
+def begin(txn: Txn, record: ShadowRecord, notary: Notary, live: str) -> None:
+    """Log and keep another shadow of the live release, in place of the last one and all that came of it."""
+    end(txn, notary, live, record.by)
+    _say(txn, notary, _facts(record, live).also({"event": "began", "by": record.by, "until_ms": record.until_ms}))
     txn.write("DELETE FROM meta WHERE key LIKE 'shadow/flip/%'", rows=None)
     txn.write(_SET, _KEY, record.model_dump_json(), rows=None)
 
 
-def end(txn: Txn, by: str = "") -> bool:
-    """End the shadow; what came of it stays. False where none is on."""
+def end(txn: Txn, notary: Notary, live: str, by: str) -> bool:
+    """Log who ends the shadow, with what came of it, which stays. False where none is on."""
     record = current(txn.query)
     if record is None or not record.is_on(txn.now_ms):
         return False
+    _say(txn, notary, _facts(record, live).also({"by": by, **record.count.model_dump()}))
     ended = record.model_copy(update={"ended_ms": txn.now_ms, "ended_by": by})
     txn.write(_SET, _KEY, ended.model_dump_json(), rows=None)
     return True
@@ -137,6 +142,15 @@ def add(txn: Txn, digest: str, count: ShadowCount, found: Iterable[ShadowFlip]) 
             continue
         kept[flip.id] = flip if former is None else former.plus(flip)
         txn.write(_SET, _FLIP + flip.id, kept[flip.id].model_dump_json(), rows=None)
+
+
+def _facts(record: ShadowRecord, live: str) -> ShadowFacts:
+    return ShadowFacts(event="ended", candidate=record.digest, name=record.name, live=live, by="")
+
+
+def _say(txn: Txn, notary: Notary, facts: ShadowFacts) -> None:
+    subject = {"candidate": facts.candidate}
+    notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, txn.now_ms).insert(txn)
 
 
 def _record(value: object) -> ShadowRecord | None:

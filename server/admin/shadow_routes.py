@@ -5,6 +5,7 @@ from starlette.requests import Request
 
 from contracts.errors import AilyusError
 from receipts.tables.shadows import ShadowRecord
+from server.admin.release_routes import TERMINAL
 from server.operations.shadow import Shadow
 from server.workspace.clock import now_ms
 from server.workspace.release_package import MAX_PACKAGE, ReleasePackage
@@ -51,5 +52,5 @@ class ShadowRoutes:
         return {"digest": record.digest}
 
     async def end(self, request: Request) -> object:
-        """End the shadow; false where none is on."""
-        return {"ended": await self._shadow.end()}
+        """End the shadow; false where none is on. A command line of the version before names nobody."""
+        return {"ended": await self._shadow.end(request.query_params.get("by") or TERMINAL)}

@@ -79,7 +79,7 @@ def shadow_policies(
     if what == "on":
         says = _begin(space, candidate, for_, person_of(space, as_))
     elif what == "off":
-        ended = asked(space, "DELETE", "/shadow", EndedShadow).ended
+        ended = asked(space, "DELETE", "/shadow", EndedShadow, by=person_of(space, as_)).ended
         says = ["the shadow is off" if ended else "no shadow was on"]
     report = _report(space)
     return Answer(report, _lines(report) if what == "report" else [], says)

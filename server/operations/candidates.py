@@ -166,7 +166,6 @@ class Candidates:
         """Let a candidate that waits decide beside the live release, in place of another one. Raises `AilyusError`."""
         record = await self.reviews.waiting(digest)
         package, _ = await self.reviews.candidate(record)
-        # the store keeps who began it: what only counts has no statement of its own
         shadow = ShadowRecord(
             name=f"candidate {digest[:12]}",
             by=by,

@@ -103,12 +103,17 @@ class Shadow:
         runner = self._started()
         # what does not load here is refused before it is kept
         await asyncio.to_thread(self._built, record)
-        await runner.journal.store.write(lambda txn: shadows.begin(txn, record))
+        journal, live = runner.journal, runner.release.digest
+        await journal.write((), lambda txn: shadows.begin(txn, record, journal.notary, live))
         await self.follow()
 
-    async def end(self, by: str = "") -> bool:
-        """End it, with what came of it; False where none is on."""
-        ended = await self._started().journal.store.write(lambda txn: shadows.end(txn, by))
+    async def end(self, by: str) -> bool:
+        """End it, and log by whom and what came of it; False where none is on."""
+        # what this gateway counted is part of what came of it
+        await self._write()
+        runner = self._started()
+        journal, live = runner.journal, runner.release.digest
+        ended = await journal.write((), lambda txn: shadows.end(txn, journal.notary, live, by))
         await self.follow()
         return ended
 
@@ -162,12 +167,7 @@ class Shadow:
         active = self._active
         if active is None or not some:
             return
-        try:
-            count, flips = await asyncio.to_thread(_decided, active.simulation, some)
-        except Exception:  # whatever it was, the next decision is looked at too
-            log.exception("shadow_failed")
-            count, flips = ShadowCount(unfit=len(some)), ()
-        self._add(count, flips)
+        self._add(*await asyncio.to_thread(_decided, active.simulation, some))
 
     def _add(self, count: ShadowCount, flips: Iterable[ShadowFlip]) -> None:
         self._count = self._count.plus(count)
@@ -206,7 +206,11 @@ def _decided(simulation: Simulation, some: Iterable[ObservedDecision]) -> tuple[
     count = ShadowCount()
     flips: list[ShadowFlip] = []
     for one in some:
-        own, found = _told(one, simulation.of([one]))
+        try:
+            own, found = _told(one, simulation.of([one]))
+        except Exception:  # whatever it was, the others of these are decided
+            log.exception("shadow_failed", action=one.receipt)
+            own, found = ShadowCount(unfit=1), ()
         count = count.plus(own)
         flips += found
     return count, tuple(flips)

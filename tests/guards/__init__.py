@@ -184,6 +184,7 @@ GUARDS = [
     Guard("policies of one tenant are edited", "if False:", "tests/console/test_policy_edit.py::test_nobody_edits"),
     Guard("questions about receipts of one's own tenant", "if recorded is None:", "tests/console/test_policy_question.py::test_a_receipt_and_a_policy"),
     Guard("who begins a shadow at the console", "return True", "tests/console/test_shadow.py::test_an_admin_begins"),
+    Guard("who began the shadow", "if False:", "tests/receipts/tables/test_shadows.py::test_a_shadow_that_nobody_began"),
     Guard("whose decisions are told of", "if False:", "tests/console/test_shadow.py::test_with_several_tenants"),
     Guard("an edit is of policies alone", "if False:", POLICY_EDITS + "an_edit_is_of_policies"),
     Guard("a form is signed by who sends it", "if key is None:", FORM_SIGNATURE + "a_form_is_signed_by"),

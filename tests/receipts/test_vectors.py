@@ -31,6 +31,7 @@ from receipts.statement.gateway_facts import (
     ReleaseFacts,
     RoleFacts,
     RotationFacts,
+    ShadowFacts,
     StateFacts,
     TenantFacts,
 )
@@ -142,6 +143,10 @@ FACTS: dict[str, ActionFacts | GatewayFacts] = {
     "candidate_approved": CandidateFacts(
         event="approved", candidate=A, release=B, live=C, after=3, by="second", role="SecurityLead", keyid="k", signed=B,
         comment="seen",
+    ),
+    "shadow": ShadowFacts(event="began", candidate=A, name="the files", live=C, by="lead", until_ms=9),
+    "shadow_ended": ShadowFacts(
+        event="ended", candidate=A, name="the files", live=C, by="second", same=5, wider=1, narrower=0, unfit=2, dropped=3
     ),
     "rotation": RotationFacts(
         of="log", keyid=A, former_keyid=B, public=C, former_public=A, by="lead", reason="it is a year old"

@@ -34,7 +34,7 @@ async def test_a_shadow_decides_at_every_replica(pair: Pair) -> None:
     (flip,) = found
     assert (flip.action, flip.after) == ("get_record", "denied")
     assert len(flip.actions) == 2
-    assert await pair.b.app.shadow.end()
+    assert await pair.b.app.shadow.end("lead")
     await until(lambda: pair.a.app.shadow._active is None)
     kept = await pair.a.app.store.read_aside(shadows.current)
     assert kept is not None

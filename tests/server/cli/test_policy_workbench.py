@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import orjson
+
+from receipts.log.signing import Envelope
 from tests.server.operations.shadowing import flips
 from tests.world import MARIA, World, ailyus
 
@@ -51,7 +54,13 @@ async def test_a_decision_becomes_a_test_and_a_shadow_tells_what_would_be_others
     report = await told(world, "policy", "shadow", "report")
     assert (report["state"], report["by"], report["wider"]) == ("on", "lead", 0)
     assert [(one["action"], one["after"]) for one in report["flips"]] == [("get_user", "denied")]  # type: ignore[attr-defined]
-    assert (await told(world, "policy", "shadow", "off"))["state"] == "off"
+    assert (await told(world, "policy", "shadow", "off", "--as", "requester"))["state"] == "off"
+    said = world.rows("SELECT envelope FROM statements WHERE kind = 'shadow' ORDER BY leaf_index")
+    words = [orjson.loads(Envelope.decode(envelope).payload)["predicate"]["about"] for (envelope,) in said]
+    assert [(one["event"], one["name"], one["by"]) for one in words] == [
+        ("began", "the files", "lead"), ("ended", "the files", "requester"),
+    ]  # fmt: skip
+    assert words[1]["narrower"] > 0
 
     ((receipt,),) = world.rows("SELECT id FROM statements WHERE contract = 'get_user' LIMIT 1")
     explained = (await told(world, "policy", "explain", str(receipt)))["explanation"]

@@ -45,9 +45,9 @@ async def test_a_shadow_that_forbids_all_denies_nothing_and_the_console_tells_of
         assert (told["name"], told["wider"], told["narrower"]) == ("a candidate", 0, flip.count)
         assert told["flips"][0]["action"] == "get_user"
         assert "It permits nothing" in await lead.get("/policies")
-        assert await world.app.shadow.end()
+        assert await world.app.shadow.end("lead")
         assert (await lead.json("/policies.json"))["shadow"] is None
-    assert not await world.app.shadow.end()
+    assert not await world.app.shadow.end("lead")
 
 
 READERS = '@id("leads-read") permit (principal in Role::"SecurityLead", action == Action::"read_receipts", resource);'
@@ -93,6 +93,25 @@ async def test_what_is_too_much_is_dropped_and_counted_and_nobody_waits(world: W
         shadow.observe("act_1", request(), decided)
     assert shadow._count == ShadowCount(dropped=7)
     await until(lambda: shadow._count.unfit == MAX_QUEUE or not shadow._count.dropped)
+
+
+# read as a record until its approvals, which are no object: no simulation is prepared for that
+BROKEN = b'[{"action": {"id": "get_user"}, "context": {"approvals": [], "env": {"nowMs": 1}}}]'
+
+
+async def test_one_decision_that_breaks_leaves_the_others_of_its_batch(world: World) -> None:
+    shadow = world.app.shadow
+    await shadow.begin(record(candidate(world.workspace, ALL, NONE)))
+    assert shadow._task is not None
+    # what follows waits in the queue: all of it is one batch
+    shadow._task.cancel()
+    await until(shadow._task.done)
+    await world.call("get_user", {"user_id": MARIA["user_id"]})
+    shadow.observe("act_1", request(), DecisionRecord({}, (), "", "", BROKEN, b"[]"))
+    batch = shadow._waiting()
+    assert len(batch) > 1
+    await shadow._decide(batch)
+    assert (shadow._count.narrower, shadow._count.unfit) == (len(batch) - 1, 1)
 
 
 async def test_what_the_store_did_not_take_is_written_later(world: World) -> None:
