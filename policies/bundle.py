@@ -25,6 +25,7 @@ from contracts.compiler.program import Program
 from contracts.errors import AilyusError
 from policies.budget import FILE as BUDGET_FILE
 from policies.budget import Budgets, budgets_of, names_of
+from policies.cedar_schema import cedar_schema
 from policies.policy_check import faults_of
 from policies.policy_file import all_of, policies_of
 from policies.policy_slice import Slice, groups_of, slices_of
@@ -90,8 +91,7 @@ def load_bundle(
     covering = {name: names_of(budgets.of(name)) for name in programs}
     schema_text = generate_schema(programs.values(), roles, environments, budgets=covering)
     try:
-        # it takes 80 ms with 150 contracts, and calls go on meanwhile
-        schema = cedarpy.Schema.from_str(schema_text, release_gil=True)
+        schema = cedar_schema(schema_text)
     except ValueError as error:
         raise AilyusError("bad_policy", f"the generated schema is not valid: {error}") from None
     nodes: dict[str, pst.Template] = {}
@@ -129,7 +129,7 @@ def load_bundle(
     content |= {"budgets": budgets.content} if budgets.by_name else {}
     reads = {name: slices[name].reads for name in programs}
     narrow_text = generate_schema(programs.values(), roles, environments, reads, covering)
-    narrow = cedarpy.Schema.from_str(narrow_text, release_gil=True)
+    narrow = cedar_schema(narrow_text)
     content_digest = digest(content)
     bundle = Bundle(
         schema_text, schema, narrow, schema_digest, slices, dict(texts), roles, environments, content_digest, releases,

@@ -10,7 +10,7 @@ the file has the bundled one. Console and HTTP API ask `ReceiptPolicies`, and so
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final, Literal
 
@@ -22,6 +22,7 @@ from contracts.action.request import Caller
 from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from policies.cedar_json import principal
+from policies.cedar_schema import cedar_schema
 from policies.policy_check import check_policy
 from policies.policy_file import policies_of
 from policies.principal import Person
@@ -54,21 +55,8 @@ class ReceiptPolicies:
     @classmethod
     def of(cls, text: str | None, roles: Iterable[str]) -> "ReceiptPolicies":
         """Parse and check the text of the file, or the bundled one (None); raises `AilyusError` `bad_policy`."""
-        roles = frozenset(roles) | READING_ROLES
-        schema = cedarpy.Schema.from_str(_schema(roles))
-        nodes: dict[str, pst.Template] = {}
-        sources: dict[str, str] = {}
-        for found in policies_of(FILE, _bundled() if text is None else text, schema):
-            if found.name in nodes:
-                sentence = f"the id `{found.name}` is used twice"
-                raise AilyusError("bad_policy", sentence, field=str(found.position))
-            check_policy(found.name, found.node, str(found.position), roles, {})
-            nodes[found.name], sources[found.name] = found.node, sha256(found.source)
-        (wall,) = cedarpy.policies_to_pst(_WALL).static_policies.values()
-        # INVARIANT 9: what an admin writes lifts no forbid of another policy
-        own = {**nodes, "": replace(wall, id="")}  # guard: receipts of one tenant
-        policies = cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=own, template_links=()))
-        return cls(nodes, sources, roles, schema, policies)
+        known = frozenset(roles) | READING_ROLES
+        return _bundled(known) if text is None else _parsed(text, known)
 
     @property
     def digest(self) -> str:
@@ -104,9 +92,26 @@ class ReceiptPolicies:
         return result.decision is cedarpy.Decision.Allow and not result.diagnostics.errors
 
 
-@cache
-def _bundled() -> str:
-    return files("policies").joinpath("library", FILE).read_text(encoding="utf-8")
+def _parsed(text: str, roles: frozenset[str]) -> "ReceiptPolicies":
+    schema = cedar_schema(_schema(roles))
+    nodes: dict[str, pst.Template] = {}
+    sources: dict[str, str] = {}
+    for found in policies_of(FILE, text, schema):
+        if found.name in nodes:
+            sentence = f"the id `{found.name}` is used twice"
+            raise AilyusError("bad_policy", sentence, field=str(found.position))
+        check_policy(found.name, found.node, str(found.position), roles, {})
+        nodes[found.name], sources[found.name] = found.node, sha256(found.source)
+    (wall,) = cedarpy.policies_to_pst(_WALL).static_policies.values()
+    # INVARIANT 9: what an admin writes lifts no forbid of another policy
+    own = {**nodes, "": replace(wall, id="")}  # guard: receipts of one tenant
+    policies = cedarpy.PolicySet.from_pst(pst.PolicySet(templates={}, static_policies=own, template_links=()))
+    return ReceiptPolicies(nodes, sources, roles, schema, policies)
+
+
+@lru_cache(maxsize=4)
+def _bundled(roles: frozenset[str]) -> ReceiptPolicies:
+    return _parsed(files("policies").joinpath("library", FILE).read_text(encoding="utf-8"), roles)
 
 
 def _schema(roles: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from contracts.canonical import digest, sha256
 from contracts.errors import AilyusError
 from policies.approval_requirement import NO_APPROVALS, ApprovalRequirement, literals, minimal, vectors_of
 from policies.cedar_json import instant, principal
+from policies.cedar_schema import cedar_schema
 from policies.policy_check import check_policy
 from policies.policy_file import policies_of
 from policies.schema import RESERVED_ROLE
@@ -87,7 +88,7 @@ class ReleasePolicies:
     def of(cls, text: str, roles: Iterable[str]) -> "ReleasePolicies":
         """Parse and check the text of the file; raises `AilyusError` `bad_policy`."""
         roles = frozenset(roles)
-        schema = cedarpy.Schema.from_str(schema_of(roles))
+        schema = cedar_schema(schema_of(roles))
         nodes: dict[str, pst.Template] = {}
         sources: dict[str, str] = {}
         for found in policies_of(FILE, text, schema):

@@ -19,6 +19,7 @@ from pydantic import JsonValue, ValidationError
 from contracts.canonical import digest, sha256
 from policies.approval import SignedApproval
 from policies.bundle import ENGINE
+from policies.cedar_schema import cedar_schema
 from policies.schema import RESERVED_ROLE, meaning
 from receipts.audit.disclosure import Disclosed
 from receipts.audit.proof_answer import ProofAnswer, no, of_all, unknown, yes
@@ -134,7 +135,7 @@ def _decided(
     requests: bytes, entities: bytes, policies: Mapping[str, JsonValue], schema_text: str
 ) -> tuple[bool, dict[str, list[str]]]:
     """Is it permitted to everybody who asks, and the ids of the policies that decided for each?"""
-    schema = cedarpy.Schema.from_str(schema_text)
+    schema = cedar_schema(schema_text)
     document = {"templates": {}, "staticPolicies": dict(policies), "templateLinks": []}
     parsed = cedarpy.PolicySet.from_json_str(orjson.dumps(document).decode())
     # INVARIANT: with the schema, as the gateway asks: without it a forbid on a group of actions would not match
