@@ -58,6 +58,7 @@ from server.operations.exports import Exports
 from server.operations.releases import Releases
 from server.operations.resolutions import Resolutions
 from server.operations.shadow import FOLLOW_SECONDS, Shadow
+from server.operations.synchronous_rounds import SynchronousRounds
 from server.operations.witness_rounds import WitnessRounds
 from server.workspace.archives import archive_folder
 from server.workspace.credentials import credentials_of
@@ -149,7 +150,9 @@ class App:
         settings = self.workspace.settings
         if settings.witness is None:
             return None
-        return WitnessRounds(self.journal, settings.witness, settings.escalations, self.credentials)
+        rounds = WitnessRounds(self.journal, settings.witness, settings.escalations, self.credentials)
+        self.journal.quorum = SynchronousRounds(self.journal, settings.witness, rounds)
+        return rounds
 
     @cached_property
     def exports(self) -> Exports:

@@ -25,14 +25,20 @@ Channel = Literal["same_channel", "separate_credential", "separate_system"]
 
 
 Outage = Literal[
-    "no_credential", "not_connected", "credential_refused", "unreachable", "target_failed", "no_open_route"
+    "no_credential",
+    "not_connected",
+    "credential_refused",
+    "unreachable",
+    "target_failed",
+    "no_open_route",
+    "not_cosigned",
 ]
 """Why a system could not be asked. None of these says anything about the record or about what is permitted.
 
 `no_credential`: the reference gives no usable credential. `not_connected`: a person has to connect an account there,
 for the first time or anew. `credential_refused`: 401, or a sign-in that fails.
 `unreachable`: no connection, or no answer in time. `target_failed`: 408, 425, 429, 5xx, or an answer that cannot be
-read. `no_open_route`: every route is halted.
+read. `no_open_route`: every route is halted. `not_cosigned`: too few witnesses of the log answer.
 """
 
 
@@ -123,7 +129,7 @@ class Execution:
     """One attempt by one route. Times are integer milliseconds since the epoch.
 
     `stale`: the application refused it, since the version that it sends is old, so nothing was done. `renewable`: its
-    access token was refused, and the next one is another.
+    access token was refused, and the next one is another. `uncosigned`: too few witnesses cosigned its intent.
     `keyed_since_ms`: when the action's idempotency key was sent first, None where nobody knows.
     """
 
@@ -144,6 +150,7 @@ class Execution:
     keyed_since_ms: int | None = None
     stale: bool = False
     renewable: bool = False
+    uncosigned: bool = False
     via: str = "http"
     evidence: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

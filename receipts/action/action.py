@@ -86,7 +86,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A committed intent whose outcome is not known yet."""
+    """A committed intent whose outcome is not known yet.
+
+    `uncosigned`: its request waits for cosignatures that the store does not hold, so that not one byte of it left.
+    """
 
     action_id: str
     step: int
@@ -99,6 +102,7 @@ class Intent:
     target_digest: str
     before: Observation
     receipt_id: str
+    uncosigned: bool = False
 
 
 def state_of(value: object) -> State:

@@ -34,7 +34,7 @@ _OTHER: Final[Mapping[str, CelType]] = {
     "response.headers": "dyn",
     "response.body": "dyn",
 }
-_UNDONE: Final = frozenset({"not_applied", "diverged", "compensated", "partial"})
+_UNDONE: Final = frozenset({"not_applied", "unavailable", "diverged", "compensated", "partial"})
 
 
 class Expectation(BaseModel):

@@ -1,7 +1,8 @@
 """The count of a budget: what other actions took from it within its window, by the rows of the journal.
 
 The decision counts it, and the commit of the intent counts it again. What is in flight or in doubt counts, so that a
-gateway that dies loses nothing; what provably did not happen (`not_applied`) gives its share back by its status alone.
+gateway that dies loses nothing; what provably did not happen (`not_applied`, `unavailable`) gives its share back by its
+status alone.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class BudgetCount:
         sql = (
             f"SELECT {who}, count(*), CAST(coalesce(sum(spent), 0) AS BIGINT) FROM actions"
             f" WHERE tenant = ? AND contract IN ({', '.join('?' for _ in actions)}) AND sent_ms >= ? AND sent_ms > 0"
-            " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?"
+            " AND status NOT IN ('not_applied', 'unavailable') AND undoes IS NULL AND id <> ?"
         )
         values: list[Value] = [request.tenant, *actions]
         values += [self.budget.since_ms(now_ms, self.time_zone), action.id]

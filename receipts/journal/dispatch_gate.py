@@ -20,6 +20,7 @@ class DispatchGate:
         self._fences: dict[str, int] = {}
         self._entered: dict[str, set[tuple[int, int]]] = {}
         self._plans: dict[str, int] = {}
+        self._uncosigned: set[str] = set()
 
     def own(self, action_id: str, fence: int) -> None:
         """A commit made this process the owner of an action, under this fence."""
@@ -28,6 +29,14 @@ class DispatchGate:
     def owns(self, action: Action) -> bool:
         """Is this process the owner of an action, under the fence that it has now?"""
         return self._fences.get(action.id) == action.fence
+
+    def hold(self, action_id: str) -> None:
+        """The order of this action waits until enough witnesses have cosigned its intent."""
+        self._uncosigned.add(action_id)
+
+    def let_pass(self, action_id: str) -> None:
+        """Enough witnesses have cosigned the intent of this action."""
+        self._uncosigned.discard(action_id)
 
     def track_plan(self, plan_id: str, fence: int | None) -> None:
         """A plan is under way here, under this fence; None: no longer."""
@@ -45,6 +54,7 @@ class DispatchGate:
         """Nothing of this action is sent any more: its orders are void."""
         self._fences.pop(action_id, None)
         self._entered.pop(action_id, None)
+        self._uncosigned.discard(action_id)
 
     def enter(self, dispatch: Dispatch) -> str | None:
         """Use an order up; the reason why it may not act, or None."""
@@ -58,6 +68,9 @@ class DispatchGate:
             return "the control epoch moved on"
         if not self._controls.is_fresh:  # guard: an epoch that is not known any more
             return "whether it was stopped meanwhile is not known"
+        # INVARIANT: where the settings say so, nothing leaves that too few witnesses know of
+        if dispatch.action_id in self._uncosigned:  # guard: an intent that witnesses know
+            return "too few witnesses have cosigned its intent"
         if time.monotonic() >= dispatch.deadline_monotonic:  # guard: deadline
             return "the deadline has passed"
         entered.add((dispatch.step, dispatch.attempt))

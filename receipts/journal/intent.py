@@ -72,6 +72,7 @@ class IntentCommit:
     no policy reads it, and `budgets` the same of those that cover the action. `lock` names the resource that nothing
     else may write to meanwhile. `via` names the route where a contract has several, `trip` is the halt of the route
     that the attempt before this one took, which failed unless the application proved that it had no effect.
+    `cosignatures` is how many witnesses must have cosigned it before its request leaves.
     """
 
     action: Action
@@ -95,6 +96,7 @@ class IntentCommit:
     via: str = ""
     trip: Trip | None = None
     former_failed: bool = True
+    cosignatures: int = 0
 
 
 def check_limits(txn: Txn, wanted: IntentCommit) -> None:
@@ -175,7 +177,7 @@ _RESOURCE = (
 _RATE = (
     "SELECT count(CASE WHEN sent_ms > ?4 THEN 1 END), count(*), CAST(coalesce(sum(spent), 0) AS BIGINT) FROM actions"
     " WHERE tenant = ?1 AND agent = ?2 AND contract = ?3 AND sent_ms > ?5 AND sent_ms > 0"
-    " AND status <> 'not_applied' AND undoes IS NULL AND id <> ?6"
+    " AND status NOT IN ('not_applied', 'unavailable') AND undoes IS NULL AND id <> ?6"
 )
 
 

@@ -48,6 +48,7 @@ from receipts.statement.statement import SignedStatement
 from receipts.store.row import blob
 from receipts.store.store import Change, Store
 from receipts.store.transaction import Conflict, Txn, Work
+from receipts.witness.witness_quorum import NoQuorum, WitnessQuorum
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class Journal(JournalQueries):
         self.notary = registry.notary
         self.roles = Roles(store, self.ledger, self.notary)
         self.gate = DispatchGate(controls)
+        self.quorum: WitnessQuorum = NoQuorum()
         self._pending = pending
         self._watches = Watches()
 
@@ -207,6 +209,8 @@ class Journal(JournalQueries):
         except Conflict:
             return Stale(moved=True)
         self.gate.own(action.id, fence)
+        if intention.cosignatures:
+            self.gate.hold(action.id)
         if controls_changed or not self.controls.is_fresh:
             await self.controls.refresh()
         return Dispatch(
@@ -225,6 +229,15 @@ class Journal(JournalQueries):
             settle_ms=intention.settle_ms,
             rendered=intention.rendered,
         )
+
+    async def cosigned(self, dispatch: Dispatch) -> bool:
+        """Have enough witnesses cosigned the intent of this order, within half of its time? Else it does not leave."""
+        # what the commit made the log's size, or more: a checkpoint of it covers the intent
+        seconds = (dispatch.deadline_monotonic - time.monotonic()) / 2
+        if not await self.quorum.reach(self.store.size, seconds):
+            return False
+        self.gate.let_pass(dispatch.action_id)
+        return True
 
     def is_unsendable(self, action: Action) -> bool:
         """Was it, its plan or what it takes back open when a loss was accepted? Then it may have been sent before."""

@@ -47,7 +47,7 @@ def beside(txn: Txn, end: OutcomeCommit) -> None:
     action = end.action
     if end.minted:
         end.minted.insert(txn)
-    if end.used_handles and end.status == "not_applied":
+    if end.used_handles and end.status in ("not_applied", "unavailable"):
         restore(txn, action.id)
     if end.used_handles and end.status in ("confirmed", "diverged"):
         delete_spent(txn, action.id)

@@ -55,6 +55,8 @@ def reconcile(
     contract says that a read may lag behind a write, so that what they do not show did not happen. `known`: outputs
     that were kept when the answer came.
     """
+    if execution.uncosigned:
+        return Reconciliation("uncosigned", False, None, (), {}, Reason.UNCOSIGNED)
     if execution.delivery == "not_sent":
         return Reconciliation("again", False, None, (), {}, Reason.NOT_SENT)
     if not after.ok or not before.ok:  # guard: evidence

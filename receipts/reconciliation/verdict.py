@@ -10,7 +10,16 @@ from pydantic import JsonValue
 from receipts.reconciliation.checks import CheckResult
 
 Verdict = Literal[
-    "confirmed", "not_applied", "diverged", "contended", "again", "next_route", "stale", "stopped", "orphan"
+    "confirmed",
+    "not_applied",
+    "diverged",
+    "contended",
+    "again",
+    "next_route",
+    "stale",
+    "stopped",
+    "orphan",
+    "uncosigned",
 ]
 Attribution = Literal["ours", "state_only", "other"]
 
@@ -19,6 +28,7 @@ class Reason(StrEnum):
     """Why a verdict is what it is, as a sentence of ours. A verdict may also carry a fault's own sentence."""
 
     NOT_SENT = "not one byte of the request was written"
+    UNCOSIGNED = "too few witnesses of the log cosigned its intent"
     NOT_READ_BACK = "the record could not be read back"
     DRIFT = "something else changed with it"
     ACCEPTED_AND_UNSAID = "the target accepted it, and the record does not say whether it happened"

@@ -10,6 +10,8 @@ from receipts.statement.attempt_facts import AttemptFact, CheckFact, ReadFact, S
 from receipts.statement.facts import ActionFacts, ClosedModel, Digest, Kind, Ms, Need, Pseudonym
 from receipts.statement.plan_facts import PlanRef, PlanStepFact, PlanStepRef
 
+_COSIGNATURES = "so many witnesses must have cosigned a checkpoint over this intent before its request left"
+
 
 class ContractRef(ClosedModel):
     """Which contract, in which content."""
@@ -57,6 +59,7 @@ class IntentFacts(ActionFacts):
     action_digest: Digest
     epoch: int
     fence: int
+    cosignatures: Annotated[int, Field(ge=0, description=_COSIGNATURES)] = 0
     plan: PlanStepRef | None = None
     undoes: str = ""
     skipped: tuple[SkippedRouteFact, ...] = ()

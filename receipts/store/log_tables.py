@@ -53,6 +53,12 @@ def witnessed_note(read: Read) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def witnessed_size(read: Read) -> int:
+    """How many statements enough witnesses have cosigned, as a row says."""
+    note = witnessed_note(read)
+    return Checkpoint.of_note(note).size if note else 0
+
+
 def note_over(read: Read, size: int) -> str:
     """The note that proofs of the first `size` leaves end in: a witnessed one that covers them, else the newest."""
     note = witnessed_note(read)

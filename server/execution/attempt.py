@@ -13,7 +13,7 @@ from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.journal.intent import DecisionBasis
-from receipts.reconciliation.verdict import Reconciliation
+from receipts.reconciliation.verdict import Reason, Reconciliation
 from receipts.store.transaction import Work
 from server.execution.resolved_action import ResolvedAction
 from server.execution.routes import RouteSkip
@@ -87,19 +87,23 @@ class OrphanRemoval(Protocol):
 
 
 def interrupted_attempt(action: Action, intent: Intent) -> SentAttempt:
-    """The attempt of a process that died: nobody knows how far it came, so it is in doubt until it is read back."""
+    """The attempt of a process that died: nobody knows how far it came, so it is in doubt until it is read back.
+
+    Of one whose intent still waited for witnesses it is known that not one byte left.
+    """
     at = intent.deadline_ms
     execution = Execution(
         intent.route,
         intent.attempt,
-        "in_doubt",
+        "not_sent" if intent.uncosigned else "in_doubt",
         at,
         at,
         "",
         "",
         "",
-        fault="the process that sent it died",
+        fault="the process that sent it died" if not intent.uncosigned else Reason.UNCOSIGNED,
         # the look before the first send; of a later one it is not kept when the first was
         keyed_since_ms=intent.before.at_ms if intent.attempt == 1 else None,
+        uncosigned=intent.uncosigned,
     )
     return SentAttempt(action, intent, intent.before, execution, (execution,))

@@ -33,11 +33,13 @@ from receipts.journal.journal import Journal
 from receipts.log.signing import Envelope
 from receipts.reconciliation.reconciliation import reconcile
 from receipts.statement import entries
+from receipts.statement.entries import LogEntry
 from receipts.store.transaction import Work
 from server.execution.attempt import OrphanRemoval, PendingEnd, PermittedAction, Redecision, SentAttempt
 from server.execution.decisions import Decisions, Observe, unobserved
 from server.execution.fair_limiter import FairLimiter
 from server.execution.intent_builder import IntentBuilder
+from server.execution.intent_quorum import IntentQuorum
 from server.execution.outcome_builder import Judgement, OutcomeBuilder
 from server.execution.patience import Patience, observe_patiently
 from server.execution.read_back import ReadBack
@@ -76,6 +78,7 @@ class ActionExecutor:
         self.ends = UnsentEnds(journal, release, self.statements)
         self.routes = Routes(journal)
         self._intents = IntentBuilder(journal, release, self.decisions, self.statements, self.routes)
+        self._quorum = IntentQuorum(journal)
         self._read_back = ReadBack(journal, self.observe)
         self._outcomes = OutcomeBuilder(journal, self.decisions, self.statements, self.routes)
 
@@ -124,10 +127,10 @@ class ActionExecutor:
         intent = await self.journal.open_intent(action.id)
         if intent is None:
             raise AilyusError("store_corrupt", f"the action `{action.id}` runs without an intent")
-        await self._verify(intent, action.id)
+        intent = await self._quorum.resumed(intent, *await self._verified(intent, action.id))
         return replace(intent, fence=await self.journal.take_over(action))
 
-    async def _verify(self, intent: Intent, action_id: str) -> None:
+    async def _verified(self, intent: Intent, action_id: str) -> tuple[LogEntry, Envelope]:
         """What goes on is built from the signed intent: its signature, its action and its digest are checked again."""
         store = self.journal.store
         entry = await entries.find(store, intent.receipt_id)
@@ -135,8 +138,9 @@ class ActionExecutor:
         is_ours = entry is not None and envelope is not None and store.keys.holds(envelope, entry.leaf_index)
         # canonical JSON has no spaces, so that a member stands there in one form only
         named = f'"actionDigest":"{intent.action_digest}"'.encode(), f'"action":"{action_id}"'.encode()
-        if envelope is None or not is_ours or not all(one in envelope.payload for one in named):
+        if entry is None or envelope is None or not is_ours or not all(one in envelope.payload for one in named):
             raise AilyusError("store_corrupt", f"the signed intent `{intent.receipt_id}` does not hold")
+        return entry, envelope
 
     # -- steps 6 and 7 -------------------------------------------------------------------------------------------------
 
@@ -151,13 +155,15 @@ class ActionExecutor:
 
         By the first route whose breaker is closed, unless one is named. `Busy` and `Stale`: nothing was committed.
         """
-        action, record = ready.action, ready.permitted.record
-        choice = self.routes.choose(action.request, ready.resolved.program, ready.resolved.target, route or 0)
+        action, record, program = ready.action, ready.permitted.record, ready.resolved.program
+        choice = self.routes.choose(action.request, program, ready.resolved.target, route or 0)
         if choice.route is None:
             closed = f"no route of `{action.request.contract}` is open: each is halted, or its breaker is"
             return Unavailable(closed, record, "no_open_route", action.request.connection)
         if lacks := await self.adapter.lacks(action.request, choice.route):
             return Unavailable(lacks.sentence, record, lacks.outage, lacks.connection, lacks.frees_seconds)
+        if unwitnessed := await self._quorum.lacks(action.request, program, record):
+            return unwitnessed
         rendered = self._intents.rendered(ready, choice.route)
         if isinstance(rendered, Fault):
             return Denied(f"the request cannot be built: {rendered.sentence}", record)
@@ -166,7 +172,8 @@ class ActionExecutor:
             dispatch = await self.journal.intend(commit, earlier)
         if not isinstance(dispatch, Dispatch):
             return dispatch
-        execution = await self._execute(dispatch)
+        # guard: no send before its cosignatures
+        execution = await self._quorum.unsent(commit, dispatch, program) or await self._execute(dispatch)
         since = attempts[0].keyed_since_ms if attempts else execution.started_ms
         execution = replace(execution, keyed_since_ms=since)
         # INVARIANT 4: where an attempt before may have taken effect, the version may be old because of it

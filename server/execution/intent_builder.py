@@ -62,6 +62,7 @@ class IntentBuilder:
         attempt, route = attempts[-1].attempt + 1 if attempts else 1, choice.route or 0
         timeout = timeout_of(program.routes[route], target)
         settle = min(program.contract.settle_ms, target.max_settle_ms)
+        need = self._journal.quorum.need(program.contract.risk)
         deadline, receipt = self._journal.store.now_ms() + timeout, new_id("rcp")
         facts = IntentFacts(
             decision=decision_facts(permitted.record),
@@ -77,7 +78,7 @@ class IntentBuilder:
             action_digest=action.request.action_digest,
             epoch=ready.basis.epoch,
             fence=action.fence + 1,
-        ).also(plan_fields(action) | skipped_facts(choice.skipped))
+        ).also(({"cosignatures": need} if need else {}) | plan_fields(action) | skipped_facts(choice.skipped))
         before = kept(program, ready.before, self._journal.hiding)
         reads = self._release.decider.bundle.slices[program.name].reads
         context = permitted.decision_context
@@ -106,6 +107,7 @@ class IntentBuilder:
             via=self._routes.name(action.request, program, route),
             trip=self._routes.trip(action.request, program, attempts[-1].route) if attempts else None,
             former_failed=not attempts or attempts[-1].delivery != "no_effect",
+            cosignatures=need,
         )
 
     def _counted(self, action: Action, context: DecisionContext) -> tuple[BudgetCount, ...]:

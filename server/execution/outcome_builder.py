@@ -53,6 +53,7 @@ _STATUS: Mapping[str, Status] = {
     "stopped": "not_applied",
     "next_route": "not_applied",
     "stale": "not_applied",
+    "uncosigned": "unavailable",
 }
 """The public status of each verdict. A verdict that asks for another attempt ends here when there is none."""
 
@@ -185,7 +186,7 @@ class OutcomeBuilder:
 
     def _held(self, program: Program, status: Status) -> int:
         """Until when the same call is this action. INVARIANT: what is in doubt is not begun anew beside its looks."""
-        if status == "not_applied":
+        if status in ("not_applied", "unavailable"):
             return 0
         window = program.contract.repeat_window
         return self._now() + (max(window, LOOKS_MS[-1]) if status == "unknown" else window)

@@ -33,6 +33,8 @@ _PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 4.0
 _LASTING: Final = frozenset({"not_connected", "no_open_route"})
 """What lasts until a person does something."""
+_WAITED_FOR: Final = frozenset({"not_cosigned"})
+"""What was waited for already."""
 log = structlog.get_logger()
 
 
@@ -45,7 +47,7 @@ class Patience:
 
     async def bears(self, outage: Outage | None) -> bool:
         """Is it worth asking again, after a pause: could nobody be asked, for a reason that may pass, in this time?"""
-        if outage is None or outage in _LASTING:
+        if outage is None or outage in _LASTING | _WAITED_FOR:
             return False
         now = time.monotonic()
         self._until = now + self._seconds if self._until is None else self._until

@@ -116,6 +116,8 @@ class UnsentEnds:
             answer = answers.unexchanged(action, receipt, connection)
         elif is_own:
             answer = answers.unconnected(action, receipt, connection)
+        elif why.outage == "not_cosigned":
+            answer = answers.uncosigned(action, receipt)
         else:
             answer = answers.unavailable(action, receipt)
         facts = DecisionFacts(

@@ -24,7 +24,7 @@ LABELS: Final[Mapping[str, str]] = {
     DECISION: "`permitted`, `approval`, `denied` or `unavailable`",
     SHADOW_OUTCOME: "`same`, `wider`, `narrower`, `unfit` (not decided again) or `dropped` (no time for it)",
     VERDICT: "`approve` or `refuse`",
-    STEP: "`parse`, `early_decision`, `look`, `decide`, `intent`, `send`, `read_back` or `receipt`",
+    STEP: "`parse`, `early_decision`, `look`, `decide`, `intent`, `cosign`, `send`, `read_back` or `receipt`",
     ATTEMPT: "the number of the attempt: 1, 2 or 3",
     DELIVERY: "how a send ended (`contracts/action/observation.py` `Delivery`)",
     OUTAGE: "why a system could not be asked (`contracts/action/observation.py` `Outage`)",
@@ -109,7 +109,11 @@ STEP_SECONDS = Metric(
     _SECONDS,
 )
 UNAVAILABLE = Metric(
-    "ailyus.reads.unavailable", "counter", "{read}", (CONNECTION, OUTAGE), "Reads of a target that were not answered."
+    "ailyus.reads.unavailable",
+    "counter",
+    "{read}",
+    (CONNECTION, OUTAGE),
+    "Reads of targets, and rounds of witnesses, without an answer.",
 )
 COMMIT_SECONDS = Metric(
     "ailyus.store.commit.duration", "histogram", "s", (), "How long the store took for a group, to its end.", _SHORT

@@ -18,7 +18,7 @@ from server.observability import metric_catalog as catalog
 from server.observability.metric import Label, Metric
 from server.observability.recorder import Recorder
 
-Step = Literal["parse", "early_decision", "look", "decide", "intent", "send", "read_back", "receipt"]
+Step = Literal["parse", "early_decision", "look", "decide", "intent", "cosign", "send", "read_back", "receipt"]
 OTHER: Final = "other"
 """The label of what has no name of its own."""
 MAX_SERIES: Final = 2_000

@@ -1,11 +1,13 @@
 """Rounds: the newest checkpoint is sent to every witness that has not cosigned it, and what they say is kept.
 
-A round runs beside what agents and people ask for. A witness that is down is asked again in the next one; one that
-refuses is told to people, as an error of the log, a signed statement and, where the settings name a route, a webhook.
+A round runs beside what agents and people ask for. One that is not `whole` ends as soon as enough witnesses cosigned,
+for whoever waits for that (`synchronous_rounds.py`); both may run at once, as those of two gateways do. A witness that
+is down is asked again in the next one; one that refuses is told to people, as an error of the log, a signed statement
+and, where the settings name a route, a webhook.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -18,6 +20,7 @@ from receipts.journal.journal import Journal
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.cosignature import quorum_of
 from receipts.statement.gateway_facts import EscalationFacts
+from receipts.store.log_tables import witnessed_size
 from receipts.store.transaction import Txn
 from receipts.tables import witness_states
 from receipts.tables.witness_states import WitnessState
@@ -50,7 +53,7 @@ class WitnessRounds:
         self, journal: Journal, part: WitnessPart, routes: Mapping[str, EscalationPart], credentials: Credentials
     ) -> None:
         self._journal = journal
-        self._part = part
+        self.part = part
         self._quorum = quorum_of(part.quorum, [one.key for one in part.cosigners])
         self._credentials = credentials
         if part.escalate is not None and part.escalate not in routes:
@@ -59,30 +62,42 @@ class WitnessRounds:
         self._route = routes[part.escalate] if part.escalate is not None else None
         self._http = client()
         self._unreached: dict[str, str] = {}
+        self.covered = 0
+        """How many statements one checkpoint covers that enough witnesses cosigned, as the store holds it."""
         self.standing = WitnessStanding(len(part.cosigners))
+
+    @property
+    def is_short(self) -> bool:
+        """Did too few witnesses answer in the last round for those requests to leave?"""
+        return self.part.synchronous is not None and self.standing.cosigned < self.part.quorum
 
     async def close(self) -> None:
         """Give connections back."""
         await self._http.aclose()
 
-    async def round(self) -> None:
-        """Ask every witness that has not cosigned the newest checkpoint."""
+    async def round(self, *, whole: bool = True) -> None:
+        """Ask every witness that has not cosigned the newest checkpoint; not `whole`: until enough of them have."""
         store = self._journal.store
         note = await store.newest()
         if not note:
             return
         size = Checkpoint.of_note(note).size
-        known = await store.read_aside(witness_states.states)
-        due = [one for one in self._part.cosigners if self._state(known, one).size != size]
+        known, covered = await store.read_aside(lambda read: (witness_states.states(read), witnessed_size(read)))
+        self.covered = max(self.covered, covered)
+        due = [one for one in self.part.cosigners if self._state(known, one).size != size]
+        if self.covered < size and len(self.part.cosigners) - len(due) >= self.part.quorum:
+            due = list(self.part.cosigners)  # they cosigned it under settings that asked for others
         # what was not delivered is tried again, also where the witness says nothing new
-        replies = await asyncio.gather(*(self._asked(one, note, self._state(known, one).size) for one in due))
-        found = dict(zip([one.cosigner.name for one in due], replies, strict=True))
+        asked = {one.cosigner.name: self._asked(one, note, self._state(known, one).size) for one in due}
+        up_to_date = len(self.part.cosigners) - len(due)
+        found = await _replies(asked, len(due) if whole else self.part.quorum - up_to_date)
         for name, reply in found.items():
             self._log(name, reply)
         told = await self._told({name: known.get(name, WitnessState()) for name in found}, found)
         kept: dict[str, WitnessState] = {}
-        if any(not isinstance(reply, NoAnswer) for reply in replies):
-            kept = await store.write(lambda txn: self._keep(txn, size, known, found, told))
+        if any(not isinstance(reply, NoAnswer) for reply in found.values()):
+            kept, covered = await store.write(lambda txn: self._keep(txn, size, found, told))
+            self.covered = max(self.covered, covered)
         self._stand(size, {**known, **kept})
 
     def _state(self, known: Mapping[str, WitnessState], one: CosignerPart) -> WitnessState:
@@ -113,19 +128,23 @@ class WitnessRounds:
         self,
         txn: Txn,
         size: int,
-        known: Mapping[str, WitnessState],
         found: Mapping[str, Reply],
         told: Mapping[str, bool],
-    ) -> dict[str, WitnessState]:
-        """Inside a commit: cosignatures go into the checkpoint's note, and how each witness stands beside it."""
+    ) -> tuple[dict[str, WitnessState], int]:
+        """Inside a commit: cosignatures go into the checkpoint's note, and how each witness stands beside it.
+
+        Also says how many statements are covered then. What another round kept meanwhile is not taken back.
+        """
+        known, covered = witness_states.states(txn.query), witnessed_size(txn.query)
         lines = [line for reply in found.values() if isinstance(reply, Cosignature) for line in reply.lines]
         if lines and self._quorum.is_met(witness_states.cosign_note(txn, size, lines)):
-            witness_states.mark_witnessed(txn, size)
+            covered = max(covered, size)
+            witness_states.mark_witnessed(txn, covered)
         kept: dict[str, WitnessState] = {}
         for name, reply in found.items():
             before = known.get(name, WitnessState())
             if isinstance(reply, Cosignature):
-                kept[name] = WitnessState(size=size, at_ms=txn.now_ms)
+                kept[name] = WitnessState(size=max(size, before.size), at_ms=txn.now_ms)
             elif isinstance(reply, WitnessRefusal):
                 since = before.refused_ms or txn.now_ms
                 what = {"refusal": reply.says, "refused_ms": since, "told": told[name]}
@@ -134,11 +153,11 @@ class WitnessRounds:
                     self._state_refusal(txn, name)
             if name in kept and kept[name] != before:
                 witness_states.keep(txn, name, kept[name])
-        return kept
+        return kept, covered
 
     def _state_refusal(self, txn: Txn, name: str) -> None:
         """The log itself says that a witness refuses it: whoever forks it carries that along, or leaves a gap."""
-        facts = EscalationFacts(event="refused", escalation=new_id("esc"), route=self._part.escalate or "", of=name)
+        facts = EscalationFacts(event="refused", escalation=new_id("esc"), route=self.part.escalate or "", of=name)
         notary, subject = self._journal.notary, {facts.escalation: sha256(facts.escalation.encode())}
         notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, txn.now_ms).insert(txn)
 
@@ -157,11 +176,26 @@ class WitnessRounds:
         return await posted(self._http, self._credentials, self._route, body, self._journal.store.now_ms())
 
     def _stand(self, size: int, known: Mapping[str, WitnessState]) -> None:
-        own: Sequence[WitnessState] = [self._state(known, one) for one in self._part.cosigners]
+        own: Sequence[WitnessState] = [self._state(known, one) for one in self.part.cosigners]
         sizes = sorted((state.size for state in own), reverse=True)
         self.standing = WitnessStanding(
             len(own),
             sum(state.size >= size for state in own),
             sum(bool(state.refusal) for state in own),
-            sizes[self._part.quorum - 1],
+            sizes[self.part.quorum - 1],
         )
+
+
+async def _replies(asked: Mapping[str, Coroutine[None, None, Reply]], enough: int) -> dict[str, Reply]:
+    """What the witnesses say, by name; who is still silent when so many have cosigned is left out."""
+    tasks = {asyncio.create_task(one): name for name, one in asked.items()}
+    pending, cosigned = set(tasks), 0
+    try:
+        while pending and (cosigned < enough or enough == len(tasks)):
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            cosigned += sum(isinstance(task.result(), Cosignature) for task in done)
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    return {name: task.result() for task, name in tasks.items() if task not in pending}

@@ -107,6 +107,14 @@ def unavailable(action: Action, receipt: str) -> ActionResult:
     )
 
 
+def uncosigned(action: Action, receipt: str) -> ActionResult:
+    """Its intent must be cosigned by witnesses of the log before it is sent, and too few of them did so in time."""
+    answer = unavailable(action, receipt)
+    return replace(
+        answer, summary="Nothing was sent and nothing changed: too few witnesses of the log answered in time."
+    )
+
+
 def unexchanged(action: Action, receipt: str, connection: str) -> ActionResult:
     """A system is asked with the requester's own access token in exchange, and none of theirs holds."""
     return ActionResult(

@@ -10,6 +10,7 @@ from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
 from receipts.reconciliation.verdict import Reason, Reconciliation
+from server.results.answers import uncosigned
 from server.results.check_sentence import checks_of
 
 
@@ -72,6 +73,8 @@ def concluded(
         # INVARIANT 6: only here and in an answer of a read, and never of what is in doubt
         summary = f"It is in effect: {met} of {len(outcome.checks)} checks met when read back."
         following = "Tell the requester that it is in effect; do nothing else."
+    elif status == "unavailable":
+        return uncosigned(action, receipt)
     elif status == "not_applied":
         summary, following = _not_applied(action.request.contract, outcome, send, hand_over)
     elif status == "diverged":

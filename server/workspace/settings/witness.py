@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from contracts.action.http_request import check_base_url
 from contracts.errors import AilyusError
+from contracts.schema.contract import Risk
 from contracts.schema.fields import Duration
 from receipts.audit.roots import WitnessRoots
 from receipts.log.cosignature import Cosigner, quorum_of
@@ -25,12 +26,16 @@ class CosignerPart(SettingsPart):
 
 
 class WitnessPart(SettingsPart):
-    """The witnesses of the log. Each is asked in the background, never on the path of a call."""
+    """The witnesses of the log. They are asked in the background, and where `synchronous` says so before a send."""
 
     quorum: int = Field(1, ge=1, le=100, examples=[2])
     """How many of them must have cosigned a checkpoint before it counts as witnessed."""
     interval: Duration = 10_000
     """How long after a round the next one begins."""
+    synchronous: Risk | None = Field(None, examples=["critical"])
+    """The lowest risk whose requests leave only after `quorum` witnesses cosigned their intent; unset: none waits."""
+    wait: Duration = Field(5_000, ge=100, le=30_000)
+    """How long such a request waits for cosignatures at most, and no longer than half of its route's `timeout`."""
     escalate: str | None = Field(None, examples=["on-call"])
     """The escalation that is told when a witness refuses the log."""
     cosigners: tuple[CosignerPart, ...] = Field(min_length=1, max_length=100)

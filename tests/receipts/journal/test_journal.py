@@ -28,6 +28,13 @@ async def test_an_order_is_used_once(journal: Journal) -> None:
     assert journal.enter(dispatch) == "this order was used already"
 
 
+async def test_an_order_whose_intent_must_be_cosigned_waits_for_that(journal: Journal) -> None:
+    dispatch = await intend(journal, action(), cosignatures=1)
+    assert journal.enter(dispatch) == "too few witnesses have cosigned its intent"
+    assert await journal.cosigned(dispatch)
+    assert journal.enter(dispatch) is None
+
+
 async def test_an_order_past_its_deadline_does_not_act(journal: Journal) -> None:
     dispatch = await intend(journal, action(), timeout_ms=300)
     await asyncio.sleep(0.35)

@@ -183,7 +183,7 @@ def test_no_label_is_unbounded_or_personal(told: Told) -> None:
                 seen.setdefault(label, set()).add(value)
     seen.pop("le")
     assert {label: wrong for label, values in seen.items() if (wrong := values - allowed[label])} == {}
-    assert seen["ailyus_step"] == allowed["ailyus_step"]
+    assert seen["ailyus_step"] == allowed["ailyus_step"] - {"cosign"}  # nothing of the story waits for witnesses
     values = "\n".join(value for values in seen.values() for value in values)
     assert PERSONAL.findall(values) == []
     assert not _IDS.search(told.pages[0])

@@ -55,7 +55,7 @@ def test_what_is_rare_begins_at_zero(scraped: OpenMetrics) -> None:
         (s.labels["ailyus_contract"], s.labels["ailyus_status"]): s.value for s in found["ailyus_outcomes"].samples
     }
     assert doubtful == {("reset", "unknown"): 0, ("reset", "diverged"): 0}
-    assert len(found["ailyus_reads_unavailable"].samples) == 6
+    assert len(found["ailyus_reads_unavailable"].samples) == 7
     assert all(sample.value == 0 for sample in found["ailyus_requests_refused"].samples)
     metrics.record_outcome("reset", "unknown")
     assert {s.value for s in families(scraped)["ailyus_outcomes"].samples} == {0, 1}

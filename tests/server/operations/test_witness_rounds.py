@@ -1,75 +1,26 @@
 """Rounds over real witnesses: the newest checkpoint is cosigned, what is down is asked again, a refusal is told once."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.credentials.cache import Credentials
 from contracts.errors import AilyusError
 from receipts.audit.attestation import attestation, witness_faults
 from receipts.audit.proof import write_proof
 from receipts.audit.roots import Roots
 from receipts.audit.verify import verify
-from receipts.journal.journal import Journal
 from receipts.log.log_keys import LogKeys
-from receipts.statement.gateway_facts import StateFacts
-from receipts.witness.witness import Witness
-from receipts.witness.witness_store import WitnessStore
 from server.admin.health.witness_check import witness_check
-from server.listener.witness_endpoint import application
-from server.operations.witness_rounds import WitnessRounds, WitnessStanding
+from server.operations.witness_rounds import WitnessStanding
 from server.workspace.free_port import free_port
-from server.workspace.settings.notification import EscalationPart
-from server.workspace.settings.witness import CosignerPart, WitnessPart
 from tests.receipts.making import SIGNER, journal_at
+from tests.server.operations.witnesses import ORIGIN, log_one, part_of, rounds_of, serving
 from tests.world import app_serving
-
-ORIGIN = "ailyus.test"
-
-
-def witness_at(folder: Path, name: str) -> Witness:
-    key = Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32, b"-"))
-    return Witness(name, key, {ORIGIN: LogKeys.of(SIGNER)}, WitnessStore(folder / f"{name[-1]}.db"))
-
-
-def part_of(ports: dict[str, int], folder: Path, quorum: int = 1, **more: object) -> WitnessPart:
-    asked = []
-    for name, port in ports.items():
-        witness = witness_at(folder, name)
-        witness.store.close()
-        asked.append(CosignerPart(url=f"http://127.0.0.1:{port}/", key=witness.cosigner.verifier_key))
-    return WitnessPart.model_validate({"quorum": quorum, "cosigners": asked, **more})
-
-
-def rounds_of(journal: Journal, part: WitnessPart, hook: str = "") -> WitnessRounds:
-    routes = {"on-call": EscalationPart(webhook=hook)} if hook else {}
-    return WitnessRounds(journal, part, routes, Credentials({}))
-
-
-@asynccontextmanager
-async def serving(folder: Path, name: str, port: int) -> AsyncIterator[Witness]:
-    witness = witness_at(folder, name)
-    try:
-        async with app_serving(application(witness), port):
-            yield witness
-    finally:
-        witness.store.close()
-
-
-async def log_one(journal: Journal) -> str:
-    facts = StateFacts(running=0, waiting=0, actions=())
-    receipt = f"rcp_{journal.store.size}"
-    sealed = journal.notary.sign_gateway_statement(facts, receipt, "", {"ailyus": "0" * 64}, journal.store.now_ms())
-    await journal.store.write(sealed.insert)
-    return receipt
 
 
 async def test_a_proof_is_witnessed_after_the_next_round_with_as_many_witnesses_as_are_up(tmp_path: Path) -> None:
