@@ -67,6 +67,12 @@ class ReceiptPolicies:
         """May this person do so with the receipts of a tenant?"""
         return self._permits(access, "Person", person.name, person.tenant, person.roles, tenant)
 
+    def require_decider(self, person: Person) -> None:
+        """Raise `no_authority` for a person who only reads, as an auditor does: they decide nothing in any role."""
+        if not self.permits(DECISIONS, person, person.tenant):  # guard: who only reads decides nothing
+            hint = "`policies/receipts.cedar` says who decides"
+            raise AilyusError("no_authority", f"`{person.name}` may look, and decide nothing", hint=hint)
+
     def permits_caller(self, access: Access, caller: Caller, tenant: str) -> bool:
         """May this agent do so, for the person it acts for? Both are asked."""
         both = (("Agent", caller.agent, caller.roles), ("Person", caller.person, caller.person_roles))

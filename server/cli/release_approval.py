@@ -60,6 +60,7 @@ def sign_approval_as(
     person = release.people.get(approver)
     if person is None:
         raise AilyusError("unknown_person", f"`{approver}` is no declared person")
+    release.decider.bundle.receipts.require_decider(person)
     asked = [name for need in decision_of(workspace, release, package.files, signed).needs for name, _ in need]
     held = sorted(person.roles, key=lambda name: (name not in asked, name))
     if not wish.role and not held:

@@ -47,7 +47,6 @@ def sign_as(workspace: "Workspace", release: "Release", author: str, key: Path |
     """Sign a release that is tested already by its author's key. Raises `AilyusError`."""
     from policies.signed_release import check_author, document_of, sign_release
     from server.workspace.clock import now_ms
-    from server.workspace.release_acceptance import check_decides
 
     person = release.people.get(author)
     if person is None:
@@ -56,7 +55,7 @@ def sign_as(workspace: "Workspace", release: "Release", author: str, key: Path |
     oidc = workspace.settings.console.oidc
     if not (oidc and person.issuer == oidc.issuer):
         check_author(author, person.roles, release.releasers)
-        check_decides(release, person)
+        release.decider.bundle.receipts.require_decider(person)
     return sign_release(document_of(release, author, reason, now_ms()), key_of(workspace, author, key))
 
 

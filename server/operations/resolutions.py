@@ -8,7 +8,6 @@ from pydantic import JsonValue
 
 from contracts.canonical import new_id
 from contracts.errors import AilyusError
-from policies.receipt_policy import DECISIONS
 from policies.signed_resolution import SignedResolution
 from receipts.action.action import Action
 from receipts.action.status import Status
@@ -55,9 +54,7 @@ class Resolutions:
             raise AilyusError("self_approval", "somebody else of the same tenant must resolve it")
         deciding = replace(person, roles=await journal.roles.fresh(person))
         # guard: who only reads resolves nothing
-        if not release.decider.bundle.receipts.permits(DECISIONS, deciding, action.request.tenant):
-            hint = "`policies/receipts.cedar` says who decides"
-            raise AilyusError("no_authority", "you may look, and decide nothing", hint=hint)
+        release.decider.bundle.receipts.require_decider(deciding)
         if key.kind == "development" and not release.development:
             raise AilyusError("weak_key", "a development key counts only in a workspace marked so")
         if action.state != "ended" or action.status not in OPEN:

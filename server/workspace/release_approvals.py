@@ -11,10 +11,12 @@ verifies each approval that a release brings: one that does not count is an erro
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.errors import AilyusError
 from policies.principal import Key, Person
+from policies.receipt_policy import FILE as RECEIPTS_FILE
+from policies.receipt_policy import ReceiptPolicies
 from policies.release import Release
 from policies.release_approval import CandidateApprovalDocument, ReleaseApproval, ReleaseSubject, check_approval
 from policies.release_diff import release_changes
@@ -35,6 +37,7 @@ from server.workspace.stores import is_made, reading
 from server.workspace.workspace import Workspace
 
 _POLICY = "policy/" + FILE
+_READERS = "policy/" + RECEIPTS_FILE
 _PERMITTED = ReleaseDecision(True, (), ())
 
 
@@ -44,6 +47,7 @@ class LiveRules:
 
     policies: ReleasePolicies
     settings: ReleaseSettings
+    receipts: ReceiptPolicies
     evidence: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
@@ -54,7 +58,9 @@ class LiveRules:
             return None
         settings = ReleaseSettings.decode(evidence[SETTINGS])
         policies = ReleasePolicies.of(evidence.get(_POLICY, b"").decode(), settings.roles)
-        return cls(policies, settings, evidence)
+        readers = evidence.get(_READERS)
+        receipts = ReceiptPolicies.of(readers.decode() if readers is not None else None, settings.roles)
+        return cls(policies, settings, receipts, evidence)
 
     def person(self, name: str) -> Person | None:
         """A person as the live release declares them."""
@@ -185,7 +191,10 @@ async def _counted(
         person = rules.person(document.approver)
         if person is None:
             raise AilyusError("unknown_person", f"`{document.approver}` is nobody under the live release")
-        if document.role not in await journal.roles.fresh(person):  # guard: roles that approve a release
+        held = await journal.roles.fresh(person)
+        # guard: who only reads approves no release
+        rules.receipts.require_decider(replace(person, roles=held))
+        if document.role not in held:  # guard: roles that approve a release
             raise AilyusError("wrong_role", f"`{document.approver}` does not hold the role `{document.role}`")
         counts[document.role] = counts.get(document.role, 0) + 1
     return counts

@@ -84,6 +84,14 @@ async def test_an_approval_that_does_not_count(
     assert await refused(workspace, approved(workspace, signed(workspace, "lead"), by, role, key)) == code
 
 
+async def test_an_auditor_approves_none_whatever_else_they_may(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = guarded(tmp_path / "w", sandbox)
+    edit(workspace, FILE, SECOND, SECOND.replace('["SecurityLead"]', '["SecurityLead", "Auditor"]'))
+    audited = Workspace.open(workspace.root)
+    await with_keys(audited)
+    assert await refused(audited, approved(audited, signed(audited, "lead"), "second")) == "no_authority"
+
+
 async def test_an_approval_is_of_one_signature_and_of_its_own_words(tmp_path: Path, sandbox: Sandbox) -> None:
     workspace = guarded(tmp_path / "w", sandbox)
     await with_keys(workspace)
