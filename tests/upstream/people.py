@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,8 @@ import httpx2
 from contracts.action.mcp_request import definition_of
 from server.workspace.free_port import free_port
 from server.workspace.workspace import Workspace
+from tests.forks import Forked
+from tests.upstream.port import serve
 from tests.upstream.server import schema
 from tests.world import ROOT, Sandbox, World, gateway, make_workspace
 
@@ -57,7 +58,7 @@ class Staff:
 
     world: World
     file: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
 
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.file.read_text())
@@ -91,19 +92,20 @@ def put_contracts(folder: Path) -> None:
 @contextmanager
 def staff_workspace(
     folder: Path, sandbox: Sandbox, way: Way, more: str = "", quiet: bool = False, environment: str = "staging"
-) -> Iterator[tuple[Workspace, Path, subprocess.Popen[bytes] | None]]:
+) -> Iterator[tuple[Workspace, Path, Forked | None]]:
     """The workspace, the server's file, and the server where it is not the gateway that starts it."""
     file = folder / "state.json"
     folder.mkdir(parents=True)
     file.write_text(json.dumps({"users": USERS, "calls": [], "quiet": quiet}))
-    command = [sys.executable, "-m", "tests.upstream.server", str(file)]
     process = None
     if way == "http":
         port = free_port()
-        process = subprocess.Popen([*command, str(port)], cwd=ROOT)
+        with (folder / "server.log").open("ab") as log:
+            process = Forked((str(file), str(port)), ROOT, log, log, entry=serve)
         wait(port)
         text = f'url = "http://127.0.0.1:{port}/mcp"\n'
     else:
+        command = [sys.executable, "-m", "tests.upstream.server", str(file)]
         text = f'command = {json.dumps(command)}\ndirectory = "{ROOT}"\n'
     try:
         workspace = make_workspace(
