@@ -21,12 +21,14 @@ from tests.browsers import close_shared
 from tests.helpdesk.desk import Desk, Site, desk_of
 from tests.journeys.directory import scim as scim
 from tests.journeys.directory import scim_process as scim_process
+from tests.metaschema import remember
 from tests.nginx import nginx as nginx
 from tests.postgres import Postgres
 from tests.postgres import postgres as postgres
 from tests.slowness import measure, scaled
 from tests.world import Sandbox, World, add_records, cli, gateway, make_workspace
 
+remember()
 _NAMES = itertools.count(1)
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one may stop an example for a while
 hypothesis.settings.load_profile("any machine")
