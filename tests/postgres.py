@@ -98,10 +98,10 @@ class Postgres:
             assert time.monotonic() < end, (self.folder / "log").read_text()
             time.sleep(0.05)
 
-    def database(self, label: str) -> str:
-        """A new, empty database; its URL. A fixture of a module may ask again, so that each gets a name of its own."""
+    def database(self, label: str, like: str = "template1") -> str:
+        """A new database, empty if it is like no other one; its URL. Each gets a name of its own."""
         name = f"{label[:40]}_{next(_NUMBERS)}"
-        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus", name)
+        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ailyus", "-T", like, name)
         return f"postgresql://ailyus@127.0.0.1:{self.port}/{name}"
 
     def standby(self, folder: Path) -> "Postgres":

@@ -1,27 +1,60 @@
 """A check of a store finds each kind of damage, says it in one line, and finds nothing in a sound one."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
+from server.workspace.workspace import Workspace
 from tests.hostile import attack
+from tests.postgres import Postgres
 from tests.world import LEO, MARIA, Sandbox, World, ailyus, cli, gateway, make_workspace
 
 pytestmark = pytest.mark.both_stores
 
 
-@pytest.fixture
-async def used(world: World) -> World:
-    """A world in which an action was confirmed, and another one waits."""
+async def use(world: World) -> None:
+    """One action is confirmed, and another one waits."""
     assert (await world.reset(LEO))["status"] == "confirmed"
     await world.call("reset_user_mfa", MARIA)
-    return world
 
 
-async def test_a_sound_store_has_no_finding_beside_a_running_gateway(used: World) -> None:
-    said = await ailyus(used, "store", "check")
-    assert said.startswith(f"ok: {used.app.store.size} statements")
+async def test_a_sound_store_has_no_finding_beside_a_running_gateway(world: World) -> None:
+    await use(world)
+    said = await ailyus(world, "store", "check")
+    assert said.startswith(f"ok: {world.app.store.size} statements")
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, Workspace]:
+    """A used store of each kind, made when the first test asks for it: each damage is done to a copy."""
+    return {}
+
+
+@pytest.fixture
+async def used(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    sandbox: Sandbox,
+    database: str,
+    sound: dict[str, Workspace],
+    request: pytest.FixtureRequest,
+) -> Workspace:
+    """A workspace whose store was used and whose gateway has ended."""
+    kind = "database" if database else "file"
+    if kind not in sound:
+        made = make_workspace(tmp_path_factory.mktemp("sound") / "w", sandbox, database=database)
+        async with gateway(made, sandbox) as world:
+            await use(world)
+        sound[kind] = made
+    copy = tmp_path / "w"
+    shutil.copytree(sound[kind].root, copy)
+    if database:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = (sound[kind].root / ".ailyus" / "secrets" / "store").read_text().strip()
+        (copy / ".ailyus" / "secrets" / "store").write_text(server.database("copy", url.rpartition("/")[2]) + "\n")
+    return Workspace.open(copy)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +79,9 @@ async def test_a_sound_store_has_no_finding_beside_a_running_gateway(used: World
          "the status of the action"),
     ],
 )  # fmt: skip
-async def test_each_kind_of_damage_is_a_line(used: World, change: str, finding: str) -> None:
-    await attack(used.workspace, change)
-    said = await ailyus(used, "store", "check", ok=False)
+async def test_each_kind_of_damage_is_a_line(used: Workspace, change: str, finding: str) -> None:
+    await attack(used, change)
+    said = await asyncio.to_thread(cli, "store", "check", cwd=used.root, ok=False)
     assert finding in said
     assert "ok:" not in said
 
