@@ -20,6 +20,7 @@ from tests.world import LEO, MARIA, Sandbox, Served, World
 
 HERE = "tests/server/guide/test_blocks.py"
 FIRST_HOUR, DEMO = "tests/journeys/test_first_hour.py", "tests/server/cli/test_cli.py"
+DRILL = "tests/server/guide/test_compromise.py"
 DOCKER, CLUSTER, MACHINE, SUITE = "needs docker", "needs a cluster", "needs root and systemd", "runs this very suite"
 STORE = "needs a store of flags; tests/adapters/test_example.py does the same with one"
 WHEEL = "installs a wheel beside the product; tests/adapters/test_github_secrets.py does the same"
@@ -48,6 +49,13 @@ BLOCKS: dict[str, list[tuple[str, str]]] = {
         ("kubectl create", CLUSTER),
     ],
     "server/guide/ANALYSTS.md": [("ailyus receipt bundle", HERE)],
+    "server/guide/COMPROMISE.md": [
+        ("ailyus halt add all", DRILL),
+        ("ailyus audit --checkpoint", DRILL),
+        ("ailyus person list", DRILL),
+        ("ailyus receipt find --agent", DRILL),
+        ("ailyus halt add connection", DRILL),
+    ],
     "server/guide/TUTORIAL.md": [
         ("ailyus init w", FIRST_HOUR),
         ("ailyus connect claude-code", HERE),
