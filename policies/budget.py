@@ -28,6 +28,8 @@ FILE: Final = "budgets.yaml"
 """The file of a workspace's budgets, in its folder `policies`."""
 FULL: Final = 2**62
 """More than any budget: what a policy sees where nothing was counted. Cedar's numbers are below 2**63."""
+UNKNOWN_COST: Final = 2**53 - 1
+"""More than any budget: the largest integer that JSON carries exactly (RFC 8259, section 6)."""
 Per = Literal["tenant", "connection", "role", "agent"]
 _HINT: Final = "see policies/README.md for the format"
 _DAY_MS: Final = 86_400_000
@@ -83,9 +85,29 @@ class Budget:
         """The attribute of `context.budget`."""
         return self.text.name
 
+    @property
+    def says(self) -> str:
+        """What is counted, what has a count of its own, and within which time."""
+        window = self.text.window
+        within = f"each {window} by the clock" if self._is_of_the_clock else f"within {window}"
+        noun = "calls" if self.text.counts == "calls" else "what is spent"
+        return f"{noun} per {self.text.per} {within}"
+
+    def frees_ms(self, now_ms: int, time_zone: str, oldest_ms: int) -> int:
+        """When it begins to have room again, if the oldest of what counts was sent then."""
+        if not self._is_of_the_clock:
+            return oldest_ms + milliseconds(self.text.window)
+        # the first moment from which on the window begins later than now: hours and days are at most 25 hours long
+        since, hour = self.since_ms(now_ms, time_zone), 3_600_000
+        return next(began for at in range(1, 27) if (began := self.since_ms(now_ms + at * hour, time_zone)) > since)
+
+    @property
+    def _is_of_the_clock(self) -> bool:
+        return self.text.window in ("hour", "day")
+
     def since_ms(self, now_ms: int, time_zone: str) -> int:
         """The first millisecond that counts now; calendar windows begin by the clocks of a time zone."""
-        if self.text.window not in ("hour", "day"):
+        if not self._is_of_the_clock:
             return now_ms - milliseconds(self.text.window) + 1
         local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(time_zone))
         start = local.replace(minute=0, second=0, microsecond=0)
@@ -159,6 +181,15 @@ def share_of(budget: Budget, *, is_write: bool, spends: int) -> int:
     if not is_write:
         return 0
     return 1 if budget.text.counts == "calls" else spends
+
+
+def cost_of(program: Program, params: Mapping[str, JsonValue], tenant: str) -> int:
+    """What a call with these inputs spends by its contract; what cannot be told is `UNKNOWN_COST`."""
+    if program.spends is None:
+        return 0
+    value = program.spends.value(program.scope(params, tenant, ""))
+    # `True` is an int to Python, and no amount to anybody
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else UNKNOWN_COST
 
 
 def names_of(budgets: Iterable[Budget]) -> tuple[str, ...]:

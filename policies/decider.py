@@ -28,7 +28,6 @@ from contracts.compiler.program import Program
 from policies.approval_requirement import NO_APPROVALS, minimal
 from policies.budget import names_of
 from policies.bundle import Bundle
-from policies.cedar_json import quoted
 from policies.cedar_request import CedarRequests, Situation, queries_of
 from policies.decision import (
     ApprovalRequired,
@@ -41,7 +40,7 @@ from policies.decision import (
     ResourceFacts,
 )
 from policies.denial import permits, reason_of
-from policies.folding import bind_resource
+from policies.early_decision import EarlyDecisions
 from policies.policy_slice import Slice
 from policies.principal import People, Person
 from policies.receipt_policy import DECISIONS
@@ -62,6 +61,7 @@ class Decider:
         self._people = people
         self._programs = programs
         self._requests = CedarRequests(programs, bundle.roles, bundle.budgets)
+        self.early = EarlyDecisions(bundle, self._requests)
         self._early = lru_cache(maxsize=4096)(self._early_decision)
         self._checked = lru_cache(maxsize=256)(self._checked_of)
 
@@ -84,38 +84,20 @@ class Decider:
         """Denied for every resource of this connection? Cached per release, caller and connection."""
         return self._early(contract, caller, self._people.get(caller.person), (target.tenant, target.environment))
 
+    def denied_by_budget(
+        self, contract: str, caller: Caller, target: Target, budgets: Mapping[str, int]
+    ) -> Denied | None:
+        """Denied for every resource of this connection while budgets, with what this call takes, have come to this?"""
+        person, place = self._people.get(caller.person), (target.tenant, target.environment)
+        return self.early.denied(contract, caller, person, place, budgets)
+
     def _early_decision(
         self, contract: str, caller: Caller, person: Person | None, place: tuple[str, str]
     ) -> Denied | None:
         # INVARIANT: only an agent that somebody named acts for a person
         if not caller.delegated and self._programs[contract].is_write:  # guard: only an agent acts for a person
             return Denied("the token names no agent that acts for its person", None)
-        sliced = self.bundle.slices[contract]
-        bound = bind_resource(sliced.nodes, *place)
-        principals = self._requests.principals(caller, person)
-        document = orjson.dumps(principals, option=orjson.OPT_SORT_KEYS)
-        entities = self.bundle.entities(document)
-        requests = [
-            {"principal": f"{kind}::{quoted(name)}", "action": f"Action::{quoted(contract)}"}
-            for kind, name in (("Agent", caller.agent), ("Person", caller.person))
-        ]
-        results = [cedarpy.is_authorized_partial(request, bound, entities) for request in requests]
-        denied = [r.decision is cedarpy.Decision.Deny or bool(r.diagnostics.errors) for r in results]
-        if not any(denied):
-            return None
-        # INVARIANT 3: both must be permitted, so each has its own reasons
-        who = ("agent", "person")
-        record = DecisionRecord(
-            policies={n: tuple(sorted(r.diagnostics.reasons)) for n, r in zip(who, results, strict=True)},
-            errors=tuple(e for r in results for e in r.diagnostics.errors),
-            slice_digest=sliced.digest,
-            schema_digest=self.bundle.schema_digest,
-            entities=document,
-            requests=orjson.dumps(requests, option=orjson.OPT_SORT_KEYS),
-            partial=True,  # guard: the question of an early denial
-        )
-        refused = [name for name, no in zip(who, denied, strict=True) if no]
-        return Denied(reason_of(sliced, contract, caller, record, refused), record)
+        return self.early.denied(contract, caller, person, place)
 
     def decide(
         self,

@@ -117,11 +117,6 @@ def _is_literal(expr: pst.Expr) -> bool:
     return isinstance(expr, (pst.BoolLit, pst.LongLit, pst.StringLit, pst.EntityLit))
 
 
-def bind_resource(nodes: Mapping[str, pst.Template], tenant: str, environment: str) -> cedarpy.PolicySet:
-    """The slice with what a connection fixes about every resource filled in, for the early decision."""
-    return bound_policies(nodes, facts_of(tenant, environment))
-
-
 def bound_policies(nodes: Mapping[str, pst.Template], known: Known) -> cedarpy.PolicySet:
     """Policies with what is known filled in."""
 

@@ -32,7 +32,7 @@ def case_of(asked: RecordedRequest, place: What, time_zone: str) -> Case:
     agent, person = (_who(one) for one in asked.principals)
     values: dict[str, object] = {"name": "recorded", "action": asked.action, "agent": agent, "person": person}
     if asked.is_early:
-        return Case.model_validate({**values, "resource": place, "expect": "denied"})
+        return Case.model_validate({**values, "resource": place, "budget": asked.counted, "expect": "denied"})
     context = asked.plain
     env, rate, plan = (_record(context[key]) for key in ("env", "rate", "plan"))
     used = {"last_hour": "lastHour", "last_day": "lastDay", "spent_last_day": "spentLastDay", "spends": "spends"}

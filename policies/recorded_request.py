@@ -58,7 +58,8 @@ class RecordedRequest:
         # an early denial keeps no resource and no context, since nothing was read
         if is_early:
             action = str(orjson.loads(first["action"].partition("::")[2]))
-            return cls(action, b"", (), {}, {}, 0, True, known)
+            # nor what it was not counted for: a budget that is full denies before anything is read
+            return cls(action, b"", (), first.get("context", {}), {}, 0, True, known)
         # guards hold by where the connection is now, and not by where it was
         if environment is not None:
             for one in known:

@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 
 from contracts.action.request import Caller
 from policies.budget import FULL
+from policies.decision import Denied
 from policies.decision_key import DecisionReads
 from policies.outcome import ActionOutcome
 from policies.recorded_request import RecordedRequest
@@ -217,7 +218,7 @@ class Simulation:
         if asked.action not in side.catalog.programs:
             return ActionOutcome(False), frozenset()
         if asked.is_early:
-            denied = side.decider.denied_early(asked.action, _caller(asked), side.targets[recorded.connection])
+            denied = self._denied_early(side, asked, recorded)
             record = denied.record if denied else None
             names = record.policies.values() if record else ()
             # not denied early is no permit: the record decides
@@ -235,14 +236,28 @@ class Simulation:
         names = answers[0].record.policies.values()
         return outcomes[0], frozenset(name for some in names for name in some)
 
+    def _denied_early(self, side: Release, asked: RecordedRequest, recorded: Recorded) -> Denied | None:
+        """An early denial again, with the budgets that both releases count alike; the others are unknown."""
+        target, caller = side.targets[recorded.connection], _caller(asked)
+        covering = {one.name for one in side.decider.bundle.budgets.of(asked.action)} & self._counted_alike(asked)
+        denied = side.decider.denied_early(asked.action, caller, target)
+        if denied is not None or not covering:
+            return denied
+        budgets = {name: asked.counted[name] for name in covering}
+        return side.decider.denied_by_budget(asked.action, caller, target, budgets)
+
+    def _counted_alike(self, asked: RecordedRequest) -> set[str]:
+        """The budgets that were counted then and are defined alike by both releases."""
+        defined = [one.decider.bundle.budgets.by_name for one in self._sides]
+        return {name for name in asked.counted if defined[0].get(name) == defined[1].get(name)}
+
     def _open_counts(self, side: Release, asked: RecordedRequest) -> list[dict[str, int]]:
         """Both ends of what budgets may have come to that were not counted then, or are counted otherwise now."""
         bundle = side.decider.bundle
         covering = bundle.budgets.of(asked.action)
         if not covering:
             return [{}]
-        defined = [one.decider.bundle.budgets.by_name for one in self._sides]
-        same = {name for name in asked.counted if defined[0].get(name) == defined[1].get(name)}
+        same = self._counted_alike(asked)
         unknown = [one.name for one in covering if one.name not in same]
         ends = (0, FULL) if unknown and "budget" in bundle.slices[asked.action].reads else (0,)
         return [dict.fromkeys(unknown, count) for count in ends]

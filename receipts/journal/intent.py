@@ -10,7 +10,7 @@ from policies.decision import Permitted, Rate
 from receipts.action.action import Action
 from receipts.action.action_result import ActionResult
 from receipts.journal.breaker import Trip
-from receipts.journal.budget_count import BudgetCount
+from receipts.journal.budget_count import BudgetCount, BudgetScope
 from receipts.statement.statement import SignedStatement
 from receipts.store.row import Row, Value, integer
 from receipts.store.transaction import Conflict, Txn
@@ -128,9 +128,10 @@ def check_limits(txn: Txn, wanted: IntentCommit) -> None:
             raise NotCommitted(Stale(counted=True))
     # INVARIANT: the same of budgets, over all agents and replicas
     for count in wanted.budgets if wanted.attempt == 1 else ():
-        query, given = count.query(wanted.action, txn.now_ms)
+        scope = BudgetScope.of(wanted.action)
+        query, given = count.query(scope, txn.now_ms)
         # guard: budgets are compared again
-        if count.used_in(txn.query(query, *given), wanted.action) > count.used:
+        if count.used_in(txn.query(query, *given), scope) > count.used:
             raise NotCommitted(Stale(counted=True))
 
 

@@ -16,7 +16,7 @@ from receipts.action.action_form import unpack_caller, unpack_observation, unpac
 from receipts.action.action_result import ActionResult
 from receipts.action.sentence import ActionSentence
 from receipts.action.status import status_of
-from receipts.journal.budget_count import BudgetCount
+from receipts.journal.budget_count import BudgetCount, BudgetScope
 from receipts.journal.intent import IntentCommit, rate_in, rate_query, rooms_of
 from receipts.journal.registry import Registry
 from receipts.statement.signed_rows import approval_is_said, is_about, is_ended_by
@@ -170,8 +170,9 @@ class JournalQueries:
 
     async def used(self, count: BudgetCount, action: Action) -> int:
         """What others took from a budget within its window, with what is in flight or in doubt."""
-        sql, values = count.query(action, self.store.now_ms())
-        return count.used_in(await self.store.read(sql, *values), action)
+        scope = BudgetScope.of(action)
+        sql, values = count.query(scope, self.store.now_ms())
+        return count.used_in(await self.store.read(sql, *values), scope)
 
     async def shown(self, action: Action, since_ms: int) -> frozenset[str]:
         """The contracts whose data an action's agent was shown for its person since then, with what runs still."""

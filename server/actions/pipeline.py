@@ -134,6 +134,9 @@ class Pipeline:
         resolved = executor.resolve(replace(action, caller=caller))
         if isinstance(resolved, Denied):
             return await executor.deny(replace(action, caller=caller), resolved)
+        # before anything is read: what is in the record cannot turn it
+        if full := await executor.decisions.denied_by_budget(resolved):  # guard: a full budget reads nothing
+            return await executor.deny(resolved.action, full)
         before = await executor.observe(resolved.permit)
         resolved = resolved.told(before, self._release)
         decision = await executor.decisions.decide(resolved, before)

@@ -29,6 +29,8 @@ from server.console.diagnosis_rows import answer_of
 from server.console.estate import Inventory
 from server.console.visit import ConsoleRequest, Page, View
 from server.identity.agents import Agent
+from server.results.budget_line import budget_line
+from server.workspace.budget_uses import budget_uses, counted, scope_of
 from server.workspace.recorded_test import recorded_case
 
 _FIELDS: Final = ("agent", "person", "action", "connection", "record", "attributes", "inputs", "approvals", "receipt")
@@ -42,6 +44,7 @@ class _Question:
     release: Release
     case: Case
     barred: frozenset[str]
+    connection: str
 
 
 class PolicyQuestionPages:
@@ -85,7 +88,10 @@ class PolicyQuestionPages:
             question = await self._recorded(visit, asked["receipt"], agents)
         else:
             question = await self._written(visit, asked, agents, programs)
-        release, case = question.release, question.case
+        release, journal = question.release, self._runner.journal
+        scope, now_ms = scope_of(question.case, question.connection), journal.store.now_ms()
+        uses = await journal.store.read_aside(lambda read: budget_uses(read, release, question.case, scope, now_ms))
+        case = counted(question.case, uses)
         # INVARIANT 9: of a policy that names another tenant nothing is told
         shown = frozenset(self._estate.policies_of(visit.tenant))
         people = [
@@ -100,7 +106,7 @@ class PolicyQuestionPages:
 
         async with self._one_at_a_time:
             found = await asyncio.to_thread(answered)
-        return answer_of(found, release, case)
+        return answer_of(found, release, case) | {"budgets": [budget_line(use) for use in uses]}
 
     async def _recorded(self, visit: ConsoleRequest, receipt: str, agents: list[Agent]) -> _Question:
         journal, release = self._runner.journal, self._estate.release
@@ -112,7 +118,7 @@ class PolicyQuestionPages:
         access.require(release, EVIDENCE, visit.person)  # guard: a recorded question is evidence
         await access.record(journal, receipt, _LABEL, visit.person.name)
         case = await asyncio.to_thread(recorded_case, release, recorded)
-        return _Question(release, case, await self._barred(case, agents))
+        return _Question(release, case, await self._barred(case, agents), recorded.connection)
 
     async def _written(
         self, visit: ConsoleRequest, asked: Mapping[str, str], agents: list[Agent], programs: list[Program]
@@ -162,7 +168,7 @@ class PolicyQuestionPages:
         except ValidationError as error:
             where = ".".join(map(str, error.errors()[0]["loc"]))
             raise AilyusError("bad_form", f"`{where}` has a value that it cannot have") from None
-        return _Question(release, case, await self._barred(case, agents))
+        return _Question(release, case, await self._barred(case, agents), target.name)
 
     def _target(self, release: Release, program: Program, tenant: str, name: str) -> Target:
         found = release.targets.candidates(program, tenant)

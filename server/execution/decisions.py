@@ -5,13 +5,13 @@ counted. It looks at no target and counts no approval: both are handed in.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opentelemetry.trace import SpanKind
 
 from contracts.action.observation import Observation
 from contracts.action.request import ActionRequest
-from policies.budget import FULL, Budget, share_of
+from policies.budget import FULL, Budget, cost_of, share_of
 from policies.decision import (
     ApprovalRequired,
     Decision,
@@ -27,15 +27,14 @@ from policies.release import Release
 from policies.resource_facts import establish_facts
 from policies.session_history import shown_names
 from receipts.action.action import Action
-from receipts.journal.budget_count import BudgetCount
+from receipts.journal.budget_count import BudgetCount, BudgetScope
 from receipts.journal.journal import Journal
 from receipts.statement.statement import StatementSubject
 from server.execution.resolved_action import ResolvedAction
 from server.observability import metrics, tracing
+from server.results.budget_line import budget_line
 
 _HOUR_MS = 3_600_000
-UNKNOWN_COST = 2**53 - 1
-"""More than any budget: the largest integer that JSON carries exactly (RFC 8259, section 6)."""
 _WORDS: Mapping[type, str] = {
     Permitted: "permitted",
     ApprovalRequired: "approval",
@@ -126,6 +125,26 @@ class Decisions:
         self.observe(action.id, request, decision.record)
         return decision
 
+    async def denied_by_budget(self, resolved: ResolvedAction, earlier: EarlierUse = NO_USE) -> Denied | None:
+        """Denied by what budgets have come to, whatever the record holds; None where it is to be read, and decides."""
+        action, request, decider = resolved.action, resolved.request, self._release.decider
+        if "budget" not in decider.bundle.slices[request.contract].reads:
+            return None
+        if not (budgets := await self._budgets(action, earlier)):
+            return None
+        denied = decider.denied_by_budget(request.contract, action.caller, resolved.target, budgets)
+        if denied is None:
+            return None
+        metrics.record_decision(request.contract, _WORDS[Denied])
+        self.observe(action.id, request, denied.record)
+        named = decider.early.budgets_of(request.contract, denied)
+        counts = [count for count in self.budget_counts(request) if count.budget.name in named]
+        scope, now_ms = BudgetScope.of(action), self._journal.store.now_ms()
+        uses = await self._journal.store.read_aside(
+            lambda read: [count.use_of(read, scope, self.share(count.budget, action), now_ms) for count in counts]
+        )
+        return replace(denied, reason="; ".join([denied.reason, *map(budget_line, uses)]))
+
     async def context(
         self, action: Action, facts: ResourceFacts | None = None, earlier: EarlierUse = NO_USE
     ) -> DecisionContext:
@@ -181,12 +200,7 @@ class Decisions:
 
     def budget_cost(self, request: ActionRequest) -> int:
         """What a request takes from a budget; what cannot be told is more than any budget."""
-        program = self._release.catalog.programs[request.contract]
-        if program.spends is None:
-            return 0
-        value = program.spends.value(program.scope(request.params, request.tenant, ""))
-        # `True` is an int to Python, and no amount to anybody
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else UNKNOWN_COST
+        return cost_of(self._release.catalog.programs[request.contract], request.params, request.tenant)
 
     def resource(self, request: ActionRequest, what: ResourceFacts | StatementSubject) -> str:
         """The pseudonym by which incidents and locks know a resource."""

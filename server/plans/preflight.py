@@ -175,6 +175,8 @@ class Preflight:
         resolved = executor.resolve(child)
         if isinstance(resolved, Denied):
             return resolved
+        if full := await executor.decisions.denied_by_budget(resolved, ahead):
+            return full
         before = await executor.observe(resolved.permit)
         decision = await executor.decisions.decide(resolved, before, earlier=ahead)
         if isinstance(decision, Denied):

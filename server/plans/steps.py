@@ -138,6 +138,8 @@ class PlanSteps:
         resolved = executor.resolve(action)
         if isinstance(resolved, Denied):
             return ends.deny(action, resolved)
+        if full := await executor.decisions.denied_by_budget(resolved):
+            return ends.deny(resolved.action, full)
         before = await observe_patiently(executor.observe, resolved.permit, resolved.target)
         resolved = resolved.told(before, executor.release)
         action = resolved.action

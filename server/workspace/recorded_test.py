@@ -62,9 +62,10 @@ def recorded_case(release: "Release", recorded: RecordedDecision) -> Case:
     return whole.model_copy(update={"name": f"{asked.action} as in {recorded.receipt}"})
 
 
-def case_of_receipt(workspace: "Workspace", release: "Release", receipt: str) -> Case:
-    """The whole situation of a receipt of this workspace. Raises `AilyusError`."""
-    return recorded_case(release, _found(workspace, receipt))
+def case_of_receipt(workspace: "Workspace", release: "Release", receipt: str) -> tuple[Case, str]:
+    """The whole situation of a receipt of this workspace, and its connection. Raises `AilyusError`."""
+    recorded = _found(workspace, receipt)
+    return recorded_case(release, recorded), recorded.connection
 
 
 def _found(workspace: "Workspace", receipt: str) -> RecordedDecision:

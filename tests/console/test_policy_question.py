@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.console.visitor import Visitor, visitor
-from tests.world import MARIA, Sandbox, World, gateway, make_workspace
+from tests.world import LEO, MARIA, Sandbox, World, ailyus, gateway, make_workspace
 
 FOREIGN = """
 @id("globex-is-closed")
@@ -72,3 +72,37 @@ async def test_a_receipt_and_a_policy_of_another_tenant_are_not_told_of(tmp_path
             about = (await ask(lead, agent="support-bot", action="reset_user_mfa"))["answer"]
             assert about is not None
             assert "globex" not in str(about)
+
+
+BUDGET = "budgets:\n  - {name: unlocks, action: unlock_user, window: 1h}\n"
+UNLOCK = {"user_id": LEO["user_id"], "reason": "locked out since this morning"}
+FULL = """
+@id("one-unlock")
+forbid (principal, action == Action::"unlock_user", resource)
+when { context.budget.unlocks > 1 };
+"""
+
+
+async def test_a_budget_that_is_full_is_named_with_its_use_and_when_it_frees(tmp_path: Path, sandbox: Sandbox) -> None:
+    workspace = make_workspace(tmp_path / "w", sandbox)
+    (workspace.root / "policies" / "budgets.yaml").write_text(BUDGET)
+    (workspace.root / "policies" / "full.cedar").write_text(FULL)
+    async with gateway(workspace, sandbox) as world, visitor(world, "lead") as lead:
+        assert (await world.call("unlock_user", UNLOCK))["status"] == "confirmed"
+        looked = len(sandbox.log())
+        denied = await world.call("unlock_user", {**UNLOCK, "user_id": MARIA["user_id"]})
+        # no request reached the target
+        assert (denied["status"], len(sandbox.log())) == ("denied", looked)
+        line = (
+            "the budget `unlocks` (calls per tenant within 1h): others took 1, and this takes 1; it begins to free at"
+        )
+        receipt = str(denied["receipt_id"])
+        for fields in ({"receipt": receipt}, {"agent": "support-bot", "action": "unlock_user"}):
+            answer = (await ask(lead, **fields))["answer"]
+            assert isinstance(answer, dict)
+            assert (answer["says"], answer["budgets"][0].startswith(line)) == ("denied", True), answer
+            assert {"change": "`budget.unlocks: 1`", "after": "permitted"} in answer["flips"]
+        for asked in (receipt, "unlock_user"):
+            told = await ailyus(world, "policy", "explain", asked)
+            assert line in told
+            assert "agent: decided by `one-unlock`" in told

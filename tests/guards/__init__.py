@@ -347,6 +347,7 @@ GUARDS = [
     Guard("no body where a secret passes", "return execution.response.raw", "tests/journeys/test_key_rotation.py::test_the_secret_is_nowhere"),
     Guard("rates are compared again", "if False:", "tests/plans/test_limits.py::test_a_rate_that_a_policy_reads_holds_under_contention"),
     Guard("budgets are compared again", "if False:", "tests/receipts/journal/test_budget_count.py::test_the_last_share_goes_to_one"),
+    Guard("a full budget reads nothing", "if False:", "tests/receipts/journal/test_budget_count.py::test_a_budget_that_is_full_denies"),
     Guard("uncounted budgets", 'context["budget"] = {one.name: taken.get(one.name, 0) for one in budgets}', "tests/policies/test_budget.py::test_what_was_not_counted_is_more_than_any_budget"),
     Guard("a budget that counts otherwise is not proven", "if False:", "tests/policies/proof/test_prover.py::test_a_budget_that_counts_otherwise_is_unknown"),
     Guard("what was seen is named as it is called", "if False:", "tests/policies/test_session_history.py::test_a_name_that_nothing_has_is_refused"),

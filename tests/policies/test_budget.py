@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from contracts.action.target import Target
 from contracts.errors import AilyusError
 from policies.budget import FILE, Budget, BudgetText, budgets_of, share_of
 from policies.bundle import Bundle, load_bundle
@@ -14,6 +15,7 @@ from policies.decision import Decision, DecisionContext, Denied, Permitted
 from policies.testing import run_tests
 from tests.policies.making import CALLER, PERMIT, PROGRAMS, ROLES, facts, request
 
+TARGET = Target("okta", "okta", "http://127.0.0.1:1", "acme", "prod", "none", "none", "p")
 RESETS = "budgets:\n  - {name: resets, action: reset_user_mfa, window: 1h}\n"
 LIMIT = """
 @id("twenty-resets") forbid (principal, action == Action::"reset_user_mfa", resource)
@@ -113,3 +115,53 @@ def test_a_changed_budget_is_told_apart() -> None:
     one, other = (budgets_of(RESETS.replace("1h", window), PROGRAMS).by_name["resets"] for window in ("1h", "2h"))
     assert one != other
     assert one == replace(other, text=one.text)
+
+
+@pytest.mark.parametrize(
+    ("window", "frees"),
+    [("30m", "2026-03-29T00:40:00Z"), ("hour", "2026-03-29T01:00:00Z"), ("day", "2026-03-29T22:00:00Z")],
+)
+def test_it_begins_to_free_when_the_oldest_leaves_its_window(window: str, frees: str) -> None:
+    """The day is that of Berlin in which clocks go forward, which has 23 hours."""
+    now, oldest, at = (
+        int(datetime.fromisoformat(f"2026-03-29T{text}").timestamp() * 1000)
+        for text in ("00:30:00Z", "00:10:00Z", frees[11:])
+    )
+    assert budget(window).frees_ms(now, "Europe/Berlin", oldest) == at
+
+
+ONE = {"reset_user_mfa": PROGRAMS["reset_user_mfa"]}
+FULL = 'forbid (principal, action == Action::"reset_user_mfa", resource) when { context.budget.resets > 20'
+
+
+def one_contract(policy: str) -> Decider:
+    return Decider(load_bundle({"a.cedar": policy, FILE: RESETS}, ONE, ROLES, ("prod", "staging")), ONE)
+
+
+@pytest.mark.parametrize(
+    ("policy", "count", "denies"),
+    [
+        (FULL + " };", 21, True),
+        (FULL.replace("resets", "resets + 1").replace("principal", "principal is Agent") + " };", 20, True),
+        (FULL + " };", 20, False),
+        (FULL + " && resource.vip };", 21, False),
+        (FULL + " && context.rate.lastDay > 3 };", 21, False),
+        (FULL + " } unless { context.approvals.SecurityLead > 0 };", 21, False),
+        (FULL.replace("principal", 'principal in Role::"Director"') + " };", 21, False),
+        (FULL.replace("context.budget", "context has budget && context.budget") + " };", 21, False),
+    ],
+)
+def test_a_full_budget_denies_early_only_where_the_rest_cannot_turn_it(policy: str, count: int, denies: bool) -> None:
+    made = one_contract(f'{PERMIT}\n@id("full") {policy}')
+    assert (made.denied_by_budget("reset_user_mfa", CALLER, TARGET, {"resets": count}) is not None) is denies
+    # whatever is denied early is denied with the record, too
+    later = made.decide(request(), CALLER, facts(), DecisionContext(1, budgets={"resets": count}))
+    assert isinstance(later, Denied) or not denies
+
+
+def test_a_permit_whose_budget_is_full_denies_early() -> None:
+    made = one_contract('@id("few") ' + FULL.replace("forbid", "permit").replace("> 20", "<= 20 };"))
+    assert made.denied_by_budget("reset_user_mfa", CALLER, TARGET, {"resets": 20}) is None
+    denied = made.denied_by_budget("reset_user_mfa", CALLER, TARGET, {"resets": 21})
+    assert denied is not None
+    assert made.early.budgets_of("reset_user_mfa", denied) == {"resets"}

@@ -7,7 +7,7 @@ from cedarpy import pst
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.folding import always_applies, attribute, bind_resource, facts_of, fold, never_applies, no_approvals
+from policies.folding import always_applies, attribute, bound_policies, facts_of, fold, never_applies, no_approvals
 from tests.policies.making import clauses as policy
 from tests.policies.making import condition
 
@@ -85,6 +85,10 @@ def test_when_and_unless_are_told_apart() -> None:
 
 
 def test_what_a_connection_fixes_is_filled_in() -> None:
-    text = str(bind_resource({"policy0": policy('when { resource.tenant == "acme" && resource.vip }')}, "acme", "prod"))
+    text = str(
+        bound_policies(
+            {"policy0": policy('when { resource.tenant == "acme" && resource.vip }')}, facts_of("acme", "prod")
+        )
+    )
     assert "resource.tenant" not in text.replace('resource["tenant"]', "resource.tenant")
     assert "vip" in text

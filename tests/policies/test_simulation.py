@@ -149,3 +149,16 @@ def test_what_nobody_looked_up_is_not_guessed() -> None:
     kept = kept_of(first, context=DecisionContext(NOW_MS, saw=frozenset({"get_user"})))
     after = release(BASE + forbid % 'when { context.session.saw.contains("get_user") }')
     assert [flip.after for flip in Simulation(first, after).of([kept]).flips] == ["denied"]
+
+
+def test_an_early_denial_by_a_full_budget_is_decided_again_with_its_count() -> None:
+    some, fewer = (release(BASE + FEW.replace("LIMIT", limit), budgets=BUDGET) for limit in ("20", "5"))
+    denied = fewer.decider.denied_by_budget("unlock_user", CALLERS[1], fewer.targets["okta"], {"unlocks": 7})
+    assert denied is not None
+    assert denied.record is not None
+    kept = Kept("rcp_1", "okta", denied.record.requests, denied.record.entities)
+    (flip,) = Simulation(fewer, some).of([kept]).flips
+    assert (flip.kind, flip.before, flip.after) == ("wider", "denied", "depends on the record")
+    # what the other release counts otherwise is not known, nor where there is no budget
+    longer = release(BASE + FEW.replace("LIMIT", "5"), budgets=BUDGET.replace("1h", "2h"))
+    assert Simulation(fewer, longer).of([kept]).same == 1

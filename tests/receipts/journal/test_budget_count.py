@@ -80,3 +80,28 @@ async def test_the_last_share_goes_to_one(tmp_path: Path) -> None:
 async def test_what_no_policy_reads_is_not_counted(tmp_path: Path, policy: str) -> None:
     async with engine(tmp_path, PERMIT, policy, budgets=SHARED) as made:
         assert await taken(made, made.action()) == {}
+
+
+HARD = '@id("hard") forbid (principal, action == Action::"set_value", resource) when { context.budget.mine > 2 };'
+SOFT = """@id("soft") forbid (principal, action == Action::"set_value", resource) when { context.budget.all > 2 }
+unless { context.approvals.Lead >= 1 };"""
+
+
+async def test_a_budget_that_is_full_denies_before_anything_is_read(tmp_path: Path) -> None:
+    """And only then: what an approval or the record may turn is read."""
+    async with engine(tmp_path, PERMIT, HARD, SOFT, budgets=SHARED) as made:
+        made.seed("r1", "r2", "r3")
+        act, log = made.live.pipeline.act, made.sandbox.log
+        for record in ("r1", "r2"):
+            assert (await act(made.action(record=record, value="a"))).status == "confirmed"
+        log.clear()
+        denied = await act(made.action(record="r3", value="a"))
+        assert (denied.status, log) == ("denied", [])
+        ((why,),) = await made.journal.store.read("SELECT data FROM evidence WHERE label = 'why'")
+        assert (
+            b"the budget `mine` (calls per agent within 24h): others took 2, and this takes 1; it begins to free at"
+            in why
+        )
+        asked = await act(made.action(record="r3", value="a", caller=OTHER))
+        assert asked.status == "approval_required"
+        assert log

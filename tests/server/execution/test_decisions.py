@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from contracts.action.observation import Observation
+from policies.budget import UNKNOWN_COST
 from policies.decision import ApprovalRequired, Denied, Permitted, Rate, Unavailable
 from receipts.action.action import Action, PlanStep
-from server.execution.decisions import NO_APPROVALS, UNKNOWN_COST, ApprovalCount, EarlierUse
+from server.execution.decisions import NO_APPROVALS, ApprovalCount, EarlierUse
 from server.execution.resolved_action import ResolvedAction
 from tests.server.engine import BOT, CONTRACTS, LEAD, PERMIT, Engine, engine
 
