@@ -10,6 +10,7 @@ from policies.approval_requirement import count_approvals, literals
 from policies.cedar_expression import resource_attributes
 from policies.folding import never_applies, no_approvals
 from policies.policy_file import ParsedPolicy
+from policies.policy_words import REVIEW
 from policies.schema import RESERVED_ROLE
 from policies.session_history import check_names
 from policies.unsatisfiable import is_impossible
@@ -43,10 +44,26 @@ def check_policy(
     if node.effect == "forbid" and editable & {a for b in bodies for a in resource_attributes(b)}:
         raise AilyusError("bad_policy", f"`{name}` forbids by an attribute that the target's user can edit", field=file)
     _check_guard(name, node, file, roles)
+    _check_review(name, node, file, roles)
     check_names(name, node, file, programs)
     if is_impossible(node, programs):  # guard: impossible policies
         hint = "no request can ever meet its conditions; mend or remove it"
         raise AilyusError("bad_policy", f"`{name}` can never apply", hint=hint, field=file)
+
+
+def _check_review(name: str, node: pst.Template, file: str, roles: frozenset[str]) -> None:
+    """Refuse a review that nobody would owe or could close; raises `AilyusError` `bad_policy`."""
+    role = node.annotations.get(REVIEW)
+    if role is None:
+        return
+    if node.effect != "permit":
+        hint = "write it before the permit, or ask for an approval"
+        raise AilyusError(
+            "bad_policy", f"`{name}` is a forbid, and what it forbids needs no review", hint=hint, field=file
+        )
+    if role not in roles:
+        hint = f"a declared role: {', '.join(sorted(roles))}"
+        raise AilyusError("bad_policy", f"`{name}` asks `{role}` for a review, which is no role", hint=hint, field=file)
 
 
 def _check_guard(name: str, node: pst.Template, file: str, roles: frozenset[str]) -> None:

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from policies.policy_slice import Slice
+
+REVIEW: Final = "review"
+"""The annotation of a permit that names who reviews afterwards what it alone permits: it decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)

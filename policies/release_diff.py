@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import JsonValue
 
 from contracts.schema.contract import RISKS
+from policies.policy_words import REVIEW
 from policies.release_content import Facts, Noun, ReleaseContent
 
 Event = Literal["added", "removed", "changed"]
@@ -126,9 +127,15 @@ def _policy(name: str, old: Facts | None, new: Facts | None) -> Widening:
     if old is None or new is None:
         is_permit = (old or new or {}).get("effect") == "permit"
         return "yes" if is_permit == (old is None) else "no"
-    if {f.name for f in _fields(old, new)} <= _TEXTS:
+    if {f.name for f in _fields(old, new)} <= _TEXTS and _review_in(old) in ("", _review_in(new)):
         return "no"
     return "yes" if (old.get("effect"), new.get("effect")) == ("forbid", "permit") else "maybe"
+
+
+def _review_in(policy: Facts) -> str:
+    """The role that reviews afterwards what a policy permits; '' for nobody."""
+    said = policy.get("annotations")
+    return str(said.get(REVIEW, "")) if isinstance(said, dict) else ""
 
 
 def _connection(name: str, old: Facts | None, new: Facts | None) -> Widening:

@@ -44,6 +44,7 @@ _FORMS: Mapping[str, str] = MappingProxyType(
         "begin": _DATE,
         "end": _DATE,
         "second": r"[A-Za-z][A-Za-z0-9_]{0,63}",
+        "reviewer": r"[A-Za-z][A-Za-z0-9_]{0,63}",
         "team": r"[a-z0-9][a-z0-9-]{0,30}",
         "second_team": r"[a-z0-9][a-z0-9-]{0,30}",
         "agents": r"[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*",
@@ -196,10 +197,12 @@ RULES: Mapping[str, RuleTemplate] = MappingProxyType(
             + _DENIED,
         ),
         "break-glass": RuleTemplate(
+            '@review("$reviewer")\n'
             'permit (principal in Role::"$role", action == Action::"$action", resource)\n'
             "when { context.env.incident && context.person.onCall };",
             "    agent: {roles: [$role]}\n    person: {roles: [$role], on_call: true}\n    incident: true\n"
             "    expect: permitted\n    because: [$name]\n",
+            {"reviewer": "SecurityLead"},
         ),
         "amount-needs-approval": RuleTemplate(
             'forbid (principal, action == Action::"$action", resource)\n'

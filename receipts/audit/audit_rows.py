@@ -18,7 +18,7 @@ from receipts.audit.row_words import ActionWords, RowWords
 from receipts.journal.roles import role_fact
 from receipts.statement.signed_rows import AGENT, KEY, approval_is_said, key_is_said, key_of, registered
 from receipts.store.row import Read, Row, Value, blob, integer
-from receipts.tables import shadows
+from receipts.tables import after_reviews, shadows
 
 _BATCH = 500
 _ACTION = (
@@ -34,6 +34,7 @@ def audit_rows(read: Read, words: RowWords, archives: Archives = NONE_AT_HAND) -
     yield from _agents(read, words)
     yield from _halts(read, words)
     yield from _shadow(read, words)
+    yield from _reviews(read, words)
     yield from _roles(read, words, tenants)
     yield from _approvals(read, words, tenants, archives)
     for one in (read, *(file.read for file in archives.values())):
@@ -98,6 +99,14 @@ def _shadow(read: Read, words: RowWords) -> Iterator[str]:
     stated = (said.event, said.text("candidate"), said.text("by"), said.facts.get("untilMs"))
     if stated != ("began", record.digest, record.by, record.until_ms):  # guard: who began the shadow
         yield f"the shadow `{record.name}` is not what its statement says"
+
+
+def _reviews(read: Read, words: RowWords) -> Iterator[str]:
+    """Reviews that are owed still, against the statements that asked for them."""
+    owed = {id_ for id_, is_closed in words.reviews.items() if not is_closed}
+    found = {one.id for one in after_reviews.open_reviews(read)}
+    yield from (f"the review `{id_}` was closed, and no statement says by whom" for id_ in sorted(owed - found))
+    yield from (f"the review `{id_}` is not what its statement says" for id_ in sorted(found - owed))
 
 
 def _roles(read: Read, words: RowWords, tenants: Mapping[str, bytes]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from receipts.audit.grants import GrantWords
 from receipts.statement.words import LedgerEntry, Words
+from receipts.tables.after_reviews import ASKED, REVIEWED
 
 Predicate = Mapping[str, JsonValue]
 
@@ -41,6 +42,8 @@ class RowWords(Words):
         self.grants = GrantWords()
         self.shadow: LedgerEntry | None = None
         """The newest word about a shadow."""
+        self.reviews: dict[str, bool] = {}
+        """The reviews after the fact by their ids, and whether somebody closed them."""
 
     def hear(self, leaf: int, statement: Mapping[str, JsonValue]) -> None:
         """Take in a statement of the log."""
@@ -51,6 +54,8 @@ class RowWords(Words):
         about = predicate.get("about")
         if predicate["kind"] == "connection" and isinstance(about, dict):
             self.grants.hear(about)
+        if predicate["kind"] == "escalation" and isinstance(about, dict) and about.get("event") in (ASKED, REVIEWED):
+            self.reviews[str(about["escalation"])] = about["event"] == REVIEWED
         if predicate["kind"] == "shadow" and isinstance(about, dict) and isinstance(at_ms := predicate["atMs"], int):
             self.shadow = LedgerEntry(leaf, str(about.get("event", "")), "", at_ms, about)
         if isinstance(predicate.get("action"), str):

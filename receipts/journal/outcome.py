@@ -87,7 +87,7 @@ def acknowledge(txn: Txn, action_id: str, by: str) -> None:
     """Whoever was told of an action need not take it on any more: a person did, or a later look settled it."""
     txn.write(
         "UPDATE escalations SET acknowledged_ms = ?, acknowledged_by = ?"
-        " WHERE action_id = ? AND acknowledged_ms IS NULL",
+        f" WHERE action_id = ? AND acknowledged_ms IS NULL AND route NOT LIKE '{REVIEW_ROUTE}%'",
         txn.now_ms,
         by,
         action_id,
@@ -95,5 +95,7 @@ def acknowledge(txn: Txn, action_id: str, by: str) -> None:
     )
 
 
+REVIEW_ROUTE = "review:"
+"""How the route of a review after the fact begins, before its role. It is told to nobody, and closed with a comment."""
 LATER_LOOK = "a later look"
 """Who acknowledged what a later look settled."""

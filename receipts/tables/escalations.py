@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from receipts.journal.outcome import REVIEW_ROUTE
 from receipts.store.row import Row, integer
 from receipts.store.store import Store
 from receipts.store.transaction import Txn
 
+IS_REVIEW = f"e.route LIKE '{REVIEW_ROUTE}%'"
+"""Of a row `e`: it is a review after the fact (`after_reviews.py`), which is delivered to nobody."""
 _OPEN = (
     "SELECT e.id, e.action_id, e.route, e.tried, e.delivered_ms IS NOT NULL, coalesce(a.tenant, '')"
     " FROM escalations AS e LEFT JOIN actions AS a ON a.id = e.action_id"
@@ -40,7 +43,8 @@ class ListedEscalation:
 async def due(store: Store) -> list[OpenEscalation]:
     """The escalations that something is to be done about by now, 20 at most."""
     rows = await store.read(
-        f"{_OPEN} WHERE e.acknowledged_ms IS NULL AND e.handed_on_ms IS NULL AND e.next_ms <= ? LIMIT 20",
+        f"{_OPEN} WHERE e.acknowledged_ms IS NULL AND e.handed_on_ms IS NULL AND e.next_ms <= ?"
+        f" AND NOT {IS_REVIEW} LIMIT 20",
         store.now_ms(),
     )
     return [_open(row) for row in rows]

@@ -267,7 +267,7 @@ class Pipeline:
         ended = self._executor.ends.read(resolved, before, permitted)
         if isinstance(ended, Fault):
             return await self._executor.deny(resolved.action, Denied(ended.sentence, permitted.record))
-        return await self._executor.end(ended)
+        return await self._executor.end(ended, self._executor.reviews(ended.action, permitted.record))
 
 
 async def _step_aside(give_up: float, pause: float) -> float:

@@ -25,6 +25,7 @@ from server.approvals.inbox import Inbox
 from server.approvals.keys import NewKey, link_new, revoke_key
 from server.identity.agents import Agents
 from server.observability.logs import bind_request
+from server.operations.after_reviews import AfterReviews
 from server.operations.archive_runs import ArchiveRuns, NewArchive, summary_document
 from server.operations.candidates import Candidates
 from server.operations.escalations import Escalations
@@ -104,6 +105,7 @@ class AdminApi:
             ("DELETE", "/halts/{scope}/{name:path}", self.unhalt),
             ("GET", "/escalations", self.escalations),
             ("POST", "/escalations/{escalation}", self.acknowledge),
+            ("POST", "/escalations/{escalation}/close", self.close_review),
             ("GET", "/agents", self.agents),
             ("POST", "/agents", self.add_agent),
             ("PATCH", "/agents/{agent}", self.change_agent),
@@ -168,6 +170,13 @@ class AdminApi:
         """A person takes an escalation on."""
         body = orjson.loads(await request.body())
         await self._escalations.acknowledge(request.path_params["escalation"], str(body["person"]))
+        return {}
+
+    async def close_review(self, request: Request) -> object:
+        """A person closes a review after the fact with what they found."""
+        body = orjson.loads(await request.body())
+        reviews = AfterReviews(self._runner)
+        await reviews.close(request.path_params["escalation"], str(body["person"]), str(body["comment"]))
         return {}
 
     async def agents(self, request: Request) -> object:

@@ -50,6 +50,7 @@ class HomePage:
             "cards": cards[:SHOWN],
             "all": len(cards),
             **opened,
+            "reviews": await self._inbox.reviews(visit.person),
             "halts": [asdict(halt) for halt in halts],
             "overview": asdict(seen),
             "days": DAYS,

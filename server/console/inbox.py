@@ -1,6 +1,7 @@
 """The inbox: what is open or in doubt, and every request that waits for people, in the order in which they expire."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 
 import orjson
 from pydantic import JsonValue
@@ -10,6 +11,7 @@ from contracts.errors import AilyusError
 from policies.principal import Person
 from policies.receipt_policy import EVIDENCE, RECEIPTS
 from receipts.action.action import Action
+from receipts.journal.outcome import REVIEW_ROUTE
 from receipts.tables import intents
 from server.admin import access
 from server.approvals.inbox import Inbox
@@ -17,6 +19,7 @@ from server.console.candidates import candidate_row
 from server.console.document_rows import HEADING, apart_of, steps_told
 from server.console.redirection import redirect
 from server.console.visit import ConsoleRequest, Page, View
+from server.operations.after_reviews import AfterReviews
 from server.operations.approval_notifications import ApprovalNotifications
 from server.operations.candidate_review import CandidateReviews
 from server.operations.escalations import Escalations
@@ -43,12 +46,14 @@ class InboxPages:
         self._reviews = reviews
         self._notices = notices
         self._escalations = escalations
+        self._after_reviews = AfterReviews(self.runner)
 
     def views(self) -> list[View]:
         """Where they are reached."""
         return [
             View("GET", "/inbox", self.inbox, access=RECEIPTS),
             View("POST", "/escalations/{escalation}/acknowledge", self.acknowledge),
+            View("POST", "/escalations/{escalation}/close", self.close),
         ]
 
     async def inbox(self, visit: ConsoleRequest) -> Page:
@@ -58,6 +63,7 @@ class InboxPages:
         cards = await self.cards(visit.person)
         body = {
             **await self.open(tenant),
+            "reviews": await self.reviews(visit.person),
             "untold": await self._notices.failed(tenant),
             "candidates": [candidate_row(record, "waiting") for record in await self._reviews.open()],
             "cards": [card for card in cards if card["can"] or not mine],
@@ -79,10 +85,24 @@ class InboxPages:
         waiting = [a for a in await self._inbox.waiting() if a.request.tenant == person.tenant and a.asked is not None]
         return [await self._card(a, person) for a in sorted(waiting, key=lambda action: action.expires_ms)]
 
+    async def reviews(self, person: Person) -> list[JsonValue]:
+        """The reviews after the fact that a person's tenant owes, and why this person cannot close one."""
+        found: list[JsonValue] = []
+        for one in await self._after_reviews.open(person.tenant):
+            why = await self._after_reviews.why_not(one, person)
+            found.append({**asdict(one), "why_not": "" if why is None else why.sentence})
+        return found
+
+    async def close(self, visit: ConsoleRequest) -> Response:
+        """Close a review with what was found."""
+        await self._after_reviews.close(visit.named("escalation"), visit.person.name, visit.form.get("comment", ""))
+        return redirect("/inbox")
+
     async def open(self, tenant: str) -> dict[str, JsonValue]:
         """What is on the wire, and what is in doubt: each action once, with the escalation that tells of it."""
         journal = self.runner.journal
-        escalated = {str(e["action"]): e for e in await self._escalations.listed(tenant)}
+        listed = await self._escalations.listed(tenant)
+        escalated = {str(e["action"]): e for e in listed if not str(e["route"]).startswith(REVIEW_ROUTE)}
         incidents = {str(i["action"]): i for i in await open_incidents(self.runner, tenant)}
         known = {name: await journal.get(name) for name in list({**incidents, **escalated})[:MAX_DOUBTS]}
         doubts: list[JsonValue] = [

@@ -15,6 +15,7 @@ no approval and asks no person. One executor works under one release; an action 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from opentelemetry.trace import SpanKind
 
@@ -24,7 +25,8 @@ from contracts.action.observation import Execution, Observation
 from contracts.action.request import Caller
 from contracts.compiler.expressions import Fault
 from contracts.errors import AilyusError
-from policies.decision import Denied, Unavailable
+from policies.after_review import after_review_roles
+from policies.decision import DecisionRecord, Denied, Unavailable
 from policies.release import Release
 from receipts.action.action import Action, Intent
 from receipts.action.action_result import ActionResult
@@ -35,6 +37,7 @@ from receipts.reconciliation.reconciliation import reconcile
 from receipts.statement import entries
 from receipts.statement.entries import LogEntry
 from receipts.store.transaction import Work
+from receipts.tables import after_reviews
 from server.execution.attempt import OrphanRemoval, PendingEnd, PermittedAction, Redecision, SentAttempt
 from server.execution.decisions import Decisions, Observe, unobserved
 from server.execution.fair_limiter import FairLimiter
@@ -111,10 +114,17 @@ class ActionExecutor:
         metrics.record_outage(observation.outage)
         return observation
 
-    async def end(self, ended: PendingEnd) -> ActionResult:
-        """Commit an end by itself."""
+    def reviews(self, action: Action, record: DecisionRecord) -> list[Work[None]]:
+        """For the commit that lets an action go: the reviews that it owes, as only a break-glass policy permits it."""
+        roles = after_review_roles(self.release.decider.bundle.slices[action.request.contract], record)
+        notary = self.journal.notary
+        # guard: a review is owed
+        return [partial(after_reviews.ask, notary=notary, action=action, role=role) for role in sorted(roles)]
+
+    async def end(self, ended: PendingEnd, beside: Sequence[Work[None]] = ()) -> ActionResult:
+        """Commit an end by itself, or with what else is to be true then."""
         with metrics.time_step("receipt"):
-            await self.journal.commit(ended.action, [ended.work])
+            await self.journal.commit(ended.action, [ended.work, *beside])
         metrics.record_outcome(ended.action.request.contract, ended.status)
         return ended.result
 
@@ -169,7 +179,7 @@ class ActionExecutor:
             return Denied(f"the request cannot be built: {rendered.sentence}", record)
         commit = self._intents.intent(ready, rendered, attempts, choice)
         with metrics.time_step("intent"):
-            dispatch = await self.journal.intend(commit, earlier)
+            dispatch = await self.journal.intend(commit, [*earlier, *self.reviews(action, record)])
         if not isinstance(dispatch, Dispatch):
             return dispatch
         # guard: no send before its cosignatures

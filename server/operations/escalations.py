@@ -11,7 +11,7 @@ from adapters.credentials.cache import Credentials
 from contracts.action.http_request import check_base_url
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
-from receipts.journal.outcome import Escalation, escalate
+from receipts.journal.outcome import REVIEW_ROUTE, Escalation, escalate
 from receipts.statement.gateway_facts import EscalationFacts
 from receipts.store.transaction import Conflict, Txn, Work
 from receipts.tables import escalations
@@ -134,6 +134,10 @@ class Escalations:
         open_ = await escalations.find(runner.journal.store, escalation)
         if open_ is None:
             raise AilyusError("not_found", f"there is no escalation `{escalation}`", hint="`ailyus escalation list`")
+        # INVARIANT: a review is over when somebody in its role says what they found, and not before
+        if open_.route.startswith(REVIEW_ROUTE):  # guard: a review is not merely taken on
+            hint = f"`ailyus escalation close {escalation} --comment TEXT`"
+            raise AilyusError("bad_form", "this is a review, which is closed with a comment", hint=hint)
         change = partial(escalations.acknowledge, escalation=escalation, at_ms=self._now(), person=person)
         try:
             await self._update(open_, change, event="acknowledged", by=person)

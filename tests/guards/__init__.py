@@ -57,6 +57,7 @@ RELEASE_APPROVALS = "tests/journeys/test_release_approvals.py::test_"
 RELEASE_WORD = "tests/policies/test_release_approval.py::test_a_word_about_anything_else"
 POLICY_EDITS = "tests/server/operations/test_policy_edit.py::test_"
 FORM_SIGNATURE = "tests/server/operations/test_form_signature.py::test_"
+AFTER_REVIEWS = "tests/server/operations/test_after_reviews.py::test_"
 CANDIDATES = "tests/server/operations/test_candidates.py::test_"
 CANDIDATE_LOG = "tests/receipts/journal/test_candidates.py::test_"
 RELEASE_SIGNATURES = "tests/receipts/audit/test_release_signatures.py::test_"
@@ -347,6 +348,10 @@ GUARDS = [
     Guard("no body where a secret passes", "return execution.response.raw", "tests/journeys/test_key_rotation.py::test_the_secret_is_nowhere"),
     Guard("rates are compared again", "if False:", "tests/plans/test_limits.py::test_a_rate_that_a_policy_reads_holds_under_contention"),
     Guard("budgets are compared again", "if False:", "tests/receipts/journal/test_budget_count.py::test_the_last_share_goes_to_one"),
+    Guard("a review is owed", "return []", AFTER_REVIEWS + "a_break_glass_action"),
+    Guard("who reviews was not part of it", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
+    Guard("who reviews holds the role", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
+    Guard("a review is not merely taken on", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
     Guard("a full budget reads nothing", "if False:", "tests/receipts/journal/test_budget_count.py::test_a_budget_that_is_full_denies"),
     Guard("uncounted budgets", 'context["budget"] = {one.name: taken.get(one.name, 0) for one in budgets}', "tests/policies/test_budget.py::test_what_was_not_counted_is_more_than_any_budget"),
     Guard("a budget that counts otherwise is not proven", "if False:", "tests/policies/proof/test_prover.py::test_a_budget_that_counts_otherwise_is_unknown"),
