@@ -352,7 +352,7 @@ GUARDS = [
     Guard("who reviews was not part of it", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
     Guard("who reviews holds the role", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
     Guard("a review is not merely taken on", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
-    Guard("a full budget reads nothing", "if False:", "tests/receipts/journal/test_budget_count.py::test_a_budget_that_is_full_denies"),
+    Guard("a full budget reads nothing", "if full := None:", "tests/receipts/journal/test_budget_count.py::test_a_budget_that_is_full_denies"),
     Guard("uncounted budgets", 'context["budget"] = {one.name: taken.get(one.name, 0) for one in budgets}', "tests/policies/test_budget.py::test_what_was_not_counted_is_more_than_any_budget"),
     Guard("a budget that counts otherwise is not proven", "if False:", "tests/policies/proof/test_prover.py::test_a_budget_that_counts_otherwise_is_unknown"),
     Guard("what was seen is named as it is called", "if False:", "tests/policies/test_session_history.py::test_a_name_that_nothing_has_is_refused"),
