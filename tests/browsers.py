@@ -4,15 +4,19 @@ A test has contexts of its own in it, which share nothing. What a test wants of 
 command line) is no case for it: that test starts its own browser.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from adapters.browser.launch import find_browser
 from tests.slowness import scaled
@@ -81,3 +85,62 @@ def close_shared() -> None:
     """End it, if a test has started it."""
     while _SHARED:
         _SHARED.pop().close()
+
+
+class KeptDriver:
+    """A driver that lasts as long as the loop of some tests, which they share: one starts in half a second of CPU time.
+
+    It is started when a test of this loop first wants it, and again where it has lost the browser.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._left = AsyncExitStack()
+        self._browser: Browser | None = None
+
+    async def browser(self) -> Browser:
+        """The shared browser, as this loop sees it."""
+        if self._browser is None or not self._browser.is_connected():
+            await self._left.aclose()
+            self._browser = await self._left.enter_async_context(_driven())
+        return self._browser
+
+    async def close(self) -> None:
+        """End the driver."""
+        await self._left.aclose()
+
+
+_KEPT: Final[list[KeptDriver]] = []
+
+
+@asynccontextmanager
+async def keeping() -> AsyncIterator[None]:
+    """Within this, `connected` in this loop uses one driver."""
+    _KEPT.append(KeptDriver())
+    try:
+        yield
+    finally:
+        await _KEPT.pop().close()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Browser]:
+    """The shared browser, by the driver that is kept in this loop, else by one of its own."""
+    kept = next((one for one in _KEPT if one.loop is asyncio.get_running_loop()), None)
+    if kept is not None:
+        yield await kept.browser()
+    else:
+        async with _driven() as browser:
+            yield browser
+
+
+@asynccontextmanager
+async def _driven() -> AsyncIterator[Browser]:
+    # started in a thread, since its start would block the loop
+    url = (await asyncio.to_thread(shared_browser)).url
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(url)
+        try:
+            yield browser
+        finally:
+            await browser.close()

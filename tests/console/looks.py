@@ -1,10 +1,12 @@
 """How pages look: pictures of each, which are artefacts of the suite, in light, dark and on a phone."""
 
+import base64
 import os
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
-from playwright.async_api import Page
+from playwright.async_api import CDPSession, Page
 from starlette.routing import Match, Route
 
 from tests.console.axe import OF_COLOURS, OF_WIDTHS, no_faults
@@ -27,6 +29,8 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Every rule in the first look, and in each other those whose answer what it changes can change."""
 
+_sessions: Final[WeakKeyDictionary[Page, CDPSession]] = WeakKeyDictionary()
+
 
 async def pictured(page: Page, folder: str, name: str, look: str = "light") -> None:
     """A picture of a page that stands, in one look; nothing of it is too wide."""
@@ -35,9 +39,19 @@ async def pictured(page: Page, folder: str, name: str, look: str = "light") -> N
     await page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]  # one of ours
     path = ARTEFACTS / folder / look / f"{name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=path, full_page=True, type="jpeg", quality=85)  # a quarter less work than PNG
+    path.write_bytes(await _picture(page))
     assert path.stat().st_size > 1_000
     assert await page.evaluate("document.documentElement.scrollWidth") <= width, (look, name)
+
+
+async def _picture(page: Page) -> bytes:
+    """The whole page as JPEG, a quarter less work than PNG; by the protocol, a third less than by the library."""
+    # kept as long as the page: the end of a session would take the page's authenticator with it
+    if page not in _sessions:
+        _sessions[page] = await page.context.new_cdp_session(page)
+    how = {"format": "jpeg", "quality": 85, "captureBeyondViewport": True}
+    taken = await _sessions[page].send("Page.captureScreenshot", how)
+    return base64.b64decode(taken["data"])
 
 
 async def looked_at(page: Page, folder: str, name: str) -> None:

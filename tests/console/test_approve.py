@@ -29,7 +29,9 @@ def writes(people: People) -> int:
 
 
 async def test_enrol_sign_in_and_approve(people: People) -> None:
-    lead = await people.person("lead")
+    lead = await people.person("lead", ready=False)
+    await lead.enrol()
+    await lead.sign_in()
     action = await ask(people)
     await lead.go("/inbox")
     assert "Reset" in await lead.text()

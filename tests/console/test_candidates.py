@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
+import pytest_asyncio
 
 from tests.console.axe import no_faults
 from tests.console.looks import pictured
@@ -17,7 +17,7 @@ from tests.world import Sandbox, ailyus, cli, gateway, make_workspace
 WIDTHS = (390, 1280)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> AsyncIterator[People]:
     workspace = make_workspace(tmp_path / "w", sandbox, extra=SECOND_LEAD)
     add_policies(workspace.root)

@@ -7,6 +7,7 @@ from tests.world import LEO, MARIA, ailyus
 async def test_the_first_page_leads_to_what_waits_what_was_done_and_what_is_named_so(people: People) -> None:
     lead, world = await people.person("lead"), people.world
     assert [s["step"] for s in (await lead.json("/.json"))["steps"] if not s["done"]] == ["call", "told"]
+    await lead.go("/")
     empty = await lead.page.locator("main").inner_text()
     assert "Nothing waits for you" in empty
     assert "No action ended yet" in empty

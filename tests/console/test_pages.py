@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.console.axe import at_hand
+from tests.console.axe import at_hand, no_faults
 from tests.console.looks import looked_at, page_routes, pictured, route_of
 from tests.console.people import People, Person, in_doubt
 from tests.journeys.rotation import ROTATE
@@ -98,6 +99,12 @@ async def seen(people: People) -> dict[str, str]:
 
 DENIED = ("/actions/{}", "/actions/{}/changes", "/receipts/{}", "/receipts/{}/verify")
 """Pages of a denied action, which say something else."""
+PLANTED = {
+    "document.querySelector('h1').style.color = '#bbb'": "color-contrast",
+    "document.querySelector('main p.quiet').style.backgroundColor = '#666'": "color-contrast",
+    "document.documentElement.removeAttribute('lang')": "html-has-lang",
+}
+"""Faults of a page that was found without any, and the rule that tells of each."""
 GONE = {"sign-in-first": "/sign-in?to=/people", "enrol-ended": "/enrol/nobody"}
 """What somebody sees who is not signed in."""
 
@@ -114,6 +121,13 @@ async def test_pictures_and_screen_readers_where_nothing_has_happened(people: Pe
         await still.goto(url + path)
         look = looked_at if path in EMPTY else pictured
         await look(still, "empty", named(path))
+    await still.emulate_media(color_scheme="light")
+    for fault, rule in PLANTED.items():
+        await still.goto(url)
+        await no_faults(still, "a page that was looked at")
+        await still.evaluate(fault)
+        with pytest.raises(AssertionError, match=rule):
+            await no_faults(still, "a fault that was planted")
     await still.context.clear_cookies()
     for name, path in GONE.items():
         await still.goto(url + path)
@@ -194,7 +208,7 @@ async def test_every_page_has_a_twin_and_stands_still(people: People) -> None:
     assert stranger.status == 401
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def still(people: People) -> Page:
     """A page of the lead on which no script of ours runs; axe-core itself needs JavaScript."""
     lead = await people.person("lead")
@@ -205,7 +219,7 @@ async def still(people: People) -> Page:
     return await context.new_page()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def plain(people: People) -> Person:
     """The lead, signed in, at a browser without JavaScript."""
     return await people.without_javascript(await people.person("lead"))

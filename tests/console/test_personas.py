@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page
 
 from receipts.audit.roots import read_roots
@@ -40,7 +40,7 @@ async def place(page: Page, name: str) -> None:
     await follow(page, name, within="header nav")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def analyst(people: People) -> Person:
     """Signed in, in the dark, at a browser without JavaScript."""
     return await people.without_javascript(await people.person("lead"), color_scheme="dark", **DESK)
@@ -49,7 +49,9 @@ async def analyst(people: People) -> Person:
 async def test_an_approver_on_a_phone(people: People) -> None:
     """Brings a passkey of the phone; approves one, a plan, and one that two must approve."""
     world = people.world
-    lead = await people.person("lead", **PHONE)
+    lead = await people.person("lead", ready=False, **PHONE)
+    await lead.enrol()
+    await lead.sign_in()
     page = await home(lead)
     await place(page, "People")
     await page.get_by_label("name of the new passkey").fill("the phone")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from receipts.tables import shadows
 from server.operations import policy_edit
@@ -32,7 +33,7 @@ def of_one_tenant(folder: Path, sandbox: Sandbox) -> Workspace:
     return Workspace.open(folder)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> AsyncIterator[People]:
     workspace = of_one_tenant(tmp_path / "w", sandbox)
     add_policies(workspace.root)

@@ -157,7 +157,7 @@ async def test_a_driver_that_died_is_followed_by_a_new_one(chromium: Chromium, s
 
 
 async def test_memory_stays(chromium: Chromium, site: Site) -> None:
-    """The short form of `python -m tests.benchmarks.pages`: sixty tabs leave no more behind than twenty."""
+    """The short form of `python -m tests.benchmarks.pages`: thirty tabs leave no more behind than ten."""
     urls = frozenset({site.url})
 
     def taken() -> float:
@@ -168,9 +168,9 @@ async def test_memory_stays(chromium: Chromium, site: Site) -> None:
             async with chromium.tab(urls, None) as tab:
                 await tab.page.goto(f"{site.url}/admin/login/")
 
-    await visits(20)
+    await visits(10)
     before = max([taken() for _ in range(5)])
-    await visits(40)
+    await visits(20)
     await until(lambda: taken() < before * 1.5)
 
 
