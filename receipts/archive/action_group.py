@@ -15,6 +15,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Final
 
+from receipts.store.data_keys import DataKeys, opened
 from receipts.store.row import Read, Row, Value, integer
 
 BY_ACTION: Final = ("intents", "approvals", "incidents", "escalations", "rechecks", "notices", "statements")
@@ -53,6 +54,10 @@ class ActionGroup:
             for encoded in sorted(_encoded(table, row) for row in self.rows[table]):
                 whole.update(encoded)
         return whole.hexdigest()
+
+    def opened(self, keys: DataKeys, read: Read) -> "ActionGroup":
+        """The same with what is sealed opened; its digest is another one."""
+        return ActionGroup(self.root, {table: opened(keys, rows, read) for table, rows in self.rows.items()})
 
     def records(self, table: str) -> Iterator[Mapping[str, Value]]:
         """The rows of a table by the names of their columns."""

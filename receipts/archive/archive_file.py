@@ -8,7 +8,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from contracts.errors import AilyusError
 from receipts.archive.action_group import TABLES, ActionGroup, columns, read_groups
 from receipts.archive.manifest import Manifest, digest_of
+from receipts.store.data_keys import DataKeys, opening
 from receipts.store.row import Read, integer
 from receipts.store.sqlite_file import reader
 from receipts.store.sqlite_schema import SCHEMA_VERSION
@@ -71,34 +72,41 @@ class ArchiveFile:
 
     path: Path
     manifest: Manifest
+    kept: Read
+    """Reads rows as they are kept, which is what was signed."""
     read: Read
+    """The same; for whoever has the keys with what is sealed opened."""
+
+    def opened(self, keys: DataKeys, store: Read) -> "ArchiveFile":
+        """The same, read with what is sealed opened, by the keys that its store still has."""
+        return replace(self, read=opening(self.kept, keys, store))
 
     def groups(self) -> Iterator[tuple[str, str]]:
         """Root and digest of each group, by root."""
-        return _groups(self.read)
+        return _groups(self.kept)
 
     def faults(self) -> Iterator[str]:
         """What is not as its digests say, read whole."""
         roots, actions, statements = list(self.groups()), 0, 0
         for start in range(0, len(roots), _PAGE):
             page = dict(roots[start : start + _PAGE])
-            found = read_groups(self.read, list(page))
+            found = read_groups(self.kept, list(page))
             digests = {group.root: group.digest for group in found}
             actions += sum(len(group.ids) for group in found)
             statements += sum(len(group.leaves) for group in found)
             for root, digest in page.items():
                 if digests.get(root) != digest:  # guard: an archive holds what was written
                     yield f"the action `{root}` is not what the archive `{self.path.name}` was signed over"
-        ((rows,),) = self.read("SELECT count(*) FROM statements")
+        ((rows,),) = self.kept("SELECT count(*) FROM statements")
         if (actions, statements, statements) != (self.manifest.actions, self.manifest.statements, rows):
             yield f"the archive `{self.path.name}` holds other actions or statements than it was signed over"
 
     def require_action(self, action_id: str) -> None:
         """Raise `store_corrupt` unless the group of an action is in it, as it was signed."""
-        rows = self.read(
+        rows = self.kept(
             "SELECT root, digest FROM group_members JOIN action_groups USING (root) WHERE action_id = ?", action_id
         )
-        found = read_groups(self.read, [str(rows[0][0])]) if rows else []
+        found = read_groups(self.kept, [str(rows[0][0])]) if rows else []
         # guard: one action of an archive
         if not found or found[0].digest != rows[0][1] or action_id not in found[0].ids:
             sentence = f"the action `{action_id}` is not in `{self.path.name}` as it was archived"
@@ -133,7 +141,7 @@ def _opened(path: Path, read: Read, origin: str, keys: Mapping[str, bytes]) -> A
     # guard: the digest of an archive
     if digest_of(_groups(read)) != manifest.digest:
         raise AilyusError("store_corrupt", f"`{path.name}` is not what it was signed over")
-    return ArchiveFile(path, manifest, read)
+    return ArchiveFile(path, manifest, read, read)
 
 
 def _columns_here(read: Read, table: str) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Reading of archived actions: by the store's rows to the file, and in the file only what is as it was signed."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +29,13 @@ class ArchiveReader:
         """Reading of one archived action. Raises `archived` where its file is not in the folder."""
         keys, origin = self._store.keys.public, self._store.origin
 
-        def run() -> T:
-            with action_archive(self._folder / place.name, place, origin, keys) as file:
-                return work(file.read)
+        opens = self._store.data_keys
 
-        return await asyncio.to_thread(run)
+        def run(kept: Read) -> T:
+            with action_archive(self._folder / place.name, place, origin, keys) as file:
+                return work(file.read if opens is None else file.opened(opens, kept).read)
+
+        return await self._store.read_sealed(run)
 
 
 @contextmanager

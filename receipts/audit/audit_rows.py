@@ -12,7 +12,7 @@ from contracts.canonical import commitment, pseudonym, sha256
 from contracts.errors import AilyusError
 from receipts.action.action_form import unpack_request
 from receipts.action.action_result import ActionResult
-from receipts.action.sentence import ActionSentence
+from receipts.audit.action_faults import erased_faults, sentence_faults
 from receipts.audit.archive_walk import NONE_AT_HAND, Archives
 from receipts.audit.row_words import ActionWords, RowWords
 from receipts.journal.roles import role_fact
@@ -132,7 +132,8 @@ def _approvals(read: Read, words: RowWords, tenants: Mapping[str, bytes], archiv
             yield f"the approval `{id_}` " + ("has no statement" if predicate is None else "was taken back")
         elif not approval_is_said(row, predicate, tenants):
             yield f"the approval `{id_}` is not what its statement says"
-    for id_ in sorted(words.approved.keys() - stored - words.withdrawn):
+    erased = {id_ for id_, said in words.approved.items() if said["action"] in words.erased}
+    for id_ in sorted(words.approved.keys() - stored - words.withdrawn - erased):
         yield f"the row of the approval `{id_}` is missing"
     uses = {str(approval): str(user) for approval, user in read("SELECT approval_id, action_id FROM approval_uses")}
     unread = {str(id_) for id_, archive in read("SELECT id, archive FROM archive_actions") if archive not in archives}
@@ -164,6 +165,9 @@ def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes])
         if not read("SELECT 1 FROM actions WHERE plan_id = ?", id_):
             yield f"the action `{id_}` has no statement"
         return
+    if id_ in words.erased:  # guard: only what a statement says is erased
+        yield from erased_faults(row, known)
+        return
     if not request_is_said(row, known, tenants):
         yield f"the request of the action `{id_}` is not what its statement says"
     status, result = str(row[6]), blob(row[10])
@@ -177,30 +181,15 @@ def _action(read: Read, row: Row, words: RowWords, tenants: Mapping[str, bytes])
         yield f"the result of the action `{id_}` cannot be read"
     elif told.receipt_id not in (None, *known.receipts):
         yield f"the result of the action `{id_}` names a receipt of another"
-    yield from _sentence(read, row, known)
+    yield from sentence_faults(read, row, known, tenants.get(known.tenant, b""))
     if known.asked and row[9] is not None:
         sql = (
-            "SELECT e.salt FROM evidence AS e JOIN statements AS s USING (leaf_index)"
+            "SELECT e.salt, e.data FROM evidence AS e JOIN statements AS s USING (leaf_index)"
             " WHERE s.action_id = ? AND s.status = 'approval_required' AND e.label = 'asked' ORDER BY leaf_index DESC"
         )
         salts = read(sql, id_)
         if salts and commitment(blob(salts[0][0]), blob(row[9])) != known.asked:
             yield f"what was asked about the action `{id_}` is not what its statement says"
-
-
-def _sentence(read: Read, row: Row, known: ActionWords) -> Iterator[str]:
-    """The sentence that lists show, against the statement that commits to it; one that was erased says nothing."""
-    said = ActionSentence.unpacked(str(row[11])) if row[11] else None
-    if said is None:
-        return
-    salts = read("SELECT salt FROM evidence WHERE leaf_index = ? AND label = 'says'", known.says_at)
-    # guard: lists say what was signed
-    if not known.says or (salts and commitment(blob(salts[0][0]), str(row[11]).encode()) != known.says):
-        yield f"the sentence of the action `{row[0]!s}` is not what its statement says"
-    found = {str(word) for (word,) in read("SELECT word FROM action_words WHERE action_id = ?", row[0])}
-    # an archive keeps no words: it is not searched
-    if not said.words <= found and (found or read("SELECT 1 FROM action_words LIMIT 1")):
-        yield f"the action `{row[0]!s}` is not found by every word of its sentence"
 
 
 def request_is_said(row: Row, known: ActionWords, tenants: Mapping[str, bytes]) -> bool:

@@ -19,6 +19,7 @@ from receipts.statement.archive_leaves import LeafRanges, is_named, leaves_of
 from receipts.store.key_history import keys_from
 from receipts.store.progress import tell
 from receipts.store.row import Read, Row, Value, blob, integer
+from receipts.store.sealed_value import is_sealed
 
 _BATCH = 200
 _STATEMENTS = (
@@ -47,7 +48,7 @@ class LogWalk:
         """Can the root still be computed?"""
         self._notes = {integer(size): str(note) for size, note in read("SELECT size, note FROM checkpoints")}
         self.newest = self._newest()
-        self._unkept: list[tuple[str, str]] = []
+        self._unkept: list[tuple[str, str, JsonValue]] = []
         self._erased: set[tuple[str, str]] = set()
         self._wrong_roots: list[int] = []
         self.words = RowWords()
@@ -97,8 +98,9 @@ class LogWalk:
         unnamed = LeafRanges.of(leaf for leaf in self._archived if not is_named(leaf, self._named))
         for first, last in unnamed.ranges:  # guard: every gap is an archive's
             yield f"{_leaves(first, last + 1)} left the store, and no statement says so"
-        for receipt, label in self._unkept:
-            if (receipt, label) not in self._erased:  # guard: evidence is all there
+        for receipt, label, action in self._unkept:
+            # guard: evidence is all there
+            if (receipt, label) not in self._erased and action not in self.words.erased:
                 yield f"the evidence `{label}` of `{receipt}` is missing, and no statement says that it was erased"
 
     def _statement(self, row: Row, search: list[Row], evidence: list[Row]) -> Iterator[str]:
@@ -136,7 +138,7 @@ class LogWalk:
         yield from _columns(row, predicate)
         if {value for _, value in search} != set(predicate["search"]):
             yield f"the search values of `{receipt}` are not what was signed"
-        yield from self._evidence(receipt, predicate.get("commitments", {}), evidence)
+        yield from self._evidence(predicate, evidence)
 
     def _gap(self, until: int) -> Iterator[str]:
         """Leaves that have no statement in the store: those that are in archives, and those that are missing."""
@@ -189,11 +191,16 @@ class LogWalk:
         elif self._whole and signed.root != self._frontier.root():
             self._wrong_roots.append(size)
 
-    def _evidence(self, receipt: str, committed: Mapping[str, str], rows: list[Row]) -> Iterator[str]:
-        for _, label, salt, data in rows:
-            if committed.get(str(label)) != commitment(blob(salt), blob(data)):
+    def _evidence(self, predicate: Predicate, rows: list[Row]) -> Iterator[str]:
+        receipt, committed = str(predicate["receipt"]), predicate.get("commitments")
+        known = committed if isinstance(committed, dict) else {}
+        # what has no key any more is as good as gone: a statement must say so
+        opened = [row for row in rows if not is_sealed(row[3])]
+        for _, label, salt, data in opened:
+            if known.get(str(label)) != commitment(blob(salt), blob(data)):
                 yield f"the evidence `{label!s}` of `{receipt}` is not what was committed to"
-        self._unkept += [(receipt, label) for label in committed.keys() - {str(row[1]) for row in rows}]
+        missing = known.keys() - {str(row[1]) for row in opened}
+        self._unkept += [(receipt, label, predicate["action"]) for label in missing]
 
     def _erase(self, predicate: Predicate) -> None:
         about = predicate.get("about")

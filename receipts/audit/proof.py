@@ -90,7 +90,7 @@ def write_proof(read: Read, receipt_id: str, since: int | None, disclose: bool) 
     rows = {integer(row[1]): row for row in (*own, *_of_release(read, leaf))}
     # by its leaf: a statement that two of these queries find stands in the file once
     rows |= {integer(row[1]): row for row in _of_keys(read, _keyids(read, own), str(tenant))}
-    rows |= {integer(row[1]): row for row in _of_rotations(read)}
+    rows |= {integer(row[1]): row for row in (*_of_rotations(read), *_of_erasures(read, own))}
     steps = read("SELECT DISTINCT contract FROM actions WHERE plan_id = ?", action)
     contracts = {str(contract), *(str(step) for (step,) in steps)} - {""}
     marks = ", ".join("?" for _ in rows)
@@ -145,6 +145,16 @@ def _of_rotations(read: Read) -> list[Row]:
     """How the log's key was rotated: by this whoever trusts an older key follows to the one that signs now."""
     sql = f"{_ROW} WHERE kind = 'rotation' AND leaf_index IN (SELECT leaf_index FROM search WHERE value = ?)"
     return [row for row in read(sql, MARK) if rotation_of(Envelope.decode(blob(row[2]))) is not None]
+
+
+def _of_erasures(read: Read, own: Sequence[Row]) -> list[Row]:
+    """What says that everything personal of these actions was erased."""
+    actions = sorted({str(action) for row in own if (action := _predicate(row).get("action")) is not None})
+    if not actions:
+        return []
+    marks = ", ".join("?" for _ in actions)
+    found = f"SELECT leaf_index FROM search WHERE value IN ({marks})"
+    return read(f"{_ROW} WHERE kind = 'erasure' AND leaf_index IN ({found})", *actions)
 
 
 def _keyids(read: Read, own: Sequence[Row]) -> set[str]:

@@ -39,6 +39,8 @@ class RowWords(Words):
         self.approved: dict[str, Predicate] = {}
         self.used: dict[str, str] = {}
         self.actions: dict[str, ActionWords] = {}
+        self.erased: set[str] = set()
+        """Actions of which everything personal was erased."""
         self.grants = GrantWords()
         self.shadow: LedgerEntry | None = None
         """The newest word about a shadow."""
@@ -58,6 +60,9 @@ class RowWords(Words):
             self.reviews[str(about["escalation"])] = about["event"] == REVIEWED
         if predicate["kind"] == "shadow" and isinstance(about, dict) and isinstance(at_ms := predicate["atMs"], int):
             self.shadow = LedgerEntry(leaf, str(about.get("event", "")), "", at_ms, about)
+        if predicate["kind"] == "erasure" and isinstance(about, dict):
+            named = about.get("actions")
+            self.erased |= {str(one) for one in named} if isinstance(named, list) else set()
         if isinstance(predicate.get("action"), str):
             self._hear_action(leaf, predicate, statement)
 

@@ -176,13 +176,24 @@ def _not_shown(
         yield f"{named - opened} of {named} approvals that the intents name are not in the file"
     if not named and any(own.predicate.get("kind") == "intent" for own in stated):
         yield "no approval: the intents name none, so the gateway's word is taken that the policies asked for none"
-    closed = [label for own in stated for label in _closed(own, disclosed)]
+    erased = _erased(stated)
+    gone = sum(1 for own in stated if own.action in erased for _ in _closed(own, disclosed))
+    if gone:
+        yield f"erased: {gone} pieces of evidence, as a statement in the log says"
+    closed = [label for own in stated if own.action not in erased for label in _closed(own, disclosed)]
     if closed:
         listed = ", ".join(f"`{label}`" for label in closed[:_LISTED])
         more = f" and {len(closed) - _LISTED} more" if len(closed) > _LISTED else ""
         yield f"{len(closed)} pieces of evidence are not opened: {listed}{more}"
     if since is None:
         yield "no older checkpoint was compared; use --since to show that the log was never rewritten"
+
+
+def _erased(stated: Sequence[ProofStatement]) -> set[str]:
+    """The actions of which a statement of the file says that everything personal was erased."""
+    about = [own.predicate.get("about") for own in stated if own.predicate.get("kind") == "erasure"]
+    named = [one.get("actions") for one in about if isinstance(one, dict)]
+    return {str(action) for actions in named if isinstance(actions, list) for action in actions}
 
 
 _LISTED = 12

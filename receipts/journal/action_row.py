@@ -1,11 +1,14 @@
 """The row of an action that is new, as the first commit about it writes it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 from receipts.action.action import Action
 from receipts.action.action_form import pack_caller, pack_request
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
+from receipts.action.word_index import beginnings, word_token
 from receipts.store.transaction import Txn
 
 MAX_NAME = 300
@@ -13,6 +16,7 @@ MAX_NAME = 300
 
 WORDS = "INSERT INTO action_words (tenant, word, action_id) VALUES (?, ?, ?)"
 """The words by which an action is found; its names with `=` before them, since only the whole name finds it."""
+BEGINNINGS = "INSERT INTO word_beginnings (tenant, beginning, word) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
     request, step = action.request, action.step
     # INVARIANT 5: `actions_open` lets one open action have a call key; a read, a preview, a step and an undo are no
     # call that somebody could make again
+    txn.keys.begin(request.tenant, action.id)
+    seal = partial(txn.keys.seal, request.tenant, action.id)
     named = request.kind == "write" and step is None and not action.preview and not action.undoes
     txn.write_deferred(
         "INSERT INTO actions (id, call_key, tenant, agent, person, contract, state, status, fence, lease_until_ms,"
@@ -54,10 +60,10 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
         row.fence,
         row.lease_until_ms,
         row.release,
-        pack_request(request),
-        pack_caller(action.caller),
-        row.asked,
-        row.result.packed,
+        seal(pack_request(request)),
+        pack_caller(action.caller),  # budgets are counted by it
+        None if row.asked is None else seal(row.asked),
+        seal(row.result.packed),
         txn.now_ms,
         txn.now_ms,
         row.expires_ms,
@@ -65,14 +71,22 @@ def insert_action(txn: Txn, action: Action, row: ActionRow) -> None:
         step.plan_id if step else None,
         step.position if step else None,
         action.undoes,
-        action.plan,
+        None if action.plan is None else seal(action.plan),
         request.connection,
         row.sent_ms,
         row.spent,
         request.kind,
         request.risk,
-        action.sentence.packed if action.sentence else "",
+        txn.keys.seal_text(request.tenant, action.id, action.sentence.packed) if action.sentence else "",
     )
     words = action.sentence.words if action.sentence else frozenset()
     names = {f"={name.lower()}"[:MAX_NAME] for name in action.names if name}
-    txn.write_many(WORDS, [(request.tenant, word, action.id) for word in sorted(words | names)])
+    _index(txn, request.tenant, action.id, words, names)
+
+
+def _index(txn: Txn, tenant: str, action_id: str, words: Collection[str], names: Collection[str]) -> None:
+    key = txn.keys.word_key(tenant)
+    tokens = {word: word_token(key, word) for word in sorted({*words, *names})}
+    txn.write_many(WORDS, [(tenant, token, action_id) for token in tokens.values()])
+    fresh = [word for word in words if txn.keys.is_new_word(tenant, tokens[word])]
+    txn.write_many(BEGINNINGS, [(tenant, *pair) for word in fresh for pair in beginnings(key, word)])

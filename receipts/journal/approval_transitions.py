@@ -58,7 +58,7 @@ def approve(
             action.id,
             binding.approver,
             binding.role,
-            approval.model_dump_json().encode(),
+            txn.keys.seal(action.request.tenant, action.id, approval.model_dump_json().encode()),
             txn.now_ms,
         )
         txn.write(

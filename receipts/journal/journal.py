@@ -40,11 +40,12 @@ from receipts.journal.outcome import OutcomeCommit
 from receipts.journal.queries import JournalQueries
 from receipts.journal.registry import Registry
 from receipts.journal.roles import Roles
-from receipts.journal.secret_vault import SecretVault
+from receipts.journal.secret_vault import DATA_KEYS, SecretVault
 from receipts.journal.watch import Watch, Watches
 from receipts.log.signing import Envelope, Signer
 from receipts.statement.ledger import Ledger
 from receipts.statement.statement import SignedStatement
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import blob
 from receipts.store.store import Change, Store
 from receipts.store.transaction import Conflict, Txn, Work
@@ -67,6 +68,8 @@ class Journal(JournalQueries):
         controls = Controls(store, self.ledger)
         registry = Registry(store, controls)
         self.handles = SecretVault(store, secret_key or store.path.with_suffix(".secrets"))
+        master = self.handles.derived(DATA_KEYS)
+        self.data_keys = store.data_keys = DataKeys(lambda: master)
         super().__init__(store, registry, Hiding(self.handles.derived(b"ailyus observed values")))
         self.controls = controls
         self.registry = registry
@@ -172,7 +175,7 @@ class Journal(JournalQueries):
                     "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
                     " release = ? WHERE id = ? AND fence = ? AND state IN ('waiting', 'ready')",  # guard: fence
                     status,
-                    result.packed,
+                    txn.keys.seal(action.request.tenant, action.id, result.packed),
                     held_until_ms,
                     txn.now_ms,
                     self.release,

@@ -45,8 +45,8 @@ class PlanRows:
                 " sent_ms = CASE sent_ms WHEN 0 THEN ? ELSE sent_ms END"
                 " WHERE id = ? AND fence = ? AND state = 'ready'",
                 txn.now_ms + LEASE_MS,
-                plan,
-                result.packed,
+                txn.keys.seal(action.request.tenant, action.id, plan),
+                txn.keys.seal(action.request.tenant, action.id, result.packed),
                 self._journal.release,
                 txn.now_ms,
                 txn.now_ms,
@@ -66,8 +66,8 @@ class PlanRows:
                 "UPDATE actions SET state = ?, plan = ?, result = ?, updated_ms = ?"
                 " WHERE id = ? AND fence = ? AND state = 'running'",
                 state,
-                progress,
-                result.packed,
+                txn.keys.seal(plan.request.tenant, plan.id, progress),
+                txn.keys.seal(plan.request.tenant, plan.id, result.packed),
                 txn.now_ms,
                 plan.id,
                 plan.fence,
@@ -91,7 +91,7 @@ class PlanRows:
                 "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
                 " WHERE id = ? AND fence = ? AND state = 'running'",
                 status,
-                result.packed,
+                txn.keys.seal(plan.request.tenant, plan.id, result.packed),
                 held_until_ms,
                 txn.now_ms,
                 plan.id,
@@ -119,7 +119,7 @@ class PlanRows:
                 "UPDATE actions SET status = ?, result = ?, held_until_ms = ?, updated_ms = ?"
                 " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
                 status,
-                result.packed,
+                txn.keys.seal(plan.request.tenant, plan.id, result.packed),
                 held_until_ms,
                 txn.now_ms,
                 plan.id,

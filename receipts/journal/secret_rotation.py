@@ -1,7 +1,8 @@
 """The rotation of the key that seals secrets: one commit, after which the former key opens nothing that counts.
 
-Sealed in a store are the values of handles and the tokens of grants. They are few, and no gateway runs meanwhile. So
-all of them change in one commit with the statement that says so: whenever a machine fails, one key opens everything.
+Sealed in a store are the values of handles, the tokens of grants and the keys of tenants. They are few, and no gateway
+runs meanwhile. So all of them change in one commit with the statement that says so: whenever a machine
+fails, one key opens everything.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import Final
 from contracts.canonical import new_id, sha256
 from contracts.errors import AilyusError
 from receipts.journal.journal import Journal
-from receipts.journal.secret_vault import SET_MARK, SecretVault
+from receipts.journal.secret_vault import DATA_KEYS, SET_MARK, SecretVault
 from receipts.journal.token_seal import TokenSeal
 from receipts.log.rotation import MARK
 from receipts.statement.gateway_facts import RotationFacts
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import Row, blob
 from receipts.store.transaction import Txn
 
@@ -50,10 +52,12 @@ async def rotate_secrets(journal: Journal, key: bytes, by: str, reason: str) -> 
             raise AilyusError("bad_settings", f"{out!s} actions are out and not read back yet", hint=hint)
         handles, lost = _handles(txn, former, new)
         grants, unread = _grants(txn, TokenSeal(former), TokenSeal(new))
+        tenants, foreign = _tenants(txn, former, new)
+        txn.write_many("UPDATE wrapping_keys SET wrapped = ? WHERE tenant = ?", tenants)
         txn.write_many("UPDATE handles SET sealed = ? WHERE id = ?", handles)
         txn.write_many("UPDATE grants SET access = ?, refresh = ? WHERE id = ?", grants)
         txn.write(SET_MARK, new.mark)
-        resealed = len(handles) + len(grants)
+        resealed = len(handles) + len(grants) + len(tenants)
         facts = RotationFacts(
             of="secrets",
             keyid=new.keyid,
@@ -65,7 +69,7 @@ async def rotate_secrets(journal: Journal, key: bytes, by: str, reason: str) -> 
         subject = {new.keyid: sha256(new.keyid.encode())}
         sealed = journal.notary.sign_gateway_statement(facts, new_id("rcp"), "", subject, txn.now_ms, search=(MARK,))
         sealed.insert(txn)
-        return SecretRotationRecord(sealed.index.id, new.keyid, former.keyid, resealed, lost + unread)
+        return SecretRotationRecord(sealed.index.id, new.keyid, former.keyid, resealed, lost + unread + foreign)
 
     return await store.write(work)
 
@@ -90,3 +94,15 @@ def _grants(txn: Txn, former: TokenSeal, new: TokenSeal) -> tuple[list[Row], int
         unread += any(data and not token for data, token in zip(kept, tokens, strict=True))
         rows.append((new.sealed(grant, "access", tokens[0]), new.sealed(grant, "refresh", tokens[1]), grant))
     return rows, unread
+
+
+def _tenants(txn: Txn, former: SecretVault, new: SecretVault) -> tuple[list[Row], int]:
+    """The tenants' keys wrapped anew: by them the keys of all actions, which stay as they are."""
+    by, to = DataKeys(lambda: former.derived(DATA_KEYS)), DataKeys(lambda: new.derived(DATA_KEYS))
+    rows: list[Row] = []
+    found = txn.query("SELECT tenant, wrapped FROM wrapping_keys ORDER BY tenant")
+    for tenant, wrapped in found:
+        key = by.unwrapped(str(tenant), blob(wrapped))
+        if key is not None:
+            rows.append((to.wrapped(str(tenant), key), tenant))
+    return rows, len(found) - len(rows)

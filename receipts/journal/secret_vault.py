@@ -28,6 +28,8 @@ _NONCE = 12
 KEY_BYTES = 32
 MARK: Final = "SELECT value FROM meta WHERE key = 'handles'"
 """Which key seals the secrets of this store (`SecretVault.mark`)."""
+DATA_KEYS: Final = b"ailyus data keys"
+"""The purpose of the key that wraps the tenants' keys (`receipts/store/data_keys.py`)."""
 SET_MARK: Final = "INSERT INTO meta VALUES ('handles', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -62,7 +64,7 @@ class SecretVault:
 
     def derived(self, purpose: bytes) -> bytes:
         """A key for another purpose, the same at every replica (one block of HKDF, RFC 5869)."""
-        return hmac.digest(self._key, purpose + b"\x01", "sha256")
+        return derived_key(self._key, purpose)
 
     async def check(self, *, sets: bool = True) -> None:
         """Raise unless the store's secrets are sealed with this key; it `sets` which one, where nothing says so yet."""
@@ -205,6 +207,11 @@ def delete_spent(txn: Txn, action_id: str) -> None:
         action_id,
         rows=None,
     )
+
+
+def derived_key(key: bytes, purpose: bytes) -> bytes:
+    """A key for another purpose (one block of HKDF, RFC 5869)."""
+    return hmac.digest(key, purpose + b"\x01", "sha256")
 
 
 def mark_of(key: bytes) -> str:

@@ -1,5 +1,7 @@
 """The transitions around a send: the intent is committed before it, the outcome after it."""
 
+from functools import partial
+
 from receipts.action.action_form import pack_observation
 from receipts.journal.action_row import ActionRow, insert_action
 from receipts.journal.breaker import trip_route
@@ -52,7 +54,7 @@ def intend(txn: Txn, wanted: IntentCommit, owned: bool, release: str) -> int:
         request.action_digest,
         request.target_digest,
         wanted.rendered.digest,
-        pack_observation(wanted.before),
+        txn.keys.seal(request.tenant, action.id, pack_observation(wanted.before)),
         wanted.sealed.index.id,
         request.connection,
         wanted.lock,
@@ -95,7 +97,7 @@ def _claim(txn: Txn, wanted: IntentCommit, owned: bool, release: str) -> int:
         # INVARIANT: what another owner has under lease is left alone
         f" AND (lease_until_ms <= ? OR ? = 1) AND {_LIVE}",  # guard: lease
         lease_ms,
-        result.packed,
+        txn.keys.seal(action.request.tenant, action.id, result.packed),
         release,
         txn.now_ms,
         wanted.spent,
@@ -115,11 +117,12 @@ def record_outcome(end: OutcomeCommit) -> Work[None]:
 
     def work(txn: Txn) -> None:
         action = end.action
+        seal = partial(txn.keys.seal, action.request.tenant, action.id)
         txn.write_deferred(
             "UPDATE intents SET state = ?, after = ?, ours = ?"
             " WHERE action_id = ? AND fence = ? AND state = 'intent'",  # guard: fence
             "escalated" if end.status == "unknown" else "failed" if end.failed else "done",
-            pack_observation(end.after) if end.after else None,
+            seal(pack_observation(end.after)) if end.after else None,
             int(end.ours),
             action.id,
             action.fence,
@@ -128,7 +131,7 @@ def record_outcome(end: OutcomeCommit) -> Work[None]:
             "UPDATE actions SET state = 'ended', status = ?, result = ?, held_until_ms = ?, updated_ms = ?,"
             " strike = ? WHERE id = ? AND fence = ? AND state = 'running'",  # guard: fence
             end.status,
-            end.result.packed,
+            seal(end.result.packed),
             end.held_until_ms,
             txn.now_ms,
             int(end.strike),

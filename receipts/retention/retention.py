@@ -31,6 +31,7 @@ from receipts.retention.threaded_lock import holding
 from receipts.statement.archive_leaves import LABEL, LeafRanges
 from receipts.statement.gateway_facts import ArchiveFacts
 from receipts.store.backup import new_file
+from receipts.store.data_keys import opening
 from receipts.store.row import Read, integer
 from receipts.store.transaction import Txn
 from receipts.tables import archives
@@ -87,7 +88,7 @@ class Retention:
             loop = asyncio.get_running_loop()
 
             def ask(work: Callable[[Read], T]) -> T:
-                return asyncio.run_coroutine_threadsafe(self._store.read_aside(work), loop).result()
+                return asyncio.run_coroutine_threadsafe(self._store.read_sealed(work), loop).result()
 
             if not await asyncio.to_thread(self._write, out, before_ms, ask, held):
                 return RetentionSummary(None, removed, held, tuple(finished))
@@ -132,9 +133,11 @@ class Retention:
         """The groups of one page that may go, and the last action that was looked at."""
         roots = closed_roots(read, line, after)
         keys, tenants = self._store.keys, self._journal.registry.tenant_keys
-        going = []
+        # what goes into the file stays sealed: whoever erases it later need not have the file
+        going, plain = [], opening(read, self._journal.data_keys)
         for group in read_groups(read, roots):
-            hold = hold_of(group, line) or ("" if is_sound(read, group, keys, tenants) else "unsound")
+            opened = group.opened(self._journal.data_keys, read)
+            hold = hold_of(group, line) or ("" if is_sound(plain, opened, keys, tenants) else "unsound")
             if hold:
                 held[hold] += len(group.ids)
             else:

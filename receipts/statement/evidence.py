@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from receipts.store.row import Read, blob, integer
+from receipts.store.sealed_value import overhead_of
 from receipts.store.store import Store
 
 
@@ -25,8 +26,9 @@ class EvidenceSize:
 
 async def sizes(store: Store, leaf_index: int) -> list[EvidenceSize]:
     """What evidence an entry of the log has, by label."""
-    rows = await store.read("SELECT label, length(data) FROM evidence WHERE leaf_index = ? ORDER BY label", leaf_index)
-    return [EvidenceSize(str(label), integer(size)) for label, size in rows]
+    sql = "SELECT label, length(data), substr(data, 1, 4) FROM evidence WHERE leaf_index = ? ORDER BY label"
+    rows = await store.read(sql, leaf_index)
+    return [EvidenceSize(str(label), integer(size) - overhead_of(blob(begin))) for label, size, begin in rows]
 
 
 async def piece(store: Store, receipt: str, label: str, tenant: str) -> bytes | None:

@@ -237,12 +237,15 @@ class ArchiveFacts(GatewayFacts):
 
 
 class ErasureFacts(GatewayFacts):
-    """Evidence was erased, by its labels."""
+    """Evidence was erased: of a receipt by its labels, or all that is personal in these actions, with their keys."""
 
     of_kind: ClassVar[Kind] = "erasure"
 
-    receipt: str
-    labels: tuple[str, ...]
+    receipt: str = ""
+    labels: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    by: str = ""
+    reason: str = ""
 
 
 class RotationFacts(GatewayFacts):

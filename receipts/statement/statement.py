@@ -51,8 +51,17 @@ class SignedStatement:
     def insert(self, txn: Txn) -> int:
         """Write statement, leaf and evidence inside one entry."""
         position = txn.append(self.index, self.envelope)
-        txn.write_many(EVIDENCE, [(position, *row) for row in self.evidence])
+        txn.write_many(
+            EVIDENCE, [(position, label, *self._kept(txn, salt, data)) for label, salt, data in self.evidence]
+        )
         return position
+
+    def _kept(self, txn: Txn, salt: bytes, data: bytes) -> tuple[bytes, bytes]:
+        """What stands in the row: of an action sealed with its salt, of the gateway itself as it is."""
+        index = self.index
+        if index.action_id is None:
+            return salt, data
+        return b"", txn.keys.seal(index.tenant, index.action_id, data, salt)  # guard: evidence is sealed
 
 
 @dataclass(frozen=True, slots=True)

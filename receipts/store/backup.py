@@ -15,6 +15,7 @@ from typing import Final
 
 from contracts.errors import AilyusError
 from receipts.store import mark
+from receipts.store.key_file import key_file_of, take_keys
 from receipts.store.sqlite_file import connect, unreadable
 
 _NO_SECRETS: Final = "UPDATE handles SET sealed = NULL WHERE sealed IS NOT NULL"
@@ -28,9 +29,10 @@ _HAS_GRANTS: Final = "SELECT 1 FROM sqlite_master WHERE name = 'grants'"
 def back_up_file(store: Path, out: Path, now_ms: int) -> None:
     """Write the backup of a store file. Raises `bad_settings` where `out` exists, `store_corrupt`."""
     try:
-        with new_file(out) as partial:
+        with new_file(key_file_of(out)) as keys, new_file(out) as partial:
             vacuum(store, partial)
             finish_copy(partial, now_ms)
+            take_keys(partial, keys)  # guard: no data key in a backup
     except sqlite3.DatabaseError as error:
         raise unreadable(error) from None
 

@@ -110,14 +110,14 @@ class PostgresStore(Store):
         """A lock of the database, which ends with its session."""
         return archiver(self._url)
 
-    async def read(self, sql: str, *params: Value) -> list[Row]:
+    async def _point(self, sql: str, *params: Value) -> list[Row]:
         """A point read, by one of a few connections of this loop."""
         try:
             return await self._readers.fetch(sql, *params)
         except FAULTS as error:
             raise NotDurable(f"the store cannot be read: {said(error)}") from None
 
-    async def read_aside(self, work: Callable[[Read], T]) -> T:
+    async def read_sealed(self, work: Callable[[Read], T]) -> T:
         """Longer reading of one snapshot, in a thread and on a connection of its own."""
 
         def run() -> T:
@@ -197,7 +197,8 @@ class PostgresStore(Store):
         quiet = is_quiet(group)
         high = 0 if self._reset_clock and not quiet else integer(high_water)
         at = integer(now) if self._clock_is_theirs else self._clock()
-        txn = PostgresTxn(session, self.signer, frontier.size, max(at, high), at >= high - MAX_CLOCK_BACK_MS, careful)
+        at_ms, clock_ok = max(at, high), at >= high - MAX_CLOCK_BACK_MS
+        txn = PostgresTxn(session, self.signer, frontier.size, at_ms, clock_ok, careful, self.data_keys)
         try:
             for entry in group:
                 self._run_entry(entry, txn, careful)
@@ -214,6 +215,7 @@ class PostgresStore(Store):
             session.execute("ROLLBACK")  # each by itself says whose fault it was
             return None
         self._durably_commit()
+        txn.keys.keep()
         self._follow_rotation(txn)
         return frontier, at_ms, integer(now)
 

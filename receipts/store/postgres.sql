@@ -2,7 +2,7 @@
 
 -- `size` is the next position of the log. Whoever commits holds this row, so positions have no gaps.
 CREATE TABLE head (version BIGINT NOT NULL, size BIGINT NOT NULL, high_water_ms BIGINT NOT NULL);
-INSERT INTO head VALUES (13, 0, 0);
+INSERT INTO head VALUES (14, 0, 0);
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
@@ -60,7 +60,8 @@ CREATE INDEX actions_person ON actions (tenant, person, id);
 CREATE INDEX actions_contract ON actions (tenant, contract, id);
 CREATE INDEX actions_connection ON actions (tenant, connection, id);
 
--- The words of sentences, and with `=` before them the names of records and people. Erased with its action.
+-- The words of sentences, and with `=` before them the names of records and people, as pseudonyms under the tenant's key
+-- (`receipts/action/word_index.py`). Erased with its action.
 CREATE TABLE action_words (
   tenant TEXT NOT NULL,
   word TEXT COLLATE "C" NOT NULL,
@@ -68,6 +69,13 @@ CREATE TABLE action_words (
   PRIMARY KEY (tenant, word, action_id)
 );
 CREATE INDEX action_words_action ON action_words (action_id);
+-- The words that begin so.
+CREATE TABLE word_beginnings (
+  tenant TEXT NOT NULL,
+  beginning TEXT NOT NULL,
+  word TEXT NOT NULL,
+  PRIMARY KEY (tenant, beginning, word)
+);
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (
@@ -152,6 +160,16 @@ CREATE TABLE evidence (
   salt BYTEA NOT NULL,
   data BYTEA NOT NULL,
   PRIMARY KEY (leaf_index, label)
+);
+
+-- What seals the personal values of each action, wrapped by the key of its tenant, and that by a key that is not here
+-- (`receipts/store/data_keys.py`).
+CREATE TABLE wrapping_keys (tenant TEXT PRIMARY KEY, wrapped BYTEA NOT NULL);
+CREATE TABLE data_keys (
+  id BIGINT PRIMARY KEY,
+  action_id TEXT NOT NULL UNIQUE,
+  tenant TEXT NOT NULL,
+  wrapped BYTEA NOT NULL
 );
 
 CREATE TABLE tenant_keys (tenant TEXT PRIMARY KEY, key BYTEA NOT NULL);

@@ -14,6 +14,7 @@ from contracts.errors import AilyusError
 from receipts.store import postgres_schema
 from receipts.store.backup import finish_copy, new_file
 from receipts.store.connection import FAULTS, SETTINGS, DatabaseSession, said
+from receipts.store.key_file import key_file_of, take_keys
 from receipts.store.row import Row
 from receipts.store.sqlite_schema import SCHEMA_VERSION
 from receipts.store.transfer import has_rowid, tables_of
@@ -33,9 +34,10 @@ def back_up_database(url: str, out: Path, now_ms: int) -> None:
         if version != postgres_schema.VERSION:
             found = "no store" if version is None else f"a store of version {version}, not {postgres_schema.VERSION}"
             raise AilyusError("store_corrupt", f"the database holds {found}", hint="`ailyus store migrate`")
-        with new_file(out) as partial:
+        with new_file(key_file_of(out)) as keys, new_file(out) as partial:
             _write(session, partial)
             finish_copy(partial, now_ms)
+            take_keys(partial, keys)
     except FAULTS as error:
         raise AilyusError("store_corrupt", f"the store cannot be read: {said(error)}") from None
     finally:

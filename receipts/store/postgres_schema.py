@@ -8,7 +8,7 @@ from receipts.store.connection import DatabaseSession
 from receipts.store.replica_lock import alone, looking
 from receipts.store.row import integer
 
-VERSION: Final = 13
+VERSION: Final = 14
 
 
 def version_of(session: DatabaseSession) -> int | None:

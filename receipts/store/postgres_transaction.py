@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from receipts.log.signing import Signer
 from receipts.store.batch import Batch
 from receipts.store.connection import DatabaseSession
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import Row, Value
 from receipts.store.transaction import Txn
 
@@ -17,9 +18,16 @@ class PostgresTxn(Txn):
     """The transaction of one group. What may wait for the group's end does, unless each entry stands for itself."""
 
     def __init__(
-        self, session: DatabaseSession, signer: Signer, size: int, now_ms: int, clock_ok: bool, careful: bool
+        self,
+        session: DatabaseSession,
+        signer: Signer,
+        size: int,
+        now_ms: int,
+        clock_ok: bool,
+        careful: bool,
+        keys: DataKeys | None = None,
     ) -> None:
-        super().__init__(signer, size, now_ms, clock_ok)
+        super().__init__(signer, size, now_ms, clock_ok, keys)
         self._session = session
         self._careful = careful
         self._batch = Batch()

@@ -56,7 +56,8 @@ CREATE INDEX actions_person ON actions (tenant, person, id);
 CREATE INDEX actions_contract ON actions (tenant, contract, id);
 CREATE INDEX actions_connection ON actions (tenant, connection, id);
 
--- The words of sentences, and with `=` before them the names of records and people. Erased with its action.
+-- The words of sentences, and with `=` before them the names of records and people, as pseudonyms under the tenant's key
+-- (`receipts/action/word_index.py`). Erased with its action.
 CREATE TABLE action_words (
   tenant TEXT NOT NULL,
   word TEXT NOT NULL,
@@ -64,6 +65,13 @@ CREATE TABLE action_words (
   PRIMARY KEY (tenant, word, action_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX action_words_action ON action_words (action_id);
+-- The words that begin so.
+CREATE TABLE word_beginnings (
+  tenant TEXT NOT NULL,
+  beginning TEXT NOT NULL,
+  word TEXT NOT NULL,
+  PRIMARY KEY (tenant, beginning, word)
+) STRICT, WITHOUT ROWID;
 
 -- One row per send. Nothing leaves before its row is durable.
 CREATE TABLE intents (
@@ -149,6 +157,16 @@ CREATE TABLE evidence (
   data BLOB NOT NULL,
   PRIMARY KEY (leaf_index, label)
 ) STRICT, WITHOUT ROWID;
+
+-- What seals the personal values of each action, wrapped by the key of its tenant, and that by a key that is not here
+-- (`receipts/store/data_keys.py`).
+CREATE TABLE wrapping_keys (tenant TEXT PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;
+CREATE TABLE data_keys (
+  id INTEGER PRIMARY KEY,
+  action_id TEXT NOT NULL UNIQUE,
+  tenant TEXT NOT NULL,
+  wrapped BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE tenant_keys (tenant TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT;
 CREATE TABLE keys (

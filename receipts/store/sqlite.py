@@ -88,7 +88,7 @@ class SqliteStore(Store):
         """How much the file and its write-ahead log take."""
         return self.path.stat().st_size + wal.size_of(self.path)
 
-    async def read(self, sql: str, *params: Value) -> list[Row]:
+    async def _point(self, sql: str, *params: Value) -> list[Row]:
         """A point read, in the thread of its connection: WAL never makes it wait for the writer."""
         try:
             return await self._points.rows(sql, *params)
@@ -108,7 +108,7 @@ class SqliteStore(Store):
     async def follow(self, heard: Callable[[Change], Awaitable[None]]) -> None:
         """Nobody else commits to a file."""
 
-    async def read_aside(self, work: Callable[[Read], T]) -> T:
+    async def read_sealed(self, work: Callable[[Read], T]) -> T:
         """Longer reading of one snapshot, in another thread, four at once: neither the loop nor a point read waits."""
         try:
             return await self._snapshots.read(work)
@@ -164,7 +164,8 @@ class SqliteStore(Store):
         """When it was committed; None when an entry failed, and nothing of the group is there."""
         resets = self._reset_clock and not is_quiet(group)
         now, high = self._clock(), 0 if resets else self._high_water_ms
-        txn = SqliteTxn(self._connection, self.signer, frontier.size, max(now, high), now >= high - MAX_CLOCK_BACK_MS)
+        at_ms, clock_ok = max(now, high), now >= high - MAX_CLOCK_BACK_MS
+        txn = SqliteTxn(self._connection, self.signer, frontier.size, at_ms, clock_ok, self.data_keys)
         self._connection.execute("BEGIN IMMEDIATE")
         for entry in group:
             entry.result, entry.fault = None, None
@@ -179,6 +180,7 @@ class SqliteStore(Store):
                 return None
         self._append_leaves(frontier, txn)
         self._durably_commit()
+        txn.keys.keep()
         self._follow_rotation(txn)
         # a probe while the clock is ahead must not make every commit after it wait for that time
         return high if is_quiet(group) else txn.now_ms  # guard: a probe moves no time

@@ -53,6 +53,16 @@ def snapshot(path: Path) -> Iterator[Read]:
         raise unreadable(error) from None
 
 
+def compact(path: Path) -> None:
+    """Write a file anew, so that no page of it holds what was deleted. Raises `store_corrupt`."""
+    try:
+        with contextlib.closing(connect(path)) as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.DatabaseError as error:
+        raise unreadable(error) from None
+
+
 def unreadable(error: sqlite3.DatabaseError) -> AilyusError:
     """What is said where a read fails."""
     return AilyusError("store_corrupt", f"the store cannot be read: {str(error).lower()}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from contracts.errors import AilyusError
 from receipts.store.sqlite_file import connect, own
 
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 
 
 def prepared(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from receipts.log.signing import Signer
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import Row, Value
 from receipts.store.transaction import Txn
 
@@ -11,8 +12,16 @@ from receipts.store.transaction import Txn
 class SqliteTxn(Txn):
     """A transaction of the writer's connection."""
 
-    def __init__(self, connection: sqlite3.Connection, signer: Signer, size: int, now_ms: int, clock_ok: bool) -> None:
-        super().__init__(signer, size, now_ms, clock_ok)
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        signer: Signer,
+        size: int,
+        now_ms: int,
+        clock_ok: bool,
+        keys: DataKeys | None = None,
+    ) -> None:
+        super().__init__(signer, size, now_ms, clock_ok, keys)
         self._connection = connection
 
     def write_many(self, sql: str, rows: Sequence[Row]) -> None:

@@ -30,6 +30,7 @@ from receipts.log.log_keys import LogKeys
 from receipts.log.merkle import Frontier
 from receipts.log.signing import Signer, open_note
 from receipts.log.signing_key import SigningKey
+from receipts.store.data_keys import DataKeys, may_be_sealed, opened_later, opening
 from receipts.store.entry import Entry, answer_all
 from receipts.store.key_history import keys_from, keys_to
 from receipts.store.log_tables import CHECKPOINTS, NEWEST, NODES
@@ -82,6 +83,8 @@ class Store(ABC):
         self.successors: Callable[[], Sequence[SigningKey]] = tuple
         """The keys that are held where the signer's was read from; asked when it does not sign the log any more."""
         self.origin = origin
+        self.data_keys: DataKeys | None = None
+        """Seals and opens what is personal; the journal brings it."""
         self.commits = 0
         self.repeated = 0
         self.changes = 0
@@ -179,13 +182,25 @@ class Store(ABC):
     def bytes_of(self, read: Read) -> int:
         """How much the store takes on its disk."""
 
-    @abstractmethod
     async def read(self, sql: str, *params: Value) -> list[Row]:
         """A point read, which sees every commit that was answered before; never on the loop."""
+        rows = await self._point(sql, *params)
+        if self.data_keys is None or not may_be_sealed(sql):
+            return rows
+        return await opened_later(self.data_keys, rows, self._point)
 
-    @abstractmethod
     async def read_aside(self, work: Callable[[Read], T]) -> T:
         """Longer reading of one snapshot, in another thread: neither the loop nor a point read waits for it."""
+        keys = self.data_keys
+        return await self.read_sealed(work if keys is None else lambda read: work(opening(read, keys)))
+
+    @abstractmethod
+    async def read_sealed(self, work: Callable[[Read], T]) -> T:
+        """The same, of rows as they are kept: for whoever copies them."""
+
+    @abstractmethod
+    async def _point(self, sql: str, *params: Value) -> list[Row]:
+        """Rows as they are kept."""
 
     async def newest(self) -> str:
         """The newest committed checkpoint, as a signed note ('' when the log is empty)."""

@@ -10,6 +10,8 @@ from receipts.log.merkle import leaf_hash
 from receipts.log.rotation import LogRotation
 from receipts.log.signing import Envelope, Signer, StatementPayload
 from receipts.log.signing_key import PROBE, SigningKey
+from receipts.store.action_keys import ActionKeys
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import Row, Value
 
 T = TypeVar("T")
@@ -44,7 +46,9 @@ class StatementIndex:
 class Txn(ABC):
     """What one entry may do, all of it or nothing. `control_changes` counts changed halts, epochs and incidents."""
 
-    def __init__(self, signer: Signer, size: int, now_ms: int, clock_ok: bool) -> None:
+    def __init__(self, signer: Signer, size: int, now_ms: int, clock_ok: bool, keys: DataKeys | None = None) -> None:
+        self.keys = ActionKeys(self, keys)
+        """Seals what is personal."""
         self.signer = signer
         """Signs what is logged from here on, and the checkpoint of the group."""
         self.rotation: tuple[int, SigningKey, LogRotation] | None = None
@@ -135,6 +139,7 @@ class Txn(ABC):
     def take_back(self, leaves: int) -> None:
         """Forget what an entry logged that failed: keep so many leaves of the group."""
         del self.leaves[leaves:]
+        self.keys.take_back()
         if self.rotation is not None and self.rotation[0] - self._base >= leaves:
             self.signer, self.rotation = self._own, None
 

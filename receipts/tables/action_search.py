@@ -10,6 +10,7 @@ from typing import Final
 
 from receipts.action.action_result import ActionResult
 from receipts.action.sentence import ActionSentence, words_of
+from receipts.action.word_index import SHORTEST, beginning_token, word_token
 from receipts.store.row import Read, Row, Value, blob, integer
 from receipts.tables.scan import Lead, Window, end_of, looks, narrowest, scan
 
@@ -18,7 +19,6 @@ MAX_PAGE: Final = 1_000
 MAX_WORDS: Final = 6
 MAX_ENDINGS: Final = 10
 """Words that the beginning of one finds."""
-_SHORTEST_BEGINNING: Final = 3
 _SLACK: Final = 200
 """Rows by which the order of ids and the order of times may differ."""
 _TAKEN: Final = 200
@@ -148,15 +148,25 @@ def steps_of(read: Read, plans: Sequence[str]) -> dict[str, int]:
 
 
 def endings(read: Read, tenant: str, beginning: str) -> list[str]:
-    """The words of sentences that begin so, in order, ten at most; the beginning itself is the first."""
-    found, last = [beginning], beginning
-    while len(beginning) >= _SHORTEST_BEGINNING and len(found) < MAX_ENDINGS:
-        rows = read("SELECT min(word) FROM action_words WHERE tenant = ? AND word > ?", tenant, last)
-        last = "" if rows[0][0] is None else str(rows[0][0])
-        if not last.startswith(beginning):
-            break
-        found.append(last)
+    """The words that begin so, as they are kept; the beginning itself is the first; ten at most."""
+    key = _word_key(read, tenant)
+    if key is None:
+        return [beginning]
+    found = [word_token(key, beginning), beginning]
+    if len(beginning) >= SHORTEST:
+        sql = "SELECT word FROM word_beginnings WHERE tenant = ? AND beginning = ? ORDER BY word LIMIT ?"
+        found += [str(word) for (word,) in read(sql, tenant, beginning_token(key, beginning), MAX_ENDINGS - 1)]
     return found
+
+
+def _word_key(read: Read, tenant: str) -> bytes | None:
+    rows = read("SELECT key FROM tenant_keys WHERE tenant = ?", tenant)
+    return blob(rows[0][0]) if rows else None
+
+
+def _forms(key: bytes | None, word: str) -> list[str]:
+    """A word as it is kept, and as an earlier version kept it."""
+    return [word] if key is None else [word_token(key, word), word]
 
 
 def _leads(wanted: ActionFilter, words: Sequence[Sequence[str]]) -> list[Lead]:
@@ -179,9 +189,9 @@ def _leads(wanted: ActionFilter, words: Sequence[Sequence[str]]) -> list[Lead]:
 
 def _wanted_words(read: Read, wanted: ActionFilter) -> list[list[str]]:
     """The words that must be there, each with those that will do instead."""
-    groups = [[f"={wanted.record.lower()}"]] if wanted.record else []
-    asked = _asked(wanted.words)
-    groups += [[word] for word in asked[:-1]]
+    key, asked = _word_key(read, wanted.tenant), _asked(wanted.words)
+    groups = [_forms(key, f"={wanted.record.lower()}")] if wanted.record else []
+    groups += [_forms(key, word) for word in asked[:-1]]
     return groups + [endings(read, wanted.tenant, word) for word in asked[-1:]]
 
 

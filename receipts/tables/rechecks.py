@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.action.observation import Observation
+from receipts.action.action import Action
 from receipts.action.action_form import pack_observation
 from receipts.action.action_result import ActionResult
 from receipts.action.status import Status
@@ -54,7 +55,7 @@ def hasten(txn: Txn, connection: str) -> None:
 
 def restate(
     txn: Txn,
-    action_id: str,
+    action: Action,
     status: Status,
     result: ActionResult,
     *,
@@ -67,22 +68,22 @@ def restate(
         # only from `unknown`: what is known once is not told otherwise by a later look
         " WHERE id = ? AND state = 'ended' AND status = 'unknown'",
         status,
-        result.packed,
+        txn.keys.seal(action.request.tenant, action.id, result.packed),
         held_until_ms,
         int(strike),
-        action_id,
+        action.id,
     )
 
 
 def restate_sent(
-    txn: Txn, action_id: str, state: Literal["done", "failed"], after: Observation | None, *, ours: bool
+    txn: Txn, action: Action, state: Literal["done", "failed"], after: Observation | None, *, ours: bool
 ) -> None:
     """What is known now of the request that was sent: whether it took effect, what it left, whether that is ours."""
     txn.write(
         "UPDATE intents SET state = ?, after = ?, ours = ? WHERE action_id = ? AND state = 'escalated'",
         state,
-        pack_observation(after) if after is not None else None,
+        txn.keys.seal(action.request.tenant, action.id, pack_observation(after)) if after is not None else None,
         int(ours),
-        action_id,
+        action.id,
         rows=None,
     )

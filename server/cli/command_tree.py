@@ -55,6 +55,7 @@ TREE: Final[Mapping[str, TreeEntry]] = {
     "doctor": TreeEntry("run_commands", "run", "Look at every layer; on failure, say the exact next command."),
     "sandbox": TreeEntry("run_commands", "run", "Run the local twins.", is_hidden=True),
     "audit": TreeEntry("receipt_commands", "run", "Is anything missing, was anything changed?"),
+    "erase": TreeEntry("receipt_commands", "run", "Erase what actions hold about somebody; proofs still hold."),
     "audit coverage": TreeEntry("receipt_commands", "run", "Did our credential change anything without a receipt?"),
     "release": TreeEntry(
         "release_commands", "release", "Releases: what the files would change, make it live, take it back."

@@ -11,7 +11,14 @@ import orjson
 import typer
 
 from contracts.errors import AilyusError
-from server.cli import bundle_command, coverage_command, proof_commands, question_commands, receipt_tail
+from server.cli import (
+    bundle_command,
+    coverage_command,
+    erasure_command,
+    proof_commands,
+    question_commands,
+    receipt_tail,
+)
 from server.cli.answer import Answer, group, verb
 from server.cli.document_part import part
 from server.cli.exit_code import DONE, REFUSED
@@ -217,6 +224,7 @@ def _checks(predicate: Mapping[str, object]) -> list[str]:
 
 # people look for proofs and questions under `ailyus receipt`, too
 proof_commands.register(receipt, run)
+erasure_command.register(run)
 coverage_command.register(run)
 question_commands.register(receipt)
 receipt_tail.register(receipt)

@@ -48,10 +48,10 @@ def restated(action: Action, program: Program, result: RecheckResult) -> Callabl
         # a target that said yes and did not do it stays a strike
         strike = status == "not_applied" and outcome.reason is Reason.AS_IT_WAS
         confirmed = status == "confirmed"
-        rechecks.restate(txn, action.id, status, result.answer, held_until_ms=held, strike=strike)
+        rechecks.restate(txn, action, status, result.answer, held_until_ms=held, strike=strike)
         rechecks.restate_sent(
             txn,
-            action.id,
+            action,
             "done" if confirmed else "failed",
             result.after if confirmed and action.step else None,
             ours=confirmed and outcome.attribution == "ours",

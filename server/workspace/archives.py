@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from contracts.errors import AilyusError
 from server.workspace.clock import now_ms
 from server.workspace.roots import trusted_keys
-from server.workspace.stores import reading
+from server.workspace.stores import data_keys, reading_sealed
 
 if TYPE_CHECKING:
     from receipts.archive.archive_file import ArchiveFile
@@ -35,9 +35,12 @@ def reading_of(workspace: "Workspace", id_: str) -> "Iterator[Read]":
     Raises `archived`, which names the file, where that is not at hand.
     """
     from receipts.archive.archive_reader import action_archive, both
+    from receipts.store.data_keys import opening
     from receipts.tables.archives import place_of
 
-    with reading(workspace) as read:
+    with reading_sealed(workspace) as kept:
+        opens = data_keys(workspace, kept)
+        read = opening(kept, opens)
         place = place_of(read, id_)
         if place is None:
             yield read
@@ -45,7 +48,7 @@ def reading_of(workspace: "Workspace", id_: str) -> "Iterator[Read]":
         path = archive_folder(workspace) / place.name
         keys = trusted_keys(workspace, read).public
         with action_archive(path, place, workspace.settings.origin, keys) as file:
-            yield both(file.read, read)
+            yield both(file.opened(opens, kept).read, read)
 
 
 @contextmanager
@@ -59,6 +62,7 @@ def archives_at_hand(
 
     known, found = {one.digest: one for one in archives(read)}, dict[str, "ArchiveFile"]()
     folder, keys = archive_folder(workspace), keys_from(read, trusted).public
+    opens = data_keys(workspace, read)
     paths = [*named, *(folder / one.name for one in known.values() if (folder / one.name).is_file())]
     with ExitStack() as opened:
         for path in paths:
@@ -66,7 +70,7 @@ def archives_at_hand(
             if file.manifest.digest not in known:  # guard: an archive of this log
                 hint = "name one that `ailyus store archive` of this workspace wrote"
                 raise AilyusError("not_authentic", f"the log names no archive `{path.name}` of this content", hint=hint)
-            found.setdefault(file.manifest.digest, file)
+            found.setdefault(file.manifest.digest, file.opened(opens, read))
         yield found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from contracts.errors import AilyusError
 from receipts.log.head import Head
 from receipts.store.backup_check import BackupSummary, check_backup
+from receipts.store.key_file import key_file_of
 from server.workspace.clock import now_ms
 from server.workspace.roots import trusted_keys
 from server.workspace.stores import database_url, remembered_head
@@ -44,23 +45,26 @@ def back_up(workspace: "Workspace", out: Path) -> BackupSummary:
             raise AilyusError("store_rewound", sentence)
     except BaseException:
         out.unlink()
+        key_file_of(out).unlink(missing_ok=True)
         raise
     return summary
 
 
 def restore(workspace: "Workspace", backup: Path) -> RestoreSummary:
     """Verify a backup and restore it. Raises `AilyusError`; then nothing was restored."""
+    from receipts.journal.erasure import blank_keyless
+
     summary = _checked(workspace, backup)
     if workspace.settings.has_database:
         url = database_url(workspace)
         from receipts.store.restore import restore_database
 
         workspace.private.mkdir(parents=True, exist_ok=True, mode=0o700)
-        restore_database(backup, url, workspace.private, now_ms())
+        restore_database(backup, url, workspace.private, now_ms(), blank_keyless)
     else:
         from receipts.store.restore import restore_file
 
-        restore_file(backup, workspace.store, now_ms())
+        restore_file(backup, workspace.store, now_ms(), blank_keyless)
     return RestoreSummary(summary, remembered_head(workspace))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a comma
     from receipts.log.head import Head
     from receipts.log.signing import Signer
     from receipts.log.signing_key import SigningKey
+    from receipts.store.data_keys import DataKeys
     from receipts.store.postgres_acceptance import PostgresAcceptance
     from receipts.store.row import Read
     from receipts.store.sqlite_acceptance import SqliteAcceptance
@@ -110,7 +111,32 @@ async def require_alone(workspace: "Workspace") -> None:
 
 @contextmanager
 def reading(workspace: "Workspace") -> "Iterator[Read]":
-    """One snapshot of it, while the gateway writes. Raises `AilyusError`."""
+    """One snapshot of it, while the gateway writes; what is sealed in it is opened. Raises `AilyusError`."""
+    from receipts.store.data_keys import opening
+
+    with reading_sealed(workspace) as read:
+        yield opening(read, data_keys(workspace, read))
+
+
+def data_keys(workspace: "Workspace", read: "Read") -> "DataKeys":
+    """What opens the values that are sealed in a store; without the key of `[store] secrets` they stay sealed."""
+    from receipts.journal.secret_vault import DATA_KEYS, MARK, derived_key, mark_of
+    from receipts.store.data_keys import DataKeys
+
+    def master() -> bytes | None:
+        held = held_sealing_keys(workspace)
+        if not isinstance(held, tuple):
+            held = (held.read_bytes(),) if held.exists() else ()
+        rows = read(MARK) if is_made(workspace, read) else []
+        found = [key for key in held if not rows or mark_of(key) == rows[0][0]]
+        return derived_key(found[0], DATA_KEYS) if found else None
+
+    return DataKeys(master)
+
+
+@contextmanager
+def reading_sealed(workspace: "Workspace") -> "Iterator[Read]":
+    """The same, of rows as they are kept."""
     if not workspace.settings.has_database:
         from receipts.store.sqlite_file import snapshot
 
@@ -197,7 +223,7 @@ def _marked(workspace: "Workspace", held: tuple[bytes, ...]) -> bytes:
     def look() -> str:
         if not workspace.settings.has_database and not workspace.store.exists():
             return ""
-        with reading(workspace) as read:
+        with reading_sealed(workspace) as read:
             rows = read(MARK) if is_made(workspace, read) else []
             return str(rows[0][0]) if rows else ""
 

@@ -5,14 +5,16 @@ from typing import Any
 import orjson
 
 from receipts.audit.proof import write_proof
-from receipts.store.sqlite_file import connect, reader
+from receipts.store.sqlite_file import connect
 from tests.console.people import People, Person
+from tests.sealed import opened_reader
 
 
 def proof_of(people: People, receipt: str) -> dict[str, Any]:
-    connection = connect(people.world.workspace.store, readonly=True)
+    store = people.world.workspace.store
+    connection = connect(store, readonly=True)
     try:
-        return dict(orjson.loads(write_proof(reader(connection), receipt, None, True).encoded()))
+        return dict(orjson.loads(write_proof(opened_reader(connection, store), receipt, None, True).encoded()))
     finally:
         connection.close()
 

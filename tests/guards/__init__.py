@@ -40,6 +40,9 @@ JOURNAL = "tests/receipts/journal/test_journal.py::test_"
 AUDIT = "tests/receipts/audit/test_audit.py::test_"
 APPROVALS = "tests/journeys/test_approvals.py::test_"
 SCRAPE = "tests/server/observability/test_metrics_endpoint.py::test_"
+ERASURE = "tests/receipts/journal/test_erasure.py::test_"
+KEY_FILE = "tests/receipts/store/test_key_file.py::test_"
+ACTION_KEYS = "tests/receipts/store/test_action_keys.py::test_"
 ROTATED = "tests/proofs/test_rotated.py::test_"
 ROTATION = "tests/receipts/journal/test_log_rotation.py::test_"
 AUTHORISED = "tests/receipts/audit/test_authorisation.py::test_"
@@ -79,6 +82,14 @@ class Guard:
 
 
 GUARDS = [
+    Guard("what is open is not erased", "if False:", ERASURE + "what_is_open_is_refused"),
+    Guard("only what a statement says is erased", "if id_ not in words.erased:", ERASURE + "nothing_of_the_subject_is_left_and_every_old_proof_holds"),
+    Guard("no data key in a backup", "pass", KEY_FILE + "a_restore_needs_the_keys_and_newer_ones_open_all_but_what_was_erased"),
+    Guard("a restore without its keys", "elif False:", KEY_FILE + "a_restore_needs_the_keys_and_newer_ones_open_all_but_what_was_erased"),
+    Guard("a name that stays is not called erased", "if False:", "tests/server/workspace/test_erasures.py::test_"),
+    Guard("evidence is sealed", "return salt, data", ACTION_KEYS + "every_personal_value_of_an_action_is_sealed_and_read_by_whoever_has_the_key"),
+    Guard("no action under a key that does not open", "if False:", ACTION_KEYS + "a_key_of_another_action_does_not_open"),
+    Guard("nothing personal is written without a key", "if False:", ACTION_KEYS + "a_store_without_keys_seals_nothing"),
     Guard("the part of a key", "public = {key.keyid: key.public for key in self.keys}", ROTATED + "every_named_vector"),
     Guard("the part of a key, in the browser", "const own = keys.find((one) => one.keyid === keyid);", ROTATED + "every_named_vector"),
     Guard("checkpoints of a key", "if checkpoint.origin == origin:", ROTATED + "every_named_vector"),

@@ -39,6 +39,7 @@ from server.operations.witness_word import hear
 from server.workspace.free_port import free_port
 from tests.receipts.audit.proofs import approved
 from tests.receipts.making import SIGNER
+from tests.sealed import opened
 from tests.world import app_serving
 
 ORIGIN = "ailyus.test"
@@ -157,11 +158,12 @@ async def found_by(store: Path, roots: Roots, url: str = "") -> list[str]:
 
     async def look(work: Callable[[Read], Any]) -> Any:
         with snapshot(store) as read:
-            return work(read)
+            return work(opened(read, store.with_suffix(".secrets")))
 
     quorum = roots.quorum
     word = await hear(look, [url], quorum) if quorum is not None else None
-    with snapshot(store) as read:
+    with snapshot(store) as kept:
+        read = opened(kept, store.with_suffix(".secrets"))
         return [*audit(read, roots, vouched=word.vouched if word else ()), *(word.findings if word else ())]
 
 
@@ -204,6 +206,7 @@ BY_WITNESS = {
 async def changed(kept: Kept, folder: Path, attack: Callable[[Path], Any]) -> Path:
     store = folder / "store.db"
     await asyncio.to_thread(shutil.copy, kept.store, store)
+    await asyncio.to_thread(shutil.copy, kept.store.with_suffix(".secrets"), store.with_suffix(".secrets"))
     await asyncio.to_thread(attack, store)
     return store
 
@@ -217,7 +220,10 @@ async def test_a_log_that_nobody_touched_has_no_finding_and_says_who_attests_it(
         assert attested is not None
         assert (attested.size, attested.whole) == (SIZE, SIZE)
         assert attestation(read, kept.roots) is None
-        assert verify(write_proof(read, kept.receipt, None, True).encoded(), kept.witnessed).witnessed.keys() == {NAME}
+        assert verify(
+            write_proof(opened(read, kept.store.with_suffix(".secrets")), kept.receipt, None, True).encoded(),
+            kept.witnessed,
+        ).witnessed.keys() == {NAME}
 
 
 @pytest.mark.parametrize("attack", BY_LOG)
@@ -240,6 +246,7 @@ async def test_what_only_a_witness_remembers_is_found_by_it_alone(kept: Kept, tm
 async def test_an_old_backup_is_found_though_the_log_grew_again_after_it(kept: Kept, tmp_path: Path) -> None:
     store = tmp_path / "store.db"
     await asyncio.to_thread(shutil.copy, kept.backup, store)
+    await asyncio.to_thread(shutil.copy, kept.store.with_suffix(".secrets"), store.with_suffix(".secrets"))
     before = await found_by(kept.store, kept.roots)
     assert set(await found_by(store, kept.roots)) <= set(before)
     async with asked(kept) as url:
@@ -251,7 +258,7 @@ async def test_an_old_backup_is_found_though_the_log_grew_again_after_it(kept: K
 async def test_of_two_views_of_the_log_only_one_is_believed(kept: Kept, tmp_path: Path) -> None:
     store = await changed(kept, tmp_path, lambda s: relog(s, list, {7: {"atMs": 10}}))
     with snapshot(store) as read:
-        view = write_proof(read, kept.receipt, None, True).encoded()
+        view = write_proof(opened(read, store.with_suffix(".secrets")), kept.receipt, None, True).encoded()
     assert verify(view, kept.roots).receipt["receipt"] == kept.receipt  # the log's key alone says so
     with pytest.raises(AilyusError, match="cosigned by 0 of 1 witnesses"):
         verify(view, kept.witnessed)

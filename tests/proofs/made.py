@@ -20,10 +20,11 @@ from receipts.audit.roots import Roots
 from receipts.journal.journal import Journal
 from receipts.statement.facts import Kind
 from receipts.statement.statement import SignedStatement, StatementSubject
-from receipts.store.sqlite_file import connect, reader
+from receipts.store.sqlite_file import connect
 from tests.console.authenticator import Authenticator
 from tests.free import free
 from tests.receipts.making import SIGNER, journal_at, request
+from tests.sealed import opened_reader
 
 LEAD = Ed25519PrivateKey.generate()
 LEAD_ID = keyid_of(LEAD.public_key().public_bytes_raw())
@@ -128,7 +129,7 @@ class Made:
     def proof(self, receipt: str) -> bytes:
         connection = connect(self.path, readonly=True)
         try:
-            return write_proof(reader(connection), receipt, None, True).encoded()
+            return write_proof(opened_reader(connection, self.path), receipt, None, True).encoded()
         finally:
             connection.close()
 

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from receipts.action.action import Action
+from receipts.archive.archive_file import ArchiveFile
+from receipts.audit.audit import audit
+from receipts.audit.roots import Roots
 from receipts.journal.journal import Journal
 from receipts.retention.retention import Retention
-from tests.receipts.making import journal_at
+from receipts.store.row import Read
+from tests.receipts.making import SIGNER, journal_at
 from tests.receipts.stages import Clock, end, send, stored
 
 DAY_MS = 86_400_000
@@ -34,3 +38,13 @@ def retention(journal: Journal, *folders: Path) -> Retention:
 def ago(journal: Journal, days: int) -> int:
     """The time so many days ago, in milliseconds."""
     return journal.store.now_ms() - days * DAY_MS
+
+
+async def audited(journal: Journal, file: ArchiveFile) -> list[str]:
+    """What an audit finds that has this archive at hand."""
+    roots = Roots(origin=journal.store.origin, keys={SIGNER.keyid: SIGNER.public.hex()})
+
+    def look(read: Read) -> list[str]:
+        return list(audit(read, roots, archives={file.manifest.digest: file.opened(journal.data_keys, read)}))
+
+    return await journal.store.read_aside(look)

@@ -390,15 +390,19 @@ function notShown(statements, disclosed) {
   const intents = statements.filter((s) => s.predicate.kind === "intent");
   const slots = intents.flatMap((s) => (s.predicate.approvals ?? []).map((_, i) => `${s.predicate.receipt} approval/${i}`));
   const missing = slots.filter((slot) => !disclosed.has(slot)).length;
-  const unopened = statements
-    .filter((s) => s.predicate.action != null)
-    .flatMap((s) => Object.keys(s.predicate.commitments ?? {}).filter((label) => !disclosed.has(`${s.predicate.receipt} ${label}`)));
+  const erasures = statements.filter((s) => s.predicate.kind === "erasure");
+  const erased = new Set(erasures.flatMap((s) => (Array.isArray(s.predicate.about?.actions) ? s.predicate.about.actions : [])));
+  const shut = (s) => Object.keys(s.predicate.commitments ?? {}).filter((label) => !disclosed.has(`${s.predicate.receipt} ${label}`));
+  const ofActions = statements.filter((s) => s.predicate.action != null);
+  const gone = ofActions.filter((s) => erased.has(s.predicate.action)).flatMap(shut).length;
+  const unopened = ofActions.filter((s) => !erased.has(s.predicate.action)).flatMap(shut);
   return [
     UNSEEN,
     !statements[0].vouched.length && SELF,
     missing && `${missing} of ${slots.length} approvals that the intents name are not in the file`,
     intents.length && !slots.length &&
       "no approval: the intents name none, so the gateway's word is taken that the policies asked for none",
+    gone && `erased: ${gone} pieces of evidence, as a statement in the log says`,
     unopened.length && `${unopened.length} pieces of evidence are not opened: ${unopened.slice(0, 12).join(", ")}`,
   ].filter(Boolean);
 }

@@ -73,7 +73,7 @@ KEY = "the key `{key}`"
         ("UPDATE actions SET status = 'denied'", "the status of the action `{action}` is not what its statement says"),
         ("UPDATE actions SET agent = 'other'", "the request of the action `{action}` is not what its statement says"),
         (
-            'UPDATE actions SET request = CAST(replace(CAST(request AS TEXT), \'"id":"r1"\', \'"id":"r2"\') AS BLOB)',
+            "UPDATE actions SET request = CAST('{}' AS BLOB)",
             "the request of the action `{action}` is not what its statement says",
         ),
         (
@@ -113,7 +113,10 @@ async def listed(path: Path, *sql: str) -> list[str]:
     ("sql", "finding"),
     [
         (["UPDATE actions SET says = 'Remove 1 MFA factor of eve@acme.test'"], "is not what its statement says"),
-        (["DELETE FROM action_words WHERE word = 'ann'"], "is not found by every word of its sentence"),
+        (
+            ["DELETE FROM action_words WHERE word <> (SELECT min(word) FROM action_words)"],
+            "is not found by every word of its sentence",
+        ),
         (["DELETE FROM evidence", "UPDATE actions SET says = ''", "DELETE FROM action_words"], None),
         ([], None),
     ],

@@ -17,15 +17,17 @@ from receipts.audit.roots import Roots, read_roots
 from receipts.audit.verify import verify
 from receipts.log.checkpoint import Checkpoint
 from receipts.log.signing import Signer
-from receipts.store.sqlite_file import connect, reader
+from receipts.store.sqlite_file import connect
+from tests.sealed import opened_reader
 from tests.world import MARIA, Sandbox, World, gateway, make_workspace
 
 
 class Proven:
     def __init__(self, world: World, receipt: str, since: str | None = None) -> None:
-        connection = connect(world.workspace.store, readonly=True)
+        store = world.workspace.store
+        connection = connect(store, readonly=True)
         old = Checkpoint.of_note(since).size if since else None
-        self.data = write_proof(reader(connection), receipt, old, True).encoded()
+        self.data = write_proof(opened_reader(connection, store), receipt, old, True).encoded()
         connection.close()
         self.roots = read_roots(world.workspace.root / "roots.json")
 
@@ -96,14 +98,15 @@ async def test_a_log_cut_by_one_leaf_or_grown_from_another_history(tmp_path: Pat
         await world.call("find_user", {"email": "leo@example.com"})
         newest = world.app.store.head()
         cut = Proven(world, first["receipt_id"])
-    connection = sqlite3.connect(tmp_path / "w" / ".ailyus" / "store.db")
+    store = tmp_path / "w" / ".ailyus" / "store.db"
+    connection = sqlite3.connect(store)
     connection.execute("DELETE FROM checkpoints WHERE size = (SELECT max(size) FROM checkpoints)")
     connection.commit()
-    shorter = write_proof(reader(connection), first["receipt_id"], None, True).encoded()
+    shorter = write_proof(opened_reader(connection, store), first["receipt_id"], None, True).encoded()
     with pytest.raises(AilyusError):
         verify(shorter, cut.roots, newest)
     with pytest.raises(AilyusError):
-        write_proof(reader(connection), first["receipt_id"], Checkpoint.of_note(newest).size, True)
+        write_proof(opened_reader(connection, store), first["receipt_id"], Checkpoint.of_note(newest).size, True)
     connection.close()
     # the same key, the same origin, another history
     other = make_workspace(tmp_path / "other" / "w", sandbox)
@@ -123,7 +126,7 @@ async def test_the_audit_sees_every_change(world: World) -> None:
     path = world.workspace.store
     roots = read_roots(world.workspace.root / "roots.json")
     connection = connect(path, readonly=True)
-    assert list(audit(reader(connection), roots)) == []
+    assert list(audit(opened_reader(connection, path), roots)) == []
     connection.close()
     changes = [
         "UPDATE statements SET status = 'denied' WHERE kind = 'outcome'",
@@ -142,7 +145,7 @@ async def test_the_audit_sees_every_change(world: World) -> None:
         source.backup(copy)
         source.close()
         copy.execute(change)
-        assert list(audit(reader(copy), roots)), change
+        assert list(audit(opened_reader(copy, path), roots)), change
         copy.close()
 
 

@@ -10,9 +10,10 @@ from receipts.audit.audit import audit
 from receipts.audit.roots import Roots
 from receipts.journal.journal import Journal
 from receipts.journal.secret_rotation import rotate_secrets
-from receipts.journal.secret_vault import KEY_BYTES, SecretVault
+from receipts.journal.secret_vault import DATA_KEYS, KEY_BYTES, SecretVault
 from receipts.journal.token_seal import TokenSeal
 from receipts.log.log_keys import LogKeys
+from receipts.store.data_keys import DataKeys, opened
 from receipts.store.row import blob
 from receipts.tables.grants import NewGrant, SealedTokens, find, put
 from tests.receipts.making import SIGNER, action, intend, request
@@ -44,10 +45,11 @@ async def findings(journal: Journal) -> list[str]:
 async def test_what_was_sealed_opens_with_the_new_key_alone(journal: Journal) -> None:
     handle, former = await minted(journal, "hunter2"), journal.handles
     await granted(journal, "token", "")
+    kept = await journal.store.write(lambda txn: txn.keys.seal("acme", "act_1", b"personal"))
     before = await findings(journal)
     done = await rotate_secrets(journal, NEW, "ann", "yearly")
     new, store = SecretVault(journal.store, NEW), journal.store
-    assert (done.former, done.keyid, done.resealed, done.unopened) == (former.keyid, new.keyid, 2, 0)
+    assert (done.former, done.keyid, done.resealed, done.unopened) == (former.keyid, new.keyid, 3, 0)
     ((sealed,),) = await store.read("SELECT sealed FROM handles")
     assert (new.opened(handle, blob(sealed)), former.opened(handle, blob(sealed))) == ("hunter2", None)
     grant = await find(store, GRANT.id)
@@ -55,6 +57,9 @@ async def test_what_was_sealed_opens_with_the_new_key_alone(journal: Journal) ->
     assert TokenSeal(new).opened(GRANT.id, "access", grant.tokens.access) == "token"
     assert TokenSeal(former).opened(GRANT.id, "access", grant.tokens.access) == ""
     assert grant.tokens.refresh == b""
+    for vault, found in ((new, b"personal"), (former, kept)):
+        keys = DataKeys(lambda vault=vault: vault.derived(DATA_KEYS))  # type: ignore[misc]
+        assert await store.read_sealed(lambda read, k=keys: opened(k, [(kept,)], read)) == [(found,)]  # type: ignore[misc]
     await new.check()
     with pytest.raises(AilyusError, match="sealed with another key"):
         await former.check()

@@ -15,7 +15,7 @@ from receipts.archive.archive_file import open_archive
 from receipts.audit.audit import audit
 from receipts.audit.roots import Roots
 from receipts.log.log_keys import LogKeys
-from tests.receipts.closed import DAY_MS, ago, close, journal_of, retention
+from tests.receipts.closed import DAY_MS, ago, audited, close, journal_of, retention
 from tests.receipts.making import KEY, SIGNER
 from tests.receipts.stages import Clock
 from tests.slowness import scaled
@@ -74,7 +74,6 @@ async def test_a_killed_archiver_loses_nothing(tmp_path: Path, seen: Callable[[P
     left = {id_ for (id_,) in await journal.store.read("SELECT id FROM actions")}
     with open_archive(tmp_path / "one.archive", ORIGIN, LogKeys.of(SIGNER).public) as file:
         kept = {id_ for (id_,) in file.read("SELECT id FROM actions")}
-        at_hand = {file.manifest.digest: file}
-        assert await journal.store.read_aside(lambda read: list(audit(read, ROOTS, archives=at_hand))) == []
+        assert await audited(journal, file) == []
     assert (left | kept, left & kept, len(kept)) == (ids, set(), 100)
     await journal.store.aclose()

@@ -21,7 +21,7 @@ from receipts.retention import retention as run
 from receipts.retention.removal import remove
 from receipts.store.row import Row
 from receipts.store.transaction import Conflict
-from tests.receipts.closed import ago, close, journal_of, retention
+from tests.receipts.closed import ago, audited, close, journal_of, retention
 from tests.receipts.making import SIGNER
 from tests.receipts.stages import Clock, send
 
@@ -66,7 +66,7 @@ async def test_closed_actions_leave_and_the_log_is_whole(old: Journal, tmp_path:
         assert list(file.faults()) == []
         assert file.manifest.actions == 5
         at_hand = {file.manifest.digest: file}
-        assert await old.store.read_aside(lambda read: list(audit(read, ROOTS, archives=at_hand))) == []
+        assert await audited(old, file) == []
         assert await old.store.read_aside(lambda read: unread(read, at_hand)) == []
     assert await old.store.read_aside(lambda read: list(audit(read, ROOTS))) == []
     said = await old.store.read_aside(lambda read: unread(read, {}))
@@ -134,8 +134,7 @@ async def test_a_run_that_was_broken_off_loses_nothing_and_is_gone_on_with(
     left = {id_ for (id_,) in await rows(old, "SELECT id FROM actions")}
     with open_archive(out, ORIGIN, KEYS) as file:
         kept = {id_ for (id_,) in file.read("SELECT id FROM actions")}
-        at_hand = {file.manifest.digest: file}
-        assert await old.store.read_aside(lambda read: list(audit(read, ROOTS, archives=at_hand))) == []
+        assert await audited(old, file) == []
     assert (left | kept, left & kept, len(kept)) == (ids, set(), 5)
     assert await rows(old, "SELECT count(*), count(done_ms) FROM archives") == [(1, 1)]
     assert await rows(old, "SELECT count(*) FROM statements WHERE kind = 'archive'") == [(1,)]

@@ -7,10 +7,12 @@ import orjson
 import pytest
 
 from contracts.canonical import opens, pseudonym, sha256
+from contracts.errors import AilyusError
 from receipts.statement.action_facts import DecisionFacts, OutcomeFacts
 from receipts.statement.facts import ActionFacts
 from receipts.statement.gateway_facts import AccessFacts
 from receipts.statement.statement import Notary, SignedStatement, StatementSubject, key_digest
+from receipts.store.data_keys import DataKeys
 from receipts.store.row import blob
 from tests.receipts.making import SIGNER, request, store_at
 
@@ -96,6 +98,9 @@ def test_a_tenant_without_a_key_gets_no_statement() -> None:
 async def test_statement_leaf_and_evidence_are_one_entry(tmp_path: Path) -> None:
     store = store_at(tmp_path / "s.db")
     sealed = seal(after=b"seen")
+    with pytest.raises(AilyusError, match="no key to seal"):
+        await store.write(sealed.insert)
+    store.data_keys = DataKeys(lambda: bytes(32))
     leaf = await store.write(sealed.insert)
     ((envelope,),) = await store.read("SELECT envelope FROM statements WHERE leaf_index = ?", leaf)
     assert blob(envelope) == sealed.envelope.encoded()

@@ -17,7 +17,9 @@ import pytest
 from receipts.audit.audit import audit
 from receipts.audit.roots import read_roots
 from receipts.store import postgres_schema, sqlite_schema
-from server.workspace.stores import migrate_store
+from receipts.store.data_keys import opened
+from receipts.store.row import Read
+from server.workspace.stores import data_keys, migrate_store
 from server.workspace.workspace import Workspace
 from tests.postgres import Postgres
 from tests.replicas.database import with_database
@@ -53,11 +55,31 @@ async def lived(folder: Path, sandbox: Sandbox, database: str) -> Past:
         await until(lambda: sandbox.state()["acme"]["records"]["records"]["r1"]["value"] == "y")
         ((out,),) = world.rows("SELECT id FROM actions WHERE state = 'running'")
         rows = await database_rows(database) if database else await asyncio.to_thread(file_rows, workspace.store)
-        past = Past(world.workspace, rows, sandbox.state(), done["receipt_id"], asked["action_id"], out)
+        past = Past(
+            world.workspace,
+            await asyncio.to_thread(plain, world, rows),
+            sandbox.state(),
+            done["receipt_id"],
+            asked["action_id"],
+            out,
+        )
         assert [row["state"] for row in rows["actions"] if row["id"] == out] == ["running"]
         sandbox.heal()
         await call
         return past
+
+
+def plain(world: World, rows: Rows) -> Rows:
+    """The same as they were before anything was sealed."""
+
+    def work(read: Read) -> Rows:
+        keys = data_keys(world.workspace, read)
+        return {
+            name: [dict(zip(row, opened(keys, [tuple(row.values())], read)[0], strict=True)) for row in of]
+            for name, of in rows.items()
+        }
+
+    return world._reading(work)
 
 
 def file_rows(path: Path) -> Rows:

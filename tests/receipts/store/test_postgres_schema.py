@@ -43,15 +43,15 @@ async def test_a_database_of_each_earlier_version(postgres: Postgres, tmp_path: 
 
     with pytest.raises(AilyusError, match="ailyus store migrate"):
         await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (1, 13)
+    assert await asyncio.to_thread(migrate, old) == (1, 14)
     store = await asyncio.to_thread(opened, old)
-    assert await asyncio.to_thread(migrate, old) == (13, 13)  # nothing to do, so gateways may go on
+    assert await asyncio.to_thread(migrate, old) == (14, 14)  # nothing to do, so gateways may go on
     await told_to(old, "UPDATE head SET version = 7")
     with pytest.raises(AilyusError, match="a gateway uses the database"):
         await asyncio.to_thread(migrate, old)
-    await told_to(old, "UPDATE head SET version = 13")
+    await told_to(old, "UPDATE head SET version = 14")
     await store.aclose()
-    assert await asyncio.to_thread(migrate, fresh) == (13, 13)
+    assert await asyncio.to_thread(migrate, fresh) == (14, 14)
     assert await columns(old) == await columns(fresh)
 
 

@@ -14,7 +14,7 @@ from tests.receipts.making import SIGNER
 from tests.world import ROOT
 
 VECTORS = ROOT / "tests" / "vectors"
-LATEST = 16
+LATEST = 17
 
 
 @pytest.mark.parametrize("version", range(1, LATEST))

@@ -54,9 +54,9 @@ async def test_what_is_found_is_found_once(journal: Journal) -> None:
     assert not await journal.is_ours(asked.id)
     result = told("confirmed")
     await journal.store.write(
-        lambda txn: rechecks.restate(txn, asked.id, "confirmed", result, held_until_ms=7, strike=False)
+        lambda txn: rechecks.restate(txn, asked, "confirmed", result, held_until_ms=7, strike=False)
     )
-    await journal.store.write(lambda txn: rechecks.restate_sent(txn, asked.id, "done", BEFORE, ours=True))
+    await journal.store.write(lambda txn: rechecks.restate_sent(txn, asked, "done", BEFORE, ours=True))
     found = await journal.get(asked.id)
     assert found is not None
     assert (found.status, found.result, found.held_until_ms) == ("confirmed", result, 7)
@@ -64,9 +64,7 @@ async def test_what_is_found_is_found_once(journal: Journal) -> None:
     assert await journal.state_after(asked.id) is not None
     with pytest.raises(Conflict):
         await journal.store.write(
-            lambda txn: rechecks.restate(
-                txn, asked.id, "not_applied", told("not_applied"), held_until_ms=0, strike=True
-            )
+            lambda txn: rechecks.restate(txn, asked, "not_applied", told("not_applied"), held_until_ms=0, strike=True)
         )
 
 
