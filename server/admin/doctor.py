@@ -20,6 +20,7 @@ from server.admin.export_health import export_findings
 from server.admin.finding import Finding
 from server.admin.health.page_use import uses_pages
 from server.admin.machine_health import certificate_finding, disk_finding, secrets_finding
+from server.admin.signer_health import signer_findings
 from server.admin.store_health import store_findings
 from server.admin.witness_health import witness_finding
 from server.results.timestamp import iso
@@ -61,6 +62,7 @@ def examine(folder: Path) -> list[Finding]:
     if workspace.settings.development:
         says, following = "development keys count here; receipts say `governed: false`", "set `development = false`"
         findings.append(Finding("keys", True, says, following, warns=True))
+    findings.extend(signer_findings(workspace))
     findings.append(witness_finding(workspace))
     findings.extend(export_findings(workspace))
     return findings

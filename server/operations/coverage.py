@@ -27,6 +27,7 @@ from server.workspace.clock import now_ms
 from server.workspace.credentials import credentials_of
 from server.workspace.probe import ShutGate
 from server.workspace.settings.coverage import CoveragePart
+from server.workspace.settings.coverage_fault import coverage_faults
 from server.workspace.stores import reading
 from server.workspace.workspace import Workspace
 
@@ -60,18 +61,8 @@ def part_of(workspace: Workspace, name: str) -> CoveragePart:
     if part is None:
         known = ", ".join(f"`{one}`" for one in settings.coverage) or "none"
         raise AilyusError("bad_settings", f"there is no [coverage.{name}]", hint=f"those of ailyus.toml: {known}")
-    for key, connection in (("connection", part.connection), ("reader", part.reader or part.connection)):
-        if connection not in settings.connections:
-            sentence = f"there is no connection `{connection}`"
-            raise AilyusError("bad_settings", sentence, field=f"coverage.{name}.{key}")
-    # INVARIANT 9: the log of another tenant's account says what that tenant does
-    reader = settings.connections[part.reader or part.connection]
-    if reader.tenant != settings.connections[part.connection].tenant:  # guard: an audit log of the same tenant
-        raise AilyusError("bad_settings", "the reader belongs to another tenant", field=f"coverage.{name}.reader")
-    route = settings.escalations.get(part.escalate or "")
-    if part.escalate is not None and (route is None or route.tenant not in (None, reader.tenant)):
-        sentence = f"there is no escalation `{part.escalate}` for the tenant `{reader.tenant}`"
-        raise AilyusError("bad_settings", sentence, field=f"coverage.{name}.escalate")
+    for fault in coverage_faults(settings, name):
+        raise fault
     return part
 
 

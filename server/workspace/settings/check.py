@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contracts.errors import AilyusError
+from server.workspace.settings.coverage_fault import coverage_faults
 from server.workspace.settings.effective import effective_settings
 from server.workspace.settings.fault import faults_of
 from server.workspace.settings.file import FILE, check_settings, content_of
@@ -38,6 +39,8 @@ def check_folder(folder: Path, environ: Mapping[str, str]) -> CheckedSettings:
         check_settings(settings)
     except AilyusError as error:
         return CheckedSettings((error,), unread, {})
+    if faults := tuple(fault for name in settings.coverage for fault in coverage_faults(settings, name)):
+        return CheckedSettings(faults, unread, {})
     sources = Counter(
         one.source if one.source in (FILE, "default") else "variables" for one in effective_settings(folder, environ)
     )
