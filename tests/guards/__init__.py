@@ -48,7 +48,7 @@ ROTATION = "tests/receipts/journal/test_log_rotation.py::test_"
 AUTHORISED = "tests/receipts/audit/test_authorisation.py::test_"
 WITNESSED = "tests/proofs/test_witnessed.py::test_"
 WITNESS = "tests/receipts/witness/test_witness.py::test_"
-SYNCHRONOUS = "tests/server/operations/test_synchronous_rounds.py::test_"
+INTENT_QUORUM = "tests/server/execution/test_intent_quorum.py::test_"
 PROOFS = "tests/proofs/test_proofs.py::test_"
 ROWS = "tests/invariants/test_rows.py::test_"
 VARIABLES = "tests/server/workspace/settings/test_variables.py::test_"
@@ -131,8 +131,8 @@ GUARDS = [
     Guard("a log signs what a witness cosigns", "pass", WITNESS + "what_no_key_of_the_log"),
     Guard("a log continues what a witness has seen", "if True:", WITNESS + "a_fork_a_cut_and_a_rewritten"),
     Guard("an intent that witnesses know", "if False:", JOURNAL + "an_order_whose_intent_must_be_cosigned"),
-    Guard("no send before its cosignatures", "execution = await self._execute(dispatch)", SYNCHRONOUS + "a_witness_that_dies"),
-    Guard("what waited for a cosignature", "return replace(intent, uncosigned=True)", SYNCHRONOUS + "a_death_before"),
+    Guard("no send before its cosignatures", "execution = await self._execute(dispatch)", INTENT_QUORUM + "a_witness_that_dies"),
+    Guard("what waited for a cosignature", "return replace(intent, uncosigned=True)", INTENT_QUORUM + "a_death_before"),
     Guard("what a witness has seen", "if False:", "tests/receipts/witness/test_witness_store.py::test_what_was_seen"),
     Guard("a rotation by its former key", "return LogRotation(key, former) if named and key != former else None", "tests/receipts/log/test_rotation.py::test_only_the_former_key"),
     Guard("rotations are in the log", "if False:", "tests/receipts/store/test_key_history.py::test_a_row_names_no_key", lines=3),

@@ -16,15 +16,6 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     }
 
 
-def test_a_coverage_of_what_is_not_declared_is_told(tmp_path: Path) -> None:
-    text = 'origin = "a"\nroles = ["Support"]\n'
-    for name in ("one", "two"):
-        text += f'[coverage.{name}]\nconnection = "{name}"\nsource = "okta"\nactors = ["a"]\n'
-    (tmp_path / FILE).write_text(text)
-    faults = [(fault.field, fault.sentence) for fault in check_folder(tmp_path, {}).faults]
-    assert faults == [(f"coverage.{n}.connection", f"there is no connection `{n}`") for n in ("one", "two")]
-
-
 def test_what_nothing_reads_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('origin = "a"\nroles = ["Support"]\n')
     checked = check_folder(tmp_path, {"AILYUS_OTHER": "1"})
