@@ -54,7 +54,7 @@ class Load:
 
 def another_machine(workspace: Workspace, folder: Path, url: str) -> Workspace:
     """The files of a workspace and its keys in another folder; nothing of the store, nor of what it remembered."""
-    left = shutil.ignore_patterns("store.db*", "store.head", "owner*.json", "serve.log")
+    left = shutil.ignore_patterns("store.db*", "store.head", "owner*.json", "serve.log", "door-*")
     shutil.copytree(workspace.root, folder, ignore=left)
     if url:
         (folder / ".ailyus" / "secrets" / "store").write_text(url + "\n")
