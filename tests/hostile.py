@@ -12,6 +12,8 @@ import asyncpg
 from receipts.audit.audit import audit
 from receipts.audit.roots import read_roots
 from receipts.log.checkpoint import Checkpoint
+from receipts.store.store import Store
+from receipts.store.transaction import Txn
 from server.workspace.stores import database_url, reading, remembered_head
 from server.workspace.workspace import Workspace
 
@@ -29,6 +31,20 @@ async def attack(workspace: Workspace, sql: str, *params: Any) -> None:
         assert not done.endswith(" 0"), sql
     finally:
         await connection.close()
+
+
+async def edit_request(store: Store, action: str, old: bytes, new: bytes) -> None:
+    """Change what an action asks for, as somebody does who has the key of its values too."""
+    ((tenant, request),) = await store.read("SELECT tenant, request FROM actions WHERE id = ?", action)
+    assert isinstance(tenant, str)
+    assert isinstance(request, bytes)
+    assert old in request
+    changed = request.replace(old, new)
+
+    def work(txn: Txn) -> None:
+        txn.write("UPDATE actions SET request = ? WHERE id = ?", txn.keys.seal(tenant, action, changed), action)
+
+    await store.write(work, (action,))
 
 
 def _on_a_file(workspace: Workspace, sql: str, params: tuple[Any, ...]) -> None:

@@ -24,14 +24,17 @@ from receipts.audit.audit import audit
 from receipts.audit.proof import write_proof
 from receipts.audit.questions import changed_by
 from receipts.audit.roots import read_roots
+from receipts.journal.journal import Journal
 from receipts.log.signing import Envelope, Signer
+from receipts.store.data_keys import opening
 from receipts.store.log_tables import proof_by
 from receipts.store.progress import watched
 from receipts.store.row import Read, Row, blob, integer
+from receipts.store.sealed_value import is_sealed
 from receipts.store.store import Store
 from receipts.store.transaction import EVIDENCE, StatementIndex, Txn
 from server.workspace.log_key import open_log_key
-from server.workspace.stores import open_store, reading, remembered_head
+from server.workspace.stores import open_store, reading, remembered_head, sealing_key
 from server.workspace.workspace import Workspace
 from tests.world import LEO, Sandbox, gateway, make_workspace
 
@@ -50,6 +53,8 @@ class Model:
     receipts: tuple[str, ...]
     result: bytes
     rows: dict[str, tuple[str, list[Row]]]
+    sealed: dict[str, list[tuple[bool, ...]]]
+    """Which values of these rows are kept sealed."""
     statements: tuple[tuple[StatementIndex, bytes, list[Row]], ...]
 
     def ids(self, number: int) -> dict[str, str]:
@@ -58,14 +63,16 @@ class Model:
         return {one: f"{one[:4]}{number:0{len(one) - 6}}{place:02}" for place, one in enumerate(old)}
 
 
-def model_of(read: Read) -> Model:
-    """The first action that was sent."""
+def model_of(read: Read, kept: Read) -> Model:
+    """The first action that was sent, as it is read opened; `kept` reads it as it is kept."""
     ((action, result),) = read(
         "SELECT id, result FROM actions WHERE id IN (SELECT action_id FROM intents) ORDER BY id LIMIT 1"
     )
-    rows = {}
+    rows, sealed = {}, {}
     for table, column in (("actions", "id"), ("intents", "action_id"), ("action_words", "action_id")):
-        found = read(f"SELECT * FROM {table} WHERE {column} = ?", action)
+        sql = f"SELECT * FROM {table} WHERE {column} = ?"
+        found = read(sql, action)
+        sealed[table] = [tuple(is_sealed(value) for value in row) for row in kept(sql, action)]
         rows[table] = (f"INSERT INTO {table} VALUES ({', '.join('?' * len(found[0]))})", found)
     statements = []
     sql = "SELECT leaf_index, id, kind, agent, contract, status, changed, at_ms, envelope FROM statements"
@@ -77,7 +84,14 @@ def model_of(read: Read) -> Model:
         named = (str(agent), str(contract), str(status), None if changed is None else bool(changed), integer(at_ms))
         index = StatementIndex(str(id_), str(kind), str(action), "acme", *named, search)
         statements.append((index, Envelope.decode(blob(envelope)).payload, evidence))
-    return Model(str(action), tuple(s[0].id for s in statements), blob(result), rows, tuple(statements))
+    return Model(str(action), tuple(s[0].id for s in statements), blob(result), rows, sealed, tuple(statements))
+
+
+async def model_in(store: Store) -> Model:
+    """The model of a store."""
+    keys = store.data_keys
+    assert keys is not None
+    return await store.read_sealed(lambda read: model_of(opening(read, keys), read))
 
 
 def copies(model: Model, signer: Signer, numbers: range) -> Callable[[Txn], None]:
@@ -96,20 +110,31 @@ def copies(model: Model, signer: Signer, numbers: range) -> Callable[[Txn], None
 
             answer = sha256(model.result).encode(), sha256(renamed(model.result)).encode()
             for table, (sql, found) in model.rows.items():
-                for row in found:
+                for row, sealed in zip(found, model.sealed[table], strict=True):
                     copy = [_copied(value, renamed) for value in row]
+                    for at in (at for at, is_so in enumerate(sealed) if is_so):
+                        copy[at] = _sealed(txn, ids[model.action], copy[at])
                     if table == "actions":
                         copy[1] = f"{copy[1]}{number}"  # the identity of the call
                     rows[sql].append(tuple(copy))
             for index, payload, kept in model.statements:
                 named = replace(index, id=ids[index.id], action_id=ids[model.action])
                 leaf = txn.append(named, signer.envelope(renamed(payload).replace(*answer)))
-                evidence += [(leaf, *row) for row in kept]
+                evidence += [
+                    (leaf, label, b"", txn.keys.seal("acme", ids[model.action], blob(data), blob(salt)))
+                    for label, salt, data in kept
+                ]
         for sql, several in rows.items():
             txn.write_many(sql, several)
         txn.write_many(EVIDENCE, evidence)
 
     return work
+
+
+def _sealed(txn: Txn, action: str, value: object) -> object:
+    if isinstance(value, str):
+        return txn.keys.seal_text("acme", action, value)
+    return txn.keys.seal("acme", action, value) if isinstance(value, bytes) else value
 
 
 def _copied(value: object, renamed: Callable[[bytes], bytes]) -> object:
@@ -129,14 +154,16 @@ async def begin(workspace: Workspace, sandbox: Sandbox) -> None:
 def opened(workspace: Workspace) -> tuple[Store, Signer]:
     """The store of a workspace without a gateway."""
     signer = Signer(open_log_key(workspace))
-    return open_store(workspace, signer), signer
+    store = open_store(workspace, signer)
+    Journal(store, signer, sealing_key(workspace))  # which brings the keys of what is sealed
+    return store, signer
 
 
 async def fill(workspace: Workspace, receipts: int) -> None:
     """Copy the action until the log has so many receipts."""
     store, signer = opened(workspace)
     with closing(store):
-        model = await store.read_aside(model_of)
+        model = await model_in(store)
         each = len(model.statements)
         begun, first = time.monotonic(), store.size // each
         for number in range(first, receipts // each, GROUP):
@@ -149,7 +176,7 @@ async def commits(workspaces: list[Workspace], rounds: int) -> list[list[float]]
     held = [opened(workspace) for workspace in workspaces]
     times: list[list[float]] = [[] for _ in held]
     try:
-        models = [await store.read_aside(model_of) for store, _ in held]
+        models = [await model_in(store) for store, _ in held]
         first = time.time_ns() // 1_000_000  # no number that the log has
         for number in range(first, first + rounds):
             for place, (store, signer) in enumerate(held):

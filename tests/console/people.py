@@ -126,7 +126,8 @@ class Person:
         """
         console = self.world.app.console
         passkey = Authenticator(console.origin, credential=secrets.token_bytes(16))
-        async with web(timeout=30.0) as http:
+        trusting = {"verify": self.world.tls} if self.world.tls is not None else {}
+        async with web(timeout=30.0, **trusting) as http:
             cookie = await signed_in(http, await console.introduce(self.name), passkey)
         name, _, value = cookie.partition("=")
         given = {"name": name, "value": value, "domain": passkey.rp_id, "path": "/", "httpOnly": True, "secure": True}

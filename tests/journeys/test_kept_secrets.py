@@ -113,7 +113,7 @@ async def test_no_table_holds_the_secret_or_the_one_before_it(telling: World) ->
     answer = await telling.approved("give_secret", {"record": "a", "reason": "the secret is due"})
     assert answer["status"] == "confirmed", answer
     assert held(telling) != OLD
-    assert telling.rows("SELECT count(*) FROM intents WHERE CAST(before AS TEXT) LIKE '%hmac-sha256:%'")[0][0] >= 1
+    assert any(b"hmac-sha256:" in before for (before,) in telling.rows("SELECT before FROM intents"))
     for secret in (held(telling), OLD):
         assert everywhere(telling, secret, [answer]) == []
 

@@ -198,7 +198,9 @@ async def test_people_sign_in_decide_and_watch_through_the_proxy(behind: Behind,
     """A real browser with a passkey; the proxy's certificate is trusted by its key."""
     world, trust = behind.world, f"--ignore-certificate-errors-spki-list={public_key_hash(behind.certificate)}"
     async with browsing(world, trust) as people:
-        lead = await people.person("lead")
+        lead = await people.person("lead", ready=False)
+        await lead.enrol()
+        await lead.sign_in()
         assert lead.page.url == f"{behind.base}/"
         assert "Nothing waits" in await lead.text()
         asked = await world.call("reset_user_mfa", MARIA)

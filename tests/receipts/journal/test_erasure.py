@@ -32,7 +32,10 @@ def holding(paths: list[Path], needles: tuple[str, ...] = PLACES) -> list[tuple[
     """Which files hold which value, in UTF-8, in UTF-16 or as JSON writes it."""
     found = []
     for path in paths:
-        data = path.read_bytes().lower()
+        try:
+            data = path.read_bytes().lower()
+        except FileNotFoundError:  # the database's server works on: what it deleted is no file any more
+            continue
         for one in needles:
             forms = (one.encode(), one.encode("utf-16-le"), one.encode("utf-16-be"), ascii(one)[1:-1].encode())
             found += [(path.name, one) for form in forms if form.lower() in data]

@@ -16,6 +16,7 @@ from receipts.store.transaction import Conflict
 from server.actions.chore import Chore
 from server.actions.recovery import RecoveryLoop
 from server.plans.runner import Plans
+from tests.hostile import edit_request
 from tests.receipts.making import lose
 from tests.server.engine import CONTRACTS, LEAD, PERMIT, Engine, engine, release_of
 from tests.server.plans.runs import Parts, begun, plan_action, step
@@ -58,12 +59,7 @@ async def test_what_a_halt_holds_waits(guarded: Engine) -> None:
 async def test_a_row_that_no_agent_asked_for_is_not_carried_on(guarded: Engine) -> None:
     action = await guarded.waiting()
     await guarded.inbox.decide(await guarded.signed(action.id))
-    await guarded.journal.store.write(
-        lambda txn: txn.write(
-            "UPDATE actions SET request = CAST(replace(CAST(request AS TEXT), 'new', 'bad') AS BLOB) WHERE id = ?",
-            action.id,
-        )
-    )
+    await edit_request(guarded.journal.store, action.id, b"new", b"bad")
     assert await scanned(guarded) == []
     assert guarded.writes() == []
 

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.errors import AilyusError
 from server.approvals.open_request import open_request, waiting_action
+from tests.hostile import edit_request
 from tests.server.engine import LEAD, PERMIT, Engine, engine, release_of
 
 
@@ -63,12 +64,7 @@ async def test_a_request_that_is_past_its_time_is_not_open(guarded: Engine) -> N
 
 async def test_a_request_that_was_edited_in_the_store_is_not_shown_to_anybody(guarded: Engine) -> None:
     action = await guarded.waiting()
-    await guarded.journal.store.write(
-        lambda txn: txn.write(
-            "UPDATE actions SET request = CAST(replace(CAST(request AS TEXT), 'new', 'bad') AS BLOB) WHERE id = ?",
-            action.id,
-        )
-    )
+    await edit_request(guarded.journal.store, action.id, b"new", b"bad")
     with pytest.raises(AilyusError, match="is not the one that was signed") as fault:
         await waiting_action(guarded.runner, action.id)
     assert fault.value.code == "store_corrupt"
