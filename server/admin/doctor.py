@@ -25,6 +25,7 @@ from server.admin.store_health import store_findings
 from server.admin.witness_health import witness_finding
 from server.results.timestamp import iso
 from server.workspace.log_key import open_log_key
+from server.workspace.policy_editor import install_editor
 from server.workspace.releases import begin, last_released
 from server.workspace.settings.file import FILE
 from server.workspace.workspace import Workspace
@@ -116,9 +117,13 @@ def _not_taken(workspace: Workspace) -> list[Finding]:
 
 
 def repair(folder: Path, say: Callable[[str], None]) -> None:
-    """Install what is missing: a browser, unless a workspace stands here whose contracts use none."""
+    """Install what is missing: the editor of policies, and a browser unless the workspace's contracts use none."""
     try:
         workspace = Workspace.open(folder)
+        try:
+            install_editor(workspace.root, say)
+        except AilyusError as error:  # colours are no need
+            say(f"{error.sentence}; {error.hint}")
         if uses_pages(workspace.release()):
             install_browser(say, workspace.settings.browser.path)
     except AilyusError as error:  # no workspace here: whoever asks for `--fix` wants the browser

@@ -122,7 +122,11 @@ client_commands.register(run)
 def doctor(
     workspace: WorkspaceOption = ".",
     fix: Annotated[
-        bool, typer.Option("--fix", help="Install what is missing: a browser, where contracts use one.")
+        bool,
+        typer.Option(
+            "--fix",
+            help="Install what is missing: a browser, where contracts use one; the editor of policies, by npm.",
+        ),
     ] = False,
     url: Annotated[str, typer.Option(help="Look from outside: at the gateway behind this public address.")] = "",
 ) -> Answer[list[LayerFinding]]:

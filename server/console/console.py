@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from adapters.credentials.cache import Credentials
@@ -21,6 +22,7 @@ from server.console.candidates import CandidatePages
 from server.console.connections import ConnectionPages
 from server.console.contracts import ContractPages
 from server.console.design import DesignPages
+from server.console.editor import PolicyEditor
 from server.console.estate import Inventory
 from server.console.home import HomePage
 from server.console.inbox import InboxPages
@@ -79,6 +81,7 @@ class Console:
         reader, roots = ReceiptReader(inbox), root / "roots.json"
         self._audits = LogAudits(runner.journal.store, reader, roots)
         waiting = InboxPages(inbox, escalations, notices, self._live.mark, candidates.reviews)
+        self._editor = PolicyEditor(root)
         self._views = [
             *HomePage(waiting, self._estate, notices, self._introductions).views(),
             *waiting.views(),
@@ -88,7 +91,7 @@ class Console:
             *self._estate.views(),
             *ContractPages(self._estate, agents).views(),
             *PolicyPages(self._estate, self._introductions.is_admin).views(),
-            *PolicyEditPages(PolicyEdits(candidates), self._introductions.is_admin).views(),
+            *PolicyEditPages(PolicyEdits(candidates), self._introductions.is_admin, self._editor).views(),
             *PolicyQuestionPages(runner, self._estate).views(),
             *AgentPages(runner, agents, self._introductions.is_admin).views(),
             *ReleasePages(candidates, self._introductions.is_admin).views(),
@@ -125,7 +128,8 @@ class Console:
         known = (self._sessions, self._introductions)
         people = PeoplePages(self._runner, *known, address, seconds, has_provider=bool(provided))
         connected = ConnectionPages(self._connections, self._estate, self._introductions.is_admin, address)
-        return self._web.app(address, [*self._views, *connected.views(), *people.views(), *provided])
+        files = [Route("/static/editor/{name}", self._editor.file)]
+        return self._web.app(address, [*self._views, *connected.views(), *people.views(), *provided], files)
 
     async def introduce(self, person: str) -> str:
         """The link by which a person brings a first passkey; for the terminal only."""

@@ -15,6 +15,7 @@ from contracts.errors import AilyusError
 from policies.outcome import OutcomeChange
 from policies.policy_finding import PolicyFinding
 from policies.principal import Person
+from server.console.editor import PolicyEditor
 from server.console.estate import is_alone
 from server.console.impact_rows import impact_rows
 from server.console.redirection import redirect
@@ -32,8 +33,9 @@ SHOWN: Final = 50
 class PolicyEditPages:
     """The live policies in a form, for admins of a gateway with one tenant."""
 
-    def __init__(self, edits: PolicyEdits, is_admin: Callable[[Person], bool]) -> None:
+    def __init__(self, edits: PolicyEdits, is_admin: Callable[[Person], bool], editor: PolicyEditor) -> None:
         self._edits = edits
+        self._editor = editor
         self._is_admin = is_admin
 
     def views(self) -> list[View]:
@@ -50,7 +52,7 @@ class PolicyEditPages:
         texts, digest = await self._edits.texts(), visit.asked("release")
         mine = await self._edits.former(digest) if digest else {}
         file = visit.asked("file") or next((name for name in mine if name.endswith(".cedar")), next(iter(mine), ""))
-        body = _form(texts, mine, file)
+        body = {**_form(texts, mine, file), "has_editor": self._editor.is_there}
         if digest:
             body |= {"again": digest, "reason": f"the policies of release {digest[:12]} again"}
         return Page("policy_edit.html", "Edit policies", body)
@@ -62,7 +64,7 @@ class PolicyEditPages:
         mine = {name: text for name, text in mine.items() if text != texts.get(name, "")}
         file = visit.form.get("new", "").strip() or visit.form.get("open", "") or visit.form.get("file", "")
         reason = visit.form.get("reason", "").strip()
-        body = {**_form(texts, mine, file), "reason": reason}
+        body = {**_form(texts, mine, file), "has_editor": self._editor.is_there, "reason": reason}
         if visit.form.get("do") != "check":
             return Page("policy_edit.html", "Edit policies", body)
         found = await self._edits.check(mine)

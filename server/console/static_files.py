@@ -11,6 +11,7 @@ STATIC = {
     "console.js": "text/javascript",
     "encoding.js": "text/javascript",
     "verify.js": "text/javascript",
+    "policy-editor.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "icon-waiting.svg": "image/svg+xml",
 }

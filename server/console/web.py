@@ -1,7 +1,7 @@
 """The console as an ASGI application: every page with its `.json` twin, every action a plain form."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qsl, quote
 
@@ -64,11 +64,11 @@ class Web:
         )
         self._templates.filters |= FILTERS
 
-    def app(self, address: PublicAddress, views: list[View]) -> ASGIApp:
-        """The application, for browsers that reach it there."""
+    def app(self, address: PublicAddress, views: list[View], files: Sequence[BaseRoute] = ()) -> ASGIApp:
+        """The application, for browsers that reach it there; `files` are what it serves beside its own static files."""
         self.origin = address.console_origin
         self._templates.globals["base"] = address.base_path
-        routes: list[BaseRoute] = [Route("/static/{name}", static_file)]
+        routes: list[BaseRoute] = [Route("/static/{name}", static_file), *files]
         for view in views:
             if view.method == "GET":
                 routes.append(Route(f"{view.path}.json", self._endpoint(view, as_json=True), methods=["GET"]))

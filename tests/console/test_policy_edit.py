@@ -8,12 +8,14 @@ import pytest_asyncio
 
 from receipts.tables import shadows
 from server.operations import policy_edit
+from server.workspace.policy_editor import PACKAGE, take_editor
 from server.workspace.workspace import Workspace
 from tests.console.axe import no_faults
 from tests.console.looks import pictured
 from tests.console.people import People, Person, browsing
 from tests.console.visitor import Visitor, visitor
 from tests.journeys.releases import add_policies, edit
+from tests.node import packages
 from tests.server.operations.shadowing import flips
 from tests.world import FILE as SETTINGS
 from tests.world import MARIA, Sandbox, gateway, make_workspace
@@ -147,11 +149,31 @@ def policies(people: People) -> Mapping[str, str]:
     return people.world.app.runner.release.decider.bundle.texts
 
 
-async def test_what_is_signed_is_what_stands_on_the_page(people: People) -> None:
+@pytest.fixture
+async def coloured(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> AsyncIterator[People]:
+    """The same with CodeMirror's files, as `ailyus doctor --fix` brings them."""
+    workspace = of_one_tenant(tmp_path / "w", sandbox)
+    take_editor(workspace.root, packages(PACKAGE) / "node_modules" / "codemirror")
+    async with gateway(workspace, sandbox) as world, browsing(world) as running:
+        yield running
+
+
+async def test_what_is_signed_is_what_stands_on_the_page(coloured: People) -> None:
+    people = coloured
     lead = await people.person("lead")
     await lead.go(f"/policy-edits?file={FILE}")
-    await lead.page.locator("textarea").fill((await lead.page.locator("textarea").input_value()) + "\n// a word\n")
+    # what is edited has colours, for who sees them and who does not
+    for kind in ("keyword", "string", "comment", "type", "meta"):
+        assert await lead.page.locator(f".CodeMirror .cm-{kind}").count() > 0, kind
+    for width in (390, 1280):
+        await lead.page.set_viewport_size({"width": width, "height": 900})
+        await no_faults(lead.page, f"the editor of policies {width}")
+        assert await lead.page.evaluate("document.documentElement.scrollWidth") <= width
+    await lead.page.locator(".CodeMirror").click()
+    await lead.page.keyboard.press("Control+End")
+    await lead.page.keyboard.type("\n// a word\n")
     await lead.press("check what it means")
+    assert people.complaints() == []
     await lead.page.evaluate(
         "document.querySelector(\"form[data-ceremony=propose] input[name^='edit:']\").value += '// another'"
     )

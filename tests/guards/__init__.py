@@ -359,6 +359,7 @@ GUARDS = [
     Guard("no body where a secret passes", "return execution.response.raw", "tests/journeys/test_key_rotation.py::test_the_secret_is_nowhere"),
     Guard("rates are compared again", "if False:", "tests/plans/test_limits.py::test_a_rate_that_a_policy_reads_holds_under_contention"),
     Guard("budgets are compared again", "if False:", "tests/receipts/journal/test_budget_count.py::test_the_last_share_goes_to_one"),
+    Guard("the editor is the one that was looked at", "if False:", "tests/server/workspace/test_policy_editor.py::test_a_file_that"),
     Guard("a review is owed", "return []", AFTER_REVIEWS + "a_break_glass_action"),
     Guard("who reviews was not part of it", "if False:", AFTER_REVIEWS + "a_break_glass_action"),
     Guard("who reviews holds the role", "if False:", AFTER_REVIEWS + "a_break_glass_action"),

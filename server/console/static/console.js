@@ -207,7 +207,7 @@ function keys() {
   let went = 0;
   addEventListener("keydown", (event) => {
     if (isOff() || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, select, textarea")) return;
+    if (event.target.isContentEditable || event.target.closest("input, select, textarea")) return;
     const isPlace = Date.now() - went < 1500 && event.key in PLACES;
     went = event.key === "g" ? Date.now() : 0;
     if (isPlace) return location.assign(document.body.dataset.base + PLACES[event.key]);
