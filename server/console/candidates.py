@@ -19,6 +19,7 @@ from server.console.shadow import may_shadow, shadow_of
 from server.console.visit import ConsoleRequest, Page, View
 from server.operations.candidate_review import CandidateReview, Standing
 from server.operations.candidates import Candidates, CandidateWord
+from server.operations.policy_assurance import assurance_of
 from server.operations.policy_impact import impact_of
 
 
@@ -89,7 +90,7 @@ class CandidatePages:
     async def impact(self, visit: ConsoleRequest) -> Page:
         """What a candidate that waits would have made of the newest recorded decisions, for whoever may see it all."""
         digest, reviews = visit.named("candidate"), self._candidates.reviews
-        _, release = await reviews.candidate(await reviews.waiting(digest))
+        package, release = await reviews.candidate(await reviews.waiting(digest))
         runner = self._candidates.releases.runner
         live = runner.release
         # INVARIANT 9: what it makes of other tenants' decisions is theirs
@@ -97,7 +98,10 @@ class CandidatePages:
             raise _others()
         async with self._one_at_a_time:
             found = await impact_of(runner.journal.store, live, release)
-        body = {"candidate": digest, "impact": impact_rows(found)}
+            root = self._candidates.workspace.root
+            examined = await assurance_of(root, package) if visit.asked("examine") else None
+        assurance = None if examined is None else asdict(examined)
+        body = {"candidate": digest, "impact": impact_rows(found), "assurance": assurance}
         return Page("candidate_impact.html", "The impact of a proposed release", body)
 
     async def decide(self, visit: ConsoleRequest) -> Response:

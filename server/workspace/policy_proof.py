@@ -11,6 +11,7 @@ from contracts.compiler.catalog import load_catalog
 from contracts.errors import AilyusError
 from policies.bundle import load_bundle
 from policies.decider import Decider
+from policies.release import Release
 from receipts.statement import releases
 from server.workspace.release_archive import archived
 from server.workspace.release_package import candidate_of
@@ -48,6 +49,17 @@ def prove_workspace(space: Workspace, wish: ProofWish) -> "list[Verdict]":
     verdicts = [] if wish.is_new_access_fine else [prover.no_new_access(one) for one in _before(space, wish.candidate)]
     own = _own_invariants(root / "policies")
     return [*verdicts, *_invariants(prover, [*_fitting(rules), *own])]
+
+
+def claims_of(space: Workspace, release: Release, folder: Path, milliseconds: int) -> "list[Verdict]":
+    """The verdicts about a release with these files, beside what is live in the workspace's store."""
+    from policies.proof.prover import Prover
+    from policies.proof.ruleset import Ruleset
+
+    rules = Ruleset.of(release)
+    prover, own = Prover(rules, milliseconds), _own_invariants(folder / "policies")
+    access = [prover.no_new_access(one) for one in _before(space, None)]
+    return [*access, *_invariants(prover, [*_fitting(rules), *own])]
 
 
 def prove_bundled(seconds: int) -> "list[Verdict]":
