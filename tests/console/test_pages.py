@@ -30,6 +30,7 @@ UNUSED = (
 """Pages whose other state is shown by one picture."""
 NO_PAGES = {
     "/static/{name}",
+    "/static/editor/{name}",
     *("/actions.csv", "/receipts.csv", "/receipts/{receipt}/proof", "/evidence/{receipt}/{label:path}", "/roots"),
     *("/events", "/connections/{name}/back"),
 }
