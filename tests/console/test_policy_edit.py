@@ -149,7 +149,7 @@ def policies(people: People) -> Mapping[str, str]:
     return people.world.app.runner.release.decider.bundle.texts
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def coloured(tmp_path: Path, sandbox: Sandbox, browser_part: str) -> AsyncIterator[People]:
     """The same with CodeMirror's files, as `ailyus doctor --fix` brings them."""
     workspace = of_one_tenant(tmp_path / "w", sandbox)
