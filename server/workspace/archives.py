@@ -94,21 +94,8 @@ def before_of(text: str) -> int:
 
 async def archive_here(workspace: "Workspace", out: Path, before_ms: int) -> "RetentionSummary":
     """Archive in this process, while no gateway of this folder runs. Raises `AilyusError`."""
-    import asyncio
-
-    from receipts.journal.journal import Journal
-    from receipts.log.signing import Signer
     from receipts.retention.retention import Retention
-    from server.workspace.log_key import open_log_key
-    from server.workspace.stores import open_store, sealing_key
+    from server.workspace.stores import opened_journal
 
-    if not workspace.settings.has_database and not workspace.store.exists():
-        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    signer = Signer(open_log_key(workspace, make=False))
-    store = await asyncio.to_thread(open_store, workspace, signer)
-    try:
-        journal = Journal(store, signer, sealing_key(workspace))
-        await journal.load()
+    async with opened_journal(workspace) as journal:
         return await Retention(journal, (archive_folder(workspace),)).archive(out, before_ms)
-    finally:
-        await store.aclose()

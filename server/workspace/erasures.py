@@ -25,28 +25,18 @@ async def erase_here(workspace: "Workspace", tenant: str, subject: str, by: str,
     """Erase what is about somebody; of a file while no gateway runs. Raises `AilyusError`; then nothing was erased."""
     from receipts.audit.subject import has_key
     from receipts.journal.erasure import MOST, erase
-    from receipts.journal.journal import Journal
-    from receipts.log.signing import Signer
     from receipts.store.sqlite_file import compact
-    from server.workspace.log_key import open_log_key
-    from server.workspace.stores import open_store, sealing_key
+    from server.workspace.stores import opened_journal
 
-    if not workspace.settings.has_database and not workspace.store.exists():
-        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    signer = Signer(open_log_key(workspace, make=False))
-    store = await asyncio.to_thread(open_store, workspace, signer)
-    try:
-        journal = Journal(store, signer, sealing_key(workspace))
-        await journal.load()
-        await store.read_aside(lambda read: _refuse_person(read, tenant, subject))
+    async with opened_journal(workspace) as journal:
+        look = journal.store.read_aside
+        await look(lambda read: _refuse_person(read, tenant, subject))
         found = sorted(await _about(workspace, journal, tenant, subject))
-        was_open = await store.read_aside(lambda read: not all(has_key(read, one) for one in found))
+        was_open = await look(lambda read: not all(has_key(read, one) for one in found))
         parts = [tuple(found[at : at + MOST]) for at in range(0, len(found), MOST)]
         done = [await erase(journal, tenant, part, by, reason) for part in parts]
         if await _about(workspace, journal, tenant, subject):
             raise AilyusError("internal", "something about the subject came meanwhile", hint="say this again")
-    finally:
-        await store.aclose()
     if was_open and not workspace.settings.has_database:
         await asyncio.to_thread(compact, workspace.store)
     return ErasureSummary(tuple(found), tuple(one.receipt for one in done), was_open)

@@ -19,7 +19,14 @@ from server.workspace.key_file import keep_key, replace_key
 from server.workspace.log_key import open_log_key
 from server.workspace.log_key_rotation import LogKeyRotation, rotate_log
 from server.workspace.settings.store import StorePart
-from server.workspace.stores import held_sealing_keys, open_store, require_alone, sealing_file, sealing_key
+from server.workspace.stores import (
+    held_sealing_keys,
+    open_store,
+    opened_journal,
+    require_alone,
+    sealing_file,
+    sealing_key,
+)
 
 if TYPE_CHECKING:
     from server.workspace.workspace import Workspace
@@ -93,13 +100,5 @@ def _retired(workspace: "Workspace", present: str) -> str:
 
 async def rotate_here(workspace: "Workspace", by: str, reason: str) -> LogKeyRotation:
     """Rotate the log's key in the store itself: a file that nobody uses, or a database, as one of its replicas."""
-    if not workspace.settings.has_database and not workspace.store.exists():
-        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
-    signer = Signer(await asyncio.to_thread(open_log_key, workspace))
-    store = await asyncio.to_thread(open_store, workspace, signer)
-    try:
-        journal = Journal(store, signer, sealing_key(workspace))
-        await journal.load()
+    async with opened_journal(workspace, make_key=True) as journal:
         return await rotate_log(workspace, journal, by, reason)
-    finally:
-        await store.aclose()

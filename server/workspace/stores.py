@@ -2,9 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from contracts.errors import AilyusError
@@ -12,6 +12,7 @@ from contracts.errors import AilyusError
 if TYPE_CHECKING:  # asyncpg is an extra, and nothing here is needed for a command's first line
     from pathlib import Path
 
+    from receipts.journal.journal import Journal
     from receipts.log.head import Head
     from receipts.log.signing import Signer
     from receipts.log.signing_key import SigningKey
@@ -36,6 +37,29 @@ def open_store(workspace: "Workspace", signer: "Signer") -> "Store":
 
     store = PostgresStore(DatabaseUrl(url, lambda: database_url(workspace)), workspace.store, signer, origin)
     return _with_keys(store, workspace)
+
+
+@asynccontextmanager
+async def opened_journal(workspace: "Workspace", *, make_key: bool = False) -> "AsyncIterator[Journal]":
+    """The journal of a store that is there, for a command that writes to it itself. Raises `AilyusError`.
+
+    Of a file while no gateway runs, of a database as one of its replicas. `make_key`: make the log's key if there is
+    none.
+    """
+    from receipts.journal.journal import Journal
+    from receipts.log.signing import Signer
+    from server.workspace.log_key import open_log_key
+
+    if not workspace.settings.has_database and not workspace.store.exists():
+        raise AilyusError("not_found", "there is no store yet", hint="start the gateway with `ailyus serve`")
+    signer = Signer(await asyncio.to_thread(open_log_key, workspace, make=make_key))
+    store = await asyncio.to_thread(open_store, workspace, signer)
+    try:
+        journal = Journal(store, signer, sealing_key(workspace))
+        await journal.load()
+        yield journal
+    finally:
+        await store.aclose()
 
 
 def _with_keys(store: "Store", workspace: "Workspace") -> "Store":
